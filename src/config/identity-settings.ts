@@ -1,0 +1,114 @@
+/** Settings with a shape of their own: login providers and host applications that vouch for their users. */
+import type { Parsed } from './setting.ts';
+
+export interface ProviderSettings {
+  readonly kind: 'oidc' | 'github' | 'google';
+  readonly issuer?: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scopes?: readonly string[];
+  readonly authorizeUrl?: string;
+  readonly tokenUrl?: string;
+  readonly userUrl?: string;
+  /** What the login button says; default: the provider's name. */
+  readonly label?: string;
+}
+
+export interface HostIssuerSettings {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly secret?: string;
+  readonly jwksUrl?: string;
+  readonly algorithms?: readonly string[];
+  /** Which claim holds what; default name, picture, email, roles, rooms. */
+  readonly claims?: Readonly<Record<string, string>>;
+}
+
+type Fields = Readonly<Record<string, 'text' | 'url' | 'texts' | 'mapping'>>;
+
+const providerFields: Fields = {
+  kind: 'text',
+  issuer: 'url',
+  clientId: 'text',
+  clientSecret: 'text',
+  scopes: 'texts',
+  authorizeUrl: 'url',
+  tokenUrl: 'url',
+  userUrl: 'url',
+  label: 'text',
+};
+
+const issuerFields: Fields = {
+  issuer: 'text',
+  audience: 'text',
+  secret: 'text',
+  jwksUrl: 'url',
+  algorithms: 'texts',
+  claims: 'mapping',
+};
+
+/** Algorithms a host application may sign with; `none` is not one of them. */
+const symmetric = ['HS256', 'HS384', 'HS512'];
+const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+
+function isObject(raw: unknown): raw is Record<string, unknown> {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
+}
+
+/** What is wrong with one object, or undefined. */
+function complain(raw: Record<string, unknown>, fields: Fields, required: readonly string[]): string | undefined {
+  for (const key of required) if (raw[key] === undefined) return `"${key}" is missing`;
+  for (const [key, value] of Object.entries(raw)) {
+    const kind = fields[key];
+    if (!kind) return `"${key}" is not one of ${Object.keys(fields).join(', ')}`;
+    if (kind === 'text' && (typeof value !== 'string' || value === '')) return `"${key}" must be a text`;
+    if (kind === 'url' && !(typeof value === 'string' && /^https?:\/\/\S+$/.test(value)))
+      return `"${key}" must be an http(s) URL`;
+    if (kind === 'texts' && !(Array.isArray(value) && value.every((each) => typeof each === 'string'))) {
+      return `"${key}" must be a list of texts`;
+    }
+    if (kind === 'mapping' && !(isObject(value) && Object.values(value).every((each) => typeof each === 'string'))) {
+      return `"${key}" must map names to claims`;
+    }
+  }
+  return undefined;
+}
+
+export function parseProviders(raw: unknown): Parsed<Readonly<Record<string, ProviderSettings>>> {
+  if (!isObject(raw)) return { expected: 'an object of providers by name' };
+  const value: Record<string, ProviderSettings> = {};
+  for (const [name, each] of Object.entries(raw)) {
+    if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) return { expected: `a provider name of a-z, 0-9 and "-", not "${name}"` };
+    if (!isObject(each)) return { expected: `an object for the provider "${name}"` };
+    const scopes = typeof each.scopes === 'string' ? each.scopes.split(/[\s,]+/).filter(Boolean) : each.scopes;
+    const candidate = { ...each, ...(scopes === undefined ? {} : { scopes }) };
+    const complaint = complain(candidate, providerFields, ['kind', 'clientId', 'clientSecret']);
+    if (complaint) return { expected: `a provider "${name}" where ${complaint} no longer holds` };
+    if (!['oidc', 'github', 'google'].includes(String(each.kind)))
+      return { expected: `kind oidc, github or google for "${name}"` };
+    if (each.kind === 'oidc' && each.issuer === undefined)
+      return { expected: `an issuer for the OIDC provider "${name}"` };
+    value[name] = candidate as unknown as ProviderSettings;
+  }
+  return { value };
+}
+
+export function parseHostIssuers(raw: unknown): Parsed<readonly HostIssuerSettings[]> {
+  if (!Array.isArray(raw)) return { expected: 'a list of issuers' };
+  for (const each of raw) {
+    if (!isObject(each)) return { expected: 'a list of objects' };
+    const complaint = complain(each, issuerFields, ['issuer', 'audience']);
+    if (complaint) return { expected: `issuers where ${complaint} no longer holds` };
+    if ((each.secret === undefined) === (each.jwksUrl === undefined)) {
+      return { expected: 'either "secret" or "jwksUrl" for every issuer' };
+    }
+    if (typeof each.secret === 'string' && Buffer.byteLength(each.secret) < 32) {
+      return { expected: 'an issuer secret of at least 32 bytes' };
+    }
+    const allowed = each.secret === undefined ? asymmetric : symmetric;
+    const algorithms = (each.algorithms ?? []) as string[];
+    const wrong = algorithms.find((name) => !allowed.includes(name));
+    if (wrong) return { expected: `algorithms of ${allowed.join(', ')}, not ${wrong}` };
+  }
+  return { value: raw as HostIssuerSettings[] };
+}

@@ -1,0 +1,213 @@
+/**
+ * Every setting of Parley: its key, kind, default, bounds and meaning. `docs/operations.md` and `--help` are made from this.
+ * In the program durations are milliseconds and sizes are bytes, whatever their spelling in the configuration.
+ */
+import { parseHostIssuers, parseProviders } from './identity-settings.ts';
+import { choice, duration, flag, fraction, integer, list, optional, size, structure, text } from './setting.ts';
+
+const url = /^[a-z][a-z0-9+.-]*:\/\/\S+$/i;
+const httpUrl = /^https?:\/\/\S+$/i;
+
+export const schema = {
+  role: choice(['chat', 'processing', 'all'], 'all', 'Which parts this process runs'),
+  environment: choice(['development', 'production'], 'development', 'production switches the development mailbox off'),
+  publicUrl: optional('Where browsers reach Parley; default http://localhost:<http.port>', {
+    aliases: ['PUBLIC_URL'],
+    pattern: httpUrl,
+    expected: 'an http(s) URL',
+  }),
+  admins: list([], 'Verified e-mail addresses whose accounts are deployment admins'),
+  log: {
+    level: choice(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'info',
+      'Least severity that is written',
+      {
+        aliases: ['LOG_LEVEL'],
+      },
+    ),
+    bufferBytes: size('1MB', 'Log lines kept in memory while the output is blocked; more are dropped and counted'),
+  },
+  http: {
+    host: text('0.0.0.0', 'Address the chat role listens on', { aliases: ['HOST'] }),
+    port: integer(8080, 'Port of REST, WebSocket and the page', { max: 65_535, aliases: ['PORT'] }),
+    allowedOrigins: list([], 'Origins besides publicUrl that browsers may call from, exact'),
+    trustProxy: list([], 'CIDRs of proxies whose X-Forwarded-For counts'),
+    bodyBytes: size('1MB', 'Largest REST body'),
+    headersMax: integer(100, 'Most headers of one request', { min: 1 }),
+    headersTimeout: duration('10s', 'Time for a request to send its headers'),
+    requestTimeout: duration('10s', 'Time for a request to send all of itself'),
+    handlerTimeout: duration('10s', 'Every request is answered within this time'),
+    connectionsMax: integer(50_000, 'Open TCP connections; more are refused', { min: 1 }),
+  },
+  metrics: {
+    port: integer(0, 'Port of /metrics alone; 0 serves it beside the rest', { max: 65_535 }),
+    host: text('127.0.0.1', 'Address of that port'),
+  },
+  drain: {
+    timeout: duration('25s', 'From SIGTERM to exit at the latest'),
+    window: duration('5s', 'Sockets are told to reconnect elsewhere spread over this time'),
+  },
+  database: {
+    url: optional('Postgres; absent: embedded (role all only)', {
+      secret: true,
+      aliases: ['DATABASE_URL'],
+      pattern: /^postgres(ql)?:\/\/\S+$/,
+      expected: 'a postgres:// URL',
+    }),
+    embedded: { dir: text('data', 'Folder of the embedded Postgres and what belongs to it') },
+    poolSize: integer(10, 'Connections for ordinary queries', { min: 1, max: 500 }),
+    lanes: integer(2, 'Group-commit lanes, one connection each', { min: 1, max: 16 }),
+    statementTimeout: duration('5s', 'Longest statement'),
+    acquireTimeout: duration('2s', 'Longest wait for a connection'),
+    connectTimeout: duration('5s', 'Longest wait for a new connection'),
+    queueMax: integer(5000, 'Queries waiting for a connection; more are refused', { min: 1 }),
+    startupTimeout: duration('60s', 'How long a start waits for the database'),
+  },
+  redis: {
+    url: optional('Redis; absent: one instance only', {
+      secret: true,
+      aliases: ['REDIS_URL'],
+      pattern: /^rediss?:\/\/\S+$/,
+      expected: 'a redis:// URL',
+    }),
+    cluster: flag(false, 'Use Redis Cluster with sharded Pub/Sub'),
+    prefix: text('parley', 'Before every key and channel'),
+    shards: integer(16, 'Channels that rooms and users are spread over', { min: 1, max: 4096 }),
+    commandTimeout: duration('500ms', 'Longest Redis command'),
+    probeInterval: duration('3s', 'The subscriber link is tested end to end this often'),
+    publishQueueMax: integer(10_000, 'Hints waiting for Redis; more are dropped (readers backfill)', { min: 1 }),
+  },
+  realtime: {
+    helloTimeout: duration('10s', 'A socket must say hello within this time'),
+    preAuthBytes: size('8kB', 'Largest frame before hello was accepted'),
+    frameBytes: size('64kB', 'Largest frame'),
+    heartbeat: duration('20s', 'The server pings this often', { minMs: 50 }),
+    pongTimeout: duration('20s', 'A socket without pong for this long is ended', { minMs: 50 }),
+    queueBytes: size('1MB', 'Bytes waiting for a slow reader before it is closed with 4008'),
+    queueEvents: integer(1000, 'Events waiting for a slow reader before it is closed with 4008', { min: 1 }),
+    socketsPerUser: integer(20, 'Open sockets of one user', { min: 1 }),
+    roomsPerSocket: integer(500, 'Rooms a socket follows', { min: 1 }),
+    handshakesMax: integer(256, 'Hellos worked on at once; more wait', { min: 1 }),
+    handshakeQueueMax: integer(20_000, 'Hellos waiting; more get 503', { min: 1 }),
+    headCheck: duration('2s', 'Heads of followed rooms are compared with Postgres this often', { minMs: 50 }),
+    membershipCheck: duration('2s', 'Membership changes of connected users are re-read this often', { minMs: 50 }),
+    roomsCached: integer(20_000, 'Rooms kept in memory without local readers', { min: 1 }),
+    membersCached: integer(500_000, 'Members of those rooms kept in memory', { min: 1 }),
+    recentEvents: integer(256, 'Newest events of a room kept as bytes for resume', { min: 1 }),
+    recentBytes: size('256kB', 'The same in bytes, per room'),
+    recentBytesTotal: size('256MB', 'The same in bytes, for all rooms'),
+    deliverySlice: integer(1000, 'Sockets written to before other work gets a turn', { min: 1 }),
+    badFramesPerMinute: integer(20, 'More bad frames than this close the socket with 1008', { min: 1 }),
+    inFlightPerSocket: integer(256, 'Frames of one socket worked on at once; more wait unread', { min: 1 }),
+  },
+  resume: {
+    maxEvents: integer(5000, 'A room further behind gets room.reset', { min: 1 }),
+    pageEvents: integer(500, 'Events read per page of a replay', { min: 1, max: 10_000 }),
+    concurrency: integer(16, 'Replay queries at once', { min: 1 }),
+  },
+  message: {
+    maxLength: integer(8000, 'Code points of a message', { min: 1, max: 100_000 }),
+    sendQueueMax: integer(20_000, 'Sends waiting for their commit; more are refused', { min: 1 }),
+    batchMax: integer(512, 'Sends per commit', { min: 1, max: 5000 }),
+    perRoomMax: integer(2000, 'Sends waiting in one room; more are refused', { min: 1 }),
+    sendTimeout: duration('8s', 'A send is answered within this time'),
+    historyCacheBytes: size('64MB', 'Newest history pages kept as bytes'),
+  },
+  room: {
+    nameMax: integer(100, 'Code points of a room name', { min: 1 }),
+    topicMax: integer(1000, 'Code points of a topic', { min: 1 }),
+    membersMax: integer(100_000, 'Members of a room', { min: 2 }),
+    dmMembersMax: integer(16, 'People in a direct-message room', { min: 2 }),
+    unreadMax: integer(10_000, 'Unread messages are counted up to this number', { min: 1 }),
+  },
+  limits: {
+    messagesPerSecond: integer(10, 'Sends per second and socket', { min: 1 }),
+    messagesBurst: integer(30, 'Sends at once per socket', { min: 1 }),
+    framesPerSecond: integer(50, 'Frames of any kind per second and socket', { min: 1 }),
+    framesBurst: integer(200, 'Frames of any kind at once per socket', { min: 1 }),
+    typingPerSecond: integer(1, 'typing frames per second, socket and room', { min: 1 }),
+    closeAfter: integer(200, 'Refusals for rate within a minute that close a socket with 4029', { min: 1 }),
+    requestsPerMinute: integer(1200, 'REST requests per minute and user or address', { min: 1 }),
+    loginsPerMinute: integer(20, 'Logins, registrations and resets per minute and address', { min: 1 }),
+    loginsPerAccount: integer(10, 'Failed logins per account, address and quarter hour', { min: 1 }),
+    guestsPerMinute: integer(20, 'New guests per minute and address', { min: 1 }),
+  },
+  auth: {
+    jwtSecret: optional(
+      'Secret of Parley’s own tokens (HS256), at least 32 bytes; absent: a key pair kept in the database (EdDSA)',
+      {
+        secret: true,
+        aliases: ['JWT_SECRET'],
+        pattern: /^[\s\S]{32,}$/,
+        expected: 'at least 32 bytes',
+      },
+    ),
+    accessTokenLifetime: duration('15m', 'An access token is good for this long', { minMs: 1000 }),
+    refreshTokenLifetime: duration('30d', 'A login ends when it was not refreshed for this long', { minMs: 1000 }),
+    refreshGrace: duration('15s', 'A rotated refresh token may be repeated this long without revoking its family'),
+    clockLeeway: duration('30s', 'Tolerance for the clocks of token issuers', { maxMs: 30_000 }),
+    keyRotation: duration('90d', 'A new signing key is made this often', { minMs: 60_000 }),
+    hashConcurrency: integer(2, 'Passwords hashed at once', { min: 1, max: 64 }),
+    hashQueueMax: integer(200, 'Passwords waiting to be hashed; more get 503', { min: 1 }),
+    guests: { enabled: flag(true, 'Whether guests may come in') },
+    registration: { enabled: flag(true, 'Whether people may sign up themselves') },
+    oneTimeTokenLifetime: duration('1h', 'Reset and verification links are good for this long'),
+    tokenCacheMax: integer(20_000, 'Verified access tokens remembered', { min: 1 }),
+    providers: structure({}, 'OAuth and OIDC providers by name', parseProviders, { open: true, secret: true }),
+    issuers: structure([], 'Host applications whose tokens are accepted', parseHostIssuers, { secret: true }),
+  },
+  outbound: {
+    allow: list([], 'CIDRs that URLs given by users may reach besides public addresses'),
+  },
+  processing: {
+    host: text('127.0.0.1', 'Address the processing role listens on; others than loopback need a token'),
+    port: integer(8081, 'Port of the processing role', { max: 65_535 }),
+    url: list([], 'Addresses of the processing instances, for chat instances', {
+      aliases: ['PROCESSING_URL'],
+      item: url,
+      expected: 'http(s) URLs separated by commas',
+    }),
+    token: optional('Shared secret of chat and processing instances', { secret: true, aliases: ['PROCESSING_TOKEN'] }),
+    threads: integer(1, 'Worker threads of the engine', { min: 1, max: 64 }),
+    queueMax: integer(5000, 'Texts waiting in the engine; more get UNAVAILABLE', { min: 1 }),
+    batchMax: integer(128, 'Texts per batch', { min: 1, max: 1000 }),
+    itemTimeout: duration('250ms', 'One text may hold a thread this long'),
+  },
+  moderation: {
+    timeout: duration('500ms', 'A verdict is there within this time, peers and fallback included'),
+    fallback: choice(
+      ['local', 'refuse', 'pending', 'open'],
+      'local',
+      'What happens without a verdict of the processing role',
+    ),
+    blockThreshold: fraction(0.95, 'Spam score from which a message is blocked'),
+    flagThreshold: fraction(0.8, 'Spam score from which a message is flagged'),
+    profanity: choice(['off', 'flag', 'block'], 'flag', 'What happens to offensive words'),
+    slurs: choice(['off', 'flag', 'block'], 'block', 'What happens to the gravest words'),
+  },
+  notifications: {
+    email: {
+      enabled: flag(true, 'Whether unread mail is sent at all'),
+      delay: duration('10m', 'A message unread this long is mailed'),
+      interval: duration('1h', 'At most one mail per member in this time'),
+      from: text('Parley <parley@localhost>', 'Sender of mails'),
+      concurrency: integer(4, 'Mails sent at once', { min: 1, max: 100 }),
+    },
+  },
+  smtp: {
+    url: optional('SMTP server; absent: development mailbox', {
+      secret: true,
+      aliases: ['SMTP_URL'],
+      pattern: /^smtps?:\/\/\S+$/,
+      expected: 'an smtp:// URL',
+    }),
+    timeout: duration('10s', 'Longest wait for a stage of the SMTP conversation'),
+  },
+  jobs: {
+    concurrency: integer(4, 'Jobs worked on at once', { min: 1, max: 100 }),
+    pollInterval: duration('1s', 'The queue is looked at this often'),
+    heartbeat: duration('10s', 'A worker reports that it lives this often'),
+    deadAfter: duration('40s', 'A silent worker’s jobs are freed after this time'),
+  },
+} as const;

@@ -1,0 +1,212 @@
+/**
+ * The kinds of settings there are: how each is written by a person, and the value the program gets.
+ * Durations become milliseconds, sizes become bytes, so that no other module parses text.
+ */
+import { parse as parseYaml } from 'yaml';
+
+/** A parsed value, or what was expected instead. */
+export type Parsed<Value> = { readonly value: Value } | { readonly expected: string };
+
+export interface Setting<Value> {
+  readonly kind: string;
+  readonly fallback: Value;
+  readonly doc: string;
+  /** Masked by `--print-config` and never logged. */
+  readonly secret: boolean;
+  /** Names beside `PARLEY_…` that users expect, such as `DATABASE_URL`. */
+  readonly aliases: readonly string[];
+  /** Takes what YAML, the environment or a flag gave. */
+  readonly parse: (raw: unknown) => Parsed<Value>;
+  /** Objects keyed by names of the user's choice: `auth.providers.<name>`. */
+  readonly open: boolean;
+}
+
+interface Extras {
+  readonly secret?: boolean;
+  readonly aliases?: readonly string[];
+}
+
+function define<Value>(
+  kind: string,
+  fallback: Value,
+  doc: string,
+  parse: (raw: unknown) => Parsed<Value>,
+  extras: Extras & { open?: boolean } = {},
+): Setting<Value> {
+  const { secret = false, aliases = [], open = false } = extras;
+  return { kind, fallback, doc, parse, secret, aliases, open };
+}
+
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `500ms`, `10s`, `10m`, `24h`, `7d`, or a plain number of seconds. The value is milliseconds. */
+export function duration(
+  fallback: string,
+  doc: string,
+  { minMs = 0, maxMs = 3650 * 86_400_000, ...extras }: Extras & { minMs?: number; maxMs?: number } = {},
+): Setting<number> {
+  const parse = (raw: unknown): Parsed<number> => {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(String(raw).trim());
+    const value = match ? Number(match[1]) * (durationUnits[match[2] ?? 's'] ?? 1000) : Number.NaN;
+    return value >= minMs && value <= maxMs
+      ? { value }
+      : { expected: `a duration from ${minMs} ms to ${maxMs} ms: seconds, or 500ms, 10s, 10m, 24h, 7d` };
+  };
+  const initial = parse(fallback);
+  if (!('value' in initial)) throw new Error(`bad default ${fallback}`);
+  return define('duration', initial.value, doc, parse, extras);
+}
+
+const sizeUnits: Readonly<Record<string, number>> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+/** `64kB`, `1MB`, or a plain number of bytes; 1 kB = 1,024 bytes. */
+export function size(fallback: string, doc: string, extras: Extras = {}): Setting<number> {
+  const parse = (raw: unknown): Parsed<number> => {
+    const match = /^(\d+)\s*(b|kb|mb|gb)?$/i.exec(String(raw).trim());
+    const unit = match ? sizeUnits[(match[2] ?? '').toLowerCase()] : undefined;
+    return match && unit !== undefined
+      ? { value: Number(match[1]) * unit }
+      : { expected: 'a size: bytes, or 64kB, 1MB, 2GB' };
+  };
+  const initial = parse(fallback);
+  if (!('value' in initial)) throw new Error(`bad default ${fallback}`);
+  return define('size', initial.value, doc, parse, extras);
+}
+
+export function integer(
+  fallback: number,
+  doc: string,
+  { min = 0, max = Number.MAX_SAFE_INTEGER, ...extras }: Extras & { min?: number; max?: number } = {},
+): Setting<number> {
+  return define<number>(
+    'integer',
+    fallback,
+    doc,
+    (raw) => {
+      const value = typeof raw === 'number' ? raw : /^-?\d+$/.test(String(raw).trim()) ? Number(raw) : Number.NaN;
+      return Number.isSafeInteger(value) && value >= min && value <= max
+        ? { value }
+        : { expected: `a whole number from ${min} to ${max}` };
+    },
+    extras,
+  );
+}
+
+export function fraction(fallback: number, doc: string, extras: Extras = {}): Setting<number> {
+  return define<number>(
+    'number',
+    fallback,
+    doc,
+    (raw) => {
+      const value = typeof raw === 'number' ? raw : String(raw).trim() === '' ? Number.NaN : Number(raw);
+      return value >= 0 && value <= 1 ? { value } : { expected: 'a number from 0 to 1' };
+    },
+    extras,
+  );
+}
+
+export function flag(fallback: boolean, doc: string, extras: Extras = {}): Setting<boolean> {
+  return define<boolean>(
+    'boolean',
+    fallback,
+    doc,
+    (raw) => {
+      const text = String(raw).trim().toLowerCase();
+      if (['true', '1', 'yes', 'on'].includes(text)) return { value: true };
+      if (['false', '0', 'no', 'off'].includes(text)) return { value: false };
+      return { expected: 'true or false' };
+    },
+    extras,
+  );
+}
+
+export function text(
+  fallback: string,
+  doc: string,
+  { pattern, expected = 'a text', ...extras }: Extras & { pattern?: RegExp; expected?: string } = {},
+): Setting<string> {
+  return define<string>(
+    'text',
+    fallback,
+    doc,
+    (raw) =>
+      (typeof raw === 'string' || typeof raw === 'number') && (!pattern || pattern.test(String(raw)))
+        ? { value: String(raw) }
+        : { expected },
+    extras,
+  );
+}
+
+/** Absent is a value too: `undefined` means "not configured". */
+export function optional(
+  doc: string,
+  options: Extras & { pattern?: RegExp; expected?: string } = {},
+): Setting<string | undefined> {
+  const inner = text('', doc, options);
+  return {
+    ...inner,
+    fallback: undefined,
+    parse: (raw) => (raw === null || raw === '' ? { value: undefined } : inner.parse(raw)),
+  };
+}
+
+export function choice<const Options extends readonly string[]>(
+  options: Options,
+  fallback: Options[number],
+  doc: string,
+  extras: Extras = {},
+): Setting<Options[number]> {
+  return define<Options[number]>(
+    options.join('|'),
+    fallback,
+    doc,
+    (raw) => (options.includes(String(raw)) ? { value: String(raw) } : { expected: `one of ${options.join(', ')}` }),
+    extras,
+  );
+}
+
+/** A YAML list, or texts separated by commas. */
+export function list(
+  fallback: readonly string[],
+  doc: string,
+  { item = /^.+$/, expected = 'a list of texts', ...extras }: Extras & { item?: RegExp; expected?: string } = {},
+): Setting<readonly string[]> {
+  return define<readonly string[]>(
+    'list',
+    fallback,
+    doc,
+    (raw) => {
+      const items = Array.isArray(raw)
+        ? raw
+        : String(raw)
+            .split(',')
+            .map((part) => part.trim())
+            .filter((part) => part !== '');
+      return items.every((each) => typeof each === 'string' && item.test(each)) ? { value: items } : { expected };
+    },
+    extras,
+  );
+}
+
+/** A nested value (YAML, or JSON in the environment) checked by the caller's function. */
+export function structure<Value>(
+  fallback: Value,
+  doc: string,
+  check: (raw: unknown) => Parsed<Value>,
+  extras: Extras & { open?: boolean } = {},
+): Setting<Value> {
+  return define(
+    'structure',
+    fallback,
+    doc,
+    (raw) => {
+      if (typeof raw !== 'string') return check(raw);
+      try {
+        return check(parseYaml(raw));
+      } catch {
+        return { expected: 'JSON or YAML' };
+      }
+    },
+    extras,
+  );
+}
