@@ -1,0 +1,80 @@
+/**
+ * The inside of a pool thread: takes batches, counts finished items in shared memory, answers in one message.
+ * A worker module calls `serveTasks` once and is otherwise pure.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FromThread, TaskOutcome, ThreadBirth, ToThread } from './worker-protocol.ts';
+
+export interface TaskServer<Task, Result, State> {
+  /** Compiles a state (rules, weights). Called at birth and on every reload; work waits for it, none is dropped. */
+  readonly apply: (state: State) => void;
+  /** Judges one item; `stages.add` books milliseconds under a stage's name. */
+  readonly run: (task: Task, stages: Stages) => Result;
+}
+
+export interface Stages {
+  /** Books the time since the last call under `stage` and starts the next stretch. */
+  readonly lap: (stage: string) => void;
+}
+
+/** Stretches of time by name; one clock reading a lap. */
+function createStages(): Stages & { take: () => Record<string, number>; begin: () => void } {
+  let sums: Record<string, number> = {};
+  let since = performance.now();
+  return {
+    begin: () => {
+      since = performance.now();
+    },
+    lap: (stage) => {
+      const now = performance.now();
+      sums[stage] = (sums[stage] ?? 0) + (now - since);
+      since = now;
+    },
+    take: () => {
+      const taken = sums;
+      sums = {};
+      return taken;
+    },
+  };
+}
+
+/** Answers the pool until it ends this thread. A state that cannot be applied is reported and the last one kept. */
+export function serveTasks<Task, Result, State>(server: TaskServer<Task, Result, State>): void {
+  const port = parentPort;
+  if (!port) throw new Error('this module runs in a worker thread only');
+  const birth = workerData as ThreadBirth<State>;
+  const progress = new Int32Array(birth.progress);
+  const stages = createStages();
+  const answer = (message: FromThread<Result>): void => port.postMessage(message);
+
+  function runOne(task: Task): TaskOutcome<Result> {
+    try {
+      return { ok: true, result: server.run(task, stages) };
+    } catch (error) {
+      return { ok: false, reason: 'threw', detail: error instanceof Error ? error.name : 'unknown' };
+    }
+  }
+
+  port.on('message', (message: ToThread<Task, State>) => {
+    if (message.type === 'state') {
+      let problem: string | undefined;
+      try {
+        server.apply(message.state);
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error);
+      }
+      answer({ type: 'state', version: message.version, ...(problem === undefined ? {} : { problem }) });
+      return;
+    }
+    const outcomes: TaskOutcome<Result>[] = [];
+    stages.begin();
+    for (const task of message.tasks) {
+      outcomes.push(runOne(task));
+      Atomics.add(progress, 0, 1);
+    }
+    answer({ type: 'results', id: message.id, outcomes, stageMs: stages.take() });
+  });
+
+  server.apply(birth.state);
+  answer({ type: 'ready', stateVersion: birth.stateVersion });
+}

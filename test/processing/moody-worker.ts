@@ -1,0 +1,37 @@
+/** A worker whose items say what is to become of the thread: for tests of the pool. */
+import { serveTasks } from '../../src/processing/worker-thread.ts';
+
+export interface MoodyTask {
+  readonly name: string;
+  readonly mood: 'well' | 'spins' | 'throws' | 'exits' | 'spins-once';
+  /** Shared by the tries of one item: how often it was run. */
+  readonly tries?: SharedArrayBuffer;
+  readonly waitMs?: number;
+}
+
+export interface MoodyState {
+  readonly greeting: string;
+}
+
+let greeting = '';
+
+function spin(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
+serveTasks<MoodyTask, string, MoodyState>({
+  apply: (state) => {
+    if (state.greeting === 'broken') throw new Error('cannot greet like that');
+    greeting = state.greeting;
+  },
+  run: (task, stages) => {
+    const tries = task.tries ? Atomics.add(new Int32Array(task.tries), 0, 1) : 0;
+    if (task.mood === 'spins' || (task.mood === 'spins-once' && tries === 0)) spin(60_000);
+    if (task.mood === 'exits') process.exit(3);
+    if (task.mood === 'throws') throw new TypeError('no');
+    if (task.waitMs) spin(task.waitMs);
+    stages.lap('greet');
+    return `${greeting} ${task.name}`;
+  },
+});

@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { startWorkerPool, type WorkerPoolSettings } from '../../src/processing/worker-pool.ts';
+import type { MoodyState, MoodyTask } from './moody-worker.ts';
+
+async function startPool(changes: Partial<WorkerPoolSettings> = {}) {
+  const lost: string[] = [];
+  const batches: number[] = [];
+  const pool = await startWorkerPool<MoodyTask, string, MoodyState>({
+    module: new URL('./moody-worker.ts', import.meta.url),
+    state: { greeting: 'hello' },
+    weigh: (task) => task.name.length,
+    settings: {
+      threads: 1,
+      spares: 1,
+      queueMax: 1000,
+      queueWeightMax: 100_000,
+      batchMax: 16,
+      itemTimeoutMs: 250,
+      loadTimeoutMs: 10_000,
+      heapMb: 64,
+      ...changes,
+    },
+    events: { onBatch: (items) => batches.push(items), onLostThread: (reason) => lost.push(reason) },
+  });
+  onTestFinished(() => pool.stop());
+  return { pool, lost, batches };
+}
+
+const well = (count: number, prefix = 'n'): MoodyTask[] =>
+  Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index}`, mood: 'well' }));
+
+test('outcomes come in the order of the items, calls of one turn travel together', async () => {
+  const { pool, batches } = await startPool({ batchMax: 100 });
+  const [first, second] = await Promise.all([pool.run(well(40)), pool.run(well(40, 'm'))]);
+  expect(first.map((each) => each.ok && each.result)).toEqual(well(40).map(({ name }) => `hello ${name}`));
+  expect(second.map((each) => each.ok && each.result)).toEqual(well(40, 'm').map(({ name }) => `hello ${name}`));
+  expect(batches).toEqual([80]);
+});
+
+test('an item that never ends costs only itself', async () => {
+  const { pool, lost } = await startPool();
+  const startedMs = performance.now();
+  const tasks: MoodyTask[] = [...well(5), { name: 'loop', mood: 'spins' }, ...well(5, 'm')];
+  const outcomes = await pool.run(tasks);
+  expect(performance.now() - startedMs).toBeLessThan(2000);
+  expect(outcomes[5]).toEqual({ ok: false, reason: 'overran', detail: 'overran' });
+  expect(outcomes.filter((each) => each.ok)).toHaveLength(10);
+  expect(lost).toEqual(['overran', 'overran']);
+});
+
+test('others are served by the spare thread while an item is being given its second chance', async () => {
+  const { pool } = await startPool();
+  let loopDone = false;
+  const loop = pool.run([{ name: 'loop', mood: 'spins' }]).then((outcomes) => {
+    loopDone = true;
+    return outcomes;
+  });
+  const others = await pool.run(well(3));
+  expect(others.every((each) => each.ok)).toBe(true);
+  expect(loopDone).toBe(false);
+  expect((await loop)[0]).toMatchObject({ ok: false, reason: 'overran' });
+});
+
+test('an item that hangs once is judged at the second try', async () => {
+  const { pool, lost } = await startPool();
+  const outcomes = await pool.run([{ name: 'shy', mood: 'spins-once', tries: new SharedArrayBuffer(4) }]);
+  expect(outcomes).toEqual([{ ok: true, result: 'hello shy' }]);
+  expect(lost).toEqual(['overran']);
+});
+
+test('an item that kills its thread twice is done with crashed; one that throws costs no thread', async () => {
+  const { pool, lost } = await startPool({ threads: 2, spares: 0 });
+  const outcomes = await pool.run([
+    { name: 'a', mood: 'exits' },
+    { name: 'b', mood: 'throws' },
+    { name: 'c', mood: 'well' },
+  ]);
+  expect(outcomes).toEqual([
+    { ok: false, reason: 'crashed', detail: 'crashed' },
+    { ok: false, reason: 'threw', detail: 'TypeError' },
+    { ok: true, result: 'hello c' },
+  ]);
+  expect(lost).toEqual(['crashed', 'crashed']);
+});
+
+test('a suspect gets its turn under constant load with one thread and no spare', async () => {
+  const { pool } = await startPool({ spares: 0 });
+  let over = false;
+  const load = (async () => {
+    while (!over) await Promise.all([pool.run(well(16)), pool.run(well(16))]);
+  })();
+  const [outcome] = await pool.run([{ name: 'loop', mood: 'spins' }]);
+  over = true;
+  await load;
+  expect(outcome).toMatchObject({ ok: false, reason: 'overran' });
+});
+
+test('a lost thread is replaced within 500 ms', async () => {
+  const { pool, lost } = await startPool({ threads: 2, spares: 0 });
+  await pool.run([{ name: 'a', mood: 'spins-once', tries: new SharedArrayBuffer(4) }]);
+  expect(lost).toEqual(['overran']);
+  await expect.poll(() => pool.stats().threadsReady, { timeout: 1500, interval: 5 }).toBe(2);
+});
+
+test('a full queue refuses at once and what was accepted is done', async () => {
+  const { pool } = await startPool({ queueMax: 100 });
+  const accepted = [pool.run(well(60)), pool.run(well(40))];
+  await expect(pool.run(well(1))).rejects.toMatchObject({ code: 'unavailable', retryAfterMs: 250 });
+  expect((await Promise.all(accepted)).flat().filter((each) => each.ok)).toHaveLength(100);
+  expect(pool.stats()).toMatchObject({ waiting: 0 });
+  await pool.run(well(100));
+});
+
+test('a call past its deadline fails, frees its place in the queue, and disturbs nobody', async () => {
+  const { pool } = await startPool({ spares: 0, queueMax: 50, batchMax: 4 });
+  const slow = pool.run([{ name: 'slow', mood: 'well', waitMs: 80 }]);
+  await sleep(20); // the slow item is on its thread
+  const late = pool.run(well(40), { deadlineMs: 10 });
+  await expect(late).rejects.toMatchObject({ code: 'request_timeout' });
+  expect(pool.stats().waiting).toBe(0);
+  expect(await slow).toEqual([{ ok: true, result: 'hello slow' }]);
+  const controller = new AbortController();
+  controller.abort();
+  await expect(pool.run(well(1), { signal: controller.signal })).rejects.toMatchObject({ code: 'request_timeout' });
+});
+
+test('a reload reaches every thread, drops no work, and a bad state is refused and not kept', async () => {
+  const { pool, lost } = await startPool({ threads: 2 });
+  const before = pool.run(well(200));
+  await pool.reload({ greeting: 'good day' });
+  expect((await before).every((each) => each.ok)).toBe(true);
+  await expect(pool.reload({ greeting: 'broken' })).rejects.toThrow('cannot greet like that');
+  const after = await pool.run(well(64));
+  expect(new Set(after.map((each) => each.ok && each.result.split(' n')[0]))).toEqual(new Set(['good day']));
+  // A thread born later has the last good state too.
+  await pool.run([{ name: 'a', mood: 'exits' }]);
+  await pool.run([{ name: 'a', mood: 'exits' }]);
+  expect(lost.length).toBeGreaterThanOrEqual(4);
+  expect(await pool.run(well(1))).toEqual([{ ok: true, result: 'good day n0' }]);
+});
+
+test('a large call does not hold up a small one', async () => {
+  const { pool } = await startPool({ batchMax: 32 });
+  const order: string[] = [];
+  const slow = Array.from({ length: 400 }, (_, index): MoodyTask => ({ name: `s${index}`, mood: 'well', waitMs: 1 }));
+  await Promise.all([
+    pool.run(slow).then(() => order.push('large')),
+    pool.run(well(1)).then(() => order.push('small')),
+  ]);
+  expect(order).toEqual(['small', 'large']);
+});
+
+test('a stop fails what waits and refuses what comes', async () => {
+  const { pool } = await startPool();
+  const hanging = pool.run([{ name: 'loop', mood: 'spins' }]);
+  const refused = expect(hanging).rejects.toMatchObject({ code: 'unavailable' });
+  await pool.stop();
+  await refused;
+  await expect(pool.run(well(1))).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+test('a module that cannot start is a failed start, not an endless one', async () => {
+  await expect(
+    startWorkerPool<string, string, MoodyState>({
+      module: new URL('./moody-worker.ts', import.meta.url),
+      state: { greeting: 'broken' },
+      weigh: () => 1,
+      settings: {
+        threads: 2,
+        spares: 0,
+        queueMax: 1,
+        queueWeightMax: 1,
+        batchMax: 1,
+        itemTimeoutMs: 250,
+        loadTimeoutMs: 5000,
+        heapMb: 64,
+      },
+    }),
+  ).rejects.toThrow('cannot greet like that');
+});
