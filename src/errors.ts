@@ -40,6 +40,7 @@ export const failures = {
   request_timeout: { http: 408, rpc: rpc.deadlineExceeded, retryable: true, title: 'The request came too slowly' },
   too_large: { http: 413, rpc: rpc.resourceExhausted, retryable: false, title: 'Too large' },
   unsupported_media_type: { http: 415, rpc: rpc.invalidArgument, retryable: false, title: 'Unsupported media type' },
+  headers_too_large: { http: 431, rpc: rpc.resourceExhausted, retryable: false, title: 'Too many headers' },
   message_blocked: { http: 422, rpc: rpc.permissionDenied, retryable: false, title: 'Refused by moderation' },
   rate_limited: { http: 429, rpc: rpc.resourceExhausted, retryable: true, title: 'Too many requests' },
   slow_mode: { http: 429, rpc: rpc.resourceExhausted, retryable: true, title: 'The room is in slow mode' },

@@ -1,0 +1,428 @@
+/**
+ * The room log's writer. Every durable event of every room enters here: messages in group commits, everything else
+ * in a transaction of its own. seq is position + 1 by this instance's view of the room; the primary key decides, and
+ * who loses reads on, asks again whether the author may, and tries the next seq.
+ */
+import { sql as drizzleSql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import type { Counter, Histogram } from 'prom-client';
+import type { Database, Sql, Transaction } from '../../database/connect.ts';
+import { events as eventsTable } from '../../database/tables.ts';
+import { Failure, toFailure } from '../../errors.ts';
+import type { Feed } from '../../realtime/feed.ts';
+import type { Hub } from '../../realtime/hub.ts';
+import type { RoomState } from '../rooms/room-state.ts';
+import { type AppendOutcome, type AppendRow, appendMessages, type RevocationHorizon } from './append-statement.ts';
+import { isConnectionLoss, isTornBatch, isUniqueViolation } from '../../database/database-errors.ts';
+import type { LogReader } from './log-reader.ts';
+import { eventJson, toMessage } from './message-shape.ts';
+import type { PendingSend, SendOutcome } from './pending-send.ts';
+import { createSendQueue, type Portion } from './send-queue.ts';
+
+/** An event about to be appended; `data` is stored, and shown as `LogReader` makes it. */
+export interface DraftEvent {
+  readonly type: string;
+  readonly actorId: string;
+  readonly messageId?: string;
+  readonly data: Record<string, unknown>;
+}
+
+export interface AppendPlan<Answer> {
+  /** In order; they get the seqs from `nextSeq` on. None: there was nothing to change. */
+  readonly events: readonly DraftEvent[];
+  readonly answer: Answer;
+}
+
+/** What a transaction may rely on: the room as of the seq before `nextSeq`. */
+export interface AppendContext {
+  readonly tx: Transaction;
+  readonly state: RoomState;
+  readonly nextSeq: number;
+}
+
+export interface EventLogSettings {
+  readonly lanes: number;
+  readonly batchMax: number;
+  readonly perRoomMax: number;
+  readonly sendQueueMax: number;
+  readonly sendTimeout: number;
+  /** A lane's connection that is silent for longer is thrown away. */
+  readonly commitTimeout: number;
+  /** Unread mail is due this long after a message; undefined: no mail. */
+  readonly mailDelay: number | undefined;
+}
+
+export interface EventLogMetrics {
+  readonly batches: Histogram;
+  readonly commitSeconds: Histogram;
+  readonly conflicts: Counter;
+  readonly sends: Counter<'outcome'>;
+}
+
+/** Logins that ended, as far as this instance knows. */
+export interface RevocationView {
+  readonly horizon: () => RevocationHorizon;
+  readonly sync: () => Promise<void>;
+  readonly isRevoked: (caller: { userId: string; sessionId: string | undefined }) => boolean;
+}
+
+interface NumberedPortion extends Portion {
+  /** The seq that the first send was given. */
+  readonly firstSeq: number;
+}
+
+export type NewSend = Omit<PendingSend, 'kind' | 'deadlineMs' | 'tried' | 'resolve' | 'reject'>;
+
+export interface EventLog {
+  /** Appends one judged message; sends of one caller keep the order of their calls. @throws Failure of authority, `conflict`, `unavailable` or `outcome_unknown` */
+  readonly send: (feed: Feed<RoomState>, send: NewSend) => Promise<SendOutcome>;
+  /**
+   * Appends what `work` plans, in one transaction with whatever else it writes. `work` runs again when another
+   * instance appended first, so it decides by `state` alone and writes through `tx` only.
+   * @returns its answer, and the seq of its last event: of an earlier one (`plan.events` empty) the caller knows itself
+   */
+  readonly transact: <Answer>(roomId: string, work: (context: AppendContext) => Promise<AppendPlan<Answer>>) => Promise<{ answer: Answer; seq: number }>;
+  /** Postgres' clock, milliseconds, as far as the last commits told. */
+  readonly nowMs: () => number;
+  readonly waiting: () => number;
+  readonly drain: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** A mail job that is due sooner than this may be running already and not see a new message. */
+const mailMarginMs = 30_000;
+const attemptsMax = 50;
+
+export function createEventLog(
+  { db, openLane, hub, reader, revocations, metrics, logger, settings }: {
+    db: Database;
+    /** A client of one connection for a lane. */
+    openLane: () => Sql;
+    hub: Hub<RoomState>;
+    reader: LogReader;
+    revocations: RevocationView;
+    metrics: EventLogMetrics;
+    logger: Logger;
+    settings: EventLogSettings;
+  },
+): EventLog {
+  const clients = Array.from({ length: settings.lanes }, openLane);
+  const mailDueAt = new Map<string, number>();
+  let clockOffsetMs = Date.now() - performance.now();
+  let stopped = false;
+
+  const nowMs = () => performance.now() + clockOffsetMs;
+  const queue = createSendQueue(settings, commitPortions);
+
+  async function requireFeed(roomId: string): Promise<Feed<RoomState>> {
+    const feed = await hub.feed(roomId);
+    if (!feed) throw new Failure('not_found', 'no such room');
+    return feed;
+  }
+
+  async function send(feed: Feed<RoomState>, draft: NewSend): Promise<SendOutcome> {
+    try {
+      const outcome = await new Promise<SendOutcome>((resolve, reject) => {
+        if (stopped) throw new Failure('unavailable', 'the server is going down', { retryAfterMs: 1000 });
+        const deadlineMs = performance.now() + settings.sendTimeout;
+        queue.push(feed, { ...draft, kind: 'send', deadlineMs, tried: false, resolve, reject });
+      });
+      metrics.sends.inc({ outcome: outcome.duplicate ? 'duplicate' : 'ok' });
+      return outcome;
+    } catch (error) {
+      metrics.sends.inc({ outcome: toFailure(error).code });
+      throw error;
+    }
+  }
+
+  // ── Batches ──
+
+  async function commitPortions(lane: number, portions: readonly Portion[]): Promise<void> {
+    const allowed = portions.map(({ line, sends }) => ({
+      line,
+      sends: sends.filter((item) => mayStill(line.feed, item)),
+      firstSeq: line.feed.position + 1,
+    }));
+    const rows = allowed.flatMap(({ line, sends, firstSeq }) => sends.map((item, index) => toRow(line.feed.roomId, item, firstSeq + index)));
+    if (rows.length === 0) {
+      for (const { line } of allowed) queue.release(line);
+      return;
+    }
+    const mailRooms = roomsOwingMail(allowed);
+    for (const { sends } of allowed) for (const item of sends) item.tried = true;
+    metrics.batches.observe(rows.length);
+    const startedMs = performance.now();
+    let outcome: AppendOutcome;
+    try {
+      outcome = await withinTime(lane, appendMessages(clients[lane]!, rows, revocations.horizon(), mailRooms, settings.mailDelay ?? 0));
+    } catch (error) {
+      await recover(lane, allowed, error);
+      return;
+    }
+    const doneMs = performance.now();
+    metrics.commitSeconds.observe((doneMs - startedMs) / 1000);
+    clockOffsetMs = outcome.atMs - startedMs;
+    if (outcome.stale) {
+      await revocations.sync().catch(async (error: unknown) => {
+        logger.warn({ error }, 'revocations could not be read');
+        await pause(100);
+      });
+      for (const { line, sends } of allowed) queue.putBack(line, sends);
+      return;
+    }
+    settle(allowed, outcome);
+    if (outcome.stored === undefined) {
+      for (const roomId of mailRooms) mailDueAt.set(roomId, outcome.atMs + (settings.mailDelay ?? 0));
+    }
+  }
+
+  /** Authority as of the position that this batch extends. */
+  function mayStill(feed: Feed<RoomState>, item: PendingSend): boolean {
+    try {
+      if (revocations.isRevoked({ userId: item.actor.userId, sessionId: item.sessionId })) {
+        throw new Failure('unauthenticated', 'this login has ended');
+      }
+      const now = nowMs();
+      feed.state.requirePost(item.actor, now);
+      feed.state.notePost(item.actor.userId, now);
+      return true;
+    } catch (error) {
+      item.reject(error);
+      return false;
+    }
+  }
+
+  function toRow(roomId: string, item: PendingSend, seq: number): AppendRow {
+    const { messageId, clientId, digest, text, html, mentions, replyTo } = item;
+    return { roomId, seq, actorId: item.actor.userId, messageId, clientId, digest, text, html, mentions, replyTo };
+  }
+
+  function roomsOwingMail(portions: readonly Portion[]): string[] {
+    if (settings.mailDelay === undefined) return [];
+    const now = nowMs();
+    const margin = Math.min(mailMarginMs, settings.mailDelay / 2);
+    return portions
+      .filter(({ line, sends }) => sends.length > 0 && (mailDueAt.get(line.feed.roomId) ?? 0) < now + margin)
+      .map(({ line }) => line.feed.roomId)
+      .sort();
+  }
+
+  async function withinTime<Value>(lane: number, answer: Promise<Value>): Promise<Value> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        // A connection that does not answer is not used again; what it was asked may still happen.
+        void clients[lane]!.end({ timeout: 0 }).catch((error: unknown) => logger.debug({ error }, 'lane ended'));
+        clients[lane] = openLane();
+        reject(new Failure('outcome_unknown', 'the database did not answer in time', { retryAfterMs: 1000 }));
+      }, settings.commitTimeout);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+      answer.catch((error: unknown) => logger.trace({ error }, 'late answer of a lane'));
+    }
+  }
+
+  function settle(portions: readonly NumberedPortion[], outcome: AppendOutcome): void {
+    const repeated = new Map(outcome.repeated.map((each) => [each.triedId, each]));
+    const announced = [];
+    for (const { line, sends, firstSeq: first } of portions) {
+      const { feed } = line;
+      if (sends.length === 0) {
+        queue.release(line);
+        continue;
+      }
+      if (outcome.stored === undefined || outcome.stored.get(feed.roomId) === sends.length) {
+        const events = sends.map((item, index) => ({ seq: first + index, json: createdJson(feed.roomId, item, first + index, outcome.atMs) }));
+        announced.push({ roomId: feed.roomId, firstSeq: first, events: events.map((event) => event.json) });
+        hub.take(feed.roomId, events);
+        // A head check may have read these events already: taking them again does nothing.
+        for (const [index, item] of sends.entries()) {
+          item.resolve({ messageId: item.messageId, seq: first + index, atMs: outcome.atMs, duplicate: false });
+        }
+        queue.release(line);
+        continue;
+      }
+      const rest = sends.filter((item) => !answerRepeat(item, repeated.get(item.messageId)));
+      if (rest.length < sends.length) queue.putBack(line, rest);
+      else void retryAfterReading(line, rest);
+    }
+    if (announced.length > 0) hub.announce(announced);
+  }
+
+  function createdJson(roomId: string, item: PendingSend, seq: number, atMs: number): string {
+    const at = new Date(atMs).toISOString();
+    const { messageId: id, text, html, mentions, replyTo, clientId } = item;
+    const fields = { id, roomId, seq, text, html, mentions, replyTo, replyCount: 0, clientId, createdAt: at, editedAt: null, deletedAt: null };
+    return eventJson('message.created', roomId, seq, at, { message: toMessage(fields, item.sender) });
+  }
+
+  /** @returns whether the item was answered: it had been stored before, by an earlier try of ours or of the client's */
+  function answerRepeat(item: PendingSend, first: AppendOutcome['repeated'][number] | undefined): boolean {
+    if (!first) return false;
+    const own = first.messageId === item.messageId;
+    if (!own && first.digest !== item.digest) {
+      item.reject(new Failure('conflict', 'this clientId was used for another message'));
+    } else {
+      item.resolve({ messageId: first.messageId, seq: first.seq, atMs: first.atMs, duplicate: !own });
+    }
+    return true;
+  }
+
+  /** Somebody else took the seq: see what it was, then try the next one. */
+  async function retryAfterReading(line: Portion['line'], sends: readonly PendingSend[]): Promise<void> {
+    metrics.conflicts.inc();
+    try {
+      await hub.catchUp(line.feed);
+    } catch (error) {
+      logger.debug({ error, roomId: line.feed.roomId }, 'reading on after a conflict failed');
+      await pause(100);
+    }
+    queue.putBack(line, sends);
+  }
+
+  /** The statement failed: nothing was stored, or nobody knows. Asking again finds out, until the deadlines pass. */
+  async function recover(lane: number, portions: readonly Portion[], error: unknown): Promise<void> {
+    logger.warn({ error: (error as Error).message, lane }, 'a batch failed and is tried again');
+    const nowMs = performance.now();
+    // Nothing was sent when not even a connection could be made.
+    const lost = isConnectionLoss(error);
+    if (lost === undefined && !isTornBatch(error) && !isUniqueViolation(error)) {
+      await isolate(lane, portions, error);
+      return;
+    }
+    await Promise.all(
+      portions.map(async ({ line, sends }) => {
+        const due = sends.filter((item) => item.deadlineMs > nowMs + 200);
+        for (const item of sends) {
+          if (lost === 'never-connected') item.tried = false;
+          if (!due.includes(item)) {
+            item.reject(new Failure(item.tried ? 'outcome_unknown' : 'unavailable', 'the database did not answer in time', { cause: error, retryAfterMs: 1000 }));
+          }
+        }
+        if (lost === undefined) await hub.catchUp(line.feed).catch((cause: unknown) => logger.debug({ cause }, 'catch-up failed'));
+        queue.putBack(line, due);
+      }),
+    );
+    // A dead database is asked again at a human pace; conflicts at once.
+    if (lost !== undefined) await pause(100 + Math.random() * 100);
+  }
+
+  /** The database refuses something in the batch for good: halves find it, so that it fails alone. */
+  async function isolate(lane: number, portions: readonly Portion[], error: unknown): Promise<void> {
+    const [first] = portions;
+    if (!first) return;
+    if (portions.length > 1) {
+      const middle = Math.ceil(portions.length / 2);
+      await commitPortions(lane, portions.slice(0, middle));
+      await commitPortions(lane, portions.slice(middle));
+    } else if (first.sends.length > 1) {
+      // Back in the line one by one: the line's order stays.
+      queue.returnToLine(first.line, first.sends.slice(1));
+      await commitPortions(lane, [{ line: first.line, sends: first.sends.slice(0, 1) }]);
+    } else {
+      for (const item of first.sends) item.reject(error);
+      queue.release(first.line);
+    }
+  }
+
+  // ── Transactions ──
+
+  async function transact<Answer>(
+    roomId: string,
+    work: (context: AppendContext) => Promise<AppendPlan<Answer>>,
+  ): Promise<{ answer: Answer; seq: number }> {
+    const feed = await requireFeed(roomId);
+    return new Promise((resolve, reject) => {
+      const deadlineMs = performance.now() + settings.sendTimeout;
+      queue.push(feed, {
+        kind: 'transaction',
+        deadlineMs,
+        reject,
+        run: async () => {
+          try {
+            resolve(await appendPlanned(feed, work, deadlineMs));
+          } catch (error) {
+            reject(error);
+          }
+        },
+      });
+    });
+  }
+
+  async function appendPlanned<Answer>(
+    feed: Feed<RoomState>,
+    work: (context: AppendContext) => Promise<AppendPlan<Answer>>,
+    deadlineMs: number,
+  ): Promise<{ answer: Answer; seq: number }> {
+    for (let attempt = 1; ; attempt++) {
+      const nextSeq = feed.position + 1;
+      try {
+        const plan = await db.transaction(async (tx) => {
+          const planned = await work({ tx, state: feed.state, nextSeq });
+          if (planned.events.length > 0) await insertEvents(tx, feed.roomId, nextSeq, planned.events);
+          return planned;
+        });
+        const count = plan.events.length;
+        if (count > 0) await announceStored(feed, nextSeq, count);
+        return { answer: plan.answer, seq: nextSeq + count - 1 };
+      } catch (error) {
+        if (error instanceof Failure) throw error;
+        const lost = isConnectionLoss(error);
+        const late = performance.now() > deadlineMs || attempt === attemptsMax;
+        if (late || (lost === undefined && !isUniqueViolation(error, 'events'))) {
+          if (lost === 'never-connected') throw new Failure('unavailable', 'the database is away', { cause: error, retryAfterMs: 1000 });
+          if (lost || late) throw new Failure('outcome_unknown', 'the database did not answer in time', { cause: error, retryAfterMs: 1000 });
+          throw error;
+        }
+        metrics.conflicts.inc();
+        if (lost) await pause(100 + Math.random() * 100);
+        await hub.catchUp(feed).catch((cause: unknown) => logger.debug({ cause }, 'catch-up failed'));
+      }
+    }
+  }
+
+  async function insertEvents(tx: Transaction, roomId: string, firstSeq: number, drafts: readonly DraftEvent[]): Promise<void> {
+    const at = drizzleSql`date_trunc('milliseconds', now())`;
+    await tx.insert(eventsTable).values(
+      drafts.map(({ type, actorId, messageId, data }, index) => ({ roomId, seq: firstSeq + index, type, at, actorId, messageId, data })),
+    );
+  }
+
+  /** Committed: whatever fails from here on only delays readers. */
+  async function announceStored(feed: Feed<RoomState>, firstSeq: number, count: number): Promise<void> {
+    try {
+      const stored = await reader.read(feed.roomId, firstSeq - 1, count);
+      hub.take(feed.roomId, stored);
+      hub.announce([{ roomId: feed.roomId, firstSeq, events: stored.map((event) => event.json) }]);
+    } catch (error) {
+      logger.warn({ error, roomId: feed.roomId }, 'stored events could not be announced; readers will read them');
+    }
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  /** Forgets rooms whose mail job is long due. */
+  const sweeper = setInterval(() => {
+    const now = nowMs();
+    for (const [roomId, dueMs] of mailDueAt) if (dueMs < now) mailDueAt.delete(roomId);
+  }, 60_000);
+
+  return {
+    send,
+    transact,
+    nowMs,
+    waiting: queue.size,
+    drain: queue.idle,
+    stop: async () => {
+      stopped = true;
+      clearInterval(sweeper);
+      queue.stop();
+      await Promise.all(clients.map((client) => client.end({ timeout: 5 })));
+    },
+  };
+}

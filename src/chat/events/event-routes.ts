@@ -1,0 +1,38 @@
+/** The durable event log over REST: what resume reads. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { Authenticator } from '../../auth/authenticator.ts';
+import { answers, exactly, Limit, Seq, Time, Uuid } from '../../http/schemas.ts';
+import type { RoomService } from '../rooms/room-service.ts';
+import type { LogReader } from './log-reader.ts';
+
+const EventShape = Type.Object({ type: Type.String(), roomId: Uuid, seq: Seq, at: Time, data: Type.Unknown() });
+
+export const eventRoutes: FastifyPluginAsyncTypebox<{ rooms: RoomService; reader: LogReader; authenticator: Authenticator }> = async (
+  app,
+  { rooms, reader, authenticator },
+) => {
+  app.get(
+    '/rooms/:roomId/events',
+    {
+      schema: {
+        tags: ['rooms'],
+        summary: 'Durable events after a seq, in order',
+        params: exactly({ roomId: Uuid }),
+        querystring: exactly({ after: Type.Optional(Seq), limit: Type.Optional(Limit) }),
+        response: answers(200, Type.Object({ events: Type.Array(EventShape), hasMore: Type.Boolean() })),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      const { after = 0, limit = 50 } = request.query;
+      const feed = await rooms.follow(request.params.roomId);
+      feed.state.require(caller, 'read');
+      const from = Math.max(after, feed.state.readableFrom(caller.userId) - 1);
+      const events = await reader.read(feed.roomId, from, limit + 1);
+      // Every event is JSON already: the page is put together, not parsed and written again.
+      const body = `{"events":[${events.slice(0, limit).map((event) => event.json).join(',')}],"hasMore":${events.length > limit}}`;
+      return reply.type('application/json; charset=utf-8').send(body as never);
+    },
+  );
+};

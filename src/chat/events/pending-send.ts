@@ -1,0 +1,32 @@
+/** A judged message on its way into the log. */
+import type { PublicProfile } from '../../user/profiles.ts';
+import type { Actor } from '../rooms/room-state.ts';
+
+export interface SendOutcome {
+  readonly messageId: string;
+  readonly seq: number;
+  /** Milliseconds since the epoch, Postgres' clock. */
+  readonly atMs: number;
+  /** The key had been used before, with the same content. */
+  readonly duplicate: boolean;
+}
+
+export interface PendingSend {
+  readonly kind: 'send';
+  readonly actor: Actor;
+  readonly sessionId: string | undefined;
+  readonly sender: PublicProfile;
+  readonly messageId: string;
+  readonly clientId: string;
+  readonly digest: bigint;
+  readonly text: string;
+  readonly html: string;
+  readonly mentions: string[];
+  readonly replyTo: string | null;
+  /** Monotonic milliseconds. */
+  readonly deadlineMs: number;
+  /** Postgres may have seen it: its outcome is unknown until Postgres answers. */
+  tried: boolean;
+  readonly resolve: (outcome: SendOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}

@@ -1,0 +1,134 @@
+/** Messages as rows: pages of history, one message, its thread and its earlier versions. */
+import type { Sql } from '../../database/connect.ts';
+import type { Profiles } from '../../user/profiles.ts';
+import { type Message, type MessageFields, toMessage, unknownProfile } from '../events/message-shape.ts';
+
+interface MessageRow {
+  room_id: string;
+  seq: string;
+  message_id: string;
+  actor_id: string;
+  client_id: string | null;
+  text: string;
+  html: string;
+  mentions: string[] | null;
+  reply_to: string | null;
+  reply_count: number;
+  at: Date;
+  edited_at: Date | null;
+  deleted_at: Date | null;
+}
+
+export interface MessageEdit {
+  readonly version: number;
+  readonly text: string;
+  readonly html: string;
+  readonly at: string;
+}
+
+export interface Page {
+  readonly messages: Message[];
+  readonly hasMore: boolean;
+}
+
+export interface MessageRepository {
+  /** The newest messages with `from` ≤ seq < `before`, in seq order. */
+  readonly before: (roomId: string, before: number, from: number, limit: number) => Promise<Page>;
+  /** The oldest messages with seq > `after`, in seq order. */
+  readonly after: (roomId: string, after: number, limit: number) => Promise<Page>;
+  readonly find: (roomId: string, messageId: string) => Promise<Message | undefined>;
+  readonly bySeqs: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
+  readonly replies: (roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
+  readonly edits: (messageId: string) => Promise<MessageEdit[]>;
+  /** The seq that a sender's key got in a room, if it was ever used. */
+  readonly findKey: (roomId: string, userId: string, clientId: string) => Promise<{ messageId: string; seq: number; digest: bigint; atMs: number } | undefined>;
+}
+
+/** Larger than every seq. */
+const endOfLog = Number.MAX_SAFE_INTEGER;
+
+export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles: Profiles }): MessageRepository {
+  const columns = () => sql`e.room_id, e.seq, e.message_id, e.actor_id, e.client_id, e.text, e.html, e.mentions, e.reply_to, e.at,
+    e.edited_at, e.deleted_at,
+    (select count(*)::int from events r where r.reply_to = e.message_id and r.deleted_at is null) as reply_count`;
+
+  async function toMessages(rows: readonly MessageRow[]): Promise<Message[]> {
+    const people = await profiles.byIds([...new Set(rows.map((row) => row.actor_id))]);
+    return rows.map((row) => toMessage(toFields(row), people.get(row.actor_id) ?? unknownProfile(row.actor_id)));
+  }
+
+  async function toPage(rows: readonly MessageRow[], limit: number, newestFirst: boolean): Promise<Page> {
+    const kept = rows.slice(0, limit);
+    return { messages: await toMessages(newestFirst ? kept.reverse() : kept), hasMore: rows.length > limit };
+  }
+
+  async function before(roomId: string, beforeSeq: number, from: number, limit: number): Promise<Page> {
+    const rows = await sql<MessageRow[]>`
+      select ${columns()} from events e
+      where e.room_id = ${roomId} and e.type = 'message.created' and e.seq < ${String(Math.min(beforeSeq, endOfLog))} and e.seq >= ${String(from)}
+      order by e.seq desc limit ${limit + 1}`;
+    return toPage(rows, limit, true);
+  }
+
+  async function after(roomId: string, afterSeq: number, limit: number): Promise<Page> {
+    const rows = await sql<MessageRow[]>`
+      select ${columns()} from events e
+      where e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)}
+      order by e.seq limit ${limit + 1}`;
+    return toPage(rows, limit, false);
+  }
+
+  async function find(roomId: string, messageId: string): Promise<Message | undefined> {
+    const rows = await sql<MessageRow[]>`
+      select ${columns()} from events e where e.message_id = ${messageId} and e.type = 'message.created' and e.room_id = ${roomId}`;
+    return (await toMessages(rows))[0];
+  }
+
+  async function bySeqs(places: readonly { roomId: string; seq: number }[]): Promise<Message[]> {
+    if (places.length === 0) return [];
+    const rows = await sql<MessageRow[]>`
+      select ${columns()} from unnest(${places.map((place) => place.roomId)}::uuid[], ${places.map((place) => String(place.seq))}::bigint[]) as p(room_id, seq)
+      join events e on e.room_id = p.room_id and e.seq = p.seq and e.type = 'message.created'`;
+    return toMessages(rows);
+  }
+
+  async function replies(roomId: string, messageId: string, afterSeq: number, limit: number): Promise<Page> {
+    const rows = await sql<MessageRow[]>`
+      select ${columns()} from events e
+      where e.reply_to = ${messageId} and e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)}
+      order by e.seq limit ${limit + 1}`;
+    return toPage(rows, limit, false);
+  }
+
+  async function edits(messageId: string): Promise<MessageEdit[]> {
+    const rows = await sql<{ version: number; text: string; html: string; at: Date }[]>`
+      select version, text, html, at from message_edits where message_id = ${messageId} order by version`;
+    return rows.map((row) => ({ version: row.version, text: row.text, html: row.html, at: row.at.toISOString() }));
+  }
+
+  async function findKey(roomId: string, userId: string, clientId: string) {
+    const [row] = await sql<{ message_id: string; seq: string; digest: bigint; at: Date }[]>`
+      select message_id, seq, digest, at from events where room_id = ${roomId} and actor_id = ${userId} and client_id = ${clientId}`;
+    return row && { messageId: row.message_id, seq: Number(row.seq), digest: BigInt(row.digest), atMs: row.at.getTime() };
+  }
+
+  return { before, after, find, bySeqs, replies, edits, findKey };
+}
+
+function toFields(row: MessageRow): MessageFields {
+  const deletedAt = row.deleted_at?.toISOString() ?? null;
+  return {
+    id: row.message_id,
+    roomId: row.room_id,
+    seq: Number(row.seq),
+    text: deletedAt ? '' : row.text,
+    html: deletedAt ? '' : row.html,
+    mentions: deletedAt ? [] : (row.mentions ?? []),
+    replyTo: row.reply_to,
+    replyCount: row.reply_count,
+    clientId: row.client_id,
+    createdAt: row.at.toISOString(),
+    editedAt: row.edited_at?.toISOString() ?? null,
+    deletedAt,
+  };
+}

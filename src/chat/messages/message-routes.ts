@@ -1,0 +1,94 @@
+/** Messages over REST: the same way through the system as over WebSocket. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { Authenticator } from '../../auth/authenticator.ts';
+import { invalid } from '../../errors.ts';
+import { answers, exactly, Limit, Seq } from '../../http/schemas.ts';
+import type { MessageService } from './message-service.ts';
+import { EditBody, EditShape, MessagePage, MessageParams, MessageShape, RoomParams, SendBody } from './message-schemas.ts';
+import { SendOrder } from './send-order.ts';
+
+const tags = ['messages'];
+
+export const messageRoutes: FastifyPluginAsyncTypebox<{ messages: MessageService; authenticator: Authenticator }> = async (
+  app,
+  { messages, authenticator },
+) => {
+  app.post(
+    '/rooms/:roomId/messages',
+    { schema: { tags, summary: 'Send a message', params: RoomParams, body: SendBody, response: answers(201, MessageShape) } },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId } = request.params;
+      const outcome = await messages.send(caller, { roomId, ...request.body }, new SendOrder());
+      const message = await messages.find(caller, roomId, outcome.messageId);
+      return outcome.duplicate ? reply.code(200).send({ ...message, duplicate: true }) : reply.code(201).send(message);
+    },
+  );
+
+  const HistoryQuery = exactly({ before: Type.Optional(Seq), after: Type.Optional(Seq), around: Type.Optional(Seq), limit: Type.Optional(Limit) });
+  app.get(
+    '/rooms/:roomId/messages',
+    { schema: { tags, summary: 'History, in seq order', params: RoomParams, querystring: HistoryQuery, response: answers(200, MessagePage) } },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { limit = 50, ...range } = request.query;
+      if (Object.keys(range).length > 1) throw invalid('/querystring', 'at most one of before, after and around');
+      return messages.history(caller, request.params.roomId, { ...range, limit });
+    },
+  );
+
+  app.get(
+    '/rooms/:roomId/messages/:messageId',
+    { schema: { tags, summary: 'One message', params: MessageParams, response: answers(200, MessageShape) } },
+    async (request) => messages.find(await authenticator.fromRequest(request), request.params.roomId, request.params.messageId),
+  );
+
+  app.patch(
+    '/rooms/:roomId/messages/:messageId',
+    { schema: { tags, summary: 'Edit a message', params: MessageParams, body: EditBody, response: answers(200, MessageShape) } },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, messageId } = request.params;
+      await messages.edit(caller, roomId, messageId, request.body.text);
+      return messages.find(caller, roomId, messageId);
+    },
+  );
+
+  app.delete(
+    '/rooms/:roomId/messages/:messageId',
+    { schema: { tags, summary: 'Delete a message', params: MessageParams, response: answers(204, Type.Null()) } },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      await messages.remove(caller, request.params.roomId, request.params.messageId);
+      return reply.code(204).send(null);
+    },
+  );
+
+  const RepliesQuery = exactly({ after: Type.Optional(Seq), limit: Type.Optional(Limit) });
+  app.get(
+    '/rooms/:roomId/messages/:messageId/replies',
+    { schema: { tags, summary: 'The thread of a message', params: MessageParams, querystring: RepliesQuery, response: answers(200, MessagePage) } },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { after = 0, limit = 50 } = request.query;
+      return messages.replies(caller, request.params.roomId, request.params.messageId, after, limit);
+    },
+  );
+
+  app.get(
+    '/rooms/:roomId/messages/:messageId/edits',
+    {
+      schema: {
+        tags,
+        summary: 'Earlier versions of a message',
+        params: MessageParams,
+        response: answers(200, Type.Object({ edits: Type.Array(EditShape) })),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      return { edits: await messages.edits(caller, request.params.roomId, request.params.messageId) };
+    },
+  );
+};

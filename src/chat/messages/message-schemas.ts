@@ -1,0 +1,35 @@
+/** The shapes of messages and of their routes and frames. */
+import { Type } from 'typebox';
+import { ClientId, exactly, Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
+
+export const MessageShape = Type.Object({
+  id: Uuid,
+  roomId: Uuid,
+  seq: Seq,
+  sender: PublicUser,
+  text: Type.String({ description: 'Markdown source' }),
+  html: Type.String({ description: 'The same, rendered to safe HTML' }),
+  mentions: Type.Array(Uuid),
+  replyTo: Nullable(Uuid),
+  replyCount: Type.Integer(),
+  attachments: Type.Array(Type.Unknown()),
+  reactions: Type.Array(Type.Unknown()),
+  pinned: Type.Boolean(),
+  clientId: Nullable(Type.String()),
+  createdAt: Time,
+  editedAt: Nullable(Time),
+  deletedAt: Nullable(Time),
+  duplicate: Type.Optional(Type.Boolean({ description: 'This clientId had been used: the first message is repeated' })),
+});
+
+export const MessagePage = Type.Object({ messages: Type.Array(MessageShape), hasMore: Type.Boolean() });
+
+/** Longer texts than allowed are told `too_large` by the service; this bounds what is looked at. */
+export const MessageText = Type.String({ minLength: 1, maxLength: 500_000 });
+
+export const SendBody = exactly({ clientId: ClientId, text: MessageText, replyTo: Type.Optional(Uuid) });
+export const EditBody = exactly({ text: MessageText });
+export const RoomParams = exactly({ roomId: Uuid });
+export const MessageParams = exactly({ roomId: Uuid, messageId: Uuid });
+
+export const EditShape = Type.Object({ version: Type.Integer(), text: Type.String(), html: Type.String(), at: Time });

@@ -1,0 +1,331 @@
+/**
+ * A message's way through the system: authorise, judge, persist, answer. Fan-out follows the commit inside the event
+ * log. Judged before it is stored, so text without a verdict never has a seq and never makes a hole.
+ */
+import { and, eq, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import { events, messageEdits } from '../../database/tables.ts';
+import { Failure } from '../../errors.ts';
+import type { DraftText, Judge, Verdict } from '../../processing/processing-client.ts';
+import type { Feed } from '../../realtime/feed.ts';
+import type { Profiles, PublicProfile } from '../../user/profiles.ts';
+import type { AppendContext, EventLog } from '../events/event-log.ts';
+import { type Message, unknownProfile } from '../events/message-shape.ts';
+import type { SendOutcome } from '../events/pending-send.ts';
+import { may } from '../rooms/permissions.ts';
+import type { Actor, RoomState } from '../rooms/room-state.ts';
+import type { MessageEdit, MessageRepository, Page } from './message-repository.ts';
+import { contentDigest, requireText } from './message-text.ts';
+import type { SendOrder } from './send-order.ts';
+
+export interface Draft {
+  readonly roomId: string;
+  readonly clientId: string;
+  /** Markdown source. */
+  readonly text: string;
+  readonly replyTo?: string;
+}
+
+/** Who sends, and with which login. */
+export interface Sender extends Actor {
+  readonly sessionId: string | undefined;
+}
+
+/** Told of messages that were stored although moderation had something to say. */
+export type FlagListener = (flagged: { roomId: string; messageId: string; authorId: string; verdict: Verdict }) => void;
+
+export interface MessageService {
+  /**
+   * Makes one message part of its room's log, or refuses it whole. A crash can delay a live delivery (readers read on
+   * by seq) but never lose an acked message or give it two seqs.
+   * @param order of the connection: its messages to a room keep their order
+   * @throws Failure `not_found`, `forbidden`, `muted`, `slow_mode`, `message_blocked`, `conflict`, `unavailable`, `outcome_unknown`
+   */
+  readonly send: (sender: Sender, draft: Draft, order: SendOrder) => Promise<SendOutcome>;
+  /** @returns the seq of the edit; of the version already there when nothing changes */
+  readonly edit: (sender: Sender, roomId: string, messageId: string, text: string) => Promise<{ seq: number }>;
+  /** @returns the seq of the deletion, the first one when it is repeated */
+  readonly remove: (sender: Sender, roomId: string, messageId: string) => Promise<{ seq: number }>;
+  readonly find: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
+  readonly history: (actor: Actor, roomId: string, range: HistoryRange) => Promise<Page>;
+  readonly replies: (actor: Actor, roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
+  readonly edits: (actor: Actor, roomId: string, messageId: string) => Promise<MessageEdit[]>;
+}
+
+/** At most one of the three; none means the newest. */
+export interface HistoryRange {
+  readonly before?: number;
+  readonly after?: number;
+  readonly around?: number;
+  readonly limit: number;
+}
+
+interface Prepared {
+  readonly feed: Feed<RoomState>;
+  readonly sender: PublicProfile;
+  readonly verdict: Verdict;
+  readonly text: string;
+  readonly mentions: string[];
+  readonly digest: bigint;
+  /** The key had been used: there is nothing left to append. */
+  readonly repeat: SendOutcome | undefined;
+}
+
+export function createMessageService(
+  { judge, eventLog, repository, profiles, follow, findFeed, onFlagged, settings }: {
+    judge: Judge;
+    eventLog: EventLog;
+    repository: MessageRepository;
+    profiles: Profiles;
+    /** A room at its head as of now. */
+    follow: (roomId: string) => Promise<Feed<RoomState>>;
+    /** A room as of some recent position: enough where an append proves it. */
+    findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
+    onFlagged: FlagListener;
+    settings: { maxLength: number };
+  },
+): MessageService {
+  async function send(sender: Sender, draft: Draft, order: SendOrder): Promise<SendOutcome> {
+    const messageId = uuidv7();
+    return order.run(
+      draft.roomId,
+      () => prepare(sender, draft, messageId),
+      async ({ feed, verdict, repeat, ...ready }) => {
+        if (repeat) return repeat;
+        const outcome = await eventLog.send(feed, {
+          actor: sender,
+          sessionId: sender.sessionId,
+          sender: ready.sender,
+          messageId,
+          clientId: draft.clientId,
+          digest: ready.digest,
+          text: ready.text,
+          html: verdict.html,
+          mentions: ready.mentions,
+          replyTo: draft.replyTo ?? null,
+        });
+        if (verdict.outcome === 'flag' && !outcome.duplicate) {
+          onFlagged({ roomId: draft.roomId, messageId, authorId: sender.userId, verdict });
+        }
+        return outcome;
+      },
+    );
+  }
+
+  async function prepare(sender: Sender, draft: Draft, messageId: string): Promise<Prepared> {
+    const text = requireText(draft.text, 'text', settings.maxLength);
+    const feed = await requirePost(sender, draft.roomId);
+    const digest = contentDigest(text, draft.replyTo ?? null);
+    if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
+    const author = profiles.byIds([sender.userId]);
+    const verdict = await judge(draftText(sender, draft.roomId, text, 'message', messageId));
+    const people = await author;
+    const ready = { feed, verdict, text, digest, sender: people.get(sender.userId) ?? unknownProfile(sender.userId) };
+    if (verdict.outcome === 'block') {
+      // A repeat of what was stored gets its first answer, even if the engine has changed its mind since.
+      const repeat = await findRepeat(draft, sender, digest);
+      if (!repeat) throw blocked(verdict);
+      return { ...ready, mentions: [], repeat };
+    }
+    return { ...ready, mentions: await mentionedMembers(feed.state, verdict), repeat: undefined };
+  }
+
+  /**
+   * Refuses early what is surely refused; the append asks again at its seq. A refusal by memory that lags is worse
+   * than a read, so it is made sure of.
+   */
+  async function requirePost(sender: Sender, roomId: string): Promise<Feed<RoomState>> {
+    const feed = await findFeed(roomId);
+    if (!feed) throw new Failure('not_found', 'no such room');
+    try {
+      feed.state.requirePost(sender, eventLog.nowMs());
+      return feed;
+    } catch {
+      const current = await follow(roomId);
+      current.state.requirePost(sender, eventLog.nowMs());
+      return current;
+    }
+  }
+
+  async function requireReplyTarget(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<void> {
+    const target = await repository.find(feed.roomId, messageId);
+    if (!target || target.deletedAt || target.seq < feed.state.readableFrom(actor.userId)) {
+      throw new Failure('not_found', 'the message replied to is not in this room', {
+        errors: [{ path: 'replyTo', message: 'not a message of this room' }],
+      });
+    }
+  }
+
+  async function findRepeat(draft: Draft, sender: Sender, digest: bigint): Promise<SendOutcome | undefined> {
+    const first = await repository.findKey(draft.roomId, sender.userId, draft.clientId);
+    if (!first) return undefined;
+    if (first.digest !== digest) throw new Failure('conflict', 'this clientId was used for another message');
+    return { messageId: first.messageId, seq: first.seq, atMs: first.atMs, duplicate: true };
+  }
+
+  async function mentionedMembers(state: RoomState, verdict: Verdict): Promise<string[]> {
+    if (verdict.mentions.length === 0) return [];
+    const ids = await profiles.idsByUsername(verdict.mentions);
+    return [...new Set(ids.values())].filter((id) => state.members.has(id));
+  }
+
+  function draftText(sender: Sender, roomId: string, text: string, kind: DraftText['kind'], key: string): DraftText {
+    return { key, text, kind, roomId, senderId: sender.userId };
+  }
+
+  async function edit(sender: Sender, roomId: string, messageId: string, source: string): Promise<{ seq: number }> {
+    const text = requireText(source, 'text', settings.maxLength);
+    const feed = await requireReadable(sender, roomId);
+    const before = await requireMessage(feed, sender, messageId);
+    if (before.sender.id !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');
+    feed.state.require(sender, 'edit_own');
+    feed.state.requireUnmuted(sender.userId, eventLog.nowMs());
+    const verdict = await judge(draftText(sender, roomId, text, 'edit', messageId));
+    if (verdict.outcome === 'block') throw blocked(verdict);
+    const mentions = await mentionedMembers(feed.state, verdict);
+    const { answer, seq } = await eventLog.transact(roomId, async (context) => {
+      context.state.require(sender, 'edit_own');
+      const current = await lockMessage(context, roomId, messageId);
+      if (current.deleted) throw new Failure('not_found', 'no such message');
+      if (current.authorId !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');
+      if (current.text === text) return { events: [], answer: current.seq };
+      await storeVersion(context, roomId, messageId, current, { text, html: verdict.html, mentions });
+      return { events: [{ type: 'message.updated', actorId: sender.userId, messageId, data: {} }], answer: undefined };
+    });
+    if (verdict.outcome === 'flag') onFlagged({ roomId, messageId, authorId: sender.userId, verdict });
+    return { seq: answer ?? seq };
+  }
+
+  interface Current {
+    readonly authorId: string;
+    readonly text: string;
+    readonly html: string;
+    readonly mentions: string[] | null;
+    readonly deleted: boolean;
+    readonly version: number;
+    /** The event that brought this version. */
+    readonly seq: number;
+    readonly at: Date;
+  }
+
+  async function lockMessage({ tx }: AppendContext, roomId: string, messageId: string): Promise<Current> {
+    const [row] = await tx
+      .select()
+      .from(events)
+      .where(and(eq(events.messageId, messageId), eq(events.type, 'message.created'), eq(events.roomId, roomId)))
+      .for('update');
+    if (!row) throw new Failure('not_found', 'no such message');
+    const [edits] = await tx.select({ count: sql<number>`count(*)::int` }).from(messageEdits).where(eq(messageEdits.messageId, messageId));
+    const [newest] = await tx
+      .select({ seq: sql<number>`max(${events.seq})::int8`.mapWith(Number) })
+      .from(events)
+      .where(
+        and(eq(events.roomId, roomId), eq(events.messageId, messageId), sql`${events.type} in ('message.created', 'message.updated')`, sql`${events.seq} >= ${row.seq}`),
+      );
+    return {
+      authorId: row.actorId!,
+      text: row.text ?? '',
+      html: row.html ?? '',
+      mentions: row.mentions,
+      deleted: row.deletedAt !== null,
+      version: edits?.count ?? 0,
+      seq: newest?.seq ?? row.seq,
+      at: row.editedAt ?? row.at,
+    };
+  }
+
+  async function storeVersion(
+    { tx }: AppendContext,
+    roomId: string,
+    messageId: string,
+    { text, html, mentions, version, seq, at }: Current,
+    next: { text: string; html: string; mentions: string[] },
+  ): Promise<void> {
+    await tx.insert(messageEdits).values({ messageId, version, roomId, seq, text, html, mentions, at });
+    await tx
+      .update(events)
+      .set({ ...next, editedAt: sql`date_trunc('milliseconds', now())` })
+      .where(and(eq(events.messageId, messageId), eq(events.type, 'message.created')));
+  }
+
+  async function remove(sender: Sender, roomId: string, messageId: string): Promise<{ seq: number }> {
+    await requireMessage(await requireReadable(sender, roomId), sender, messageId);
+    const { answer, seq } = await eventLog.transact(roomId, async (context) => {
+      const current = await lockMessage(context, roomId, messageId);
+      const standing = context.state.require(sender, 'read');
+      const own = current.authorId === sender.userId && may(standing, 'delete_own');
+      if (!own) context.state.require(sender, 'delete_any');
+      if (current.deleted) return { events: [], answer: await deletionSeq(context, roomId, messageId) };
+      await redact(context, messageId, sender.userId);
+      return {
+        events: [{ type: 'message.deleted', actorId: sender.userId, messageId, data: { messageId, by: sender.userId } }],
+        answer: undefined,
+      };
+    });
+    return { seq: answer ?? seq };
+  }
+
+  async function deletionSeq({ tx }: AppendContext, roomId: string, messageId: string): Promise<number> {
+    const [row] = await tx
+      .select({ seq: events.seq })
+      .from(events)
+      .where(and(eq(events.roomId, roomId), eq(events.messageId, messageId), eq(events.type, 'message.deleted')))
+      .limit(1);
+    return row?.seq ?? 0;
+  }
+
+  async function requireReadable(actor: Actor, roomId: string): Promise<Feed<RoomState>> {
+    const feed = await follow(roomId);
+    feed.state.require(actor, 'read');
+    return feed;
+  }
+
+  async function requireMessage(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<Message> {
+    const message = await repository.find(feed.roomId, messageId);
+    if (!message || message.seq < feed.state.readableFrom(actor.userId)) throw new Failure('not_found', 'no such message');
+    return message;
+  }
+
+  async function history(actor: Actor, roomId: string, { before, after, around, limit }: HistoryRange): Promise<Page> {
+    const feed = await requireReadable(actor, roomId);
+    const from = feed.state.readableFrom(actor.userId);
+    if (after !== undefined) return repository.after(roomId, Math.max(after, from - 1), limit);
+    if (around === undefined) return repository.before(roomId, before ?? Number.MAX_SAFE_INTEGER, from, limit);
+    const half = Math.ceil(limit / 2);
+    const [older, newer] = await Promise.all([
+      repository.before(roomId, around, from, half),
+      repository.after(roomId, Math.max(around - 1, from - 1), Math.max(1, limit - half)),
+    ]);
+    return { messages: [...older.messages, ...newer.messages], hasMore: older.hasMore || newer.hasMore };
+  }
+
+  return {
+    send,
+    edit,
+    remove,
+    find: async (actor, roomId, messageId) => requireMessage(await requireReadable(actor, roomId), actor, messageId),
+    history,
+    replies: async (actor, roomId, messageId, after, limit) => {
+      const feed = await requireReadable(actor, roomId);
+      await requireMessage(feed, actor, messageId);
+      return repository.replies(roomId, messageId, Math.max(after, feed.state.readableFrom(actor.userId) - 1), limit);
+    },
+    edits: async (actor, roomId, messageId) => {
+      const message = await requireMessage(await requireReadable(actor, roomId), actor, messageId);
+      return message.deletedAt ? [] : repository.edits(messageId);
+    },
+  };
+}
+
+/** After this every reader gets the tombstone: the text is gone from the row and its versions from the table. */
+async function redact({ tx }: AppendContext, messageId: string, by: string): Promise<void> {
+  await tx.delete(messageEdits).where(eq(messageEdits.messageId, messageId));
+  await tx
+    .update(events)
+    .set({ text: '', html: '', mentions: null, deletedAt: sql`date_trunc('milliseconds', now())`, deletedBy: by })
+    .where(and(eq(events.messageId, messageId), eq(events.type, 'message.created')));
+}
+
+function blocked(verdict: Verdict): Failure {
+  return new Failure('message_blocked', 'this message was refused by moderation', { details: { labels: verdict.labels } });
+}

@@ -1,0 +1,56 @@
+/** Typing, and watching a public room without joining it. */
+import { Type } from 'typebox';
+import { Failure } from '../../errors.ts';
+import { Uuid } from '../../http/schemas.ts';
+import type { Connection } from '../../realtime/connection.ts';
+import { frameHandler, type FrameHandlers } from '../../realtime/frame-handlers.ts';
+import type { Hub } from '../../realtime/hub.ts';
+import { TokenBucket } from '../../realtime/token-bucket.ts';
+import type { RoomService } from './room-service.ts';
+import type { RoomState } from './room-state.ts';
+
+export interface RoomFrameSettings {
+  readonly typingPerSecond: number;
+  readonly roomsPerSocket: number;
+}
+
+export function roomFrames({ hub, rooms, nowMs, settings }: { hub: Hub<RoomState>; rooms: RoomService; nowMs: () => number; settings: RoomFrameSettings }): FrameHandlers {
+  const typingRates = new WeakMap<Connection, Map<string, TokenBucket>>();
+
+  function requireTypingRate(connection: Connection, roomId: string): void {
+    const rates = typingRates.get(connection) ?? new Map<string, TokenBucket>();
+    typingRates.set(connection, rates);
+    const now = performance.now();
+    // Starting and stopping at once is one act of typing.
+    const rate = rates.get(roomId) ?? new TokenBucket(settings.typingPerSecond, settings.typingPerSecond + 1, now);
+    if (!rates.has(roomId) && rates.size >= settings.roomsPerSocket) rates.clear();
+    rates.set(roomId, rate);
+    const wait = rate.take(now);
+    if (wait > 0) throw new Failure('rate_limited', 'typing too fast', { retryAfterMs: wait });
+  }
+
+  return {
+    ping: frameHandler({}, () => ({})),
+    typing: frameHandler({ roomId: Uuid, active: Type.Boolean() }, async ({ connection, caller }, { roomId, active }) => {
+      const feed = await hub.feed(roomId);
+      if (!feed) throw new Failure('not_found', 'no such room');
+      feed.state.require(caller, 'post');
+      feed.state.requireUnmuted(caller.userId, nowMs());
+      requireTypingRate(connection, roomId);
+      hub.signalRoom(roomId, JSON.stringify({ type: 'typing', roomId, data: { userId: caller.userId, active } }), caller.userId);
+      return {};
+    }),
+    'room.open': frameHandler({ roomId: Uuid }, async ({ connection, caller }, { roomId }) => {
+      const feed = await rooms.follow(roomId);
+      feed.state.require(caller, 'read');
+      const { result, seq } = await hub.attach(connection, roomId, feed.position, 'watcher');
+      if (result === 'left') throw new Failure('not_found', 'no such room');
+      return { seq };
+    }),
+    'room.close': frameHandler({ roomId: Uuid }, ({ connection, caller }, { roomId }) => {
+      // Members read their rooms as long as they are members.
+      if (!hub.loadedFeed(roomId)?.state.isMember(caller.userId)) hub.detach(connection, roomId);
+      return {};
+    }),
+  };
+}

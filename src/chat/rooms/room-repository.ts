@@ -1,0 +1,187 @@
+/** Rooms in Postgres: what the hub loads, what lists show, and the checks that need other tables. */
+import { coalesce } from '../../database/coalesce.ts';
+import type { Sql } from '../../database/connect.ts';
+import type { MemberRole } from './permissions.ts';
+import { type MemberState, RoomState } from './room-state.ts';
+
+interface RoomRow {
+  id: string;
+  kind: 'room' | 'dm';
+  name: string;
+  topic: string;
+  visibility: 'public' | 'private';
+  history: 'all' | 'joined';
+  slow_mode_seconds: number;
+  created_at: Date;
+  deleted: boolean;
+  seq: string;
+}
+
+interface LoadRow extends RoomRow {
+  members: [userId: string, role: MemberRole, joinedSeq: number, mutedUntilMs: number | null][] | null;
+  posts: [userId: string, atMs: number][] | null;
+}
+
+/** A room in a list, as its viewer sees it. */
+export interface RoomSummaryRow {
+  readonly id: string;
+  readonly kind: 'room' | 'dm';
+  readonly name: string;
+  readonly topic: string;
+  readonly visibility: 'public' | 'private';
+  readonly history: 'all' | 'joined';
+  readonly slowModeSeconds: number;
+  readonly createdAt: string;
+  readonly seq: number;
+  readonly memberCount: number;
+}
+
+export interface OwnRoomRow extends RoomSummaryRow {
+  readonly joinedSeq: number;
+  readonly lastReadSeq: number;
+  readonly unread: number;
+  readonly mentions: number;
+  /** Epoch milliseconds of the newest event; lists are ordered by it. */
+  readonly activeAtMs: number;
+  /** The other people of a direct-message room. */
+  readonly others: readonly string[];
+  readonly lastMessageSeq: number | null;
+}
+
+export interface RoomRepository {
+  /** One snapshot of position and state; asked together with others of the same turn. */
+  readonly load: (roomId: string) => Promise<{ position: number; state: RoomState } | undefined>;
+  /** All rooms of each user, one snapshot per call; users of one turn share a query. */
+  readonly ownRooms: (userId: string) => Promise<readonly OwnRoomRow[]>;
+  readonly publicRooms: (query: string, after: { name: string; id: string } | undefined, limit: number) => Promise<RoomSummaryRow[]>;
+  readonly memberIds: (roomId: string, after: string | undefined, limit: number) => Promise<{ userId: string; role: MemberRole; joinedAt: string; mutedUntil: string | null }[]>;
+}
+
+export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: number }): RoomRepository {
+  const load = coalesce(async (roomIds: readonly string[]) => {
+    const rows = await sql<LoadRow[]>`
+      select r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
+        r.deleted_at is not null as deleted,
+        coalesce((select seq from events e where e.room_id = r.id order by seq desc limit 1), 0) as seq,
+        (select json_agg(json_build_array(m.user_id, m.role, m.joined_seq, (extract(epoch from m.muted_until) * 1000)::bigint))
+          from members m where m.room_id = r.id) as members,
+        case when r.slow_mode_seconds > 0 then (
+          select json_agg(json_build_array(p.actor_id, p.at)) from (
+            select actor_id, (extract(epoch from max(at)) * 1000)::bigint as at from (
+              select actor_id, at from events e where e.room_id = r.id and e.type = 'message.created' order by seq desc limit 5000
+            ) newest group by actor_id
+          ) p) end as posts
+      from rooms r where r.id = any(${roomIds as string[]}::uuid[])`;
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return roomIds.map((roomId) => {
+      const row = byId.get(roomId);
+      return row && { position: Number(row.seq), state: toState(row) };
+    });
+  }, 64);
+
+  const ownRooms = coalesce(async (userIds: readonly string[]) => {
+    const rows = await sql<(RoomRow & OwnColumns)[]>`
+      select m.user_id, m.joined_seq, r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
+        false as deleted, coalesce(head.seq, 0) as seq, head.at as active_at, counts.member_count,
+        least(coalesce(rs.last_read_seq, 0), coalesce(head.seq, 0)) as last_read_seq, unread.unread, unread.mentions, newest.seq as last_message_seq,
+        case when r.kind = 'dm' then (select array_agg(o.user_id) from members o where o.room_id = r.id and o.user_id <> m.user_id) end as others
+      from members m
+      join rooms r on r.id = m.room_id and r.deleted_at is null
+      left join read_states rs on rs.user_id = m.user_id and rs.room_id = m.room_id
+      left join lateral (select seq, at from events e where e.room_id = r.id order by seq desc limit 1) head on true
+      left join lateral (
+        select seq from events e where e.room_id = r.id and e.type = 'message.created' and e.deleted_at is null order by seq desc limit 1
+      ) newest on true
+      cross join lateral (select count(*)::int as member_count from members c where c.room_id = r.id) counts
+      cross join lateral (
+        select count(*)::int as unread, (count(*) filter (where m.user_id = any(u.mentions)))::int as mentions from (
+          select e.mentions from events e
+          where e.room_id = r.id and e.seq > greatest(coalesce(rs.last_read_seq, 0), case when r.history = 'joined' then m.joined_seq - 1 else 0 end)
+            and e.type = 'message.created' and e.actor_id <> m.user_id and e.deleted_at is null
+          order by e.seq desc limit ${unreadMax}
+        ) u
+      ) unread
+      where m.user_id = any(${[...new Set(userIds)]}::uuid[])
+      order by head.at desc, r.id`;
+    const byUser = Map.groupBy(rows, (row) => row.user_id);
+    return userIds.map((userId) => (byUser.get(userId) ?? []).map(toOwnRoom));
+  }, 64);
+
+  async function publicRooms(query: string, after: { name: string; id: string } | undefined, limit: number): Promise<RoomSummaryRow[]> {
+    const rows = await sql<(RoomRow & { member_count: number })[]>`
+      select r.*, false as deleted, coalesce((select seq from events e where e.room_id = r.id order by seq desc limit 1), 0) as seq,
+        (select count(*)::int from members m where m.room_id = r.id) as member_count
+      from rooms r
+      where r.visibility = 'public' and r.kind = 'room' and r.deleted_at is null
+        and (${query} = '' or strpos(lower(r.name), lower(${query})) > 0 or strpos(lower(r.topic), lower(${query})) > 0)
+        and (${after === undefined} or (r.name, r.id) > (${after?.name ?? ''}, ${after?.id ?? '00000000-0000-0000-0000-000000000000'}::uuid))
+      order by r.name, r.id limit ${limit}`;
+    return rows.map((row) => ({ ...toSummary(row), memberCount: row.member_count }));
+  }
+
+  async function memberIds(roomId: string, after: string | undefined, limit: number) {
+    const rows = await sql<{ user_id: string; role: MemberRole; joined_at: Date; muted_until: Date | null }[]>`
+      select user_id, role, joined_at, case when muted_until > now() then muted_until end as muted_until from members
+      where room_id = ${roomId} and (${after === undefined} or user_id > ${after ?? '00000000-0000-0000-0000-000000000000'}::uuid)
+      order by user_id limit ${limit}`;
+    return rows.map((row) => ({
+      userId: row.user_id,
+      role: row.role,
+      joinedAt: row.joined_at.toISOString(),
+      mutedUntil: row.muted_until?.toISOString() ?? null,
+    }));
+  }
+
+  return { load, ownRooms, publicRooms, memberIds };
+}
+
+interface OwnColumns {
+  user_id: string;
+  joined_seq: string;
+  active_at: Date | null;
+  member_count: number;
+  last_read_seq: string;
+  unread: number;
+  mentions: number;
+  last_message_seq: string | null;
+  others: string[] | null;
+}
+
+function toSummary(row: RoomRow): Omit<RoomSummaryRow, 'memberCount'> {
+  return {
+    id: row.id,
+    kind: row.kind,
+    name: row.name,
+    topic: row.topic,
+    visibility: row.visibility,
+    history: row.history,
+    slowModeSeconds: row.slow_mode_seconds,
+    createdAt: row.created_at.toISOString(),
+    seq: Number(row.seq),
+  };
+}
+
+function toOwnRoom(row: RoomRow & OwnColumns): OwnRoomRow {
+  return {
+    ...toSummary(row),
+    memberCount: row.member_count,
+    joinedSeq: Number(row.joined_seq),
+    lastReadSeq: Number(row.last_read_seq),
+    unread: row.unread,
+    mentions: row.mentions,
+    activeAtMs: row.active_at?.getTime() ?? 0,
+    others: row.others ?? [],
+    lastMessageSeq: row.last_message_seq === null ? null : Number(row.last_message_seq),
+  };
+}
+
+function toState(row: LoadRow): RoomState {
+  const members = new Map<string, MemberState>();
+  for (const [userId, role, joinedSeq, mutedUntil] of row.members ?? []) {
+    members.set(userId, { role, joinedSeq: Number(joinedSeq), mutedUntil: Number(mutedUntil ?? 0) });
+  }
+  const { seq: _seq, ...settings } = toSummary(row);
+  const state = new RoomState(settings, members, row.deleted);
+  for (const [userId, at] of row.posts ?? []) state.notePost(userId, Number(at));
+  return state;
+}

@@ -1,0 +1,231 @@
+/** Rooms and memberships over REST. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { Authenticator } from '../../auth/authenticator.ts';
+import { invalid } from '../../errors.ts';
+import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
+import type { IdempotencyKeys } from '../../http/idempotency.ts';
+import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
+import type { MessageRepository } from '../messages/message-repository.ts';
+import { MessageShape } from '../messages/message-schemas.ts';
+import { requireText } from '../messages/message-text.ts';
+import type { RoomService } from './room-service.ts';
+import type { Actor } from './room-state.ts';
+
+const RoomShape = Type.Object({
+  id: Uuid,
+  kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),
+  name: Type.String(),
+  topic: Type.String(),
+  visibility: Type.Union([Type.Literal('public'), Type.Literal('private')]),
+  history: Type.Union([Type.Literal('all'), Type.Literal('joined')]),
+  slowModeSeconds: Type.Integer(),
+  seq: Seq,
+  memberCount: Type.Integer(),
+  createdAt: Time,
+});
+const OwnRoomShape = Type.Object({
+  ...RoomShape.properties,
+  unread: Type.Optional(Type.Integer()),
+  mentions: Type.Optional(Type.Integer()),
+  lastReadSeq: Type.Optional(Seq),
+  lastMessage: Type.Optional(Nullable(MessageShape)),
+});
+const Role = Type.Union([Type.Literal('owner'), Type.Literal('moderator'), Type.Literal('member')]);
+const MemberShape = Type.Object({ user: PublicUser, role: Role, joinedAt: Time, mutedUntil: Nullable(Time) });
+
+const RoomParams = exactly({ roomId: Uuid });
+const MemberParams = exactly({ roomId: Uuid, userId: Type.Union([Uuid, Type.Literal('me')]) });
+const roomFields = {
+  name: Type.String({ minLength: 1, maxLength: 1000 }),
+  topic: Type.String({ maxLength: 10_000 }),
+  visibility: Type.Union([Type.Literal('public'), Type.Literal('private')]),
+  history: Type.Union([Type.Literal('all'), Type.Literal('joined')]),
+  slowModeSeconds: Type.Integer({ minimum: 0, maximum: 86_400 }),
+};
+const NewRoomBody = exactly({
+  name: roomFields.name,
+  visibility: roomFields.visibility,
+  topic: Type.Optional(roomFields.topic),
+  history: Type.Optional(roomFields.history),
+  slowModeSeconds: Type.Optional(roomFields.slowModeSeconds),
+  memberIds: Type.Optional(Type.Array(Uuid, { maxItems: 1000 })),
+});
+const RoomChangesBody = Type.Partial(exactly(roomFields), { additionalProperties: false, minProperties: 1 });
+
+interface Options {
+  rooms: RoomService;
+  messages: MessageRepository;
+  authenticator: Authenticator;
+  idempotency: IdempotencyKeys;
+  limits: { readonly nameMax: number; readonly topicMax: number };
+}
+
+const tags = ['rooms'];
+
+export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { rooms, messages, authenticator, idempotency, limits }) => {
+  /** Names and topics are text like any other, except that a topic may be empty. */
+  function cleanTexts<Fields extends { name?: string; topic?: string }>(fields: Fields): Fields {
+    const clean = { ...fields };
+    if (fields.name !== undefined) clean.name = requireText(fields.name.trim(), 'name', limits.nameMax);
+    if (fields.topic) clean.topic = requireText(fields.topic, 'topic', limits.topicMax);
+    return clean;
+  }
+
+  app.post(
+    '/rooms',
+    { schema: { tags, summary: 'Create a room', body: NewRoomBody, response: answers(201, RoomShape) } },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      return idempotency.answer(request, reply, caller.userId, async () => ({ status: 201, body: await rooms.create(caller, cleanTexts(request.body)) }));
+    },
+  );
+
+  app.post(
+    '/dms',
+    {
+      schema: {
+        tags,
+        summary: 'The direct-message room of exactly these people and the caller',
+        body: exactly({ userIds: Type.Array(Uuid, { minItems: 1, maxItems: 100 }) }),
+        response: { ...answers(200, RoomShape), 201: RoomShape },
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      const { room, created } = await rooms.directMessage(caller, request.body.userIds);
+      return reply.code(created ? 201 : 200).send(room);
+    },
+  );
+
+  const ListQuery = exactly({
+    visibility: Type.Optional(Type.Literal('public')),
+    query: Type.Optional(Type.String({ maxLength: 200 })),
+    limit: Type.Optional(Limit),
+    cursor: Type.Optional(Cursor),
+  });
+  app.get(
+    '/rooms',
+    { schema: { tags, summary: 'My rooms, or public rooms', querystring: ListQuery, response: answers(200, listOf(OwnRoomShape)) } },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { visibility, query = '', limit = 50, cursor } = request.query;
+      if (visibility === 'public') return listPublic(query, limit, cursor);
+      if (query !== '') throw invalid('/querystring/query', 'only with visibility=public');
+      return listMine(caller, limit, cursor);
+    },
+  );
+
+  async function listPublic(query: string, limit: number, cursor: string | undefined) {
+    const from = cursor === undefined ? undefined : readCursor(cursor, ['string', 'uuid']);
+    const found = await rooms.listPublic(requireQuery(query), from && { name: from[0], id: from[1] }, limit + 1);
+    return toPage(found, limit, (room) => writeCursor([room.name, room.id]));
+  }
+
+  function requireQuery(query: string): string {
+    if (!query.isWellFormed() || query.includes('\0')) throw invalid('/querystring/query', 'not a text');
+    return query;
+  }
+
+  /** Newest activity first; the cursor is the last room's place in that order. */
+  async function listMine(caller: Actor, limit: number, cursor: string | undefined) {
+    const all = await rooms.mine(caller.userId);
+    const from = cursor === undefined ? undefined : readCursor(cursor, ['number', 'uuid']);
+    const rest = from ? all.filter((room) => room.activeAtMs < from[0] || (room.activeAtMs === from[0] && room.id > from[1])) : all;
+    const page = toPage(rest.slice(0, limit + 1), limit, (room) => writeCursor([room.activeAtMs, room.id]));
+    const newest = await messages.bySeqs(page.items.flatMap(({ id, lastMessageSeq }) => (lastMessageSeq === null ? [] : [{ roomId: id, seq: lastMessageSeq }])));
+    const byRoom = new Map(newest.map((message) => [message.roomId, message]));
+    const items = await Promise.all(
+      page.items.map(async ({ joinedSeq, activeAtMs: _active, others, lastMessageSeq: _last, ...room }) => {
+        const last = byRoom.get(room.id);
+        const visible = last && (room.history === 'all' || last.seq >= joinedSeq);
+        return { ...room, name: await rooms.nameFor(room, others), lastMessage: visible ? last : null };
+      }),
+    );
+    return { items, nextCursor: page.nextCursor };
+  }
+
+  app.get(
+    '/rooms/:roomId',
+    { schema: { tags, summary: 'One room', params: RoomParams, response: answers(200, RoomShape) } },
+    async (request) => rooms.get(await authenticator.fromRequest(request), request.params.roomId),
+  );
+
+  app.patch(
+    '/rooms/:roomId',
+    { schema: { tags, summary: 'Change a room', params: RoomParams, body: RoomChangesBody, response: answers(200, RoomShape) } },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      return rooms.update(caller, request.params.roomId, cleanTexts(request.body));
+    },
+  );
+
+  app.delete(
+    '/rooms/:roomId',
+    { schema: { tags, summary: 'Delete a room', params: RoomParams, response: answers(204, Type.Null()) } },
+    async (request, reply) => {
+      await rooms.remove(await authenticator.fromRequest(request), request.params.roomId);
+      return reply.code(204).send(null);
+    },
+  );
+
+  app.get(
+    '/rooms/:roomId/members',
+    {
+      schema: {
+        tags,
+        summary: 'Members',
+        params: RoomParams,
+        querystring: exactly({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }),
+        response: answers(200, listOf(MemberShape)),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { limit = 50, cursor } = request.query;
+      const after = cursor === undefined ? undefined : readCursor(cursor, ['uuid'])[0];
+      const found = await rooms.listMembers(caller, request.params.roomId, after, limit + 1);
+      return toPage(found, limit, (member) => writeCursor([member.user.id]));
+    },
+  );
+
+  const targetOf = (caller: Actor, userId: string) => (userId === 'me' ? caller.userId : userId);
+
+  app.put(
+    '/rooms/:roomId/members/:userId',
+    {
+      schema: {
+        tags,
+        summary: 'Join, or add a member',
+        params: MemberParams,
+        body: Type.Optional(Type.Union([exactly({ role: Type.Optional(Role) }), Type.Null()])),
+        response: answers(200, MemberShape),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      return rooms.putMember(caller, roomId, targetOf(caller, userId), request.body?.role);
+    },
+  );
+
+  app.patch(
+    '/rooms/:roomId/members/:userId',
+    { schema: { tags, summary: 'Change a role', params: MemberParams, body: exactly({ role: Role }), response: answers(200, MemberShape) } },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      return rooms.changeRole(caller, roomId, targetOf(caller, userId), request.body.role);
+    },
+  );
+
+  app.delete(
+    '/rooms/:roomId/members/:userId',
+    { schema: { tags, summary: 'Leave, or remove a member', params: MemberParams, response: answers(204, Type.Null()) } },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      await rooms.removeMember(caller, request.params.roomId, targetOf(caller, request.params.userId));
+      return reply.code(204).send(null);
+    },
+  );
+};

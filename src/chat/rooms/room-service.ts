@@ -1,0 +1,421 @@
+/** Rooms and who is in them. What changes a room's log goes through the event log; lists and shapes are read. */
+import { createHash } from 'node:crypto';
+import { and, eq, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database, Transaction } from '../../database/connect.ts';
+import { isUniqueViolation } from '../../database/database-errors.ts';
+import { blocks, events, members, membershipChanges, moderationBans, rooms } from '../../database/tables.ts';
+import { Failure, invalid } from '../../errors.ts';
+import type { Feed } from '../../realtime/feed.ts';
+import type { Hub } from '../../realtime/hub.ts';
+import type { Profiles, PublicProfile } from '../../user/profiles.ts';
+import type { DraftEvent, EventLog } from '../events/event-log.ts';
+import { type Message, unknownProfile } from '../events/message-shape.ts';
+import { type MemberRole, outranks } from './permissions.ts';
+import type { OwnRoomRow, RoomRepository, RoomSummaryRow } from './room-repository.ts';
+import type { Actor, RoomSettings, RoomState } from './room-state.ts';
+
+export type Room = RoomSummaryRow;
+export type OwnRoom = Room & { readonly unread: number; readonly mentions: number; readonly lastReadSeq: number; readonly lastMessage: Message | null };
+
+export interface NewRoom {
+  readonly name: string;
+  readonly visibility: 'public' | 'private';
+  readonly topic?: string;
+  readonly history?: 'all' | 'joined';
+  readonly slowModeSeconds?: number;
+  readonly memberIds?: readonly string[];
+}
+
+export type RoomChanges = Partial<Pick<RoomSettings, 'name' | 'topic' | 'visibility' | 'history' | 'slowModeSeconds'>>;
+
+export interface MemberView {
+  readonly user: PublicProfile;
+  readonly role: MemberRole;
+  readonly joinedAt: string;
+  readonly mutedUntil: string | null;
+}
+
+export interface RoomServiceSettings {
+  readonly nameMax: number;
+  readonly topicMax: number;
+  readonly membersMax: number;
+  readonly dmMembersMax: number;
+}
+
+/** Throws `message_blocked` for a name or topic that moderation refuses. */
+export type JudgeText = (text: string, kind: 'name' | 'topic', actor: Actor) => Promise<void>;
+
+export interface RoomService {
+  readonly create: (actor: Actor, room: NewRoom) => Promise<Room>;
+  /** @returns the one room of exactly these people and the caller, and whether it was made now */
+  readonly directMessage: (actor: Actor, userIds: readonly string[]) => Promise<{ room: Room; created: boolean }>;
+  readonly get: (actor: Actor, roomId: string) => Promise<Room>;
+  readonly mine: (userId: string) => Promise<readonly OwnRoomRow[]>;
+  readonly listPublic: (query: string, after: { name: string; id: string } | undefined, limit: number) => Promise<Room[]>;
+  readonly update: (actor: Actor, roomId: string, changes: RoomChanges) => Promise<Room>;
+  readonly remove: (actor: Actor, roomId: string) => Promise<void>;
+  readonly listMembers: (actor: Actor, roomId: string, after: string | undefined, limit: number) => Promise<MemberView[]>;
+  /** Joins, adds, or changes a role; repeating it changes nothing. */
+  readonly putMember: (actor: Actor, roomId: string, userId: string, role?: MemberRole) => Promise<MemberView>;
+  readonly changeRole: (actor: Actor, roomId: string, userId: string, role: MemberRole) => Promise<MemberView>;
+  readonly removeMember: (actor: Actor, roomId: string, userId: string, reason?: 'removed' | 'banned') => Promise<void>;
+  readonly mute: (actor: Actor, roomId: string, userId: string, seconds: number) => Promise<MemberView>;
+  /** The room as this instance follows it, at its head as of now. @throws Failure not_found */
+  readonly follow: (roomId: string) => Promise<Feed<RoomState>>;
+  /** Names of rooms as this viewer sees them: a direct message is called by the others' names. */
+  readonly nameFor: (room: { kind: 'room' | 'dm'; name: string }, others: readonly string[]) => Promise<string>;
+  /** JSON of `room.joined` for a user. */
+  readonly describeJoined: (roomId: string, userId: string) => Promise<string | undefined>;
+}
+
+export function createRoomService(
+  { db, repository, eventLog, hub, head, profiles, judgeText, settings }: {
+    db: Database;
+    repository: RoomRepository;
+    eventLog: EventLog;
+    hub: Hub<RoomState>;
+    head: (roomId: string) => Promise<number>;
+    profiles: Profiles;
+    judgeText: JudgeText;
+    settings: RoomServiceSettings;
+  },
+): RoomService {
+  async function follow(roomId: string): Promise<Feed<RoomState>> {
+    const feed = await hub.feed(roomId);
+    if (!feed) throw new Failure('not_found', 'no such room');
+    // Every request sees what was acked before it began, on whatever instance.
+    if ((await head(roomId)) > feed.position) await hub.catchUp(feed);
+    return feed;
+  }
+
+  function toRoom(feed: Feed<RoomState>): Room {
+    const { settings: room, members: people } = feed.state;
+    return { ...room, seq: feed.position, memberCount: people.size };
+  }
+
+  async function describe(feed: Feed<RoomState>, viewerId: string): Promise<Room> {
+    const room = toRoom(feed);
+    if (room.kind === 'room') return room;
+    return { ...room, name: await nameFor(room, [...feed.state.members.keys()].filter((id) => id !== viewerId)) };
+  }
+
+  async function nameFor(room: { kind: 'room' | 'dm'; name: string }, others: readonly string[]): Promise<string> {
+    if (room.kind === 'room') return room.name;
+    const people = await profiles.byIds(others);
+    return others.map((id) => (people.get(id) ?? unknownProfile(id)).displayName).join(', ');
+  }
+
+  async function checkTexts(actor: Actor, { name, topic }: { name?: string; topic?: string }): Promise<void> {
+    if (name !== undefined && [...name].length > settings.nameMax) throw invalid('name', `at most ${settings.nameMax} characters`);
+    if (topic !== undefined && [...topic].length > settings.topicMax) throw invalid('topic', `at most ${settings.topicMax} characters`);
+    if (name) await judgeText(name, 'name', actor);
+    if (topic) await judgeText(topic, 'topic', actor);
+  }
+
+  async function requireUsers(userIds: readonly string[], path: string): Promise<void> {
+    const known = await profiles.byIds(userIds);
+    const missing = userIds.find((id) => !known.has(id));
+    if (missing) throw new Failure('not_found', 'no such user', { errors: [{ path, message: `no user ${missing}` }] });
+  }
+
+  async function create(actor: Actor, draft: NewRoom): Promise<Room> {
+    await checkTexts(actor, draft);
+    const others = [...new Set(draft.memberIds ?? [])].filter((id) => id !== actor.userId);
+    if (others.length >= settings.membersMax) throw invalid('memberIds', `at most ${settings.membersMax} members`);
+    await requireUsers(others, '/memberIds');
+    const id = uuidv7();
+    await db.transaction((tx) =>
+      insertRoom(tx, actor.userId, others, {
+        id,
+        kind: 'room',
+        name: draft.name,
+        topic: draft.topic ?? '',
+        visibility: draft.visibility,
+        history: draft.history ?? 'all',
+        slowModeSeconds: draft.slowModeSeconds ?? 0,
+      }),
+    );
+    announceMembers(id, [actor.userId, ...others]);
+    return describe(await follow(id), actor.userId);
+  }
+
+  function announceMembers(roomId: string, userIds: readonly string[]): void {
+    for (const [index, userId] of userIds.entries()) hub.announceJoin({ userId, roomId, seq: index + 1 });
+  }
+
+  async function insertRoom(
+    tx: Transaction,
+    creatorId: string,
+    others: readonly string[],
+    room: Omit<RoomSettings, 'createdAt'> & { dmKey?: Buffer },
+  ): Promise<void> {
+    await tx.insert(rooms).values({ ...room, createdBy: creatorId });
+    const people = [creatorId, ...others].map((userId, index) => ({ roomId: room.id, userId, seq: index + 1 }));
+    const roleOf = (userId: string): MemberRole => (room.kind === 'room' && userId === creatorId ? 'owner' : 'member');
+    const at = sql`date_trunc('milliseconds', now())`;
+    await tx.insert(members).values(people.map(({ roomId, userId, seq }) => ({ roomId, userId, role: roleOf(userId), joinedSeq: seq })));
+    await tx.insert(events).values(
+      people.map(({ roomId, userId, seq }) => ({
+        roomId,
+        seq,
+        type: 'member.joined',
+        at,
+        actorId: creatorId,
+        data: { userId, role: roleOf(userId), by: creatorId },
+      })),
+    );
+    await tx.insert(membershipChanges).values(people.map((person) => ({ ...person, kind: 'joined' as const })));
+  }
+
+  async function directMessage(actor: Actor, userIds: readonly string[]): Promise<{ room: Room; created: boolean }> {
+    const others = [...new Set(userIds)].filter((id) => id !== actor.userId);
+    if (others.length === 0) throw invalid('userIds', 'name at least one other person');
+    if (others.length >= settings.dmMembersMax) throw invalid('userIds', `at most ${settings.dmMembersMax - 1} other people`);
+    await requireUsers(others, '/userIds');
+    const dmKey = createHash('sha256').update([actor.userId, ...others].sort().join(' ')).digest();
+    const existing = await findDirectMessage(dmKey);
+    if (existing) return { room: await describe(await follow(existing), actor.userId), created: false };
+    await requireUnblocked(actor.userId, others);
+    const id = uuidv7();
+    const room = { id, kind: 'dm', name: '', topic: '', visibility: 'private', history: 'all', slowModeSeconds: 0, dmKey } as const;
+    try {
+      await db.transaction((tx) => insertRoom(tx, actor.userId, others, room));
+    } catch (error) {
+      // Both began the conversation at once: there is one room all the same.
+      if (!isUniqueViolation(error, 'rooms_dm_key')) throw error;
+      const first = await findDirectMessage(dmKey);
+      if (!first) throw error;
+      return { room: await describe(await follow(first), actor.userId), created: false };
+    }
+    announceMembers(id, [actor.userId, ...others]);
+    return { room: await describe(await follow(id), actor.userId), created: true };
+  }
+
+  async function findDirectMessage(dmKey: Buffer): Promise<string | undefined> {
+    const [found] = await db.select({ id: rooms.id }).from(rooms).where(eq(rooms.dmKey, dmKey));
+    return found?.id;
+  }
+
+  /** Who blocked the caller is, to the caller, not there. */
+  async function requireUnblocked(userId: string, others: readonly string[]): Promise<void> {
+    const blocking = await db.select({ by: blocks.userId }).from(blocks).where(eq(blocks.blockedId, userId));
+    if (blocking.some(({ by }) => others.includes(by))) throw new Failure('not_found', 'no such user');
+  }
+
+  async function get(actor: Actor, roomId: string): Promise<Room> {
+    const feed = await follow(roomId);
+    feed.state.require(actor, 'read');
+    return describe(feed, actor.userId);
+  }
+
+  async function update(actor: Actor, roomId: string, changes: RoomChanges): Promise<Room> {
+    const feed = await follow(roomId);
+    feed.state.require(actor, 'change_room');
+    await checkTexts(actor, changes);
+    await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
+      state.require(actor, 'change_room');
+      if (state.settings.kind === 'dm') throw new Failure('forbidden', 'a direct message has no settings');
+      const before = state.settings;
+      const after = { ...before, ...changes };
+      const same = (Object.keys(changes) as (keyof RoomChanges)[]).every((key) => before[key] === after[key]);
+      if (same) return { events: [], answer: undefined };
+      await tx.update(rooms).set(changes).where(eq(rooms.id, roomId));
+      const room = { ...after, seq: nextSeq, memberCount: state.members.size };
+      return { events: [{ type: 'room.updated', actorId: actor.userId, data: { room, by: actor.userId } }], answer: undefined };
+    });
+    return describe(feed, actor.userId);
+  }
+
+  async function remove(actor: Actor, roomId: string): Promise<void> {
+    (await follow(roomId)).state.require(actor, 'delete_room');
+    await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
+      state.require(actor, 'delete_room');
+      await tx.update(rooms).set({ deletedAt: sql`now()`, dmKey: null }).where(eq(rooms.id, roomId));
+      const gone = await tx.delete(members).where(eq(members.roomId, roomId)).returning({ userId: members.userId });
+      for (let at = 0; at < gone.length; at += 1000) {
+        await tx.insert(membershipChanges).values(
+          gone.slice(at, at + 1000).map(({ userId }) => ({ roomId, userId, kind: 'left' as const, reason: 'deleted' as const, seq: nextSeq })),
+        );
+      }
+      return { events: [{ type: 'room.deleted', actorId: actor.userId, data: { by: actor.userId } }], answer: undefined };
+    });
+  }
+
+  async function listMembers(actor: Actor, roomId: string, after: string | undefined, limit: number): Promise<MemberView[]> {
+    (await follow(roomId)).state.require(actor, 'read');
+    const rows = await repository.memberIds(roomId, after, limit);
+    const people = await profiles.byIds(rows.map((row) => row.userId));
+    return rows.map(({ userId, ...row }) => ({ user: people.get(userId) ?? unknownProfile(userId), ...row }));
+  }
+
+  async function viewMember(roomId: string, userId: string): Promise<MemberView> {
+    const [row] = await db
+      .select({ role: members.role, joinedAt: members.joinedAt, mutedUntil: members.mutedUntil })
+      .from(members)
+      .where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
+    if (!row) throw new Failure('not_found', 'no such member');
+    const people = await profiles.byIds([userId]);
+    const muted = row.mutedUntil && row.mutedUntil.getTime() > eventLog.nowMs() ? row.mutedUntil.toISOString() : null;
+    return { user: people.get(userId) ?? unknownProfile(userId), role: row.role, joinedAt: row.joinedAt.toISOString(), mutedUntil: muted };
+  }
+
+  async function putMember(actor: Actor, roomId: string, userId: string, role?: MemberRole): Promise<MemberView> {
+    const feed = await follow(roomId);
+    requireAdd(feed.state, actor, userId, role);
+    if (userId !== actor.userId) await requireUsers([userId], '/userId');
+    if (feed.state.members.has(userId)) return role ? changeRole(actor, roomId, userId, role) : viewMember(roomId, userId);
+    const { answer: joined, seq } = await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
+      requireAdd(state, actor, userId, role);
+      if (state.members.has(userId)) return { events: [], answer: false };
+      if (state.members.size >= settings.membersMax) throw new Failure('conflict', 'the room is full');
+      await requireNotBanned(tx, roomId, userId);
+      const newRole = role ?? (state.members.size === 0 && state.settings.kind === 'room' ? 'owner' : 'member');
+      await tx.insert(members).values({ roomId, userId, role: newRole, joinedSeq: nextSeq });
+      await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: nextSeq });
+      return { events: [{ type: 'member.joined', actorId: actor.userId, data: { userId, role: newRole, by: actor.userId } }], answer: true };
+    });
+    if (joined) hub.announceJoin({ userId, roomId, seq });
+    return viewMember(roomId, userId);
+  }
+
+  /** Anybody may join a public room; others are let in by those who may add them. */
+  function requireAdd(state: RoomState, actor: Actor, userId: string, role: MemberRole | undefined): void {
+    if (state.settings.kind === 'dm' && !state.members.has(userId)) {
+      state.require(actor, 'read');
+      throw new Failure('forbidden', 'a direct message is for exactly these people');
+    }
+    if (userId === actor.userId) {
+      if (state.members.has(userId)) return;
+      if (!state.isPublic()) throw new Failure('not_found', 'no such room');
+      if (role !== undefined && role !== 'member') throw new Failure('forbidden', 'join as a member');
+      return;
+    }
+    state.require(actor, state.members.has(userId) ? 'read' : 'add_member');
+    if (role !== undefined && role !== 'member' && !state.members.has(userId)) state.require(actor, 'change_role');
+  }
+
+  async function requireNotBanned(tx: Transaction, roomId: string, userId: string): Promise<void> {
+    const [ban] = await tx
+      .select({ id: moderationBans.id })
+      .from(moderationBans)
+      .where(
+        and(
+          eq(moderationBans.userId, userId),
+          sql`${moderationBans.liftedAt} is null`,
+          sql`(${moderationBans.roomId} is null or ${moderationBans.roomId} = ${roomId})`,
+          sql`(${moderationBans.expiresAt} is null or ${moderationBans.expiresAt} > now())`,
+        ),
+      )
+      .limit(1);
+    if (ban) throw new Failure('banned', 'banned from this room');
+  }
+
+  async function changeRole(actor: Actor, roomId: string, userId: string, role: MemberRole): Promise<MemberView> {
+    (await follow(roomId)).state.require(actor, 'read');
+    await eventLog.transact(roomId, async ({ tx, state }) => {
+      const target = requireTarget(state, actor, userId);
+      if (target.role === role) return { events: [], answer: undefined };
+      state.require(actor, 'change_role');
+      const heir = target.role === 'owner' ? nextOwner(state, userId) : undefined;
+      if (target.role === 'owner' && heir === 'none') throw new Failure('conflict', 'a room keeps an owner');
+      await tx.update(members).set({ role }).where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
+      const updated = { type: 'member.updated', actorId: actor.userId, data: memberData(userId, role, target.mutedUntil, actor.userId) };
+      return { events: [updated, ...(await promote(tx, state, roomId, heir, actor.userId))], answer: undefined };
+    });
+    return viewMember(roomId, userId);
+  }
+
+  function requireTarget(state: RoomState, actor: Actor, userId: string) {
+    state.require(actor, 'read');
+    const target = state.members.get(userId);
+    if (!target) throw new Failure('not_found', 'no such member');
+    return target;
+  }
+
+  function memberData(userId: string, role: MemberRole, mutedUntil: number, by: string): Record<string, unknown> {
+    return { userId, role, by, mutedUntil: mutedUntil > 0 ? new Date(mutedUntil).toISOString() : null };
+  }
+
+  /** Who owns the room when this owner goes: undefined while there is another, `none` when nobody is left. */
+  function nextOwner(state: RoomState, leavingId: string): string | 'none' | undefined {
+    if (state.settings.kind === 'dm') return undefined;
+    const others = [...state.members].filter(([id]) => id !== leavingId);
+    if (others.some(([, member]) => member.role === 'owner')) return undefined;
+    const longest = (role: MemberRole) =>
+      others.filter(([, member]) => member.role === role).sort(([, left], [, right]) => left.joinedSeq - right.joinedSeq)[0]?.[0];
+    return longest('moderator') ?? longest('member') ?? 'none';
+  }
+
+  async function promote(tx: Transaction, state: RoomState, roomId: string, heir: string | undefined, by: string): Promise<DraftEvent[]> {
+    if (heir === undefined || heir === 'none') return [];
+    await tx.update(members).set({ role: 'owner' }).where(and(eq(members.roomId, roomId), eq(members.userId, heir)));
+    return [{ type: 'member.updated', actorId: by, data: memberData(heir, 'owner', state.members.get(heir)!.mutedUntil, by) }];
+  }
+
+  async function removeMember(actor: Actor, roomId: string, userId: string, reason: 'removed' | 'banned' = 'removed'): Promise<void> {
+    const feed = await follow(roomId);
+    requireRemove(feed.state, actor, userId);
+    await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
+      requireRemove(state, actor, userId);
+      const target = state.members.get(userId);
+      if (!target) return { events: [], answer: undefined };
+      const why = userId === actor.userId ? 'left' : reason;
+      await tx.delete(members).where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
+      await tx.insert(membershipChanges).values({ roomId, userId, kind: 'left', reason: why, seq: nextSeq });
+      const heir = target.role === 'owner' ? nextOwner(state, userId) : undefined;
+      const left = { type: 'member.left', actorId: actor.userId, data: { userId, by: actor.userId, reason: why } };
+      return { events: [left, ...(await promote(tx, state, roomId, heir, actor.userId))], answer: undefined };
+    });
+  }
+
+  function requireRemove(state: RoomState, actor: Actor, userId: string): void {
+    const standing = state.require(actor, 'read');
+    const target = state.members.get(userId);
+    if (state.settings.kind === 'dm') throw new Failure('forbidden', 'a direct message keeps its people');
+    if (userId === actor.userId) return;
+    state.require(actor, 'remove_member');
+    if (target && !outranks(standing, target.role)) throw new Failure('forbidden', 'they have the same or a higher role');
+  }
+
+  async function mute(actor: Actor, roomId: string, userId: string, seconds: number): Promise<MemberView> {
+    (await follow(roomId)).state.require(actor, 'mute');
+    await eventLog.transact(roomId, async ({ tx, state }) => {
+      const standing = state.require(actor, 'mute');
+      const target = requireTarget(state, actor, userId);
+      if (!outranks(standing, target.role)) throw new Failure('forbidden', 'they have the same or a higher role');
+      const [row] = await tx
+        .update(members)
+        .set({ mutedUntil: seconds > 0 ? sql`date_trunc('milliseconds', now()) + ${seconds} * interval '1 second'` : null })
+        .where(and(eq(members.roomId, roomId), eq(members.userId, userId)))
+        .returning({ mutedUntil: members.mutedUntil });
+      if (seconds === 0 && target.mutedUntil === 0) return { events: [], answer: undefined };
+      const data = memberData(userId, target.role, row?.mutedUntil?.getTime() ?? 0, actor.userId);
+      return { events: [{ type: 'member.updated', actorId: actor.userId, data }], answer: undefined };
+    });
+    return viewMember(roomId, userId);
+  }
+
+  async function describeJoined(roomId: string, userId: string): Promise<string | undefined> {
+    const feed = await hub.feed(roomId);
+    return feed && JSON.stringify({ type: 'room.joined', roomId, data: { room: await describe(feed, userId) } });
+  }
+
+  return {
+    create,
+    directMessage,
+    get,
+    mine: repository.ownRooms,
+    listPublic: repository.publicRooms,
+    update,
+    remove,
+    listMembers,
+    putMember,
+    changeRole,
+    removeMember,
+    mute,
+    follow,
+    nameFor,
+    describeJoined,
+  };
+}

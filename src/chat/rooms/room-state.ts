@@ -1,0 +1,154 @@
+/**
+ * What a room's log adds up to: its settings and members, as of a position. Held in memory by every instance that
+ * uses the room and advanced only by log events in seq order, so authority is a question of seq and not of time:
+ * an append at position + 1 succeeds only if nobody's event, a removal for instance, came in between.
+ */
+import { Failure } from '../../errors.ts';
+import type { FeedEvent, FeedState, ReaderChange } from '../../realtime/feed.ts';
+import { may, type MemberRole, type RoomAction, type Standing } from './permissions.ts';
+
+export interface RoomSettings {
+  readonly id: string;
+  readonly kind: 'room' | 'dm';
+  readonly name: string;
+  readonly topic: string;
+  readonly visibility: 'public' | 'private';
+  readonly history: 'all' | 'joined';
+  readonly slowModeSeconds: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+export interface MemberState {
+  readonly role: MemberRole;
+  readonly joinedSeq: number;
+  /** Milliseconds since the epoch by Postgres' clock; 0: not muted. */
+  readonly mutedUntil: number;
+}
+
+/** A caller as rooms see them. */
+export interface Actor {
+  readonly userId: string;
+  /** Deployment role. */
+  readonly role: 'user' | 'moderator' | 'admin';
+}
+
+interface MemberEventData {
+  readonly user: { readonly id: string };
+  readonly role: MemberRole;
+  readonly mutedUntil?: string | null;
+}
+
+export class RoomState implements FeedState {
+  settings: RoomSettings;
+  deleted: boolean;
+  readonly members: Map<string, MemberState>;
+  /** When each member last posted, milliseconds by Postgres' clock; kept only in slow mode. */
+  readonly #lastPostAt = new Map<string, number>();
+
+  constructor(settings: RoomSettings, members: Map<string, MemberState>, deleted: boolean) {
+    this.settings = settings;
+    this.members = members;
+    this.deleted = deleted;
+  }
+
+  weight(): number {
+    return this.members.size;
+  }
+
+  isMember(userId: string): boolean {
+    return !this.deleted && this.members.has(userId);
+  }
+
+  isPublic(): boolean {
+    return !this.deleted && this.settings.visibility === 'public';
+  }
+
+  readableFrom(userId: string): number {
+    if (this.settings.history === 'all') return 1;
+    return this.members.get(userId)?.joinedSeq ?? 1;
+  }
+
+  standingOf(actor: Actor): Standing {
+    if (this.deleted) return 'outsider';
+    const member = this.members.get(actor.userId);
+    if (member) return member.role;
+    return actor.role === 'user' || this.settings.kind === 'dm' ? 'outsider' : 'admin';
+  }
+
+  /**
+   * @throws Failure `not_found` where the room is nothing the actor may know of, `forbidden` where it is but not this
+   */
+  require(actor: Actor, action: RoomAction): Standing {
+    const standing = this.standingOf(actor);
+    if (may(standing, action)) return standing;
+    if (standing !== 'outsider') throw new Failure('forbidden', 'your role in this room does not allow that');
+    if (!this.isPublic()) throw new Failure('not_found', 'no such room');
+    if (action === 'read') return standing;
+    throw new Failure('forbidden', 'join the room first');
+  }
+
+  /** May this member post now? @param nowMs Postgres' clock */
+  requirePost(actor: Actor, nowMs: number): void {
+    this.require(actor, 'post');
+    this.requireUnmuted(actor.userId, nowMs);
+    const member = this.members.get(actor.userId)!;
+    if (this.settings.slowModeSeconds > 0 && member.role === 'member') {
+      const waitMs = (this.#lastPostAt.get(actor.userId) ?? 0) + this.settings.slowModeSeconds * 1000 - nowMs;
+      if (waitMs > 0) throw new Failure('slow_mode', 'this room is in slow mode', { retryAfterMs: Math.ceil(waitMs) });
+    }
+  }
+
+  requireUnmuted(userId: string, nowMs: number): void {
+    const waitMs = (this.members.get(userId)?.mutedUntil ?? 0) - nowMs;
+    if (waitMs > 0) throw new Failure('muted', 'you are muted in this room', { retryAfterMs: Math.ceil(waitMs) });
+  }
+
+  /** Remembers a post for slow mode. @param atMs Postgres' clock */
+  notePost(userId: string, atMs: number): void {
+    if (this.settings.slowModeSeconds > 0) this.#lastPostAt.set(userId, Math.max(atMs, this.#lastPostAt.get(userId) ?? 0));
+  }
+
+  apply(type: string, event: FeedEvent): ReaderChange | undefined {
+    if (type === 'message.created') {
+      if (this.settings.slowModeSeconds > 0) {
+        const { at, data } = JSON.parse(event.json) as { at: string; data: { message: { sender: { id: string } } } };
+        this.notePost(data.message.sender.id, Date.parse(at));
+      }
+      return undefined;
+    }
+    if (type === 'message.deleted') return { forgetRecent: true };
+    if (type === 'member.joined' || type === 'member.updated') return this.#applyMember(type, event);
+    if (type === 'member.left') {
+      const { data } = JSON.parse(event.json) as { data: { userId: string; reason: string } };
+      this.members.delete(data.userId);
+      return { left: { userId: data.userId, reason: data.reason } };
+    }
+    if (type === 'room.updated') return this.#applySettings(event);
+    if (type === 'room.deleted') {
+      this.deleted = true;
+      return { closed: true };
+    }
+    return undefined;
+  }
+
+  #applyMember(type: string, event: FeedEvent): ReaderChange | undefined {
+    const { data } = JSON.parse(event.json) as { data: MemberEventData };
+    const before = this.members.get(data.user.id);
+    this.members.set(data.user.id, {
+      role: data.role,
+      joinedSeq: type === 'member.joined' ? event.seq : (before?.joinedSeq ?? event.seq),
+      mutedUntil: data.mutedUntil ? Date.parse(data.mutedUntil) : 0,
+    });
+    return type === 'member.joined' ? { joined: data.user.id } : undefined;
+  }
+
+  #applySettings(event: FeedEvent): ReaderChange | undefined {
+    const { data } = JSON.parse(event.json) as { data: { room: RoomSettings } };
+    const wasPublic = this.isPublic();
+    const { id, kind, name, topic, visibility, history, slowModeSeconds, createdAt } = data.room;
+    this.settings = { id, kind, name, topic, visibility, history, slowModeSeconds, createdAt };
+    if (slowModeSeconds === 0) this.#lastPostAt.clear();
+    return wasPublic && !this.isPublic() ? { watchersLeave: true } : undefined;
+  }
+}

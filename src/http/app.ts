@@ -1,0 +1,101 @@
+/** The Fastify application: what every route shares and no feature owns. */
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Failure } from '../errors.ts';
+import { sendProblem } from './problem.ts';
+
+export interface AppSettings {
+  readonly publicUrl: string;
+  readonly allowedOrigins: readonly string[];
+  readonly trustProxy: readonly string[];
+  readonly bodyBytes: number;
+  readonly headersMax: number;
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly handlerTimeout: number;
+  readonly connectionsMax: number;
+}
+
+export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+export async function createApp({ settings, logger, version }: { settings: AppSettings; logger: FastifyBaseLogger; version: string }): Promise<App> {
+  const app = Fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: settings.bodyBytes,
+    requestTimeout: settings.requestTimeout,
+    handlerTimeout: settings.handlerTimeout,
+    trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
+    http: { headersTimeout: settings.headersTimeout, connectionsCheckingInterval: 1000 },
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200 },
+    exposeHeadRoutes: true,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = settings.connectionsMax;
+  app.server.maxHeadersCount = settings.headersMax + 1;
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  // Answers are made by our own code in the documented shape: one plain stringify, no second compiler.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.setErrorHandler((error: Error, request, reply) => sendProblem(error, request, reply));
+  app.setNotFoundHandler((request, reply) => sendProblem(new Failure('not_found', `no route ${request.method} ${request.url.split('?')[0]}`), request, reply));
+  app.addHook('onRequest', async (request) => {
+    // Node keeps silent about headers beyond its maximum: they would be dropped, not refused.
+    if (request.raw.rawHeaders.length / 2 > settings.headersMax) {
+      throw new Failure('headers_too_large', `at most ${settings.headersMax} headers`);
+    }
+  });
+  app.addHook('onSend', async (request, reply) => {
+    if (request.url.startsWith('/v1/') && !reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
+  });
+
+  const origins = new Set([new URL(settings.publicUrl).origin, ...settings.allowedOrigins]);
+  await app.register(cors, {
+    origin: (origin, decide) => decide(null, origin !== undefined && origins.has(origin)),
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    maxAge: 600,
+  });
+  const socketOrigin = new URL(settings.publicUrl).origin.replace(/^http/, 'ws');
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:', 'https:'],
+        connectSrc: ["'self'", socketOrigin],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+        upgradeInsecureRequests: null,
+      },
+    },
+    strictTransportSecurity: settings.publicUrl.startsWith('https:') ? { maxAge: 31_536_000 } : false,
+    crossOriginResourcePolicy: { policy: 'same-site' },
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Parley',
+        version,
+        description: 'Chat for any product. The realtime half, `GET /v1/ws`, is described in docs/protocol.md.',
+        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+      },
+      servers: [{ url: settings.publicUrl }],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      security: [{ bearer: [] }],
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  return app;
+}

@@ -1,0 +1,70 @@
+/** Failures as RFC 9457 problem details. */
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { Failure, type FailureCode, failures, type InputError, toFailure } from '../errors.ts';
+
+/** What Fastify itself refuses, in our words. */
+const frameworkCodes: Readonly<Record<string, FailureCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid',
+  FST_ERR_BAD_URL: 'invalid',
+  FST_ERR_PARAM_TOO_LONG: 'not_found',
+  FST_ERR_HANDLER_TIMEOUT: 'outcome_unknown',
+};
+
+interface ValidationError {
+  readonly instancePath?: string;
+  readonly message?: string;
+  readonly keyword?: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
+/** Anything thrown by a route, as the failure that the client sees. */
+export function failureOf(error: FastifyError | Error): Failure {
+  if (error instanceof Failure) return error;
+  const { code, statusCode, validation, validationContext } = error as FastifyError & { validationContext?: string };
+  if (validation) {
+    const errors = (validation as readonly ValidationError[]).slice(0, 20).map((each) => toInputError(each, validationContext));
+    const detail = errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    return new Failure('invalid', detail, { errors });
+  }
+  const known = frameworkCodes[code ?? ''];
+  if (known) return new Failure(known, failures[known].title, { cause: error });
+  if (statusCode === 429) return new Failure('rate_limited', 'too many requests', { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    const code4xx = (Object.keys(failures) as FailureCode[]).find((key) => failures[key].http === statusCode) ?? 'invalid';
+    return new Failure(code4xx, failures[code4xx].title, { cause: error });
+  }
+  return toFailure(error);
+}
+
+function toInputError({ instancePath = '', message = 'is not valid', params }: ValidationError, context = 'body'): InputError {
+  const extra = [params?.additionalProperties, params?.requiredProperties].flat().filter((each) => typeof each === 'string');
+  const base = instancePath || `/${context}`;
+  if (extra.length === 0) return { path: base, message };
+  return { path: `${instancePath}/${extra[0]}`, message: params?.additionalProperties ? 'is not a known field' : message };
+}
+
+export function problemOf(failure: Failure): Record<string, unknown> {
+  const { http, title } = failure.kind;
+  return {
+    type: `https://parley.chat/problems/${failure.code}`,
+    title,
+    status: http,
+    detail: failure.code === 'internal' ? 'an unexpected error' : failure.message,
+    code: failure.code,
+    ...(failure.errors ? { errors: failure.errors } : {}),
+    ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
+    ...failure.details,
+  };
+}
+
+/** Answers with the problem; the cause goes to the log, never to the client. */
+export function sendProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const failure = failureOf(error);
+  if (failure.code === 'internal') request.log.error({ err: error }, 'a request failed unexpectedly');
+  if (failure.retryAfterMs !== undefined) void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
+  return reply.code(failure.kind.http).type('application/problem+json').send(problemOf(failure));
+}

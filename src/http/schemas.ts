@@ -1,0 +1,47 @@
+/** Shapes that many routes share. */
+import { Type } from 'typebox';
+
+export const Uuid = Type.String({ format: 'uuid', minLength: 36, maxLength: 36 });
+/** RFC 3339, UTC, milliseconds. */
+export const Time = Type.String({ format: 'date-time' });
+export const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) => Type.Union([schema, Type.Null()]);
+export const Limit = Type.Integer({ minimum: 1, maximum: 100, default: 50 });
+export const Cursor = Type.String({ minLength: 1, maxLength: 512 });
+export const ClientId = Type.String({ minLength: 1, maxLength: 64, description: 'The sender’s key: the same key and content again get the first answer' });
+/** A seq; positions of clients may be any whole number, and odd ones are answered, not stored. */
+export const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
+export const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String(),
+    errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
+    retryAfterMs: Type.Optional(Type.Integer()),
+  },
+  { additionalProperties: true, description: 'RFC 9457 problem details' },
+);
+
+export const PublicUser = Type.Object({
+  id: Uuid,
+  username: Type.String(),
+  displayName: Type.String(),
+  avatarUrl: Nullable(Type.String()),
+});
+
+/** A body or a query with exactly these fields: unknown ones are refused, never stored. */
+export function exactly<Properties extends Parameters<typeof Type.Object>[0]>(properties: Properties) {
+  return Type.Object(properties, { additionalProperties: false });
+}
+
+/** `{ items, nextCursor }`, the shape of every list. */
+export function listOf<Schema extends Parameters<typeof Type.Array>[0]>(schema: Schema) {
+  return Type.Object({ items: Type.Array(schema), nextCursor: Nullable(Type.String()) });
+}
+
+/** Answers of a route: its success, and a problem for everything else. */
+export function answers<Schema>(status: number, schema: Schema) {
+  return { [status]: schema, '4xx': Problem, '5xx': Problem };
+}

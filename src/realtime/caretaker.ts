@@ -1,0 +1,99 @@
+/**
+ * The periodic care for open sockets: pings and silent peers, tokens that end, logins that ended, memberships that
+ * began while a hint was lost, and a process that stood still. Authority found gone closes the socket here.
+ */
+import type { Logger } from 'pino';
+import { closeCodes, type Connection, type ConnectionUser } from './connection.ts';
+import type { FeedState } from './feed.ts';
+import type { JoinHint } from './hints.ts';
+import type { Hub } from './hub.ts';
+
+export interface CaretakerSettings {
+  readonly heartbeat: number;
+  readonly pongTimeout: number;
+  readonly membershipCheck: number;
+  /** A gap this long between two looks at the clock means that the process stood still. */
+  readonly stallMs: number;
+}
+
+export interface CaretakerSources {
+  readonly isRevoked: (user: ConnectionUser) => boolean;
+  /** Reads what ended since the last look. */
+  readonly syncRevocations: () => Promise<void>;
+  /** Memberships that began since the last look, of anybody. */
+  readonly newMemberships: () => Promise<readonly JoinHint[]>;
+}
+
+export function startCaretaker<State extends FeedState>(
+  { hub, open, sources, logger, settings }: {
+    hub: Hub<State>;
+    open: () => Iterable<Connection>;
+    sources: CaretakerSources;
+    logger: Logger;
+    settings: CaretakerSettings;
+  },
+): { checkAuthority: () => void; stop: () => void } {
+  let lastLookMs = performance.now();
+
+  function ping(): void {
+    const nowMs = performance.now();
+    for (const connection of open()) {
+      if (nowMs - connection.seenAt > settings.heartbeat + settings.pongTimeout) connection.socket.terminate();
+      else if (connection.state === 'live' && nowMs - connection.seenAt > settings.heartbeat / 2) connection.socket.ping();
+    }
+  }
+
+  function checkAuthority(): void {
+    const now = Date.now();
+    for (const connection of open()) {
+      if (connection.state !== 'live' || !connection.user) continue;
+      if (sources.isRevoked(connection.user)) connection.close(closeCodes.revoked, 'session revoked');
+      else if (connection.user.expiresAt <= now) connection.close(closeCodes.unauthenticated, 'token expired');
+    }
+  }
+
+  /** After a stall nothing is written before it is known what ended meanwhile. */
+  function lookAtClock(): void {
+    const nowMs = performance.now();
+    const gapMs = nowMs - lastLookMs;
+    lastLookMs = nowMs;
+    if (gapMs > settings.stallMs) {
+      logger.warn({ gapMs: Math.round(gapMs) }, 'the process stood still; authority is read again before anything is sent');
+      hub.turn.holdUntil(readAuthority());
+    } else checkAuthority();
+  }
+
+  async function readAuthority(): Promise<void> {
+    try {
+      await sources.syncRevocations();
+    } catch (error) {
+      logger.warn({ error }, 'revocations could not be read');
+    }
+    checkAuthority();
+  }
+
+  let checking = false;
+  async function checkMemberships(): Promise<void> {
+    if (checking) return;
+    checking = true;
+    try {
+      for (const joined of await sources.newMemberships()) hub.onJoin(joined);
+    } catch (error) {
+      logger.debug({ error }, 'membership check failed');
+    } finally {
+      checking = false;
+    }
+  }
+
+  const timers = [
+    setInterval(ping, settings.heartbeat / 2),
+    setInterval(lookAtClock, 1000),
+    setInterval(() => void checkMemberships(), settings.membershipCheck),
+  ];
+  return {
+    checkAuthority,
+    stop: () => {
+      for (const timer of timers) clearInterval(timer);
+    },
+  };
+}

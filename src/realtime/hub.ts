@@ -1,0 +1,539 @@
+/**
+ * All connections of this process and the rooms they read. The hub moves log events to sockets without opening them:
+ * what an event means for a room's readers is said by the room's `FeedState`.
+ *
+ * Promise: every reader gets each room's events in seq order, each once, without a hole. An event that arrives out of
+ * order is not delivered; the log is read instead (`catchUp`). Three things notice a hole: the next event's seq, the
+ * periodic head check, and the return of the hints' link.
+ */
+import type { Logger } from 'pino';
+import type { Counter, Gauge } from 'prom-client';
+import type { Connection } from './connection.ts';
+import { createDeliveryTurn, type DeliveryTurn } from './delivery-turn.ts';
+import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.ts';
+import { frameText } from './frame-codec.ts';
+import type { EventHint, Hints, JoinHint } from './hints.ts';
+
+export interface HubSettings {
+  readonly headCheck: number;
+  readonly deliverySlice: number;
+  readonly roomsCached: number;
+  readonly membersCached: number;
+  readonly recentEvents: number;
+  readonly recentBytes: number;
+  readonly recentBytesTotal: number;
+  readonly replayPageEvents: number;
+  readonly resumeMaxEvents: number;
+}
+
+/** The log in Postgres, as the hub needs it. Both batch what is asked within one turn. */
+export interface LogSource<State extends FeedState> {
+  /** A consistent pair of position and state, or undefined where there is no such room. */
+  readonly load: (roomId: string) => Promise<{ position: number; state: State } | undefined>;
+  /** Events after `after`, at most `limit`, in seq order. */
+  readonly read: (roomId: string, after: number, limit: number) => Promise<readonly FeedEvent[]>;
+  readonly heads: (roomIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+}
+
+/** What the hub tells connections about memberships; bodies are made by whoever knows rooms. */
+export interface MembershipFrames {
+  /** The JSON of `room.joined` for this user, or undefined when the room cannot be described now. */
+  readonly joined: (roomId: string, userId: string) => Promise<string | undefined>;
+  readonly left: (roomId: string, reason: string, lastSeq: number) => string;
+}
+
+export interface HubMetrics {
+  readonly delivered: Counter;
+  readonly backfills: Counter;
+  readonly feeds: Gauge;
+  readonly connections: Gauge;
+}
+
+export type AttachResult = 'live' | 'reset' | 'left' | 'closed';
+
+export interface Hub<State extends FeedState> {
+  readonly turn: DeliveryTurn;
+  readonly addConnection: (connection: Connection) => void;
+  readonly removeConnection: (connection: Connection) => void;
+  readonly connectionsOf: (userId: string) => readonly Connection[];
+  readonly connections: () => Iterable<Connection>;
+  /** The room as of some recent position, loaded when needed; undefined where there is none. */
+  readonly feed: (roomId: string) => Promise<Feed<State> | undefined>;
+  readonly loadedFeed: (roomId: string) => Feed<State> | undefined;
+  /** Takes committed events in, ours or another instance's; a hole starts a catch-up. */
+  readonly take: (roomId: string, events: readonly FeedEvent[]) => void;
+  /** Reads the log up to its head. */
+  readonly catchUp: (feed: Feed<State>) => Promise<void>;
+  /**
+   * Makes a connection a reader of a room from the event after `after` on, without a hole or a repeat.
+   * `reset`: too far behind or beyond the head; it reads from the head on. `left`: no longer a member.
+   */
+  readonly attach: (connection: Connection, roomId: string, after: number, as: 'member' | 'watcher') => Promise<{ result: AttachResult; seq: number }>;
+  readonly detach: (connection: Connection, roomId: string) => void;
+  readonly isReading: (connection: Connection, roomId: string) => boolean;
+  /** The welcome was sent. */
+  readonly goLive: (connection: Connection) => void;
+  /** The rooms of the welcome are attached: now those joined since its snapshot. */
+  readonly followJoinsMeanwhile: (connection: Connection) => void;
+  /** A membership began somewhere: attaches the user's connections here. */
+  readonly onJoin: (hint: JoinHint) => void;
+  /** A membership began: the same, and tells the other instances. */
+  readonly announceJoin: (hint: JoinHint) => void;
+  readonly signalRoom: (roomId: string, json: string, exceptUserId: string) => void;
+  readonly signalUser: (userId: string, json: string) => void;
+  readonly announce: (hints: readonly EventHint[]) => void;
+  readonly stop: () => void;
+}
+
+export function createHub<State extends FeedState>(
+  { log, hints, onRevocationHint, membership, metrics, logger, settings }: {
+    log: LogSource<State>;
+    hints: Hints;
+    /** Somebody's login ended somewhere: look at once. */
+    onRevocationHint: () => void;
+    membership: MembershipFrames;
+    metrics: HubMetrics;
+    logger: Logger;
+    settings: HubSettings;
+  },
+): Hub<State> {
+  const turn = createDeliveryTurn();
+  const feeds = new Map<string, Feed<State>>();
+  const loading = new Map<string, { promise: Promise<Feed<State> | undefined>; seenSeq: number }>();
+  const catchingUp = new Map<Feed<State>, Promise<void>>();
+  const byUser = new Map<string, Set<Connection>>();
+  const reading = new Map<Connection, Set<Feed<State>>>();
+  const attaching = new Map<Connection, Set<string>>();
+  const dirty = new Set<Feed<State>>();
+  let weight = 0;
+  let recentBytes = 0;
+  let stopped = false;
+
+  // ── Connections ──
+
+  function addConnection(connection: Connection): void {
+    const userId = connection.user!.userId;
+    let own = byUser.get(userId);
+    if (!own) {
+      byUser.set(userId, (own = new Set()));
+      hints.followUser(userId);
+    }
+    own.add(connection);
+    reading.set(connection, new Set());
+    metrics.connections.set(reading.size);
+  }
+
+  function removeConnection(connection: Connection): void {
+    const own = connection.user && byUser.get(connection.user.userId);
+    if (own?.delete(connection) && own.size === 0) {
+      byUser.delete(connection.user!.userId);
+      hints.unfollowUser(connection.user!.userId);
+    }
+    for (const feed of reading.get(connection) ?? []) removeReader(feed, connection);
+    reading.delete(connection);
+    attaching.delete(connection);
+    metrics.connections.set(reading.size);
+  }
+
+  function addReader(feed: Feed<State>, connection: Connection, as: 'member' | 'watcher'): void {
+    if (feed.readerCount === 0) hints.followRoom(feed.roomId);
+    (as === 'member' ? feed.readers : feed.watchers).add(connection);
+    if (as === 'member') feed.watchers.delete(connection);
+    reading.get(connection)?.add(feed);
+  }
+
+  function removeReader(feed: Feed<State>, connection: Connection): void {
+    const was = feed.readerCount;
+    feed.readers.delete(connection);
+    feed.watchers.delete(connection);
+    reading.get(connection)?.delete(feed);
+    if (was > 0 && feed.readerCount === 0) hints.unfollowRoom(feed.roomId);
+  }
+
+  // ── Feeds ──
+
+  async function findFeed(roomId: string): Promise<Feed<State> | undefined> {
+    const present = feeds.get(roomId);
+    if (present) {
+      // Re-inserted: the map's order is the order of use, for eviction.
+      feeds.delete(roomId);
+      feeds.set(roomId, present);
+      return present;
+    }
+    const already = loading.get(roomId);
+    if (already) return already.promise;
+    const entry = { promise: loadFeed(roomId), seenSeq: 0 };
+    loading.set(roomId, entry);
+    try {
+      const feed = await entry.promise;
+      if (feed && entry.seenSeq > feed.position) void catchUp(feed);
+      return feed;
+    } finally {
+      loading.delete(roomId);
+    }
+  }
+
+  async function loadFeed(roomId: string): Promise<Feed<State> | undefined> {
+    const loaded = await log.load(roomId);
+    if (!loaded) return undefined;
+    const feed = new Feed(roomId, loaded.position, loaded.state);
+    feeds.set(roomId, feed);
+    weight += feed.state.weight();
+    metrics.feeds.set(feeds.size);
+    evict();
+    return feed;
+  }
+
+  function evict(): void {
+    if (feeds.size <= settings.roomsCached && weight <= settings.membersCached && recentBytes <= settings.recentBytesTotal) return;
+    for (const feed of feeds.values()) {
+      if (feed.readerCount > 0 || feed.pins > 0 || catchingUp.has(feed)) continue;
+      feeds.delete(feed.roomId);
+      weight -= feed.state.weight();
+      recentBytes -= feed.recentBytes;
+      if (feeds.size <= settings.roomsCached && weight <= settings.membersCached && recentBytes <= settings.recentBytesTotal) break;
+    }
+    metrics.feeds.set(feeds.size);
+  }
+
+  // ── Events in ──
+
+  function take(roomId: string, events: readonly FeedEvent[]): void {
+    const feed = feeds.get(roomId);
+    const last = events.at(-1)?.seq ?? 0;
+    if (!feed) {
+      const entry = loading.get(roomId);
+      if (entry) entry.seenSeq = Math.max(entry.seenSeq, last);
+      return;
+    }
+    for (const event of events) {
+      if (event.seq <= feed.position) continue;
+      if (event.seq !== feed.position + 1) {
+        void catchUp(feed);
+        return;
+      }
+      takeNext(feed, event);
+    }
+  }
+
+  function takeNext(feed: Feed<State>, event: FeedEvent): void {
+    const bytesBefore = feed.recentBytes;
+    const weightBefore = feed.state.weight();
+    const hadPending = feed.pending.length;
+    const change = feed.take(event, settings);
+    recentBytes += feed.recentBytes - bytesBefore;
+    weight += feed.state.weight() - weightBefore;
+    if (change) changeReaders(feed, event, change, hadPending);
+    if (feed.readerCount === 0) feed.pending = [];
+    else if (!dirty.has(feed)) {
+      dirty.add(feed);
+      turn.beforeWrite(() => deliver(feed));
+    }
+    if (recentBytes > settings.recentBytesTotal) evict();
+  }
+
+  /** The event that ends a membership is the last its user gets; the one that begins it is the first. */
+  function changeReaders(feed: Feed<State>, event: FeedEvent, change: ReaderChange, pendingBefore: number): void {
+    if (change.joined !== undefined && byUser.has(change.joined)) {
+      const own = feed.pending.splice(pendingBefore);
+      pushNow(feed);
+      feed.pending.push(...own);
+      for (const connection of byUser.get(change.joined)!) joinLive(feed, connection);
+    }
+    if (change.left || change.watchersLeave || change.closed) {
+      pushNow(feed);
+      const lastSeq = event.seq;
+      for (const connection of change.closed ? [...feed.readers] : []) leave(feed, connection, 'deleted', lastSeq);
+      if (change.left) {
+        for (const connection of byUser.get(change.left.userId) ?? []) {
+          if (feed.readers.has(connection)) leave(feed, connection, change.left.reason, lastSeq);
+        }
+      }
+      if (change.watchersLeave || change.closed) {
+        for (const connection of [...feed.watchers]) leave(feed, connection, change.closed ? 'deleted' : 'left', lastSeq);
+      }
+    }
+    if (change.closed) feed.closed = true;
+  }
+
+  function joinLive(feed: Feed<State>, connection: Connection): void {
+    if (connection.state === 'greeting') {
+      (connection.joinsMeanwhile ??= []).push({ roomId: feed.roomId, seq: feed.position });
+      return;
+    }
+    if (feed.readers.has(connection) || connection.state !== 'live' || attaching.get(connection)?.has(feed.roomId)) return;
+    addReader(feed, connection, 'member');
+    void tellJoined(connection, feed.roomId);
+  }
+
+  async function tellJoined(connection: Connection, roomId: string): Promise<void> {
+    const json = await membership.joined(roomId, connection.user!.userId).catch((error: unknown) => {
+      logger.warn({ error, roomId }, 'room.joined could not be described');
+      return undefined;
+    });
+    if (json !== undefined) connection.push(frameText(json), 0);
+  }
+
+  function leave(feed: Feed<State>, connection: Connection, reason: string, lastSeq: number): void {
+    connection.push(frameText(membership.left(feed.roomId, reason, lastSeq)), 0);
+    removeReader(feed, connection);
+  }
+
+  // ── Events out ──
+
+  /** Hands pending frames to all readers at once; for small steps where readers are about to change. */
+  function pushNow(feed: Feed<State>): void {
+    slicing.get(feed)?.();
+    const batch = takePending(feed);
+    if (!batch) return;
+    for (const reader of feed.readers) reader.push(batch.bytes, batch.events);
+    for (const watcher of feed.watchers) watcher.push(batch.bytes, batch.events);
+  }
+
+  function takePending(feed: Feed<State>): { bytes: Buffer; events: number } | undefined {
+    const events = feed.pending.length;
+    if (events === 0) return undefined;
+    const bytes = events === 1 ? feed.pending[0]! : Buffer.concat(feed.pending);
+    feed.pending = [];
+    metrics.delivered.inc(events * feed.readerCount);
+    return { bytes, events };
+  }
+
+  /** A turn's frames of one room, joined once and pushed to each reader. A very large room is served in slices. */
+  function deliver(feed: Feed<State>): boolean {
+    if (feed.readerCount <= settings.deliverySlice) {
+      dirty.delete(feed);
+      pushNow(feed);
+      return false;
+    }
+    const batch = takePending(feed);
+    if (!batch) {
+      dirty.delete(feed);
+      return false;
+    }
+    const readers = [...feed.readers, ...feed.watchers];
+    let next = 0;
+    const slice = (): boolean => {
+      const end = Math.min(next + settings.deliverySlice, readers.length);
+      for (; next < end; next++) readers[next]!.push(batch.bytes, batch.events);
+      if (next < readers.length) return true;
+      slicing.delete(feed);
+      // What came in meanwhile follows only now, so that every socket sees the order of the log.
+      if (feed.pending.length > 0) turn.beforeWrite(() => deliver(feed));
+      else dirty.delete(feed);
+      return false;
+    };
+    slicing.set(feed, () => {
+      for (; next < readers.length; next++) readers[next]!.push(batch.bytes, batch.events);
+    });
+    if (slice()) turn.beforeWrite(slice);
+    return false;
+  }
+
+  /** Rooms in the middle of a sliced delivery, and how to finish it at once. */
+  const slicing = new Map<Feed<State>, () => void>();
+
+  // ── Holes ──
+
+  function catchUp(feed: Feed<State>): Promise<void> {
+    const running = catchingUp.get(feed);
+    if (running) return running;
+    const promise = readToHead(feed).finally(() => catchingUp.delete(feed));
+    catchingUp.set(feed, promise);
+    promise.catch((error: unknown) => logger.warn({ error, roomId: feed.roomId }, 'catch-up failed; the head check repeats it'));
+    return promise;
+  }
+
+  async function readToHead(feed: Feed<State>): Promise<void> {
+    metrics.backfills.inc();
+    for (;;) {
+      const events = await log.read(feed.roomId, feed.position, settings.replayPageEvents);
+      const before = feed.position;
+      for (const event of events) if (event.seq === feed.position + 1) takeNext(feed, event);
+      if (events.length < settings.replayPageEvents || feed.position === before) return;
+    }
+  }
+
+  async function checkHeads(): Promise<void> {
+    const followed = [...feeds.values()].filter((feed) => feed.readerCount > 0 && !feed.closed);
+    if (followed.length === 0) return;
+    const heads = await log.heads(followed.map((feed) => feed.roomId));
+    for (const feed of followed) if ((heads.get(feed.roomId) ?? 0) > feed.position) void catchUp(feed);
+  }
+
+  let checking = false;
+  async function checkHeadsOnce(): Promise<void> {
+    if (checking || stopped) return;
+    checking = true;
+    try {
+      await checkHeads();
+    } catch (error) {
+      logger.debug({ error }, 'head check failed');
+    } finally {
+      checking = false;
+    }
+  }
+
+  // ── Attaching: replay from the log, then from memory, then live, stitched by seq ──
+
+  async function attach(connection: Connection, roomId: string, after: number, as: 'member' | 'watcher') {
+    const own = attaching.get(connection) ?? new Set<string>();
+    attaching.set(connection, own);
+    if (own.has(roomId) || isReading(connection, roomId)) return { result: 'live' as const, seq: feeds.get(roomId)?.position ?? after };
+    own.add(roomId);
+    try {
+      return await replay(connection, roomId, after, as);
+    } finally {
+      own.delete(roomId);
+    }
+  }
+
+  async function replay(connection: Connection, roomId: string, after: number, as: 'member' | 'watcher') {
+    const feed = await findFeed(roomId);
+    if (!feed) return { result: 'left' as const, seq: 0 };
+    if (feed.position < after) await catchUp(feed);
+    const userId = connection.user!.userId;
+    let position = after;
+    let reset = !Number.isSafeInteger(after) || after < 0 || after > feed.position || feed.position - after > settings.resumeMaxEvents;
+    if (reset) position = feed.position;
+    feed.pins += 1;
+    try {
+      for (;;) {
+        if (isGone(connection)) return { result: 'closed' as const, seq: position };
+        const allowed = !feed.closed && (feed.state.isMember(userId) || (as === 'watcher' && feed.state.isPublic()));
+        if (!allowed) return { result: 'left' as const, seq: position };
+        position = Math.max(position, feed.state.isMember(userId) ? feed.state.readableFrom(userId) - 1 : 0);
+        const frames = reset ? [] : feed.framesAfter(position);
+        if (reset || frames) {
+          // From here to the end nothing is awaited: what is pending goes to the others, the rest is live.
+          pushNow(feed);
+          if (frames && frames.length > 0) connection.push(Buffer.concat(frames), frames.length);
+          addReader(feed, connection, as);
+          return { result: reset ? ('reset' as const) : ('live' as const), seq: feed.position };
+        }
+        const events = await log.read(roomId, position, settings.replayPageEvents);
+        if (isGone(connection)) return { result: 'closed' as const, seq: position };
+        const page = events.filter((event) => event.seq <= feed.position);
+        if (page.length > 0) {
+          connection.push(Buffer.concat(page.map((event) => frameText(event.json))), page.length);
+          position = page.at(-1)!.seq;
+        } else if (events.length > 0) await catchUp(feed);
+        else reset = true;
+        await connection.drained();
+      }
+    } finally {
+      feed.pins -= 1;
+    }
+  }
+
+  function detach(connection: Connection, roomId: string): void {
+    const feed = feeds.get(roomId);
+    if (feed) removeReader(feed, connection);
+  }
+
+  function isReading(connection: Connection, roomId: string): boolean {
+    const feed = feeds.get(roomId);
+    return feed !== undefined && (feed.readers.has(connection) || feed.watchers.has(connection));
+  }
+
+  // ── Signals ──
+
+  function onJoin({ userId, roomId, seq }: JoinHint): void {
+    for (const connection of byUser.get(userId) ?? []) {
+      if (connection.state === 'greeting') (connection.joinsMeanwhile ??= []).push({ roomId, seq });
+      if (connection.state !== 'live' || isReading(connection, roomId) || attaching.get(connection)?.has(roomId)) continue;
+      void attachJoined(connection, roomId, seq);
+    }
+  }
+
+  /** The welcome is out: from now on the connection is told of everything. */
+  function goLive(connection: Connection): void {
+    if (connection.state !== 'greeting') return;
+    connection.state = 'live';
+  }
+
+  function followJoinsMeanwhile(connection: Connection): void {
+    const joins = connection.joinsMeanwhile ?? [];
+    connection.joinsMeanwhile = undefined;
+    for (const { roomId, seq } of joins) onJoin({ userId: connection.user!.userId, roomId, seq });
+  }
+
+  async function attachJoined(connection: Connection, roomId: string, seq: number): Promise<void> {
+    try {
+      await tellJoined(connection, roomId);
+      await attach(connection, roomId, seq - 1, 'member');
+    } catch (error) {
+      logger.warn({ error, roomId }, 'a joined room could not be followed; the membership check repeats it');
+    }
+  }
+
+  function localRoomSignal(roomId: string, json: string, exceptUserId: string): void {
+    const feed = feeds.get(roomId);
+    if (!feed || feed.readerCount === 0) return;
+    const frame = frameText(json);
+    for (const readers of [feed.readers, feed.watchers]) {
+      for (const reader of readers) if (reader.user!.userId !== exceptUserId) reader.pushEphemeral(frame);
+    }
+  }
+
+  function localUserSignal(userId: string, json: string): void {
+    const own = byUser.get(userId);
+    if (!own) return;
+    const frame = frameText(json);
+    for (const connection of own) connection.pushEphemeral(frame);
+  }
+
+  hints.listen({
+    onEvents: ({ roomId, firstSeq, events }) =>
+      take(
+        roomId,
+        events.map((json, index) => ({ seq: firstSeq + index, json })),
+      ),
+    onJoin,
+    onRoomSignal: localRoomSignal,
+    onUserSignal: localUserSignal,
+    onRevocation: onRevocationHint,
+    onLinkRestored: () => void checkHeadsOnce(),
+  });
+  const timer = setInterval(() => void checkHeadsOnce(), settings.headCheck);
+
+  return {
+    turn,
+    addConnection,
+    removeConnection,
+    connectionsOf: (userId) => [...(byUser.get(userId) ?? [])],
+    connections: () => reading.keys(),
+    feed: findFeed,
+    loadedFeed: (roomId) => feeds.get(roomId),
+    take,
+    catchUp,
+    attach,
+    detach,
+    isReading,
+    goLive,
+    followJoinsMeanwhile,
+    onJoin,
+    announceJoin: (hint) => {
+      onJoin(hint);
+      hints.announceJoin(hint);
+    },
+    signalRoom: (roomId, json, exceptUserId) => {
+      localRoomSignal(roomId, json, exceptUserId);
+      hints.signalRoom(roomId, json, exceptUserId);
+    },
+    signalUser: (userId, json) => {
+      localUserSignal(userId, json);
+      hints.signalUser(userId, json);
+    },
+    announce: hints.announceEvents,
+    stop: () => {
+      stopped = true;
+      clearInterval(timer);
+    },
+  };
+}
+
+/** A question of its own, because the state changes while others are awaited. */
+function isGone(connection: Connection): boolean {
+  return connection.state === 'closing';
+}

@@ -1,0 +1,211 @@
+/**
+ * Hints over Redis Pub/Sub. Rooms and users are spread over a fixed number of channels (`SPUBLISH` in a cluster);
+ * an instance subscribes to those its sockets need. A batch of commits is one publish per channel it touches.
+ *
+ * The subscriber link is proved end to end: a probe is published and must come back, because a half-open TCP
+ * connection to Redis shows no error for minutes. A silent link is thrown away and made anew.
+ *
+ * States: up (the last probe came back) ⇄ down (no probe came back in time; nothing is published meanwhile).
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Counter, Gauge } from 'prom-client';
+import type { EventHint, HintListener, Hints, JoinHint } from './hints.ts';
+
+export interface RedisHintsSettings {
+  readonly url: string;
+  readonly cluster: boolean;
+  readonly prefix: string;
+  readonly shards: number;
+  readonly commandTimeout: number;
+  readonly probeInterval: number;
+  readonly publishQueueMax: number;
+}
+
+export interface RedisHintsMetrics {
+  readonly published: Counter;
+  readonly dropped: Counter;
+  readonly received: Counter;
+  readonly up: Gauge;
+}
+
+type Link = Redis | Cluster;
+
+/** Which of the channels a room or a user belongs to; the same on every instance. */
+export function shardOf(id: string, shards: number): number {
+  return createHash('md5').update(id).digest().readUInt32BE(0) % shards;
+}
+
+export function createRedisHints(settings: RedisHintsSettings, logger: Logger, metrics: RedisHintsMetrics): Hints {
+  const instance = randomUUID();
+  const followed = new Map<string, number>();
+  const probeChannel = `${settings.prefix}:probe:${instance}`;
+  const revocationChannel = `${settings.prefix}:revoked`;
+  let listener: HintListener | undefined;
+  let up = false;
+  let stopped = false;
+  let inFlight = 0;
+  let lastProbeBack = performance.now();
+  let subscriberSince = performance.now();
+
+  const publisher = connect({ maxRetriesPerRequest: 1, commandTimeout: settings.commandTimeout, enableOfflineQueue: false });
+  let subscriber = subscribe();
+
+  function connect(options: Record<string, unknown>): Link {
+    const common = {
+      retryStrategy: (attempt: number) => Math.min(attempt * 50, 1000) + Math.random() * 50,
+      enableAutoPipelining: true,
+      connectTimeout: 2000,
+      ...options,
+    };
+    const link = settings.cluster
+      ? new Cluster([settings.url], { shardedSubscribers: true, redisOptions: common, clusterRetryStrategy: common.retryStrategy } as never)
+      : new Redis(settings.url, common);
+    link.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis link'));
+    return link;
+  }
+
+  function subscribe(): Link {
+    const link = connect({ maxRetriesPerRequest: null, autoResubscribe: true });
+    link.on(settings.cluster ? 'smessage' : 'message', (channel: string, message: string) => receive(channel, message));
+    void subscribeTo(link, [probeChannel, revocationChannel, ...followed.keys()]);
+    subscriberSince = performance.now();
+    return link;
+  }
+
+  async function subscribeTo(link: Link, channels: string[]): Promise<void> {
+    try {
+      // One slot per sharded subscription; plain Pub/Sub takes them all in one command.
+      if (settings.cluster) await Promise.all(channels.map((channel) => link.ssubscribe(channel)));
+      else await link.subscribe(...channels);
+    } catch (error) {
+      logger.debug({ error: (error as Error).message }, 'redis subscribe');
+    }
+  }
+
+  async function unsubscribeFrom(link: Link, channel: string): Promise<void> {
+    try {
+      await (settings.cluster ? link.sunsubscribe(channel) : link.unsubscribe(channel));
+    } catch (error) {
+      logger.debug({ error: (error as Error).message }, 'redis unsubscribe');
+    }
+  }
+
+  function receive(channel: string, message: string): void {
+    if (channel === probeChannel) {
+      lastProbeBack = performance.now();
+      if (up) return;
+      up = true;
+      metrics.up.set(1);
+      logger.info('hints flow');
+      listener?.onLinkRestored();
+      return;
+    }
+    const [head, ...lines] = message.split('\n') as [string, ...string[]];
+    const [origin, kind, first = '', second = '', third = ''] = head.split(' ') as [string, string, string?, string?, string?];
+    if (origin === instance || !listener) return;
+    metrics.received.inc();
+    if (kind === 'events') receiveEvents(lines, listener);
+    else if (kind === 'joined') listener.onJoin({ userId: first, roomId: second, seq: Number(third) });
+    else if (kind === 'room') listener.onRoomSignal(first, lines.join('\n'), second);
+    else if (kind === 'user') listener.onUserSignal(first, lines.join('\n'));
+    else if (kind === 'revoked') listener.onRevocation();
+    // Anything else is of a newer build: hints may be ignored.
+  }
+
+  /** Lines: `roomId firstSeq count`, then that many events; JSON holds no line breaks. */
+  function receiveEvents(lines: readonly string[], to: HintListener): void {
+    for (let at = 0; at < lines.length; ) {
+      const [roomId = '', firstSeq = '', count = ''] = lines[at]!.split(' ');
+      const end = at + 1 + Number(count);
+      if (!(end <= lines.length) || !(Number(firstSeq) > 0)) return;
+      to.onEvents({ roomId, firstSeq: Number(firstSeq), events: lines.slice(at + 1, end) });
+      at = end;
+    }
+  }
+
+  function publish(channel: string, message: string): void {
+    if (stopped || !up || inFlight >= settings.publishQueueMax) {
+      metrics.dropped.inc();
+      return;
+    }
+    inFlight += 1;
+    metrics.published.inc();
+    const sent = settings.cluster ? publisher.spublish(channel, message) : publisher.publish(channel, message);
+    sent
+      .catch((error: Error) => {
+        metrics.dropped.inc();
+        logger.debug({ error: error.message }, 'redis publish');
+      })
+      .finally(() => {
+        inFlight -= 1;
+      });
+  }
+
+  function probe(): void {
+    const silentMs = performance.now() - Math.max(lastProbeBack, subscriberSince);
+    if (silentMs > settings.probeInterval * 2) {
+      if (up) logger.warn({ silentMs: Math.round(silentMs) }, 'hints do not flow');
+      up = false;
+      metrics.up.set(0);
+      const silent = subscriber;
+      subscriber = subscribe();
+      silent.disconnect();
+    }
+    const sent = settings.cluster ? publisher.spublish(probeChannel, instance) : publisher.publish(probeChannel, instance);
+    sent.catch((error: Error) => logger.debug({ error: error.message }, 'redis probe'));
+  }
+
+  function follow(channel: string): void {
+    const count = followed.get(channel) ?? 0;
+    followed.set(channel, count + 1);
+    if (count === 0) void subscribeTo(subscriber, [channel]);
+  }
+
+  function unfollow(channel: string): void {
+    const count = (followed.get(channel) ?? 0) - 1;
+    if (count > 0) followed.set(channel, count);
+    else if (followed.delete(channel)) void unsubscribeFrom(subscriber, channel);
+  }
+
+  const roomChannel = (roomId: string) => `${settings.prefix}:room:${shardOf(roomId, settings.shards)}`;
+  const userChannel = (userId: string) => `${settings.prefix}:user:${shardOf(userId, settings.shards)}`;
+
+  function announceEvents(hints: readonly EventHint[]): void {
+    const byChannel = new Map<string, string[]>();
+    for (const hint of hints) {
+      const channel = roomChannel(hint.roomId);
+      let lines = byChannel.get(channel);
+      if (!lines) byChannel.set(channel, (lines = [`${instance} events`]));
+      lines.push(`${hint.roomId} ${hint.firstSeq} ${hint.events.length}`, ...hint.events);
+    }
+    for (const [channel, lines] of byChannel) publish(channel, lines.join('\n'));
+  }
+
+  // Twice per interval, so that a link is found dead within the interval after the one probe that was lost.
+  const timer = setInterval(probe, settings.probeInterval / 2);
+  publisher.on('ready', probe);
+
+  return {
+    listen: (added) => {
+      listener = added;
+    },
+    announceEvents,
+    announceJoin: ({ userId, roomId, seq }: JoinHint) => publish(userChannel(userId), `${instance} joined ${userId} ${roomId} ${seq}`),
+    signalRoom: (roomId, json, exceptUserId) => publish(roomChannel(roomId), `${instance} room ${roomId} ${exceptUserId}\n${json}`),
+    signalUser: (userId, json) => publish(userChannel(userId), `${instance} user ${userId}\n${json}`),
+    announceRevocation: () => publish(revocationChannel, `${instance} revoked`),
+    followRoom: (roomId) => follow(roomChannel(roomId)),
+    unfollowRoom: (roomId) => unfollow(roomChannel(roomId)),
+    followUser: (userId) => follow(userChannel(userId)),
+    unfollowUser: (userId) => unfollow(userChannel(userId)),
+    state: () => (up ? 'up' : 'down'),
+    stop: async () => {
+      stopped = true;
+      clearInterval(timer);
+      publisher.disconnect();
+      subscriber.disconnect();
+    },
+  };
+}

@@ -1,0 +1,291 @@
+/**
+ * The conversation on one socket: hello first, then frames, each answered exactly once by `ack`, `welcome` or `error`
+ * with its id. Bounds are checked before any work: size, rate, frames in flight, bad frames per minute.
+ */
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import type { Counter } from 'prom-client';
+import type { RawData, WebSocket } from 'ws';
+import { Failure, toFailure } from '../errors.ts';
+import { closeCodes, Connection, type ConnectionUser, type QueueBounds } from './connection.ts';
+import { BadFrame, type ClientFrame, parseClientFrame } from './frame-codec.ts';
+import type { FrameHandlers } from './frame-handlers.ts';
+import type { FeedState } from './feed.ts';
+import type { Hub } from './hub.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export interface SocketSettings extends QueueBounds {
+  readonly helloTimeout: number;
+  readonly preAuthBytes: number;
+  readonly socketsPerUser: number;
+  readonly badFramesPerMinute: number;
+  readonly inFlightPerSocket: number;
+  readonly messagesPerSecond: number;
+  readonly messagesBurst: number;
+  readonly framesPerSecond: number;
+  readonly framesBurst: number;
+  readonly closeAfter: number;
+}
+
+export interface SocketMetrics {
+  readonly frames: Counter<'type'>;
+  readonly errors: Counter<'code'>;
+  readonly closes: Counter<'code'>;
+}
+
+/** Greets: proves who the token's bearer is, and welcomes the connection with its rooms. */
+export interface Greeter {
+  readonly authenticate: (token: string) => Promise<ConnectionUser>;
+  /** Sends `welcome`, then replays, then `resumed`; resolves when the welcome was sent. */
+  readonly welcome: (connection: Connection, frame: ClientFrame) => Promise<void>;
+  /** Checks the `hello` frame's fields. @throws Failure invalid */
+  readonly checkHello: (frame: ClientFrame) => void;
+  /** Whether the login has ended since it was proved. */
+  readonly isRevoked: (user: ConnectionUser) => boolean;
+}
+
+export interface SocketServer {
+  /**
+   * @param raw the socket under `socket`
+   * @param user proved by an Authorization header on the upgrade; otherwise hello's token proves it
+   */
+  readonly accept: (socket: WebSocket, raw: Socket, user: ConnectionUser | undefined) => void;
+  /** Sockets accepted and not yet gone. */
+  readonly open: () => Iterable<Connection>;
+  readonly openCount: () => number;
+  /** Frames being worked on, over all sockets. */
+  readonly busy: () => number;
+}
+
+/** The ids a connection used lately; repeating one is a bad frame. */
+const recentIdsMax = 256;
+
+export function createSocketServer<State extends FeedState>(
+  { hub, greeter, handlers, metrics, logger, settings }: {
+    hub: Hub<State>;
+    greeter: Greeter;
+    handlers: FrameHandlers;
+    metrics: SocketMetrics;
+    logger: Logger;
+    settings: SocketSettings;
+  },
+): SocketServer {
+  const open = new Set<Connection>();
+  const conversations = new Set<Conversation>();
+  let busy = 0;
+
+  const host = {
+    bounds: settings,
+    touch: hub.turn.touch,
+    countSlowClose: () => metrics.closes.inc({ code: String(closeCodes.slowConsumer) }),
+  };
+
+  class Conversation {
+    readonly connection: Connection;
+    #early: ClientFrame[] = [];
+    #inFlight = 0;
+    #greeting = false;
+    #helloTimer: NodeJS.Timeout | undefined;
+    #ids: Set<string | number> | undefined;
+    #messages: TokenBucket | undefined;
+    #frames: TokenBucket | undefined;
+    /** Bad frames and refusals for rate, with the minute they are counted in. */
+    #minute = 0;
+    #bad = 0;
+    #refused = 0;
+
+    constructor(connection: Connection) {
+      this.connection = connection;
+      this.#helloTimer = setTimeout(() => this.#close(closeCodes.helloTimeout, 'no hello'), settings.helloTimeout);
+    }
+
+    #close(code: number, reason: string): void {
+      metrics.closes.inc({ code: String(code) });
+      this.connection.close(code, reason);
+    }
+
+    onMessage(data: Buffer, isBinary: boolean): void {
+      const { connection } = this;
+      if (connection.state === 'closing') return;
+      connection.seenAt = performance.now();
+      if (connection.state === 'greeting' && data.length > settings.preAuthBytes) return this.#close(closeCodes.tooLarge, 'too large before hello');
+      let frame: ClientFrame;
+      try {
+        if (isBinary) throw new BadFrame('frames are text');
+        frame = parseClientFrame(data.toString('utf8'));
+        this.#rememberId(frame.id);
+      } catch (error) {
+        this.#answerBad(error as Failure, error instanceof BadFrame ? error.id : undefined);
+        return;
+      }
+      if (frame.type === 'hello') void this.#hello(frame);
+      else if (connection.state === 'greeting') {
+        // Sent behind hello without waiting for its answer: dealt with once the welcome is out.
+        if (this.#greeting && this.#early.length < settings.inFlightPerSocket) this.#early.push(frame);
+        else {
+          this.#answerError(new Failure('unauthenticated', 'say hello first'), frame.id);
+          this.#close(closeCodes.unauthenticated, 'hello first');
+        }
+      } else this.#dispatch(frame);
+    }
+
+    #rememberId(id: string | number): void {
+      this.#ids ??= new Set();
+      if (this.#ids.has(id)) throw new BadFrame('"id" was used before on this connection', id);
+      this.#ids.add(id);
+      if (this.#ids.size > recentIdsMax) this.#ids.delete(this.#ids.values().next().value!);
+    }
+
+    async #hello(frame: ClientFrame): Promise<void> {
+      const { connection } = this;
+      if (connection.state === 'live' || this.#greeting) {
+        this.#answerError(new BadFrame('hello was said already'), frame.id);
+        this.#close(closeCodes.unauthenticated, 'second hello');
+        return;
+      }
+      this.#greeting = true;
+      try {
+        greeter.checkHello(frame);
+        // A token in hello counts more than one on the upgrade.
+        if (typeof frame.token === 'string') connection.user = await greeter.authenticate(frame.token);
+        if (!connection.user) throw new Failure('unauthenticated', 'hello needs a token');
+        if (isGone(connection)) return;
+        if (hub.connectionsOf(connection.user.userId).length >= settings.socketsPerUser) {
+          throw new Failure('rate_limited', `at most ${settings.socketsPerUser} sockets of one user`, { retryAfterMs: 30_000 });
+        }
+        clearTimeout(this.#helloTimer);
+        this.#helloTimer = undefined;
+        hub.addConnection(connection);
+        await greeter.welcome(connection, frame);
+        // A logout that was acked while the welcome was on its way.
+        if (greeter.isRevoked(connection.user)) this.#close(closeCodes.revoked, 'session revoked');
+        const early = this.#early;
+        this.#early = [];
+        for (const each of early) if (!isGone(connection)) this.#dispatch(each);
+      } catch (error) {
+        this.#refuseHello(toFailure(error), frame.id);
+      } finally {
+        this.#greeting = false;
+      }
+    }
+
+    #refuseHello(failure: Failure, id: string | number): void {
+      this.#answerError(failure, id);
+      if (failure.code === 'internal') logger.error({ err: failure }, 'hello failed');
+      if (failure.code === 'rate_limited') this.#close(closeCodes.rateLimited, 'too many sockets');
+      else if (failure.kind.retryable) this.#close(closeCodes.restart, 'try again');
+      else this.#close(closeCodes.unauthenticated, failure.code);
+    }
+
+    #dispatch(frame: ClientFrame): void {
+      const wait = this.#takeRate(frame.type);
+      if (wait > 0) {
+        this.#refused = this.#sameMinute() ? this.#refused + 1 : 1;
+        this.#answerError(new Failure('rate_limited', 'too fast', { retryAfterMs: wait }), frame.id);
+        if (this.#refused > settings.closeAfter) this.#close(closeCodes.rateLimited, 'rate limited');
+        return;
+      }
+      const handler = Object.hasOwn(handlers, frame.type) ? handlers[frame.type] : undefined;
+      if (!handler) return this.#answerBad(new BadFrame(`"${frame.type.slice(0, 40)}" is no frame type`), frame.id);
+      metrics.frames.inc({ type: frame.type });
+      try {
+        handler.check(frame);
+      } catch (error) {
+        return this.#answerBad(error as Failure, frame.id);
+      }
+      this.#begin();
+      void this.#run(handler, frame);
+    }
+
+    async #run(handler: NonNullable<FrameHandlers[string]>, frame: ClientFrame): Promise<void> {
+      const { connection } = this;
+      try {
+        const ack = await handler.run({ connection, caller: connection.user! }, frame as never);
+        connection.send({ type: 'ack', id: frame.id, ...ack });
+      } catch (error) {
+        const failure = toFailure(error);
+        if (failure.code === 'internal') logger.error({ err: error, frameType: frame.type }, 'a frame failed unexpectedly');
+        this.#answerError(failure, frame.id);
+      } finally {
+        this.#end();
+      }
+    }
+
+    /** Too many frames in flight: the rest waits unread, in the kernel's buffers and the client's. */
+    #begin(): void {
+      busy += 1;
+      this.#inFlight += 1;
+      if (this.#inFlight === settings.inFlightPerSocket) this.connection.socket.pause();
+    }
+
+    #end(): void {
+      busy -= 1;
+      if (this.#inFlight === settings.inFlightPerSocket) this.connection.socket.resume();
+      this.#inFlight -= 1;
+    }
+
+    #takeRate(type: string): number {
+      const nowMs = performance.now();
+      this.#frames ??= new TokenBucket(settings.framesPerSecond, settings.framesBurst, nowMs);
+      const wait = this.#frames.take(nowMs);
+      if (wait > 0 || type !== 'message.send') return wait;
+      this.#messages ??= new TokenBucket(settings.messagesPerSecond, settings.messagesBurst, nowMs);
+      return this.#messages.take(nowMs);
+    }
+
+    #sameMinute(): boolean {
+      const minute = Math.floor(performance.now() / 60_000);
+      const same = minute === this.#minute;
+      if (!same) {
+        this.#minute = minute;
+        this.#bad = 0;
+        this.#refused = 0;
+      }
+      return same;
+    }
+
+    #answerBad(failure: Failure, id: string | number | undefined): void {
+      this.#bad = this.#sameMinute() ? this.#bad + 1 : 1;
+      this.#answerError(failure, id);
+      if (this.connection.state === 'greeting' && !this.#greeting) this.#close(closeCodes.unauthenticated, 'hello first');
+      else if (this.#bad > settings.badFramesPerMinute) this.#close(closeCodes.policy, 'too many bad frames');
+    }
+
+    #answerError(failure: Failure, id: string | number | undefined): void {
+      metrics.errors.inc({ code: failure.code });
+      const message = failure.code === 'internal' ? 'an unexpected error' : failure.message;
+      const { code, retryAfterMs, errors, details } = failure;
+      this.connection.send({ type: 'error', ...(id === undefined ? {} : { id }), code, message, retryAfterMs, errors, ...details });
+    }
+
+    onClose(): void {
+      clearTimeout(this.#helloTimer);
+      this.connection.markClosed();
+      open.delete(this.connection);
+      conversations.delete(this);
+      hub.removeConnection(this.connection);
+    }
+  }
+
+  function accept(socket: WebSocket, raw: Socket, user: ConnectionUser | undefined): void {
+    const connection = new Connection(socket, raw, host, performance.now());
+    connection.user = user;
+    const conversation = new Conversation(connection);
+    open.add(connection);
+    conversations.add(conversation);
+    socket.on('message', (data: RawData, isBinary: boolean) => conversation.onMessage(data as Buffer, isBinary));
+    socket.on('pong', () => {
+      connection.seenAt = performance.now();
+    });
+    socket.on('close', () => conversation.onClose());
+    // ws answers protocol breaches by itself (1002, 1007, 1009) and then closes.
+    socket.on('error', (error) => logger.debug({ error: error.message }, 'socket error'));
+  }
+
+  return { accept, open: () => open, openCount: () => open.size, busy: () => busy };
+}
+
+/** A question of its own, because the state changes while others are awaited. */
+function isGone(connection: Connection): boolean {
+  return connection.state === 'closing';
+}

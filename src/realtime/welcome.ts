@@ -1,0 +1,155 @@
+/**
+ * The beginning of a connection's life: `welcome` with one consistent snapshot of its rooms, which the events that
+ * follow continue exactly; then, for the rooms named in `resume`, what was missed, and `resumed`.
+ */
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { Failure } from '../errors.ts';
+import type { Connection, ConnectionUser } from './connection.ts';
+import type { FeedState } from './feed.ts';
+import { type ClientFrame, frameText } from './frame-codec.ts';
+import type { Hub } from './hub.ts';
+import type { Counter } from 'prom-client';
+
+export interface WelcomeRoom {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly seq: number;
+  readonly lastReadSeq: number;
+  readonly unread: number;
+  readonly mentions: number;
+}
+
+export interface WelcomeSource {
+  /** The user's profile and rooms, the rooms as of one moment. */
+  readonly snapshot: (user: ConnectionUser) => Promise<{ user: unknown; rooms: readonly WelcomeRoom[] }>;
+  readonly logId: () => Promise<string>;
+  /** How and when the user's memberships in these rooms ended, where they had any. */
+  readonly endsOf: (userId: string, roomIds: readonly string[]) => Promise<ReadonlyMap<string, { reason: string; lastSeq: number }>>;
+  readonly leftFrame: (roomId: string, reason: string, lastSeq: number) => string;
+}
+
+export interface WelcomeSettings {
+  readonly heartbeatMs: number;
+  readonly roomsPerSocket: number;
+  /** Hellos worked on at once; more wait their turn. */
+  readonly handshakesMax: number;
+  readonly handshakeQueueMax: number;
+}
+
+const Hello = Type.Object(
+  {
+    type: Type.Literal('hello'),
+    id: Type.Union([Type.String(), Type.Number()]),
+    token: Type.Optional(Type.String({ minLength: 1, maxLength: 8192 })),
+    resume: Type.Optional(
+      Type.Object(
+        {
+          logId: Type.String({ maxLength: 64 }),
+          // Positions are answered whatever they are: a malformed one gets room.reset.
+          rooms: Type.Record(Type.String({ format: 'uuid' }), Type.Unknown()),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+const compiledHello = Compile(Hello);
+
+/** @throws Failure `invalid`, naming the field */
+export function checkHello(frame: ClientFrame): void {
+  if (compiledHello.Check(frame)) return;
+  const errors = [...compiledHello.Errors(frame)].slice(0, 10).map(({ instancePath, message }) => ({ path: instancePath || '/', message }));
+  throw new Failure('invalid', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors });
+}
+
+export function createWelcome<State extends FeedState>(
+  { hub, source, resumes, settings }: { hub: Hub<State>; source: WelcomeSource; resumes: Counter<'result'>; settings: WelcomeSettings },
+): (connection: Connection, frame: ClientFrame) => Promise<void> {
+  const gate = createGate(settings.handshakesMax, settings.handshakeQueueMax);
+
+  return async (connection, frame) => {
+    await gate.enter();
+    try {
+      await welcome(connection, frame as unknown as Static<typeof Hello>);
+    } finally {
+      gate.leave();
+    }
+  };
+
+  async function welcome(connection: Connection, { id, resume }: Static<typeof Hello>): Promise<void> {
+    const user = connection.user!;
+    const [{ user: profile, rooms }, logId] = await Promise.all([source.snapshot(user), source.logId()]);
+    const followed = rooms.slice(0, settings.roomsPerSocket);
+    connection.send({
+      type: 'welcome',
+      id,
+      user: profile,
+      sessionId: user.sessionId ?? null,
+      logId,
+      heartbeatMs: settings.heartbeatMs,
+      rooms: followed,
+    });
+    hub.goLive(connection);
+    const sameLog = resume?.logId === logId;
+    const own = new Set(followed.map((room) => room.id));
+    const positions = new Map(Object.entries(resume?.rooms ?? {}));
+    const resumed: Record<string, number> = {};
+    const left: string[] = [];
+    await Promise.all(
+      followed.map(async ({ id: roomId, seq }) => {
+        const named = positions.get(roomId);
+        const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
+        const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member');
+        if (named === undefined) return;
+        resumes.inc({ result });
+        if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
+        else if (result === 'left') left.push(roomId);
+        if (result === 'reset' || result === 'live') resumed[roomId] = reached;
+      }),
+    );
+    hub.followJoinsMeanwhile(connection);
+    if (!resume) return;
+    left.push(...[...positions.keys()].filter((roomId) => !own.has(roomId)));
+    if (left.length > 0) await sendLeft(connection, left);
+    connection.send({ type: 'resumed', rooms: resumed });
+  }
+
+  async function sendLeft(connection: Connection, roomIds: readonly string[]): Promise<void> {
+    resumes.inc({ result: 'left' }, roomIds.length);
+    const ends = await source.endsOf(connection.user!.userId, roomIds);
+    for (const roomId of roomIds) {
+      const { reason, lastSeq } = ends.get(roomId) ?? { reason: 'left', lastSeq: 0 };
+      connection.push(frameText(source.leftFrame(roomId, reason, lastSeq)), 0);
+    }
+  }
+}
+
+function isPosition(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Lets `max` in at once; others wait in line, and past `queueMax` they are sent away. */
+function createGate(max: number, queueMax: number) {
+  let inside = 0;
+  const waiting: (() => void)[] = [];
+  return {
+    enter: async (): Promise<void> => {
+      if (inside < max) {
+        inside += 1;
+        return;
+      }
+      if (waiting.length >= queueMax) {
+        throw new Failure('unavailable', 'too many connect at once', { retryAfterMs: 1000 + Math.floor(Math.random() * 5000) });
+      }
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+    leave: (): void => {
+      const next = waiting.shift();
+      if (next) next();
+      else inside -= 1;
+    },
+  };
+}
