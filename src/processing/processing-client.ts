@@ -9,6 +9,11 @@ import type { Peer } from './processing-peer.ts';
 import type { TextEngine } from './text-task.ts';
 import { type DraftText, toVerdict, type Verdict } from './verdict.ts';
 
+export type { DraftText, Verdict };
+
+/** One draft's way to its verdict; throws `NoVerdict`. What the chat features are handed. */
+export type Judge = (draft: DraftText) => Promise<Verdict>;
+
 export type FallbackMode = 'local' | 'refuse' | 'pending' | 'open';
 
 export interface ProcessingClientSettings {
@@ -49,6 +54,8 @@ export interface ProcessingClient {
    * @throws NoVerdict when nobody judged in time: nothing of the text may be shown to anyone but its sender
    */
   readonly judge: (drafts: readonly DraftText[], options?: { readonly deadlineMs?: number }) => Promise<Verdict[]>;
+  /** The same for one draft; concurrent calls travel together. */
+  readonly judgeOne: Judge;
   /** Fails what is open and closes the streams. */
   readonly stop: () => void;
 }
@@ -254,6 +261,7 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
 
   return {
     judge,
+    judgeOne: async (draft) => (await judge([draft]))[0]!,
     stop: () => {
       stopped = true;
       refuse([...open], new Failure('unavailable', 'the client stopped'));

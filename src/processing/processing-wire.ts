@@ -42,14 +42,15 @@ export interface WireLimits {
 
 const idMax = 128;
 
+/** Without `:` and `,`, which some clients leave percent-encoded in a gRPC status message. */
 function bad(field: string, problem: string): ConnectError {
-  return new ConnectError(`${field}: ${problem}`, Code.InvalidArgument);
+  return new ConnectError(`${field} ${problem}`, Code.InvalidArgument);
 }
 
 function readText(text: string, field: string, limits: WireLimits): string {
   if (text === '') throw bad(field, 'must not be empty');
   if (text.length > limits.textMax) {
-    throw new ConnectError(`${field}: is longer than ${limits.textMax} UTF-16 units`, Code.ResourceExhausted);
+    throw new ConnectError(`${field} is longer than ${limits.textMax} UTF-16 units`, Code.ResourceExhausted);
   }
   return text;
 }
@@ -167,7 +168,7 @@ export function readRenderTask(text: string, limits: WireLimits): TextTask {
 function requireCount(list: readonly unknown[], field: string, limits: WireLimits): void {
   if (list.length === 0) throw bad(field, 'must hold at least one');
   if (list.length > limits.batchItemsMax) {
-    throw new ConnectError(`${field}: more than ${limits.batchItemsMax}`, Code.ResourceExhausted);
+    throw new ConnectError(`${field} holds more than ${limits.batchItemsMax}`, Code.ResourceExhausted);
   }
 }
 
@@ -186,7 +187,7 @@ export function readExamples(request: LearnRequest, limits: WireLimits): LearnEx
     const text = readText(example.text, `${path}text`, limits);
     if (text.includes('\0')) throw bad(`${path}text`, 'holds NUL');
     const label = learnLabels[example.label];
-    if (!label) throw bad(`${path}label`, 'must be LABEL_SPAM, LABEL_HAM, LABEL_OFFENSIVE or LABEL_CLEAN');
+    if (!label) throw bad(`${path}label`, 'must be one of LABEL_SPAM LABEL_HAM LABEL_OFFENSIVE LABEL_CLEAN');
     const moderatorId = readId(example.moderatorId, `${path}moderator_id`);
     if (moderatorId === '') throw bad(`${path}moderator_id`, 'must not be empty');
     return { text, label, moderatorId };

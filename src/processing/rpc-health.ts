@@ -31,7 +31,7 @@ export function createHealthStatus(services: readonly string[], ending: AbortSig
     },
     service: {
       check: ({ service }) => {
-        if (!known.has(service)) throw new ConnectError('service: unknown', Code.NotFound);
+        if (!known.has(service)) throw new ConnectError('service is unknown', Code.NotFound);
         return status();
       },
       list: () =>
@@ -42,12 +42,13 @@ export function createHealthStatus(services: readonly string[], ending: AbortSig
         }
         const over = AbortSignal.any([signal, ending]);
         let last: boolean | undefined;
-        while (!over.aborted) {
+        while (!signal.aborted) {
           if (known.has(service) && last !== serving) {
             last = serving;
             yield status();
             continue; // it may have changed while the answer was being sent
           }
+          if (ending.aborted) return;
           await new Promise<void>((resolve) => {
             const wake = (): void => {
               watchers.delete(wake);

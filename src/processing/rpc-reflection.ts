@@ -90,7 +90,7 @@ function reflect(asked: Asked): Answer {
     default:
       return {
         case: 'errorResponse',
-        value: { errorCode: Code.InvalidArgument, errorMessage: 'message_request: must be set' },
+        value: { errorCode: Code.InvalidArgument, errorMessage: 'message_request must be set' },
       };
   }
 }

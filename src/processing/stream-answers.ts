@@ -27,7 +27,8 @@ export async function* answerAsReady<Request, Answer>(
 
   async function work(request: Request): Promise<void> {
     try {
-      ready.push(await answer(request));
+      const answered = await answer(request);
+      ready.push(answered); // after the await: the list is a new one each time it was written out
     } catch (error) {
       fail(error);
     }

@@ -1,0 +1,40 @@
+/** A small text engine whose texts say what is to become of the thread: for tests of what stands around the engine. */
+import type { ThreadResult } from '../../src/processing/engine.ts';
+import type { TextTask } from '../../src/processing/text-task.ts';
+import { serveTasks } from '../../src/processing/worker-thread.ts';
+
+export interface MoodyTextState {
+  readonly blocked: readonly string[];
+}
+
+let blocked: readonly string[] = [];
+
+serveTasks<TextTask, ThreadResult, MoodyTextState>({
+  apply: (state) => {
+    blocked = state.blocked;
+  },
+  run: (task) => {
+    const { text } = task;
+    if (text.includes('spin for ever')) for (;;);
+    const pause = /pause (\d+)/.exec(text)?.[1];
+    const untilMs = performance.now() + Number(pause ?? 0);
+    while (performance.now() < untilMs);
+    const word = blocked.find((each) => text.includes(each));
+    const start = word ? text.indexOf(word) : 0;
+    return {
+      outcome: word ? 'block' : 'allow',
+      spamScore: word ? 1 : 0,
+      labels: word
+        ? [{ name: 'rule', score: 1, start, end: start + word.length, matched: word, id: `rule:${word}` }]
+        : [],
+      html: task.render ? `<p>${text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</p>` : '',
+      links: [],
+      mentions: [...text.matchAll(/@(\w+)/g)].map((found) => ({
+        name: found[1]!,
+        start: found.index,
+        end: found.index + found[0].length,
+      })),
+      fingerprint: BigInt(text.length),
+    };
+  },
+});

@@ -1,0 +1,134 @@
+/** Real parts for the processing tests: an engine, a server on a free port, clients of every protocol. */
+import { onTestFinished } from 'vitest';
+import { type Engine, type EngineOptions, type EngineSettings, startEngine } from '../../src/processing/engine.ts';
+import { createNetworkLink } from '../../src/processing/peer-transport.ts';
+import {
+  createProcessingClient,
+  type ProcessingClientOptions,
+  type ProcessingClientSettings,
+} from '../../src/processing/processing-client.ts';
+import { createPeer, type Peer, type PeerOptions } from '../../src/processing/processing-peer.ts';
+import { type ProcessingServerOptions, startProcessingServer } from '../../src/processing/processing-server.ts';
+import type { LearnExample, TextEngine } from '../../src/processing/text-task.ts';
+import type { DraftText } from '../../src/processing/verdict.ts';
+import type { MoodyTextState } from './moody-text-worker.ts';
+
+export const engineSettings: EngineSettings = {
+  threads: 1,
+  spares: 1,
+  queueMax: 5000,
+  queueWeightMax: 16_000_000,
+  batchMax: 128,
+  itemTimeoutMs: 250,
+  loadTimeoutMs: 10_000,
+  heapMb: 128,
+  quarantineMs: 60_000,
+  quarantineMax: 1000,
+};
+
+/** The small engine of `moody-text-worker.ts`. */
+export async function startMoodyEngine(
+  changes: Partial<EngineSettings> = {},
+  options: Partial<EngineOptions<MoodyTextState>> = {},
+): Promise<Engine<MoodyTextState>> {
+  const engine = await startEngine<MoodyTextState>({
+    module: new URL('./moody-text-worker.ts', import.meta.url),
+    state: { blocked: ['forbidden'] },
+    version: 'moody-1',
+    settings: { ...engineSettings, ...changes },
+    ...options,
+  });
+  onTestFinished(() => engine.stop());
+  return engine;
+}
+
+export interface ServerChanges {
+  readonly token?: string;
+  readonly engine?: TextEngine;
+  readonly settings?: Partial<ProcessingServerOptions['settings']>;
+  readonly service?: Partial<ProcessingServerOptions['service']>;
+  readonly readiness?: ProcessingServerOptions['readiness'];
+  readonly metrics?: ProcessingServerOptions['metrics'];
+}
+
+/** A server in this process; `learned` gathers what Learn took. */
+export async function startServer(changes: ServerChanges = {}) {
+  const engine = changes.engine ?? (await startMoodyEngine());
+  const learned: LearnExample[] = [];
+  const server = await startProcessingServer({
+    settings: {
+      host: '127.0.0.1',
+      port: 0,
+      token: changes.token,
+      requestBytes: 4 * 1024 * 1024,
+      headersTimeoutMs: 1000,
+      requestTimeoutMs: 2000,
+      connectionsMax: 100,
+      streamsMax: 1000,
+      ...changes.settings,
+    },
+    service: {
+      engine,
+      learn: async (examples) => {
+        learned.push(...examples);
+        return examples.length;
+      },
+      limits: { textMax: 65_536, batchItemsMax: 1000 },
+      callTimeoutMs: 10_000,
+      streamBatchesMax: 16,
+      ...changes.service,
+    },
+    readiness: changes.readiness ?? (async () => ({ ready: true, dependencies: { engine: 'ready' } })),
+    metrics: changes.metrics,
+  });
+  onTestFinished(() => server.stop(100));
+  return { server, engine, learned, url: `http://127.0.0.1:${server.port}` };
+}
+
+export const clientSettings: ProcessingClientSettings = {
+  timeoutMs: 500,
+  attemptTimeoutMs: 200,
+  batchMax: 256,
+  batchWeightMax: 262_144,
+  inFlightMax: 8,
+  queueMax: 20_000,
+  fallback: 'local',
+};
+
+export const breakerSettings = { failuresToOpen: 3, pauseMs: 100, pauseMaxMs: 500 };
+
+export function connectPeer(url: string, changes: Partial<PeerOptions> = {}): Peer {
+  const link = createNetworkLink(url, { pingIntervalMs: 300, pingTimeoutMs: 300, answerBytes: 16 * 1024 * 1024 });
+  return createPeer({
+    name: url,
+    ...link,
+    token: undefined,
+    breaker: breakerSettings,
+    probeTimeoutMs: 300,
+    ...changes,
+  });
+}
+
+/** A client over peers, and the sources its verdicts came from. */
+export function startClient(
+  options: Omit<ProcessingClientOptions, 'settings'> & { settings?: Partial<ProcessingClientSettings> },
+) {
+  const sources = { remote: 0, local: 0, none: 0 };
+  const client = createProcessingClient({
+    ...options,
+    settings: { ...clientSettings, ...options.settings },
+    events: {
+      onVerdicts: (source, count) => {
+        sources[source] += count;
+      },
+    },
+  });
+  onTestFinished(() => client.stop());
+  return { client, sources };
+}
+
+let nextKey = 0;
+
+export function draft(text: string, changes: Partial<DraftText> = {}): DraftText {
+  return { key: `k${nextKey++}`, text, kind: 'message', roomId: 'r1', senderId: 'u1', ...changes };
+}
