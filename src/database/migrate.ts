@@ -21,6 +21,10 @@ export async function migrate(url: string): Promise<void> {
     await client`select pg_advisory_lock(${migrationLock})`;
     await applyMigrations(drizzle(client), { migrationsFolder: folder });
     const pgPool = new Pool({ connectionString: url, max: 1 });
+    // A lost connection fails the migration by its query; the event alone must not end the process.
+    const ignore = () => {};
+    pgPool.on('error', ignore);
+    pgPool.on('connect', (connection) => connection.on('error', ignore));
     try {
       await runQueueMigrations({ pgPool });
     } finally {

@@ -1,0 +1,42 @@
+/** One Parley per data folder: a file that names its owner, believed only while that very process is alive. */
+import { open, readFile, rm } from 'node:fs/promises';
+
+/** Which process a pid means: its start time tells it from a later process with the same number. */
+async function startTime(pid: number): Promise<string | undefined> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return undefined;
+  }
+  try {
+    // Field 22 of /proc/<pid>/stat; the name in parentheses may hold spaces.
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return process.platform === 'linux' ? undefined : 'alive';
+  }
+}
+
+/**
+ * @returns frees the folder
+ * @throws Error when another live process holds it
+ */
+export async function lockFolder(path: string): Promise<() => Promise<void>> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    try {
+      const file = await open(path, 'wx', 0o600);
+      await file.writeFile(`${process.pid}\n${await startTime(process.pid)}\n`);
+      await file.close();
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const [pid = '', started = ''] = (await readFile(path, 'utf8').catch(() => '')).split('\n');
+    if (pid && (await startTime(Number(pid))) === started) {
+      throw new Error(`another Parley (process ${pid}) already runs on the folder of ${path}; stop it or choose another "database.embedded.dir"`);
+    }
+    if (pid) await rm(path, { force: true });
+    else await new Promise((wake) => setTimeout(wake, 50));
+  }
+  throw new Error(`the lock ${path} cannot be taken`);
+}

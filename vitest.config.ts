@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+const shared = { testTimeout: 30_000, hookTimeout: 60_000, globals: false } as const;
+
+/** Kinds of tests: beside the code without servers; on real servers; in a real browser. */
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      { test: { ...shared, name: 'unit', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] } },
+      {
+        test: {
+          ...shared,
+          name: 'integration',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/browser/**', 'test/fault/**'],
+          globalSetup: ['test/harness/global-setup.ts'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'fault',
+          testTimeout: 120_000,
+          include: ['test/fault/**/*.test.ts'],
+          globalSetup: ['test/harness/global-setup.ts'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'browser',
+          testTimeout: 120_000,
+          include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/harness/global-setup.ts'],
+        },
+      },
+    ],
+  },
+});
