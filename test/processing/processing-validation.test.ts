@@ -1,0 +1,262 @@
+import { type Client, Code, type ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
+import { expect, test } from 'vitest';
+import { ProcessingService } from '../../src/gen/parley/processing/v1/processing_pb.ts';
+import { startMoodyEngine, startServer } from './processing-harness.ts';
+
+type ProcessingClient = Client<typeof ProcessingService>;
+const long = 'x'.repeat(65_537);
+const example = { text: 'x', label: Label.SPAM, moderatorId: 'm' };
+
+const refused: [string, (client: ProcessingClient) => Promise<unknown>, Code, string][] = [
+  ['no text', (c) => c.process({}), Code.InvalidArgument, 'text must not be empty'],
+  ['no text to check', (c) => c.check({}), Code.InvalidArgument, 'text must not be empty'],
+  ['no text to render', (c) => c.render({}), Code.InvalidArgument, 'text must not be empty'],
+  ['a text that is too long', (c) => c.process({ text: long }), Code.ResourceExhausted, 'text is longer than 65536'],
+  ['the same to render', (c) => c.render({ text: long }), Code.ResourceExhausted, 'text is longer'],
+  ['a long id', (c) => c.process({ text: 'x', roomId: 'r'.repeat(129) }), Code.InvalidArgument, 'room_id is longer'],
+  [
+    'a control character',
+    (c) => c.process({ text: 'x', senderId: 'a\n' }),
+    Code.InvalidArgument,
+    'sender_id holds control',
+  ],
+  [
+    'an unknown kind',
+    (c) => c.process({ text: 'x', kind: 99 as never }),
+    Code.InvalidArgument,
+    'kind 99 is no known kind',
+  ],
+  [
+    'a threshold above 1',
+    (c) => c.process({ text: 'x', policy: { flagThreshold: 1.5 } }),
+    Code.InvalidArgument,
+    'policy.flag_threshold must be from 0 to 1',
+  ],
+  [
+    'a threshold that is no number',
+    (c) => c.process({ text: 'x', policy: { blockThreshold: Number.NaN } }),
+    Code.InvalidArgument,
+    'policy.block_threshold must be from 0 to 1',
+  ],
+  [
+    'thresholds the wrong way round',
+    (c) => c.process({ text: 'x', policy: { flagThreshold: 0.9, blockThreshold: 0.5 } }),
+    Code.InvalidArgument,
+    'policy.block_threshold must not be below',
+  ],
+  [
+    'an unknown action',
+    (c) => c.process({ text: 'x', policy: { slurs: 9 as never } }),
+    Code.InvalidArgument,
+    'policy.slurs 9 is no known action',
+  ],
+  ['an empty batch', (c) => c.processBatch({ batchId: 'b' }), Code.InvalidArgument, 'items must hold at least one'],
+  [
+    'a long batch id',
+    (c) => c.processBatch({ batchId: 'b'.repeat(129), items: [{ text: 'x' })),
+    Code.InvalidArgument,
+    'batch_id is longer',
+  ],
+  [
+    'an item without text',
+    (c) => c.processBatch({ items: [{ text: 'x' }, {})),
+    Code.InvalidArgument,
+    'items[1].text must not be empty',
+  ],
+  [
+    'too many items',
+    (c) => c.processBatch({ items: Array.from({ length: 1001 }, () => ({ text: 'x' })) }),
+    Code.ResourceExhausted,
+    'items holds more than 1000',
+  ],
+  ['no examples', (c) => c.learn({}), Code.InvalidArgument, 'examples must hold at least one'],
+  [
+    'an example without label',
+    (c) => c.learn(asked(example, { ...example, label: Label.UNSPECIFIED })),
+    Code.InvalidArgument,
+    'examples[1].label must be one of',
+  ],
+  [
+    'an example of nobody',
+    (c) => c.learn(asked({ ...example, moderatorId: '' })),
+    Code.InvalidArgument,
+    'examples[0].moderator_id must not be empty',
+  ],
+  [
+    'an example with NUL',
+    (c) => c.learn(asked({ ...example, text: 'a\0b' })),
+    Code.InvalidArgument,
+    'examples[0].text holds NUL',
+  ],
+  ['a message beyond all bounds', (c) => c.process({ text: 'x'.repeat(5 * 1024 * 1024) }), Code.ResourceExhausted, ''],
+];
+
+test.each(['gRPC', 'Connect'])('bad input is refused by name over %s, and has no effect', async (protocol) => {
+  const { url, learned } = await startServer();
+  const transport =
+    protocol === 'gRPC'
+      ? createGrpcTransport({ baseUrl: url })
+      : createConnectTransport({ baseUrl: url, httpVersion: '2' });
+  const client = createClient(ProcessingService, transport);
+  for (const [what, call, code, message] of refused) {
+    const error = await call(client).then(
+      () => undefined,
+      (each: ConnectError) => each,
+    );
+    expect([what, error?.code], error?.message).toEqual([what, code]);
+    expect(error?.rawMessage).toContain(message);
+  }
+  expect(learned).toEqual([]);
+  expect((await client.process({ text: 'still well' })).html).toBe('<p>still well</p>');
+});
+
+test.each([
+  ['an unknown field', '{"text":"x","colour":"red"}', 'colour'],
+  ['a number for a text', '{"text":7}', 'text'],
+  ['a text for a number', '{"text":"x","policy":{"flagThreshold":"much"}}', 'flag_threshold'],
+  ['an unknown enum name', '{"text":"x","kind":"TEXT_KIND_SONG"}', 'TextKind'],
+  ['half a document', '{"text":', ''],
+])('JSON with %s is refused by name', async (_, body, field) => {
+  const { url } = await startServer();
+  const answer = await fetch(`${url}/parley.processing.v1.ProcessingService/Process`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
+  expect(answer.status).toBe(400);
+  const problem = (await answer.json()) as { code: string; message: string };
+  expect(problem.code).toBe('invalid_argument');
+  expect(problem.message).toContain(field);
+});
+
+test('bytes that are no protobuf are an error of the call alone', async () => {
+  const { url } = await startServer();
+  const answer = await fetch(`${url}/parley.processing.v1.ProcessingService/Process`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/proto' },
+    body: new Uint8Array([0xff, 0xff, 0xff, 0x01, 0x02]),
+  });
+  // What gRPC says of a message that cannot be read; there is no field to name.
+  expect(await answer.json()).toMatchObject({ code: 'internal' });
+  expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+});
+
+test('a stream with bad input ends with its name, after what was asked before was answered', async () => {
+  const { url } = await startServer();
+  const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
+  const answered = Promise.withResolvers<void>();
+  async function* requests() {
+    yield { batchId: 'good', items: [{ text: 'x' }] };
+    await answered.promise;
+    yield { batchId: 'bad', items: [{ text: 'x' }, { text: '' }] };
+  }
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const answer of client.processStream(requests())) {
+      seen.push(answer.batchId);
+      answered.resolve();
+    }
+  })();
+  await expect(reading).rejects.toMatchObject({
+    code: Code.InvalidArgument,
+    rawMessage: 'items[1].text must not be empty',
+  });
+  expect(seen).toEqual(['good']);
+});
+
+test('batches of a stream are answered each with its id, the results in the order of the items', async () => {
+  const { url } = await startServer();
+  const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
+  async function* requests() {
+    for (let batch = 0; batch < 100; batch++) {
+      yield {
+        batchId: `b${batch}`,
+        items: Array.from({ length: 1 + (batch % 40) }, (_, item) => ({ text: `${batch}/${item}` })),
+      };
+    }
+  }
+  const seen = new Map<string, string[]>();
+  for await (const answer of client.processStream(requests())) {
+    seen.set(
+      answer.batchId,
+      answer.results.map((result) => result.html),
+    );
+  }
+  const expected = Array.from({ length: 100 }, (_, batch) => [
+    `b${batch}`,
+    Array.from({ length: 1 + (batch % 40) }, (_, item) => `<p>${batch}/${item}</p>`),
+  ]);
+  expect([...seen].sort()).toEqual(expected.sort());
+});
+
+test('a deadline is honoured: the caller hears of it in time and the work is dropped', async () => {
+  const { url, engine } = await startServer({ engine: await startMoodyEngine({ spares: 0, itemTimeoutMs: 2000 }) });
+  const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
+  const slow = client.process({ text: 'pause 600' });
+  const startedMs = performance.now();
+  const late = client.process({ text: 'behind it' }, { timeoutMs: 100 });
+  await expect(late).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  expect(performance.now() - startedMs).toBeLessThan(400);
+  async function* requests() {
+    yield { batchId: 'late', items: [{ text: 'behind it too' }], timeoutMs: 50 };
+    yield { batchId: 'patient', items: [{ text: 'waits' }] };
+  }
+  const answers: [string, number, number][] = [];
+  for await (const { batchId, error, results } of client.processStream(requests())) {
+    answers.push([batchId, error?.code ?? 0, results.length]);
+  }
+  expect(answers).toEqual([
+    ['late', Code.DeadlineExceeded, 0],
+    ['patient', 0, 1],
+  ]);
+  expect((await slow).verdict).toBe(1);
+  expect(engine).toBeDefined();
+});
+
+test('overload is UNAVAILABLE at once, to single calls as a status and on a stream as an answer', async () => {
+  const engine = await startMoodyEngine({ spares: 0, queueMax: 20, itemTimeoutMs: 2000 });
+  const { url } = await startServer({ engine });
+  const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
+  const busy = client.process({ text: 'pause 500' });
+  await expect.poll(() => engine.stats().given).toBe(1);
+  const waiting = Promise.all(
+    Array.from({ length: 3 }, () => client.processBatch({ items: Array(10).fill({ text: 'x' }) })).map((each) =>
+      each.then(
+        () => 'judged',
+        (error: ConnectError) => error.code,
+      ),
+    ),
+  );
+  const startedMs = performance.now();
+  await expect.poll(() => engine.stats().given + engine.stats().waiting).toBeGreaterThanOrEqual(21);
+  const refusedCall = client.process({ text: 'one more' });
+  const many = client.processBatch({ items: Array(21).fill({ text: 'x' }) });
+  await expect(many).rejects.toMatchObject({ code: Code.Unavailable });
+  expect(performance.now() - startedMs).toBeLessThan(300);
+  async function* requests() {
+    yield { batchId: 'much', items: Array(21).fill({ text: 'x' }) };
+  }
+  for await (const { error, results } of client.processStream(requests())) {
+    expect(error).toMatchObject({ code: Code.Unavailable, retryAfterMs: 250 });
+    expect(results).toEqual([]);
+  }
+  await Promise.allSettled([refusedCall, busy]);
+  expect(await waiting).toContain('judged');
+});
+
+test('a text that holds its thread for ever gets the verdict error, once at a price and then for nothing', async () => {
+  const lost: string[] = [];
+  const engine = await startMoodyEngine({}, { events: { onLostThread: (reason) => lost.push(reason) } });
+  const { url } = await startServer({ engine });
+  const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
+  const items = [{ text: 'before' }, { text: 'spin for ever' }, { text: 'after' }];
+  const startedMs = performance.now();
+  const { results } = await client.processBatch({ items });
+  expect(performance.now() - startedMs).toBeLessThan(1500);
+  expect(results.map((each) => each.verdict)).toEqual([1, 4, 1]);
+  expect(results[1]).toMatchObject({ html: '', labels: [{ name: 'error', id: 'overran' }] });
+  expect(lost).toEqual(['overran', 'overran']);
+  expect((await client.process({ text: 'spin for ever' })).verdict).toBe(4);
+  expect(lost).toHaveLength(2);
+});
