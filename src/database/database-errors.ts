@@ -1,4 +1,5 @@
 /** What an error of the driver means for the caller. */
+import { Failure } from '../errors.ts';
 
 interface DriverError {
   readonly code?: string;
@@ -37,4 +38,16 @@ export function isUniqueViolation(error: unknown, constraintPrefix = ''): boolea
 /** SQLSTATE 22012: append-statement.ts divides by zero when a room's batch was stored in part. */
 export function isTornBatch(error: unknown): boolean {
   return driverError(error).code === '22012';
+}
+
+/**
+ * What a client is told when the database is away.
+ * @param writes whether the request may have changed something before the link broke
+ * @returns undefined for an error that has nothing to do with the link
+ */
+export function linkFailure(error: unknown, writes: boolean): Failure | undefined {
+  const lostHow = error instanceof Failure ? undefined : isConnectionLoss(error);
+  if (!lostHow) return undefined;
+  const code = writes && lostHow === 'in-flight' ? 'outcome_unknown' : 'unavailable';
+  return new Failure(code, 'the database did not answer', { cause: error, retryAfterMs: 1000 });
 }

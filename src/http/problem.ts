@@ -1,5 +1,6 @@
 /** Failures as RFC 9457 problem details. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { linkFailure } from '../database/database-errors.ts';
 import { Failure, type FailureCode, failures, type InputError, toFailure } from '../errors.ts';
 
 /** What Fastify itself refuses, in our words. */
@@ -21,9 +22,11 @@ interface ValidationError {
   readonly params?: Readonly<Record<string, unknown>>;
 }
 
-/** Anything thrown by a route, as the failure that the client sees. */
-export function failureOf(error: FastifyError | Error): Failure {
+/** Anything thrown by a route, as the failure that the client sees. `writes`: the request may have changed something. */
+export function failureOf(error: FastifyError | Error, writes: boolean): Failure {
   if (error instanceof Failure) return error;
+  const link = linkFailure(error, writes);
+  if (link) return link;
   const { code, statusCode, validation, validationContext } = error as FastifyError & { validationContext?: string };
   if (validation) {
     const errors = (validation as readonly ValidationError[]).slice(0, 20).map((each) => toInputError(each, validationContext));
@@ -63,7 +66,7 @@ export function problemOf(failure: Failure): Record<string, unknown> {
 
 /** Answers with the problem; the cause goes to the log, never to the client. */
 export function sendProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = failureOf(error);
+  const failure = failureOf(error, request.method !== 'GET' && request.method !== 'HEAD');
   if (failure.code === 'internal') request.log.error({ err: error }, 'a request failed unexpectedly');
   if (failure.retryAfterMs !== undefined) void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
   return reply.code(failure.kind.http).type('application/problem+json').send(problemOf(failure));

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Counter } from 'prom-client';
 import type { RawData, WebSocket } from 'ws';
+import { linkFailure } from '../database/database-errors.ts';
 import { Failure, toFailure } from '../errors.ts';
 import { closeCodes, Connection, type ConnectionUser, type QueueBounds } from './connection.ts';
 import { BadFrame, type ClientFrame, parseClientFrame } from './frame-codec.ts';
@@ -163,7 +164,7 @@ export function createSocketServer<State extends FeedState>(
         this.#early = [];
         for (const each of early) if (!isGone(connection)) this.#dispatch(each);
       } catch (error) {
-        this.#refuseHello(toFailure(error), frame.id);
+        this.#refuseHello(linkFailure(error, false) ?? toFailure(error), frame.id);
       } finally {
         this.#greeting = false;
       }
@@ -203,7 +204,7 @@ export function createSocketServer<State extends FeedState>(
         const ack = await handler.run({ connection, caller: connection.user! }, frame as never);
         connection.send({ type: 'ack', id: frame.id, ...ack });
       } catch (error) {
-        const failure = toFailure(error);
+        const failure = linkFailure(error, true) ?? toFailure(error);
         if (failure.code === 'internal') logger.error({ err: error, frameType: frame.type }, 'a frame failed unexpectedly');
         this.#answerError(failure, frame.id);
       } finally {

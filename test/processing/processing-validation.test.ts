@@ -1,7 +1,7 @@
 import { type Client, Code, type ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { expect, test } from 'vitest';
-import { ProcessingService } from '../../src/gen/parley/processing/v1/processing_pb.ts';
+import { Label, ProcessingService } from '../../src/gen/parley/processing/v1/processing_pb.ts';
 import { startMoodyEngine, startServer } from './processing-harness.ts';
 
 type ProcessingClient = Client<typeof ProcessingService>;
@@ -54,13 +54,13 @@ const refused: [string, (client: ProcessingClient) => Promise<unknown>, Code, st
   ['an empty batch', (c) => c.processBatch({ batchId: 'b' }), Code.InvalidArgument, 'items must hold at least one'],
   [
     'a long batch id',
-    (c) => c.processBatch({ batchId: 'b'.repeat(129), items: [{ text: 'x' })),
+    (c) => c.processBatch({ batchId: 'b'.repeat(129), items: [{ text: 'x' }] }),
     Code.InvalidArgument,
     'batch_id is longer',
   ],
   [
     'an item without text',
-    (c) => c.processBatch({ items: [{ text: 'x' }, {})),
+    (c) => c.processBatch({ items: [{ text: 'x' }, {}] }),
     Code.InvalidArgument,
     'items[1].text must not be empty',
   ],
@@ -73,19 +73,19 @@ const refused: [string, (client: ProcessingClient) => Promise<unknown>, Code, st
   ['no examples', (c) => c.learn({}), Code.InvalidArgument, 'examples must hold at least one'],
   [
     'an example without label',
-    (c) => c.learn(asked(example, { ...example, label: Label.UNSPECIFIED })),
+    (c) => c.learn({ examples: [example, { ...example, label: Label.UNSPECIFIED }] }),
     Code.InvalidArgument,
     'examples[1].label must be one of',
   ],
   [
     'an example of nobody',
-    (c) => c.learn(asked({ ...example, moderatorId: '' })),
+    (c) => c.learn({ examples: [{ ...example, moderatorId: '' }] }),
     Code.InvalidArgument,
     'examples[0].moderator_id must not be empty',
   ],
   [
     'an example with NUL',
-    (c) => c.learn(asked({ ...example, text: 'a\0b' })),
+    (c) => c.learn({ examples: [{ ...example, text: 'a\0b' }] }),
     Code.InvalidArgument,
     'examples[0].text holds NUL',
   ],

@@ -1,7 +1,7 @@
 /** The durable event log over REST: what resume reads. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../auth/authenticator.ts';
+import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly, Limit, Seq, Time, Uuid } from '../../http/schemas.ts';
 import type { RoomService } from '../rooms/room-service.ts';
 import type { LogReader } from './log-reader.ts';

@@ -1,7 +1,7 @@
 /** Messages over REST: the same way through the system as over WebSocket. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../auth/authenticator.ts';
+import type { Authenticator } from '../../http/caller.ts';
 import { invalid } from '../../errors.ts';
 import { answers, exactly, Limit, Seq } from '../../http/schemas.ts';
 import type { MessageService } from './message-service.ts';

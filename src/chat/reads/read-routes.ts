@@ -1,7 +1,7 @@
 /** Read markers over REST and WebSocket. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../auth/authenticator.ts';
+import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly, Seq, Uuid } from '../../http/schemas.ts';
 import { frameHandler, type FrameHandlers } from '../../realtime/frame-handlers.ts';
 import type { ReadService } from './read-service.ts';

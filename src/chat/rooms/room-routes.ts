@@ -1,7 +1,7 @@
 /** Rooms and memberships over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../auth/authenticator.ts';
+import type { Authenticator } from '../../http/caller.ts';
 import { invalid } from '../../errors.ts';
 import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';

@@ -1,0 +1,114 @@
+/**
+ * Parley's own access tokens: JWTs (RFC 7519, RFC 9068) signed and checked by @fastify/jwt. What a token says is
+ * believed for its short life; whether its login still exists is asked elsewhere (revocations.ts).
+ */
+import fastifyJwt from '@fastify/jwt';
+import { LRUCache } from 'lru-cache';
+import { Failure } from '../errors.ts';
+import type { App } from '../http/app.ts';
+import type { Caller } from '../http/caller.ts';
+import type { SigningKeys } from './signing-keys.ts';
+
+export const tokenIssuer = 'parley';
+const audience = 'parley';
+const type = 'at+jwt';
+
+export interface AccessTokenSettings {
+  readonly lifetimeMs: number;
+  /** Tolerance for the clocks of instances. */
+  readonly leewayMs: number;
+  /** Verified tokens remembered. */
+  readonly cacheMax: number;
+}
+
+export interface TokenSubject {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly role: Caller['role'];
+  readonly kind: 'user' | 'guest';
+}
+
+export interface AccessTokens {
+  readonly sign: (subject: TokenSubject) => { token: string; expiresInSeconds: number };
+  /** @throws Failure `unauthenticated`, `token_expired` */
+  readonly verify: (token: string) => Promise<Caller>;
+}
+
+interface Claims {
+  readonly sub: string;
+  readonly sid: string;
+  readonly role: Caller['role'];
+  readonly kind: 'user' | 'guest';
+  /** Seconds since the epoch. */
+  readonly exp: number;
+}
+
+export async function createAccessTokens({ app, keys, settings }: { app: App; keys: SigningKeys; settings: AccessTokenSettings }): Promise<AccessTokens> {
+  const { algorithm, privateKey, publicKey } = keys.current();
+  await app.register(fastifyJwt, {
+    secret: algorithm === 'HS256' ? privateKey : { private: privateKey, public: publicKey },
+    sign: { algorithm, iss: tokenIssuer, aud: audience },
+    verify: { algorithms: [algorithm], allowedIss: tokenIssuer, allowedAud: audience, clockTolerance: settings.leewayMs, cache: false },
+    decode: { complete: true },
+  });
+  const verified = new LRUCache<string, Caller>({ max: settings.cacheMax });
+
+  function sign({ userId, sessionId, role, kind }: TokenSubject): { token: string; expiresInSeconds: number } {
+    const key = keys.current();
+    const expiresInSeconds = Math.max(1, Math.floor(settings.lifetimeMs / 1000));
+    const token = app.jwt.sign(
+      { sub: userId, sid: sessionId, role, kind },
+      { key: key.privateKey, algorithm: key.algorithm, expiresIn: expiresInSeconds, header: { alg: key.algorithm, typ: type, ...(key.id ? { kid: key.id } : {}) } },
+    );
+    return { token, expiresInSeconds };
+  }
+
+  async function verify(token: string): Promise<Caller> {
+    const known = verified.get(token);
+    if (known) return requireUnexpired(known);
+    const caller = await check(token);
+    verified.set(token, caller);
+    return requireUnexpired(caller);
+  }
+
+  function requireUnexpired(caller: Caller): Caller {
+    if (caller.expiresAt <= Date.now()) throw new Failure('token_expired', 'the access token has expired');
+    return caller;
+  }
+
+  async function check(token: string): Promise<Caller> {
+    const key = await keys.find(keyIdOf(token));
+    if (!key) throw new Failure('unauthenticated', 'the access token is not valid');
+    let claims: Claims;
+    try {
+      claims = app.jwt.verify<Claims>(token, { key: key.publicKey, algorithms: [key.algorithm], requiredClaims: ['sub', 'sid', 'exp', 'iat'] });
+    } catch (cause) {
+      if ((cause as { code?: string }).code === 'FAST_JWT_EXPIRED') throw new Failure('token_expired', 'the access token has expired', { cause });
+      throw new Failure('unauthenticated', 'the access token is not valid', { cause });
+    }
+    const { sub: userId, sid: sessionId, role, kind, exp } = claims;
+    return { userId, sessionId, role, kind, expiresAt: exp * 1000 };
+  }
+
+  return { sign, verify };
+}
+
+/** Header members that would have the verifier fetch or believe a key, or that it does not understand. */
+const refusedHeaders = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'crit'];
+
+/** @throws Failure `unauthenticated` for anything that is not a plain token of ours */
+function keyIdOf(token: string): string {
+  const refusal = new Failure('unauthenticated', 'the access token is not valid');
+  if (token.length > 8192) throw refusal;
+  let header: Record<string, unknown>;
+  try {
+    header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('utf8')) as Record<string, unknown>;
+  } catch {
+    throw refusal;
+  }
+  if (typeof header !== 'object' || header === null || header.typ !== type) throw refusal;
+  if (refusedHeaders.some((name) => Object.hasOwn(header, name))) throw refusal;
+  const { kid = '' } = header;
+  if (typeof kid !== 'string') throw refusal;
+  return kid;
+}

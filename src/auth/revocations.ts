@@ -1,0 +1,128 @@
+/**
+ * What ended: logins, accounts, and bans that began or were lifted. Postgres holds the list; this is an instance's view.
+ *
+ * Promise of `sync`: whatever was committed before the call is known when it resolves. Rows carry the id of their
+ * transaction; each look reads on from the oldest transaction that the last one saw unfinished, so a slow commit is
+ * never missed. Callers of one turn of the event loop share one query.
+ */
+import type { Logger } from 'pino';
+import type { Sql } from '../database/connect.ts';
+
+export interface RevocationTarget {
+  readonly userId: string;
+  readonly sessionId: string | undefined;
+}
+
+export interface RevocationHorizon {
+  /** Rows of transactions from this one on may be unknown… */
+  readonly xmin: string;
+  /** …except these. */
+  readonly knownIds: readonly string[];
+}
+
+export interface Revocations {
+  readonly sync: () => Promise<void>;
+  /** Whether the login or the account has ended. */
+  readonly isRevoked: (target: RevocationTarget) => boolean;
+  /** The end of the user's ban in milliseconds since the epoch; undefined: not banned. */
+  readonly bannedUntil: (userId: string) => number | undefined;
+  readonly horizon: () => RevocationHorizon;
+  /** Something new ended. */
+  readonly onChange: (listener: () => void) => void;
+  readonly stop: () => void;
+}
+
+export interface RevocationSettings {
+  /** Ended logins are remembered this long: no token outlives it. */
+  readonly memoryMs: number;
+  /** Without requests the list is read this often. */
+  readonly pollMs: number;
+}
+
+interface Row {
+  readonly id: string;
+  readonly fresh: boolean;
+  readonly kind: 'session' | 'user' | 'ban' | 'unban';
+  readonly userId: string;
+  readonly sessionId: string | null;
+  /** Epoch milliseconds. */
+  readonly until: number | null;
+  readonly at: number;
+}
+
+export async function startRevocations({ sql, logger, settings }: { sql: Sql; logger: Logger; settings: RevocationSettings }): Promise<Revocations> {
+  /** Keys of ended logins and accounts, with when they may be forgotten. */
+  const ended = new Map<string, number>();
+  /** By user: the last row about a ban, and until when it bans. */
+  const bans = new Map<string, { rowId: bigint; until: number }>();
+  const listeners = new Set<() => void>();
+  let horizon: RevocationHorizon = { xmin: '0', knownIds: [] };
+  let next: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    const [seen] = await sql<{ xmin: string; rows: Row[] | null }[]>`
+      select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, (
+        select json_agg(json_build_object('id', id::text, 'fresh', xid >= pg_snapshot_xmin(pg_current_snapshot()), 'kind', kind,
+          'userId', user_id, 'sessionId', session_id, 'until', (extract(epoch from until) * 1000)::bigint,
+          'at', (extract(epoch from at) * 1000)::bigint) order by id)
+        from revocations where xid >= ${horizon.xmin}::xid8
+          and (at > now() - ${settings.memoryMs} * interval '1 millisecond' or kind in ('ban', 'unban'))) as rows`;
+    const rows = seen!.rows ?? [];
+    // A look that began earlier and came later has nothing to add.
+    if (BigInt(seen!.xmin) < BigInt(horizon.xmin)) return;
+    const before = new Set(horizon.knownIds);
+    const news = rows.filter((row) => !before.has(row.id));
+    horizon = { xmin: seen!.xmin, knownIds: rows.filter((row) => row.fresh).map((row) => row.id) };
+    for (const row of news) take(row);
+    if (news.length > 0) for (const listener of listeners) listener();
+  }
+
+  function take({ id, kind, userId, sessionId, until }: Row): void {
+    const forgetAt = performance.now() + settings.memoryMs;
+    if (kind === 'session' && sessionId) ended.set(`session ${sessionId}`, forgetAt);
+    else if (kind === 'user') ended.set(`user ${userId}`, forgetAt);
+    else if ((bans.get(userId)?.rowId ?? -1n) < BigInt(id)) {
+      bans.set(userId, { rowId: BigInt(id), until: kind === 'ban' ? (until ?? Number.POSITIVE_INFINITY) : 0 });
+    }
+  }
+
+  /** Joins the query that has not begun yet: one that is under way may have looked too early. */
+  function sync(): Promise<void> {
+    next ??= new Promise<void>((resolve, reject) => {
+      setImmediate(() => {
+        next = undefined;
+        read().then(resolve, reject);
+      });
+    });
+    return next;
+  }
+
+  function forget(): void {
+    const now = performance.now();
+    for (const [key, at] of ended) if (at < now) ended.delete(key);
+  }
+
+  function bannedUntil(userId: string): number | undefined {
+    const until = bans.get(userId)?.until ?? 0;
+    return until > Date.now() ? until : undefined;
+  }
+
+  await sync();
+  const timer = setInterval(() => {
+    forget();
+    sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read'));
+  }, settings.pollMs);
+
+  return {
+    sync,
+    isRevoked: ({ userId, sessionId }) =>
+      (ended.size > 0 && (ended.has(`user ${userId}`) || (sessionId !== undefined && ended.has(`session ${sessionId}`)))) ||
+      (bans.size > 0 && bannedUntil(userId) !== undefined),
+    bannedUntil,
+    horizon: () => horizon,
+    onChange: (listener) => {
+      listeners.add(listener);
+    },
+    stop: () => clearInterval(timer),
+  };
+}

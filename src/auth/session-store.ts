@@ -1,0 +1,132 @@
+/**
+ * Logins. A session is one login on one device; its refresh tokens are a family with one live member.
+ *
+ * A refresh token is live → rotated (its successor is live) → known as used. Repeated within the grace after its
+ * rotation it does nothing; later its repetition means that somebody stole it, and the family ends.
+ */
+import { and, desc, eq, gt, isNull, ne, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database, Transaction } from '../database/connect.ts';
+import { refreshTokens, revocations, sessions } from '../database/tables.ts';
+import { Failure } from '../errors.ts';
+import { hashSecret, makeSecret } from './secrets.ts';
+
+export interface SessionSettings {
+  readonly refreshLifetimeMs: number;
+  readonly refreshGraceMs: number;
+}
+
+export interface Device {
+  readonly userAgent: string | undefined;
+  readonly address: string | undefined;
+}
+
+export interface SessionView {
+  readonly id: string;
+  readonly userAgent: string | null;
+  readonly address: string | null;
+  readonly createdAt: string;
+  readonly lastUsedAt: string;
+}
+
+export interface OpenedSession {
+  readonly sessionId: string;
+  readonly refreshToken: string;
+}
+
+export interface SessionStore {
+  readonly open: (tx: Database | Transaction, userId: string, device: Device) => Promise<OpenedSession>;
+  /** @throws Failure `unauthenticated` for an unknown or ended one, `conflict` for a repetition within the grace */
+  readonly rotate: (refreshToken: string) => Promise<OpenedSession & { userId: string }>;
+  readonly list: (userId: string) => Promise<SessionView[]>;
+  /** @returns false when the user has no such open session */
+  readonly revoke: (tx: Database | Transaction, userId: string, sessionId: string) => Promise<boolean>;
+  readonly revokeAll: (tx: Database | Transaction, userId: string, except?: string) => Promise<void>;
+  /** Whether the person proved who they are within the last `withinMs`. */
+  readonly isFresh: (sessionId: string, withinMs: number) => Promise<boolean>;
+}
+
+export function createSessionStore({ db, settings }: { db: Database; settings: SessionSettings }): SessionStore {
+  const expiry = () => sql`now() + ${settings.refreshLifetimeMs} * interval '1 millisecond'` as unknown as Date;
+  const open = isNull(sessions.revokedAt);
+
+  async function revokeWhere(tx: Database | Transaction, condition: ReturnType<typeof and>): Promise<number> {
+    const ended = await tx.update(sessions).set({ revokedAt: sql`now()` }).where(and(condition, open)).returning({ id: sessions.id, userId: sessions.userId });
+    if (ended.length > 0) {
+      await tx.insert(revocations).values(ended.map(({ id, userId }) => ({ kind: 'session' as const, userId, sessionId: id })));
+    }
+    return ended.length;
+  }
+
+  type Rotation = { outcome: 'rotated'; session: OpenedSession & { userId: string } } | { outcome: 'unknown' | 'repeated' | 'stolen' };
+
+  async function rotateIn(tx: Transaction, hash: Buffer): Promise<Rotation> {
+    const [token] = await tx
+      .select({
+        sessionId: refreshTokens.sessionId,
+        rotated: sql<boolean>`${refreshTokens.rotatedAt} is not null`,
+        inGrace: sql<boolean>`coalesce(${refreshTokens.rotatedAt} > now() - ${settings.refreshGraceMs} * interval '1 millisecond', false)`,
+      })
+      .from(refreshTokens)
+      .where(eq(refreshTokens.hash, hash))
+      .for('update');
+    if (!token) return { outcome: 'unknown' };
+    if (token.rotated && !token.inGrace) {
+      await revokeWhere(tx, eq(sessions.id, token.sessionId));
+      return { outcome: 'stolen' };
+    }
+    const [session] = await tx
+      .update(sessions)
+      .set({ lastUsedAt: sql`now()`, ...(token.rotated ? {} : { expiresAt: expiry() }) })
+      .where(and(eq(sessions.id, token.sessionId), open, gt(sessions.expiresAt, sql`now()`)))
+      .returning({ userId: sessions.userId });
+    if (!session) return { outcome: 'unknown' };
+    if (token.rotated) return { outcome: 'repeated' };
+    const refreshToken = makeSecret();
+    await tx.update(refreshTokens).set({ rotatedAt: sql`now()` }).where(eq(refreshTokens.hash, hash));
+    await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId: token.sessionId });
+    return { outcome: 'rotated', session: { sessionId: token.sessionId, refreshToken, userId: session.userId } };
+  }
+
+  return {
+    open: async (tx, userId, { userAgent, address }) => {
+      const sessionId = uuidv7();
+      const refreshToken = makeSecret();
+      await tx.insert(sessions).values({ id: sessionId, userId, userAgent: userAgent?.slice(0, 400) ?? null, address: address ?? null, expiresAt: expiry() });
+      await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });
+      return { sessionId, refreshToken };
+    },
+    rotate: async (refreshToken) => {
+      const rotation = await db.transaction((tx) => rotateIn(tx, hashSecret(refreshToken)));
+      if (rotation.outcome === 'rotated') return rotation.session;
+      if (rotation.outcome === 'repeated') throw new Failure('conflict', 'this refresh token was just exchanged; use its successor');
+      throw new Failure('unauthenticated', 'the refresh token is not valid');
+    },
+    list: async (userId) => {
+      const rows = await db
+        .select()
+        .from(sessions)
+        .where(and(eq(sessions.userId, userId), open, gt(sessions.expiresAt, sql`now()`)))
+        .orderBy(desc(sessions.lastUsedAt))
+        .limit(100);
+      return rows.map(({ id, userAgent, address, createdAt, lastUsedAt }) => ({
+        id,
+        userAgent,
+        address,
+        createdAt: createdAt.toISOString(),
+        lastUsedAt: lastUsedAt.toISOString(),
+      }));
+    },
+    revoke: async (tx, userId, sessionId) => (await revokeWhere(tx, and(eq(sessions.id, sessionId), eq(sessions.userId, userId)))) > 0,
+    revokeAll: async (tx, userId, except) => {
+      await revokeWhere(tx, and(eq(sessions.userId, userId), except === undefined ? undefined : ne(sessions.id, except)));
+    },
+    isFresh: async (sessionId, withinMs) => {
+      const [row] = await db
+        .select({ fresh: sql<boolean>`${sessions.authenticatedAt} > now() - ${withinMs} * interval '1 millisecond'` })
+        .from(sessions)
+        .where(eq(sessions.id, sessionId));
+      return row?.fresh ?? false;
+    },
+  };
+}

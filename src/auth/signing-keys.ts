@@ -1,0 +1,108 @@
+/**
+ * The keys that Parley signs access tokens with: Ed25519 pairs in the database, so that every instance knows all of
+ * them, or one shared secret (HS256) where the operator gave `JWT_SECRET`.
+ *
+ * A key is young (signs), then old (only verifies, until the last token it signed has ended), then deleted.
+ */
+import { createPublicKey, generateKeyPairSync, createPrivateKey, type JsonWebKey, randomBytes } from 'node:crypto';
+import { desc, lt, sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import type { Database } from '../database/connect.ts';
+import { signingKeys } from '../database/tables.ts';
+
+export interface SigningKey {
+  /** `kid` in a token's header; empty for the shared secret. */
+  readonly id: string;
+  readonly algorithm: 'EdDSA' | 'HS256';
+  /** PEM, or the secret. */
+  readonly privateKey: string;
+  readonly publicKey: string;
+  /** What others may know; undefined for a secret. */
+  readonly publicJwk: Record<string, unknown> | undefined;
+}
+
+export interface SigningKeys {
+  readonly current: () => SigningKey;
+  /** Looks again in the database when the id is not known, at most once a second. */
+  readonly find: (id: string) => Promise<SigningKey | undefined>;
+  readonly publicJwks: () => Record<string, unknown>[];
+  readonly stop: () => void;
+}
+
+export interface SigningKeySettings {
+  readonly secret: string | undefined;
+  readonly rotationMs: number;
+  /** How long a token signed by the old key may still be shown. */
+  readonly verifyMs: number;
+}
+
+/** How often age is looked at. */
+const checkMs = 60_000;
+const lockId = 727_540;
+
+export async function startSigningKeys({ db, logger, settings }: { db: Database; logger: Logger; settings: SigningKeySettings }): Promise<SigningKeys> {
+  if (settings.secret !== undefined) return secretKey(settings.secret);
+  let keys = new Map<string, SigningKey>();
+  let current: SigningKey;
+  let loadedAtMs = 0;
+
+  async function load(): Promise<void> {
+    loadedAtMs = performance.now();
+    const rows = await db.select().from(signingKeys).orderBy(desc(signingKeys.createdAt));
+    keys = new Map(rows.map((row) => [row.id, toKey(row)]));
+    current = keys.get(rows[0]!.id)!;
+  }
+
+  /** One instance makes the new key; the others find it. */
+  async function rotate(): Promise<void> {
+    await db.transaction(async (tx) => {
+      await tx.execute(sql`select pg_advisory_xact_lock(${lockId})`);
+      const [young] = await tx
+        .select({ id: signingKeys.id })
+        .from(signingKeys)
+        .where(sql`${signingKeys.createdAt} > now() - ${settings.rotationMs} * interval '1 millisecond'`)
+        .limit(1);
+      if (!young) await tx.insert(signingKeys).values(makeKey());
+      await tx.delete(signingKeys).where(lt(signingKeys.createdAt, sql`now() - ${settings.rotationMs + settings.verifyMs} * interval '1 millisecond'`));
+    });
+    await load();
+  }
+
+  await rotate();
+  const timer = setInterval(() => {
+    rotate().catch((error: unknown) => logger.warn({ error }, 'signing keys could not be looked after'));
+  }, checkMs);
+
+  return {
+    current: () => current,
+    find: async (id) => {
+      if (!keys.has(id) && performance.now() - loadedAtMs > 1000) await load();
+      return keys.get(id);
+    },
+    publicJwks: () => [...keys.values()].flatMap(({ publicJwk }) => (publicJwk ? [publicJwk] : [])),
+    stop: () => clearInterval(timer),
+  };
+}
+
+function secretKey(secret: string): SigningKeys {
+  const key: SigningKey = { id: '', algorithm: 'HS256', privateKey: secret, publicKey: secret, publicJwk: undefined };
+  return { current: () => key, find: async (id) => (id === '' ? key : undefined), publicJwks: () => [], stop: () => {} };
+}
+
+function makeKey(): typeof signingKeys.$inferInsert {
+  const id = randomBytes(12).toString('base64url');
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const publicJwk = { ...publicKey.export({ format: 'jwk' }), kid: id, alg: 'EdDSA', use: 'sig' };
+  return { id, algorithm: 'EdDSA', publicJwk, privateJwk: { ...privateKey.export({ format: 'jwk' }) } };
+}
+
+function toKey({ id, publicJwk, privateJwk }: typeof signingKeys.$inferSelect): SigningKey {
+  const privateKey = createPrivateKey({ key: privateJwk as JsonWebKey, format: 'jwk' });
+  return {
+    id,
+    algorithm: 'EdDSA',
+    privateKey: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+    publicKey: createPublicKey(privateKey).export({ format: 'pem', type: 'spki' }) as string,
+    publicJwk,
+  };
+}

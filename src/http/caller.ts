@@ -1,0 +1,23 @@
+/** Who calls, as every route and frame may ask. The proof is auth's affair. */
+import type { FastifyRequest } from 'fastify';
+
+export interface Caller {
+  readonly userId: string;
+  /** The login on a device; absent where another server vouches for the user. */
+  readonly sessionId: string | undefined;
+  /** Deployment role. */
+  readonly role: 'user' | 'moderator' | 'admin';
+  readonly kind: 'user' | 'guest' | 'host';
+  /** Milliseconds since the epoch: the end of what was proved. */
+  readonly expiresAt: number;
+}
+
+export interface Authenticator {
+  /**
+   * Proves the caller by the `Authorization` header, as of now: a login that ended before this call is refused.
+   * @throws Failure `unauthenticated`, `token_expired`, `banned`, or `unavailable` when that cannot be known
+   */
+  readonly fromRequest: (request: FastifyRequest) => Promise<Caller>;
+  /** The same for a token from a socket. */
+  readonly fromToken: (token: string) => Promise<Caller>;
+}

@@ -1,0 +1,113 @@
+/** Accounts in Postgres. */
+import { and, asc, eq, gt, isNull, like, ne, notExists, or, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database, Transaction } from '../database/connect.ts';
+import { isUniqueViolation } from '../database/database-errors.ts';
+import { users } from '../database/tables.ts';
+import { Failure } from '../errors.ts';
+
+export type UserRow = typeof users.$inferSelect;
+
+export interface NewUser {
+  readonly username: string;
+  readonly displayName: string;
+  readonly kind: 'user' | 'guest';
+  readonly avatarUrl?: string | null;
+  readonly email?: string | null;
+  readonly emailVerified?: boolean;
+  readonly passwordHash?: string | null;
+  readonly role?: UserRow['role'];
+}
+
+export interface UserRepository {
+  /** @throws Failure `conflict` when the username is taken */
+  readonly create: (tx: Database | Transaction, user: NewUser) => Promise<UserRow>;
+  readonly find: (id: string) => Promise<UserRow | undefined>;
+  /** By username, or by address: the verified owner, else the only account that gave it. */
+  readonly findByLogin: (login: string) => Promise<UserRow | undefined>;
+  readonly findVerifiedOwner: (email: string) => Promise<UserRow | undefined>;
+  readonly update: (tx: Database | Transaction, id: string, changes: Partial<Pick<UserRow, 'displayName' | 'avatarUrl' | 'passwordHash' | 'role'>>) => Promise<UserRow | undefined>;
+  /** @returns false when somebody else owns the address by now, or it is no longer the account's */
+  readonly verifyEmail: (tx: Transaction, id: string, email: string) => Promise<boolean>;
+  readonly search: (query: string, after: { username: string; id: string } | undefined, limit: number) => Promise<UserRow[]>;
+  /** Whether nobody but `id` has an account. */
+  readonly isOnly: (tx: Database | Transaction, id: string) => Promise<boolean>;
+}
+
+export function createUserRepository(db: Database): UserRepository {
+  const present = isNull(users.erasedAt);
+  const others = alias(users, 'others');
+
+  return {
+    create: async (tx, { emailVerified = false, ...user }) => {
+      try {
+        const [row] = await tx
+          .insert(users)
+          .values({ ...user, id: uuidv7(), emailVerifiedAt: emailVerified ? new Date() : null })
+          .returning();
+        return row!;
+      } catch (error) {
+        if (isUniqueViolation(error, 'users_username')) throw new Failure('conflict', 'this username is taken', { cause: error, errors: [{ path: 'username', message: 'is taken' }] });
+        throw error;
+      }
+    },
+    find: async (id) => {
+      const [row] = await db.select().from(users).where(and(eq(users.id, id), present));
+      return row;
+    },
+    findByLogin: async (login) => {
+      if (!login.includes('@')) {
+        const [row] = await db.select().from(users).where(and(eq(sql`lower(${users.username})`, login.toLowerCase()), present));
+        return row;
+      }
+      const rows = await db.select().from(users).where(and(eq(sql`lower(${users.email})`, login.toLowerCase()), present)).limit(2000);
+      return rows.find((row) => row.emailVerifiedAt !== null) ?? (rows.length === 1 ? rows[0] : undefined);
+    },
+    findVerifiedOwner: async (email) => {
+      const [row] = await db
+        .select()
+        .from(users)
+        .where(and(eq(sql`lower(${users.email})`, email.toLowerCase()), sql`${users.emailVerifiedAt} is not null`, present));
+      return row;
+    },
+    update: async (tx, id, changes) => {
+      const [row] = await tx.update(users).set(changes).where(and(eq(users.id, id), present)).returning();
+      return row;
+    },
+    verifyEmail: async (tx, id, email) => {
+      // The address is locked by its hash: of two accounts that gave it the first to verify owns it.
+      await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${email.toLowerCase()}, 0))`);
+      const owned = tx
+        .select({ one: sql`1` })
+        .from(others)
+        .where(and(eq(sql`lower(${others.email})`, email.toLowerCase()), sql`${others.emailVerifiedAt} is not null`, ne(others.id, id)));
+      const verified = await tx
+        .update(users)
+        .set({ emailVerifiedAt: sql`now()` })
+        .where(and(eq(users.id, id), eq(sql`lower(${users.email})`, email.toLowerCase()), present, notExists(owned)))
+        .returning({ id: users.id });
+      return verified.length > 0;
+    },
+    search: async (query, after, limit) => {
+      const pattern = `${query.toLowerCase().replace(/[\\%_]/g, (each) => `\\${each}`)}%`;
+      const name = sql<string>`lower(${users.username})`;
+      return db
+        .select()
+        .from(users)
+        .where(
+          and(
+            present,
+            or(like(name, pattern), like(sql`lower(${users.displayName})`, pattern)),
+            after && or(gt(name, after.username), and(eq(name, after.username), gt(users.id, after.id))),
+          ),
+        )
+        .orderBy(asc(name), asc(users.id))
+        .limit(limit);
+    },
+    isOnly: async (tx, id) => {
+      const [other] = await tx.select({ id: users.id }).from(users).where(sql`${users.id} <> ${id}`).limit(1);
+      return other === undefined;
+    },
+  };
+}

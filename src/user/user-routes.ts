@@ -1,0 +1,80 @@
+/** `/v1/users`: one's own account and other people's public profiles. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { invalid } from '../errors.ts';
+import type { Authenticator } from '../http/caller.ts';
+import { readCursor, toPage, writeCursor } from '../http/cursors.ts';
+import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Time, Uuid } from '../http/schemas.ts';
+import type { UserService } from './user-service.ts';
+
+const tags = ['users'];
+
+export const OwnUserShape = Type.Object({
+  id: Uuid,
+  username: Type.String(),
+  displayName: Type.String(),
+  avatarUrl: Nullable(Type.String()),
+  kind: Type.Union([Type.Literal('user'), Type.Literal('guest')]),
+  role: Type.Union([Type.Literal('user'), Type.Literal('moderator'), Type.Literal('admin')]),
+  email: Nullable(Type.String()),
+  emailVerified: Type.Boolean(),
+  createdAt: Time,
+});
+
+export interface UserRouteOptions {
+  readonly users: UserService;
+  readonly authenticator: Authenticator;
+}
+
+export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, { users, authenticator }) => {
+  app.get(
+    '/users/me',
+    { schema: { tags, summary: 'My account', response: answers(200, OwnUserShape) } },
+    async (request) => users.me((await authenticator.fromRequest(request)).userId),
+  );
+
+  app.patch(
+    '/users/me',
+    {
+      schema: {
+        tags,
+        summary: 'Change my profile',
+        body: exactly({
+          displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 400 })),
+          avatarUrl: Type.Optional(Nullable(Type.String({ pattern: '^https://[^\\s"\'<>\\\\]+$', maxLength: 2048 }))),
+        }),
+        response: answers(200, OwnUserShape),
+      },
+    },
+    async (request) => users.update((await authenticator.fromRequest(request)).userId, request.body),
+  );
+
+  app.get(
+    '/users/:userId',
+    { schema: { tags, summary: 'A public profile', params: exactly({ userId: Uuid }), response: answers(200, PublicUser) } },
+    async (request) => {
+      await authenticator.fromRequest(request);
+      return users.get(request.params.userId);
+    },
+  );
+
+  app.get(
+    '/users',
+    {
+      schema: {
+        tags,
+        summary: 'People whose name begins with a text',
+        querystring: exactly({ query: Type.Optional(Type.String({ maxLength: 64 })), limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }),
+        response: answers(200, listOf(PublicUser)),
+      },
+    },
+    async (request) => {
+      await authenticator.fromRequest(request);
+      const { query = '', limit = 50, cursor } = request.query;
+      if (!query.isWellFormed() || query.includes('\0')) throw invalid('/querystring/query', 'not a text');
+      const from = cursor === undefined ? undefined : readCursor(cursor, ['string', 'uuid']);
+      const found = await users.search(query.trim(), from && { username: from[0], id: from[1] }, limit + 1);
+      return toPage(found, limit, (user) => writeCursor([user.username.toLowerCase(), user.id]));
+    },
+  );
+};

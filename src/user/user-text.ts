@@ -1,0 +1,36 @@
+/** What names and addresses may look like. */
+import { invalid } from '../errors.ts';
+
+/** Usernames are typed after "@" in messages: letters, digits and `_ . -`, no case. */
+const username = /^[A-Za-z0-9][A-Za-z0-9_.-]{1,31}$/;
+/** Names that would speak for the house. */
+const reserved = new Set(['me', 'admin', 'administrator', 'system', 'parley', 'deleted', 'here', 'all', 'everyone', 'channel']);
+/** One address, no comments, lists or quotes: what RFC 5321 calls Dot-string @ Domain, at most 320 octets. */
+const address = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
+/** Controls, and marks that turn the direction of what follows. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+export const displayNameMax = 64;
+
+/** @throws Failure `invalid` naming the field */
+export function requireUsername(text: string): string {
+  if (!username.test(text)) throw invalid('username', '2 to 32 letters, digits, "_", "." or "-", the first one a letter or digit');
+  if (reserved.has(text.toLowerCase())) throw invalid('username', 'is reserved');
+  return text;
+}
+
+/** @throws Failure `invalid` naming the field */
+export function requireEmail(text: string): string {
+  if (text.length > 320 || !address.test(text)) throw invalid('email', 'not an e-mail address');
+  return text;
+}
+
+/** @throws Failure `invalid` when nothing visible is left, or it is too long */
+export function requireDisplayName(text: string): string {
+  if (!text.isWellFormed()) throw invalid('displayName', 'not a text');
+  const clean = text.normalize('NFC').replace(unprintable, '').replace(/\s+/g, ' ').trim();
+  if (clean === '') throw invalid('displayName', 'must hold something visible');
+  if ([...clean].length > displayNameMax) throw invalid('displayName', `at most ${displayNameMax} characters`);
+  return clean;
+}
