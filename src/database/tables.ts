@@ -304,23 +304,35 @@ export const roomNotifications = pgTable(
 
 // ── Mail ──────────────────────────────────────────────────────────────────────────────────────────
 
-/** One mail to one member, and the seqs it covers: `[{ roomId, fromSeq, toSeq }]`. */
+/**
+ * One mail to one member, and the seqs it covers: `[{ roomId, fromSeq, toSeq }]`. `claimedBy` is the job worker that
+ * has it in hand; `handedAt` is set before the last byte goes out: from then on it may have arrived.
+ */
 export const mails = pgTable(
   'mails',
   {
     id: uuid('id').primaryKey(),
     userId: uuid('user_id').notNull(),
     kind: text('kind').$type<'unread' | 'account'>().notNull().default('unread'),
+    /** Which account mail, and where to; an unread mail goes to the member's address as of its claim. */
+    template: text('template').$type<'verify' | 'reset' | 'already_registered'>(),
+    recipient: text('recipient'),
+    unsubscribeHash: bytea('unsubscribe_hash'),
     state: text('state').$type<'owed' | 'claimed' | 'sent' | 'maybe_sent' | 'cancelled' | 'failed'>().notNull(),
     covers: jsonb('covers').$type<{ roomId: string; fromSeq: number; toSeq: number }[]>().notNull().default([]),
     attempts: integer('attempts').notNull().default(0),
     dueAt: time('due_at').notNull(),
     claimedAt: time('claimed_at'),
+    claimedBy: uuid('claimed_by'),
+    handedAt: time('handed_at'),
     finishedAt: time('finished_at'),
     createdAt: createdAt(),
   },
   (table) => [
     index('mails_user').on(table.userId, table.state),
+    uniqueIndex('mails_one_unread').on(table.userId).where(sql`kind = 'unread' and state in ('owed', 'claimed')`),
+    uniqueIndex('mails_unsubscribe').on(table.unsubscribeHash),
+    index('mails_age').on(table.finishedAt),
     index('mails_due').on(table.dueAt).where(sql`state in ('owed', 'claimed')`),
   ],
 );
@@ -342,6 +354,14 @@ export const mailSuppressions = pgTable('mail_suppressions', {
   reason: text('reason').$type<'unsubscribed' | 'bounced'>().notNull(),
   failures: integer('failures').notNull().default(0),
   createdAt: createdAt(),
+});
+
+/** Job workers that live: one that is silent for too long is dead, and what it held is freed. */
+export const jobWorkers = pgTable('job_workers', {
+  id: uuid('id').primaryKey(),
+  /** Names that graphile-worker locks jobs with. */
+  lockNames: text('lock_names').array().notNull().default(sql`'{}'`),
+  seenAt: time('seen_at').notNull().default(sql`clock_timestamp()`),
 });
 
 /** Where mails go while there is no SMTP server; read at /dev/mailbox. */
