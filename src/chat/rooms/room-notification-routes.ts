@@ -1,0 +1,48 @@
+/** Notifications of one room over REST. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { Authenticator } from '../../http/caller.ts';
+import { answers, exactly, Nullable, Time, Uuid } from '../../http/schemas.ts';
+import type { RoomNotificationService } from './room-notifications.ts';
+
+const tags = ['notifications'];
+const Level = Type.Union([Type.Literal('all'), Type.Literal('mentions'), Type.Literal('none')]);
+const RoomNotificationsShape = Type.Object({ level: Level, mutedUntil: Nullable(Time) });
+
+export interface RoomNotificationRouteOptions {
+  readonly roomNotifications: RoomNotificationService;
+  readonly authenticator: Authenticator;
+}
+
+export const roomNotificationRoutes: FastifyPluginAsyncTypebox<RoomNotificationRouteOptions> = async (
+  app,
+  { roomNotifications, authenticator },
+) => {
+  const params = exactly({ roomId: Uuid });
+
+  app.get(
+    '/rooms/:roomId/notifications',
+    { schema: { tags, summary: 'What I hear of a room', params, response: answers(200, RoomNotificationsShape) } },
+    async (request) => roomNotifications.get(await authenticator.fromRequest(request), request.params.roomId),
+  );
+
+  app.put(
+    '/rooms/:roomId/notifications',
+    {
+      schema: {
+        tags,
+        summary: 'Choose what I hear of a room',
+        params,
+        body: exactly({ level: Level, mutedUntil: Type.Optional(Nullable(Time)) }),
+        response: answers(200, RoomNotificationsShape),
+      },
+    },
+    async (request) => {
+      const { level, mutedUntil = null } = request.body;
+      return roomNotifications.put(await authenticator.fromRequest(request), request.params.roomId, {
+        level,
+        mutedUntil,
+      });
+    },
+  );
+};
