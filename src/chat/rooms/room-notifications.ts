@@ -2,6 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { roomNotifications } from '../../database/tables.ts';
+import { invalid } from '../../errors.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Actor, RoomState } from './room-state.ts';
 
@@ -48,8 +49,10 @@ export function createRoomNotificationService({
     roomId: string,
     { level, mutedUntil }: RoomNotifications,
   ): Promise<RoomNotifications> {
-    await requireMember(actor, roomId);
     const settings = { level, mutedUntil: mutedUntil === null ? null : new Date(mutedUntil) };
+    // RFC 3339 allows a second 60, which Date does not know.
+    if (Number.isNaN(settings.mutedUntil?.getTime())) throw invalid('/mutedUntil', 'not a time');
+    await requireMember(actor, roomId);
     await db
       .insert(roomNotifications)
       .values({ userId: actor.userId, roomId, ...settings })
