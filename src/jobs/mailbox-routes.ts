@@ -1,0 +1,57 @@
+/** The development mailbox, to look at what would have been mailed. Registered only without SMTP and never in production. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { desc } from 'drizzle-orm';
+import type { Database } from '../database/connect.ts';
+import { developmentMailbox } from '../database/tables.ts';
+
+/** Mails shown; the table keeps some more. */
+const shown = 100;
+
+export const mailboxRoutes: FastifyPluginAsyncTypebox<{ db: Database }> = async (app, { db }) => {
+  const newest = () => db.select().from(developmentMailbox).orderBy(desc(developmentMailbox.id)).limit(shown);
+
+  app.get('/dev/mailbox.json', { schema: { hide: true } }, async () => ({
+    items: (await newest()).map(({ id, recipient, subject, text, html, headers, createdAt }) => ({
+      id,
+      to: recipient,
+      subject,
+      text,
+      html,
+      headers,
+      createdAt: createdAt.toISOString(),
+    })),
+  }));
+
+  app.get('/dev/mailbox', { schema: { hide: true } }, async (_request, reply) => {
+    const mails = (await newest()).map(
+      ({ recipient, subject, text, createdAt }) => `<article>
+<h2>${escapeHtml(subject)}</h2>
+<p>To ${escapeHtml(recipient)}, ${createdAt.toISOString()}</p>
+<pre>${withLinks(text)}</pre>
+</article>`,
+    );
+    return reply.type('text/html; charset=utf-8').send(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Mailbox</title></head>
+<body><main><h1>Mailbox</h1>
+<p>Mails that were not sent because no SMTP server is configured, newest first.</p>
+${mails.join('\n') || '<p>Nothing yet.</p>'}
+</main></body></html>
+`);
+  });
+};
+
+/** Text with its http(s) addresses as links: a verification link should be one click away. */
+function withLinks(text: string): string {
+  return escapeHtml(text).replace(/https?:\/\/[^\s<>"]+/g, (url) => `<a href="${url}">${url}</a>`);
+}
+
+function escapeHtml(text: string): string {
+  const names: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
+  return text.replace(/[&<>"']/g, (character) => names[character]!);
+}
