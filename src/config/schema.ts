@@ -128,10 +128,10 @@ export const schema = {
     framesBurst: integer(200, 'Frames of any kind at once per socket', { min: 1 }),
     typingPerSecond: integer(1, 'typing frames per second, socket and room', { min: 1 }),
     closeAfter: integer(200, 'Refusals for rate within a minute that close a socket with 4029', { min: 1 }),
-    requestsPerMinute: integer(1200, 'REST requests per minute and user or address', { min: 1 }),
-    loginsPerMinute: integer(20, 'Logins, registrations and resets per minute and address', { min: 1 }),
+    requestsPerMinute: integer(6000, 'REST requests per minute and user or address', { min: 1 }),
+    loginsPerMinute: integer(300, 'Logins, registrations and resets per minute and address', { min: 1 }),
     loginsPerAccount: integer(10, 'Failed logins per account, address and quarter hour', { min: 1 }),
-    guestsPerMinute: integer(20, 'New guests per minute and address', { min: 1 }),
+    guestsPerMinute: integer(300, 'New guests per minute and address', { min: 1 }),
   },
   auth: {
     jwtSecret: optional(

@@ -1,5 +1,5 @@
 /** One Parley per data folder: a file that names its owner, believed only while that very process is alive. */
-import { open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
 
 /** Which process a pid means: its start time tells it from a later process with the same number. */
 async function startTime(pid: number): Promise<string | undefined> {
@@ -31,12 +31,27 @@ export async function lockFolder(path: string): Promise<() => Promise<void>> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const [pid = '', started = ''] = (await readFile(path, 'utf8').catch(() => '')).split('\n');
+    const content = await readFile(path, 'utf8').catch(() => '');
+    const [pid = '', started = ''] = content.split('\n');
     if (pid && (await startTime(Number(pid))) === started) {
       throw new Error(`another Parley (process ${pid}) already runs on the folder of ${path}; stop it or choose another "database.embedded.dir"`);
     }
-    if (pid) await rm(path, { force: true });
+    if (pid) await takeAway(path, content);
     else await new Promise((wake) => setTimeout(wake, 50));
   }
   throw new Error(`the lock ${path} cannot be taken`);
+}
+
+/** Of two who find the same dead owner one may have locked the folder anew already: then that lock is put back. */
+async function takeAway(path: string, dead: string): Promise<void> {
+  const aside = `${path}.${process.pid}`;
+  try {
+    await rename(path, aside);
+    if ((await readFile(aside, 'utf8')) !== dead) await link(aside, path);
+  } catch (error) {
+    // Gone, or there again: the next attempt looks.
+    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
 }

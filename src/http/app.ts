@@ -1,11 +1,14 @@
 /** The Fastify application: what every route shares and no feature owns. */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Failure } from '../errors.ts';
 import { sendProblem } from './problem.ts';
 
@@ -19,6 +22,8 @@ export interface AppSettings {
   readonly requestTimeout: number;
   readonly handlerTimeout: number;
   readonly connectionsMax: number;
+  /** Requests per minute and caller; routes may have their own bound. */
+  readonly requestsPerMinute: number;
 }
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
@@ -81,6 +86,15 @@ export async function createApp({ settings, logger, version }: { settings: AppSe
     crossOriginResourcePolicy: { policy: 'same-site' },
     referrerPolicy: { policy: 'no-referrer' },
   });
+  await app.register(cookie);
+  await app.register(rateLimit, {
+    max: settings.requestsPerMinute,
+    timeWindow: 60_000,
+    cache: 50_000,
+    // A token is one caller, whatever the address; whoever shows none is the address.
+    keyGenerator: ({ headers, ip }) => (headers.authorization === undefined ? ip : createHash('sha256').update(headers.authorization).digest('base64')),
+    errorResponseBuilder: (_request, { ttl }) => new Failure('rate_limited', 'too many requests', { retryAfterMs: ttl }),
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -96,6 +110,6 @@ export async function createApp({ settings, logger, version }: { settings: AppSe
     },
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get('/openapi.json', { config: { rateLimit: false }, schema: { hide: true } }, async () => app.swagger());
   return app;
 }

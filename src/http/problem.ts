@@ -29,7 +29,11 @@ export function failureOf(error: FastifyError | Error, writes: boolean): Failure
   if (link) return link;
   const { code, statusCode, validation, validationContext } = error as FastifyError & { validationContext?: string };
   if (validation) {
-    const errors = (validation as readonly ValidationError[]).slice(0, 20).map((each) => toInputError(each, validationContext));
+    const errors = (validation as readonly ValidationError[])
+      // An unknown field is reported twice: by its name, and by the schema `false` that it would have to fit.
+      .filter(({ keyword }) => keyword !== 'boolean')
+      .slice(0, 20)
+      .map((each) => toInputError(each, validationContext));
     const detail = errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
     return new Failure('invalid', detail, { errors });
   }

@@ -35,7 +35,7 @@ export function frameHandler<Properties extends Parameters<typeof Type.Object>[0
   const compiled = Compile(schema);
   const check = (frame: ClientFrame) => {
     if (compiled.Check(frame)) return;
-    const errors = [...compiled.Errors(frame)].slice(0, 20).map(({ instancePath, message, params }) => {
+    const errors = [...compiled.Errors(frame)].filter(({ keyword }) => keyword !== 'boolean').slice(0, 20).map(({ instancePath, message, params }) => {
       const extra = (params as { additionalProperties?: readonly string[] }).additionalProperties?.[0];
       return extra === undefined ? { path: instancePath || '/', message } : { path: `${instancePath}/${extra}`, message: 'is not a known field' };
     });

@@ -1,0 +1,23 @@
+/** The built page at `/`, where there is one. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import type { App } from './app.ts';
+
+const folder = fileURLToPath(new URL('../../dist/web', import.meta.url));
+
+/** @returns whether there is a page: it is built by `npm start`, or into the image */
+export async function addWebPage(app: App): Promise<boolean> {
+  if (!existsSync(`${folder}/index.html`)) return false;
+  await app.register(fastifyStatic, {
+    root: folder,
+    // Names of built files hold a digest of their content; the page itself is asked for each time.
+    setHeaders: (reply, path) => {
+      void reply.header('cache-control', path.endsWith('.html') ? 'no-cache' : 'public, max-age=31536000, immutable');
+    },
+    cacheControl: false,
+    dotfiles: 'ignore',
+    schemaHide: true,
+  });
+  return true;
+}

@@ -1,0 +1,82 @@
+/** Flags, configuration, the roles, and the end: SIGTERM and SIGINT drain, a second one hurries. */
+import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { ConfigError, describeConfig, helpText, loadConfig } from './config/load.ts';
+import { createMetrics } from './http/metrics.ts';
+import { createLogger } from './logger/logger.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+/** After a second signal. */
+const hurryMs = 1500;
+
+async function main(): Promise<void> {
+  const { config, words, help, printConfig } = loadConfig(process.argv.slice(2), process.env);
+  if (help) return print(helpText());
+  if (printConfig) return print(`${describeConfig(config)}\n`);
+  if (words[0] === 'admin') {
+    const { runAdminCommand } = await import('./roles/admin.ts');
+    return runAdminCommand(words.slice(1), config);
+  }
+  if (words.length > 0) throw new ConfigError(`"${words.join(' ')}" is no command; see --help`);
+  // Patterns that backtrack without end are handed to a linear engine, in worker threads too.
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+  const logger = createLogger(config.log);
+  const { startRole } = await import('./roles/start-role.ts');
+  const stopped = waitForSignal();
+  const role = await startRole({ config, logger, metrics: createMetrics(), version });
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ error }, 'a bug: this process ends');
+    process.exitCode = 1;
+    void role.stop(performance.now() + hurryMs).finally(() => process.exit(1));
+  });
+  logger.info(role.announcement);
+  const signal = await stopped.first;
+  logger.info({ signal }, 'draining');
+  const deadlineMs = performance.now() + config.drain.timeout;
+  stopped.second(() => {
+    logger.warn('a second signal: ending now');
+    setTimeout(() => process.exit(1), hurryMs);
+  });
+  const late = setTimeout(() => {
+    logger.warn('the drain took too long; ending now');
+    process.exit(1);
+  }, config.drain.timeout + 500);
+  await role.stop(deadlineMs);
+  clearTimeout(late);
+  logger.info('stopped');
+  // Idle keep-alive timers and the like must not hold the end up.
+  process.exit(0);
+}
+
+function waitForSignal() {
+  let count = 0;
+  let onSecond = () => {};
+  const first = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        count += 1;
+        if (count === 1) resolve(signal);
+        else onSecond();
+      });
+    }
+  });
+  return {
+    first,
+    second: (then: () => void) => {
+      onSecond = then;
+    },
+  };
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+main().catch((error: unknown) => {
+  const { message, stack, cause } = error as Error;
+  // One clear line; where that is not enough to act on, LOG_LEVEL=debug shows the rest.
+  process.stderr.write(`parley: ${message}\n`);
+  if (!(error instanceof ConfigError) && process.env.LOG_LEVEL === 'debug') process.stderr.write(`${stack}\n${cause instanceof Error ? cause.stack : ''}\n`);
+  process.exitCode = 1;
+  setTimeout(() => process.exit(1), 100);
+});

@@ -1,0 +1,73 @@
+/** `GET /v1/ws`: the upgrade. Everything after it is the conversation's affair (socket-session.ts). */
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import fastifyWebsocket from '@fastify/websocket';
+import type { FastifyRequest } from 'fastify';
+import type { WebSocket } from 'ws';
+import { Failure } from '../errors.ts';
+import type { App } from '../http/app.ts';
+import type { Authenticator, Caller } from '../http/caller.ts';
+import type { SocketServer } from './socket-session.ts';
+
+export interface SocketRouteSettings {
+  readonly frameBytes: number;
+  readonly socketsMax: number;
+  /** Origins of pages that may connect; connections without an Origin are no browsers. */
+  readonly origins: ReadonlySet<string>;
+}
+
+export const subprotocol = 'parley.v1';
+/** How long a peer may take to answer a close frame before its socket is destroyed. */
+const closeTimeoutMs = 5000;
+/** Names under which tokens are put into addresses, where logs and histories keep them. */
+const tokenNames = ['token', 'access_token', 'accessToken', 'authorization', 'jwt'];
+
+export async function addSocketRoute(
+  app: App,
+  { sockets, authenticator, isDraining, settings }: {
+    sockets: SocketServer;
+    authenticator: Authenticator;
+    isDraining: () => boolean;
+    settings: SocketRouteSettings;
+  },
+): Promise<void> {
+  const proved = new WeakMap<object, Caller>();
+  await app.register(fastifyWebsocket, {
+    options: {
+      maxPayload: settings.frameBytes,
+      perMessageDeflate: false,
+      // Many small or empty fragments cost more than they carry.
+      maxFragments: 64,
+      maxBufferedChunks: 1024,
+      closeTimeout: closeTimeoutMs,
+      handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
+    } as never,
+    // The role ends its sockets itself, spread over time.
+    preClose: (done) => done(),
+  });
+
+  async function checkUpgrade(request: FastifyRequest): Promise<void> {
+    if (isDraining()) throw new Failure('unavailable', 'this server is going down', { retryAfterMs: 1000 });
+    if (sockets.openCount() >= settings.socketsMax) throw new Failure('unavailable', 'too many sockets', { retryAfterMs: 2000 + Math.floor(Math.random() * 5000) });
+    if (tokenNames.some((name) => Object.hasOwn(request.query as object, name))) throw new Failure('invalid', 'a token does not belong into an address');
+    const { origin, authorization } = request.headers;
+    if (request.headers.cookie !== undefined && origin !== undefined && !settings.origins.has(origin)) throw new Failure('forbidden', 'this origin is not allowed');
+    if (authorization !== undefined) proved.set(request.raw, await authenticator.fromRequest(request));
+  }
+
+  app.get('/v1/ws', { websocket: true, preValidation: checkUpgrade, config: { rateLimit: false }, schema: { hide: true } }, (socket: WebSocket, request: FastifyRequest) => {
+    const raw = request.raw.socket as Socket;
+    letGo(socket, raw);
+    sockets.accept(socket, raw, proved.get(request.raw));
+  });
+}
+
+/**
+ * The request and its response are of no more use, and would stay in memory as long as the socket does: 40 % of an idle
+ * connection's size (bench/idle-connections.ts).
+ */
+function letGo(socket: WebSocket, raw: Socket): void {
+  socket.removeAllListeners('error');
+  const { _httpMessage: response } = raw as Socket & { _httpMessage?: ServerResponse };
+  response?.detachSocket(raw);
+}

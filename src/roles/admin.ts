@@ -1,0 +1,61 @@
+/** `node src/main.ts admin create`: the first admin of a deployment, without SQL. */
+import { createPasswords, requirePassword } from '../auth/passwords.ts';
+import { ConfigError, type Config } from '../config/load.ts';
+import { connectDatabase } from '../database/connect.ts';
+import { startEmbeddedPostgres } from '../database/embedded.ts';
+import { migrate } from '../database/migrate.ts';
+import { createLogger } from '../logger/logger.ts';
+import { createUserRepository } from '../user/user-repository.ts';
+import { requireEmail, requireUsername } from '../user/user-text.ts';
+
+const usage = 'usage: node src/main.ts admin create --username <name> --email <address>, the password on standard input';
+
+/** @throws ConfigError with the usage, Failure for a name, address or password that may not be */
+export async function runAdminCommand(words: readonly string[], config: Config): Promise<void> {
+  if (words[0] !== 'create') throw new ConfigError(usage);
+  const flags = readFlags(words.slice(1));
+  const username = requireUsername(flags.get('username') ?? '');
+  const email = requireEmail(flags.get('email') ?? '');
+  const password = await readPassword();
+  await requirePassword(password);
+  const { url, stop } = await openDatabase(config);
+  const { db, close } = connectDatabase({ url, poolSize: 1, statementTimeout: config.database.statementTimeout, connectTimeout: config.database.connectTimeout, name: 'admin' });
+  try {
+    const passwordHash = await createPasswords(config.auth).hash(password);
+    const user = await createUserRepository(db).create(db, { username, displayName: username, kind: 'user', email, emailVerified: true, passwordHash, role: 'admin' });
+    process.stdout.write(`${user.username} is an admin now: ${user.id}\n`);
+  } finally {
+    await close();
+    await stop();
+  }
+}
+
+function readFlags(words: readonly string[]): Map<string, string> {
+  const flags = new Map<string, string>();
+  for (let at = 0; at < words.length; at++) {
+    const [name, inline] = words[at]!.split(/=(.*)/s) as [string, string?];
+    const value = inline ?? words[++at];
+    if (!['--username', '--email'].includes(name) || value === undefined) throw new ConfigError(usage);
+    flags.set(name.slice(2), value);
+  }
+  return flags;
+}
+
+/** A pipe or a terminal; one line of at most 1 kB. */
+async function readPassword(): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write('Password: ');
+  let text = '';
+  for await (const chunk of process.stdin.setEncoding('utf8')) {
+    text += String(chunk);
+    if (text.includes('\n') || text.length > 4096) break;
+  }
+  return text.split(/\r?\n/)[0]!;
+}
+
+async function openDatabase(config: Config): Promise<{ url: string; stop: () => Promise<void> }> {
+  const logger = createLogger({ ...config.log, level: 'silent' });
+  const embedded = config.database.url === undefined ? await startEmbeddedPostgres({ dir: config.database.embedded.dir, logger }) : undefined;
+  const url = config.database.url ?? embedded!.url;
+  await migrate(url);
+  return { url, stop: async () => embedded?.stop() };
+}

@@ -1,0 +1,42 @@
+/** Every metric of the chat role. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+export type ChatMetrics = ReturnType<typeof createChatMetrics>;
+
+const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+export function createChatMetrics(registry: Registry) {
+  const registers = [registry];
+  const counter = <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) => new Counter({ name: `parley_${name}`, help, labelNames, registers });
+  const gauge = <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) => new Gauge({ name: `parley_${name}`, help, labelNames, registers });
+  const histogram = (name: string, help: string, buckets: number[]) => new Histogram({ name: `parley_${name}`, help, buckets, registers });
+  return {
+    hub: {
+      delivered: counter('events_delivered_total', 'Events handed to sockets, one for each reader'),
+      backfills: counter('gap_backfills_total', 'Times a room was read on from the log'),
+      feeds: gauge('rooms_in_memory', 'Rooms kept in memory'),
+      connections: gauge('sockets_welcomed', 'Sockets that said hello'),
+    },
+    eventLog: {
+      batches: histogram('commit_batch_size', 'Sends of one commit', [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]),
+      commitSeconds: histogram('commit_seconds', 'Time of one group commit', secondsBuckets),
+      conflicts: counter('seq_conflicts_total', 'Appends that another instance overtook'),
+      sends: counter('sends_total', 'Sends by outcome', 'outcome'),
+    },
+    sockets: {
+      frames: counter('frames_total', 'Client frames by type', 'type'),
+      errors: counter('frame_errors_total', 'Error answers by code', 'code'),
+      closes: counter('socket_closes_total', 'Sockets closed by the server, by code', 'code'),
+    },
+    resumes: counter('resumes_total', 'Rooms of a resume, by result', 'result'),
+    hints: {
+      published: counter('hints_published_total', 'Hints sent to Redis'),
+      dropped: counter('hints_dropped_total', 'Hints not sent because Redis is away or slow'),
+      received: counter('hints_received_total', 'Hints of other instances'),
+      up: gauge('hints_up', '1 while hints flow'),
+    },
+    verdicts: counter('verdicts_total', 'Verdicts by source', 'source'),
+    judgeSeconds: histogram('judge_seconds', 'Time from a draft to its verdict', secondsBuckets),
+    breakers: gauge('breaker_open', '1 while a breaker is open', 'peer'),
+  };
+}

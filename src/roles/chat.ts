@@ -1,0 +1,326 @@
+/** The chat role: REST, WebSocket and the page. A parts list; no rule about chatting stands here. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { createAccessTokens } from '../auth/access-tokens.ts';
+import { authRoutes, keyRoutes } from '../auth/auth-routes.ts';
+import { createAuthService } from '../auth/auth-service.ts';
+import { createAuthenticator } from '../auth/authenticator.ts';
+import { createLoginThrottle } from '../auth/login-throttle.ts';
+import { createOAuthProvider } from '../auth/oauth-provider.ts';
+import { oauthRoutes } from '../auth/oauth-routes.ts';
+import { createOAuthService } from '../auth/oauth-service.ts';
+import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
+import { createPasswords } from '../auth/passwords.ts';
+import { startRevocations } from '../auth/revocations.ts';
+import { createSessionStore } from '../auth/session-store.ts';
+import { startSigningKeys } from '../auth/signing-keys.ts';
+import { createEventLog } from '../chat/events/event-log.ts';
+import { eventRoutes } from '../chat/events/event-routes.ts';
+import { createLogReader } from '../chat/events/log-reader.ts';
+import { messageFrames } from '../chat/messages/message-frames.ts';
+import { createMessageRepository } from '../chat/messages/message-repository.ts';
+import { messageRoutes } from '../chat/messages/message-routes.ts';
+import { createMessageService } from '../chat/messages/message-service.ts';
+import { readFrames, readRoutes } from '../chat/reads/read-routes.ts';
+import { createReadService } from '../chat/reads/read-service.ts';
+import { createMembershipChanges } from '../chat/rooms/membership-changes.ts';
+import { roomFrames } from '../chat/rooms/room-frames.ts';
+import { createRoomRepository } from '../chat/rooms/room-repository.ts';
+import { roomRoutes } from '../chat/rooms/room-routes.ts';
+import { createRoomService } from '../chat/rooms/room-service.ts';
+import type { RoomState } from '../chat/rooms/room-state.ts';
+import { connectDatabase, connectSql } from '../database/connect.ts';
+import { createDatabaseProbe } from '../database/database-probe.ts';
+import { Failure } from '../errors.ts';
+import { createApp } from '../http/app.ts';
+import { addHealthRoutes, type Readiness } from '../http/health.ts';
+import { createIdempotencyKeys } from '../http/idempotency.ts';
+import { addMetricsRoute } from '../http/metrics.ts';
+import { addWebPage } from '../http/web-page.ts';
+import { oweAccountMail } from '../jobs/account-mail.ts';
+import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
+import { createFlagRecorder } from '../moderation/flag-recorder.ts';
+import type { PeerLink } from '../processing/peer-transport.ts';
+import type { TextEngine } from '../processing/text-task.ts';
+import { startCaretaker } from '../realtime/caretaker.ts';
+import { closeCodes } from '../realtime/connection.ts';
+import { createLocalHints } from '../realtime/hints.ts';
+import { createHub, type Hub } from '../realtime/hub.ts';
+import { createLogIdentity } from '../realtime/log-identity.ts';
+import { createRedisHints } from '../realtime/redis-hints.ts';
+import { addSocketRoute } from '../realtime/socket-route.ts';
+import { createSocketServer } from '../realtime/socket-session.ts';
+import { checkHello, createWelcome, type WelcomeSource } from '../realtime/welcome.ts';
+import { createProfiles } from '../user/profiles.ts';
+import { createUserRepository } from '../user/user-repository.ts';
+import { userRoutes } from '../user/user-routes.ts';
+import { createUserService } from '../user/user-service.ts';
+import { createChatMetrics } from './chat-metrics.ts';
+import { createJudge } from './judge.ts';
+import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
+
+export interface ChatRoleOptions extends RoleContext {
+  readonly databaseUrl: string;
+  readonly embedded: boolean;
+  /** The engine of this process: the fallback of remote ones. */
+  readonly localEngine: TextEngine | undefined;
+  /** The processing service of this process, in `all`. */
+  readonly memoryLink: PeerLink | undefined;
+}
+
+export interface ChatRole extends RunningRole {
+  readonly url: string;
+  readonly hasPage: boolean;
+}
+
+const minuteMs = 60_000;
+
+export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole> {
+  const { config, logger, metrics, version, databaseUrl, embedded } = options;
+  const publicUrl = config.publicUrl ?? `http://localhost:${config.http.port}`;
+  const chatMetrics = createChatMetrics(metrics.registry);
+  const { statementTimeout, connectTimeout } = config.database;
+  const connection = { url: databaseUrl, statementTimeout, connectTimeout };
+
+  // Connections: ordinary work, hot reads, what must never wait behind them, and one for each lane.
+  const { db, close: closeDatabase } = connectDatabase({ ...connection, poolSize: config.database.poolSize, name: 'chat' });
+  const sql = connectSql({ ...connection, poolSize: config.database.poolSize, name: 'reads' });
+  const reserved = connectSql({ ...connection, poolSize: 2, name: 'guard' });
+  const openLane = () => connectSql({ ...connection, poolSize: 1, name: 'lane' });
+
+  const revocations = await startRevocations({
+    sql: reserved,
+    logger,
+    settings: { memoryMs: config.auth.accessTokenLifetime + config.auth.clockLeeway + minuteMs, pollMs: config.realtime.membershipCheck },
+  });
+  const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: 2000 } });
+  const hints = config.redis.url ? createRedisHints({ ...config.redis, url: config.redis.url }, logger, chatMetrics.hints) : createLocalHints();
+
+  // The hub and the room service know each other: frames about memberships are made by whoever knows rooms.
+  const rooms = createRooms();
+  const { hub, reader, eventLog, roomService, roomRepository, membershipChanges, judge } = rooms;
+
+  function createRooms() {
+    const roomRepository = createRoomRepository({ sql, unreadMax: config.room.unreadMax });
+    const reader = createLogReader({ sql, profiles });
+    const membershipChanges = createMembershipChanges(sql);
+    const hub: Hub<RoomState> = createHub<RoomState>({
+      log: { load: roomRepository.load, read: reader.read, heads: reader.heads },
+      hints,
+      onRevocationHint: () => void revocations.sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read')),
+      membership: { joined: (roomId, userId) => roomService.describeJoined(roomId, userId), left: leftFrame },
+      metrics: chatMetrics.hub,
+      logger,
+      settings: { ...config.realtime, replayPageEvents: config.resume.pageEvents, resumeMaxEvents: config.resume.maxEvents },
+    });
+    const eventLog = createEventLog({
+      db,
+      openLane,
+      hub,
+      reader,
+      revocations,
+      metrics: chatMetrics.eventLog,
+      logger,
+      settings: {
+        lanes: config.database.lanes,
+        batchMax: config.message.batchMax,
+        perRoomMax: config.message.perRoomMax,
+        sendQueueMax: config.message.sendQueueMax,
+        sendTimeout: config.message.sendTimeout,
+        commitTimeout: statementTimeout + 500,
+        mailDelay: config.notifications.email.enabled ? config.notifications.email.delay : undefined,
+      },
+    });
+    const judge = createJudge({ ...options, metrics: chatMetrics });
+    const roomService = createRoomService({ db, repository: roomRepository, eventLog, hub, head: reader.head, profiles, judgeText: judge.text, settings: config.room });
+    return { hub, reader, eventLog, roomService, roomRepository, membershipChanges, judge };
+  }
+
+  const users = createUserRepository(db);
+  const userService = createUserService({ db, repository: users, profiles, judgeName: judge.name });
+  const messageRepository = createMessageRepository({ sql, profiles });
+  const messages = createMessageService({
+    judge: judge.message,
+    eventLog,
+    repository: messageRepository,
+    profiles,
+    follow: roomService.follow,
+    findFeed: hub.feed,
+    onFlagged: createFlagRecorder({ db, logger }),
+    settings: config.message,
+  });
+  const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
+
+  // Who calls.
+  const app = await createApp({ settings: { ...config.http, publicUrl, requestsPerMinute: config.limits.requestsPerMinute }, logger, version });
+  const keys = await startSigningKeys({
+    db,
+    logger,
+    settings: { secret: config.auth.jwtSecret, rotationMs: config.auth.keyRotation, verifyMs: config.auth.accessTokenLifetime + config.auth.clockLeeway + minuteMs },
+  });
+  const accessTokens = await createAccessTokens({
+    app,
+    keys,
+    settings: { lifetimeMs: config.auth.accessTokenLifetime, leewayMs: config.auth.clockLeeway, cacheMax: config.auth.tokenCacheMax },
+  });
+  const authenticator = createAuthenticator({ accessTokens, revocations });
+  const oneTimeTokens = createOneTimeTokens(db);
+  const auth = createAuthService({
+    db,
+    users,
+    passwords: createPasswords(config.auth),
+    sessions: createSessionStore({ db, settings: { refreshLifetimeMs: config.auth.refreshTokenLifetime, refreshGraceMs: config.auth.refreshGrace } }),
+    accessTokens,
+    oneTimeTokens,
+    revocations,
+    throttle: createLoginThrottle(config.limits.loginsPerAccount),
+    judgeName: judge.name,
+    oweMail: oweAccountMail,
+    onRevoked: hints.announceRevocation,
+    settings: {
+      guestsEnabled: config.auth.guests.enabled,
+      registrationEnabled: config.auth.registration.enabled,
+      admins: new Set(config.admins.map((address) => address.toLowerCase())),
+      firstUserIsAdmin: embedded,
+    },
+  });
+  const providers = new Map(
+    Object.entries(config.auth.providers).map(([name, settings]) => [
+      name,
+      { settings, flow: createOAuthProvider({ name, provider: settings, callbackUrl: `${publicUrl.replace(/\/$/, '')}/v1/auth/oauth/${name}/callback` }) },
+    ]),
+  );
+
+  // Sockets.
+  const source: WelcomeSource = {
+    snapshot: async (user) => {
+      const [profile, own] = await Promise.all([profiles.byIds([user.userId]), roomRepository.ownRooms(user.userId)]);
+      const person = profile.get(user.userId);
+      if (!person) throw new Failure('unauthenticated', 'the account is gone');
+      const named = own.map(async ({ id, kind, name, seq, lastReadSeq, unread, mentions, others }) => ({ id, kind, name: await roomService.nameFor({ kind, name }, others), seq, lastReadSeq, unread, mentions }));
+      return { user: { ...person, role: user.role }, rooms: await Promise.all(named) };
+    },
+    logId: await createLogIdentity(sql),
+    endsOf: membershipChanges.endsOf,
+    leftFrame,
+  };
+  const sockets = createSocketServer({
+    hub,
+    greeter: {
+      authenticate: authenticator.fromToken,
+      welcome: createWelcome({ hub, source, resumes: chatMetrics.resumes, settings: { ...config.realtime, heartbeatMs: config.realtime.heartbeat } }),
+      checkHello,
+      isRevoked: revocations.isRevoked,
+    },
+    handlers: {
+      ...messageFrames(messages),
+      ...readFrames(reads),
+      ...roomFrames({ hub, rooms: roomService, nowMs: eventLog.nowMs, settings: { ...config.limits, roomsPerSocket: config.realtime.roomsPerSocket } }),
+    },
+    metrics: chatMetrics.sockets,
+    logger,
+    settings: { ...config.realtime, ...config.limits },
+  });
+  const caretaker = startCaretaker({
+    hub,
+    open: sockets.open,
+    sources: { isRevoked: revocations.isRevoked, syncRevocations: revocations.sync, newMemberships: membershipChanges.newMemberships },
+    logger,
+    settings: { ...config.realtime, stallMs: 5000 },
+  });
+  revocations.onChange(caretaker.checkAuthority);
+
+  // Doors.
+  let draining = false;
+  const isDraining = () => draining;
+  const probe = createDatabaseProbe(reserved, config.database.acquireTimeout);
+  addHealthRoutes(app, { readiness, isDraining });
+  if (config.metrics.port === 0) addMetricsRoute(app, metrics);
+  await addSocketRoute(app, {
+    sockets,
+    authenticator,
+    isDraining,
+    settings: { frameBytes: config.realtime.frameBytes, socketsMax: config.http.connectionsMax, origins: new Set([new URL(publicUrl).origin, ...config.http.allowedOrigins]) },
+  });
+  const loginLimit = { max: config.limits.loginsPerMinute, timeWindow: minuteMs };
+  await app.register(keyRoutes, { keys });
+  await app.register(
+    async (v1) => {
+      await v1.register(authRoutes, { auth, authenticator, loginLimit, guestLimit: { max: config.limits.guestsPerMinute, timeWindow: minuteMs } });
+      await v1.register(oauthRoutes, {
+        oauth: createOAuthService({ db, users, oneTimeTokens, auth }),
+        providers,
+        publicUrl,
+        returnOrigins: config.http.allowedOrigins,
+        rateLimit: loginLimit,
+      });
+      await v1.register(userRoutes, { users: userService, authenticator });
+      await v1.register(roomRoutes, { rooms: roomService, messages: messageRepository, authenticator, idempotency: createIdempotencyKeys(db), limits: config.room });
+      await v1.register(messageRoutes, { messages, authenticator });
+      await v1.register(eventRoutes, { rooms: roomService, reader, authenticator });
+      await v1.register(readRoutes, { reads, authenticator });
+    },
+    { prefix: '/v1' },
+  );
+  if (!config.smtp.url && config.environment === 'development') await app.register(mailboxRoutes, { db });
+  const hasPage = await addWebPage(app);
+  await app.listen({ host: config.http.host, port: config.http.port, backlog: 4096 });
+
+  async function readiness(): Promise<Readiness> {
+    const database = await probe();
+    const redis = config.redis.url ? hints.state() : 'off';
+    return { ready: database === 'up', dependencies: { database, redis, processing: judge.state() } };
+  }
+
+  /** Tells each socket when to come back, and closes them spread over the window. */
+  async function sendAway(deadlineMs: number): Promise<void> {
+    const all = [...sockets.open()];
+    const windowMs = Math.max(0, Math.min(config.drain.window, deadlineMs - performance.now() - 2000));
+    for (const connection of all) {
+      connection.send({ type: 'notice', code: 'restart', message: 'this server is going down; connect again', retryAfterMs: Math.floor(Math.random() * config.drain.window) });
+    }
+    const slices = Math.max(1, Math.min(50, all.length));
+    for (let slice = 0; slice < slices; slice++) {
+      await pause(windowMs / slices);
+      for (let at = slice; at < all.length; at += slices) all[at]!.close(closeCodes.restart, 'service restart');
+    }
+  }
+
+  async function idle(): Promise<void> {
+    while (sockets.busy() > 0) await pause(10);
+    await eventLog.drain();
+  }
+
+  return {
+    url: `http://localhost:${(app.server.address() as { port: number }).port}`,
+    hasPage,
+    stop: async (deadlineMs) => {
+      draining = true;
+      const closed = app.server.listening ? new Promise<void>((resolve) => app.server.close(() => resolve())) : Promise.resolve();
+      await stopInOrder(logger, [
+        ['sockets', () => atMostUntil(deadlineMs - 1000, sendAway(deadlineMs))],
+        ['work', () => atMostUntil(deadlineMs - 500, idle())],
+        ['requests', () => atMostUntil(deadlineMs - 500, app.close())],
+        [
+          'listener',
+          async () => {
+            for (const connection of sockets.open()) connection.socket.terminate();
+            app.server.closeAllConnections();
+            await atMostUntil(deadlineMs, closed);
+          },
+        ],
+        ['caretaker', caretaker.stop],
+        ['hub', hub.stop],
+        ['event log', eventLog.stop],
+        ['judge', judge.stop],
+        ['keys', keys.stop],
+        ['revocations', revocations.stop],
+        ['hints', hints.stop],
+        ['database', () => Promise.all([closeDatabase(), sql.end({ timeout: 2 }), reserved.end({ timeout: 2 })])],
+      ]);
+    },
+  };
+}
+
+function leftFrame(roomId: string, reason: string, lastSeq: number): string {
+  return JSON.stringify({ type: 'room.left', roomId, data: { reason, lastSeq } });
+}

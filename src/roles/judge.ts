@@ -1,0 +1,76 @@
+/** The chat role's judge: remote instances, the service of this process, or its own engine, in that order. */
+import { Failure } from '../errors.ts';
+import { createNetworkLink } from '../processing/peer-transport.ts';
+import { createProcessingClient, type DraftText, type Judge, type Verdict } from '../processing/processing-client.ts';
+import { createPeer } from '../processing/processing-peer.ts';
+import type { JudgeText } from '../chat/rooms/room-service.ts';
+import type { JudgeName } from '../user/user-service.ts';
+import type { ChatRoleOptions } from './chat.ts';
+import type { ChatMetrics } from './chat-metrics.ts';
+
+export interface JudgeParts {
+  readonly message: Judge;
+  readonly text: JudgeText;
+  readonly name: JudgeName;
+  /** How many of the peers answer, for people. */
+  readonly state: () => string;
+  readonly stop: () => void;
+}
+
+/** Pings of a link between instances: a frozen peer is noticed within their sum. */
+const pings = { pingIntervalMs: 500, pingTimeoutMs: 300, answerBytes: 16 * 1024 * 1024 };
+const breaker = { failuresToOpen: 3, pauseMs: 250, pauseMaxMs: 2000 };
+
+export function createJudge({ config, localEngine, memoryLink, metrics }: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics }): JudgeParts {
+  const links = config.processing.url.map((url) => ({ name: url, ...createNetworkLink(url, pings) }));
+  const peers = (links.length === 0 && memoryLink ? [{ name: 'memory', ...memoryLink }] : links).map((link) =>
+    createPeer({
+      ...link,
+      token: config.processing.token,
+      breaker,
+      probeTimeoutMs: config.moderation.timeout,
+      onBreaker: (state) => metrics.breakers.set({ peer: link.name }, state === 'closed' ? 0 : 1),
+    }),
+  );
+  const client = createProcessingClient({
+    peers,
+    local: localEngine,
+    settings: {
+      timeoutMs: config.moderation.timeout,
+      attemptTimeoutMs: config.moderation.timeout * 0.4,
+      batchMax: config.processing.batchMax * 2,
+      batchWeightMax: 262_144,
+      inFlightMax: 8,
+      queueMax: config.message.sendQueueMax,
+      fallback: config.moderation.fallback,
+    },
+    events: {
+      onVerdicts: (source, count) => metrics.verdicts.inc({ source }, count),
+      onJudged: (milliseconds) => metrics.judgeSeconds.observe(milliseconds / 1000),
+    },
+  });
+
+  async function requireAllowed(draft: DraftText): Promise<void> {
+    const verdict = await client.judgeOne(draft);
+    if (verdict.outcome === 'block') throw blocked(verdict, draft.kind);
+  }
+
+  return {
+    message: client.judgeOne,
+    text: (text, kind, actor) => requireAllowed({ key: `${kind} of ${actor.userId}`, text, kind, senderId: actor.userId }),
+    name: (text, userId) => requireAllowed({ key: `name of ${userId || 'a new user'}`, text, kind: 'name', ...(userId ? { senderId: userId } : {}) }),
+    state: () => {
+      const up = peers.filter((peer) => peer.breaker.state() === 'closed').length;
+      if (peers.length > 0) return `${up} of ${peers.length} up${up === 0 && localEngine ? ', local engine' : ''}`;
+      return localEngine ? 'local engine' : 'none';
+    },
+    stop: () => {
+      client.stop();
+      for (const peer of peers) peer.stop();
+    },
+  };
+}
+
+function blocked({ labels, spamScore }: Verdict, kind: string): Failure {
+  return new Failure('message_blocked', `this ${kind} was refused by moderation`, { details: { labels, spamScore } });
+}

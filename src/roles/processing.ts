@@ -1,0 +1,79 @@
+/** The processing role: the RPC services over the engine, and the jobs. */
+import { connectDatabase, connectSql } from '../database/connect.ts';
+import { createDatabaseProbe } from '../database/database-probe.ts';
+import { startJobs } from './jobs.ts';
+import { createMemoryLink, type PeerLink } from '../processing/peer-transport.ts';
+import { startProcessingServer } from '../processing/processing-server.ts';
+import { createProcessingService, type ProcessingServiceOptions } from '../processing/processing-service.ts';
+import { startTextEngine } from '../processing/text-engine.ts';
+import type { TextEngine } from '../processing/text-task.ts';
+import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
+
+export interface ProcessingRoleOptions extends RoleContext {
+  readonly databaseUrl: string;
+}
+
+export interface ProcessingRole extends RunningRole {
+  readonly port: number;
+  readonly engine: TextEngine;
+  /** The same service for a chat role in this process. */
+  readonly memoryLink: PeerLink;
+}
+
+/** Bytes of one request: a full batch of long texts. */
+const requestBytes = 4 * 1024 * 1024;
+const limits = { textMax: 65_536, batchItemsMax: 1000 };
+
+export async function startProcessingRole(options: ProcessingRoleOptions): Promise<ProcessingRole> {
+  const { config, logger, metrics, databaseUrl } = options;
+  const { statementTimeout, connectTimeout } = config.database;
+  const connection = { url: databaseUrl, statementTimeout, connectTimeout };
+  const sql = connectSql({ ...connection, poolSize: 3, name: 'processing' });
+  const { db, close: closeDatabase } = connectDatabase({ ...connection, poolSize: 3, name: 'jobs' });
+  const draining = new AbortController();
+  const running = await startTextEngine({ sql, config, logger, registry: metrics.registry });
+  const service: Omit<ProcessingServiceOptions, 'draining'> = {
+    engine: running.engine,
+    learn: running.learn,
+    limits,
+    callTimeoutMs: config.http.handlerTimeout,
+    streamBatchesMax: 16,
+  };
+  const probe = createDatabaseProbe(sql, config.database.acquireTimeout);
+  const server = await startProcessingServer({
+    settings: {
+      host: config.processing.host,
+      port: config.processing.port,
+      token: config.processing.token,
+      requestBytes,
+      headersTimeoutMs: config.http.headersTimeout,
+      requestTimeoutMs: config.http.requestTimeout,
+      connectionsMax: 1000,
+      streamsMax: 1000,
+    },
+    service,
+    readiness: async () => {
+      const database = await probe();
+      const { threadsReady } = running.engine.stats();
+      // Without its database the engine still judges; new rules and mails wait.
+      return { ready: threadsReady > 0, dependencies: { database, engine: `${threadsReady} threads` } };
+    },
+    ...(config.metrics.port === 0 ? { metrics: metrics.page } : {}),
+  });
+  const jobs = await startJobs({ ...options, db, sql });
+
+  return {
+    port: server.port,
+    engine: running.engine,
+    memoryLink: createMemoryLink(createProcessingService({ ...service, draining: draining.signal })),
+    stop: async (deadlineMs) => {
+      draining.abort();
+      await stopInOrder(logger, [
+        ['processing server', () => server.stop(Math.max(0, deadlineMs - 1000 - performance.now()))],
+        ['jobs', () => atMostUntil(deadlineMs - 500, jobs.stop())],
+        ['engine', running.stop],
+        ['database', () => Promise.all([closeDatabase(), sql.end({ timeout: 2 })])],
+      ]);
+    },
+  };
+}

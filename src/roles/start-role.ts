@@ -1,0 +1,85 @@
+/** Both roles in one process, and where no database is named, an embedded one below them. */
+import { migrate } from '../database/migrate.ts';
+import { startEmbeddedPostgres } from '../database/embedded.ts';
+import { startTextEngine } from '../processing/text-engine.ts';
+import { connectSql } from '../database/connect.ts';
+import { startMetricsServer } from '../http/metrics.ts';
+import { type ChatRole, startChatRole } from './chat.ts';
+import { startProcessingRole } from './processing.ts';
+import { type RoleContext, type RunningRole, stopInOrder } from './role.ts';
+
+export interface Started extends RunningRole {
+  /** What the operator is told. */
+  readonly announcement: string;
+}
+
+/** Starts what the configured role needs, from the database up. What had started is stopped when a later part cannot. */
+export async function startRole(context: RoleContext): Promise<Started> {
+  const { config, logger, metrics } = context;
+  const stops: (readonly [string, (deadlineMs: number) => unknown])[] = [];
+  const stop = (deadlineMs: number) => stopInOrder(logger, stops.toReversed().map(([name, step]) => [name, () => step(deadlineMs)] as const));
+  try {
+    const databaseUrl = config.database.url ?? (await startDatabase());
+    await migrateWhenUp(databaseUrl, context);
+    if (config.metrics.port > 0) {
+      const server = await startMetricsServer(metrics, config.metrics);
+      stops.push(['metrics', server.stop]);
+    }
+    return { announcement: await startParts(databaseUrl), stop };
+  } catch (error) {
+    await stop(performance.now() + config.drain.timeout);
+    throw error;
+  }
+
+  async function startDatabase(): Promise<string> {
+    const embedded = await startEmbeddedPostgres({ dir: config.database.embedded.dir, logger });
+    stops.push(['embedded database', embedded.stop]);
+    return embedded.url;
+  }
+
+  async function startParts(databaseUrl: string): Promise<string> {
+    const parts = { ...context, databaseUrl };
+    if (config.role === 'processing') {
+      const role = await startProcessingRole(parts);
+      stops.push(['processing', role.stop]);
+      return `Parley's processing role is ready at ${config.processing.host}:${role.port}`;
+    }
+    if (config.role === 'chat') return startChat({ ...parts, embedded: false, memoryLink: undefined, localEngine: await startLocalEngine(databaseUrl) });
+    const processing = await startProcessingRole(parts);
+    stops.push(['processing', processing.stop]);
+    return startChat({ ...parts, embedded: config.database.url === undefined, memoryLink: processing.memoryLink, localEngine: processing.engine });
+  }
+
+  /** A chat instance judges by itself when no processing instance answers. */
+  async function startLocalEngine(databaseUrl: string) {
+    if (config.moderation.fallback !== 'local') return undefined;
+    const { statementTimeout, connectTimeout } = config.database;
+    const sql = connectSql({ url: databaseUrl, statementTimeout, connectTimeout, poolSize: 1, name: 'engine' });
+    const running = await startTextEngine({ sql, config, logger, registry: metrics.registry });
+    stops.push(['local engine', () => stopInOrder(logger, [['engine', running.stop], ['its database', () => sql.end({ timeout: 2 })]])]);
+    return running.engine;
+  }
+
+  async function startChat(options: Parameters<typeof startChatRole>[0]): Promise<string> {
+    const role: ChatRole = await startChatRole(options);
+    stops.push(['chat', role.stop]);
+    return `Parley is ready at ${config.publicUrl ?? role.url}${role.hasPage ? '' : ' (no page was built; the API and /docs are served)'}`;
+  }
+}
+
+/** Waits for a database that starts at the same time as Parley. */
+async function migrateWhenUp(url: string, { config, logger }: RoleContext): Promise<void> {
+  const untilMs = performance.now() + config.database.startupTimeout;
+  for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2000)) {
+    try {
+      await migrate(url);
+      return;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      const away = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'CONNECT_TIMEOUT', 'CONNECTION_CLOSED', 'ECONNRESET', '57P03'].includes(code ?? '');
+      if (!away || performance.now() + pauseMs > untilMs) throw new Error(`the database cannot be used: ${(error as Error).message.split('\n')[0] || code}`, { cause: error });
+      logger.info({ code }, 'waiting for the database');
+      await new Promise((wake) => setTimeout(wake, pauseMs));
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/** A Parley of its own process, as an operator runs it: started, waited for, killed, frozen and started again. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { freePort } from './ports.ts';
+
+const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const startTimeoutMs = 60_000;
+
+export interface ProcessOptions {
+  readonly role: 'chat' | 'processing' | 'all';
+  /** Settings by their environment name, e.g. `DATABASE_URL`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Ports to use again after a restart. */
+  readonly httpPort?: number;
+  readonly processingPort?: number;
+}
+
+export interface ParleyProcess {
+  /** Of REST and the page. */
+  readonly url: string;
+  readonly processingUrl: string;
+  readonly pid: number;
+  /** What it wrote, for a failing test. */
+  readonly output: () => string;
+  readonly signal: (signal: NodeJS.Signals) => void;
+  /** `kill -9`, and the end of it. */
+  readonly kill: () => Promise<void>;
+  /** SIGTERM. @returns the exit code */
+  readonly stop: () => Promise<number | null>;
+  readonly exited: () => boolean;
+}
+
+/** Resolves when `/health/ready` says so. @throws Error with what the process wrote when it ended instead */
+export async function startParley({ role, settings = {}, httpPort, processingPort }: ProcessOptions): Promise<ParleyProcess> {
+  const [http, processing] = await Promise.all([httpPort ?? freePort(), processingPort ?? freePort()]);
+  const url = `http://127.0.0.1:${http}`;
+  const processingUrl = `http://127.0.0.1:${processing}`;
+  const child = spawn(process.execPath, [entry, '--role', role], {
+    env: {
+      PATH: process.env.PATH,
+      HOST: '127.0.0.1',
+      PORT: String(http),
+      PARLEY_PROCESSING_PORT: String(processing),
+      LOG_LEVEL: 'info',
+      ...settings,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let written = '';
+  const note = (chunk: Buffer) => {
+    written = (written + chunk.toString('utf8')).slice(-200_000);
+  };
+  child.stdout.on('data', note);
+  child.stderr.on('data', note);
+  await waitUntilReady(`${role === 'processing' ? processingUrl : url}/health/ready`, child, () => written);
+  return {
+    url,
+    processingUrl,
+    pid: child.pid!,
+    output: () => written,
+    signal: (signal) => void child.kill(signal),
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended(child);
+    },
+    stop: async () => {
+      child.kill('SIGTERM');
+      return ended(child);
+    },
+    exited: () => child.exitCode !== null || child.signalCode !== null,
+  };
+}
+
+async function waitUntilReady(readyUrl: string, child: ChildProcess, output: () => string): Promise<void> {
+  const deadline = performance.now() + startTimeoutMs;
+  for (;;) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`Parley ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
+    const ready = await fetch(readyUrl).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    if (ready) return;
+    if (performance.now() > deadline) throw new Error(`Parley is not ready:\n${output()}`);
+    await new Promise((wake) => setTimeout(wake, 25));
+  }
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+}
