@@ -5,7 +5,7 @@ import type { Database, Transaction } from './connect.ts';
 /** Every task and what it is told: ids only, the task reads the rest as of when it runs. */
 export interface JobPayloads {
   /** Who has not read what was said here? Added by the statement that stores messages, see chat/events/. */
-  room_unread: { roomId: string };
+  room_unread: { roomId: string; again?: boolean };
   unread_mail: { mailId: string };
   account_mail: { mailId: string };
 }

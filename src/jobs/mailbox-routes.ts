@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { desc } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { developmentMailbox } from '../database/tables.ts';
+import { escapeHtml } from './mail-text.ts';
 
 /** Mails shown; the table keeps some more. */
 const shown = 100;
@@ -43,15 +44,4 @@ ${mails.join('\n') || '<p>Nothing yet.</p>'}
 /** Text with its http(s) addresses as links: a verification link should be one click away. */
 function withLinks(text: string): string {
   return escapeHtml(text).replace(/https?:\/\/[^\s<>"]+/g, (url) => `<a href="${url}">${url}</a>`);
-}
-
-function escapeHtml(text: string): string {
-  const names: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[&<>"']/g, (character) => names[character]!);
 }

@@ -1,0 +1,121 @@
+/**
+ * Works on jobs. Beside the worker a heartbeat says that this process lives, frees what dead ones held, and rings for
+ * mails that are overdue.
+ */
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from '../database/connect.ts';
+import type { IssueToken } from './account-mail.ts';
+import { createJobMetrics } from './job-metrics.ts';
+import { pause, startJobWorker } from './job-worker.ts';
+import { createMailOffice, type MailSettings } from './mail-office.ts';
+import { ringOverdue, tidyMails } from './mail-sweep.ts';
+import { mailTasks, otherTasks, type Tasks } from './tasks.ts';
+import { createWorkerLease } from './worker-lease.ts';
+
+export interface JobRunnerSettings extends MailSettings {
+  readonly statementTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+}
+
+export interface JobRunnerOptions {
+  readonly db: Database;
+  /** For graphile-worker, which brings its own driver. */
+  readonly databaseUrl: string;
+  readonly issueToken: IssueToken;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly settings: JobRunnerSettings;
+}
+
+export interface JobRunner {
+  /** Takes no more jobs, lets running ones finish within `jobs.stopTimeout`, gives back the rest. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Mails that overdue jobs are rung for start within this time. */
+const ringSpreadMaxMs = 10_000;
+
+/** Starts at once and does not wait for the database, which may be away: work begins when it is there. */
+export function startJobRunner({
+  db,
+  databaseUrl,
+  issueToken,
+  logger,
+  registry,
+  settings,
+}: JobRunnerOptions): JobRunner {
+  const { jobs, smtp } = settings;
+  const workerId = uuidv7();
+  const metrics = createJobMetrics(registry);
+  const { tasks, ledger, mailer } = createMailOffice({ db, workerId, issueToken, logger, metrics, settings });
+  const lease = createWorkerLease({ db, workerId, deadAfterMs: jobs.deadAfter });
+  const lockNames: string[] = [];
+  const stopping = new AbortController();
+  // Longer than any conversation with what comes before and after it.
+  const claimMs = 2 * smtp.deadline + 60_000;
+
+  async function beat(): Promise<void> {
+    await lease.renew(lockNames);
+    const freed = await lease.freeDead();
+    const recovered = await ledger.recover(jobs.deadAfter, claimMs);
+    if (recovered > 0) metrics.recovered.inc(recovered);
+    if (freed + recovered > 0) logger.warn({ freed, recovered }, 'took over from dead workers');
+    if (mailer.ready()) await ringOverdue(db, Math.min(jobs.heartbeat, ringSpreadMaxMs));
+    await tidyMails(db, jobs.keepMails);
+  }
+
+  async function keepBeating(): Promise<void> {
+    for (let failing = false; !stopping.signal.aborted; ) {
+      try {
+        await beat();
+        failing = false;
+      } catch (error) {
+        // Once per outage.
+        if (!failing) logger.warn({ err: error }, 'the heartbeat of the job worker fails');
+        failing = true;
+      }
+      await pause(jobs.heartbeat, stopping.signal);
+    }
+  }
+
+  function startWorker(names: readonly (keyof Tasks)[], concurrency: number): { stop: () => Promise<void> } {
+    return startJobWorker({
+      databaseUrl,
+      tasks,
+      names,
+      logger,
+      metrics,
+      onLockName: (name) => {
+        lockNames.push(name);
+        lease.renew(lockNames).catch((error: Error) => logger.debug({ err: error }, 'heartbeat'));
+      },
+      settings: {
+        concurrency,
+        pollIntervalMs: jobs.pollInterval,
+        statementTimeoutMs: settings.statementTimeoutMs,
+        connectTimeoutMs: settings.connectTimeoutMs,
+      },
+    });
+  }
+
+  // Apart, so that a slow mail server never holds up other work.
+  const workers = [
+    startWorker(mailTasks, settings.notifications.email.concurrency),
+    startWorker(otherTasks, jobs.concurrency),
+  ];
+  const beating = keepBeating();
+
+  return {
+    stop: async () => {
+      stopping.abort();
+      const done = new AbortController();
+      const stopped = Promise.all([...workers.map((worker) => worker.stop()), beating]).finally(() => done.abort());
+      await Promise.race([stopped, pause(jobs.stopTimeout, done.signal)]);
+      mailer.stop();
+      // Without this worker's row others take over at once what is still claimed or locked here.
+      await lease.end(lockNames).catch((error: Error) => logger.warn({ err: error }, 'jobs were not given back'));
+    },
+  };
+}

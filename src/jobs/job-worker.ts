@@ -1,0 +1,125 @@
+/** graphile-worker with our manners: restarted when it ends, heard when it breaks, logging where we log. */
+import { EventEmitter } from 'node:events';
+import { type Runner, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
+import { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { JobPayloads } from '../database/queue.ts';
+import type { JobMetrics } from './job-metrics.ts';
+import { payloadReaders, type Tasks } from './tasks.ts';
+
+export interface JobWorkerOptions {
+  readonly databaseUrl: string;
+  readonly tasks: Tasks;
+  /** Those of the tasks that this worker does. */
+  readonly names: readonly (keyof Tasks)[];
+  readonly logger: Logger;
+  readonly metrics: JobMetrics;
+  /** A name that jobs are locked with from now on. */
+  readonly onLockName: (name: string) => void;
+  readonly settings: {
+    readonly concurrency: number;
+    readonly pollIntervalMs: number;
+    readonly statementTimeoutMs: number;
+    readonly connectTimeoutMs: number;
+  };
+}
+
+/** @returns at once; jobs run as soon as the database is there. `stop` waits for running jobs. */
+export function startJobWorker(options: JobWorkerOptions): { stop: () => Promise<void> } {
+  const { databaseUrl, logger, settings } = options;
+  const stopping = new AbortController();
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    // One connection listens; the rest fetch and finish jobs.
+    max: settings.concurrency + 2,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    statement_timeout: settings.statementTimeoutMs,
+    application_name: 'parley-worker',
+  });
+  // A connection that breaks shows in the query that uses it; unheard events would end the process.
+  const heard = (error: Error) => logger.debug({ err: error }, 'a connection of the job worker broke');
+  pool.on('error', heard);
+  pool.on('connect', (client) => client.on('error', heard));
+  const events: WorkerEvents = new EventEmitter();
+  events.on('pool:create', ({ workerPool }) => options.onLockName(workerPool.id));
+
+  let runner: Runner | undefined;
+
+  async function supervise(): Promise<void> {
+    for (let pauseMs = 250; !stopping.signal.aborted; pauseMs = Math.min(pauseMs * 2, 4000)) {
+      try {
+        runner = await run({
+          pgPool: pool,
+          noHandleSignals: true,
+          concurrency: settings.concurrency,
+          pollInterval: settings.pollIntervalMs,
+          taskList: toTaskList(options),
+          logger: toWorkerLogger(logger),
+          parsedCronItems: [],
+          events,
+        });
+        pauseMs = 250;
+        if (stopping.signal.aborted) await runner.stop();
+        else await runner.promise;
+      } catch (error) {
+        logger.warn({ err: error }, 'the job worker ended and starts again');
+      }
+      await pause(pauseMs, stopping.signal);
+    }
+  }
+
+  const supervising = supervise();
+  return {
+    stop: async () => {
+      stopping.abort();
+      // Rejects if it has ended by itself meanwhile.
+      await runner?.stop().catch((error: Error) => logger.debug({ err: error }, 'the job worker was stopping'));
+      await supervising;
+      await pool.end();
+    },
+  };
+}
+
+function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions): TaskList {
+  const list: TaskList = {};
+  for (const name of names) {
+    list[name] = async (raw) => {
+      try {
+        const understood = await perform(tasks, name, raw);
+        if (!understood) logger.warn({ task: name }, 'a job was dropped: its payload is none of ours');
+        metrics.jobs.inc({ task: name, result: understood ? 'done' : 'refused' });
+      } catch (error) {
+        metrics.jobs.inc({ task: name, result: 'failed' });
+        throw error;
+      }
+    };
+  }
+  return list;
+}
+
+/** @returns false for a payload of another build or hand, which no repetition makes better */
+async function perform<Task extends keyof JobPayloads>(tasks: Tasks, name: Task, raw: unknown): Promise<boolean> {
+  const payload = payloadReaders[name](raw);
+  if (payload === undefined) return false;
+  await tasks[name](payload);
+  return true;
+}
+
+function toWorkerLogger(logger: Logger): WorkerLogger {
+  const levels = { error: 'warn', warning: 'warn', info: 'debug', debug: 'trace' } as const;
+  return new WorkerLogger((scope) => (level, message) => logger[levels[level]]({ scope }, message));
+}
+
+/** Waits, or until the signal. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end, { once: true });
+  });
+}
