@@ -192,6 +192,7 @@ export const schema = {
       delay: duration('10m', 'A message unread this long is mailed'),
       interval: duration('1h', 'At most one mail per member in this time'),
       from: text('Parley <parley@localhost>', 'Sender of mails'),
+      concurrency: integer(4, 'Mails sent at once', { min: 1, max: 100 }),
       digestHour: integer(8, 'Daily and weekly digests go out at this hour of the person’s time zone', { max: 23 }),
       roomsMax: integer(20, 'Rooms shown in a mail; more are counted', { min: 1, max: 200 }),
       messagesMax: integer(5, 'Messages quoted of a room', { min: 1, max: 50 }),
@@ -218,7 +219,7 @@ export const schema = {
     sessionMailsMax: integer(100, 'Mails sent over one connection', { min: 1 }),
   },
   jobs: {
-    concurrency: integer(4, 'Jobs worked on at once', { min: 1, max: 100 }),
+    concurrency: integer(4, 'Jobs worked on at once, besides mails', { min: 1, max: 100 }),
     pollInterval: duration('1s', 'The queue is looked at this often'),
     heartbeat: duration('10s', 'A worker reports that it lives this often'),
     deadAfter: duration('40s', 'A silent worker’s jobs are freed after this time'),
