@@ -184,7 +184,7 @@ export const schema = {
     blockThreshold: fraction(0.95, 'Spam score from which a message is blocked'),
     flagThreshold: fraction(0.8, 'Spam score from which a message is flagged'),
     profanity: choice(['off', 'flag', 'block'], 'flag', 'What happens to offensive words'),
-    slurs: choice(['off', 'flag', 'block'], 'block', 'What happens to the gravest words'),
+    slurs: choice(['off', 'flag', 'block'], 'flag', 'What happens to the gravest words'),
   },
   notifications: {
     email: {

@@ -7,10 +7,11 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
 import { Failure } from '../errors.ts';
 import { sendProblem } from './problem.ts';
+import { validatorCompiler } from './validator.ts';
 
 export interface AppSettings {
   readonly publicUrl: string;
@@ -44,7 +45,7 @@ export async function createApp({ settings, logger, version }: { settings: AppSe
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = settings.connectionsMax;
   app.server.maxHeadersCount = settings.headersMax + 1;
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(validatorCompiler);
   // Answers are made by our own code in the documented shape: one plain stringify, no second compiler.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler((error: Error, request, reply) => sendProblem(error, request, reply));

@@ -1,7 +1,8 @@
 /** Failures as RFC 9457 problem details. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { linkFailure } from '../database/database-errors.ts';
-import { Failure, type FailureCode, failures, type InputError, toFailure } from '../errors.ts';
+import { Failure, type FailureCode, failures, toFailure } from '../errors.ts';
+import { invalidInput, type ValidationError } from './input-errors.ts';
 
 /** What Fastify itself refuses, in our words. */
 const frameworkCodes: Readonly<Record<string, FailureCode>> = {
@@ -15,13 +16,6 @@ const frameworkCodes: Readonly<Record<string, FailureCode>> = {
   FST_ERR_HANDLER_TIMEOUT: 'outcome_unknown',
 };
 
-interface ValidationError {
-  readonly instancePath?: string;
-  readonly message?: string;
-  readonly keyword?: string;
-  readonly params?: Readonly<Record<string, unknown>>;
-}
-
 /** Anything thrown by a route, as the failure that the client sees. `writes`: the request may have changed something. */
 export function failureOf(error: FastifyError | Error, writes: boolean): Failure {
   if (error instanceof Failure) return error;
@@ -29,13 +23,7 @@ export function failureOf(error: FastifyError | Error, writes: boolean): Failure
   if (link) return link;
   const { code, statusCode, validation, validationContext } = error as FastifyError & { validationContext?: string };
   if (validation) {
-    const errors = (validation as readonly ValidationError[])
-      // An unknown field is reported twice: by its name, and by the schema `false` that it would have to fit.
-      .filter(({ keyword }) => keyword !== 'boolean')
-      .slice(0, 20)
-      .map((each) => toInputError(each, validationContext));
-    const detail = errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    return new Failure('invalid', detail, { errors });
+    return invalidInput(validation as readonly ValidationError[], validationContext);
   }
   const known = frameworkCodes[code ?? ''];
   if (known) return new Failure(known, failures[known].title, { cause: error });
@@ -45,13 +33,6 @@ export function failureOf(error: FastifyError | Error, writes: boolean): Failure
     return new Failure(code4xx, failures[code4xx].title, { cause: error });
   }
   return toFailure(error);
-}
-
-function toInputError({ instancePath = '', message = 'is not valid', params }: ValidationError, context = 'body'): InputError {
-  const extra = [params?.additionalProperties, params?.requiredProperties].flat().filter((each) => typeof each === 'string');
-  const base = instancePath || `/${context}`;
-  if (extra.length === 0) return { path: base, message };
-  return { path: `${instancePath}/${extra[0]}`, message: params?.additionalProperties ? 'is not a known field' : message };
 }
 
 export function problemOf(failure: Failure): Record<string, unknown> {

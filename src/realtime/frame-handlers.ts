@@ -1,7 +1,7 @@
 /** What a feature registers for a frame type: the schema that the frame must fit, and the work that its answer needs. */
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { Failure } from '../errors.ts';
+import { invalidInput } from '../http/input-errors.ts';
 import type { Connection, ConnectionUser } from './connection.ts';
 import type { ClientFrame } from './frame-codec.ts';
 
@@ -35,11 +35,7 @@ export function frameHandler<Properties extends Parameters<typeof Type.Object>[0
   const compiled = Compile(schema);
   const check = (frame: ClientFrame) => {
     if (compiled.Check(frame)) return;
-    const errors = [...compiled.Errors(frame)].filter(({ keyword }) => keyword !== 'boolean').slice(0, 20).map(({ instancePath, message, params }) => {
-      const extra = (params as { additionalProperties?: readonly string[] }).additionalProperties?.[0];
-      return extra === undefined ? { path: instancePath || '/', message } : { path: `${instancePath}/${extra}`, message: 'is not a known field' };
-    });
-    throw new Failure('invalid', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors });
+    throw invalidInput([...compiled.Errors(frame)], 'frame');
   };
   return { check, run: run as FrameHandler['run'] };
 }

@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Failure } from '../errors.ts';
+import { invalidInput } from '../http/input-errors.ts';
 import type { Connection, ConnectionUser } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { type ClientFrame, frameText } from './frame-codec.ts';
@@ -61,8 +62,7 @@ const compiledHello = Compile(Hello);
 /** @throws Failure `invalid`, naming the field */
 export function checkHello(frame: ClientFrame): void {
   if (compiledHello.Check(frame)) return;
-  const errors = [...compiledHello.Errors(frame)].slice(0, 10).map(({ instancePath, message }) => ({ path: instancePath || '/', message }));
-  throw new Failure('invalid', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors });
+  throw invalidInput([...compiledHello.Errors(frame)], 'hello');
 }
 
 export function createWelcome<State extends FeedState>(

@@ -36,6 +36,10 @@ import { addHealthRoutes, type Readiness } from '../http/health.ts';
 import { createIdempotencyKeys } from '../http/idempotency.ts';
 import { addMetricsRoute } from '../http/metrics.ts';
 import { addWebPage } from '../http/web-page.ts';
+import { notificationRoutes, unsubscribeRoutes } from '../user/notification-routes.ts';
+import { createNotificationService } from '../user/notification-settings.ts';
+import { roomNotificationRoutes } from '../chat/rooms/room-notification-routes.ts';
+import { createRoomNotificationService } from '../chat/rooms/room-notifications.ts';
 import { oweAccountMail } from '../jobs/account-mail.ts';
 import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
 import { createFlagRecorder } from '../moderation/flag-recorder.ts';
@@ -241,6 +245,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     isDraining,
     settings: { frameBytes: config.realtime.frameBytes, socketsMax: config.http.connectionsMax, origins: new Set([new URL(publicUrl).origin, ...config.http.allowedOrigins]) },
   });
+  const notifications = createNotificationService(db);
   const loginLimit = { max: config.limits.loginsPerMinute, timeWindow: minuteMs };
   await app.register(keyRoutes, { keys });
   await app.register(
@@ -258,6 +263,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       await v1.register(messageRoutes, { messages, authenticator });
       await v1.register(eventRoutes, { rooms: roomService, reader, authenticator });
       await v1.register(readRoutes, { reads, authenticator });
+      await v1.register(roomNotificationRoutes, { roomNotifications: createRoomNotificationService({ db, follow: roomService.follow }), authenticator });
+      await v1.register(notificationRoutes, { notifications, authenticator });
+      await v1.register(unsubscribeRoutes, { notifications });
     },
     { prefix: '/v1' },
   );

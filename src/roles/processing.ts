@@ -1,7 +1,8 @@
 /** The processing role: the RPC services over the engine, and the jobs. */
 import { connectDatabase, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe } from '../database/database-probe.ts';
-import { startJobs } from './jobs.ts';
+import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
+import { startJobRunner } from '../jobs/job-runner.ts';
 import { createMemoryLink, type PeerLink } from '../processing/peer-transport.ts';
 import { startProcessingServer } from '../processing/processing-server.ts';
 import { createProcessingService, type ProcessingServiceOptions } from '../processing/processing-service.ts';
@@ -60,7 +61,20 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
     },
     ...(config.metrics.port === 0 ? { metrics: metrics.page } : {}),
   });
-  const jobs = await startJobs({ ...options, db, sql });
+  const jobs = startJobRunner({
+    db,
+    databaseUrl,
+    issueToken: createOneTimeTokens(db).issue,
+    logger,
+    registry: metrics.registry,
+    settings: {
+      ...config,
+      publicUrl: config.publicUrl ?? `http://localhost:${config.http.port}`,
+      tokenLifetimeMs: config.auth.oneTimeTokenLifetime,
+      statementTimeoutMs: statementTimeout,
+      connectTimeoutMs: connectTimeout,
+    },
+  });
 
   return {
     port: server.port,

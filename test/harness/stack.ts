@@ -22,7 +22,7 @@ export async function startSingle(settings: Readonly<Record<string, string>> = {
   };
 }
 
-const wide = { PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000', PARLEY_LIMITS_MESSAGES_BURST: '1000' };
+const wide = { PARLEY_REALTIME_SOCKETS_PER_USER: '500', PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000', PARLEY_LIMITS_MESSAGES_BURST: '1000' };
 
 export interface Fleet {
   readonly database: TestDatabase;

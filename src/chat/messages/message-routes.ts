@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller.ts';
 import { invalid } from '../../errors.ts';
-import { answers, exactly, Limit, Seq } from '../../http/schemas.ts';
+import { answers, exactly, Limit, listOf, Seq } from '../../http/schemas.ts';
 import type { MessageService } from './message-service.ts';
 import { EditBody, EditShape, MessagePage, MessageParams, MessageShape, RoomParams, SendBody } from './message-schemas.ts';
 import { SendOrder } from './send-order.ts';
@@ -83,12 +83,12 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ messages: MessageService
         tags,
         summary: 'Earlier versions of a message',
         params: MessageParams,
-        response: answers(200, Type.Object({ edits: Type.Array(EditShape) })),
+        response: answers(200, listOf(EditShape)),
       },
     },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
-      return { edits: await messages.edits(caller, request.params.roomId, request.params.messageId) };
+      return { items: await messages.edits(caller, request.params.roomId, request.params.messageId), nextCursor: null };
     },
   );
 };

@@ -1,0 +1,38 @@
+/** What a schema check complains of, in the words of the API: the same for bodies, addresses and frames. */
+import { Failure, type InputError } from '../errors.ts';
+
+export interface ValidationError {
+  readonly instancePath?: string;
+  readonly message?: string;
+  readonly keyword?: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
+/** Complaints shown at most. */
+const complaintsMax = 20;
+
+/** @param context what the input is, for complaints about the whole of it */
+export function invalidInput(found: readonly ValidationError[], context = 'body'): Failure {
+  const errors = toInputErrors(found, context);
+  return new Failure('invalid', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors });
+}
+
+/** One complaint for each place: a value that fits none of several schemas is complained about by all of them. */
+function toInputErrors(found: readonly ValidationError[], context: string): InputError[] {
+  const byPath = new Map<string, InputError>();
+  for (const { instancePath = '', keyword = '', message = 'is not valid', params } of found) {
+    const unknown = keyword === 'additionalProperties' ? namesIn(params?.additionalProperties) : [];
+    const missing = keyword === 'required' ? namesIn(params?.requiredProperties) : [];
+    for (const name of unknown) byPath.set(`${instancePath}/${name}`, { path: `${instancePath}/${name}`, message: 'is not a known field' });
+    for (const name of missing) byPath.set(`${instancePath}/${name}`, { path: `${instancePath}/${name}`, message: 'is missing' });
+    if (unknown.length > 0 || missing.length > 0) continue;
+    const path = instancePath || `/${context}`;
+    if (keyword === 'anyOf') byPath.set(path, { path, message: 'must be one of what is allowed' });
+    else if (!byPath.has(path)) byPath.set(path, { path, message });
+  }
+  return [...byPath.values()].slice(0, complaintsMax);
+}
+
+function namesIn(value: unknown): string[] {
+  return [value].flat().filter((each) => typeof each === 'string');
+}

@@ -1,0 +1,131 @@
+/** The engine that ships: worker threads with the lists and the model of `data/moderation/artefacts`, and what moderators taught. */
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Config } from '../config/load.ts';
+import type { Sql } from '../database/connect.ts';
+import { type Engine, startEngine } from './engine.ts';
+import { createLearnedExamples } from './learned-examples.ts';
+import type { LearnExample } from './text-task.ts';
+import type { TextState } from './text-worker.ts';
+
+export interface RunningTextEngine {
+  readonly engine: Engine<TextState>;
+  readonly learn: (examples: readonly LearnExample[]) => Promise<number>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface TextEngineOptions {
+  readonly sql: Sql;
+  readonly config: Pick<Config, 'processing' | 'moderation'>;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
+/** What moderators taught works on every engine after this time at the latest. */
+const pollMs = 1000;
+
+/** Resolves when all threads are warm. @throws when the artefacts are missing or of another build */
+export async function startTextEngine({ sql, config, logger, registry }: TextEngineOptions): Promise<RunningTextEngine> {
+  const learned = createLearnedExamples(sql);
+  const shipped = await readArtefacts();
+  const { flagThreshold, blockThreshold, profanity, slurs } = config.moderation;
+  let version = await learned.version().catch(() => '0/0');
+  const stateOf = async (): Promise<TextState> => ({ ...shipped, policy: { flagThreshold, blockThreshold, profanity, slurs }, examples: await learned.read().catch(() => []) });
+  const metrics = createEngineMetrics(registry, () => engine.stats());
+  const { threads, queueMax, batchMax, itemTimeout } = config.processing;
+  const engine: Engine<TextState> = await startEngine<TextState>({
+    module: new URL('./text-worker.ts', import.meta.url),
+    state: await stateOf(),
+    version: `1/${version}`,
+    settings: {
+      threads,
+      spares: 1,
+      queueMax,
+      queueWeightMax: queueMax * 4000,
+      batchMax,
+      itemTimeoutMs: itemTimeout,
+      loadTimeoutMs: 20_000,
+      heapMb: 256,
+      quarantineMs: 60_000,
+      quarantineMax: 1000,
+    },
+    events: {
+      onResult: (outcome) => metrics.results.inc({ outcome }),
+      onBatch: (items, stageMs) => {
+        metrics.batches.observe(items);
+        for (const [stage, milliseconds] of Object.entries(stageMs)) metrics.stages.inc({ stage }, milliseconds / 1000);
+      },
+      onLostThread: (reason, cause) => {
+        metrics.lost.inc({ reason });
+        logger.warn({ reason, error: cause }, 'a worker thread was lost and replaced');
+      },
+    },
+  });
+
+  async function refresh(): Promise<void> {
+    const current = await learned.version();
+    if (current === version) return;
+    await engine.reload(await stateOf(), `1/${current}`);
+    version = current;
+  }
+
+  let refreshing = false;
+  const timer = setInterval(() => {
+    if (refreshing) return;
+    refreshing = true;
+    refresh()
+      .catch((error: unknown) => logger.debug({ error }, 'what moderators taught could not be read'))
+      .finally(() => {
+        refreshing = false;
+      });
+  }, pollMs);
+
+  return {
+    engine,
+    learn: learned.store,
+    stop: async () => {
+      clearInterval(timer);
+      await engine.stop();
+    },
+  };
+}
+
+async function readArtefacts(): Promise<Omit<TextState, 'policy' | 'examples'>> {
+  const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(new URL(name, artefacts), 'utf8'));
+  const [model, lookalikes, terms, emoji, chatSample] = await Promise.all([
+    readFile(new URL('spam.model', artefacts)),
+    json('lookalikes.json'),
+    json('terms.json'),
+    json('emoji.json'),
+    json('chat-sample.json'),
+  ]);
+  return { model: new Uint8Array(model), lookalikes, terms, emoji, chatSample } as Omit<TextState, 'policy' | 'examples'>;
+}
+
+function createEngineMetrics(registry: Registry, stats: () => { waiting: number; threadsReady: number }) {
+  const registers = [registry];
+  new Gauge({
+    name: 'parley_engine_waiting',
+    help: 'Texts waiting in the engine',
+    registers,
+    collect() {
+      this.set(stats().waiting);
+    },
+  });
+  new Gauge({
+    name: 'parley_engine_threads',
+    help: 'Worker threads that are ready',
+    registers,
+    collect() {
+      this.set(stats().threadsReady);
+    },
+  });
+  return {
+    results: new Counter({ name: 'parley_engine_results_total', help: 'Judged texts by outcome', labelNames: ['outcome'], registers }),
+    batches: new Histogram({ name: 'parley_engine_batch_size', help: 'Texts of one batch', buckets: [1, 4, 16, 64, 128, 256], registers }),
+    stages: new Counter({ name: 'parley_engine_stage_seconds_total', help: 'Time of the threads by stage', labelNames: ['stage'], registers }),
+    lost: new Counter({ name: 'parley_engine_lost_threads_total', help: 'Threads that were replaced, by reason', labelNames: ['reason'], registers }),
+  };
+}

@@ -1,0 +1,47 @@
+/** The engine's thread: judges and renders one text at a time with what it was given at birth or since. */
+import { type Assessment, type AssessPolicy, createAssessor } from '../spam/assess.ts';
+import { createClassifier } from '../spam/classifier.ts';
+import { learn, type LearnedExample } from '../spam/learner.ts';
+import { readModel } from '../spam/model-file.ts';
+import { createNormaliser, type Lookalikes } from '../spam/normalise.ts';
+import { createTermMatcher, type TermLists } from '../spam/terms.ts';
+import { render } from '../transform/render.ts';
+import type { ThreadResult } from './engine.ts';
+import type { TextTask } from './text-task.ts';
+import { serveTasks } from './worker-thread.ts';
+
+export interface TextState {
+  readonly policy: AssessPolicy;
+  readonly model: Uint8Array;
+  readonly lookalikes: Lookalikes;
+  readonly terms: TermLists;
+  readonly emoji: Readonly<Record<string, string>>;
+  readonly chatSample: readonly string[];
+  /** Moderators' words, oldest first. */
+  readonly examples: readonly LearnedExample[];
+}
+
+interface Ready {
+  readonly policy: AssessPolicy;
+  readonly assess: (text: string, policy: AssessPolicy) => Assessment;
+  readonly emoji: ReadonlyMap<string, string>;
+}
+
+let ready: Ready;
+
+serveTasks<TextTask, ThreadResult, TextState>({
+  apply: ({ policy, model, lookalikes, terms, emoji, chatSample, examples }) => {
+    const normalise = createNormaliser(lookalikes);
+    const learned = learn(readModel(model), examples, { normalise, ham: chatSample });
+    const assess = createAssessor({ normalise, terms: createTermMatcher(terms), classifier: createClassifier(learned) });
+    ready = { policy, assess, emoji: new Map(Object.entries(emoji)) };
+  },
+  run: ({ text, kind, assess, render: wanted, policy }, stages) => {
+    const assessment = assess ? ready.assess(text, { ...ready.policy, ...policy }) : { outcome: 'allow' as const, spamScore: 0, labels: [] };
+    stages.lap('assess');
+    // Names and topics are shown as plain text.
+    const rendered = wanted && (kind === 'message' || kind === 'edit') ? render(text, { emoji: ready.emoji }) : { html: '', links: [], mentions: [] };
+    stages.lap('render');
+    return { ...assessment, ...rendered };
+  },
+});

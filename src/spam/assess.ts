@@ -1,0 +1,59 @@
+/** The verdict on one text: what it says, who it looks like, and what the deployment does about it. Pure. */
+import type { Classifier } from './classifier.ts';
+import type { Label } from './label.ts';
+import type { Normalised } from './normalise.ts';
+import type { TermMatcher } from './terms.ts';
+
+export type PolicyAction = 'off' | 'flag' | 'block';
+
+export interface AssessPolicy {
+  readonly flagThreshold: number;
+  readonly blockThreshold: number;
+  readonly profanity: PolicyAction;
+  readonly slurs: PolicyAction;
+}
+
+export interface Assessment {
+  readonly outcome: 'allow' | 'flag' | 'block';
+  /** 0 to 1, calibrated. */
+  readonly spamScore: number;
+  readonly labels: readonly Label[];
+}
+
+export interface AssessorParts {
+  readonly normalise: (text: string) => Normalised;
+  readonly terms: TermMatcher;
+  readonly classifier: Classifier;
+}
+
+/** Always blocked, label `test`: the standard string that lets anyone try a filter without writing spam (GTUBE). */
+const gtube = /XJS\*C4JDBQADN1\.NSBN3\*2IDNEN\*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL\*C\.34X/;
+const rank = { allow: 0, flag: 1, block: 2 } as const;
+
+export function createAssessor({ normalise, terms, classifier }: AssessorParts): (text: string, policy: AssessPolicy) => Assessment {
+  return (text, policy) => {
+    const labels: Label[] = [];
+    let outcome: Assessment['outcome'] = 'allow';
+    const raise = (to: PolicyAction): void => {
+      if (to !== 'off' && rank[to] > rank[outcome]) outcome = to;
+    };
+    const test = gtube.exec(text);
+    if (test) {
+      labels.push({ name: 'test', score: 1, start: test.index, end: test.index + test[0].length, matched: test[0], id: 'gtube' });
+      raise('block');
+    }
+    const normalised = normalise(text);
+    for (const label of terms(normalised, text)) {
+      const action = label.name === 'slur' ? policy.slurs : policy.profanity;
+      if (action === 'off') continue;
+      labels.push(label);
+      raise(action);
+    }
+    const spamScore = classifier.score(normalised, text);
+    if (spamScore >= policy.flagThreshold) {
+      labels.push({ name: 'spam', score: spamScore, start: 0, end: text.length, matched: '', id: 'model' });
+      raise(spamScore >= policy.blockThreshold ? 'block' : 'flag');
+    }
+    return { outcome, spamScore, labels };
+  };
+}

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Single, startSingle } from '../harness/stack.ts';
+import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+
+let parley: Single;
+let ana: TestUser;
+let ben: TestUser;
+let eve: TestUser;
+
+beforeAll(async () => {
+  parley = await startSingle();
+  await signUp(parley.url); // on a database of its own nobody is admin by being first
+  [ana, ben, eve] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [TestUser, TestUser, TestUser];
+});
+afterAll(() => parley.end());
+
+test('a new room has its maker as owner, its members, and a log that begins with them', async () => {
+  const room = await mustCall(ana, 'POST', '/v1/rooms', { name: 'Garden', topic: 'Roses', visibility: 'private', memberIds: [ben.id] });
+  expect(room).toMatchObject({ kind: 'room', name: 'Garden', topic: 'Roses', visibility: 'private', history: 'all', slowModeSeconds: 0, memberCount: 2, seq: 2 });
+  const members = (await mustCall(ben, 'GET', `/v1/rooms/${room.id as string}/members`)).items!;
+  expect(members.map(({ user, role }) => [(user as { id: string }).id, role]).sort()).toEqual([[ana.id, 'owner'], [ben.id, 'member']].sort());
+  const { events } = (await mustCall(ben, 'GET', `/v1/rooms/${room.id as string}/events`)) as unknown as { events: { seq: number; type: string }[] };
+  expect(events.map(({ seq, type }) => [seq, type])).toEqual([[1, 'member.joined'], [2, 'member.joined']]);
+});
+
+test('the same Idempotency-Key makes one room', async () => {
+  const body = { name: 'Once', visibility: 'private' };
+  const [first, second] = [await ana.call('POST', '/v1/rooms', body, { 'idempotency-key': 'k1' }), await ana.call('POST', '/v1/rooms', body, { 'idempotency-key': 'k1' })];
+  expect([first.status, second.status]).toEqual([201, 201]);
+  expect(second.body.id).toBe(first.body.id);
+  expect((await ana.call('POST', '/v1/rooms', { ...body, name: 'Twice' }, { 'idempotency-key': 'k1' })).status).toBe(409);
+});
+
+test('a public room is found, read and watched before joining; posting needs joining', async () => {
+  const room = await createRoom([ana], { name: `Market ${ana.username}`, visibility: 'public' });
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'm', text: 'open' });
+  const found = (await mustCall(eve, 'GET', `/v1/rooms?visibility=public&query=${encodeURIComponent(`market ${ana.username}`)}`)).items!;
+  expect(found.map((each) => each.id)).toEqual([room]);
+  expect(((await mustCall(eve, 'GET', `/v1/rooms/${room}/messages`)).messages as unknown[]).length).toBe(1);
+  const watcher = await connect(parley.url, eve);
+  expect(await watcher.ask({ type: 'room.open', roomId: room })).toMatchObject({ type: 'ack' });
+  expect(await watcher.say(room, 'may I')).toMatchObject({ type: 'error', code: 'forbidden' });
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'n', text: 'watched' });
+  await watcher.until((frame) => frame.type === 'message.created');
+  await mustCall(eve, 'PUT', `/v1/rooms/${room}/members/me`);
+  expect(await watcher.say(room, 'now I may')).toMatchObject({ type: 'ack' });
+});
+
+test('a public room turned private drops its watchers', async () => {
+  const room = await createRoom([ana], { visibility: 'public' });
+  const watcher = await connect(parley.url, eve);
+  await watcher.ask({ type: 'room.open', roomId: room });
+  await mustCall(ana, 'PATCH', `/v1/rooms/${room}`, { visibility: 'private' });
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 's', text: 'secret' });
+  await watcher.until((frame) => frame.type === 'room.left' && frame.roomId === room);
+  const other = await createRoom([ana, eve]);
+  await mustCall(ana, 'POST', `/v1/rooms/${other}/messages`, { clientId: 'marker', text: 'marker' });
+  await watcher.until((frame) => frame.type === 'message.created' && frame.roomId === other);
+  expect(watcher.texts(room)).toEqual([]);
+  expect((await eve.call('GET', `/v1/rooms/${room}`)).status).toBe(404);
+});
+
+test('one direct-message room for exactly the same people, whoever asks and however often', async () => {
+  const first = await ana.call('POST', '/v1/dms', { userIds: [ben.id] });
+  const again = await ben.call('POST', '/v1/dms', { userIds: [ana.id] });
+  const twice = await ana.call('POST', '/v1/dms', { userIds: [ben.id, ana.id, ben.id] });
+  expect([first.status, again.status, twice.status]).toEqual([201, 200, 200]);
+  expect(new Set([first, again, twice].map((each) => each.body.id)).size).toBe(1);
+  expect(first.body).toMatchObject({ kind: 'dm', visibility: 'private', memberCount: 2 });
+  const three = await ana.call('POST', '/v1/dms', { userIds: [ben.id, eve.id] });
+  expect(three.body.id).not.toBe(first.body.id);
+  const both = await Promise.all(Array.from({ length: 6 }, (_, index) => (index % 2 ? eve : ben).call('POST', '/v1/dms', { userIds: [index % 2 ? ben.id : eve.id] })));
+  expect(new Set(both.map((each) => each.body.id)).size).toBe(1);
+});
+
+test('a member who left receives nothing sent until they are back', async () => {
+  const room = await createRoom([ana, ben], { visibility: 'public' });
+  const socket = await connect(parley.url, ben);
+  await mustCall(ben, 'PUT', `/v1/rooms/${room}/members/me`);
+  expect((await ben.call('DELETE', `/v1/rooms/${room}/members/me`)).status).toBe(204);
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'unseen' });
+  await mustCall(ben, 'PUT', `/v1/rooms/${room}/members/me`);
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '2', text: 'marker' });
+  await socket.until((frame) => frame.type === 'message.created');
+  expect(socket.texts(room)).toEqual(['marker']);
+});
+
+test('a removed member is told, gets the removal as the last event, and every door is shut when the removal is acked', async () => {
+  const room = await createRoom([ana, ben]);
+  const socket = await connect(parley.url, ben);
+  expect((await ana.call('DELETE', `/v1/rooms/${room}/members/${ben.id}`)).status).toBe(204);
+  expect((await ben.call('GET', `/v1/rooms/${room}/messages`)).status).toBe(404);
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'behind the door' });
+  const left = await socket.until((frame) => frame.type === 'room.left');
+  expect(left).toMatchObject({ roomId: room, data: { reason: 'removed', lastSeq: 3 } });
+  expect(socket.events(room).at(-1)).toMatchObject({ type: 'member.left', data: { userId: ben.id, by: ana.id, reason: 'removed' } });
+  expect(socket.texts(room)).toEqual([]);
+});
+
+test('a new member of a room with joined history sees nothing of before', async () => {
+  const room = await createRoom([ana], { history: 'joined' });
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'before' });
+  const socket = await connect(parley.url, ben);
+  await mustCall(ana, 'PUT', `/v1/rooms/${room}/members/${ben.id}`);
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '2', text: 'since' });
+  await socket.until((frame) => frame.type === 'message.created');
+  const seen = [await mustCall(ben, 'GET', `/v1/rooms/${room}/messages`), await mustCall(ben, 'GET', `/v1/rooms/${room}/events`), await mustCall(ben, 'GET', '/v1/rooms')];
+  for (const answer of seen) expect(JSON.stringify(answer)).not.toContain('"before"');
+  expect(JSON.stringify(seen[0])).toContain('"since"');
+});
+
+test('roles: owners and moderators change rooms and members, members do not', async () => {
+  const room = await createRoom([ana, ben, eve]);
+  expect((await ben.call('PATCH', `/v1/rooms/${room}`, { name: 'x' })).status).toBe(403);
+  expect((await ben.call('DELETE', `/v1/rooms/${room}/members/${eve.id}`)).status).toBe(403);
+  expect((await ben.call('PATCH', `/v1/rooms/${room}/members/${ben.id}`, { role: 'owner' })).status).toBe(403);
+  await mustCall(ana, 'PATCH', `/v1/rooms/${room}/members/${ben.id}`, { role: 'moderator' });
+  expect((await ben.call('DELETE', `/v1/rooms/${room}/members/${eve.id}`)).status).toBe(204);
+  expect((await ben.call('DELETE', `/v1/rooms/${room}/members/${ana.id}`)).status).toBe(403);
+  expect((await ben.call('DELETE', `/v1/rooms/${room}`)).status).toBe(403);
+});
+
+test('when the last owner leaves, the longest-standing moderator owns the room', async () => {
+  const room = await createRoom([ana, eve, ben]);
+  await mustCall(ana, 'PATCH', `/v1/rooms/${room}/members/${ben.id}`, { role: 'moderator' });
+  expect((await ana.call('DELETE', `/v1/rooms/${room}/members/me`)).status).toBe(204);
+  const members = (await mustCall(ben, 'GET', `/v1/rooms/${room}/members`)).items!;
+  expect(members.map(({ user, role }) => [(user as { id: string }).id, role]).sort()).toEqual([[ben.id, 'owner'], [eve.id, 'member']].sort());
+});
+
+test('a deleted room is gone for its members, who are told', async () => {
+  const room = await createRoom([ana, ben]);
+  const socket = await connect(parley.url, ben);
+  expect((await ana.call('DELETE', `/v1/rooms/${room}`)).status).toBe(204);
+  await socket.until((frame) => frame.type === 'room.deleted');
+  await socket.until((frame) => frame.type === 'room.left' && frame.roomId === room);
+  expect((await ben.call('GET', `/v1/rooms/${room}`)).status).toBe(404);
+  expect((await mustCall(ben, 'GET', '/v1/rooms')).items!.map((each) => each.id)).not.toContain(room);
+});
+
+test('my rooms come with unread, mentions, markers and the last message; reading moves the marker on every device', async () => {
+  const room = await createRoom([ana, ben]);
+  const [phone, laptop] = await Promise.all([connect(parley.url, ben), connect(parley.url, ben)]);
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'one' });
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '2', text: `two for @${ben.username}` });
+  const mine = async () => (await mustCall(ben, 'GET', '/v1/rooms')).items!.find((each) => each.id === room);
+  expect(await mine()).toMatchObject({ unread: 2, mentions: 1, lastReadSeq: 0, seq: 4, lastMessage: { text: `two for @${ben.username}` } });
+  expect(await phone.ask({ type: 'read', roomId: room, seq: 3 })).toMatchObject({ type: 'ack', lastReadSeq: 3 });
+  expect(await laptop.until((frame) => frame.type === 'read.updated')).toMatchObject({ roomId: room, data: { userId: ben.id, lastReadSeq: 3, unread: 1, mentions: 1 } });
+  expect(await mustCall(ben, 'PUT', `/v1/rooms/${room}/read`, { seq: 1 })).toMatchObject({ lastReadSeq: 3 });
+  expect(await mustCall(ben, 'PUT', `/v1/rooms/${room}/read`, { seq: 999 })).toMatchObject({ lastReadSeq: 4, unread: 0, mentions: 0 });
+  expect(await mine()).toMatchObject({ unread: 0, mentions: 0, lastReadSeq: 4 });
+});
+
+test('slow mode makes members wait, and says how long', async () => {
+  const room = await createRoom([ana, ben], { slowModeSeconds: 60 });
+  const socket = await connect(parley.url, ben);
+  expect((await socket.say(room, 'first')).type).toBe('ack');
+  const second = await socket.say(room, 'second');
+  expect(second).toMatchObject({ type: 'error', code: 'slow_mode' });
+  expect(second.retryAfterMs).toBeGreaterThan(50_000);
+  const rest = await ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'x', text: 'third' });
+  expect(rest).toMatchObject({ status: 429, body: { code: 'slow_mode' } });
+  expect(Number(rest.headers.get('retry-after'))).toBeGreaterThan(50);
+});
+
+test('lists go on by their cursor, and odd cursors are refused', async () => {
+  const room = await createRoom([ana, ben, eve]);
+  const first = await mustCall(ana, 'GET', `/v1/rooms/${room}/members?limit=2`);
+  expect(first.items).toHaveLength(2);
+  const second = await mustCall(ana, 'GET', `/v1/rooms/${room}/members?limit=2&cursor=${encodeURIComponent(first.nextCursor as string)}`);
+  expect([second.items!.length, second.nextCursor]).toEqual([1, null]);
+  for (const cursor of ['x', 'e30', Buffer.from('["not-an-id"]').toString('base64url')]) {
+    expect((await ana.call('GET', `/v1/rooms/${room}/members?cursor=${cursor}`)).status).toBe(400);
+  }
+});
+
+test.each([
+  ['no name', { visibility: 'public' }],
+  ['an odd visibility', { name: 'x', visibility: 'secret' }],
+  ['an unknown field', { name: 'x', visibility: 'public', colour: 'red' }],
+  ['a name of spaces', { name: '   ', visibility: 'public' }],
+  ['a member who is no id', { name: 'x', visibility: 'public', memberIds: ['ben'] }],
+])('a room with %s is refused', async (_, body) => {
+  expect(await ana.call('POST', '/v1/rooms', body)).toMatchObject({ status: 400, body: { code: 'invalid', errors: [expect.anything()] } });
+});
