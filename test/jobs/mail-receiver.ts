@@ -14,28 +14,38 @@ export interface MailReceiver {
   readonly url: string;
   /** Mails that were acknowledged or whose final dot came in, in order. */
   readonly mails: ReceivedMail[];
+  /** What to say to MAIL FROM. */
+  onSender: () => number | 'ok';
   /** What to say to RCPT TO; a number refuses with that code, `cut` drops the connection. Default: accept. */
   onRecipient: (address: string) => number | 'cut' | 'ok' | Promise<number | 'cut' | 'ok'>;
   /** What to say to the final dot. */
   onMessage: (mail: ReceivedMail) => number | 'cut' | 'ok' | Promise<number | 'cut' | 'ok'>;
+  /** Messages whose connection ended before the final dot. */
+  readonly unfinished: () => number;
   readonly stop: () => Promise<void>;
 }
 
 export async function startMailReceiver(port = 0): Promise<MailReceiver> {
+  let unfinished = 0;
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS', 'AUTH'],
     logger: false,
+    disableReverseLookup: true,
     closeTimeout: 100,
+    onMailFrom: (_address, _session, done) => conclude(receiver.onSender(), done),
     onRcptTo: (address, _session, done) => {
       void Promise.resolve(receiver.onRecipient(address.address)).then((answer) => conclude(answer, done));
     },
     onData: (stream, session, done) => {
-      void readAll(stream).then(async (source) => {
+      const received = readAll(stream).then(async (source) => {
         const mail = { to: session.envelope.rcptTo.map(({ address }) => address).join(','), source };
         const answer = await receiver.onMessage(mail);
         if (typeof answer !== 'number') receiver.mails.push(mail);
         conclude(answer, done);
+      });
+      received.catch(() => {
+        unfinished++;
       });
     },
   });
@@ -57,8 +67,10 @@ export async function startMailReceiver(port = 0): Promise<MailReceiver> {
   const receiver: MailReceiver = {
     url: `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
     mails: [],
+    onSender: () => 'ok',
     onRecipient: () => 'ok',
     onMessage: () => 'ok',
+    unfinished: () => unfinished,
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   };
   return receiver;
