@@ -5,7 +5,8 @@ import { gunzipSync } from 'node:zlib';
 const lists = new URL('../data/moderation/lists/', import.meta.url);
 const artefacts = new URL('../data/moderation/artefacts/', import.meta.url);
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, lists), 'utf8'));
-const write = (name: string, value: unknown): void => writeFileSync(new URL(name, artefacts), `${JSON.stringify(value)}\n`);
+const write = (name: string, value: unknown): void =>
+  writeFileSync(new URL(name, artefacts), `${JSON.stringify(value)}\n`);
 
 interface Core {
   /** Terms that are recognised in any disguise. */
@@ -34,11 +35,19 @@ function buildTerms(): void {
   const spared = new Set(innocent);
   const terms = new Map<string, object>();
   for (const [name, words] of Object.entries(core)) {
-    for (const term of words) terms.set(term, { term, name, score: name === 'slur' ? 0.95 : 0.9, core: true, anywhere: anywhere.includes(term) });
+    for (const term of words)
+      terms.set(term, {
+        term,
+        name,
+        score: name === 'slur' ? 0.95 : 0.9,
+        core: true,
+        anywhere: anywhere.includes(term),
+      });
   }
   // Rated 2, "sure"; in other languages only what is no English word of another meaning is left by the spared list.
   for (const [word, rating] of Object.entries(cuss.en!)) {
-    if (rating === 2 && word.length >= 5 && !terms.has(word) && !spared.has(word)) terms.set(word, { term: word, name: 'profanity', score: 0.6, core: false, anywhere: false });
+    if (rating === 2 && word.length >= 5 && !terms.has(word) && !spared.has(word))
+      terms.set(word, { term: word, name: 'profanity', score: 0.6, core: false, anywhere: false });
   }
   write('terms.json', { terms: [...terms.values()], innocent, common });
 }
@@ -59,7 +68,12 @@ function buildChatSample(): void {
     .toString('utf8')
     .trim()
     .split('\n');
-  write('chat-sample.json', lines.filter((_, index) => index % 10 === 0).map((line) => (JSON.parse(line) as { text: string }).text.slice(0, 300)));
+  write(
+    'chat-sample.json',
+    lines
+      .filter((_, index) => index % 10 === 0)
+      .map((line) => (JSON.parse(line) as { text: string }).text.slice(0, 300)),
+  );
 }
 
 buildChatSample();

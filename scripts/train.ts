@@ -115,14 +115,30 @@ function main(): void {
   const raw = ({ hashed: found, shape: values }: Features): number => {
     let sum = 0;
     for (const bucket of found) sum += bytes[bucket]!;
-    return bias + (sum * scale) / Math.sqrt(Math.max(1, found.length)) + values.reduce((total, value, at) => total + value * shape[at]!, 0);
+    return (
+      bias +
+      (sum * scale) / Math.sqrt(Math.max(1, found.length)) +
+      values.reduce((total, value, at) => total + value * shape[at]!, 0)
+    );
   };
-  const chat = rows('ham/irc-ubuntu.dev.jsonl.gz').map(({ text }) => raw(extractFeatures(normalise(text), text))).sort((left, right) => right - left);
+  const chat = rows('ham/irc-ubuntu.dev.jsonl.gz')
+    .map(({ text }) => raw(extractFeatures(normalise(text), text)))
+    .sort((left, right) => right - left);
   const pivot = chat[Math.floor(chat.length * falseAlarms)]! + 0.3;
   const version = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
-  const model: Model = { version, hashed: bytes, scale, shape: [...shape].map((each) => Number(each.toFixed(4))), bias, pivot, slope: 1.2 };
+  const model: Model = {
+    version,
+    hashed: bytes,
+    scale,
+    shape: [...shape].map((each) => Number(each.toFixed(4))),
+    bias,
+    pivot,
+    slope: 1.2,
+  };
   writeFileSync(new URL('artefacts/spam.model', data), writeModel(model));
-  process.stdout.write(`model ${version}: ${examples.length} examples, pivot ${pivot.toFixed(3)} at score ${pivotScore}, ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`);
+  process.stdout.write(
+    `model ${version}: ${examples.length} examples, pivot ${pivot.toFixed(3)} at score ${pivotScore}, ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`,
+  );
 }
 
 main();

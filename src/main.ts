@@ -5,12 +5,14 @@ import { ConfigError, describeConfig, helpText, loadConfig } from './config/load
 import { createMetrics } from './http/metrics.ts';
 import { createLogger } from './logger/logger.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 /** After a second signal. */
 const hurryMs = 1500;
 
 async function main(): Promise<void> {
-  const { config, words, help, printConfig } = loadConfig(process.argv.slice(2), process.env);
+  const { config, words, help, printConfig } = loadConfig(process.argv.slice(2));
   if (help) return print(helpText());
   if (printConfig) return print(`${describeConfig(config)}\n`);
   if (words[0] === 'admin') {
@@ -73,10 +75,10 @@ function print(text: string): void {
 }
 
 main().catch((error: unknown) => {
-  const { message, stack, cause } = error as Error;
-  // One clear line; where that is not enough to act on, LOG_LEVEL=debug shows the rest.
-  process.stderr.write(`parley: ${message}\n`);
-  if (!(error instanceof ConfigError) && process.env.LOG_LEVEL === 'debug') process.stderr.write(`${stack}\n${cause instanceof Error ? cause.stack : ''}\n`);
+  // One clear line, with the cause where it says more.
+  const { message, cause } = error as Error;
+  const more = cause instanceof Error && !message.includes(cause.message) ? ` (${cause.message.split('\n')[0]})` : '';
+  process.stderr.write(`parley: ${message}${more}\n`);
   process.exitCode = 1;
   setTimeout(() => process.exit(1), 100);
 });

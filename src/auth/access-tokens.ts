@@ -43,12 +43,26 @@ interface Claims {
   readonly exp: number;
 }
 
-export async function createAccessTokens({ app, keys, settings }: { app: App; keys: SigningKeys; settings: AccessTokenSettings }): Promise<AccessTokens> {
+export async function createAccessTokens({
+  app,
+  keys,
+  settings,
+}: {
+  app: App;
+  keys: SigningKeys;
+  settings: AccessTokenSettings;
+}): Promise<AccessTokens> {
   const { algorithm, privateKey, publicKey } = keys.current();
   await app.register(fastifyJwt, {
     secret: algorithm === 'HS256' ? privateKey : { private: privateKey, public: publicKey },
     sign: { algorithm, iss: tokenIssuer, aud: audience },
-    verify: { algorithms: [algorithm], allowedIss: tokenIssuer, allowedAud: audience, clockTolerance: settings.leewayMs, cache: false },
+    verify: {
+      algorithms: [algorithm],
+      allowedIss: tokenIssuer,
+      allowedAud: audience,
+      clockTolerance: settings.leewayMs,
+      cache: false,
+    },
     decode: { complete: true },
   });
   const verified = new LRUCache<string, Caller>({ max: settings.cacheMax });
@@ -58,7 +72,12 @@ export async function createAccessTokens({ app, keys, settings }: { app: App; ke
     const expiresInSeconds = Math.max(1, Math.floor(settings.lifetimeMs / 1000));
     const token = app.jwt.sign(
       { sub: userId, sid: sessionId, role, kind },
-      { key: key.privateKey, algorithm: key.algorithm, expiresIn: expiresInSeconds, header: { alg: key.algorithm, typ: type, ...(key.id ? { kid: key.id } : {}) } },
+      {
+        key: key.privateKey,
+        algorithm: key.algorithm,
+        expiresIn: expiresInSeconds,
+        header: { alg: key.algorithm, typ: type, ...(key.id ? { kid: key.id } : {}) },
+      },
     );
     return { token, expiresInSeconds };
   }
@@ -81,9 +100,14 @@ export async function createAccessTokens({ app, keys, settings }: { app: App; ke
     if (!key) throw new Failure('unauthenticated', 'the access token is not valid');
     let claims: Claims;
     try {
-      claims = app.jwt.verify<Claims>(token, { key: key.publicKey, algorithms: [key.algorithm], requiredClaims: ['sub', 'sid', 'exp', 'iat'] });
+      claims = app.jwt.verify<Claims>(token, {
+        key: key.publicKey,
+        algorithms: [key.algorithm],
+        requiredClaims: ['sub', 'sid', 'exp', 'iat'],
+      });
     } catch (cause) {
-      if ((cause as { code?: string }).code === 'FAST_JWT_EXPIRED') throw new Failure('token_expired', 'the access token has expired', { cause });
+      if ((cause as { code?: string }).code === 'FAST_JWT_EXPIRED')
+        throw new Failure('token_expired', 'the access token has expired', { cause });
       throw new Failure('unauthenticated', 'the access token is not valid', { cause });
     }
     const { sub: userId, sid: sessionId, role, kind, exp } = claims;
@@ -102,7 +126,10 @@ function keyIdOf(token: string): string {
   if (token.length > 8192) throw refusal;
   let header: Record<string, unknown>;
   try {
-    header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('utf8')) as Record<string, unknown>;
+    header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('utf8')) as Record<
+      string,
+      unknown
+    >;
   } catch {
     throw refusal;
   }

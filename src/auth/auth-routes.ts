@@ -28,7 +28,10 @@ const SessionShape = Type.Object({
   current: Type.Boolean(),
 });
 
-export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (app, { auth, authenticator, loginLimit, guestLimit }) => {
+export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
+  app,
+  { auth, authenticator, loginLimit, guestLimit },
+) => {
   const limited = { rateLimit: loginLimit };
 
   app.post(
@@ -83,7 +86,16 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (ap
 
   app.post(
     '/auth/refresh',
-    { config: limited, schema: { tags, summary: 'A new pair of tokens for a refresh token', security: [], body: exactly({ refreshToken: Secret }), response: answers(200, LoginShape) } },
+    {
+      config: limited,
+      schema: {
+        tags,
+        summary: 'A new pair of tokens for a refresh token',
+        security: [],
+        body: exactly({ refreshToken: Secret }),
+        response: answers(200, LoginShape),
+      },
+    },
     async (request) => auth.refresh(request.body.refreshToken),
   );
 
@@ -98,7 +110,16 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (ap
 
   app.post(
     '/auth/verify-email',
-    { config: limited, schema: { tags, summary: 'Prove an address by its mailed token', security: [], body: exactly({ token: Secret }), response: answers(204, Type.Null()) } },
+    {
+      config: limited,
+      schema: {
+        tags,
+        summary: 'Prove an address by its mailed token',
+        security: [],
+        body: exactly({ token: Secret }),
+        response: answers(204, Type.Null()),
+      },
+    },
     async (request, reply) => {
       await auth.verifyEmail(request.body.token);
       return reply.code(204).send(null);
@@ -109,7 +130,13 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (ap
     '/auth/password/forgot',
     {
       config: limited,
-      schema: { tags, summary: 'Have a reset link mailed', security: [], body: exactly({ email: Type.String({ minLength: 1, maxLength: 1000 }) }), response: answers(202, Type.Object({})) },
+      schema: {
+        tags,
+        summary: 'Have a reset link mailed',
+        security: [],
+        body: exactly({ email: Type.String({ minLength: 1, maxLength: 1000 }) }),
+        response: answers(202, Type.Object({})),
+      },
     },
     async (request, reply) => {
       await auth.forgotPassword(request.body.email);
@@ -121,7 +148,13 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (ap
     '/auth/password/reset',
     {
       config: limited,
-      schema: { tags, summary: 'Set a new password by the mailed token', security: [], body: exactly({ token: Secret, password: Password }), response: answers(204, Type.Null()) },
+      schema: {
+        tags,
+        summary: 'Set a new password by the mailed token',
+        security: [],
+        body: exactly({ token: Secret, password: Password }),
+        response: answers(204, Type.Null()),
+      },
     },
     async (request, reply) => {
       await auth.resetPassword(request.body.token, request.body.password);
@@ -135,7 +168,10 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (ap
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const found = await auth.listSessions(caller.userId);
-      return { items: found.map((session) => ({ ...session, current: session.id === caller.sessionId })), nextCursor: null };
+      return {
+        items: found.map((session) => ({ ...session, current: session.id === caller.sessionId })),
+        nextCursor: null,
+      };
     },
   );
 
@@ -150,7 +186,14 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (ap
 
   app.delete(
     '/users/me/sessions/:sessionId',
-    { schema: { tags: ['users'], summary: 'End one of my logins', params: exactly({ sessionId: Uuid }), response: answers(204, Type.Null()) } },
+    {
+      schema: {
+        tags: ['users'],
+        summary: 'End one of my logins',
+        params: exactly({ sessionId: Uuid }),
+        response: answers(204, Type.Null()),
+      },
+    },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       await auth.endSession(caller.userId, request.params.sessionId);
@@ -161,7 +204,9 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (ap
 
 /** `/.well-known/jwks.json`: what others need to check Parley's tokens. */
 export const keyRoutes: FastifyPluginAsyncTypebox<{ keys: SigningKeys }> = async (app, { keys }) => {
-  app.get('/.well-known/jwks.json', { schema: { tags, summary: 'Public keys of access tokens (RFC 7517)', security: [] } }, async (_request, reply) =>
-    reply.header('cache-control', 'public, max-age=300').send({ keys: keys.publicJwks() }),
+  app.get(
+    '/.well-known/jwks.json',
+    { schema: { tags, summary: 'Public keys of access tokens (RFC 7517)', security: [] } },
+    async (_request, reply) => reply.header('cache-control', 'public, max-age=300').send({ keys: keys.publicJwks() }),
   );
 };

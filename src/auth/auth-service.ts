@@ -24,7 +24,10 @@ export interface Login {
 }
 
 /** Mails about an account, owed in the transaction that causes them. */
-export type OweAccountMail = (tx: Transaction, mail: { userId: string; to: string; kind: 'verify' | 'reset' | 'already_registered' }) => Promise<void>;
+export type OweAccountMail = (
+  tx: Transaction,
+  mail: { userId: string; to: string; kind: 'verify' | 'reset' | 'already_registered' },
+) => Promise<void>;
 
 export interface Registration {
   readonly username: string;
@@ -58,25 +61,41 @@ export interface AuthService {
   readonly openLogin: (user: UserRow, device: Device) => Promise<Login>;
 }
 
-export function createAuthService(
-  { db, users: repository, passwords, sessions, accessTokens, oneTimeTokens, revocations, throttle, judgeName, oweMail, onRevoked, settings }: {
-    db: Database;
-    users: UserRepository;
-    passwords: Passwords;
-    sessions: SessionStore;
-    accessTokens: AccessTokens;
-    oneTimeTokens: OneTimeTokens;
-    revocations: Revocations;
-    throttle: LoginThrottle;
-    judgeName: JudgeName;
-    oweMail: OweAccountMail;
-    /** Other instances are told to look. */
-    onRevoked: () => void;
-    settings: AuthSettings;
-  },
-): AuthService {
+export function createAuthService({
+  db,
+  users: repository,
+  passwords,
+  sessions,
+  accessTokens,
+  oneTimeTokens,
+  revocations,
+  throttle,
+  judgeName,
+  oweMail,
+  onRevoked,
+  settings,
+}: {
+  db: Database;
+  users: UserRepository;
+  passwords: Passwords;
+  sessions: SessionStore;
+  accessTokens: AccessTokens;
+  oneTimeTokens: OneTimeTokens;
+  revocations: Revocations;
+  throttle: LoginThrottle;
+  judgeName: JudgeName;
+  oweMail: OweAccountMail;
+  /** Other instances are told to look. */
+  onRevoked: () => void;
+  settings: AuthSettings;
+}): AuthService {
   function toLogin(user: UserRow, { sessionId, refreshToken }: OpenedSession): Login {
-    const { token, expiresInSeconds } = accessTokens.sign({ userId: user.id, sessionId, role: user.role, kind: user.kind });
+    const { token, expiresInSeconds } = accessTokens.sign({
+      userId: user.id,
+      sessionId,
+      role: user.role,
+      kind: user.kind,
+    });
     return { user: toOwnUser(user), accessToken: token, refreshToken, expiresIn: expiresInSeconds };
   }
 
@@ -102,12 +121,23 @@ export function createAuthService(
     if (shownName !== name) await judgeName(shownName, '');
     const passwordHash = await passwords.hash(password);
     const { user, session } = await db.transaction(async (tx) => {
-      const created = await repository.create(tx, { username: name, displayName: shownName, kind: 'user', email: address, passwordHash });
+      const created = await repository.create(tx, {
+        username: name,
+        displayName: shownName,
+        kind: 'user',
+        email: address,
+        passwordHash,
+      });
       const first = settings.firstUserIsAdmin && (await repository.isOnly(tx, created.id));
       const row = first ? (await repository.update(tx, created.id, { role: 'admin' }))! : created;
       // The owner of a taken address learns of it; whoever typed it does not.
       const owner = await repository.findVerifiedOwner(address);
-      await oweMail(tx, owner ? { userId: owner.id, to: address, kind: 'already_registered' } : { userId: row.id, to: address, kind: 'verify' });
+      await oweMail(
+        tx,
+        owner
+          ? { userId: owner.id, to: address, kind: 'already_registered' }
+          : { userId: row.id, to: address, kind: 'verify' },
+      );
       return { user: row, session: await sessions.open(tx, row.id, device) };
     });
     return toLogin(user, session);
@@ -127,7 +157,9 @@ export function createAuthService(
     const name = requireDisplayName(displayName);
     await judgeName(name, '');
     for (let attempt = 1; ; attempt++) {
-      const username = `guest-${Math.floor(Math.random() * 36 ** 8).toString(36).padStart(8, '0')}`;
+      const username = `guest-${Math.floor(Math.random() * 36 ** 8)
+        .toString(36)
+        .padStart(8, '0')}`;
       try {
         const user = await repository.create(db, { username, displayName: name, kind: 'guest' });
         return toLogin(user, await sessions.open(db, user.id, device));
@@ -163,7 +195,9 @@ export function createAuthService(
   }
 
   async function verifyEmail(token: string): Promise<void> {
-    const stale = new Failure('invalid', 'this link is no longer good', { errors: [{ path: 'token', message: 'is no longer good' }] });
+    const stale = new Failure('invalid', 'this link is no longer good', {
+      errors: [{ path: 'token', message: 'is no longer good' }],
+    });
     await db.transaction(async (tx) => {
       const redeemed = await oneTimeTokens.redeem(tx, 'verify_email', token);
       if (!redeemed) throw stale;
@@ -186,7 +220,10 @@ export function createAuthService(
     const passwordHash = await passwords.hash(password);
     await db.transaction(async (tx) => {
       const redeemed = await oneTimeTokens.redeem(tx, 'reset_password', token);
-      if (!redeemed) throw new Failure('invalid', 'this link is no longer good', { errors: [{ path: 'token', message: 'is no longer good' }] });
+      if (!redeemed)
+        throw new Failure('invalid', 'this link is no longer good', {
+          errors: [{ path: 'token', message: 'is no longer good' }],
+        });
       await tx.update(users).set({ passwordHash }).where(eq(users.id, redeemed.userId));
       await oneTimeTokens.withdraw(tx, 'reset_password', redeemed.userId);
       await sessions.revokeAll(tx, redeemed.userId);

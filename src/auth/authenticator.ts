@@ -4,12 +4,23 @@ import type { Authenticator, Caller } from '../http/caller.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import type { Revocations } from './revocations.ts';
 
-export function createAuthenticator({ accessTokens, revocations }: { accessTokens: AccessTokens; revocations: Revocations }): Authenticator {
+export function createAuthenticator({
+  accessTokens,
+  revocations,
+}: {
+  accessTokens: AccessTokens;
+  revocations: Revocations;
+}): Authenticator {
   async function fromToken(token: string): Promise<Caller> {
     const caller = await accessTokens.verify(token);
     await revocations.sync();
     const until = revocations.bannedUntil(caller.userId);
-    if (until !== undefined) throw new Failure('banned', 'you are banned', until === Number.POSITIVE_INFINITY ? {} : { details: { until: new Date(until).toISOString() } });
+    if (until !== undefined)
+      throw new Failure(
+        'banned',
+        'you are banned',
+        until === Number.POSITIVE_INFINITY ? {} : { details: { until: new Date(until).toISOString() } },
+      );
     if (revocations.isRevoked(caller)) throw new Failure('unauthenticated', 'this login has ended');
     return caller;
   }
@@ -18,7 +29,8 @@ export function createAuthenticator({ accessTokens, revocations }: { accessToken
     fromToken,
     fromRequest: async (request) => {
       const [scheme, token, ...rest] = (request.headers.authorization ?? '').split(' ');
-      if (!token || rest.length > 0 || scheme!.toLowerCase() !== 'bearer') throw new Failure('unauthenticated', 'an access token is needed: Authorization: Bearer …');
+      if (!token || rest.length > 0 || scheme!.toLowerCase() !== 'bearer')
+        throw new Failure('unauthenticated', 'an access token is needed: Authorization: Bearer …');
       return fromToken(token);
     },
   };

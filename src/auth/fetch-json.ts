@@ -7,8 +7,15 @@ const timeoutMs = 5000;
  * @returns the document's members
  * @throws Error for another status than 2xx, more than 512 kB, more than 5 s, or something that is not JSON
  */
-export async function fetchJson(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Record<string, unknown>> {
-  const response = await fetch(url, { headers: { accept: 'application/json', 'user-agent': 'parley', ...headers }, signal: AbortSignal.timeout(timeoutMs), redirect: 'error' });
+export async function fetchJson(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Record<string, unknown>> {
+  const response = await fetch(url, {
+    headers: { accept: 'application/json', 'user-agent': 'parley', ...headers },
+    signal: AbortSignal.timeout(timeoutMs),
+    redirect: 'error',
+  });
   if (!response.ok || !response.body) throw new Error(`${new URL(url).host} answered ${response.status}`);
   const parts: Uint8Array[] = [];
   let bytes = 0;

@@ -22,7 +22,10 @@ export function createLoginThrottle(failuresMax: number): LoginThrottle {
       const key = createHash('sha256').update(`${login.toLowerCase()}\0${address}`).digest('base64');
       const now = performance.now();
       const entry = failuresOf.get(key);
-      if (entry && entry.count >= failuresMax) throw new Failure('rate_limited', 'too many failed logins', { retryAfterMs: Math.max(1000, Math.round(entry.untilMs - now)) });
+      if (entry && entry.count >= failuresMax)
+        throw new Failure('rate_limited', 'too many failed logins', {
+          retryAfterMs: Math.max(1000, Math.round(entry.untilMs - now)),
+        });
       // Counted before the answer is known, so that many at once are not more than many in a row.
       const counted = entry ?? { count: 0, untilMs: now + windowMs };
       counted.count += 1;

@@ -51,7 +51,19 @@ interface Ready {
 }
 
 /** Signatures that an id token may have: never a shared secret, never none. */
-const idTokenAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const idTokenAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 const cookiePath = '/v1/auth/oauth';
 const githubDefaults = {
   authorizeUrl: 'https://github.com/login/oauth/authorize',
@@ -66,7 +78,9 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
   function prepare(): Promise<Ready> {
     ready ??= connect().catch((cause: unknown) => {
       ready = undefined;
-      throw cause instanceof Failure ? cause : new Failure('unavailable', `the login provider ${name} does not answer`, { cause, retryAfterMs: 5000 });
+      throw cause instanceof Failure
+        ? cause
+        : new Failure('unavailable', `the login provider ${name} does not answer`, { cause, retryAfterMs: 5000 });
     });
     return ready;
   }
@@ -92,11 +106,24 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
       },
       callbackUri: callbackUrl,
       pkce: 'S256',
-      cookie: { path: cookiePath, httpOnly: true, sameSite: 'lax', secure: callbackUrl.startsWith('https:'), maxAge: 600 },
+      cookie: {
+        path: cookiePath,
+        httpOnly: true,
+        sameSite: 'lax',
+        secure: callbackUrl.startsWith('https:'),
+        maxAge: 600,
+      },
     });
     await side.ready();
     const { flow } = side as unknown as { flow: OAuth2Namespace };
-    return { flow, endpoints, jwks: endpoints.jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(endpoints.jwksUrl), { timeoutDuration: 5000 }) };
+    return {
+      flow,
+      endpoints,
+      jwks:
+        endpoints.jwksUrl === undefined
+          ? undefined
+          : createRemoteJWKSet(new URL(endpoints.jwksUrl), { timeoutDuration: 5000 }),
+    };
   }
 
   function githubEndpoints(): Endpoints {
@@ -108,7 +135,8 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
     const issuer = provider.issuer ?? 'https://accounts.google.com';
     const found = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
     // OpenID Connect Discovery §4.3: another issuer in the document means that somebody else answers.
-    if (found.issuer !== issuer) throw new Failure('unavailable', `the login provider ${name} calls itself otherwise than configured`);
+    if (found.issuer !== issuer)
+      throw new Failure('unavailable', `the login provider ${name} calls itself otherwise than configured`);
     return {
       issuer,
       authorizeUrl: provider.authorizeUrl ?? String(found.authorization_endpoint),
@@ -131,24 +159,39 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
     const { flow, endpoints, jwks } = await prepare();
     let token: Record<string, unknown>;
     try {
-      ({ token } = (await flow.getAccessTokenFromAuthorizationCodeFlow(request, reply)) as unknown as { token: Record<string, unknown> });
+      ({ token } = (await flow.getAccessTokenFromAuthorizationCodeFlow(request, reply)) as unknown as {
+        token: Record<string, unknown>;
+      });
     } catch (cause) {
       const status = (cause as { output?: { statusCode?: number } }).output?.statusCode ?? 0;
-      if (status >= 500) throw new Failure('unavailable', `the login provider ${name} does not answer`, { cause, retryAfterMs: 5000 });
+      if (status >= 500)
+        throw new Failure('unavailable', `the login provider ${name} does not answer`, { cause, retryAfterMs: 5000 });
       throw new Failure('invalid', 'this login was not started here, or has ended', { cause });
     }
     if (jwks) return proveByIdToken(token, endpoints, jwks, nonceOf(state));
     return proveByGithub(String(token.access_token), endpoints);
   }
 
-  async function proveByIdToken(token: Record<string, unknown>, { issuer, userUrl }: Endpoints, jwks: NonNullable<Ready['jwks']>, nonce: string): Promise<ProvedIdentity> {
+  async function proveByIdToken(
+    token: Record<string, unknown>,
+    { issuer, userUrl }: Endpoints,
+    jwks: NonNullable<Ready['jwks']>,
+    nonce: string,
+  ): Promise<ProvedIdentity> {
     if (typeof token.id_token !== 'string') throw new Failure('invalid', 'the provider sent no id token');
-    const { payload } = await jwtVerify(token.id_token, jwks, { issuer, audience: provider.clientId, algorithms: idTokenAlgorithms, clockTolerance: 30, requiredClaims: ['sub', 'exp', 'iat'] }).catch((cause: unknown) => {
+    const { payload } = await jwtVerify(token.id_token, jwks, {
+      issuer,
+      audience: provider.clientId,
+      algorithms: idTokenAlgorithms,
+      clockTolerance: 30,
+      requiredClaims: ['sub', 'exp', 'iat'],
+    }).catch((cause: unknown) => {
       throw new Failure('invalid', 'the id token is not valid', { cause });
     });
     if (payload.nonce !== nonce) throw new Failure('invalid', 'the id token belongs to another login');
     // Providers may keep the profile out of the id token; the same subject has to be in both (§5.3.2).
-    const profile = userUrl === undefined ? {} : await fetchJson(userUrl, { authorization: `Bearer ${String(token.access_token)}` });
+    const profile =
+      userUrl === undefined ? {} : await fetchJson(userUrl, { authorization: `Bearer ${String(token.access_token)}` });
     const claims: Record<string, unknown> = profile.sub === payload.sub ? { ...payload, ...profile } : payload;
     return {
       issuer,
@@ -164,8 +207,13 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
   async function proveByGithub(accessToken: string, { issuer, userUrl }: Endpoints): Promise<ProvedIdentity> {
     const headers = { authorization: `Bearer ${accessToken}`, accept: 'application/vnd.github+json' };
     const profile = await fetchJson(userUrl!, headers);
-    if (typeof profile.id !== 'number' && typeof profile.id !== 'string') throw new Failure('invalid', 'the provider did not say who this is');
-    const addresses = (await fetchJson(`${userUrl}/emails`, headers).catch(() => [])) as unknown as readonly { email?: unknown; primary?: boolean; verified?: boolean }[];
+    if (typeof profile.id !== 'number' && typeof profile.id !== 'string')
+      throw new Failure('invalid', 'the provider did not say who this is');
+    const addresses = (await fetchJson(`${userUrl}/emails`, headers).catch(() => [])) as unknown as readonly {
+      email?: unknown;
+      primary?: boolean;
+      verified?: boolean;
+    }[];
     const primary = Array.isArray(addresses) ? addresses.find((each) => each.primary && each.verified) : undefined;
     return {
       issuer,

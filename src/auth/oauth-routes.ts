@@ -23,14 +23,18 @@ const returnCookie = 'parley-oauth-return';
 const cookieOptions = { path: '/v1/auth/oauth', httpOnly: true, sameSite: 'lax', maxAge: 600 } as const;
 const ProviderParams = exactly({ provider: Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }) });
 
-export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (app, { oauth, providers, publicUrl, returnOrigins, rateLimit }) => {
+export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
+  app,
+  { oauth, providers, publicUrl, returnOrigins, rateLimit },
+) => {
   const origins = new Set([new URL(publicUrl).origin, ...returnOrigins]);
   const config = { rateLimit };
 
   /** @throws Failure `invalid` for an address that is not on the list */
   function requireReturnTo(url: string | undefined): string {
     if (url === undefined) return publicUrl;
-    if (!URL.canParse(url) || !origins.has(new URL(url).origin)) throw invalid('/querystring/returnTo', 'not an allowed address');
+    if (!URL.canParse(url) || !origins.has(new URL(url).origin))
+      throw invalid('/querystring/returnTo', 'not an allowed address');
     return new URL(url).href;
   }
 
@@ -48,11 +52,19 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
         tags,
         summary: 'Ways to log in besides a password',
         security: [],
-        response: answers(200, listOf(Type.Object({ name: Type.String(), kind: Type.String(), label: Type.String(), url: Type.String() }))),
+        response: answers(
+          200,
+          listOf(Type.Object({ name: Type.String(), kind: Type.String(), label: Type.String(), url: Type.String() })),
+        ),
       },
     },
     async () => ({
-      items: [...providers].map(([name, { settings }]) => ({ name, kind: settings.kind, label: settings.label ?? name, url: `/v1/auth/oauth/${name}` })),
+      items: [...providers].map(([name, { settings }]) => ({
+        name,
+        kind: settings.kind,
+        label: settings.label ?? name,
+        url: `/v1/auth/oauth/${name}`,
+      })),
       nextCursor: null,
     }),
   );
@@ -73,7 +85,9 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       const flow = requireProvider(request.params.provider);
       const returnTo = requireReturnTo(request.query.returnTo);
       const url = await flow.start(request, reply);
-      return reply.setCookie(returnCookie, returnTo, { ...cookieOptions, secure: publicUrl.startsWith('https:') }).redirect(url, 302);
+      return reply
+        .setCookie(returnCookie, returnTo, { ...cookieOptions, secure: publicUrl.startsWith('https:') })
+        .redirect(url, 302);
     },
   );
 
@@ -98,7 +112,10 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       const flow = requireProvider(provider);
       const returnTo = requireReturnTo(request.cookies[returnCookie]);
       void reply.clearCookie(returnCookie, cookieOptions);
-      if (request.query.error !== undefined) return goBack(reply, returnTo, { error: /^[a-z_]{1,64}$/.test(request.query.error) ? request.query.error : 'failed' });
+      if (request.query.error !== undefined)
+        return goBack(reply, returnTo, {
+          error: /^[a-z_]{1,64}$/.test(request.query.error) ? request.query.error : 'failed',
+        });
       const code = await oauth.codeFor(await finish(flow, request, reply), provider);
       return goBack(reply, returnTo, { code });
     },

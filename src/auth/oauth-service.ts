@@ -19,11 +19,22 @@ export interface OAuthService {
 
 const codeLifetimeMs = 60_000;
 
-export function createOAuthService(
-  { db, users, oneTimeTokens, auth }: { db: Database; users: UserRepository; oneTimeTokens: OneTimeTokens; auth: AuthService },
-): OAuthService {
+export function createOAuthService({
+  db,
+  users,
+  oneTimeTokens,
+  auth,
+}: {
+  db: Database;
+  users: UserRepository;
+  oneTimeTokens: OneTimeTokens;
+  auth: AuthService;
+}): OAuthService {
   async function findUser({ issuer, subject }: ProvedIdentity): Promise<string | undefined> {
-    const [row] = await db.select({ userId: identities.userId }).from(identities).where(and(eq(identities.issuer, issuer), eq(identities.subject, subject)));
+    const [row] = await db
+      .select({ userId: identities.userId })
+      .from(identities)
+      .where(and(eq(identities.issuer, issuer), eq(identities.subject, subject)));
     return row?.userId;
   }
 
@@ -71,7 +82,10 @@ export function createOAuthService(
 /** What the provider calls the person, made to fit; then the same with numbers; then anything. */
 function* usernamesFor({ username, email, name }: ProvedIdentity): Generator<string> {
   const wish = (username ?? email?.split('@')[0] ?? name ?? 'user').normalize('NFKD').replace(/[^A-Za-z0-9_.-]+/g, '-');
-  const base = wish.replace(/^[^A-Za-z0-9]+/, '').slice(0, 24).padEnd(2, '0');
+  const base = wish
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 24)
+    .padEnd(2, '0');
   const fitting = isUsername(base) ? base : 'user';
   if (fitting !== 'user') yield fitting;
   for (let attempt = 0; attempt < 5; attempt++) yield `${fitting}-${Math.floor(Math.random() * 36 ** 5).toString(36)}`;

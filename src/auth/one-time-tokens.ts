@@ -13,9 +13,19 @@ export interface OneTimeToken {
 
 export interface OneTimeTokens {
   /** @returns the token, which is kept nowhere */
-  readonly issue: (tx: Database | Transaction, purpose: TokenPurpose, userId: string, data: Record<string, unknown>, lifetimeMs: number) => Promise<string>;
+  readonly issue: (
+    tx: Database | Transaction,
+    purpose: TokenPurpose,
+    userId: string,
+    data: Record<string, unknown>,
+    lifetimeMs: number,
+  ) => Promise<string>;
   /** Takes it away: of two who come with the same token one gets it. */
-  readonly redeem: (tx: Database | Transaction, purpose: TokenPurpose, token: string) => Promise<OneTimeToken | undefined>;
+  readonly redeem: (
+    tx: Database | Transaction,
+    purpose: TokenPurpose,
+    token: string,
+  ) => Promise<OneTimeToken | undefined>;
   /** Ends what was issued to a user for a purpose. */
   readonly withdraw: (tx: Database | Transaction, purpose: TokenPurpose, userId: string) => Promise<void>;
   /** Deletes what has expired. */
@@ -26,16 +36,24 @@ export function createOneTimeTokens(db: Database): OneTimeTokens {
   return {
     issue: async (tx, purpose, userId, data, lifetimeMs) => {
       const token = makeSecret();
-      await tx
-        .insert(oneTimeTokens)
-        .values({ hash: hashSecret(token), purpose, userId, data, expiresAt: sql`now() + ${lifetimeMs} * interval '1 millisecond'` as unknown as Date });
+      await tx.insert(oneTimeTokens).values({
+        hash: hashSecret(token),
+        purpose,
+        userId,
+        data,
+        expiresAt: sql`now() + ${lifetimeMs} * interval '1 millisecond'` as unknown as Date,
+      });
       return token;
     },
     redeem: async (tx, purpose, token) => {
       const [row] = await tx
         .delete(oneTimeTokens)
         .where(and(eq(oneTimeTokens.hash, hashSecret(token)), eq(oneTimeTokens.purpose, purpose)))
-        .returning({ userId: oneTimeTokens.userId, data: oneTimeTokens.data, alive: sql<boolean>`${oneTimeTokens.expiresAt} > now()` });
+        .returning({
+          userId: oneTimeTokens.userId,
+          data: oneTimeTokens.data,
+          alive: sql<boolean>`${oneTimeTokens.expiresAt} > now()`,
+        });
       return row?.alive && row.userId !== null ? { userId: row.userId, data: row.data } : undefined;
     },
     withdraw: async (tx, purpose, userId) => {

@@ -20,9 +20,12 @@ test('more hashes than may wait are refused', async () => {
   expect(all.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
 });
 
-test.each([['seven77'], ['x'.repeat(1025)], ['password1'], ['Password1'], ['\ud800 a lone surrogate']])('%j is refused', async (password) => {
-  await expect(requirePassword(password)).rejects.toThrow(/password/);
-});
+test.each([['seven77'], ['x'.repeat(1025)], ['password1'], ['Password1'], ['\ud800 a lone surrogate']])(
+  '%j is refused',
+  async (password) => {
+    await expect(requirePassword(password)).rejects.toThrow(/password/);
+  },
+);
 
 test.each([['eight888x'], ['ein Satz mit Leerzeichen'], ['x'.repeat(1024)]])('%j is taken', async (password) => {
   await expect(requirePassword(password)).resolves.toBeUndefined();

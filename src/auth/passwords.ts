@@ -1,5 +1,5 @@
 /** Passwords as argon2id hashes (RFC 9106), made off the main thread and only a few at a time. */
-import { argon2, type Argon2Parameters, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Argon2Parameters, argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Failure, invalid } from '../errors.ts';
 
@@ -30,7 +30,8 @@ export interface Passwords {
  */
 export async function requirePassword(password: string, path = 'password'): Promise<void> {
   const bytes = Buffer.byteLength(password);
-  if (bytes < bytesMin || bytes > bytesMax || !password.isWellFormed()) throw invalid(path, `${bytesMin} to ${bytesMax} bytes`);
+  if (bytes < bytesMin || bytes > bytesMax || !password.isWellFormed())
+    throw invalid(path, `${bytesMin} to ${bytesMax} bytes`);
   if ((await commonPasswords()).has(password.toLowerCase())) throw invalid(path, 'is one of the commonest passwords');
 }
 
@@ -52,7 +53,8 @@ export function createPasswords({ hashConcurrency, hashQueueMax }: PasswordSetti
   async function withTurn<Value>(work: () => Promise<Value>): Promise<Value> {
     if (running < hashConcurrency) running += 1;
     else {
-      if (waiting.length >= hashQueueMax) throw new Failure('unavailable', 'too many logins at once', { retryAfterMs: 2000 });
+      if (waiting.length >= hashQueueMax)
+        throw new Failure('unavailable', 'too many logins at once', { retryAfterMs: 2000 });
       await new Promise<void>((resolve) => waiting.push(resolve));
     }
     try {
@@ -96,7 +98,13 @@ function parse(stored: string | null | undefined): Parsed | undefined {
   const [, memory, passes, parallelism, nonce, hash] = parts;
   const tag = Buffer.from(hash!, 'base64');
   return {
-    parameters: { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism), tagLength: tag.length, nonce: Buffer.from(nonce!, 'base64') },
+    parameters: {
+      memory: Number(memory),
+      passes: Number(passes),
+      parallelism: Number(parallelism),
+      tagLength: tag.length,
+      nonce: Buffer.from(nonce!, 'base64'),
+    },
     tag,
   };
 }

@@ -50,7 +50,15 @@ interface Row {
   readonly at: number;
 }
 
-export async function startRevocations({ sql, logger, settings }: { sql: Sql; logger: Logger; settings: RevocationSettings }): Promise<Revocations> {
+export async function startRevocations({
+  sql,
+  logger,
+  settings,
+}: {
+  sql: Sql;
+  logger: Logger;
+  settings: RevocationSettings;
+}): Promise<Revocations> {
   /** Keys of ended logins and accounts, with when they may be forgotten. */
   const ended = new Map<string, number>();
   /** By user: the last row about a ban, and until when it bans. */
@@ -116,7 +124,8 @@ export async function startRevocations({ sql, logger, settings }: { sql: Sql; lo
   return {
     sync,
     isRevoked: ({ userId, sessionId }) =>
-      (ended.size > 0 && (ended.has(`user ${userId}`) || (sessionId !== undefined && ended.has(`session ${sessionId}`)))) ||
+      (ended.size > 0 &&
+        (ended.has(`user ${userId}`) || (sessionId !== undefined && ended.has(`session ${sessionId}`)))) ||
       (bans.size > 0 && bannedUntil(userId) !== undefined),
     bannedUntil,
     horizon: () => horizon,

@@ -51,14 +51,22 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
   const open = isNull(sessions.revokedAt);
 
   async function revokeWhere(tx: Database | Transaction, condition: ReturnType<typeof and>): Promise<number> {
-    const ended = await tx.update(sessions).set({ revokedAt: sql`now()` }).where(and(condition, open)).returning({ id: sessions.id, userId: sessions.userId });
+    const ended = await tx
+      .update(sessions)
+      .set({ revokedAt: sql`now()` })
+      .where(and(condition, open))
+      .returning({ id: sessions.id, userId: sessions.userId });
     if (ended.length > 0) {
-      await tx.insert(revocations).values(ended.map(({ id, userId }) => ({ kind: 'session' as const, userId, sessionId: id })));
+      await tx
+        .insert(revocations)
+        .values(ended.map(({ id, userId }) => ({ kind: 'session' as const, userId, sessionId: id })));
     }
     return ended.length;
   }
 
-  type Rotation = { outcome: 'rotated'; session: OpenedSession & { userId: string } } | { outcome: 'unknown' | 'repeated' | 'stolen' };
+  type Rotation =
+    | { outcome: 'rotated'; session: OpenedSession & { userId: string } }
+    | { outcome: 'unknown' | 'repeated' | 'stolen' };
 
   async function rotateIn(tx: Transaction, hash: Buffer): Promise<Rotation> {
     const [token] = await tx
@@ -92,14 +100,21 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
     open: async (tx, userId, { userAgent, address }) => {
       const sessionId = uuidv7();
       const refreshToken = makeSecret();
-      await tx.insert(sessions).values({ id: sessionId, userId, userAgent: userAgent?.slice(0, 400) ?? null, address: address ?? null, expiresAt: expiry() });
+      await tx.insert(sessions).values({
+        id: sessionId,
+        userId,
+        userAgent: userAgent?.slice(0, 400) ?? null,
+        address: address ?? null,
+        expiresAt: expiry(),
+      });
       await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });
       return { sessionId, refreshToken };
     },
     rotate: async (refreshToken) => {
       const rotation = await db.transaction((tx) => rotateIn(tx, hashSecret(refreshToken)));
       if (rotation.outcome === 'rotated') return rotation.session;
-      if (rotation.outcome === 'repeated') throw new Failure('conflict', 'this refresh token was just exchanged; use its successor');
+      if (rotation.outcome === 'repeated')
+        throw new Failure('conflict', 'this refresh token was just exchanged; use its successor');
       throw new Failure('unauthenticated', 'the refresh token is not valid');
     },
     list: async (userId) => {
@@ -117,9 +132,13 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
         lastUsedAt: lastUsedAt.toISOString(),
       }));
     },
-    revoke: async (tx, userId, sessionId) => (await revokeWhere(tx, and(eq(sessions.id, sessionId), eq(sessions.userId, userId)))) > 0,
+    revoke: async (tx, userId, sessionId) =>
+      (await revokeWhere(tx, and(eq(sessions.id, sessionId), eq(sessions.userId, userId)))) > 0,
     revokeAll: async (tx, userId, except) => {
-      await revokeWhere(tx, and(eq(sessions.userId, userId), except === undefined ? undefined : ne(sessions.id, except)));
+      await revokeWhere(
+        tx,
+        and(eq(sessions.userId, userId), except === undefined ? undefined : ne(sessions.id, except)),
+      );
     },
     isFresh: async (sessionId, withinMs) => {
       const [row] = await db

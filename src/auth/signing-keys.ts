@@ -4,7 +4,7 @@
  *
  * A key is young (signs), then old (only verifies, until the last token it signed has ended), then deleted.
  */
-import { createPublicKey, generateKeyPairSync, createPrivateKey, type JsonWebKey, randomBytes } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto';
 import { desc, lt, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Database } from '../database/connect.ts';
@@ -40,7 +40,15 @@ export interface SigningKeySettings {
 const checkMs = 60_000;
 const lockId = 727_540;
 
-export async function startSigningKeys({ db, logger, settings }: { db: Database; logger: Logger; settings: SigningKeySettings }): Promise<SigningKeys> {
+export async function startSigningKeys({
+  db,
+  logger,
+  settings,
+}: {
+  db: Database;
+  logger: Logger;
+  settings: SigningKeySettings;
+}): Promise<SigningKeys> {
   if (settings.secret !== undefined) return secretKey(settings.secret);
   let keys = new Map<string, SigningKey>();
   let current: SigningKey;
@@ -63,7 +71,11 @@ export async function startSigningKeys({ db, logger, settings }: { db: Database;
         .where(sql`${signingKeys.createdAt} > now() - ${settings.rotationMs} * interval '1 millisecond'`)
         .limit(1);
       if (!young) await tx.insert(signingKeys).values(makeKey());
-      await tx.delete(signingKeys).where(lt(signingKeys.createdAt, sql`now() - ${settings.rotationMs + settings.verifyMs} * interval '1 millisecond'`));
+      await tx
+        .delete(signingKeys)
+        .where(
+          lt(signingKeys.createdAt, sql`now() - ${settings.rotationMs + settings.verifyMs} * interval '1 millisecond'`),
+        );
     });
     await load();
   }
@@ -86,7 +98,12 @@ export async function startSigningKeys({ db, logger, settings }: { db: Database;
 
 function secretKey(secret: string): SigningKeys {
   const key: SigningKey = { id: '', algorithm: 'HS256', privateKey: secret, publicKey: secret, publicJwk: undefined };
-  return { current: () => key, find: async (id) => (id === '' ? key : undefined), publicJwks: () => [], stop: () => {} };
+  return {
+    current: () => key,
+    find: async (id) => (id === '' ? key : undefined),
+    publicJwks: () => [],
+    stop: () => {},
+  };
 }
 
 function makeKey(): typeof signingKeys.$inferInsert {

@@ -224,7 +224,7 @@ export interface Loaded {
  * @param argv the arguments after the script's name
  * @throws ConfigError with the key, where its value came from and what is allowed
  */
-export function loadConfig(argv: readonly string[], environment: NodeJS.ProcessEnv): Loaded {
+export function loadConfig(argv: readonly string[], environment: NodeJS.ProcessEnv = process.env): Loaded {
   const given = readArguments(argv);
   const raw = new Map<string, Given>();
   const file = given.file ?? environment.PARLEY_CONFIG;

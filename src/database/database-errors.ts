@@ -18,9 +18,32 @@ function driverError(error: unknown): DriverError {
 }
 
 /** Errors of which the server surely saw nothing. */
-const neverConnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'CONNECT_TIMEOUT', '57P03', '53300', 'CONNECTION_ENDED']);
+const neverConnected = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'CONNECT_TIMEOUT',
+  '57P03',
+  '53300',
+  'CONNECTION_ENDED',
+]);
 /** 57014: our own statement timeout; the others: the link broke, or the server is going down or to read-only. */
-const lost = new Set(['CONNECTION_CLOSED', 'CONNECTION_DESTROYED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02', '57014', '40P01', '40001', '53100', '58030', '25006', 'outcome_unknown']);
+const lost = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  '57P01',
+  '57P02',
+  '57014',
+  '40P01',
+  '40001',
+  '53100',
+  '58030',
+  '25006',
+  'outcome_unknown',
+]);
 
 /** `never-connected`: nothing happened. `in-flight`: it may have happened. undefined: the database said no. */
 export function isConnectionLoss(error: unknown): 'never-connected' | 'in-flight' | undefined {

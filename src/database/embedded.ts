@@ -44,7 +44,12 @@ interface Binaries {
 }
 
 /** @throws Error with one clear line: no binaries for this platform, the folder is in use, or the server's own words */
-export async function startEmbeddedPostgres({ dir, logger, fast = false, port }: EmbeddedOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres({
+  dir,
+  logger,
+  fast = false,
+  port,
+}: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const binaries = await findBinaries();
   const root = resolve(dir, 'postgres');
   await mkdir(root, { recursive: true, mode: 0o700 });
@@ -100,12 +105,24 @@ async function chooseUser(): Promise<RunAs> {
 
 /** The server ends with a Parley that is killed, where Linux can arrange that. */
 function dieWithParent(): string[] {
-  return process.platform === 'linux' && spawnSync('setpriv', ['--version']).status === 0 ? ['setpriv', '--pdeathsig', 'INT'] : [];
+  return process.platform === 'linux' && spawnSync('setpriv', ['--version']).status === 0
+    ? ['setpriv', '--pdeathsig', 'INT']
+    : [];
 }
 
-async function initialise(
-  { root, data, passwordFile, binaries, runAs }: { root: string; data: string; passwordFile: string; binaries: Binaries; runAs: RunAs },
-): Promise<void> {
+async function initialise({
+  root,
+  data,
+  passwordFile,
+  binaries,
+  runAs,
+}: {
+  root: string;
+  data: string;
+  passwordFile: string;
+  binaries: Binaries;
+  runAs: RunAs;
+}): Promise<void> {
   // An initdb that was killed half-way left a folder without PG_VERSION or an unfinished one: begin again.
   await rm(data, { recursive: true, force: true });
   await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
@@ -132,15 +149,47 @@ async function initialise(
   await rename(building, data);
 }
 
-function startServer(
-  { data, port, binaries, runAs, fast, logger }: { data: string; port: number; binaries: Binaries; runAs: RunAs; fast: boolean; logger: Logger },
-): ChildProcess {
-  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', `port=${port}`, 'max_connections=100', 'synchronous_commit=on'];
+function startServer({
+  data,
+  port,
+  binaries,
+  runAs,
+  fast,
+  logger,
+}: {
+  data: string;
+  port: number;
+  binaries: Binaries;
+  runAs: RunAs;
+  fast: boolean;
+  logger: Logger;
+}): ChildProcess {
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    `port=${port}`,
+    'max_connections=100',
+    'synchronous_commit=on',
+  ];
   if (fast) settings.push('fsync=off', 'full_page_writes=off', 'max_wal_size=2GB');
-  const command = [...runAs.prefix, ...dieWithParent(), binaries.postgres, '-D', data, ...settings.flatMap((setting) => ['-c', setting])];
+  const command = [
+    ...runAs.prefix,
+    ...dieWithParent(),
+    binaries.postgres,
+    '-D',
+    data,
+    ...settings.flatMap((setting) => ['-c', setting]),
+  ];
   // Detached: Ctrl-C reaches Parley alone, which stops the server after it has drained.
-  const child = spawn(command[0]!, command.slice(1), { detached: true, stdio: ['ignore', 'ignore', 'pipe'], uid: runAs.uid, gid: runAs.gid });
-  child.stderr!.on('data', (chunk: Buffer) => logger.debug({ postgres: chunk.toString('utf8').trim().slice(0, 2000) }, 'postgres'));
+  const child = spawn(command[0]!, command.slice(1), {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    uid: runAs.uid,
+    gid: runAs.gid,
+  });
+  child.stderr!.on('data', (chunk: Buffer) =>
+    logger.debug({ postgres: chunk.toString('utf8').trim().slice(0, 2000) }, 'postgres'),
+  );
   return child;
 }
 
@@ -154,7 +203,8 @@ async function waitUntilReady(adminUrl: string, child: ChildProcess): Promise<vo
       if (!found) await client.unsafe(`create database ${databaseName}`);
       return;
     } catch (error) {
-      if (performance.now() > deadline) throw new Error('the embedded Postgres does not accept connections', { cause: error });
+      if (performance.now() > deadline)
+        throw new Error('the embedded Postgres does not accept connections', { cause: error });
       await new Promise((wake) => setTimeout(wake, 50));
     } finally {
       await client.end({ timeout: 1 });
@@ -207,7 +257,9 @@ function freePort(): Promise<number> {
     server.once('error', fail);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (address && typeof address === 'object' ? done(address.port) : fail(new Error('no free port'))));
+      server.close(() =>
+        address && typeof address === 'object' ? done(address.port) : fail(new Error('no free port')),
+      );
     });
   });
 }

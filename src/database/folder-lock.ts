@@ -34,7 +34,9 @@ export async function lockFolder(path: string): Promise<() => Promise<void>> {
     const content = await readFile(path, 'utf8').catch(() => '');
     const [pid = '', started = ''] = content.split('\n');
     if (pid && (await startTime(Number(pid))) === started) {
-      throw new Error(`another Parley (process ${pid}) already runs on the folder of ${path}; stop it or choose another "database.embedded.dir"`);
+      throw new Error(
+        `another Parley (process ${pid}) already runs on the folder of ${path}; stop it or choose another "database.embedded.dir"`,
+      );
     }
     if (pid) await takeAway(path, content);
     else await new Promise((wake) => setTimeout(wake, 50));

@@ -8,7 +8,7 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify';
 import { Failure } from '../errors.ts';
 import { sendProblem } from './problem.ts';
 import { validatorCompiler } from './validator.ts';
@@ -27,12 +27,26 @@ export interface AppSettings {
   readonly requestsPerMinute: number;
 }
 
-export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
 
-export async function createApp({ settings, logger, version }: { settings: AppSettings; logger: FastifyBaseLogger; version: string }): Promise<App> {
+export async function createApp({
+  settings,
+  logger,
+  version,
+}: {
+  settings: AppSettings;
+  logger: FastifyBaseLogger;
+  version: string;
+}): Promise<App> {
   const app = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: settings.bodyBytes,
     requestTimeout: settings.requestTimeout,
     handlerTimeout: settings.handlerTimeout,
@@ -49,7 +63,9 @@ export async function createApp({ settings, logger, version }: { settings: AppSe
   // Answers are made by our own code in the documented shape: one plain stringify, no second compiler.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler((error: Error, request, reply) => sendProblem(error, request, reply));
-  app.setNotFoundHandler((request, reply) => sendProblem(new Failure('not_found', `no route ${request.method} ${request.url.split('?')[0]}`), request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new Failure('not_found', `no route ${request.method} ${request.url.split('?')[0]}`), request, reply),
+  );
   app.addHook('onRequest', async (request) => {
     // Node keeps silent about headers beyond its maximum: they would be dropped, not refused.
     if (request.raw.rawHeaders.length / 2 > settings.headersMax) {
@@ -57,7 +73,8 @@ export async function createApp({ settings, logger, version }: { settings: AppSe
     }
   });
   app.addHook('onSend', async (request, reply) => {
-    if (request.url.startsWith('/v1/') && !reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
+    if (request.url.startsWith('/v1/') && !reply.hasHeader('cache-control'))
+      void reply.header('cache-control', 'no-store');
   });
 
   const origins = new Set([new URL(settings.publicUrl).origin, ...settings.allowedOrigins]);
@@ -93,8 +110,10 @@ export async function createApp({ settings, logger, version }: { settings: AppSe
     timeWindow: 60_000,
     cache: 50_000,
     // A token is one caller, whatever the address; whoever shows none is the address.
-    keyGenerator: ({ headers, ip }) => (headers.authorization === undefined ? ip : createHash('sha256').update(headers.authorization).digest('base64')),
-    errorResponseBuilder: (_request, { ttl }) => new Failure('rate_limited', 'too many requests', { retryAfterMs: ttl }),
+    keyGenerator: ({ headers, ip }) =>
+      headers.authorization === undefined ? ip : createHash('sha256').update(headers.authorization).digest('base64'),
+    errorResponseBuilder: (_request, { ttl }) =>
+      new Failure('rate_limited', 'too many requests', { retryAfterMs: ttl }),
   });
   await app.register(swagger, {
     openapi: {

@@ -6,7 +6,10 @@ export interface Readiness {
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
-export function addHealthRoutes(app: App, { readiness, isDraining }: { readiness: () => Promise<Readiness>; isDraining: () => boolean }): void {
+export function addHealthRoutes(
+  app: App,
+  { readiness, isDraining }: { readiness: () => Promise<Readiness>; isDraining: () => boolean },
+): void {
   const options = { config: { rateLimit: false }, schema: { hide: true } };
 
   app.get('/health/live', options, async () => ({ status: 'live' }));
@@ -14,6 +17,9 @@ export function addHealthRoutes(app: App, { readiness, isDraining }: { readiness
   app.get('/health/ready', options, async (_request, reply) => {
     const { ready, dependencies } = await readiness();
     const status = isDraining() ? 'draining' : ready ? 'ready' : 'unready';
-    return reply.code(status === 'ready' ? 200 : 503).header('cache-control', 'no-store').send({ status, dependencies });
+    return reply
+      .code(status === 'ready' ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send({ status, dependencies });
   });
 }

@@ -16,19 +16,36 @@ export interface IdempotencyKeys {
    * Works once per user and key. Without the header it simply works.
    * @throws Failure `conflict` when the key came with another request, or while the first one is still worked on
    */
-  readonly answer: (request: FastifyRequest, reply: FastifyReply, userId: string, work: () => Promise<Answer>) => Promise<never>;
+  readonly answer: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    userId: string,
+    work: () => Promise<Answer>,
+  ) => Promise<never>;
 }
 
 /** While a request is worked on its key is held with this status. */
 const working = 0;
 
 export function createIdempotencyKeys(db: Database): IdempotencyKeys {
-  async function answer(request: FastifyRequest, reply: FastifyReply, userId: string, work: () => Promise<Answer>): Promise<never> {
+  async function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    userId: string,
+    work: () => Promise<Answer>,
+  ): Promise<never> {
     const key = request.headers['idempotency-key'];
     if (key === undefined) return send(reply, await work());
-    if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key)) throw invalid('/headers/idempotency-key', '1 to 200 visible characters');
-    const requestHash = createHash('sha256').update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`).digest();
-    const held = await db.insert(idempotencyKeys).values({ userId, key, requestHash, status: working }).onConflictDoNothing().returning({ key: idempotencyKeys.key });
+    if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key))
+      throw invalid('/headers/idempotency-key', '1 to 200 visible characters');
+    const requestHash = createHash('sha256')
+      .update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`)
+      .digest();
+    const held = await db
+      .insert(idempotencyKeys)
+      .values({ userId, key, requestHash, status: working })
+      .onConflictDoNothing()
+      .returning({ key: idempotencyKeys.key });
     const own = and(eq(idempotencyKeys.userId, userId), eq(idempotencyKeys.key, key));
     if (held.length === 0) return send(reply, await firstAnswer(own, requestHash));
     try {
@@ -44,7 +61,8 @@ export function createIdempotencyKeys(db: Database): IdempotencyKeys {
 
   async function firstAnswer(own: ReturnType<typeof and>, requestHash: Buffer): Promise<Answer> {
     const [first] = await db.select().from(idempotencyKeys).where(own);
-    if (!first || first.status === working) throw new Failure('conflict', 'the first request with this key is still worked on', { retryAfterMs: 1000 });
+    if (!first || first.status === working)
+      throw new Failure('conflict', 'the first request with this key is still worked on', { retryAfterMs: 1000 });
     if (!first.requestHash.equals(requestHash)) throw new Failure('conflict', 'this key was used for another request');
     return { status: first.status, body: first.body };
   }

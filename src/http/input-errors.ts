@@ -23,8 +23,10 @@ function toInputErrors(found: readonly ValidationError[], context: string): Inpu
   for (const { instancePath = '', keyword = '', message = 'is not valid', params } of found) {
     const unknown = keyword === 'additionalProperties' ? namesIn(params?.additionalProperties) : [];
     const missing = keyword === 'required' ? namesIn(params?.requiredProperties) : [];
-    for (const name of unknown) byPath.set(`${instancePath}/${name}`, { path: `${instancePath}/${name}`, message: 'is not a known field' });
-    for (const name of missing) byPath.set(`${instancePath}/${name}`, { path: `${instancePath}/${name}`, message: 'is missing' });
+    for (const name of unknown)
+      byPath.set(`${instancePath}/${name}`, { path: `${instancePath}/${name}`, message: 'is not a known field' });
+    for (const name of missing)
+      byPath.set(`${instancePath}/${name}`, { path: `${instancePath}/${name}`, message: 'is missing' });
     if (unknown.length > 0 || missing.length > 0) continue;
     const path = instancePath || `/${context}`;
     if (keyword === 'anyOf') byPath.set(path, { path, message: 'must be one of what is allowed' });

@@ -27,7 +27,10 @@ export function addMetricsRoute(app: App, metrics: Metrics): void {
 }
 
 /** `/metrics` alone on a port of its own. */
-export async function startMetricsServer(metrics: Metrics, { host, port }: { host: string; port: number }): Promise<{ stop: () => Promise<void> }> {
+export async function startMetricsServer(
+  metrics: Metrics,
+  { host, port }: { host: string; port: number },
+): Promise<{ stop: () => Promise<void> }> {
   const server = createServer((request, response) => {
     if (request.url !== '/metrics') {
       response.writeHead(404).end();

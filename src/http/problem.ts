@@ -29,7 +29,8 @@ export function failureOf(error: FastifyError | Error, writes: boolean): Failure
   if (known) return new Failure(known, failures[known].title, { cause: error });
   if (statusCode === 429) return new Failure('rate_limited', 'too many requests', { cause: error });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    const code4xx = (Object.keys(failures) as FailureCode[]).find((key) => failures[key].http === statusCode) ?? 'invalid';
+    const code4xx =
+      (Object.keys(failures) as FailureCode[]).find((key) => failures[key].http === statusCode) ?? 'invalid';
     return new Failure(code4xx, failures[code4xx].title, { cause: error });
   }
   return toFailure(error);
@@ -53,6 +54,7 @@ export function problemOf(failure: Failure): Record<string, unknown> {
 export function sendProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const failure = failureOf(error, request.method !== 'GET' && request.method !== 'HEAD');
   if (failure.code === 'internal') request.log.error({ err: error }, 'a request failed unexpectedly');
-  if (failure.retryAfterMs !== undefined) void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
+  if (failure.retryAfterMs !== undefined)
+    void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
   return reply.code(failure.kind.http).type('application/problem+json').send(problemOf(failure));
 }

@@ -4,10 +4,15 @@ import { Type } from 'typebox';
 export const Uuid = Type.String({ format: 'uuid', minLength: 36, maxLength: 36 });
 /** RFC 3339, UTC, milliseconds. */
 export const Time = Type.String({ format: 'date-time' });
-export const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) => Type.Union([schema, Type.Null()]);
+export const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Union([schema, Type.Null()]);
 export const Limit = Type.Integer({ minimum: 1, maximum: 100, default: 50 });
 export const Cursor = Type.String({ minLength: 1, maxLength: 512 });
-export const ClientId = Type.String({ minLength: 1, maxLength: 64, description: 'The sender’s key: the same key and content again get the first answer' });
+export const ClientId = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: 'The sender’s key: the same key and content again get the first answer',
+});
 /** A seq; positions of clients may be any whole number, and odd ones are answered, not stored. */
 export const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 

@@ -10,14 +10,31 @@ export interface LoggerSettings {
 }
 
 /** Names of members that hold secrets or people's words, wherever they occur up to three levels deep. */
-const secrets = ['authorization', 'cookie', 'password', 'token', 'accessToken', 'refreshToken', 'secret', 'text', 'html', 'email', 'query', 'parameters', 'params'];
+const secrets = [
+  'authorization',
+  'cookie',
+  'password',
+  'token',
+  'accessToken',
+  'refreshToken',
+  'secret',
+  'text',
+  'html',
+  'email',
+  'query',
+  'parameters',
+  'params',
+];
 const redacted = secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /**
  * Lines go out as JSON. When the reader of the output is slow, lines beyond the bound are dropped and counted: a log
  * must never hold the server, nor fill its memory.
  */
-export function createLogger({ level, bufferBytes }: LoggerSettings, output: WriteStream | NodeJS.WriteStream = process.stdout): Logger {
+export function createLogger(
+  { level, bufferBytes }: LoggerSettings,
+  output: WriteStream | NodeJS.WriteStream = process.stdout,
+): Logger {
   let dropped = 0;
   output.on('error', () => {
     // A closed pipe: nobody reads the log any more.
@@ -37,9 +54,16 @@ export function createLogger({ level, bufferBytes }: LoggerSettings, output: Wri
       done();
     },
   });
-  return pino({ level, base: undefined, redact: { paths: redacted, censor: '(hidden)' }, serializers: { err: describeError, error: describeError } }, bounded);
+  return pino(
+    {
+      level,
+      base: undefined,
+      redact: { paths: redacted, censor: '(hidden)' },
+      serializers: { err: describeError, error: describeError },
+    },
+    bounded,
+  );
 }
-
 
 /** The chain of causes without the parameters that database drivers put into their errors. */
 function describeError(error: unknown): unknown {
@@ -49,8 +73,20 @@ function describeError(error: unknown): unknown {
   for (let depth = 0; current instanceof Error && depth < 5; depth++) {
     const { name, message, code } = current as Error & { code?: unknown };
     // Drizzle repeats the statement and its parameters in its message.
-    chain.push({ name, message: message.startsWith('Failed query') ? 'Failed query' : message.slice(0, 500), ...(code === undefined ? {} : { code }) });
+    chain.push({
+      name,
+      message: message.startsWith('Failed query') ? 'Failed query' : message.slice(0, 500),
+      ...(code === undefined ? {} : { code }),
+    });
     current = current.cause;
   }
-  return { ...chain[0], causes: chain.slice(1), stack: error.stack?.split('\n').filter((line) => line.startsWith('    at ')).slice(0, 12).join('\n') };
+  return {
+    ...chain[0],
+    causes: chain.slice(1),
+    stack: error.stack
+      ?.split('\n')
+      .filter((line) => line.startsWith('    at '))
+      .slice(0, 12)
+      .join('\n'),
+  };
 }

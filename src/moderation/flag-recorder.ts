@@ -14,11 +14,25 @@ export interface FlaggedMessage {
 }
 
 /** @returns a listener that never throws: the message is stored, whatever becomes of its entry */
-export function createFlagRecorder({ db, logger }: { db: Database; logger: Logger }): (flagged: FlaggedMessage) => void {
+export function createFlagRecorder({
+  db,
+  logger,
+}: {
+  db: Database;
+  logger: Logger;
+}): (flagged: FlaggedMessage) => void {
   async function record({ roomId, messageId, authorId, verdict }: FlaggedMessage): Promise<void> {
     await db
       .insert(moderationQueue)
-      .values({ id: uuidv7(), roomId, messageId, authorId, source: 'engine', labels: [...verdict.labels], spamScore: verdict.spamScore })
+      .values({
+        id: uuidv7(),
+        roomId,
+        messageId,
+        authorId,
+        source: 'engine',
+        labels: [...verdict.labels],
+        spamScore: verdict.spamScore,
+      })
       .onConflictDoUpdate({
         target: moderationQueue.messageId,
         targetWhere: sql`state = 'open'`,
@@ -27,6 +41,8 @@ export function createFlagRecorder({ db, logger }: { db: Database; logger: Logge
   }
 
   return (flagged) => {
-    record(flagged).catch((error: unknown) => logger.warn({ error, messageId: flagged.messageId }, 'a flagged message could not be put before the moderators'));
+    record(flagged).catch((error: unknown) =>
+      logger.warn({ error, messageId: flagged.messageId }, 'a flagged message could not be put before the moderators'),
+    );
   };
 }

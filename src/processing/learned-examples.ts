@@ -41,7 +41,9 @@ export function createLearnedExamples(sql: Sql): LearnedExamples {
       const rows = await sql<{ text: string; label: string; moderator_id: string }[]>`
         select text, label, moderator_id from learned_examples
         where revoked_at is null and label in ('spam', 'ham') order by id desc limit ${examplesMax}`;
-      return rows.reverse().map(({ text, label, moderator_id }) => ({ text, spam: label === 'spam', moderatorId: moderator_id }));
+      return rows
+        .reverse()
+        .map(({ text, label, moderator_id }) => ({ text, spam: label === 'spam', moderatorId: moderator_id }));
     },
   };
 }

@@ -27,12 +27,21 @@ const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 const pollMs = 1000;
 
 /** Resolves when all threads are warm. @throws when the artefacts are missing or of another build */
-export async function startTextEngine({ sql, config, logger, registry }: TextEngineOptions): Promise<RunningTextEngine> {
+export async function startTextEngine({
+  sql,
+  config,
+  logger,
+  registry,
+}: TextEngineOptions): Promise<RunningTextEngine> {
   const learned = createLearnedExamples(sql);
   const shipped = await readArtefacts();
   const { flagThreshold, blockThreshold, profanity, slurs } = config.moderation;
   let version = await learned.version().catch(() => '0/0');
-  const stateOf = async (): Promise<TextState> => ({ ...shipped, policy: { flagThreshold, blockThreshold, profanity, slurs }, examples: await learned.read().catch(() => []) });
+  const stateOf = async (): Promise<TextState> => ({
+    ...shipped,
+    policy: { flagThreshold, blockThreshold, profanity, slurs },
+    examples: await learned.read().catch(() => []),
+  });
   const metrics = createEngineMetrics(registry, () => engine.stats());
   const { threads, queueMax, batchMax, itemTimeout } = config.processing;
   const engine: Engine<TextState> = await startEngine<TextState>({
@@ -101,7 +110,10 @@ async function readArtefacts(): Promise<Omit<TextState, 'policy' | 'examples'>> 
     json('emoji.json'),
     json('chat-sample.json'),
   ]);
-  return { model: new Uint8Array(model), lookalikes, terms, emoji, chatSample } as Omit<TextState, 'policy' | 'examples'>;
+  return { model: new Uint8Array(model), lookalikes, terms, emoji, chatSample } as Omit<
+    TextState,
+    'policy' | 'examples'
+  >;
 }
 
 function createEngineMetrics(registry: Registry, stats: () => { waiting: number; threadsReady: number }) {
@@ -123,9 +135,29 @@ function createEngineMetrics(registry: Registry, stats: () => { waiting: number;
     },
   });
   return {
-    results: new Counter({ name: 'parley_engine_results_total', help: 'Judged texts by outcome', labelNames: ['outcome'], registers }),
-    batches: new Histogram({ name: 'parley_engine_batch_size', help: 'Texts of one batch', buckets: [1, 4, 16, 64, 128, 256], registers }),
-    stages: new Counter({ name: 'parley_engine_stage_seconds_total', help: 'Time of the threads by stage', labelNames: ['stage'], registers }),
-    lost: new Counter({ name: 'parley_engine_lost_threads_total', help: 'Threads that were replaced, by reason', labelNames: ['reason'], registers }),
+    results: new Counter({
+      name: 'parley_engine_results_total',
+      help: 'Judged texts by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    batches: new Histogram({
+      name: 'parley_engine_batch_size',
+      help: 'Texts of one batch',
+      buckets: [1, 4, 16, 64, 128, 256],
+      registers,
+    }),
+    stages: new Counter({
+      name: 'parley_engine_stage_seconds_total',
+      help: 'Time of the threads by stage',
+      labelNames: ['stage'],
+      registers,
+    }),
+    lost: new Counter({
+      name: 'parley_engine_lost_threads_total',
+      help: 'Threads that were replaced, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
   };
 }

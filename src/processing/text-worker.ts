@@ -1,7 +1,7 @@
 /** The engine's thread: judges and renders one text at a time with what it was given at birth or since. */
 import { type Assessment, type AssessPolicy, createAssessor } from '../spam/assess.ts';
 import { createClassifier } from '../spam/classifier.ts';
-import { learn, type LearnedExample } from '../spam/learner.ts';
+import { type LearnedExample, learn } from '../spam/learner.ts';
 import { readModel } from '../spam/model-file.ts';
 import { createNormaliser, type Lookalikes } from '../spam/normalise.ts';
 import { createTermMatcher, type TermLists } from '../spam/terms.ts';
@@ -33,14 +33,23 @@ serveTasks<TextTask, ThreadResult, TextState>({
   apply: ({ policy, model, lookalikes, terms, emoji, chatSample, examples }) => {
     const normalise = createNormaliser(lookalikes);
     const learned = learn(readModel(model), examples, { normalise, ham: chatSample });
-    const assess = createAssessor({ normalise, terms: createTermMatcher(terms), classifier: createClassifier(learned) });
+    const assess = createAssessor({
+      normalise,
+      terms: createTermMatcher(terms),
+      classifier: createClassifier(learned),
+    });
     ready = { policy, assess, emoji: new Map(Object.entries(emoji)) };
   },
   run: ({ text, kind, assess, render: wanted, policy }, stages) => {
-    const assessment = assess ? ready.assess(text, { ...ready.policy, ...policy }) : { outcome: 'allow' as const, spamScore: 0, labels: [] };
+    const assessment = assess
+      ? ready.assess(text, { ...ready.policy, ...policy })
+      : { outcome: 'allow' as const, spamScore: 0, labels: [] };
     stages.lap('assess');
     // Names and topics are shown as plain text.
-    const rendered = wanted && (kind === 'message' || kind === 'edit') ? render(text, { emoji: ready.emoji }) : { html: '', links: [], mentions: [] };
+    const rendered =
+      wanted && (kind === 'message' || kind === 'edit')
+        ? render(text, { emoji: ready.emoji })
+        : { html: '', links: [], mentions: [] };
     stages.lap('render');
     return { ...assessment, ...rendered };
   },

@@ -3,7 +3,7 @@
  * began while a hint was lost, and a process that stood still. Authority found gone closes the socket here.
  */
 import type { Logger } from 'pino';
-import { closeCodes, type Connection, type ConnectionUser } from './connection.ts';
+import { type Connection, type ConnectionUser, closeCodes } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import type { JoinHint } from './hints.ts';
 import type { Hub } from './hub.ts';
@@ -24,22 +24,27 @@ export interface CaretakerSources {
   readonly newMemberships: () => Promise<readonly JoinHint[]>;
 }
 
-export function startCaretaker<State extends FeedState>(
-  { hub, open, sources, logger, settings }: {
-    hub: Hub<State>;
-    open: () => Iterable<Connection>;
-    sources: CaretakerSources;
-    logger: Logger;
-    settings: CaretakerSettings;
-  },
-): { checkAuthority: () => void; stop: () => void } {
+export function startCaretaker<State extends FeedState>({
+  hub,
+  open,
+  sources,
+  logger,
+  settings,
+}: {
+  hub: Hub<State>;
+  open: () => Iterable<Connection>;
+  sources: CaretakerSources;
+  logger: Logger;
+  settings: CaretakerSettings;
+}): { checkAuthority: () => void; stop: () => void } {
   let lastLookMs = performance.now();
 
   function ping(): void {
     const nowMs = performance.now();
     for (const connection of open()) {
       if (nowMs - connection.seenAt > settings.heartbeat + settings.pongTimeout) connection.socket.terminate();
-      else if (connection.state === 'live' && nowMs - connection.seenAt > settings.heartbeat / 2) connection.socket.ping();
+      else if (connection.state === 'live' && nowMs - connection.seenAt > settings.heartbeat / 2)
+        connection.socket.ping();
     }
   }
 
@@ -58,7 +63,10 @@ export function startCaretaker<State extends FeedState>(
     const gapMs = nowMs - lastLookMs;
     lastLookMs = nowMs;
     if (gapMs > settings.stallMs) {
-      logger.warn({ gapMs: Math.round(gapMs) }, 'the process stood still; authority is read again before anything is sent');
+      logger.warn(
+        { gapMs: Math.round(gapMs) },
+        'the process stood still; authority is read again before anything is sent',
+      );
       hub.turn.holdUntil(readAuthority());
     } else checkAuthority();
   }

@@ -68,7 +68,12 @@ export interface Hub<State extends FeedState> {
    * Makes a connection a reader of a room from the event after `after` on, without a hole or a repeat.
    * `reset`: too far behind or beyond the head; it reads from the head on. `left`: no longer a member.
    */
-  readonly attach: (connection: Connection, roomId: string, after: number, as: 'member' | 'watcher') => Promise<{ result: AttachResult; seq: number }>;
+  readonly attach: (
+    connection: Connection,
+    roomId: string,
+    after: number,
+    as: 'member' | 'watcher',
+  ) => Promise<{ result: AttachResult; seq: number }>;
   readonly detach: (connection: Connection, roomId: string) => void;
   readonly isReading: (connection: Connection, roomId: string) => boolean;
   /** The welcome was sent. */
@@ -85,18 +90,24 @@ export interface Hub<State extends FeedState> {
   readonly stop: () => void;
 }
 
-export function createHub<State extends FeedState>(
-  { log, hints, onRevocationHint, membership, metrics, logger, settings }: {
-    log: LogSource<State>;
-    hints: Hints;
-    /** Somebody's login ended somewhere: look at once. */
-    onRevocationHint: () => void;
-    membership: MembershipFrames;
-    metrics: HubMetrics;
-    logger: Logger;
-    settings: HubSettings;
-  },
-): Hub<State> {
+export function createHub<State extends FeedState>({
+  log,
+  hints,
+  onRevocationHint,
+  membership,
+  metrics,
+  logger,
+  settings,
+}: {
+  log: LogSource<State>;
+  hints: Hints;
+  /** Somebody's login ended somewhere: look at once. */
+  onRevocationHint: () => void;
+  membership: MembershipFrames;
+  metrics: HubMetrics;
+  logger: Logger;
+  settings: HubSettings;
+}): Hub<State> {
   const turn = createDeliveryTurn();
   const feeds = new Map<string, Feed<State>>();
   const loading = new Map<string, { promise: Promise<Feed<State> | undefined>; seenSeq: number }>();
@@ -113,12 +124,12 @@ export function createHub<State extends FeedState>(
 
   function addConnection(connection: Connection): void {
     const userId = connection.user!.userId;
-    let own = byUser.get(userId);
-    if (!own) {
-      byUser.set(userId, (own = new Set()));
+    const own = byUser.get(userId);
+    if (own) own.add(connection);
+    else {
+      byUser.set(userId, new Set([connection]));
       hints.followUser(userId);
     }
-    own.add(connection);
     reading.set(connection, new Set());
     metrics.connections.set(reading.size);
   }
@@ -185,13 +196,23 @@ export function createHub<State extends FeedState>(
   }
 
   function evict(): void {
-    if (feeds.size <= settings.roomsCached && weight <= settings.membersCached && recentBytes <= settings.recentBytesTotal) return;
+    if (
+      feeds.size <= settings.roomsCached &&
+      weight <= settings.membersCached &&
+      recentBytes <= settings.recentBytesTotal
+    )
+      return;
     for (const feed of feeds.values()) {
       if (feed.readerCount > 0 || feed.pins > 0 || catchingUp.has(feed)) continue;
       feeds.delete(feed.roomId);
       weight -= feed.state.weight();
       recentBytes -= feed.recentBytes;
-      if (feeds.size <= settings.roomsCached && weight <= settings.membersCached && recentBytes <= settings.recentBytesTotal) break;
+      if (
+        feeds.size <= settings.roomsCached &&
+        weight <= settings.membersCached &&
+        recentBytes <= settings.recentBytesTotal
+      )
+        break;
     }
     metrics.feeds.set(feeds.size);
   }
@@ -250,7 +271,8 @@ export function createHub<State extends FeedState>(
         }
       }
       if (change.watchersLeave || change.closed) {
-        for (const connection of [...feed.watchers]) leave(feed, connection, change.closed ? 'deleted' : 'left', lastSeq);
+        for (const connection of [...feed.watchers])
+          leave(feed, connection, change.closed ? 'deleted' : 'left', lastSeq);
       }
     }
     if (change.closed) feed.closed = true;
@@ -258,10 +280,11 @@ export function createHub<State extends FeedState>(
 
   function joinLive(feed: Feed<State>, connection: Connection): void {
     if (connection.state === 'greeting') {
-      (connection.joinsMeanwhile ??= []).push({ roomId: feed.roomId, seq: feed.position });
+      connection.joinsMeanwhile = [...(connection.joinsMeanwhile ?? []), { roomId: feed.roomId, seq: feed.position }];
       return;
     }
-    if (feed.readers.has(connection) || connection.state !== 'live' || attaching.get(connection)?.has(feed.roomId)) return;
+    if (feed.readers.has(connection) || connection.state !== 'live' || attaching.get(connection)?.has(feed.roomId))
+      return;
     addReader(feed, connection, 'member');
     void tellJoined(connection, feed.roomId);
   }
@@ -340,7 +363,9 @@ export function createHub<State extends FeedState>(
     if (running) return running;
     const promise = readToHead(feed).finally(() => catchingUp.delete(feed));
     catchingUp.set(feed, promise);
-    promise.catch((error: unknown) => logger.warn({ error, roomId: feed.roomId }, 'catch-up failed; the head check repeats it'));
+    promise.catch((error: unknown) =>
+      logger.warn({ error, roomId: feed.roomId }, 'catch-up failed; the head check repeats it'),
+    );
     return promise;
   }
 
@@ -379,7 +404,8 @@ export function createHub<State extends FeedState>(
   async function attach(connection: Connection, roomId: string, after: number, as: 'member' | 'watcher') {
     const own = attaching.get(connection) ?? new Set<string>();
     attaching.set(connection, own);
-    if (own.has(roomId) || isReading(connection, roomId)) return { result: 'live' as const, seq: feeds.get(roomId)?.position ?? after };
+    if (own.has(roomId) || isReading(connection, roomId))
+      return { result: 'live' as const, seq: feeds.get(roomId)?.position ?? after };
     own.add(roomId);
     try {
       return await replay(connection, roomId, after, as);
@@ -394,7 +420,11 @@ export function createHub<State extends FeedState>(
     if (feed.position < after) await catchUp(feed);
     const userId = connection.user!.userId;
     let position = after;
-    let reset = !Number.isSafeInteger(after) || after < 0 || after > feed.position || feed.position - after > settings.resumeMaxEvents;
+    let reset =
+      !Number.isSafeInteger(after) ||
+      after < 0 ||
+      after > feed.position ||
+      feed.position - after > settings.resumeMaxEvents;
     if (reset) position = feed.position;
     feed.pins += 1;
     try {
@@ -440,8 +470,10 @@ export function createHub<State extends FeedState>(
 
   function onJoin({ userId, roomId, seq }: JoinHint): void {
     for (const connection of byUser.get(userId) ?? []) {
-      if (connection.state === 'greeting') (connection.joinsMeanwhile ??= []).push({ roomId, seq });
-      if (connection.state !== 'live' || isReading(connection, roomId) || attaching.get(connection)?.has(roomId)) continue;
+      if (connection.state === 'greeting')
+        connection.joinsMeanwhile = [...(connection.joinsMeanwhile ?? []), { roomId, seq }];
+      if (connection.state !== 'live' || isReading(connection, roomId) || attaching.get(connection)?.has(roomId))
+        continue;
       void attachJoined(connection, roomId, seq);
     }
   }

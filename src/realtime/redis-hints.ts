@@ -49,7 +49,11 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   let lastProbeBack = performance.now();
   let subscriberSince = performance.now();
 
-  const publisher = connect({ maxRetriesPerRequest: 1, commandTimeout: settings.commandTimeout, enableOfflineQueue: false });
+  const publisher = connect({
+    maxRetriesPerRequest: 1,
+    commandTimeout: settings.commandTimeout,
+    enableOfflineQueue: false,
+  });
   let subscriber = subscribe();
 
   function connect(options: Record<string, unknown>): Link {
@@ -60,7 +64,11 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
       ...options,
     };
     const link = settings.cluster
-      ? new Cluster([settings.url], { shardedSubscribers: true, redisOptions: common, clusterRetryStrategy: common.retryStrategy } as never)
+      ? new Cluster([settings.url], {
+          shardedSubscribers: true,
+          redisOptions: common,
+          clusterRetryStrategy: common.retryStrategy,
+        } as never)
       : new Redis(settings.url, common);
     link.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis link'));
     return link;
@@ -103,7 +111,13 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
       return;
     }
     const [head, ...lines] = message.split('\n') as [string, ...string[]];
-    const [origin, kind, first = '', second = '', third = ''] = head.split(' ') as [string, string, string?, string?, string?];
+    const [origin, kind, first = '', second = '', third = ''] = head.split(' ') as [
+      string,
+      string,
+      string?,
+      string?,
+      string?,
+    ];
     if (origin === instance || !listener) return;
     metrics.received.inc();
     if (kind === 'events') receiveEvents(lines, listener);
@@ -153,7 +167,9 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
       subscriber = subscribe();
       silent.disconnect();
     }
-    const sent = settings.cluster ? publisher.spublish(probeChannel, instance) : publisher.publish(probeChannel, instance);
+    const sent = settings.cluster
+      ? publisher.spublish(probeChannel, instance)
+      : publisher.publish(probeChannel, instance);
     sent.catch((error: Error) => logger.debug({ error: error.message }, 'redis probe'));
   }
 
@@ -176,8 +192,8 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     const byChannel = new Map<string, string[]>();
     for (const hint of hints) {
       const channel = roomChannel(hint.roomId);
-      let lines = byChannel.get(channel);
-      if (!lines) byChannel.set(channel, (lines = [`${instance} events`]));
+      const lines = byChannel.get(channel) ?? [`${instance} events`];
+      byChannel.set(channel, lines);
       lines.push(`${hint.roomId} ${hint.firstSeq} ${hint.events.length}`, ...hint.events);
     }
     for (const [channel, lines] of byChannel) publish(channel, lines.join('\n'));
@@ -192,8 +208,10 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
       listener = added;
     },
     announceEvents,
-    announceJoin: ({ userId, roomId, seq }: JoinHint) => publish(userChannel(userId), `${instance} joined ${userId} ${roomId} ${seq}`),
-    signalRoom: (roomId, json, exceptUserId) => publish(roomChannel(roomId), `${instance} room ${roomId} ${exceptUserId}\n${json}`),
+    announceJoin: ({ userId, roomId, seq }: JoinHint) =>
+      publish(userChannel(userId), `${instance} joined ${userId} ${roomId} ${seq}`),
+    signalRoom: (roomId, json, exceptUserId) =>
+      publish(roomChannel(roomId), `${instance} room ${roomId} ${exceptUserId}\n${json}`),
     signalUser: (userId, json) => publish(userChannel(userId), `${instance} user ${userId}\n${json}`),
     announceRevocation: () => publish(revocationChannel, `${instance} revoked`),
     followRoom: (roomId) => follow(roomChannel(roomId)),

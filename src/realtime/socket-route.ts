@@ -24,7 +24,12 @@ const tokenNames = ['token', 'access_token', 'accessToken', 'authorization', 'jw
 
 export async function addSocketRoute(
   app: App,
-  { sockets, authenticator, isDraining, settings }: {
+  {
+    sockets,
+    authenticator,
+    isDraining,
+    settings,
+  }: {
     sockets: SocketServer;
     authenticator: Authenticator;
     isDraining: () => boolean;
@@ -48,18 +53,25 @@ export async function addSocketRoute(
 
   async function checkUpgrade(request: FastifyRequest): Promise<void> {
     if (isDraining()) throw new Failure('unavailable', 'this server is going down', { retryAfterMs: 1000 });
-    if (sockets.openCount() >= settings.socketsMax) throw new Failure('unavailable', 'too many sockets', { retryAfterMs: 2000 + Math.floor(Math.random() * 5000) });
-    if (tokenNames.some((name) => Object.hasOwn(request.query as object, name))) throw new Failure('invalid', 'a token does not belong into an address');
+    if (sockets.openCount() >= settings.socketsMax)
+      throw new Failure('unavailable', 'too many sockets', { retryAfterMs: 2000 + Math.floor(Math.random() * 5000) });
+    if (tokenNames.some((name) => Object.hasOwn(request.query as object, name)))
+      throw new Failure('invalid', 'a token does not belong into an address');
     const { origin, authorization } = request.headers;
-    if (request.headers.cookie !== undefined && origin !== undefined && !settings.origins.has(origin)) throw new Failure('forbidden', 'this origin is not allowed');
+    if (request.headers.cookie !== undefined && origin !== undefined && !settings.origins.has(origin))
+      throw new Failure('forbidden', 'this origin is not allowed');
     if (authorization !== undefined) proved.set(request.raw, await authenticator.fromRequest(request));
   }
 
-  app.get('/v1/ws', { websocket: true, preValidation: checkUpgrade, config: { rateLimit: false }, schema: { hide: true } }, (socket: WebSocket, request: FastifyRequest) => {
-    const raw = request.raw.socket as Socket;
-    letGo(socket, raw);
-    sockets.accept(socket, raw, proved.get(request.raw));
-  });
+  app.get(
+    '/v1/ws',
+    { websocket: true, preValidation: checkUpgrade, config: { rateLimit: false }, schema: { hide: true } },
+    (socket: WebSocket, request: FastifyRequest) => {
+      const raw = request.raw.socket as Socket;
+      letGo(socket, raw);
+      sockets.accept(socket, raw, proved.get(request.raw));
+    },
+  );
 }
 
 /**

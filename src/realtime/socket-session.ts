@@ -8,10 +8,10 @@ import type { Counter } from 'prom-client';
 import type { RawData, WebSocket } from 'ws';
 import { linkFailure } from '../database/database-errors.ts';
 import { Failure, toFailure } from '../errors.ts';
-import { closeCodes, Connection, type ConnectionUser, type QueueBounds } from './connection.ts';
+import { Connection, type ConnectionUser, closeCodes, type QueueBounds } from './connection.ts';
+import type { FeedState } from './feed.ts';
 import { BadFrame, type ClientFrame, parseClientFrame } from './frame-codec.ts';
 import type { FrameHandlers } from './frame-handlers.ts';
-import type { FeedState } from './feed.ts';
 import type { Hub } from './hub.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -61,16 +61,21 @@ export interface SocketServer {
 /** The ids a connection used lately; repeating one is a bad frame. */
 const recentIdsMax = 256;
 
-export function createSocketServer<State extends FeedState>(
-  { hub, greeter, handlers, metrics, logger, settings }: {
-    hub: Hub<State>;
-    greeter: Greeter;
-    handlers: FrameHandlers;
-    metrics: SocketMetrics;
-    logger: Logger;
-    settings: SocketSettings;
-  },
-): SocketServer {
+export function createSocketServer<State extends FeedState>({
+  hub,
+  greeter,
+  handlers,
+  metrics,
+  logger,
+  settings,
+}: {
+  hub: Hub<State>;
+  greeter: Greeter;
+  handlers: FrameHandlers;
+  metrics: SocketMetrics;
+  logger: Logger;
+  settings: SocketSettings;
+}): SocketServer {
   const open = new Set<Connection>();
   const conversations = new Set<Conversation>();
   let busy = 0;
@@ -109,7 +114,10 @@ export function createSocketServer<State extends FeedState>(
       const { connection } = this;
       if (connection.state === 'closing') return;
       connection.seenAt = performance.now();
-      if (connection.state === 'greeting' && data.length > settings.preAuthBytes) return this.#close(closeCodes.tooLarge, 'too large before hello');
+      if (connection.state === 'greeting' && data.length > settings.preAuthBytes) {
+        this.#close(closeCodes.tooLarge, 'too large before hello');
+        return;
+      }
       let frame: ClientFrame;
       try {
         if (isBinary) throw new BadFrame('frames are text');
@@ -152,7 +160,9 @@ export function createSocketServer<State extends FeedState>(
         if (!connection.user) throw new Failure('unauthenticated', 'hello needs a token');
         if (isGone(connection)) return;
         if (hub.connectionsOf(connection.user.userId).length >= settings.socketsPerUser) {
-          throw new Failure('rate_limited', `at most ${settings.socketsPerUser} sockets of one user`, { retryAfterMs: 30_000 });
+          throw new Failure('rate_limited', `at most ${settings.socketsPerUser} sockets of one user`, {
+            retryAfterMs: 30_000,
+          });
         }
         clearTimeout(this.#helloTimer);
         this.#helloTimer = undefined;
@@ -187,12 +197,16 @@ export function createSocketServer<State extends FeedState>(
         return;
       }
       const handler = Object.hasOwn(handlers, frame.type) ? handlers[frame.type] : undefined;
-      if (!handler) return this.#answerBad(new BadFrame(`"${frame.type.slice(0, 40)}" is no frame type`), frame.id);
+      if (!handler) {
+        this.#answerBad(new BadFrame(`"${frame.type.slice(0, 40)}" is no frame type`), frame.id);
+        return;
+      }
       metrics.frames.inc({ type: frame.type });
       try {
         handler.check(frame);
       } catch (error) {
-        return this.#answerBad(error as Failure, frame.id);
+        this.#answerBad(error as Failure, frame.id);
+        return;
       }
       this.#begin();
       void this.#run(handler, frame);
@@ -205,7 +219,8 @@ export function createSocketServer<State extends FeedState>(
         connection.send({ type: 'ack', id: frame.id, ...ack });
       } catch (error) {
         const failure = linkFailure(error, true) ?? toFailure(error);
-        if (failure.code === 'internal') logger.error({ err: error, frameType: frame.type }, 'a frame failed unexpectedly');
+        if (failure.code === 'internal')
+          logger.error({ err: error, frameType: frame.type }, 'a frame failed unexpectedly');
         this.#answerError(failure, frame.id);
       } finally {
         this.#end();
@@ -248,7 +263,8 @@ export function createSocketServer<State extends FeedState>(
     #answerBad(failure: Failure, id: string | number | undefined): void {
       this.#bad = this.#sameMinute() ? this.#bad + 1 : 1;
       this.#answerError(failure, id);
-      if (this.connection.state === 'greeting' && !this.#greeting) this.#close(closeCodes.unauthenticated, 'hello first');
+      if (this.connection.state === 'greeting' && !this.#greeting)
+        this.#close(closeCodes.unauthenticated, 'hello first');
       else if (this.#bad > settings.badFramesPerMinute) this.#close(closeCodes.policy, 'too many bad frames');
     }
 
@@ -256,7 +272,15 @@ export function createSocketServer<State extends FeedState>(
       metrics.errors.inc({ code: failure.code });
       const message = failure.code === 'internal' ? 'an unexpected error' : failure.message;
       const { code, retryAfterMs, errors, details } = failure;
-      this.connection.send({ type: 'error', ...(id === undefined ? {} : { id }), code, message, retryAfterMs, errors, ...details });
+      this.connection.send({
+        type: 'error',
+        ...(id === undefined ? {} : { id }),
+        code,
+        message,
+        retryAfterMs,
+        errors,
+        ...details,
+      });
     }
 
     onClose(): void {

@@ -2,6 +2,8 @@
  * The beginning of a connection's life: `welcome` with one consistent snapshot of its rooms, which the events that
  * follow continue exactly; then, for the rooms named in `resume`, what was missed, and `resumed`.
  */
+
+import type { Counter } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Failure } from '../errors.ts';
@@ -10,7 +12,6 @@ import type { Connection, ConnectionUser } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { type ClientFrame, frameText } from './frame-codec.ts';
 import type { Hub } from './hub.ts';
-import type { Counter } from 'prom-client';
 
 export interface WelcomeRoom {
   readonly id: string;
@@ -27,7 +28,10 @@ export interface WelcomeSource {
   readonly snapshot: (user: ConnectionUser) => Promise<{ user: unknown; rooms: readonly WelcomeRoom[] }>;
   readonly logId: () => Promise<string>;
   /** How and when the user's memberships in these rooms ended, where they had any. */
-  readonly endsOf: (userId: string, roomIds: readonly string[]) => Promise<ReadonlyMap<string, { reason: string; lastSeq: number }>>;
+  readonly endsOf: (
+    userId: string,
+    roomIds: readonly string[],
+  ) => Promise<ReadonlyMap<string, { reason: string; lastSeq: number }>>;
   readonly leftFrame: (roomId: string, reason: string, lastSeq: number) => string;
 }
 
@@ -65,9 +69,17 @@ export function checkHello(frame: ClientFrame): void {
   throw invalidInput([...compiledHello.Errors(frame)], 'hello');
 }
 
-export function createWelcome<State extends FeedState>(
-  { hub, source, resumes, settings }: { hub: Hub<State>; source: WelcomeSource; resumes: Counter<'result'>; settings: WelcomeSettings },
-): (connection: Connection, frame: ClientFrame) => Promise<void> {
+export function createWelcome<State extends FeedState>({
+  hub,
+  source,
+  resumes,
+  settings,
+}: {
+  hub: Hub<State>;
+  source: WelcomeSource;
+  resumes: Counter<'result'>;
+  settings: WelcomeSettings;
+}): (connection: Connection, frame: ClientFrame) => Promise<void> {
   const gate = createGate(settings.handshakesMax, settings.handshakeQueueMax);
 
   return async (connection, frame) => {
@@ -142,7 +154,9 @@ function createGate(max: number, queueMax: number) {
         return;
       }
       if (waiting.length >= queueMax) {
-        throw new Failure('unavailable', 'too many connect at once', { retryAfterMs: 1000 + Math.floor(Math.random() * 5000) });
+        throw new Failure('unavailable', 'too many connect at once', {
+          retryAfterMs: 1000 + Math.floor(Math.random() * 5000),
+        });
       }
       await new Promise<void>((resolve) => waiting.push(resolve));
     },

@@ -1,6 +1,6 @@
 /** `node src/main.ts admin create`: the first admin of a deployment, without SQL. */
 import { createPasswords, requirePassword } from '../auth/passwords.ts';
-import { ConfigError, type Config } from '../config/load.ts';
+import { type Config, ConfigError } from '../config/load.ts';
 import { connectDatabase } from '../database/connect.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
@@ -8,7 +8,8 @@ import { createLogger } from '../logger/logger.ts';
 import { createUserRepository } from '../user/user-repository.ts';
 import { requireEmail, requireUsername } from '../user/user-text.ts';
 
-const usage = 'usage: node src/main.ts admin create --username <name> --email <address>, the password on standard input';
+const usage =
+  'usage: node src/main.ts admin create --username <name> --email <address>, the password on standard input';
 
 /** @throws ConfigError with the usage, Failure for a name, address or password that may not be */
 export async function runAdminCommand(words: readonly string[], config: Config): Promise<void> {
@@ -19,10 +20,24 @@ export async function runAdminCommand(words: readonly string[], config: Config):
   const password = await readPassword();
   await requirePassword(password);
   const { url, stop } = await openDatabase(config);
-  const { db, close } = connectDatabase({ url, poolSize: 1, statementTimeout: config.database.statementTimeout, connectTimeout: config.database.connectTimeout, name: 'admin' });
+  const { db, close } = connectDatabase({
+    url,
+    poolSize: 1,
+    statementTimeout: config.database.statementTimeout,
+    connectTimeout: config.database.connectTimeout,
+    name: 'admin',
+  });
   try {
     const passwordHash = await createPasswords(config.auth).hash(password);
-    const user = await createUserRepository(db).create(db, { username, displayName: username, kind: 'user', email, emailVerified: true, passwordHash, role: 'admin' });
+    const user = await createUserRepository(db).create(db, {
+      username,
+      displayName: username,
+      kind: 'user',
+      email,
+      emailVerified: true,
+      passwordHash,
+      role: 'admin',
+    });
     process.stdout.write(`${user.username} is an admin now: ${user.id}\n`);
   } finally {
     await close();
@@ -54,7 +69,10 @@ async function readPassword(): Promise<string> {
 
 async function openDatabase(config: Config): Promise<{ url: string; stop: () => Promise<void> }> {
   const logger = createLogger({ ...config.log, level: 'silent' });
-  const embedded = config.database.url === undefined ? await startEmbeddedPostgres({ dir: config.database.embedded.dir, logger }) : undefined;
+  const embedded =
+    config.database.url === undefined
+      ? await startEmbeddedPostgres({ dir: config.database.embedded.dir, logger })
+      : undefined;
   const url = config.database.url ?? embedded!.url;
   await migrate(url);
   return { url, stop: async () => embedded?.stop() };

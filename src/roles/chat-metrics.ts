@@ -7,9 +7,12 @@ const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 export function createChatMetrics(registry: Registry) {
   const registers = [registry];
-  const counter = <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) => new Counter({ name: `parley_${name}`, help, labelNames, registers });
-  const gauge = <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) => new Gauge({ name: `parley_${name}`, help, labelNames, registers });
-  const histogram = (name: string, help: string, buckets: number[]) => new Histogram({ name: `parley_${name}`, help, buckets, registers });
+  const counter = <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) =>
+    new Counter({ name: `parley_${name}`, help, labelNames, registers });
+  const gauge = <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) =>
+    new Gauge({ name: `parley_${name}`, help, labelNames, registers });
+  const histogram = (name: string, help: string, buckets: number[]) =>
+    new Histogram({ name: `parley_${name}`, help, buckets, registers });
   return {
     hub: {
       delivered: counter('events_delivered_total', 'Events handed to sockets, one for each reader'),

@@ -24,6 +24,8 @@ import { readFrames, readRoutes } from '../chat/reads/read-routes.ts';
 import { createReadService } from '../chat/reads/read-service.ts';
 import { createMembershipChanges } from '../chat/rooms/membership-changes.ts';
 import { roomFrames } from '../chat/rooms/room-frames.ts';
+import { roomNotificationRoutes } from '../chat/rooms/room-notification-routes.ts';
+import { createRoomNotificationService } from '../chat/rooms/room-notifications.ts';
 import { createRoomRepository } from '../chat/rooms/room-repository.ts';
 import { roomRoutes } from '../chat/rooms/room-routes.ts';
 import { createRoomService } from '../chat/rooms/room-service.ts';
@@ -36,10 +38,6 @@ import { addHealthRoutes, type Readiness } from '../http/health.ts';
 import { createIdempotencyKeys } from '../http/idempotency.ts';
 import { addMetricsRoute } from '../http/metrics.ts';
 import { addWebPage } from '../http/web-page.ts';
-import { notificationRoutes, unsubscribeRoutes } from '../user/notification-routes.ts';
-import { createNotificationService } from '../user/notification-settings.ts';
-import { roomNotificationRoutes } from '../chat/rooms/room-notification-routes.ts';
-import { createRoomNotificationService } from '../chat/rooms/room-notifications.ts';
 import { oweAccountMail } from '../jobs/account-mail.ts';
 import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
 import { createFlagRecorder } from '../moderation/flag-recorder.ts';
@@ -54,6 +52,8 @@ import { createRedisHints } from '../realtime/redis-hints.ts';
 import { addSocketRoute } from '../realtime/socket-route.ts';
 import { createSocketServer } from '../realtime/socket-session.ts';
 import { checkHello, createWelcome, type WelcomeSource } from '../realtime/welcome.ts';
+import { notificationRoutes, unsubscribeRoutes } from '../user/notification-routes.ts';
+import { createNotificationService } from '../user/notification-settings.ts';
 import { createProfiles } from '../user/profiles.ts';
 import { createUserRepository } from '../user/user-repository.ts';
 import { userRoutes } from '../user/user-routes.ts';
@@ -86,7 +86,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const connection = { url: databaseUrl, statementTimeout, connectTimeout };
 
   // Connections: ordinary work, hot reads, what must never wait behind them, and one for each lane.
-  const { db, close: closeDatabase } = connectDatabase({ ...connection, poolSize: config.database.poolSize, name: 'chat' });
+  const { db, close: closeDatabase } = connectDatabase({
+    ...connection,
+    poolSize: config.database.poolSize,
+    name: 'chat',
+  });
   const sql = connectSql({ ...connection, poolSize: config.database.poolSize, name: 'reads' });
   const reserved = connectSql({ ...connection, poolSize: 2, name: 'guard' });
   const openLane = () => connectSql({ ...connection, poolSize: 1, name: 'lane' });
@@ -94,10 +98,15 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const revocations = await startRevocations({
     sql: reserved,
     logger,
-    settings: { memoryMs: config.auth.accessTokenLifetime + config.auth.clockLeeway + minuteMs, pollMs: config.realtime.membershipCheck },
+    settings: {
+      memoryMs: config.auth.accessTokenLifetime + config.auth.clockLeeway + minuteMs,
+      pollMs: config.realtime.membershipCheck,
+    },
   });
   const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: 2000 } });
-  const hints = config.redis.url ? createRedisHints({ ...config.redis, url: config.redis.url }, logger, chatMetrics.hints) : createLocalHints();
+  const hints = config.redis.url
+    ? createRedisHints({ ...config.redis, url: config.redis.url }, logger, chatMetrics.hints)
+    : createLocalHints();
 
   // The hub and the room service know each other: frames about memberships are made by whoever knows rooms.
   const rooms = createRooms();
@@ -110,11 +119,16 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     const hub: Hub<RoomState> = createHub<RoomState>({
       log: { load: roomRepository.load, read: reader.read, heads: reader.heads },
       hints,
-      onRevocationHint: () => void revocations.sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read')),
+      onRevocationHint: () =>
+        void revocations.sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read')),
       membership: { joined: (roomId, userId) => roomService.describeJoined(roomId, userId), left: leftFrame },
       metrics: chatMetrics.hub,
       logger,
-      settings: { ...config.realtime, replayPageEvents: config.resume.pageEvents, resumeMaxEvents: config.resume.maxEvents },
+      settings: {
+        ...config.realtime,
+        replayPageEvents: config.resume.pageEvents,
+        resumeMaxEvents: config.resume.maxEvents,
+      },
     });
     const eventLog = createEventLog({
       db,
@@ -135,7 +149,16 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       },
     });
     const judge = createJudge({ ...options, metrics: chatMetrics });
-    const roomService = createRoomService({ db, repository: roomRepository, eventLog, hub, head: reader.head, profiles, judgeText: judge.text, settings: config.room });
+    const roomService = createRoomService({
+      db,
+      repository: roomRepository,
+      eventLog,
+      hub,
+      head: reader.head,
+      profiles,
+      judgeText: judge.text,
+      settings: config.room,
+    });
     return { hub, reader, eventLog, roomService, roomRepository, membershipChanges, judge };
   }
 
@@ -155,16 +178,28 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
 
   // Who calls.
-  const app = await createApp({ settings: { ...config.http, publicUrl, requestsPerMinute: config.limits.requestsPerMinute }, logger, version });
+  const app = await createApp({
+    settings: { ...config.http, publicUrl, requestsPerMinute: config.limits.requestsPerMinute },
+    logger,
+    version,
+  });
   const keys = await startSigningKeys({
     db,
     logger,
-    settings: { secret: config.auth.jwtSecret, rotationMs: config.auth.keyRotation, verifyMs: config.auth.accessTokenLifetime + config.auth.clockLeeway + minuteMs },
+    settings: {
+      secret: config.auth.jwtSecret,
+      rotationMs: config.auth.keyRotation,
+      verifyMs: config.auth.accessTokenLifetime + config.auth.clockLeeway + minuteMs,
+    },
   });
   const accessTokens = await createAccessTokens({
     app,
     keys,
-    settings: { lifetimeMs: config.auth.accessTokenLifetime, leewayMs: config.auth.clockLeeway, cacheMax: config.auth.tokenCacheMax },
+    settings: {
+      lifetimeMs: config.auth.accessTokenLifetime,
+      leewayMs: config.auth.clockLeeway,
+      cacheMax: config.auth.tokenCacheMax,
+    },
   });
   const authenticator = createAuthenticator({ accessTokens, revocations });
   const oneTimeTokens = createOneTimeTokens(db);
@@ -172,7 +207,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     db,
     users,
     passwords: createPasswords(config.auth),
-    sessions: createSessionStore({ db, settings: { refreshLifetimeMs: config.auth.refreshTokenLifetime, refreshGraceMs: config.auth.refreshGrace } }),
+    sessions: createSessionStore({
+      db,
+      settings: { refreshLifetimeMs: config.auth.refreshTokenLifetime, refreshGraceMs: config.auth.refreshGrace },
+    }),
     accessTokens,
     oneTimeTokens,
     revocations,
@@ -190,7 +228,14 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const providers = new Map(
     Object.entries(config.auth.providers).map(([name, settings]) => [
       name,
-      { settings, flow: createOAuthProvider({ name, provider: settings, callbackUrl: `${publicUrl.replace(/\/$/, '')}/v1/auth/oauth/${name}/callback` }) },
+      {
+        settings,
+        flow: createOAuthProvider({
+          name,
+          provider: settings,
+          callbackUrl: `${publicUrl.replace(/\/$/, '')}/v1/auth/oauth/${name}/callback`,
+        }),
+      },
     ]),
   );
 
@@ -200,7 +245,15 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       const [profile, own] = await Promise.all([profiles.byIds([user.userId]), roomRepository.ownRooms(user.userId)]);
       const person = profile.get(user.userId);
       if (!person) throw new Failure('unauthenticated', 'the account is gone');
-      const named = own.map(async ({ id, kind, name, seq, lastReadSeq, unread, mentions, others }) => ({ id, kind, name: await roomService.nameFor({ kind, name }, others), seq, lastReadSeq, unread, mentions }));
+      const named = own.map(async ({ id, kind, name, seq, lastReadSeq, unread, mentions, others }) => ({
+        id,
+        kind,
+        name: await roomService.nameFor({ kind, name }, others),
+        seq,
+        lastReadSeq,
+        unread,
+        mentions,
+      }));
       return { user: { ...person, role: user.role }, rooms: await Promise.all(named) };
     },
     logId: await createLogIdentity(sql),
@@ -211,14 +264,24 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     hub,
     greeter: {
       authenticate: authenticator.fromToken,
-      welcome: createWelcome({ hub, source, resumes: chatMetrics.resumes, settings: { ...config.realtime, heartbeatMs: config.realtime.heartbeat } }),
+      welcome: createWelcome({
+        hub,
+        source,
+        resumes: chatMetrics.resumes,
+        settings: { ...config.realtime, heartbeatMs: config.realtime.heartbeat },
+      }),
       checkHello,
       isRevoked: revocations.isRevoked,
     },
     handlers: {
       ...messageFrames(messages),
       ...readFrames(reads),
-      ...roomFrames({ hub, rooms: roomService, nowMs: eventLog.nowMs, settings: { ...config.limits, roomsPerSocket: config.realtime.roomsPerSocket } }),
+      ...roomFrames({
+        hub,
+        rooms: roomService,
+        nowMs: eventLog.nowMs,
+        settings: { ...config.limits, roomsPerSocket: config.realtime.roomsPerSocket },
+      }),
     },
     metrics: chatMetrics.sockets,
     logger,
@@ -227,7 +290,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const caretaker = startCaretaker({
     hub,
     open: sockets.open,
-    sources: { isRevoked: revocations.isRevoked, syncRevocations: revocations.sync, newMemberships: membershipChanges.newMemberships },
+    sources: {
+      isRevoked: revocations.isRevoked,
+      syncRevocations: revocations.sync,
+      newMemberships: membershipChanges.newMemberships,
+    },
     logger,
     settings: { ...config.realtime, stallMs: 5000 },
   });
@@ -243,14 +310,23 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     sockets,
     authenticator,
     isDraining,
-    settings: { frameBytes: config.realtime.frameBytes, socketsMax: config.http.connectionsMax, origins: new Set([new URL(publicUrl).origin, ...config.http.allowedOrigins]) },
+    settings: {
+      frameBytes: config.realtime.frameBytes,
+      socketsMax: config.http.connectionsMax,
+      origins: new Set([new URL(publicUrl).origin, ...config.http.allowedOrigins]),
+    },
   });
   const notifications = createNotificationService(db);
   const loginLimit = { max: config.limits.loginsPerMinute, timeWindow: minuteMs };
   await app.register(keyRoutes, { keys });
   await app.register(
     async (v1) => {
-      await v1.register(authRoutes, { auth, authenticator, loginLimit, guestLimit: { max: config.limits.guestsPerMinute, timeWindow: minuteMs } });
+      await v1.register(authRoutes, {
+        auth,
+        authenticator,
+        loginLimit,
+        guestLimit: { max: config.limits.guestsPerMinute, timeWindow: minuteMs },
+      });
       await v1.register(oauthRoutes, {
         oauth: createOAuthService({ db, users, oneTimeTokens, auth }),
         providers,
@@ -259,11 +335,20 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         rateLimit: loginLimit,
       });
       await v1.register(userRoutes, { users: userService, authenticator });
-      await v1.register(roomRoutes, { rooms: roomService, messages: messageRepository, authenticator, idempotency: createIdempotencyKeys(db), limits: config.room });
+      await v1.register(roomRoutes, {
+        rooms: roomService,
+        messages: messageRepository,
+        authenticator,
+        idempotency: createIdempotencyKeys(db),
+        limits: config.room,
+      });
       await v1.register(messageRoutes, { messages, authenticator });
       await v1.register(eventRoutes, { rooms: roomService, reader, authenticator });
       await v1.register(readRoutes, { reads, authenticator });
-      await v1.register(roomNotificationRoutes, { roomNotifications: createRoomNotificationService({ db, follow: roomService.follow }), authenticator });
+      await v1.register(roomNotificationRoutes, {
+        roomNotifications: createRoomNotificationService({ db, follow: roomService.follow }),
+        authenticator,
+      });
       await v1.register(notificationRoutes, { notifications, authenticator });
       await v1.register(unsubscribeRoutes, { notifications });
     },
@@ -282,9 +367,15 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   /** Tells each socket when to come back, and closes them spread over the window. */
   async function sendAway(deadlineMs: number): Promise<void> {
     const all = [...sockets.open()];
+    if (all.length === 0) return;
     const windowMs = Math.max(0, Math.min(config.drain.window, deadlineMs - performance.now() - 2000));
     for (const connection of all) {
-      connection.send({ type: 'notice', code: 'restart', message: 'this server is going down; connect again', retryAfterMs: Math.floor(Math.random() * config.drain.window) });
+      connection.send({
+        type: 'notice',
+        code: 'restart',
+        message: 'this server is going down; connect again',
+        retryAfterMs: Math.floor(Math.random() * config.drain.window),
+      });
     }
     const slices = Math.max(1, Math.min(50, all.length));
     for (let slice = 0; slice < slices; slice++) {
@@ -303,7 +394,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     hasPage,
     stop: async (deadlineMs) => {
       draining = true;
-      const closed = app.server.listening ? new Promise<void>((resolve) => app.server.close(() => resolve())) : Promise.resolve();
+      const closed = app.server.listening
+        ? new Promise<void>((resolve) => app.server.close(() => resolve()))
+        : Promise.resolve();
       await stopInOrder(logger, [
         ['sockets', () => atMostUntil(deadlineMs - 1000, sendAway(deadlineMs))],
         ['work', () => atMostUntil(deadlineMs - 500, idle())],

@@ -1,9 +1,10 @@
 /** The chat role's judge: remote instances, the service of this process, or its own engine, in that order. */
+
+import type { JudgeText } from '../chat/rooms/room-service.ts';
 import { Failure } from '../errors.ts';
 import { createNetworkLink } from '../processing/peer-transport.ts';
 import { createProcessingClient, type DraftText, type Judge, type Verdict } from '../processing/processing-client.ts';
 import { createPeer } from '../processing/processing-peer.ts';
-import type { JudgeText } from '../chat/rooms/room-service.ts';
 import type { JudgeName } from '../user/user-service.ts';
 import type { ChatRoleOptions } from './chat.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
@@ -21,7 +22,12 @@ export interface JudgeParts {
 const pings = { pingIntervalMs: 500, pingTimeoutMs: 300, answerBytes: 16 * 1024 * 1024 };
 const breaker = { failuresToOpen: 3, pauseMs: 250, pauseMaxMs: 2000 };
 
-export function createJudge({ config, localEngine, memoryLink, metrics }: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics }): JudgeParts {
+export function createJudge({
+  config,
+  localEngine,
+  memoryLink,
+  metrics,
+}: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics }): JudgeParts {
   const links = config.processing.url.map((url) => ({ name: url, ...createNetworkLink(url, pings) }));
   const peers = (links.length === 0 && memoryLink ? [{ name: 'memory', ...memoryLink }] : links).map((link) =>
     createPeer({
@@ -57,8 +63,15 @@ export function createJudge({ config, localEngine, memoryLink, metrics }: Omit<C
 
   return {
     message: client.judgeOne,
-    text: (text, kind, actor) => requireAllowed({ key: `${kind} of ${actor.userId}`, text, kind, senderId: actor.userId }),
-    name: (text, userId) => requireAllowed({ key: `name of ${userId || 'a new user'}`, text, kind: 'name', ...(userId ? { senderId: userId } : {}) }),
+    text: (text, kind, actor) =>
+      requireAllowed({ key: `${kind} of ${actor.userId}`, text, kind, senderId: actor.userId }),
+    name: (text, userId) =>
+      requireAllowed({
+        key: `name of ${userId || 'a new user'}`,
+        text,
+        kind: 'name',
+        ...(userId ? { senderId: userId } : {}),
+      }),
     state: () => {
       const up = peers.filter((peer) => peer.breaker.state() === 'closed').length;
       if (peers.length > 0) return `${up} of ${peers.length} up${up === 0 && localEngine ? ', local engine' : ''}`;

@@ -1,7 +1,8 @@
 /** The processing role: the RPC services over the engine, and the jobs. */
+
+import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
 import { connectDatabase, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe } from '../database/database-probe.ts';
-import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
 import { startJobRunner } from '../jobs/job-runner.ts';
 import { createMemoryLink, type PeerLink } from '../processing/peer-transport.ts';
 import { startProcessingServer } from '../processing/processing-server.ts';

@@ -1,9 +1,10 @@
 /** Both roles in one process, and where no database is named, an embedded one below them. */
-import { migrate } from '../database/migrate.ts';
-import { startEmbeddedPostgres } from '../database/embedded.ts';
-import { startTextEngine } from '../processing/text-engine.ts';
+
 import { connectSql } from '../database/connect.ts';
+import { startEmbeddedPostgres } from '../database/embedded.ts';
+import { migrate } from '../database/migrate.ts';
 import { startMetricsServer } from '../http/metrics.ts';
+import { startTextEngine } from '../processing/text-engine.ts';
 import { type ChatRole, startChatRole } from './chat.ts';
 import { startProcessingRole } from './processing.ts';
 import { type RoleContext, type RunningRole, stopInOrder } from './role.ts';
@@ -17,7 +18,11 @@ export interface Started extends RunningRole {
 export async function startRole(context: RoleContext): Promise<Started> {
   const { config, logger, metrics } = context;
   const stops: (readonly [string, (deadlineMs: number) => unknown])[] = [];
-  const stop = (deadlineMs: number) => stopInOrder(logger, stops.toReversed().map(([name, step]) => [name, () => step(deadlineMs)] as const));
+  const stop = (deadlineMs: number) =>
+    stopInOrder(
+      logger,
+      stops.toReversed().map(([name, step]) => [name, () => step(deadlineMs)] as const),
+    );
   try {
     const databaseUrl = config.database.url ?? (await startDatabase());
     await migrateWhenUp(databaseUrl, context);
@@ -44,10 +49,21 @@ export async function startRole(context: RoleContext): Promise<Started> {
       stops.push(['processing', role.stop]);
       return `Parley's processing role is ready at ${config.processing.host}:${role.port}`;
     }
-    if (config.role === 'chat') return startChat({ ...parts, embedded: false, memoryLink: undefined, localEngine: await startLocalEngine(databaseUrl) });
+    if (config.role === 'chat')
+      return startChat({
+        ...parts,
+        embedded: false,
+        memoryLink: undefined,
+        localEngine: await startLocalEngine(databaseUrl),
+      });
     const processing = await startProcessingRole(parts);
     stops.push(['processing', processing.stop]);
-    return startChat({ ...parts, embedded: config.database.url === undefined, memoryLink: processing.memoryLink, localEngine: processing.engine });
+    return startChat({
+      ...parts,
+      embedded: config.database.url === undefined,
+      memoryLink: processing.memoryLink,
+      localEngine: processing.engine,
+    });
   }
 
   /** A chat instance judges by itself when no processing instance answers. */
@@ -56,7 +72,14 @@ export async function startRole(context: RoleContext): Promise<Started> {
     const { statementTimeout, connectTimeout } = config.database;
     const sql = connectSql({ url: databaseUrl, statementTimeout, connectTimeout, poolSize: 1, name: 'engine' });
     const running = await startTextEngine({ sql, config, logger, registry: metrics.registry });
-    stops.push(['local engine', () => stopInOrder(logger, [['engine', running.stop], ['its database', () => sql.end({ timeout: 2 })]])]);
+    stops.push([
+      'local engine',
+      () =>
+        stopInOrder(logger, [
+          ['engine', running.stop],
+          ['its database', () => sql.end({ timeout: 2 })],
+        ]),
+    ]);
     return running.engine;
   }
 
@@ -76,8 +99,19 @@ async function migrateWhenUp(url: string, { config, logger }: RoleContext): Prom
       return;
     } catch (error) {
       const { code } = error as { code?: string };
-      const away = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'CONNECT_TIMEOUT', 'CONNECTION_CLOSED', 'ECONNRESET', '57P03'].includes(code ?? '');
-      if (!away || performance.now() + pauseMs > untilMs) throw new Error(`the database cannot be used: ${(error as Error).message.split('\n')[0] || code}`, { cause: error });
+      const away = [
+        'ECONNREFUSED',
+        'ENOTFOUND',
+        'EAI_AGAIN',
+        'CONNECT_TIMEOUT',
+        'CONNECTION_CLOSED',
+        'ECONNRESET',
+        '57P03',
+      ].includes(code ?? '');
+      if (!away || performance.now() + pauseMs > untilMs)
+        throw new Error(`the database cannot be used: ${(error as Error).message.split('\n')[0] || code}`, {
+          cause: error,
+        });
       logger.info({ code }, 'waiting for the database');
       await new Promise((wake) => setTimeout(wake, pauseMs));
     }

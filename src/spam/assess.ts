@@ -30,7 +30,11 @@ export interface AssessorParts {
 const gtube = /XJS\*C4JDBQADN1\.NSBN3\*2IDNEN\*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL\*C\.34X/;
 const rank = { allow: 0, flag: 1, block: 2 } as const;
 
-export function createAssessor({ normalise, terms, classifier }: AssessorParts): (text: string, policy: AssessPolicy) => Assessment {
+export function createAssessor({
+  normalise,
+  terms,
+  classifier,
+}: AssessorParts): (text: string, policy: AssessPolicy) => Assessment {
   return (text, policy) => {
     const labels: Label[] = [];
     let outcome: Assessment['outcome'] = 'allow';
@@ -39,7 +43,14 @@ export function createAssessor({ normalise, terms, classifier }: AssessorParts):
     };
     const test = gtube.exec(text);
     if (test) {
-      labels.push({ name: 'test', score: 1, start: test.index, end: test.index + test[0].length, matched: test[0], id: 'gtube' });
+      labels.push({
+        name: 'test',
+        score: 1,
+        start: test.index,
+        end: test.index + test[0].length,
+        matched: test[0],
+        id: 'gtube',
+      });
       raise('block');
     }
     const normalised = normalise(text);

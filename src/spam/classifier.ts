@@ -28,7 +28,8 @@ const knownMin = 0.6;
 export const pivotScore = 0.95;
 
 export function createClassifier(model: Model): Classifier {
-  if (model.hashed.length !== buckets || model.shape.length !== shapeNames.length) throw new Error(`the model ${model.version} is of another shape`);
+  if (model.hashed.length !== buckets || model.shape.length !== shapeNames.length)
+    throw new Error(`the model ${model.version} is of another shape`);
   const pivotOdds = Math.log(pivotScore / (1 - pivotScore));
 
   function raw({ hashed, shape }: Features): number {

@@ -8,7 +8,23 @@ import type { Normalised } from './normalise.ts';
 export const buckets = 1 << 17;
 
 /** Names of the shape features, in the order of their weights behind the hashed ones. */
-export const shapeNames = ['links', 'shortLinks', 'money', 'phones', 'handles', 'upper', 'digits', 'exclaims', 'emoji', 'hidden', 'disguised', 'long', 'lines', 'emails', 'callToAct'] as const;
+export const shapeNames = [
+  'links',
+  'shortLinks',
+  'money',
+  'phones',
+  'handles',
+  'upper',
+  'digits',
+  'exclaims',
+  'emoji',
+  'hidden',
+  'disguised',
+  'long',
+  'lines',
+  'emails',
+  'callToAct',
+] as const;
 
 export interface Features {
   /** Distinct buckets. */
@@ -24,9 +40,11 @@ const unitsMax = 2000;
 const tokenMax = 24;
 
 const word = /[\p{L}\p{N}$€£%@#']+/gu;
-const link = /\b(?:https?:\/\/|www\.|t\.me\/|wa\.me\/)\S+|\b[a-z0-9-]+\.(?:com|net|org|ru|info|biz|xyz|top|online|site|shop|club|io|me|co|uk|vip|live|link|click)\b/g;
+const link =
+  /\b(?:https?:\/\/|www\.|t\.me\/|wa\.me\/)\S+|\b[a-z0-9-]+\.(?:com|net|org|ru|info|biz|xyz|top|online|site|shop|club|io|me|co|uk|vip|live|link|click)\b/g;
 const shortLink = /\b(?:bit\.ly|tinyurl\.com|t\.co|goo\.gl|cutt\.ly|is\.gd|t\.me|wa\.me|clck\.ru)\b/g;
-const money = /[$€£₽¥₿]\s?\d|\d\s?(?:[$€£₽¥%]|usdt?|eur|gbp|btc|eth|руб|dollars?|pounds?)|\b(?:usdt|btc|bitcoin|crypto)\b/g;
+const money =
+  /[$€£₽¥₿]\s?\d|\d\s?(?:[$€£₽¥%]|usdt?|eur|gbp|btc|eth|руб|dollars?|pounds?)|\b(?:usdt|btc|bitcoin|crypto)\b/g;
 const phone = /(?:\+|\b00)?\d[\d\s().-]{7,}\d/g;
 const email = /[\w.+-]+@[\w-]+\.[\w.]+/g;
 const knownScripts = /[\p{Script=Latin}\p{Script=Cyrillic}]/gu;
@@ -47,7 +65,11 @@ export function extractFeatures({ folded, hidden, disguised }: Normalised, origi
     const padded = `<${shaped}>`;
     for (let at = 0; at + 4 <= padded.length; at++) found.add(hashOf(padded.slice(at, at + 4), 2) & (buckets - 1));
   }
-  return { hashed: Uint32Array.from(found), shape: shapeOf(text, original, hidden, disguised), known: knownShare(original) };
+  return {
+    hashed: Uint32Array.from(found),
+    shape: shapeOf(text, original, hidden, disguised),
+    known: knownShare(original),
+  };
 }
 
 function knownShare(original: string): number {
@@ -76,7 +98,9 @@ function shapeOf(text: string, original: string, hidden: number, disguised: numb
     Math.min(1, length / 500),
     damp(count(/\n/g)),
     damp(count(email)),
-    damp(count(/\b(?:call|click|text|txt|reply|join|subscribe|dm|write|contact|пиши|пишите|жми|переходи|подписывайся)\b/g)),
+    damp(
+      count(/\b(?:call|click|text|txt|reply|join|subscribe|dm|write|contact|пиши|пишите|жми|переходи|подписывайся)\b/g),
+    ),
   ];
   return Float32Array.from(values);
 }

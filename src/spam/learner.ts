@@ -5,8 +5,9 @@
  * Guards: each example moves the model a bounded way, older ones less; one moderator alone carries at most half of all weight
  * once there are several; and the threshold is set anew on ordinary chat, so that learning never makes ham louder.
  */
-import { buckets, extractFeatures, type Features } from './features.ts';
+
 import type { Model } from './classifier.ts';
+import { buckets, extractFeatures, type Features } from './features.ts';
 import type { Normalised } from './normalise.ts';
 
 export interface LearnedExample {
@@ -32,7 +33,11 @@ const moderatorShareMax = 0.5;
 export function learn(model: Model, examples: readonly LearnedExample[], { normalise, ham }: LearnerOptions): Model {
   if (examples.length === 0) return model;
   const weights = weigh(examples);
-  const seen = examples.map(({ text, spam }, index) => ({ features: extractFeatures(normalise(text), text), spam, weight: weights[index]! }));
+  const seen = examples.map(({ text, spam }, index) => ({
+    features: extractFeatures(normalise(text), text),
+    spam,
+    weight: weights[index]!,
+  }));
   const delta = new Map<number, number>();
   const rawOf = ({ hashed, shape }: Features): number => {
     let sum = 0;
@@ -59,9 +64,13 @@ function weigh(examples: readonly LearnedExample[]): number[] {
   const weights = examples.map((_, index) => 0.5 ** ((examples.length - 1 - index) / halfLife));
   const total = weights.reduce((sum, each) => sum + each, 0);
   const byModerator = new Map<string, number>();
-  for (const [index, { moderatorId }] of examples.entries()) byModerator.set(moderatorId, (byModerator.get(moderatorId) ?? 0) + weights[index]!);
+  for (const [index, { moderatorId }] of examples.entries())
+    byModerator.set(moderatorId, (byModerator.get(moderatorId) ?? 0) + weights[index]!);
   if (byModerator.size < 2) return weights;
-  return weights.map((weight, index) => weight * Math.min(1, (total * moderatorShareMax) / byModerator.get(examples[index]!.moderatorId)!));
+  return weights.map(
+    (weight, index) =>
+      weight * Math.min(1, (total * moderatorShareMax) / byModerator.get(examples[index]!.moderatorId)!),
+  );
 }
 
 /** The value that one in a thousand lines of chat is above. */
@@ -86,5 +95,11 @@ function withDelta(model: Model, delta: ReadonlyMap<number, number>, pivotShift:
     largest = Math.max(largest, Math.abs(exact[bucket]!));
   }
   const scale = Math.max(model.scale, largest / 127);
-  return { ...model, version: `${model.version}+learned`, hashed: Int8Array.from(exact, (each) => Math.round(each / scale)), scale, pivot: model.pivot + pivotShift };
+  return {
+    ...model,
+    version: `${model.version}+learned`,
+    hashed: Int8Array.from(exact, (each) => Math.round(each / scale)),
+    scale,
+    pivot: model.pivot + pivotShift,
+  };
 }

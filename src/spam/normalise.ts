@@ -19,7 +19,7 @@ export interface Normalised {
 export type Lookalikes = Readonly<Record<string, string>>;
 
 // Marks, joiners, direction controls, variation selectors, tags, fillers: nothing of it is seen.
-const invisible = /[\p{M}\p{Cf}\u115f\u1160\u3164\uffa0\u034f\u2800]/u;
+const invisible = /\p{M}|\p{Cf}|[\u115f\u1160\u3164\uffa0\u2800]/u;
 const entity = /&(?:#(\d{2,6})|#[xX]([0-9a-fA-F]{2,5}));?/y;
 const percent = /%([4-7][0-9a-fA-F])/y;
 
@@ -39,7 +39,8 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
     if (invisible.test(character)) return '';
     // Regional indicators and negative enclosed letters have no compatibility mapping.
     if (code >= 0x1f1e6 && code <= 0x1f1ff) return String.fromCharCode(97 + code - 0x1f1e6);
-    for (const first of [0x1f130, 0x1f150, 0x1f170]) if (code >= first && code < first + 26) return String.fromCharCode(97 + code - first);
+    for (const first of [0x1f130, 0x1f150, 0x1f170])
+      if (code >= first && code < first + 26) return String.fromCharCode(97 + code - first);
     let folded = '';
     for (const part of character.normalize('NFKD').toLowerCase().normalize('NFKD')) {
       if (invisible.test(part)) continue;
@@ -91,7 +92,13 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
       put(piece, at, end);
       at = end;
     }
-    return { folded, starts: starts.subarray(0, folded.length), ends: ends.subarray(0, folded.length), hidden, disguised };
+    return {
+      folded,
+      starts: starts.subarray(0, folded.length),
+      ends: ends.subarray(0, folded.length),
+      hidden,
+      disguised,
+    };
   };
 }
 
@@ -105,8 +112,11 @@ function readEscape(text: string, at: number): { code: number; end: number } | u
   pattern.lastIndex = at;
   const found = pattern.exec(text);
   if (!found) return undefined;
-  const code = pattern === percent ? Number.parseInt(found[1]!, 16) : Number.parseInt(found[1] ?? found[2]!, found[1] ? 10 : 16);
-  return code <= 0x10ffff && /[\p{L}\p{N}]/u.test(String.fromCodePoint(code)) ? { code, end: at + found[0].length } : undefined;
+  const code =
+    pattern === percent ? Number.parseInt(found[1]!, 16) : Number.parseInt(found[1] ?? found[2]!, found[1] ? 10 : 16);
+  return code <= 0x10ffff && /[\p{L}\p{N}]/u.test(String.fromCodePoint(code))
+    ? { code, end: at + found[0].length }
+    : undefined;
 }
 
 function grown(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {

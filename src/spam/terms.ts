@@ -27,13 +27,46 @@ export type TermMatcher = (normalised: Normalised, text: string) => Label[];
 
 /** Digits and signs that are read as letters. */
 const leet: Readonly<Record<string, string>> = {
-  '0': 'o', '1': 'il', '2': 'z', '3': 'e', '4': 'a', '5': 's', '6': 'g', '7': 't', '8': 'b', '9': 'g',
-  '@': 'a', $: 's', '!': 'il', '|': 'il', '+': 't', '(': 'c', '<': 'c', '{': 'c', '[': 'c', '€': 'e', '£': 'l', '¥': 'y', '¢': 'c', '§': 's', '^': 'a', 'µ': 'u',
+  '0': 'o',
+  '1': 'il',
+  '2': 'z',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '6': 'g',
+  '7': 't',
+  '8': 'b',
+  '9': 'g',
+  '@': 'a',
+  $: 's',
+  '!': 'il',
+  '|': 'il',
+  '+': 't',
+  '(': 'c',
+  '<': 'c',
+  '{': 'c',
+  '[': 'c',
+  '€': 'e',
+  '£': 'l',
+  '¥': 'y',
+  '¢': 'c',
+  '§': 's',
+  '^': 'a',
+  µ: 'u',
 };
 /** Signs that stand for any letter. */
 const masks = '*#%$@!?_-+&×•';
 /** Letters that may be written for another, after the word was read. */
-const sounds: readonly (readonly [RegExp, string])[] = [[/ph/g, 'f'], [/ck/g, 'k'], [/qu?/g, 'k'], [/c(?=[kaou]|$)/g, 'k'], [/[xz]/g, 's'], [/y/g, 'i'], [/v/g, 'u'], [/(.)\1/g, '$1']];
+const sounds: readonly (readonly [RegExp, string])[] = [
+  [/ph/g, 'f'],
+  [/ck/g, 'k'],
+  [/qu?/g, 'k'],
+  [/c(?=[kaou]|$)/g, 'k'],
+  [/[xz]/g, 's'],
+  [/y/g, 'i'],
+  [/v/g, 'u'],
+  [/(.)\1/g, '$1'],
+];
 const endings = ['s', 'es', 'ed', 'er', 'ers', 'in', 'ing', 'y', 'a', 'az', 'ah'];
 const readingsMax = 16;
 const wordMax = 40;
@@ -58,7 +91,10 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
     byShape.set(shape, [...(byShape.get(shape) ?? []), entry]);
   }
   const anywhere = terms.filter((entry) => entry.anywhere).map((entry) => entry.term);
-  const inside = anywhere.length > 0 ? new RegExp(anywhere.map((term) => [...term].map((letter) => `${letter}+`).join('')).join('|')) : undefined;
+  const inside =
+    anywhere.length > 0
+      ? new RegExp(anywhere.map((term) => [...term].map((letter) => `${letter}+`).join('')).join('|'))
+      : undefined;
 
   function find(word: string): TermEntry | undefined {
     if (word.length < 2 || word.length > wordMax || spared.has(word)) return undefined;
@@ -79,7 +115,10 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
     if (direct || spared.has(word)) return direct;
     const stretched = /(.)\1\1/.test(word);
     if (stretched) {
-      const entry = find(word.replace(/(.)\1+/g, '$1$1')) ?? find(word.replace(/(.)\1+/g, '$1')) ?? find(word.replace(/(.)\1{2,}/g, '$1'));
+      const entry =
+        find(word.replace(/(.)\1+/g, '$1$1')) ??
+        find(word.replace(/(.)\1+/g, '$1')) ??
+        find(word.replace(/(.)\1{2,}/g, '$1'));
       if (entry?.core) return entry;
     }
     const sound = word.length >= 3 ? bySound.get(soundOf(word)) : undefined;
@@ -89,7 +128,9 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
 
   function findInside(word: string): TermEntry | undefined {
     const found = word.length <= wordMax ? inside?.exec(word) : undefined;
-    return found ? whole.get(found[0].replace(/(.)\1+/g, '$1')) ?? whole.get(found[0]) ?? bySound.get(soundOf(found[0])) : undefined;
+    return found
+      ? (whole.get(found[0].replace(/(.)\1+/g, '$1')) ?? whole.get(found[0]) ?? bySound.get(soundOf(found[0])))
+      : undefined;
   }
 
   function findMasked(token: string): TermEntry | undefined {
@@ -125,7 +166,8 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
     for (const candidate of trimmed === core ? [core] : [trimmed, core]) {
       for (const reading of readings(candidate)) {
         const entry = findSpoken(reading, true);
-        if (entry?.core || (entry && candidate === trimmed && /^[a-z]+$/.test(trimmed))) return { entry, from, to: from + candidate.length };
+        if (entry?.core || (entry && candidate === trimmed && /^[a-z]+$/.test(trimmed)))
+          return { entry, from, to: from + candidate.length };
       }
       const masked = findMasked(candidate);
       if (masked) return { entry: masked, from, to: from + candidate.length };
@@ -156,7 +198,14 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
     const add = (entry: TermEntry, from: number, to: number): void => {
       const start = starts[from]!;
       const end = ends[to - 1]!;
-      labels.push({ name: entry.name, score: entry.score, start, end, matched: text.slice(start, end), id: `term:${entry.term}` });
+      labels.push({
+        name: entry.name,
+        score: entry.score,
+        start,
+        end,
+        matched: text.slice(start, end),
+        id: `term:${entry.term}`,
+      });
     };
     const tokens = splitAtSpaces(folded);
     const taken = new Set<number>();
@@ -172,8 +221,15 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
   };
 
   /** Words spelled letter by letter, or cut once by a space; and phrases. */
-  function matchAcross(tokens: readonly Word[], folded: string, taken: ReadonlySet<number>, add: (entry: TermEntry, from: number, to: number) => void): void {
-    const lettersOf = tokens.map(({ start, end }) => (end - start > 24 ? '' : folded.slice(start, end).replace(/[^a-z0-9@$!|]/g, '')));
+  function matchAcross(
+    tokens: readonly Word[],
+    folded: string,
+    taken: ReadonlySet<number>,
+    add: (entry: TermEntry, from: number, to: number) => void,
+  ): void {
+    const lettersOf = tokens.map(({ start, end }) =>
+      end - start > 24 ? '' : folded.slice(start, end).replace(/[^a-z0-9@$!|]/g, ''),
+    );
     for (let at = 0; at < tokens.length; at++) {
       let run = at;
       while (run < tokens.length && lettersOf[run]!.length === 1 && run - at < 24) run += 1;
@@ -189,7 +245,8 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
       if (!left || !right || left.length + right.length > 14) continue;
       const phrase = whole.get(left + right);
       const odd = (piece: string) => piece.length <= 3 && !short.has(piece);
-      if (phrase?.core && (odd(left) || odd(right) || phrase.term.includes(' '))) add(phrase, tokens[at]!.start, tokens[at + 1]!.end);
+      if (phrase?.core && (odd(left) || odd(right) || phrase.term.includes(' ')))
+        add(phrase, tokens[at]!.start, tokens[at + 1]!.end);
     }
   }
 

@@ -11,8 +11,12 @@ import { isSafeUrl, linkAttributes } from './safe-url.ts';
 const nestingMax = 20;
 /** Endings of host names that make a link without a scheme. Others, such as file names' (`readme.md`), stay text. */
 const bareEndings = [
-  ...'com org net edu gov mil int io dev app co info biz xyz online site shop top club live news blog cloud tech store me tv cc ai chat'.split(' '),
-  ...'de uk fr it es nl be ch at se no dk fi pl cz pt gr ie hu ro bg ua ru tr jp cn kr in br mx ar ca au nz za us eu'.split(' '),
+  ...'com org net edu gov mil int io dev app co info biz xyz online site shop top club live news blog cloud tech store me tv cc ai chat'.split(
+    ' ',
+  ),
+  ...'de uk fr it es nl be ch at se no dk fi pl cz pt gr ie hu ro bg ua ru tr jp cn kr in br mx ar ca au nz za us eu'.split(
+    ' ',
+  ),
 ];
 
 export function createMarkdown(): MarkdownIt {
@@ -46,13 +50,26 @@ const box = /^\[([ xX])\](?=\s)/;
 function markTaskLists(tokens: readonly Token[]): void {
   for (let at = 2; at < tokens.length; at++) {
     const inline = tokens[at]!;
-    if (inline.type !== 'inline' || tokens[at - 1]!.type !== 'paragraph_open' || tokens[at - 2]!.type !== 'list_item_open') continue;
+    if (
+      inline.type !== 'inline' ||
+      tokens[at - 1]!.type !== 'paragraph_open' ||
+      tokens[at - 2]!.type !== 'list_item_open'
+    )
+      continue;
     const first = inline.children?.[0];
     const found = first?.type === 'text' ? box.exec(first.content) : null;
     if (!first || !found) continue;
     first.content = first.content.slice(3);
-    const tick = new (inline.constructor as new (type: string, tag: string, nesting: 0) => Token)('task_box', 'input', 0);
-    tick.attrs = [...(found[1] === ' ' ? [] : [['checked', ''] as [string, string]]), ['disabled', ''], ['type', 'checkbox']];
+    const tick = new (inline.constructor as new (type: string, tag: string, nesting: 0) => Token)(
+      'task_box',
+      'input',
+      0,
+    );
+    tick.attrs = [
+      ...(found[1] === ' ' ? [] : [['checked', ''] as [string, string]]),
+      ['disabled', ''],
+      ['type', 'checkbox'],
+    ];
     inline.children!.unshift(tick);
   }
 }

@@ -44,7 +44,8 @@ const markdown = createMarkdown();
 
 export function render(text: string, { emoji = new Map(), listMax = 1000 }: RenderOptions = {}): Rendered {
   // Most lines of a chat hold nothing that Markdown knows.
-  if (!special.test(text)) return { html: `<p>${escapeHtml(text.trim().replace(directionOverrides, ''))}</p>\n`, links: [], mentions: [] };
+  if (!special.test(text))
+    return { html: `<p>${escapeHtml(text.trim().replace(directionOverrides, ''))}</p>\n`, links: [], mentions: [] };
   const tokens = markdown.parse(text, {});
   const places = new Places(text);
   const links: RenderedLink[] = [];
@@ -70,7 +71,12 @@ function visitInline(children: readonly Token[], visit: Visit): Token[] {
   const result: Token[] = [];
   let open: { url: string; text: string; written: boolean } | undefined;
   for (const token of children) {
-    if (token.type === 'link_open') open = { url: String(token.attrGet('href') ?? ''), text: '', written: token.info === 'auto' || token.markup === 'linkify' };
+    if (token.type === 'link_open')
+      open = {
+        url: String(token.attrGet('href') ?? ''),
+        text: '',
+        written: token.info === 'auto' || token.markup === 'linkify',
+      };
     else if (token.type === 'link_close' && open) {
       const { start, end } = open.written ? places.find(open.text) : places.findLink(open.text);
       if (links.length < listMax) links.push({ url: open.url, text: open.text, start, end });
@@ -88,7 +94,8 @@ function visitInline(children: readonly Token[], visit: Visit): Token[] {
 /** Short codes become emoji; mentions outside of links get an element of their own. */
 function visitText(token: Token, { emoji, places, mentions, listMax }: Visit, inLink: boolean): Token[] {
   const content = token.content.replace(directionOverrides, '');
-  const withEmoji = (text: string) => (emoji.size === 0 ? text : text.replace(shortCode, (whole, name: string) => emoji.get(name) ?? whole));
+  const withEmoji = (text: string) =>
+    emoji.size === 0 ? text : text.replace(shortCode, (whole, name: string) => emoji.get(name) ?? whole);
   if (inLink || !content.includes('@')) {
     token.content = withEmoji(content);
     return [token];
@@ -118,7 +125,8 @@ markdown.renderer.rules.mention = (tokens, index) => {
   return `<span class="mention" data-username="${name}">@${name}</span>`;
 };
 
-markdown.renderer.rules.task_box = (tokens, index) => `<input${tokens[index]!.attrs!.map(([name, value]) => ` ${name}="${value}"`).join('')}>`;
+markdown.renderer.rules.task_box = (tokens, index) =>
+  `<input${tokens[index]!.attrs!.map(([name, value]) => ` ${name}="${value}"`).join('')}>`;
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (each) => escapes[each]!);
@@ -135,7 +143,8 @@ class Places {
 
   constructor(text: string) {
     this.#text = text;
-    for (let index = text.indexOf('\n'); index !== -1; index = text.indexOf('\n', index + 1)) this.#lines.push(index + 1);
+    for (let index = text.indexOf('\n'); index !== -1; index = text.indexOf('\n', index + 1))
+      this.#lines.push(index + 1);
   }
 
   enter(line: number): void {

@@ -27,10 +27,18 @@ export interface UserRepository {
   /** By username, or by address: the verified owner, else the only account that gave it. */
   readonly findByLogin: (login: string) => Promise<UserRow | undefined>;
   readonly findVerifiedOwner: (email: string) => Promise<UserRow | undefined>;
-  readonly update: (tx: Database | Transaction, id: string, changes: Partial<Pick<UserRow, 'displayName' | 'avatarUrl' | 'passwordHash' | 'role'>>) => Promise<UserRow | undefined>;
+  readonly update: (
+    tx: Database | Transaction,
+    id: string,
+    changes: Partial<Pick<UserRow, 'displayName' | 'avatarUrl' | 'passwordHash' | 'role'>>,
+  ) => Promise<UserRow | undefined>;
   /** @returns false when somebody else owns the address by now, or it is no longer the account's */
   readonly verifyEmail: (tx: Transaction, id: string, email: string) => Promise<boolean>;
-  readonly search: (query: string, after: { username: string; id: string } | undefined, limit: number) => Promise<UserRow[]>;
+  readonly search: (
+    query: string,
+    after: { username: string; id: string } | undefined,
+    limit: number,
+  ) => Promise<UserRow[]>;
   /** Whether nobody but `id` has an account. */
   readonly isOnly: (tx: Database | Transaction, id: string) => Promise<boolean>;
 }
@@ -48,31 +56,51 @@ export function createUserRepository(db: Database): UserRepository {
           .returning();
         return row!;
       } catch (error) {
-        if (isUniqueViolation(error, 'users_username')) throw new Failure('conflict', 'this username is taken', { cause: error, errors: [{ path: 'username', message: 'is taken' }] });
+        if (isUniqueViolation(error, 'users_username'))
+          throw new Failure('conflict', 'this username is taken', {
+            cause: error,
+            errors: [{ path: 'username', message: 'is taken' }],
+          });
         throw error;
       }
     },
     find: async (id) => {
-      const [row] = await db.select().from(users).where(and(eq(users.id, id), present));
+      const [row] = await db
+        .select()
+        .from(users)
+        .where(and(eq(users.id, id), present));
       return row;
     },
     findByLogin: async (login) => {
       if (!login.includes('@')) {
-        const [row] = await db.select().from(users).where(and(eq(sql`lower(${users.username})`, login.toLowerCase()), present));
+        const [row] = await db
+          .select()
+          .from(users)
+          .where(and(eq(sql`lower(${users.username})`, login.toLowerCase()), present));
         return row;
       }
-      const rows = await db.select().from(users).where(and(eq(sql`lower(${users.email})`, login.toLowerCase()), present)).limit(2000);
+      const rows = await db
+        .select()
+        .from(users)
+        .where(and(eq(sql`lower(${users.email})`, login.toLowerCase()), present))
+        .limit(2000);
       return rows.find((row) => row.emailVerifiedAt !== null) ?? (rows.length === 1 ? rows[0] : undefined);
     },
     findVerifiedOwner: async (email) => {
       const [row] = await db
         .select()
         .from(users)
-        .where(and(eq(sql`lower(${users.email})`, email.toLowerCase()), sql`${users.emailVerifiedAt} is not null`, present));
+        .where(
+          and(eq(sql`lower(${users.email})`, email.toLowerCase()), sql`${users.emailVerifiedAt} is not null`, present),
+        );
       return row;
     },
     update: async (tx, id, changes) => {
-      const [row] = await tx.update(users).set(changes).where(and(eq(users.id, id), present)).returning();
+      const [row] = await tx
+        .update(users)
+        .set(changes)
+        .where(and(eq(users.id, id), present))
+        .returning();
       return row;
     },
     verifyEmail: async (tx, id, email) => {
@@ -81,7 +109,13 @@ export function createUserRepository(db: Database): UserRepository {
       const owned = tx
         .select({ one: sql`1` })
         .from(others)
-        .where(and(eq(sql`lower(${others.email})`, email.toLowerCase()), sql`${others.emailVerifiedAt} is not null`, ne(others.id, id)));
+        .where(
+          and(
+            eq(sql`lower(${others.email})`, email.toLowerCase()),
+            sql`${others.emailVerifiedAt} is not null`,
+            ne(others.id, id),
+          ),
+        );
       const verified = await tx
         .update(users)
         .set({ emailVerifiedAt: sql`now()` })

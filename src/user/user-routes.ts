@@ -51,7 +51,14 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
 
   app.get(
     '/users/:userId',
-    { schema: { tags, summary: 'A public profile', params: exactly({ userId: Uuid }), response: answers(200, PublicUser) } },
+    {
+      schema: {
+        tags,
+        summary: 'A public profile',
+        params: exactly({ userId: Uuid }),
+        response: answers(200, PublicUser),
+      },
+    },
     async (request) => {
       await authenticator.fromRequest(request);
       return users.get(request.params.userId);
@@ -64,7 +71,11 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
       schema: {
         tags,
         summary: 'People whose name begins with a text',
-        querystring: exactly({ query: Type.Optional(Type.String({ maxLength: 64 })), limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }),
+        querystring: exactly({
+          query: Type.Optional(Type.String({ maxLength: 64 })),
+          limit: Type.Optional(Limit),
+          cursor: Type.Optional(Cursor),
+        }),
         response: answers(200, listOf(PublicUser)),
       },
     },

@@ -27,17 +27,39 @@ export interface UserService {
   readonly me: (userId: string) => Promise<OwnUser>;
   readonly update: (userId: string, changes: ProfileChanges) => Promise<OwnUser>;
   readonly get: (userId: string) => Promise<PublicProfile>;
-  readonly search: (query: string, after: { username: string; id: string } | undefined, limit: number) => Promise<PublicProfile[]>;
+  readonly search: (
+    query: string,
+    after: { username: string; id: string } | undefined,
+    limit: number,
+  ) => Promise<PublicProfile[]>;
 }
 
 export function toOwnUser(row: UserRow): OwnUser {
   const { id, username, displayName, avatarUrl, kind, role, email } = row;
-  return { id, username, displayName, avatarUrl, kind, role, email, emailVerified: row.emailVerifiedAt !== null, createdAt: row.createdAt.toISOString() };
+  return {
+    id,
+    username,
+    displayName,
+    avatarUrl,
+    kind,
+    role,
+    email,
+    emailVerified: row.emailVerifiedAt !== null,
+    createdAt: row.createdAt.toISOString(),
+  };
 }
 
-export function createUserService(
-  { db, repository, profiles, judgeName }: { db: Database; repository: UserRepository; profiles: Profiles; judgeName: JudgeName },
-): UserService {
+export function createUserService({
+  db,
+  repository,
+  profiles,
+  judgeName,
+}: {
+  db: Database;
+  repository: UserRepository;
+  profiles: Profiles;
+  judgeName: JudgeName;
+}): UserService {
   const gone = () => new Failure('not_found', 'no such user');
 
   return {
@@ -52,7 +74,8 @@ export function createUserService(
         ...(avatarUrl === undefined ? {} : { avatarUrl }),
       };
       if (changes.displayName !== undefined) await judgeName(changes.displayName, userId);
-      const row = Object.keys(changes).length > 0 ? await repository.update(db, userId, changes) : await repository.find(userId);
+      const row =
+        Object.keys(changes).length > 0 ? await repository.update(db, userId, changes) : await repository.find(userId);
       profiles.invalidate(userId);
       if (!row) throw gone();
       return toOwnUser(row);

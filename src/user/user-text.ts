@@ -4,9 +4,21 @@ import { invalid } from '../errors.ts';
 /** Usernames are typed after "@" in messages: letters, digits and `_ . -`, no case. */
 const username = /^[A-Za-z0-9][A-Za-z0-9_.-]{1,31}$/;
 /** Names that would speak for the house. */
-const reserved = new Set(['me', 'admin', 'administrator', 'system', 'parley', 'deleted', 'here', 'all', 'everyone', 'channel']);
+const reserved = new Set([
+  'me',
+  'admin',
+  'administrator',
+  'system',
+  'parley',
+  'deleted',
+  'here',
+  'all',
+  'everyone',
+  'channel',
+]);
 /** One address, no comments, lists or quotes: what RFC 5321 calls Dot-string @ Domain, at most 320 octets. */
-const address = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
+const address =
+  /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
 /** Controls, and marks that turn the direction of what follows. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
@@ -15,7 +27,8 @@ export const displayNameMax = 64;
 
 /** @throws Failure `invalid` naming the field */
 export function requireUsername(text: string): string {
-  if (!username.test(text)) throw invalid('username', '2 to 32 letters, digits, "_", "." or "-", the first one a letter or digit');
+  if (!username.test(text))
+    throw invalid('username', '2 to 32 letters, digits, "_", "." or "-", the first one a letter or digit');
   if (reserved.has(text.toLowerCase())) throw invalid('username', 'is reserved');
   return text;
 }

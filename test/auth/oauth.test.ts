@@ -18,7 +18,13 @@ async function startIssuer(callback: string) {
     claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
     findAccount: (_context, id) => ({
       accountId: id,
-      claims: () => ({ sub: id, name: `Name of ${id}`, preferred_username: id, email: `${id}@example.org`, email_verified: true }),
+      claims: () => ({
+        sub: id,
+        name: `Name of ${id}`,
+        preferred_username: id,
+        email: `${id}@example.org`,
+        email_verified: true,
+      }),
     }),
     cookies: { keys: ['tests only'] },
     pkce: { required: () => true },
@@ -96,7 +102,11 @@ class Browser {
       const action = /<form[^>]+action="([^"]+)"/.exec(page)?.[1];
       if (!action) throw new Error(`no form at ${at}: ${response.status} ${page.slice(0, 400)}`);
       const prompt = /name="prompt" value="([^"]+)"/.exec(page)?.[1] ?? 'login';
-      response = await this.go('POST', new URL(action, at).href, prompt === 'login' ? { prompt, login: name, password: 'any' } : { prompt });
+      response = await this.go(
+        'POST',
+        new URL(action, at).href,
+        prompt === 'login' ? { prompt, login: name, password: 'any' } : { prompt },
+      );
     }
     throw new Error('the login goes round in circles');
   }
@@ -107,7 +117,10 @@ const exchange = (code: string) => callApi(parley.url, 'POST', '/v1/auth/oauth/t
 
 test('a person logs in through the provider and gets an account; the second time it is the same one', async () => {
   const first = await exchange(codeOf(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'carla')));
-  expect(first).toMatchObject({ status: 200, body: { user: { username: 'carla', displayName: 'Name of carla', emailVerified: true } } });
+  expect(first).toMatchObject({
+    status: 200,
+    body: { user: { username: 'carla', displayName: 'Name of carla', emailVerified: true } },
+  });
   const again = await exchange(codeOf(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'carla')));
   expect((again.body.user as { id: string }).id).toBe((first.body.user as { id: string }).id);
 });
@@ -135,7 +148,10 @@ test('a forged state, a callback without cookies and an unknown provider are ref
 });
 
 test('a login returns only to allowed places', async () => {
-  const answer = await new Browser().go('GET', `${parley.url}/v1/auth/oauth/acme?returnTo=${encodeURIComponent('https://evil.example/')}`);
+  const answer = await new Browser().go(
+    'GET',
+    `${parley.url}/v1/auth/oauth/acme?returnTo=${encodeURIComponent('https://evil.example/')}`,
+  );
   expect(answer.status).toBe(400);
 });
 
@@ -148,5 +164,7 @@ test('a refusal at the provider comes back as an error in the address', async ()
 });
 
 test('the way to log in is listed', async () => {
-  expect((await callApi(parley.url, 'GET', '/v1/auth/providers')).body.items).toEqual([{ name: 'acme', kind: 'oidc', label: 'acme', url: '/v1/auth/oauth/acme' }]);
+  expect((await callApi(parley.url, 'GET', '/v1/auth/providers')).body.items).toEqual([
+    { name: 'acme', kind: 'oidc', label: 'acme', url: '/v1/auth/oauth/acme' },
+  ]);
 });

@@ -10,12 +10,18 @@ beforeAll(async () => {
 });
 afterAll(() => parley.end());
 
-const api = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => callApi(parley.url, method, path, body, headers);
+const api = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+  callApi(parley.url, method, path, body, headers);
 const refresh = (refreshToken: string) => api('POST', '/v1/auth/refresh', { refreshToken });
 
 test('registering answers with the account and a pair of tokens that work', async () => {
   const name = `ana-${randomBytes(3).toString('hex')}`;
-  const { status, body } = await api('POST', '/v1/auth/register', { username: name, email: `${name}@example.org`, password: 'a long enough one', displayName: 'Ana' });
+  const { status, body } = await api('POST', '/v1/auth/register', {
+    username: name,
+    email: `${name}@example.org`,
+    password: 'a long enough one',
+    displayName: 'Ana',
+  });
   expect(status).toBe(201);
   expect(body).toMatchObject({ user: { username: name, displayName: 'Ana', emailVerified: false }, expiresIn: 900 });
   const me = await api('GET', '/v1/users/me', undefined, { authorization: `Bearer ${body.accessToken as string}` });
@@ -25,9 +31,17 @@ test('registering answers with the account and a pair of tokens that work', asyn
 
 test('a taken username is a conflict, whatever its case; a taken address tells nobody', async () => {
   const ana = await signUp(parley.url);
-  const again = await api('POST', '/v1/auth/register', { username: ana.username.toUpperCase(), email: 'other@example.org', password: 'a long enough one' });
+  const again = await api('POST', '/v1/auth/register', {
+    username: ana.username.toUpperCase(),
+    email: 'other@example.org',
+    password: 'a long enough one',
+  });
   expect(again).toMatchObject({ status: 409, body: { code: 'conflict' } });
-  const sameAddress = await api('POST', '/v1/auth/register', { username: `x${ana.username}`, email: ana.email, password: 'a long enough one' });
+  const sameAddress = await api('POST', '/v1/auth/register', {
+    username: `x${ana.username}`,
+    email: ana.email,
+    password: 'a long enough one',
+  });
   expect(sameAddress.status).toBe(201);
 });
 
@@ -42,7 +56,12 @@ test.each([
   ['an invisible display name', { displayName: '\u200b\u200b' }, 'displayName'],
   ['a number for a name', { username: 7 }, '/username'],
 ])('registering with %s is refused by name', async (_, change, path) => {
-  const { status, body } = await api('POST', '/v1/auth/register', { username: `n${randomBytes(4).toString('hex')}`, email: 'n@example.org', password: 'a long enough one', ...change });
+  const { status, body } = await api('POST', '/v1/auth/register', {
+    username: `n${randomBytes(4).toString('hex')}`,
+    email: 'n@example.org',
+    password: 'a long enough one',
+    ...change,
+  });
   expect(status).toBe(400);
   expect(body).toMatchObject({ code: 'invalid', errors: [{ path }] });
 });
@@ -77,7 +96,10 @@ test('a refresh token is good once; at once repeated it does nothing, later it e
   await expect.poll(async () => (await refresh(ana.refreshToken)).status, { timeout: 5000, interval: 300 }).toBe(401);
   expect((await refresh(second.body.refreshToken as string)).status).toBe(401);
   expect((await socket.closed).code).toBe(4003);
-  expect((await api('GET', '/v1/users/me', undefined, { authorization: `Bearer ${second.body.accessToken as string}` })).status).toBe(401);
+  expect(
+    (await api('GET', '/v1/users/me', undefined, { authorization: `Bearer ${second.body.accessToken as string}` }))
+      .status,
+  ).toBe(401);
 });
 
 test('of many who come with the same refresh token one gets a successor', async () => {
@@ -103,7 +125,10 @@ test('one login can end another one of the same person, and nobody else’s', as
   const target = mine.body.items!.find((each) => each.current === false)!;
   expect((await ben.call('DELETE', `/v1/users/me/sessions/${target.id as string}`)).status).toBe(404);
   expect((await ana.call('DELETE', `/v1/users/me/sessions/${target.id as string}`)).status).toBe(204);
-  expect((await api('GET', '/v1/users/me', undefined, { authorization: `Bearer ${other.body.accessToken as string}` })).status).toBe(401);
+  expect(
+    (await api('GET', '/v1/users/me', undefined, { authorization: `Bearer ${other.body.accessToken as string}` }))
+      .status,
+  ).toBe(401);
   expect((await ana.call('GET', '/v1/users/me')).status).toBe(200);
 });
 
@@ -117,7 +142,10 @@ test.each([
   ['no token', undefined],
   ['another scheme', 'Basic YTpi'],
   ['half a token', 'Bearer abc'],
-  ['alg none', `Bearer ${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${Buffer.from('{"sub":"x"}').toString('base64url')}.`],
+  [
+    'alg none',
+    `Bearer ${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${Buffer.from('{"sub":"x"}').toString('base64url')}.`,
+  ],
 ])('%s is refused with 401', async (_, authorization) => {
   const answer = await api('GET', '/v1/users/me', undefined, authorization === undefined ? {} : { authorization });
   expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });

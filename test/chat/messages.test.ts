@@ -23,17 +23,40 @@ interface MessageBody {
   replyCount: number;
 }
 
-const history = async (user: TestUser, room: string, query = '') => (await mustCall(user, 'GET', `/v1/rooms/${room}/messages${query}`)) as unknown as { messages: MessageBody[]; hasMore: boolean };
+const history = async (user: TestUser, room: string, query = '') =>
+  (await mustCall(user, 'GET', `/v1/rooms/${room}/messages${query}`)) as unknown as {
+    messages: MessageBody[];
+    hasMore: boolean;
+  };
 
 test('a message sent over REST reaches sockets, and one sent over a socket is in the history', async () => {
   const room = await createRoom([ana, ben]);
   const socket = await connect(parley.url, ben);
   const sent = await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'a1', text: 'by **REST**' });
-  expect(sent).toMatchObject({ roomId: room, text: 'by **REST**', sender: { id: ana.id, username: ana.username }, clientId: 'a1', editedAt: null, deletedAt: null, reactions: [], attachments: [] });
+  expect(sent).toMatchObject({
+    roomId: room,
+    text: 'by **REST**',
+    sender: { id: ana.id, username: ana.username },
+    clientId: 'a1',
+    editedAt: null,
+    deletedAt: null,
+    reactions: [],
+    attachments: [],
+  });
   const event = await socket.until((frame) => frame.type === 'message.created');
-  expect(event).toMatchObject({ roomId: room, seq: sent.seq, at: sent.createdAt, data: { message: { id: sent.id, text: 'by **REST**' } } });
+  expect(event).toMatchObject({
+    roomId: room,
+    seq: sent.seq,
+    at: sent.createdAt,
+    data: { message: { id: sent.id, text: 'by **REST**' } },
+  });
   const ack = await socket.say(room, 'by socket');
-  expect(ack).toMatchObject({ type: 'ack', seq: (sent.seq as number) + 1, messageId: expect.any(String), createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) });
+  expect(ack).toMatchObject({
+    type: 'ack',
+    seq: (sent.seq as number) + 1,
+    messageId: expect.any(String),
+    createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+  });
   expect((await history(ana, room)).messages.map((each) => each.text)).toEqual(['by **REST**', 'by socket']);
 });
 
@@ -41,10 +64,21 @@ test('the same clientId again gets the first answer, over REST and socket alike;
   const room = await createRoom([ana]);
   const socket = await connect(parley.url, ana);
   const first = await socket.say(room, 'once', 'key');
-  expect(await socket.say(room, 'once', 'key')).toMatchObject({ type: 'ack', seq: first.seq, messageId: first.messageId, duplicate: true });
-  expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'key', text: 'once' })).toMatchObject({ status: 200, body: { id: first.messageId, duplicate: true } });
+  expect(await socket.say(room, 'once', 'key')).toMatchObject({
+    type: 'ack',
+    seq: first.seq,
+    messageId: first.messageId,
+    duplicate: true,
+  });
+  expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'key', text: 'once' })).toMatchObject({
+    status: 200,
+    body: { id: first.messageId, duplicate: true },
+  });
   expect(await socket.say(room, 'twice', 'key')).toMatchObject({ type: 'error', code: 'conflict' });
-  expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'key', text: 'twice' })).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'key', text: 'twice' })).toMatchObject({
+    status: 409,
+    body: { code: 'conflict' },
+  });
   expect((await history(ana, room)).messages).toHaveLength(1);
 });
 
@@ -72,8 +106,15 @@ test('a blocked message is refused with its labels, is seen by nobody and leaves
   const [from, to] = await Promise.all([connect(parley.url, ana), connect(parley.url, ben)]);
   const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
   const refused = await from.say(room, `hello ${gtube}`, 'k');
-  expect(refused).toMatchObject({ type: 'error', code: 'message_blocked', labels: [expect.objectContaining({ name: 'test' })] });
-  expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'k', text: gtube })).toMatchObject({ status: 422, body: { code: 'message_blocked' } });
+  expect(refused).toMatchObject({
+    type: 'error',
+    code: 'message_blocked',
+    labels: [expect.objectContaining({ name: 'test' })],
+  });
+  expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'k', text: gtube })).toMatchObject({
+    status: 422,
+    body: { code: 'message_blocked' },
+  });
   expect(await from.say(room, 'hello', 'k')).toMatchObject({ type: 'ack' });
   await to.until((frame) => frame.type === 'message.created');
   expect(to.texts(room)).toEqual(['hello']);
@@ -87,13 +128,24 @@ test('an edit reaches every reader, keeps the earlier version, and repeated make
   const { messageId } = await from.say(room, 'frist');
   const edited = await from.ask({ type: 'message.edit', roomId: room, messageId, text: 'first' });
   expect(edited.type).toBe('ack');
-  expect(await from.ask({ type: 'message.edit', roomId: room, messageId, text: 'first' })).toMatchObject({ type: 'ack', seq: edited.seq });
+  expect(await from.ask({ type: 'message.edit', roomId: room, messageId, text: 'first' })).toMatchObject({
+    type: 'ack',
+    seq: edited.seq,
+  });
   const event = await to.until((frame) => frame.type === 'message.updated');
-  expect(event).toMatchObject({ seq: edited.seq, data: { message: { id: messageId, text: 'first', editedAt: expect.any(String) } } });
+  expect(event).toMatchObject({
+    seq: edited.seq,
+    data: { message: { id: messageId, text: 'first', editedAt: expect.any(String) } },
+  });
   const found = await mustCall(ben, 'GET', `/v1/rooms/${room}/messages/${messageId as string}`);
   expect(found).toMatchObject({ text: 'first', editedAt: expect.any(String) });
-  expect((await ben.call('GET', `/v1/rooms/${room}/messages/${messageId as string}/edits`)).body.items).toMatchObject([{ text: 'frist' }]);
-  expect(await to.ask({ type: 'message.edit', roomId: room, messageId, text: 'not mine' })).toMatchObject({ type: 'error', code: 'forbidden' });
+  expect((await ben.call('GET', `/v1/rooms/${room}/messages/${messageId as string}/edits`)).body.items).toMatchObject([
+    { text: 'frist' },
+  ]);
+  expect(await to.ask({ type: 'message.edit', roomId: room, messageId, text: 'not mine' })).toMatchObject({
+    type: 'error',
+    code: 'forbidden',
+  });
 });
 
 test('a deleted message is a tombstone for every reader, and deleting it again changes nothing', async () => {
@@ -101,9 +153,15 @@ test('a deleted message is a tombstone for every reader, and deleting it again c
   const [from, to] = await Promise.all([connect(parley.url, ana), connect(parley.url, ben)]);
   const { messageId } = await from.say(room, 'a secret');
   await from.ask({ type: 'message.edit', roomId: room, messageId, text: 'another secret' });
-  expect(await to.ask({ type: 'message.delete', roomId: room, messageId })).toMatchObject({ type: 'error', code: 'forbidden' });
+  expect(await to.ask({ type: 'message.delete', roomId: room, messageId })).toMatchObject({
+    type: 'error',
+    code: 'forbidden',
+  });
   const gone = await from.ask({ type: 'message.delete', roomId: room, messageId });
-  expect(await from.ask({ type: 'message.delete', roomId: room, messageId })).toMatchObject({ type: 'ack', seq: gone.seq });
+  expect(await from.ask({ type: 'message.delete', roomId: room, messageId })).toMatchObject({
+    type: 'ack',
+    seq: gone.seq,
+  });
   await to.until((frame) => frame.type === 'message.deleted' && frame.data!.messageId === messageId);
   const readers = [
     await history(ben, room),
@@ -112,7 +170,9 @@ test('a deleted message is a tombstone for every reader, and deleting it again c
     await mustCall(ben, 'GET', `/v1/rooms/${room}/events`),
   ];
   for (const answer of readers) expect(JSON.stringify(answer)).not.toContain('secret');
-  expect((await history(ben, room)).messages).toMatchObject([{ id: messageId, text: '', deletedAt: expect.any(String) }]);
+  expect((await history(ben, room)).messages).toMatchObject([
+    { id: messageId, text: '', deletedAt: expect.any(String) },
+  ]);
 });
 
 test('replies point at their message, count, and form its thread', async () => {
@@ -120,11 +180,15 @@ test('replies point at their message, count, and form its thread', async () => {
   const socket = await connect(parley.url, ana);
   const { messageId: root } = await socket.say(room, 'root');
   await socket.ask({ type: 'message.send', roomId: room, clientId: 'r1', text: 'reply', replyTo: root });
-  const thread = (await mustCall(ben, 'GET', `/v1/rooms/${room}/messages/${root as string}/replies`)) as unknown as { messages: MessageBody[] };
+  const thread = (await mustCall(ben, 'GET', `/v1/rooms/${room}/messages/${root as string}/replies`)) as unknown as {
+    messages: MessageBody[];
+  };
   expect(thread.messages).toMatchObject([{ text: 'reply', replyTo: root }]);
   expect((await mustCall(ben, 'GET', `/v1/rooms/${room}/messages/${root as string}`)).replyCount).toBe(1);
   const other = await createRoom([ana]);
-  expect(await socket.ask({ type: 'message.send', roomId: other, clientId: 'r2', text: 'x', replyTo: root })).toMatchObject({ type: 'error', code: 'not_found' });
+  expect(
+    await socket.ask({ type: 'message.send', roomId: other, clientId: 'r2', text: 'x', replyTo: root }),
+  ).toMatchObject({ type: 'error', code: 'not_found' });
 });
 
 test('history pages in seq order from any side', async () => {
@@ -132,7 +196,10 @@ test('history pages in seq order from any side', async () => {
   const socket = await connect(parley.url, ana);
   for (let n = 1; n <= 30; n++) await socket.say(room, `m${n}`);
   const newest = await history(ana, room, '?limit=10');
-  expect([newest.messages.map((each) => each.text), newest.hasMore]).toEqual([Array.from({ length: 10 }, (_, i) => `m${i + 21}`), true]);
+  expect([newest.messages.map((each) => each.text), newest.hasMore]).toEqual([
+    Array.from({ length: 10 }, (_, i) => `m${i + 21}`),
+    true,
+  ]);
   const before = await history(ana, room, `?before=${newest.messages[0]!.seq}&limit=15`);
   expect(before.messages.map((each) => each.text)).toEqual(Array.from({ length: 15 }, (_, i) => `m${i + 6}`));
   const after = await history(ana, room, `?after=${before.messages.at(-1)!.seq}&limit=100`);
@@ -153,7 +220,10 @@ test.each([
   ['colour=red'],
 ])('history with %s is refused, not served', async (query) => {
   const room = await createRoom([ana]);
-  expect(await ana.call('GET', `/v1/rooms/${room}/messages?${query}`)).toMatchObject({ status: 400, body: { code: 'invalid' } });
+  expect(await ana.call('GET', `/v1/rooms/${room}/messages?${query}`)).toMatchObject({
+    status: 400,
+    body: { code: 'invalid' },
+  });
 });
 
 test.each([
@@ -170,7 +240,10 @@ test.each([
   ['a reply to nothing', { text: 'x', replyTo: '0190b1f0-0000-7000-8000-000000000000' }, 404, 'not_found'],
 ])('a message with %s is refused and stored nowhere', async (_, draft, status, code) => {
   const room = await createRoom([ana]);
-  expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'c', ...draft })).toMatchObject({ status, body: { code } });
+  expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'c', ...draft })).toMatchObject({
+    status,
+    body: { code },
+  });
   const socket = await connect(parley.url, ana);
   const answer = await socket.ask({ type: 'message.send', roomId: room, clientId: 'c', ...draft });
   expect(answer.type).toBe('error');
@@ -194,7 +267,10 @@ test('outsiders are told that nothing is there', async () => {
     ['PATCH', `/v1/rooms/${room}`, { name: 'mine' }],
     ['PUT', `/v1/rooms/${room}/members/me`],
   ] as const) {
-    expect([path, await eve.call(method, path, body)]).toMatchObject([path, { status: 404, body: { code: 'not_found' } }]);
+    expect([path, await eve.call(method, path, body)]).toMatchObject([
+      path,
+      { status: 404, body: { code: 'not_found' } },
+    ]);
   }
   for (const frame of [
     { type: 'message.send', clientId: 'e', text: 'x' },
@@ -211,7 +287,16 @@ test('outsiders are told that nothing is there', async () => {
 test('what does not exist is not_found, as a problem document', async () => {
   const answer = await ana.call('GET', '/v1/rooms/0190b1f0-0000-7000-8000-000000000000');
   expect(answer.headers.get('content-type')).toContain('application/problem+json');
-  expect(answer).toMatchObject({ status: 404, body: { code: 'not_found', status: 404, type: expect.any(String), title: expect.any(String), detail: expect.any(String) } });
+  expect(answer).toMatchObject({
+    status: 404,
+    body: {
+      code: 'not_found',
+      status: 404,
+      type: expect.any(String),
+      title: expect.any(String),
+      detail: expect.any(String),
+    },
+  });
   expect(await ana.call('GET', '/v1/rooms/not-an-id')).toMatchObject({ status: 400, body: { code: 'invalid' } });
   expect(await callApi(parley.url, 'GET', '/v1/nothing')).toMatchObject({ status: 404, body: { code: 'not_found' } });
 });

@@ -15,26 +15,57 @@ beforeAll(async () => {
 afterAll(() => parley.end());
 
 test('a new room has its maker as owner, its members, and a log that begins with them', async () => {
-  const room = await mustCall(ana, 'POST', '/v1/rooms', { name: 'Garden', topic: 'Roses', visibility: 'private', memberIds: [ben.id] });
-  expect(room).toMatchObject({ kind: 'room', name: 'Garden', topic: 'Roses', visibility: 'private', history: 'all', slowModeSeconds: 0, memberCount: 2, seq: 2 });
+  const room = await mustCall(ana, 'POST', '/v1/rooms', {
+    name: 'Garden',
+    topic: 'Roses',
+    visibility: 'private',
+    memberIds: [ben.id],
+  });
+  expect(room).toMatchObject({
+    kind: 'room',
+    name: 'Garden',
+    topic: 'Roses',
+    visibility: 'private',
+    history: 'all',
+    slowModeSeconds: 0,
+    memberCount: 2,
+    seq: 2,
+  });
   const members = (await mustCall(ben, 'GET', `/v1/rooms/${room.id as string}/members`)).items!;
-  expect(members.map(({ user, role }) => [(user as { id: string }).id, role]).sort()).toEqual([[ana.id, 'owner'], [ben.id, 'member']].sort());
-  const { events } = (await mustCall(ben, 'GET', `/v1/rooms/${room.id as string}/events`)) as unknown as { events: { seq: number; type: string }[] };
-  expect(events.map(({ seq, type }) => [seq, type])).toEqual([[1, 'member.joined'], [2, 'member.joined']]);
+  expect(members.map(({ user, role }) => [(user as { id: string }).id, role]).sort()).toEqual(
+    [
+      [ana.id, 'owner'],
+      [ben.id, 'member'],
+    ].sort(),
+  );
+  const { events } = (await mustCall(ben, 'GET', `/v1/rooms/${room.id as string}/events`)) as unknown as {
+    events: { seq: number; type: string }[];
+  };
+  expect(events.map(({ seq, type }) => [seq, type])).toEqual([
+    [1, 'member.joined'],
+    [2, 'member.joined'],
+  ]);
 });
 
 test('the same Idempotency-Key makes one room', async () => {
   const body = { name: 'Once', visibility: 'private' };
-  const [first, second] = [await ana.call('POST', '/v1/rooms', body, { 'idempotency-key': 'k1' }), await ana.call('POST', '/v1/rooms', body, { 'idempotency-key': 'k1' })];
+  const [first, second] = [
+    await ana.call('POST', '/v1/rooms', body, { 'idempotency-key': 'k1' }),
+    await ana.call('POST', '/v1/rooms', body, { 'idempotency-key': 'k1' }),
+  ];
   expect([first.status, second.status]).toEqual([201, 201]);
   expect(second.body.id).toBe(first.body.id);
-  expect((await ana.call('POST', '/v1/rooms', { ...body, name: 'Twice' }, { 'idempotency-key': 'k1' })).status).toBe(409);
+  expect((await ana.call('POST', '/v1/rooms', { ...body, name: 'Twice' }, { 'idempotency-key': 'k1' })).status).toBe(
+    409,
+  );
 });
 
 test('a public room is found, read and watched before joining; posting needs joining', async () => {
   const room = await createRoom([ana], { name: `Market ${ana.username}`, visibility: 'public' });
   await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'm', text: 'open' });
-  const found = (await mustCall(eve, 'GET', `/v1/rooms?visibility=public&query=${encodeURIComponent(`market ${ana.username}`)}`)).items!;
+  const found = (
+    await mustCall(eve, 'GET', `/v1/rooms?visibility=public&query=${encodeURIComponent(`market ${ana.username}`)}`)
+  ).items!;
   expect(found.map((each) => each.id)).toEqual([room]);
   expect(((await mustCall(eve, 'GET', `/v1/rooms/${room}/messages`)).messages as unknown[]).length).toBe(1);
   const watcher = await connect(parley.url, eve);
@@ -69,7 +100,11 @@ test('one direct-message room for exactly the same people, whoever asks and howe
   expect(first.body).toMatchObject({ kind: 'dm', visibility: 'private', memberCount: 2 });
   const three = await ana.call('POST', '/v1/dms', { userIds: [ben.id, eve.id] });
   expect(three.body.id).not.toBe(first.body.id);
-  const both = await Promise.all(Array.from({ length: 6 }, (_, index) => (index % 2 ? eve : ben).call('POST', '/v1/dms', { userIds: [index % 2 ? ben.id : eve.id] })));
+  const both = await Promise.all(
+    Array.from({ length: 6 }, (_, index) =>
+      (index % 2 ? eve : ben).call('POST', '/v1/dms', { userIds: [index % 2 ? ben.id : eve.id] }),
+    ),
+  );
   expect(new Set(both.map((each) => each.body.id)).size).toBe(1);
 });
 
@@ -93,7 +128,10 @@ test('a removed member is told, gets the removal as the last event, and every do
   await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'behind the door' });
   const left = await socket.until((frame) => frame.type === 'room.left');
   expect(left).toMatchObject({ roomId: room, data: { reason: 'removed', lastSeq: 3 } });
-  expect(socket.events(room).at(-1)).toMatchObject({ type: 'member.left', data: { userId: ben.id, by: ana.id, reason: 'removed' } });
+  expect(socket.events(room).at(-1)).toMatchObject({
+    type: 'member.left',
+    data: { userId: ben.id, by: ana.id, reason: 'removed' },
+  });
   expect(socket.texts(room)).toEqual([]);
 });
 
@@ -104,7 +142,11 @@ test('a new member of a room with joined history sees nothing of before', async 
   await mustCall(ana, 'PUT', `/v1/rooms/${room}/members/${ben.id}`);
   await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '2', text: 'since' });
   await socket.until((frame) => frame.type === 'message.created');
-  const seen = [await mustCall(ben, 'GET', `/v1/rooms/${room}/messages`), await mustCall(ben, 'GET', `/v1/rooms/${room}/events`), await mustCall(ben, 'GET', '/v1/rooms')];
+  const seen = [
+    await mustCall(ben, 'GET', `/v1/rooms/${room}/messages`),
+    await mustCall(ben, 'GET', `/v1/rooms/${room}/events`),
+    await mustCall(ben, 'GET', '/v1/rooms'),
+  ];
   for (const answer of seen) expect(JSON.stringify(answer)).not.toContain('"before"');
   expect(JSON.stringify(seen[0])).toContain('"since"');
 });
@@ -125,7 +167,12 @@ test('when the last owner leaves, the longest-standing moderator owns the room',
   await mustCall(ana, 'PATCH', `/v1/rooms/${room}/members/${ben.id}`, { role: 'moderator' });
   expect((await ana.call('DELETE', `/v1/rooms/${room}/members/me`)).status).toBe(204);
   const members = (await mustCall(ben, 'GET', `/v1/rooms/${room}/members`)).items!;
-  expect(members.map(({ user, role }) => [(user as { id: string }).id, role]).sort()).toEqual([[ben.id, 'owner'], [eve.id, 'member']].sort());
+  expect(members.map(({ user, role }) => [(user as { id: string }).id, role]).sort()).toEqual(
+    [
+      [ben.id, 'owner'],
+      [eve.id, 'member'],
+    ].sort(),
+  );
 });
 
 test('a deleted room is gone for its members, who are told', async () => {
@@ -144,11 +191,24 @@ test('my rooms come with unread, mentions, markers and the last message; reading
   await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'one' });
   await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '2', text: `two for @${ben.username}` });
   const mine = async () => (await mustCall(ben, 'GET', '/v1/rooms')).items!.find((each) => each.id === room);
-  expect(await mine()).toMatchObject({ unread: 2, mentions: 1, lastReadSeq: 0, seq: 4, lastMessage: { text: `two for @${ben.username}` } });
+  expect(await mine()).toMatchObject({
+    unread: 2,
+    mentions: 1,
+    lastReadSeq: 0,
+    seq: 4,
+    lastMessage: { text: `two for @${ben.username}` },
+  });
   expect(await phone.ask({ type: 'read', roomId: room, seq: 3 })).toMatchObject({ type: 'ack', lastReadSeq: 3 });
-  expect(await laptop.until((frame) => frame.type === 'read.updated')).toMatchObject({ roomId: room, data: { userId: ben.id, lastReadSeq: 3, unread: 1, mentions: 1 } });
+  expect(await laptop.until((frame) => frame.type === 'read.updated')).toMatchObject({
+    roomId: room,
+    data: { userId: ben.id, lastReadSeq: 3, unread: 1, mentions: 1 },
+  });
   expect(await mustCall(ben, 'PUT', `/v1/rooms/${room}/read`, { seq: 1 })).toMatchObject({ lastReadSeq: 3 });
-  expect(await mustCall(ben, 'PUT', `/v1/rooms/${room}/read`, { seq: 999 })).toMatchObject({ lastReadSeq: 4, unread: 0, mentions: 0 });
+  expect(await mustCall(ben, 'PUT', `/v1/rooms/${room}/read`, { seq: 999 })).toMatchObject({
+    lastReadSeq: 4,
+    unread: 0,
+    mentions: 0,
+  });
   expect(await mine()).toMatchObject({ unread: 0, mentions: 0, lastReadSeq: 4 });
 });
 
@@ -168,7 +228,11 @@ test('lists go on by their cursor, and odd cursors are refused', async () => {
   const room = await createRoom([ana, ben, eve]);
   const first = await mustCall(ana, 'GET', `/v1/rooms/${room}/members?limit=2`);
   expect(first.items).toHaveLength(2);
-  const second = await mustCall(ana, 'GET', `/v1/rooms/${room}/members?limit=2&cursor=${encodeURIComponent(first.nextCursor as string)}`);
+  const second = await mustCall(
+    ana,
+    'GET',
+    `/v1/rooms/${room}/members?limit=2&cursor=${encodeURIComponent(first.nextCursor as string)}`,
+  );
   expect([second.items!.length, second.nextCursor]).toEqual([1, null]);
   for (const cursor of ['x', 'e30', Buffer.from('["not-an-id"]').toString('base64url')]) {
     expect((await ana.call('GET', `/v1/rooms/${room}/members?cursor=${cursor}`)).status).toBe(400);
@@ -182,5 +246,8 @@ test.each([
   ['a name of spaces', { name: '   ', visibility: 'public' }],
   ['a member who is no id', { name: 'x', visibility: 'public', memberIds: ['ben'] }],
 ])('a room with %s is refused', async (_, body) => {
-  expect(await ana.call('POST', '/v1/rooms', body)).toMatchObject({ status: 400, body: { code: 'invalid', errors: [expect.anything()] } });
+  expect(await ana.call('POST', '/v1/rooms', body)).toMatchObject({
+    status: 400,
+    body: { code: 'invalid', errors: [expect.anything()] },
+  });
 });

@@ -67,9 +67,17 @@ async function startServers(): Promise<Shared> {
 
 async function startRedis(): Promise<{ url: string; child: ChildProcess }> {
   const port = await freePort();
-  const child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(
+    'redis-server',
+    ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   await new Promise<void>((resolve, reject) => {
-    child.once('error', () => reject(new Error('redis-server is missing: `npm test` installs it on Debian as root, otherwise install it yourself')));
+    child.once('error', () =>
+      reject(
+        new Error('redis-server is missing: `npm test` installs it on Debian as root, otherwise install it yourself'),
+      ),
+    );
     child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
     child.stdout!.on('data', (chunk: Buffer) => {
       if (chunk.includes('Ready to accept connections')) resolve();

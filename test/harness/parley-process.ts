@@ -31,7 +31,12 @@ export interface ParleyProcess {
 }
 
 /** Resolves when `/health/ready` says so. @throws Error with what the process wrote when it ended instead */
-export async function startParley({ role, settings = {}, httpPort, processingPort }: ProcessOptions): Promise<ParleyProcess> {
+export async function startParley({
+  role,
+  settings = {},
+  httpPort,
+  processingPort,
+}: ProcessOptions): Promise<ParleyProcess> {
   const [http, processing] = await Promise.all([httpPort ?? freePort(), processingPort ?? freePort()]);
   const url = `http://127.0.0.1:${http}`;
   const processingUrl = `http://127.0.0.1:${processing}`;
@@ -74,7 +79,8 @@ export async function startParley({ role, settings = {}, httpPort, processingPor
 async function waitUntilReady(readyUrl: string, child: ChildProcess, output: () => string): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
   for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`Parley ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`Parley ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
     const ready = await fetch(readyUrl).then(
       (answer) => answer.ok,
       () => false,

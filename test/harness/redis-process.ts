@@ -13,7 +13,9 @@ export async function startRedisProcess(): Promise<RedisProcess> {
   let child: ChildProcess;
 
   async function start(): Promise<void> {
-    child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     await new Promise<void>((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
       child.stdout!.on('data', (chunk: Buffer) => {

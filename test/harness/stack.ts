@@ -11,7 +11,11 @@ export interface Single extends ParleyProcess {
 /** One `all` process. Limits are wide, so that a test is about what it says it is about. */
 export async function startSingle(settings: Readonly<Record<string, string>> = {}, httpPort?: number): Promise<Single> {
   const database = await createDatabase();
-  const parley = await startParley({ role: 'all', settings: { DATABASE_URL: database.url, ...wide, ...settings }, ...(httpPort === undefined ? {} : { httpPort }) });
+  const parley = await startParley({
+    role: 'all',
+    settings: { DATABASE_URL: database.url, ...wide, ...settings },
+    ...(httpPort === undefined ? {} : { httpPort }),
+  });
   return {
     ...parley,
     database,
@@ -22,7 +26,13 @@ export async function startSingle(settings: Readonly<Record<string, string>> = {
   };
 }
 
-const wide = { PARLEY_REALTIME_SOCKETS_PER_USER: '500', PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000', PARLEY_LIMITS_MESSAGES_BURST: '1000' };
+const wide = {
+  PARLEY_REALTIME_SOCKETS_PER_USER: '500',
+  PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000',
+  PARLEY_LIMITS_MESSAGES_BURST: '1000',
+  PARLEY_LIMITS_FRAMES_PER_SECOND: '1000',
+  PARLEY_LIMITS_FRAMES_BURST: '1000',
+};
 
 export interface Fleet {
   readonly database: TestDatabase;
@@ -32,19 +42,34 @@ export interface Fleet {
 }
 
 /** Chat and processing instances as separate processes over one Postgres and one Redis. */
-export async function startFleet(
-  { chats: chatCount, processings: processingCount, redisUrl = inject('redisUrl'), settings = {} }: {
-    chats: number;
-    processings: number;
-    redisUrl?: string;
-    settings?: Readonly<Record<string, string>>;
-  },
-): Promise<Fleet> {
+export async function startFleet({
+  chats: chatCount,
+  processings: processingCount,
+  redisUrl = inject('redisUrl'),
+  settings = {},
+}: {
+  chats: number;
+  processings: number;
+  redisUrl?: string;
+  settings?: Readonly<Record<string, string>>;
+}): Promise<Fleet> {
   const database = await createDatabase();
-  const common = { DATABASE_URL: database.url, REDIS_URL: redisUrl, PARLEY_REDIS_PREFIX: database.url.split('/').at(-1)!, ...wide, ...settings };
-  const processings = await Promise.all(Array.from({ length: processingCount }, () => startParley({ role: 'processing', settings: common })));
+  const common = {
+    DATABASE_URL: database.url,
+    REDIS_URL: redisUrl,
+    PARLEY_REDIS_PREFIX: database.url.split('/').at(-1)!,
+    ...wide,
+    ...settings,
+  };
+  const processings = await Promise.all(
+    Array.from({ length: processingCount }, () => startParley({ role: 'processing', settings: common })),
+  );
   const urls = processings.map((each) => each.processingUrl).join(',');
-  const chats = await Promise.all(Array.from({ length: chatCount }, () => startParley({ role: 'chat', settings: { ...common, PROCESSING_URL: urls } })));
+  const chats = await Promise.all(
+    Array.from({ length: chatCount }, () =>
+      startParley({ role: 'chat', settings: { ...common, PROCESSING_URL: urls } }),
+    ),
+  );
   return {
     database,
     chats,

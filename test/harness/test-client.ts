@@ -31,7 +31,13 @@ export interface TestUser {
   readonly at: (url: string) => TestUser;
 }
 
-export async function callApi(url: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+export async function callApi(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(url + path, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
@@ -40,20 +46,34 @@ export async function callApi(url: string, method: string, path: string, body?: 
   });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  return { status: response.status, body: isJson && text ? (JSON.parse(text) as Answer['body']) : { text }, headers: response.headers };
+  return {
+    status: response.status,
+    body: isJson && text ? (JSON.parse(text) as Answer['body']) : { text },
+    headers: response.headers,
+  };
 }
 
 /** Calls and insists on a success. */
-export async function mustCall(user: TestUser, method: string, path: string, body?: unknown): Promise<Record<string, unknown> & { items?: Record<string, unknown>[] }> {
+export async function mustCall(
+  user: TestUser,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Record<string, unknown> & { items?: Record<string, unknown>[] }> {
   const answer = await user.call(method, path, body);
-  if (answer.status >= 300) throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  if (answer.status >= 300)
+    throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
   return answer.body;
 }
 
-function asUser(url: string, login: { id: string; username: string; email: string; password: string; accessToken: string; refreshToken: string }): TestUser {
+function asUser(
+  url: string,
+  login: { id: string; username: string; email: string; password: string; accessToken: string; refreshToken: string },
+): TestUser {
   const user: TestUser = {
     ...login,
-    call: (method, path, body, headers) => callApi(url, method, path, body, { authorization: `Bearer ${user.accessToken}`, ...headers }),
+    call: (method, path, body, headers) =>
+      callApi(url, method, path, body, { authorization: `Bearer ${user.accessToken}`, ...headers }),
     at: (other) => asUser(other, { ...login, accessToken: user.accessToken, refreshToken: user.refreshToken }),
   };
   return user;
@@ -64,7 +84,11 @@ export async function signUp(url: string, name = `u${randomBytes(5).toString('he
   const email = `${name}@example.org`;
   const { status, body } = await callApi(url, 'POST', '/v1/auth/register', { username: name, email, password });
   if (status !== 201) throw new Error(`registering answered ${status}: ${JSON.stringify(body)}`);
-  const { user, accessToken, refreshToken } = body as { user: { id: string }; accessToken: string; refreshToken: string };
+  const { user, accessToken, refreshToken } = body as {
+    user: { id: string };
+    accessToken: string;
+    refreshToken: string;
+  };
   return asUser(url, { id: user.id, username: name, email, password, accessToken, refreshToken });
 }
 
@@ -105,7 +129,11 @@ export async function openSocket(url: string, headers: Record<string, string> = 
   socket.on('error', () => {});
   await new Promise<void>((resolve, reject) => {
     socket.once('open', resolve);
-    socket.once('unexpected-response', (_request, response) => reject(Object.assign(new Error(`the upgrade was answered ${response.statusCode}`), { status: response.statusCode })));
+    socket.once('unexpected-response', (_request, response) =>
+      reject(
+        Object.assign(new Error(`the upgrade was answered ${response.statusCode}`), { status: response.statusCode }),
+      ),
+    );
     socket.once('error', reject);
   });
 
@@ -145,12 +173,16 @@ export async function openSocket(url: string, headers: Record<string, string> = 
 
   return {
     frames,
-    events: (roomId) => frames.filter((frame) => frame.roomId === roomId && frame.seq !== undefined && frame.type !== 'room.reset'),
+    events: (roomId) =>
+      frames.filter((frame) => frame.roomId === roomId && frame.seq !== undefined && frame.type !== 'room.reset'),
     texts: (roomId) =>
-      frames.filter((frame) => frame.roomId === roomId && frame.type === 'message.created').map((frame) => (frame.data as { message: { text: string } }).message.text),
+      frames
+        .filter((frame) => frame.roomId === roomId && frame.type === 'message.created')
+        .map((frame) => (frame.data as { message: { text: string } }).message.text),
     ask,
     sendRaw: (data) => socket.send(data),
-    say: (roomId, text, clientId = `c${nextId++}-${randomBytes(4).toString('hex')}`) => ask({ type: 'message.send', roomId, clientId, text }),
+    say: (roomId, text, clientId = `c${nextId++}-${randomBytes(4).toString('hex')}`) =>
+      ask({ type: 'message.send', roomId, clientId, text }),
     until,
     closed,
     socket,
@@ -162,7 +194,11 @@ export async function openSocket(url: string, headers: Record<string, string> = 
 }
 
 /** Opens a socket and says hello. */
-export async function connect(url: string, user: TestUser, resume?: { logId: string; rooms: Record<string, number> }): Promise<TestSocket & { welcome: Frame }> {
+export async function connect(
+  url: string,
+  user: TestUser,
+  resume?: { logId: string; rooms: Record<string, number> },
+): Promise<TestSocket & { welcome: Frame }> {
   const socket = await openSocket(url);
   const welcome = await socket.ask({ type: 'hello', token: user.accessToken, ...(resume ? { resume } : {}) });
   if (welcome.type !== 'welcome') throw new Error(`hello was answered ${JSON.stringify(welcome)}`);
@@ -170,7 +206,15 @@ export async function connect(url: string, user: TestUser, resume?: { logId: str
 }
 
 /** A room of these people; the first one owns it. */
-export async function createRoom([owner, ...others]: readonly TestUser[], room: Record<string, unknown> = {}): Promise<string> {
-  const { id } = await mustCall(owner!, 'POST', '/v1/rooms', { name: 'Test room', visibility: 'private', memberIds: others.map((each) => each.id), ...room });
+export async function createRoom(
+  [owner, ...others]: readonly TestUser[],
+  room: Record<string, unknown> = {},
+): Promise<string> {
+  const { id } = await mustCall(owner!, 'POST', '/v1/rooms', {
+    name: 'Test room',
+    visibility: 'private',
+    memberIds: others.map((each) => each.id),
+    ...room,
+  });
   return id as string;
 }

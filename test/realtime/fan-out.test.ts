@@ -19,7 +19,9 @@ test('every member sees the same gapless log from both instances, also when Redi
   const [first, second] = fleet.chats.map((chat) => chat.url) as [string, string];
   const users = await Promise.all(Array.from({ length: 4 }, () => signUp(first)));
   const room = await createRoom(users);
-  const sockets: TestSocket[] = await Promise.all(users.map((user, index) => connect(index % 2 === 0 ? first : second, user)));
+  const sockets: TestSocket[] = await Promise.all(
+    users.map((user, index) => connect(index % 2 === 0 ? first : second, user)),
+  );
   const acks: { seq: number; text: string }[] = [];
   const send = async (count: number, label: string) => {
     await Promise.all(
@@ -58,10 +60,13 @@ test('typing reaches the other instance, and not the one who types', async () =>
   const here = await connect(first, ana);
   const there = await connect(second, ben);
   await expect
-    .poll(async () => {
-      await here.ask({ type: 'typing', roomId: room, active: true });
-      return there.frames.some((frame) => frame.type === 'typing' && frame.data!.userId === ana.id);
-    }, { timeout: 10_000, interval: 1100 })
+    .poll(
+      async () => {
+        await here.ask({ type: 'typing', roomId: room, active: true });
+        return there.frames.some((frame) => frame.type === 'typing' && frame.data!.userId === ana.id);
+      },
+      { timeout: 10_000, interval: 1100 },
+    )
     .toBe(true);
   expect(here.frames.filter((frame) => frame.type === 'typing')).toEqual([]);
 });
@@ -97,11 +102,14 @@ test('sends go on through the local engine while no processing instance lives, a
     settings: { DATABASE_URL: fleet.database.url, REDIS_URL: redis.url },
   });
   await expect
-    .poll(async () => {
-      const before = await verdicts('remote');
-      await socket.say(room, 'remote again');
-      return (await verdicts('remote')) > before;
-    }, { timeout: 15_000 })
+    .poll(
+      async () => {
+        const before = await verdicts('remote');
+        await socket.say(room, 'remote again');
+        return (await verdicts('remote')) > before;
+      },
+      { timeout: 15_000 },
+    )
     .toBe(true);
   expect(socket.texts(room).filter((text) => text.startsWith('local'))).toHaveLength(20);
 });

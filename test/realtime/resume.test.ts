@@ -7,12 +7,18 @@ let ana: TestUser;
 let ben: TestUser;
 
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_RESUME_MAX_EVENTS: '50', PARLEY_RESUME_PAGE_EVENTS: '7', PARLEY_REALTIME_RECENT_EVENTS: '5', PARLEY_REALTIME_HELLO_TIMEOUT: '700ms' });
+  parley = await startSingle({
+    PARLEY_RESUME_MAX_EVENTS: '50',
+    PARLEY_RESUME_PAGE_EVENTS: '7',
+    PARLEY_REALTIME_RECENT_EVENTS: '5',
+    PARLEY_REALTIME_HELLO_TIMEOUT: '700ms',
+  });
   [ana, ben] = (await Promise.all([1, 2].map(() => signUp(parley.url)))) as [TestUser, TestUser];
 });
 afterAll(() => parley.end());
 
-const send = (room: string, text: string) => mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: text, text });
+const send = (room: string, text: string) =>
+  mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: text, text });
 
 test('a resume brings exactly what was missed, in order, before anything live, and says where it ends', async () => {
   const room = await createRoom([ana, ben]);
@@ -27,7 +33,9 @@ test('a resume brings exactly what was missed, in order, before anything live, a
   const resumed = await after.until((frame) => frame.type === 'resumed');
   expect((resumed.rooms as Record<string, number>)[room]).toBeGreaterThanOrEqual(seq! + 30);
   await after.until((frame) => frame.seq === seq! + 40);
-  expect(after.events(room).map((frame) => frame.seq)).toEqual(Array.from({ length: 40 }, (_, index) => seq! + 1 + index));
+  expect(after.events(room).map((frame) => frame.seq)).toEqual(
+    Array.from({ length: 40 }, (_, index) => seq! + 1 + index),
+  );
   expect(after.texts(room).slice(0, 30)).toEqual(Array.from({ length: 30 }, (_, n) => `missed ${n}`));
 });
 
@@ -42,7 +50,10 @@ test.each([
   for (let n = 0; n < 55; n++) await send(room, `m${n}`);
   const { logId } = (await connect(parley.url, ben)).welcome;
   const head = 57;
-  const socket = await connect(parley.url, ben, { logId: logId as string, rooms: { [room]: positionOf(head) as number } });
+  const socket = await connect(parley.url, ben, {
+    logId: logId as string,
+    rooms: { [room]: positionOf(head) as number },
+  });
   await socket.until((frame) => frame.type === 'resumed');
   expect(socket.frames.filter((frame) => frame.type === 'room.reset')).toMatchObject([{ roomId: room, seq: head }]);
   await send(room, 'next');
@@ -64,13 +75,18 @@ test('rooms joined, left and renamed while away are right in the welcome, and le
   await mustCall(ana, 'DELETE', `/v1/rooms/${left}/members/${ben.id}`).catch(() => {});
   await mustCall(ana, 'PATCH', `/v1/rooms/${kept}`, { name: 'New name' });
   const joined = await createRoom([ana, ben]);
-  const after = await connect(parley.url, ben, { logId: before.welcome.logId as string, rooms: { [left]: 2, [kept]: 2 } });
+  const after = await connect(parley.url, ben, {
+    logId: before.welcome.logId as string,
+    rooms: { [left]: 2, [kept]: 2 },
+  });
   const rooms = after.welcome.rooms as { id: string; name: string; seq: number }[];
   expect(rooms.find((each) => each.id === kept)).toMatchObject({ name: 'New name', seq: 3 });
   expect(rooms.map((each) => each.id)).toContain(joined);
   expect(rooms.map((each) => each.id)).not.toContain(left);
   await after.until((frame) => frame.type === 'resumed');
-  expect(after.frames.filter((frame) => frame.type === 'room.left')).toMatchObject([{ roomId: left, data: { reason: 'removed' } }]);
+  expect(after.frames.filter((frame) => frame.type === 'room.left')).toMatchObject([
+    { roomId: left, data: { reason: 'removed' } },
+  ]);
 });
 
 test('a room joined while connected is announced and read from its first event on', async () => {
@@ -78,7 +94,10 @@ test('a room joined while connected is announced and read from its first event o
   const room = await createRoom([ana, ben]);
   await send(room, 'hello');
   await socket.until((frame) => frame.type === 'message.created' && frame.roomId === room);
-  expect(socket.frames.find((frame) => frame.type === 'room.joined')).toMatchObject({ roomId: room, data: { room: { id: room, memberCount: 2 } } });
+  expect(socket.frames.find((frame) => frame.type === 'room.joined')).toMatchObject({
+    roomId: room,
+    data: { room: { id: room, memberCount: 2 } },
+  });
   expect(socket.events(room).map((frame) => frame.seq)).toEqual([2, 3]);
 });
 
@@ -108,7 +127,9 @@ test('an Authorization header on the upgrade stands in for the token; a bad one 
   const socket = await openSocket(parley.url, { authorization: `Bearer ${ben.accessToken}` });
   expect(await socket.ask({ type: 'hello' })).toMatchObject({ type: 'welcome', user: { id: ben.id } });
   await expect(openSocket(parley.url, { authorization: 'Bearer nonsense' })).rejects.toMatchObject({ status: 401 });
-  const inAddress = await fetch(`${parley.url}/v1/ws?token=x`, { headers: { connection: 'upgrade', upgrade: 'websocket' } }).catch((error: unknown) => error);
+  const inAddress = await fetch(`${parley.url}/v1/ws?token=x`, {
+    headers: { connection: 'upgrade', upgrade: 'websocket' },
+  }).catch((error: unknown) => error);
   expect(inAddress).toBeDefined();
 });
 

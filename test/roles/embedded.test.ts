@@ -19,7 +19,11 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const settings = () => ({ PARLEY_DATABASE_EMBEDDED_DIR: dir, PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000', PARLEY_LIMITS_MESSAGES_BURST: '1000' });
+const settings = () => ({
+  PARLEY_DATABASE_EMBEDDED_DIR: dir,
+  PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000',
+  PARLEY_LIMITS_MESSAGES_BURST: '1000',
+});
 
 test('a kill -9 in the middle of sends loses no acked message and repeats none', async () => {
   const first = await startParley({ role: 'all', settings: settings() });
@@ -55,7 +59,10 @@ test('a kill -9 in the middle of sends loses no acked message and repeats none',
   }
   const stored: { seq: number; clientId: string }[] = [];
   for (let after = 0; ; ) {
-    const page = (await mustCall(back, 'GET', `/v1/rooms/${room}/messages?after=${after}&limit=100`)) as unknown as { messages: { seq: number; clientId: string }[]; hasMore: boolean };
+    const page = (await mustCall(back, 'GET', `/v1/rooms/${room}/messages?after=${after}&limit=100`)) as unknown as {
+      messages: { seq: number; clientId: string }[];
+      hasMore: boolean;
+    };
     stored.push(...page.messages);
     if (!page.hasMore) break;
     after = stored.at(-1)!.seq;
@@ -68,7 +75,12 @@ test('a kill -9 in the middle of sends loses no acked message and repeats none',
 
 test('a second start on the same folder ends with one clear line', async () => {
   const first = await startParley({ role: 'all', settings: settings() });
-  const second = run(process.execPath, [entry], { env: { PATH: process.env.PATH, ...settings(), PORT: '0', PARLEY_PROCESSING_PORT: '0' } });
-  await expect(second).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/^parley: .*(in use|already).*\n$/) });
+  const second = run(process.execPath, [entry], {
+    env: { PATH: process.env.PATH, ...settings(), PORT: '0', PARLEY_PROCESSING_PORT: '0' },
+  });
+  await expect(second).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^parley: .*(in use|already).*\n$/),
+  });
   expect(await first.stop()).toBe(0);
 });

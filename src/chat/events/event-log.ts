@@ -7,13 +7,13 @@ import { sql as drizzleSql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Counter, Histogram } from 'prom-client';
 import type { Database, Sql, Transaction } from '../../database/connect.ts';
+import { isConnectionLoss, isTornBatch, isUniqueViolation } from '../../database/database-errors.ts';
 import { events as eventsTable } from '../../database/tables.ts';
 import { Failure, toFailure } from '../../errors.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
 import type { RoomState } from '../rooms/room-state.ts';
 import { type AppendOutcome, type AppendRow, appendMessages, type RevocationHorizon } from './append-statement.ts';
-import { isConnectionLoss, isTornBatch, isUniqueViolation } from '../../database/database-errors.ts';
 import type { LogReader } from './log-reader.ts';
 import { eventJson, toMessage } from './message-shape.ts';
 import type { PendingSend, SendOutcome } from './pending-send.ts';
@@ -81,7 +81,10 @@ export interface EventLog {
    * instance appended first, so it decides by `state` alone and writes through `tx` only.
    * @returns its answer, and the seq of its last event: of an earlier one (`plan.events` empty) the caller knows itself
    */
-  readonly transact: <Answer>(roomId: string, work: (context: AppendContext) => Promise<AppendPlan<Answer>>) => Promise<{ answer: Answer; seq: number }>;
+  readonly transact: <Answer>(
+    roomId: string,
+    work: (context: AppendContext) => Promise<AppendPlan<Answer>>,
+  ) => Promise<{ answer: Answer; seq: number }>;
   /** Postgres' clock, milliseconds, as far as the last commits told. */
   readonly nowMs: () => number;
   readonly waiting: () => number;
@@ -93,19 +96,26 @@ export interface EventLog {
 const mailMarginMs = 30_000;
 const attemptsMax = 50;
 
-export function createEventLog(
-  { db, openLane, hub, reader, revocations, metrics, logger, settings }: {
-    db: Database;
-    /** A client of one connection for a lane. */
-    openLane: () => Sql;
-    hub: Hub<RoomState>;
-    reader: LogReader;
-    revocations: RevocationView;
-    metrics: EventLogMetrics;
-    logger: Logger;
-    settings: EventLogSettings;
-  },
-): EventLog {
+export function createEventLog({
+  db,
+  openLane,
+  hub,
+  reader,
+  revocations,
+  metrics,
+  logger,
+  settings,
+}: {
+  db: Database;
+  /** A client of one connection for a lane. */
+  openLane: () => Sql;
+  hub: Hub<RoomState>;
+  reader: LogReader;
+  revocations: RevocationView;
+  metrics: EventLogMetrics;
+  logger: Logger;
+  settings: EventLogSettings;
+}): EventLog {
   const clients = Array.from({ length: settings.lanes }, openLane);
   const mailDueAt = new Map<string, number>();
   let clockOffsetMs = Date.now() - performance.now();
@@ -143,7 +153,9 @@ export function createEventLog(
       sends: sends.filter((item) => mayStill(line.feed, item)),
       firstSeq: line.feed.position + 1,
     }));
-    const rows = allowed.flatMap(({ line, sends, firstSeq }) => sends.map((item, index) => toRow(line.feed.roomId, item, firstSeq + index)));
+    const rows = allowed.flatMap(({ line, sends, firstSeq }) =>
+      sends.map((item, index) => toRow(line.feed.roomId, item, firstSeq + index)),
+    );
     if (rows.length === 0) {
       for (const { line } of allowed) queue.release(line);
       return;
@@ -154,7 +166,10 @@ export function createEventLog(
     const startedMs = performance.now();
     let outcome: AppendOutcome;
     try {
-      outcome = await withinTime(lane, appendMessages(clients[lane]!, rows, revocations.horizon(), mailRooms, settings.mailDelay ?? 0));
+      outcome = await withinTime(
+        lane,
+        appendMessages(clients[lane]!, rows, revocations.horizon(), mailRooms, settings.mailDelay ?? 0),
+      );
     } catch (error) {
       await recover(lane, allowed, error);
       return;
@@ -235,7 +250,10 @@ export function createEventLog(
         continue;
       }
       if (outcome.stored === undefined || outcome.stored.get(feed.roomId) === sends.length) {
-        const events = sends.map((item, index) => ({ seq: first + index, json: createdJson(feed.roomId, item, first + index, outcome.atMs) }));
+        const events = sends.map((item, index) => ({
+          seq: first + index,
+          json: createdJson(feed.roomId, item, first + index, outcome.atMs),
+        }));
         announced.push({ roomId: feed.roomId, firstSeq: first, events: events.map((event) => event.json) });
         hub.take(feed.roomId, events);
         // A head check may have read these events already: taking them again does nothing.
@@ -255,7 +273,20 @@ export function createEventLog(
   function createdJson(roomId: string, item: PendingSend, seq: number, atMs: number): string {
     const at = new Date(atMs).toISOString();
     const { messageId: id, text, html, mentions, replyTo, clientId } = item;
-    const fields = { id, roomId, seq, text, html, mentions, replyTo, replyCount: 0, clientId, createdAt: at, editedAt: null, deletedAt: null };
+    const fields = {
+      id,
+      roomId,
+      seq,
+      text,
+      html,
+      mentions,
+      replyTo,
+      replyCount: 0,
+      clientId,
+      createdAt: at,
+      editedAt: null,
+      deletedAt: null,
+    };
     return eventJson('message.created', roomId, seq, at, { message: toMessage(fields, item.sender) });
   }
 
@@ -299,10 +330,16 @@ export function createEventLog(
         for (const item of sends) {
           if (lost === 'never-connected') item.tried = false;
           if (!due.includes(item)) {
-            item.reject(new Failure(item.tried ? 'outcome_unknown' : 'unavailable', 'the database did not answer in time', { cause: error, retryAfterMs: 1000 }));
+            item.reject(
+              new Failure(item.tried ? 'outcome_unknown' : 'unavailable', 'the database did not answer in time', {
+                cause: error,
+                retryAfterMs: 1000,
+              }),
+            );
           }
         }
-        if (lost === undefined) await hub.catchUp(line.feed).catch((cause: unknown) => logger.debug({ cause }, 'catch-up failed'));
+        if (lost === undefined)
+          await hub.catchUp(line.feed).catch((cause: unknown) => logger.debug({ cause }, 'catch-up failed'));
         queue.putBack(line, due);
       }),
     );
@@ -373,8 +410,13 @@ export function createEventLog(
         const lost = isConnectionLoss(error);
         const late = performance.now() > deadlineMs || attempt === attemptsMax;
         if (late || (lost === undefined && !isUniqueViolation(error, 'events'))) {
-          if (lost === 'never-connected') throw new Failure('unavailable', 'the database is away', { cause: error, retryAfterMs: 1000 });
-          if (lost || late) throw new Failure('outcome_unknown', 'the database did not answer in time', { cause: error, retryAfterMs: 1000 });
+          if (lost === 'never-connected')
+            throw new Failure('unavailable', 'the database is away', { cause: error, retryAfterMs: 1000 });
+          if (lost || late)
+            throw new Failure('outcome_unknown', 'the database did not answer in time', {
+              cause: error,
+              retryAfterMs: 1000,
+            });
           throw error;
         }
         metrics.conflicts.inc();
@@ -384,10 +426,23 @@ export function createEventLog(
     }
   }
 
-  async function insertEvents(tx: Transaction, roomId: string, firstSeq: number, drafts: readonly DraftEvent[]): Promise<void> {
+  async function insertEvents(
+    tx: Transaction,
+    roomId: string,
+    firstSeq: number,
+    drafts: readonly DraftEvent[],
+  ): Promise<void> {
     const at = drizzleSql`date_trunc('milliseconds', now())`;
     await tx.insert(eventsTable).values(
-      drafts.map(({ type, actorId, messageId, data }, index) => ({ roomId, seq: firstSeq + index, type, at, actorId, messageId, data })),
+      drafts.map(({ type, actorId, messageId, data }, index) => ({
+        roomId,
+        seq: firstSeq + index,
+        type,
+        at,
+        actorId,
+        messageId,
+        data,
+      })),
     );
   }
 

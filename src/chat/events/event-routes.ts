@@ -8,10 +8,11 @@ import type { LogReader } from './log-reader.ts';
 
 const EventShape = Type.Object({ type: Type.String(), roomId: Uuid, seq: Seq, at: Time, data: Type.Unknown() });
 
-export const eventRoutes: FastifyPluginAsyncTypebox<{ rooms: RoomService; reader: LogReader; authenticator: Authenticator }> = async (
-  app,
-  { rooms, reader, authenticator },
-) => {
+export const eventRoutes: FastifyPluginAsyncTypebox<{
+  rooms: RoomService;
+  reader: LogReader;
+  authenticator: Authenticator;
+}> = async (app, { rooms, reader, authenticator }) => {
   app.get(
     '/rooms/:roomId/events',
     {
@@ -31,7 +32,10 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{ rooms: RoomService; reader
       const from = Math.max(after, feed.state.readableFrom(caller.userId) - 1);
       const events = await reader.read(feed.roomId, from, limit + 1);
       // Every event is JSON already: the page is put together, not parsed and written again.
-      const body = `{"events":[${events.slice(0, limit).map((event) => event.json).join(',')}],"hasMore":${events.length > limit}}`;
+      const body = `{"events":[${events
+        .slice(0, limit)
+        .map((event) => event.json)
+        .join(',')}],"hasMore":${events.length > limit}}`;
       return reply.type('application/json; charset=utf-8').send(body as never);
     },
   );

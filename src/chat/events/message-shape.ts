@@ -43,7 +43,8 @@ export function unknownProfile(id: string): PublicProfile {
 }
 
 export function toMessage(fields: MessageFields, sender: PublicProfile): Message {
-  const { id, roomId, seq, text, html, mentions, replyTo, replyCount, clientId, createdAt, editedAt, deletedAt } = fields;
+  const { id, roomId, seq, text, html, mentions, replyTo, replyCount, clientId, createdAt, editedAt, deletedAt } =
+    fields;
   return {
     id,
     roomId,

@@ -6,8 +6,9 @@
  * A line is: waiting (work is there, nobody on it) → busy (a batch or one transaction of this room is on its way)
  * → waiting or empty. One room is never worked on twice at once, so its position is known when its turn comes.
  */
-import type { Feed } from '../../realtime/feed.ts';
+
 import { Failure } from '../../errors.ts';
+import type { Feed } from '../../realtime/feed.ts';
 import type { RoomState } from '../rooms/room-state.ts';
 import type { PendingSend } from './pending-send.ts';
 
@@ -186,7 +187,11 @@ export function createSendQueue(
       waiting -= late.length;
       for (const item of late) {
         const tried = item.kind === 'send' && item.tried;
-        item.reject(new Failure(tried ? 'outcome_unknown' : 'unavailable', 'the database did not answer in time', { retryAfterMs: 1000 }));
+        item.reject(
+          new Failure(tried ? 'outcome_unknown' : 'unavailable', 'the database did not answer in time', {
+            retryAfterMs: 1000,
+          }),
+        );
       }
       if (!line.busy && line.items.length === 0) release(line);
     }

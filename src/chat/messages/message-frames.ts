@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { ClientId, Uuid } from '../../http/schemas.ts';
 import type { Connection } from '../../realtime/connection.ts';
-import { frameHandler, type FrameHandlers } from '../../realtime/frame-handlers.ts';
+import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
 import { MessageText } from './message-schemas.ts';
 import type { MessageService } from './message-service.ts';
 import { SendOrder } from './send-order.ts';
@@ -20,12 +20,17 @@ export function messageFrames(messages: MessageService): FrameHandlers {
     'message.send': frameHandler(
       { roomId: Uuid, clientId: ClientId, text: MessageText, replyTo: Type.Optional(Uuid) },
       async ({ connection, caller }, { roomId, clientId, text, replyTo }) => {
-        const { messageId, seq, atMs, duplicate } = await messages.send(caller, { roomId, clientId, text, replyTo }, orderOf(connection));
+        const { messageId, seq, atMs, duplicate } = await messages.send(
+          caller,
+          { roomId, clientId, text, replyTo },
+          orderOf(connection),
+        );
         return { messageId, seq, createdAt: new Date(atMs).toISOString(), ...(duplicate ? { duplicate } : {}) };
       },
     ),
-    'message.edit': frameHandler({ roomId: Uuid, messageId: Uuid, text: MessageText }, ({ caller }, { roomId, messageId, text }) =>
-      messages.edit(caller, roomId, messageId, text),
+    'message.edit': frameHandler(
+      { roomId: Uuid, messageId: Uuid, text: MessageText },
+      ({ caller }, { roomId, messageId, text }) => messages.edit(caller, roomId, messageId, text),
     ),
     'message.delete': frameHandler({ roomId: Uuid, messageId: Uuid }, ({ caller }, { roomId, messageId }) =>
       messages.remove(caller, roomId, messageId),

@@ -41,14 +41,19 @@ export interface MessageRepository {
   readonly replies: (roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
   readonly edits: (messageId: string) => Promise<MessageEdit[]>;
   /** The seq that a sender's key got in a room, if it was ever used. */
-  readonly findKey: (roomId: string, userId: string, clientId: string) => Promise<{ messageId: string; seq: number; digest: bigint; atMs: number } | undefined>;
+  readonly findKey: (
+    roomId: string,
+    userId: string,
+    clientId: string,
+  ) => Promise<{ messageId: string; seq: number; digest: bigint; atMs: number } | undefined>;
 }
 
 /** Larger than every seq. */
 const endOfLog = Number.MAX_SAFE_INTEGER;
 
 export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles: Profiles }): MessageRepository {
-  const columns = () => sql`e.room_id, e.seq, e.message_id, e.actor_id, e.client_id, e.text, e.html, e.mentions, e.reply_to, e.at,
+  const columns =
+    () => sql`e.room_id, e.seq, e.message_id, e.actor_id, e.client_id, e.text, e.html, e.mentions, e.reply_to, e.at,
     e.edited_at, e.deleted_at,
     (select count(*)::int from events r where r.reply_to = e.message_id and r.deleted_at is null) as reply_count`;
 
@@ -109,7 +114,9 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
   async function findKey(roomId: string, userId: string, clientId: string) {
     const [row] = await sql<{ message_id: string; seq: string; digest: bigint; at: Date }[]>`
       select message_id, seq, digest, at from events where room_id = ${roomId} and actor_id = ${userId} and client_id = ${clientId}`;
-    return row && { messageId: row.message_id, seq: Number(row.seq), digest: BigInt(row.digest), atMs: row.at.getTime() };
+    return (
+      row && { messageId: row.message_id, seq: Number(row.seq), digest: BigInt(row.digest), atMs: row.at.getTime() }
+    );
   }
 
   return { before, after, find, bySeqs, replies, edits, findKey };

@@ -1,22 +1,38 @@
 /** Messages over REST: the same way through the system as over WebSocket. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
 import { invalid } from '../../errors.ts';
+import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly, Limit, listOf, Seq } from '../../http/schemas.ts';
+import {
+  EditBody,
+  EditShape,
+  MessagePage,
+  MessageParams,
+  MessageShape,
+  RoomParams,
+  SendBody,
+} from './message-schemas.ts';
 import type { MessageService } from './message-service.ts';
-import { EditBody, EditShape, MessagePage, MessageParams, MessageShape, RoomParams, SendBody } from './message-schemas.ts';
 import { SendOrder } from './send-order.ts';
 
 const tags = ['messages'];
 
-export const messageRoutes: FastifyPluginAsyncTypebox<{ messages: MessageService; authenticator: Authenticator }> = async (
-  app,
-  { messages, authenticator },
-) => {
+export const messageRoutes: FastifyPluginAsyncTypebox<{
+  messages: MessageService;
+  authenticator: Authenticator;
+}> = async (app, { messages, authenticator }) => {
   app.post(
     '/rooms/:roomId/messages',
-    { schema: { tags, summary: 'Send a message', params: RoomParams, body: SendBody, response: answers(201, MessageShape) } },
+    {
+      schema: {
+        tags,
+        summary: 'Send a message',
+        params: RoomParams,
+        body: SendBody,
+        response: answers(201, MessageShape),
+      },
+    },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       const { roomId } = request.params;
@@ -26,10 +42,23 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ messages: MessageService
     },
   );
 
-  const HistoryQuery = exactly({ before: Type.Optional(Seq), after: Type.Optional(Seq), around: Type.Optional(Seq), limit: Type.Optional(Limit) });
+  const HistoryQuery = exactly({
+    before: Type.Optional(Seq),
+    after: Type.Optional(Seq),
+    around: Type.Optional(Seq),
+    limit: Type.Optional(Limit),
+  });
   app.get(
     '/rooms/:roomId/messages',
-    { schema: { tags, summary: 'History, in seq order', params: RoomParams, querystring: HistoryQuery, response: answers(200, MessagePage) } },
+    {
+      schema: {
+        tags,
+        summary: 'History, in seq order',
+        params: RoomParams,
+        querystring: HistoryQuery,
+        response: answers(200, MessagePage),
+      },
+    },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { limit = 50, ...range } = request.query;
@@ -41,12 +70,21 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ messages: MessageService
   app.get(
     '/rooms/:roomId/messages/:messageId',
     { schema: { tags, summary: 'One message', params: MessageParams, response: answers(200, MessageShape) } },
-    async (request) => messages.find(await authenticator.fromRequest(request), request.params.roomId, request.params.messageId),
+    async (request) =>
+      messages.find(await authenticator.fromRequest(request), request.params.roomId, request.params.messageId),
   );
 
   app.patch(
     '/rooms/:roomId/messages/:messageId',
-    { schema: { tags, summary: 'Edit a message', params: MessageParams, body: EditBody, response: answers(200, MessageShape) } },
+    {
+      schema: {
+        tags,
+        summary: 'Edit a message',
+        params: MessageParams,
+        body: EditBody,
+        response: answers(200, MessageShape),
+      },
+    },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { roomId, messageId } = request.params;
@@ -68,7 +106,15 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ messages: MessageService
   const RepliesQuery = exactly({ after: Type.Optional(Seq), limit: Type.Optional(Limit) });
   app.get(
     '/rooms/:roomId/messages/:messageId/replies',
-    { schema: { tags, summary: 'The thread of a message', params: MessageParams, querystring: RepliesQuery, response: answers(200, MessagePage) } },
+    {
+      schema: {
+        tags,
+        summary: 'The thread of a message',
+        params: MessageParams,
+        querystring: RepliesQuery,
+        response: answers(200, MessagePage),
+      },
+    },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { after = 0, limit = 50 } = request.query;

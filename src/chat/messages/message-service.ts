@@ -71,20 +71,27 @@ interface Prepared {
   readonly repeat: SendOutcome | undefined;
 }
 
-export function createMessageService(
-  { judge, eventLog, repository, profiles, follow, findFeed, onFlagged, settings }: {
-    judge: Judge;
-    eventLog: EventLog;
-    repository: MessageRepository;
-    profiles: Profiles;
-    /** A room at its head as of now. */
-    follow: (roomId: string) => Promise<Feed<RoomState>>;
-    /** A room as of some recent position: enough where an append proves it. */
-    findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
-    onFlagged: FlagListener;
-    settings: { maxLength: number };
-  },
-): MessageService {
+export function createMessageService({
+  judge,
+  eventLog,
+  repository,
+  profiles,
+  follow,
+  findFeed,
+  onFlagged,
+  settings,
+}: {
+  judge: Judge;
+  eventLog: EventLog;
+  repository: MessageRepository;
+  profiles: Profiles;
+  /** A room at its head as of now. */
+  follow: (roomId: string) => Promise<Feed<RoomState>>;
+  /** A room as of some recent position: enough where an append proves it. */
+  findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
+  onFlagged: FlagListener;
+  settings: { maxLength: number };
+}): MessageService {
   async function send(sender: Sender, draft: Draft, order: SendOrder): Promise<SendOutcome> {
     const messageId = uuidv7();
     return order.run(
@@ -215,12 +222,20 @@ export function createMessageService(
       .where(and(eq(events.messageId, messageId), eq(events.type, 'message.created'), eq(events.roomId, roomId)))
       .for('update');
     if (!row) throw new Failure('not_found', 'no such message');
-    const [edits] = await tx.select({ count: sql<number>`count(*)::int` }).from(messageEdits).where(eq(messageEdits.messageId, messageId));
+    const [edits] = await tx
+      .select({ count: sql<number>`count(*)::int` })
+      .from(messageEdits)
+      .where(eq(messageEdits.messageId, messageId));
     const [newest] = await tx
       .select({ seq: sql<number>`max(${events.seq})::int8`.mapWith(Number) })
       .from(events)
       .where(
-        and(eq(events.roomId, roomId), eq(events.messageId, messageId), sql`${events.type} in ('message.created', 'message.updated')`, sql`${events.seq} >= ${row.seq}`),
+        and(
+          eq(events.roomId, roomId),
+          eq(events.messageId, messageId),
+          sql`${events.type} in ('message.created', 'message.updated')`,
+          sql`${events.seq} >= ${row.seq}`,
+        ),
       );
     return {
       authorId: row.actorId!,
@@ -258,7 +273,9 @@ export function createMessageService(
       if (current.deleted) return { events: [], answer: await deletionSeq(context, roomId, messageId) };
       await redact(context, messageId, sender.userId);
       return {
-        events: [{ type: 'message.deleted', actorId: sender.userId, messageId, data: { messageId, by: sender.userId } }],
+        events: [
+          { type: 'message.deleted', actorId: sender.userId, messageId, data: { messageId, by: sender.userId } },
+        ],
         answer: undefined,
       };
     });
@@ -282,7 +299,8 @@ export function createMessageService(
 
   async function requireMessage(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<Message> {
     const message = await repository.find(feed.roomId, messageId);
-    if (!message || message.seq < feed.state.readableFrom(actor.userId)) throw new Failure('not_found', 'no such message');
+    if (!message || message.seq < feed.state.readableFrom(actor.userId))
+      throw new Failure('not_found', 'no such message');
     return message;
   }
 
@@ -327,5 +345,7 @@ async function redact({ tx }: AppendContext, messageId: string, by: string): Pro
 }
 
 function blocked(verdict: Verdict): Failure {
-  return new Failure('message_blocked', 'this message was refused by moderation', { details: { labels: verdict.labels } });
+  return new Failure('message_blocked', 'this message was refused by moderation', {
+    details: { labels: verdict.labels },
+  });
 }

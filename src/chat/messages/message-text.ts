@@ -31,5 +31,10 @@ function tooLong(path: string, maxLength: number): Failure {
 
 /** What a repeat of a clientId is compared by: 64 bits of the content's SHA-256. */
 export function contentDigest(text: string, replyTo: string | null): bigint {
-  return createHash('sha256').update(replyTo ?? '').update('\n').update(text).digest().readBigInt64BE();
+  return createHash('sha256')
+    .update(replyTo ?? '')
+    .update('\n')
+    .update(text)
+    .digest()
+    .readBigInt64BE();
 }

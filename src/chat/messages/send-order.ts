@@ -7,7 +7,11 @@ export class SendOrder {
    * @param commit called with what was prepared, after the previous `commit` of this room was called
    * @returns what `commit` returns
    */
-  run<Prepared, Answer>(roomId: string, prepare: () => Promise<Prepared>, commit: (prepared: Prepared) => Promise<Answer>): Promise<Answer> {
+  run<Prepared, Answer>(
+    roomId: string,
+    prepare: () => Promise<Prepared>,
+    commit: (prepared: Prepared) => Promise<Answer>,
+  ): Promise<Answer> {
     const before = this.#tails.get(roomId);
     const prepared = prepare();
     // Not awaited for its value here: its failure belongs to the caller alone.

@@ -3,12 +3,15 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly, Seq, Uuid } from '../../http/schemas.ts';
-import { frameHandler, type FrameHandlers } from '../../realtime/frame-handlers.ts';
+import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
 import type { ReadService } from './read-service.ts';
 
 const ReadShape = Type.Object({ lastReadSeq: Seq, unread: Type.Integer(), mentions: Type.Integer() });
 
-export const readRoutes: FastifyPluginAsyncTypebox<{ reads: ReadService; authenticator: Authenticator }> = async (app, { reads, authenticator }) => {
+export const readRoutes: FastifyPluginAsyncTypebox<{ reads: ReadService; authenticator: Authenticator }> = async (
+  app,
+  { reads, authenticator },
+) => {
   app.put(
     '/rooms/:roomId/read',
     {
@@ -20,12 +23,15 @@ export const readRoutes: FastifyPluginAsyncTypebox<{ reads: ReadService; authent
         response: answers(200, ReadShape),
       },
     },
-    async (request) => reads.markRead(await authenticator.fromRequest(request), request.params.roomId, request.body.seq),
+    async (request) =>
+      reads.markRead(await authenticator.fromRequest(request), request.params.roomId, request.body.seq),
   );
 };
 
 export function readFrames(reads: ReadService): FrameHandlers {
   return {
-    read: frameHandler({ roomId: Uuid, seq: Seq }, async ({ caller }, { roomId, seq }) => ({ ...(await reads.markRead(caller, roomId, seq)) })),
+    read: frameHandler({ roomId: Uuid, seq: Seq }, async ({ caller }, { roomId, seq }) => ({
+      ...(await reads.markRead(caller, roomId, seq)),
+    })),
   };
 }

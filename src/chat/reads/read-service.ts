@@ -23,9 +23,17 @@ interface Mark {
   readonly from: number;
 }
 
-export function createReadService(
-  { sql, hub, follow, unreadMax }: { sql: Sql; hub: Hub<RoomState>; follow: (roomId: string) => Promise<Feed<RoomState>>; unreadMax: number },
-): ReadService {
+export function createReadService({
+  sql,
+  hub,
+  follow,
+  unreadMax,
+}: {
+  sql: Sql;
+  hub: Hub<RoomState>;
+  follow: (roomId: string) => Promise<Feed<RoomState>>;
+  unreadMax: number;
+}): ReadService {
   async function storeMarks(marks: readonly Mark[]): Promise<ReadState[]> {
     // One row per person and room: the furthest of what was asked in this turn.
     const furthest = new Map<string, Mark>();
@@ -33,8 +41,12 @@ export function createReadService(
       const key = `${mark.userId} ${mark.roomId}`;
       if ((furthest.get(key)?.seq ?? -1) < mark.seq) furthest.set(key, mark);
     }
-    const asked = [...furthest.values()].sort((left, right) => (left.userId + left.roomId < right.userId + right.roomId ? -1 : 1));
-    const rows = await sql<{ user_id: string; room_id: string; last_read_seq: string; unread: number; mentions: number }[]>`
+    const asked = [...furthest.values()].sort((left, right) =>
+      left.userId + left.roomId < right.userId + right.roomId ? -1 : 1,
+    );
+    const rows = await sql<
+      { user_id: string; room_id: string; last_read_seq: string; unread: number; mentions: number }[]
+    >`
       with asked as materialized (
         select * from unnest(${asked.map((mark) => mark.userId)}::uuid[], ${asked.map((mark) => mark.roomId)}::uuid[],
           ${asked.map((mark) => String(mark.seq))}::bigint[], ${asked.map((mark) => String(mark.from))}::bigint[]) as a(user_id, room_id, seq, from_seq)
@@ -54,7 +66,10 @@ export function createReadService(
         ) x
       ) u`;
     const states = new Map(
-      rows.map((row) => [`${row.user_id} ${row.room_id}`, { lastReadSeq: Number(row.last_read_seq), unread: row.unread, mentions: row.mentions }]),
+      rows.map((row) => [
+        `${row.user_id} ${row.room_id}`,
+        { lastReadSeq: Number(row.last_read_seq), unread: row.unread, mentions: row.mentions },
+      ]),
     );
     return marks.map((mark) => states.get(`${mark.userId} ${mark.roomId}`)!);
   }
@@ -66,7 +81,10 @@ export function createReadService(
     feed.state.require(actor, 'post');
     const from = feed.state.readableFrom(actor.userId);
     const state = await store({ userId: actor.userId, roomId, seq: Math.min(seq, feed.position), from });
-    hub.signalUser(actor.userId, JSON.stringify({ type: 'read.updated', roomId, data: { userId: actor.userId, ...state } }));
+    hub.signalUser(
+      actor.userId,
+      JSON.stringify({ type: 'read.updated', roomId, data: { userId: actor.userId, ...state } }),
+    );
     return state;
   }
 

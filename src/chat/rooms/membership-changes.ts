@@ -9,7 +9,10 @@ export interface MembershipChanges {
   /** Memberships that began since the last call; some may be told twice. */
   readonly newMemberships: () => Promise<JoinHint[]>;
   /** How the user's memberships in these rooms ended last. */
-  readonly endsOf: (userId: string, roomIds: readonly string[]) => Promise<Map<string, { reason: string; lastSeq: number }>>;
+  readonly endsOf: (
+    userId: string,
+    roomIds: readonly string[],
+  ) => Promise<Map<string, { reason: string; lastSeq: number }>>;
 }
 
 export function createMembershipChanges(sql: Sql): MembershipChanges {
@@ -24,7 +27,10 @@ export function createMembershipChanges(sql: Sql): MembershipChanges {
     return snapshot!.joined ?? [];
   }
 
-  async function endsOf(userId: string, roomIds: readonly string[]): Promise<Map<string, { reason: string; lastSeq: number }>> {
+  async function endsOf(
+    userId: string,
+    roomIds: readonly string[],
+  ): Promise<Map<string, { reason: string; lastSeq: number }>> {
     const rows = await sql<{ room_id: string; reason: string | null; seq: string }[]>`
       select distinct on (room_id) room_id, reason, seq from membership_changes
       where user_id = ${userId} and room_id = any(${roomIds as string[]}::uuid[]) and kind = 'left'

@@ -21,7 +21,16 @@ export type RoomAction =
   | 'moderate';
 
 const member: readonly RoomAction[] = ['read', 'post', 'edit_own', 'delete_own', 'invite'];
-const moderator: readonly RoomAction[] = [...member, 'delete_any', 'pin', 'add_member', 'remove_member', 'mute', 'moderate', 'change_room'];
+const moderator: readonly RoomAction[] = [
+  ...member,
+  'delete_any',
+  'pin',
+  'add_member',
+  'remove_member',
+  'mute',
+  'moderate',
+  'change_room',
+];
 const owner: readonly RoomAction[] = [...moderator, 'change_role', 'delete_room'];
 
 const allowed: Readonly<Record<Standing, ReadonlySet<RoomAction>>> = {
@@ -30,7 +39,16 @@ const allowed: Readonly<Record<Standing, ReadonlySet<RoomAction>>> = {
   member: new Set(member),
   outsider: new Set(),
   // Deployment staff keeps order in rooms it is no member of; it does not talk there.
-  admin: new Set(['read', 'delete_any', 'remove_member', 'mute', 'moderate', 'change_room', 'delete_room', 'change_role']),
+  admin: new Set([
+    'read',
+    'delete_any',
+    'remove_member',
+    'mute',
+    'moderate',
+    'change_room',
+    'delete_room',
+    'change_role',
+  ]),
 };
 
 export function may(standing: Standing, action: RoomAction): boolean {

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { Failure } from '../../errors.ts';
 import { Uuid } from '../../http/schemas.ts';
 import type { Connection } from '../../realtime/connection.ts';
-import { frameHandler, type FrameHandlers } from '../../realtime/frame-handlers.ts';
+import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
 import type { Hub } from '../../realtime/hub.ts';
 import { TokenBucket } from '../../realtime/token-bucket.ts';
 import type { RoomService } from './room-service.ts';
@@ -14,7 +14,17 @@ export interface RoomFrameSettings {
   readonly roomsPerSocket: number;
 }
 
-export function roomFrames({ hub, rooms, nowMs, settings }: { hub: Hub<RoomState>; rooms: RoomService; nowMs: () => number; settings: RoomFrameSettings }): FrameHandlers {
+export function roomFrames({
+  hub,
+  rooms,
+  nowMs,
+  settings,
+}: {
+  hub: Hub<RoomState>;
+  rooms: RoomService;
+  nowMs: () => number;
+  settings: RoomFrameSettings;
+}): FrameHandlers {
   const typingRates = new WeakMap<Connection, Map<string, TokenBucket>>();
 
   function requireTypingRate(connection: Connection, roomId: string): void {
@@ -31,15 +41,22 @@ export function roomFrames({ hub, rooms, nowMs, settings }: { hub: Hub<RoomState
 
   return {
     ping: frameHandler({}, () => ({})),
-    typing: frameHandler({ roomId: Uuid, active: Type.Boolean() }, async ({ connection, caller }, { roomId, active }) => {
-      const feed = await hub.feed(roomId);
-      if (!feed) throw new Failure('not_found', 'no such room');
-      feed.state.require(caller, 'post');
-      feed.state.requireUnmuted(caller.userId, nowMs());
-      requireTypingRate(connection, roomId);
-      hub.signalRoom(roomId, JSON.stringify({ type: 'typing', roomId, data: { userId: caller.userId, active } }), caller.userId);
-      return {};
-    }),
+    typing: frameHandler(
+      { roomId: Uuid, active: Type.Boolean() },
+      async ({ connection, caller }, { roomId, active }) => {
+        const feed = await hub.feed(roomId);
+        if (!feed) throw new Failure('not_found', 'no such room');
+        feed.state.require(caller, 'post');
+        feed.state.requireUnmuted(caller.userId, nowMs());
+        requireTypingRate(connection, roomId);
+        hub.signalRoom(
+          roomId,
+          JSON.stringify({ type: 'typing', roomId, data: { userId: caller.userId, active } }),
+          caller.userId,
+        );
+        return {};
+      },
+    ),
     'room.open': frameHandler({ roomId: Uuid }, async ({ connection, caller }, { roomId }) => {
       const feed = await rooms.follow(roomId);
       feed.state.require(caller, 'read');

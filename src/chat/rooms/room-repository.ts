@@ -53,8 +53,16 @@ export interface RoomRepository {
   readonly load: (roomId: string) => Promise<{ position: number; state: RoomState } | undefined>;
   /** All rooms of each user, one snapshot per call; users of one turn share a query. */
   readonly ownRooms: (userId: string) => Promise<readonly OwnRoomRow[]>;
-  readonly publicRooms: (query: string, after: { name: string; id: string } | undefined, limit: number) => Promise<RoomSummaryRow[]>;
-  readonly memberIds: (roomId: string, after: string | undefined, limit: number) => Promise<{ userId: string; role: MemberRole; joinedAt: string; mutedUntil: string | null }[]>;
+  readonly publicRooms: (
+    query: string,
+    after: { name: string; id: string } | undefined,
+    limit: number,
+  ) => Promise<RoomSummaryRow[]>;
+  readonly memberIds: (
+    roomId: string,
+    after: string | undefined,
+    limit: number,
+  ) => Promise<{ userId: string; role: MemberRole; joinedAt: string; mutedUntil: string | null }[]>;
 }
 
 export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: number }): RoomRepository {
@@ -107,7 +115,11 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
     return userIds.map((userId) => (byUser.get(userId) ?? []).map(toOwnRoom));
   }, 64);
 
-  async function publicRooms(query: string, after: { name: string; id: string } | undefined, limit: number): Promise<RoomSummaryRow[]> {
+  async function publicRooms(
+    query: string,
+    after: { name: string; id: string } | undefined,
+    limit: number,
+  ): Promise<RoomSummaryRow[]> {
     const rows = await sql<(RoomRow & { member_count: number })[]>`
       select r.*, false as deleted, coalesce((select seq from events e where e.room_id = r.id order by seq desc limit 1), 0) as seq,
         (select count(*)::int from members m where m.room_id = r.id) as member_count

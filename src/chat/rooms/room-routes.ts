@@ -1,8 +1,8 @@
 /** Rooms and memberships over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
 import { invalid } from '../../errors.ts';
+import type { Authenticator } from '../../http/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
 import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
@@ -63,7 +63,10 @@ interface Options {
 
 const tags = ['rooms'];
 
-export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { rooms, messages, authenticator, idempotency, limits }) => {
+export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
+  app,
+  { rooms, messages, authenticator, idempotency, limits },
+) => {
   /** Names and topics are text like any other, except that a topic may be empty. */
   function cleanTexts<Fields extends { name?: string; topic?: string }>(fields: Fields): Fields {
     const clean = { ...fields };
@@ -77,7 +80,10 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { room
     { schema: { tags, summary: 'Create a room', body: NewRoomBody, response: answers(201, RoomShape) } },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
-      return idempotency.answer(request, reply, caller.userId, async () => ({ status: 201, body: await rooms.create(caller, cleanTexts(request.body)) }));
+      return idempotency.answer(request, reply, caller.userId, async () => ({
+        status: 201,
+        body: await rooms.create(caller, cleanTexts(request.body)),
+      }));
     },
   );
 
@@ -106,7 +112,14 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { room
   });
   app.get(
     '/rooms',
-    { schema: { tags, summary: 'My rooms, or public rooms', querystring: ListQuery, response: answers(200, listOf(OwnRoomShape)) } },
+    {
+      schema: {
+        tags,
+        summary: 'My rooms, or public rooms',
+        querystring: ListQuery,
+        response: answers(200, listOf(OwnRoomShape)),
+      },
+    },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { visibility, query = '', limit = 50, cursor } = request.query;
@@ -131,9 +144,15 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { room
   async function listMine(caller: Actor, limit: number, cursor: string | undefined) {
     const all = await rooms.mine(caller.userId);
     const from = cursor === undefined ? undefined : readCursor(cursor, ['number', 'uuid']);
-    const rest = from ? all.filter((room) => room.activeAtMs < from[0] || (room.activeAtMs === from[0] && room.id > from[1])) : all;
+    const rest = from
+      ? all.filter((room) => room.activeAtMs < from[0] || (room.activeAtMs === from[0] && room.id > from[1]))
+      : all;
     const page = toPage(rest.slice(0, limit + 1), limit, (room) => writeCursor([room.activeAtMs, room.id]));
-    const newest = await messages.bySeqs(page.items.flatMap(({ id, lastMessageSeq }) => (lastMessageSeq === null ? [] : [{ roomId: id, seq: lastMessageSeq }])));
+    const newest = await messages.bySeqs(
+      page.items.flatMap(({ id, lastMessageSeq }) =>
+        lastMessageSeq === null ? [] : [{ roomId: id, seq: lastMessageSeq }],
+      ),
+    );
     const byRoom = new Map(newest.map((message) => [message.roomId, message]));
     const items = await Promise.all(
       page.items.map(async ({ joinedSeq, activeAtMs: _active, others, lastMessageSeq: _last, ...room }) => {
@@ -153,7 +172,15 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { room
 
   app.patch(
     '/rooms/:roomId',
-    { schema: { tags, summary: 'Change a room', params: RoomParams, body: RoomChangesBody, response: answers(200, RoomShape) } },
+    {
+      schema: {
+        tags,
+        summary: 'Change a room',
+        params: RoomParams,
+        body: RoomChangesBody,
+        response: answers(200, RoomShape),
+      },
+    },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       return rooms.update(caller, request.params.roomId, cleanTexts(request.body));
@@ -211,7 +238,15 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { room
 
   app.patch(
     '/rooms/:roomId/members/:userId',
-    { schema: { tags, summary: 'Change a role', params: MemberParams, body: exactly({ role: Role }), response: answers(200, MemberShape) } },
+    {
+      schema: {
+        tags,
+        summary: 'Change a role',
+        params: MemberParams,
+        body: exactly({ role: Role }),
+        response: answers(200, MemberShape),
+      },
+    },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { roomId, userId } = request.params;
@@ -221,7 +256,9 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { room
 
   app.delete(
     '/rooms/:roomId/members/:userId',
-    { schema: { tags, summary: 'Leave, or remove a member', params: MemberParams, response: answers(204, Type.Null()) } },
+    {
+      schema: { tags, summary: 'Leave, or remove a member', params: MemberParams, response: answers(204, Type.Null()) },
+    },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       await rooms.removeMember(caller, request.params.roomId, targetOf(caller, request.params.userId));

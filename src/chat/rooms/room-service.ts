@@ -16,7 +16,12 @@ import type { OwnRoomRow, RoomRepository, RoomSummaryRow } from './room-reposito
 import type { Actor, RoomSettings, RoomState } from './room-state.ts';
 
 export type Room = RoomSummaryRow;
-export type OwnRoom = Room & { readonly unread: number; readonly mentions: number; readonly lastReadSeq: number; readonly lastMessage: Message | null };
+export type OwnRoom = Room & {
+  readonly unread: number;
+  readonly mentions: number;
+  readonly lastReadSeq: number;
+  readonly lastMessage: Message | null;
+};
 
 export interface NewRoom {
   readonly name: string;
@@ -52,10 +57,19 @@ export interface RoomService {
   readonly directMessage: (actor: Actor, userIds: readonly string[]) => Promise<{ room: Room; created: boolean }>;
   readonly get: (actor: Actor, roomId: string) => Promise<Room>;
   readonly mine: (userId: string) => Promise<readonly OwnRoomRow[]>;
-  readonly listPublic: (query: string, after: { name: string; id: string } | undefined, limit: number) => Promise<Room[]>;
+  readonly listPublic: (
+    query: string,
+    after: { name: string; id: string } | undefined,
+    limit: number,
+  ) => Promise<Room[]>;
   readonly update: (actor: Actor, roomId: string, changes: RoomChanges) => Promise<Room>;
   readonly remove: (actor: Actor, roomId: string) => Promise<void>;
-  readonly listMembers: (actor: Actor, roomId: string, after: string | undefined, limit: number) => Promise<MemberView[]>;
+  readonly listMembers: (
+    actor: Actor,
+    roomId: string,
+    after: string | undefined,
+    limit: number,
+  ) => Promise<MemberView[]>;
   /** Joins, adds, or changes a role; repeating it changes nothing. */
   readonly putMember: (actor: Actor, roomId: string, userId: string, role?: MemberRole) => Promise<MemberView>;
   readonly changeRole: (actor: Actor, roomId: string, userId: string, role: MemberRole) => Promise<MemberView>;
@@ -69,18 +83,25 @@ export interface RoomService {
   readonly describeJoined: (roomId: string, userId: string) => Promise<string | undefined>;
 }
 
-export function createRoomService(
-  { db, repository, eventLog, hub, head, profiles, judgeText, settings }: {
-    db: Database;
-    repository: RoomRepository;
-    eventLog: EventLog;
-    hub: Hub<RoomState>;
-    head: (roomId: string) => Promise<number>;
-    profiles: Profiles;
-    judgeText: JudgeText;
-    settings: RoomServiceSettings;
-  },
-): RoomService {
+export function createRoomService({
+  db,
+  repository,
+  eventLog,
+  hub,
+  head,
+  profiles,
+  judgeText,
+  settings,
+}: {
+  db: Database;
+  repository: RoomRepository;
+  eventLog: EventLog;
+  hub: Hub<RoomState>;
+  head: (roomId: string) => Promise<number>;
+  profiles: Profiles;
+  judgeText: JudgeText;
+  settings: RoomServiceSettings;
+}): RoomService {
   async function follow(roomId: string): Promise<Feed<RoomState>> {
     const feed = await hub.feed(roomId);
     if (!feed) throw new Failure('not_found', 'no such room');
@@ -97,7 +118,13 @@ export function createRoomService(
   async function describe(feed: Feed<RoomState>, viewerId: string): Promise<Room> {
     const room = toRoom(feed);
     if (room.kind === 'room') return room;
-    return { ...room, name: await nameFor(room, [...feed.state.members.keys()].filter((id) => id !== viewerId)) };
+    return {
+      ...room,
+      name: await nameFor(
+        room,
+        [...feed.state.members.keys()].filter((id) => id !== viewerId),
+      ),
+    };
   }
 
   async function nameFor(room: { kind: 'room' | 'dm'; name: string }, others: readonly string[]): Promise<string> {
@@ -107,8 +134,10 @@ export function createRoomService(
   }
 
   async function checkTexts(actor: Actor, { name, topic }: { name?: string; topic?: string }): Promise<void> {
-    if (name !== undefined && [...name].length > settings.nameMax) throw invalid('name', `at most ${settings.nameMax} characters`);
-    if (topic !== undefined && [...topic].length > settings.topicMax) throw invalid('topic', `at most ${settings.topicMax} characters`);
+    if (name !== undefined && [...name].length > settings.nameMax)
+      throw invalid('name', `at most ${settings.nameMax} characters`);
+    if (topic !== undefined && [...topic].length > settings.topicMax)
+      throw invalid('topic', `at most ${settings.topicMax} characters`);
     if (name) await judgeText(name, 'name', actor);
     if (topic) await judgeText(topic, 'topic', actor);
   }
@@ -154,7 +183,9 @@ export function createRoomService(
     const people = [creatorId, ...others].map((userId, index) => ({ roomId: room.id, userId, seq: index + 1 }));
     const roleOf = (userId: string): MemberRole => (room.kind === 'room' && userId === creatorId ? 'owner' : 'member');
     const at = sql`date_trunc('milliseconds', now())`;
-    await tx.insert(members).values(people.map(({ roomId, userId, seq }) => ({ roomId, userId, role: roleOf(userId), joinedSeq: seq })));
+    await tx
+      .insert(members)
+      .values(people.map(({ roomId, userId, seq }) => ({ roomId, userId, role: roleOf(userId), joinedSeq: seq })));
     await tx.insert(events).values(
       people.map(({ roomId, userId, seq }) => ({
         roomId,
@@ -171,14 +202,26 @@ export function createRoomService(
   async function directMessage(actor: Actor, userIds: readonly string[]): Promise<{ room: Room; created: boolean }> {
     const others = [...new Set(userIds)].filter((id) => id !== actor.userId);
     if (others.length === 0) throw invalid('userIds', 'name at least one other person');
-    if (others.length >= settings.dmMembersMax) throw invalid('userIds', `at most ${settings.dmMembersMax - 1} other people`);
+    if (others.length >= settings.dmMembersMax)
+      throw invalid('userIds', `at most ${settings.dmMembersMax - 1} other people`);
     await requireUsers(others, '/userIds');
-    const dmKey = createHash('sha256').update([actor.userId, ...others].sort().join(' ')).digest();
+    const dmKey = createHash('sha256')
+      .update([actor.userId, ...others].sort().join(' '))
+      .digest();
     const existing = await findDirectMessage(dmKey);
     if (existing) return { room: await describe(await follow(existing), actor.userId), created: false };
     await requireUnblocked(actor.userId, others);
     const id = uuidv7();
-    const room = { id, kind: 'dm', name: '', topic: '', visibility: 'private', history: 'all', slowModeSeconds: 0, dmKey } as const;
+    const room = {
+      id,
+      kind: 'dm',
+      name: '',
+      topic: '',
+      visibility: 'private',
+      history: 'all',
+      slowModeSeconds: 0,
+      dmKey,
+    } as const;
     try {
       await db.transaction((tx) => insertRoom(tx, actor.userId, others, room));
     } catch (error) {
@@ -222,7 +265,10 @@ export function createRoomService(
       if (same) return { events: [], answer: undefined };
       await tx.update(rooms).set(changes).where(eq(rooms.id, roomId));
       const room = { ...after, seq: nextSeq, memberCount: state.members.size };
-      return { events: [{ type: 'room.updated', actorId: actor.userId, data: { room, by: actor.userId } }], answer: undefined };
+      return {
+        events: [{ type: 'room.updated', actorId: actor.userId, data: { room, by: actor.userId } }],
+        answer: undefined,
+      };
     });
     return describe(feed, actor.userId);
   }
@@ -235,14 +281,28 @@ export function createRoomService(
       const gone = await tx.delete(members).where(eq(members.roomId, roomId)).returning({ userId: members.userId });
       for (let at = 0; at < gone.length; at += 1000) {
         await tx.insert(membershipChanges).values(
-          gone.slice(at, at + 1000).map(({ userId }) => ({ roomId, userId, kind: 'left' as const, reason: 'deleted' as const, seq: nextSeq })),
+          gone.slice(at, at + 1000).map(({ userId }) => ({
+            roomId,
+            userId,
+            kind: 'left' as const,
+            reason: 'deleted' as const,
+            seq: nextSeq,
+          })),
         );
       }
-      return { events: [{ type: 'room.deleted', actorId: actor.userId, data: { by: actor.userId } }], answer: undefined };
+      return {
+        events: [{ type: 'room.deleted', actorId: actor.userId, data: { by: actor.userId } }],
+        answer: undefined,
+      };
     });
   }
 
-  async function listMembers(actor: Actor, roomId: string, after: string | undefined, limit: number): Promise<MemberView[]> {
+  async function listMembers(
+    actor: Actor,
+    roomId: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<MemberView[]> {
     (await follow(roomId)).state.require(actor, 'read');
     const rows = await repository.memberIds(roomId, after, limit);
     const people = await profiles.byIds(rows.map((row) => row.userId));
@@ -257,14 +317,20 @@ export function createRoomService(
     if (!row) throw new Failure('not_found', 'no such member');
     const people = await profiles.byIds([userId]);
     const muted = row.mutedUntil && row.mutedUntil.getTime() > eventLog.nowMs() ? row.mutedUntil.toISOString() : null;
-    return { user: people.get(userId) ?? unknownProfile(userId), role: row.role, joinedAt: row.joinedAt.toISOString(), mutedUntil: muted };
+    return {
+      user: people.get(userId) ?? unknownProfile(userId),
+      role: row.role,
+      joinedAt: row.joinedAt.toISOString(),
+      mutedUntil: muted,
+    };
   }
 
   async function putMember(actor: Actor, roomId: string, userId: string, role?: MemberRole): Promise<MemberView> {
     const feed = await follow(roomId);
     requireAdd(feed.state, actor, userId, role);
     if (userId !== actor.userId) await requireUsers([userId], '/userId');
-    if (feed.state.members.has(userId)) return role ? changeRole(actor, roomId, userId, role) : viewMember(roomId, userId);
+    if (feed.state.members.has(userId))
+      return role ? changeRole(actor, roomId, userId, role) : viewMember(roomId, userId);
     const { answer: joined, seq } = await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
       requireAdd(state, actor, userId, role);
       if (state.members.has(userId)) return { events: [], answer: false };
@@ -273,7 +339,10 @@ export function createRoomService(
       const newRole = role ?? (state.members.size === 0 && state.settings.kind === 'room' ? 'owner' : 'member');
       await tx.insert(members).values({ roomId, userId, role: newRole, joinedSeq: nextSeq });
       await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: nextSeq });
-      return { events: [{ type: 'member.joined', actorId: actor.userId, data: { userId, role: newRole, by: actor.userId } }], answer: true };
+      return {
+        events: [{ type: 'member.joined', actorId: actor.userId, data: { userId, role: newRole, by: actor.userId } }],
+        answer: true,
+      };
     });
     if (joined) hub.announceJoin({ userId, roomId, seq });
     return viewMember(roomId, userId);
@@ -319,8 +388,15 @@ export function createRoomService(
       state.require(actor, 'change_role');
       const heir = target.role === 'owner' ? nextOwner(state, userId) : undefined;
       if (target.role === 'owner' && heir === 'none') throw new Failure('conflict', 'a room keeps an owner');
-      await tx.update(members).set({ role }).where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
-      const updated = { type: 'member.updated', actorId: actor.userId, data: memberData(userId, role, target.mutedUntil, actor.userId) };
+      await tx
+        .update(members)
+        .set({ role })
+        .where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
+      const updated = {
+        type: 'member.updated',
+        actorId: actor.userId,
+        data: memberData(userId, role, target.mutedUntil, actor.userId),
+      };
       return { events: [updated, ...(await promote(tx, state, roomId, heir, actor.userId))], answer: undefined };
     });
     return viewMember(roomId, userId);
@@ -343,17 +419,35 @@ export function createRoomService(
     const others = [...state.members].filter(([id]) => id !== leavingId);
     if (others.some(([, member]) => member.role === 'owner')) return undefined;
     const longest = (role: MemberRole) =>
-      others.filter(([, member]) => member.role === role).sort(([, left], [, right]) => left.joinedSeq - right.joinedSeq)[0]?.[0];
+      others
+        .filter(([, member]) => member.role === role)
+        .sort(([, left], [, right]) => left.joinedSeq - right.joinedSeq)[0]?.[0];
     return longest('moderator') ?? longest('member') ?? 'none';
   }
 
-  async function promote(tx: Transaction, state: RoomState, roomId: string, heir: string | undefined, by: string): Promise<DraftEvent[]> {
+  async function promote(
+    tx: Transaction,
+    state: RoomState,
+    roomId: string,
+    heir: string | undefined,
+    by: string,
+  ): Promise<DraftEvent[]> {
     if (heir === undefined || heir === 'none') return [];
-    await tx.update(members).set({ role: 'owner' }).where(and(eq(members.roomId, roomId), eq(members.userId, heir)));
-    return [{ type: 'member.updated', actorId: by, data: memberData(heir, 'owner', state.members.get(heir)!.mutedUntil, by) }];
+    await tx
+      .update(members)
+      .set({ role: 'owner' })
+      .where(and(eq(members.roomId, roomId), eq(members.userId, heir)));
+    return [
+      { type: 'member.updated', actorId: by, data: memberData(heir, 'owner', state.members.get(heir)!.mutedUntil, by) },
+    ];
   }
 
-  async function removeMember(actor: Actor, roomId: string, userId: string, reason: 'removed' | 'banned' = 'removed'): Promise<void> {
+  async function removeMember(
+    actor: Actor,
+    roomId: string,
+    userId: string,
+    reason: 'removed' | 'banned' = 'removed',
+  ): Promise<void> {
     const feed = await follow(roomId);
     requireRemove(feed.state, actor, userId);
     await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
@@ -375,7 +469,8 @@ export function createRoomService(
     if (state.settings.kind === 'dm') throw new Failure('forbidden', 'a direct message keeps its people');
     if (userId === actor.userId) return;
     state.require(actor, 'remove_member');
-    if (target && !outranks(standing, target.role)) throw new Failure('forbidden', 'they have the same or a higher role');
+    if (target && !outranks(standing, target.role))
+      throw new Failure('forbidden', 'they have the same or a higher role');
   }
 
   async function mute(actor: Actor, roomId: string, userId: string, seconds: number): Promise<MemberView> {
@@ -386,7 +481,9 @@ export function createRoomService(
       if (!outranks(standing, target.role)) throw new Failure('forbidden', 'they have the same or a higher role');
       const [row] = await tx
         .update(members)
-        .set({ mutedUntil: seconds > 0 ? sql`date_trunc('milliseconds', now()) + ${seconds} * interval '1 second'` : null })
+        .set({
+          mutedUntil: seconds > 0 ? sql`date_trunc('milliseconds', now()) + ${seconds} * interval '1 second'` : null,
+        })
         .where(and(eq(members.roomId, roomId), eq(members.userId, userId)))
         .returning({ mutedUntil: members.mutedUntil });
       if (seconds === 0 && target.mutedUntil === 0) return { events: [], answer: undefined };

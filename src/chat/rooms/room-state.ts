@@ -5,7 +5,7 @@
  */
 import { Failure } from '../../errors.ts';
 import type { FeedEvent, FeedState, ReaderChange } from '../../realtime/feed.ts';
-import { may, type MemberRole, type RoomAction, type Standing } from './permissions.ts';
+import { type MemberRole, may, type RoomAction, type Standing } from './permissions.ts';
 
 export interface RoomSettings {
   readonly id: string;
@@ -106,7 +106,8 @@ export class RoomState implements FeedState {
 
   /** Remembers a post for slow mode. @param atMs Postgres' clock */
   notePost(userId: string, atMs: number): void {
-    if (this.settings.slowModeSeconds > 0) this.#lastPostAt.set(userId, Math.max(atMs, this.#lastPostAt.get(userId) ?? 0));
+    if (this.settings.slowModeSeconds > 0)
+      this.#lastPostAt.set(userId, Math.max(atMs, this.#lastPostAt.get(userId) ?? 0));
   }
 
   apply(type: string, event: FeedEvent): ReaderChange | undefined {
