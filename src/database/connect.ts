@@ -5,6 +5,7 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import * as tables from './tables.ts';
+import { guardTransactions } from './transaction-guard.ts';
 
 /** Drizzle over postgres.js, and the same inside a transaction. */
 export type Database = PostgresJsDatabase<typeof tables>;
@@ -23,7 +24,7 @@ export interface ConnectSettings {
 
 /** A postgres.js client: prepared statements, bounded statements, quick return after a restart of the server. */
 export function connectSql(settings: ConnectSettings): Sql {
-  return postgres(settings.url, {
+  const client = postgres(settings.url, {
     max: settings.poolSize,
     prepare: true,
     onnotice: () => {},
@@ -37,6 +38,7 @@ export function connectSql(settings: ConnectSettings): Sql {
     },
     types: { bigint: postgres.BigInt },
   });
+  return guardTransactions(client);
 }
 
 export function connectDatabase(settings: ConnectSettings): { db: Database; close: () => Promise<void> } {
