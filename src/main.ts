@@ -16,12 +16,14 @@ async function main(): Promise<void> {
   if (help) return print(helpText());
   if (printConfig) return print(`${describeConfig(config)}\n`);
   if (words[0] === 'admin') {
+    await import('./database/driver-fix.ts');
     const { runAdminCommand } = await import('./roles/admin.ts');
     return runAdminCommand(words.slice(1), config);
   }
   if (words.length > 0) throw new ConfigError(`"${words.join(' ')}" is no command; see --help`);
   // Patterns that backtrack without end are handed to a linear engine, in worker threads too.
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+  await import('./database/driver-fix.ts');
   const logger = createLogger(config.log);
   const { startRole } = await import('./roles/start-role.ts');
   const stopped = waitForSignal();

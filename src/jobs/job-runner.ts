@@ -8,9 +8,10 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/connect.ts';
 import type { IssueToken } from './account-mail.ts';
 import { createJobMetrics } from './job-metrics.ts';
-import { pause, startJobWorker } from './job-worker.ts';
+import { type JobWorker, startJobWorker } from './job-worker.ts';
 import { createMailOffice, type MailSettings } from './mail-office.ts';
 import { ringOverdue, tidyMails } from './mail-sweep.ts';
+import { pause } from './queue-pool.ts';
 import { mailTasks, otherTasks, type Tasks } from './tasks.ts';
 import { createWorkerLease } from './worker-lease.ts';
 
@@ -51,14 +52,44 @@ export function startJobRunner({
   const metrics = createJobMetrics(registry);
   const { tasks, ledger, mailer } = createMailOffice({ db, workerId, issueToken, logger, metrics, settings });
   const lease = createWorkerLease({ db, workerId, deadAfterMs: jobs.deadAfter });
-  const lockNames: string[] = [];
+  const lockNames = new Set<string>();
   const stopping = new AbortController();
   // Longer than any conversation with what comes before and after it.
   const claimMs = 2 * smtp.deadline + 60_000;
 
+  function startWorker(names: readonly (keyof Tasks)[], concurrency: number): JobWorker {
+    return startJobWorker({
+      databaseUrl,
+      tasks,
+      names,
+      logger,
+      metrics,
+      onLockName: (name, before) => {
+        // What an earlier run still holds is nobody's: not being named, it is freed like a dead worker's.
+        if (before !== undefined) lockNames.delete(before);
+        lockNames.add(name);
+        lease.renew([...lockNames]).catch((error: Error) => logger.debug({ err: error }, 'heartbeat'));
+      },
+      settings: {
+        concurrency,
+        pollIntervalMs: jobs.pollInterval,
+        statementTimeoutMs: settings.statementTimeoutMs,
+        connectTimeoutMs: settings.connectTimeoutMs,
+      },
+    });
+  }
+
+  // Apart, so that a slow mail server never holds up other work.
+  const workers = [
+    startWorker(mailTasks, settings.notifications.email.concurrency),
+    startWorker(otherTasks, jobs.concurrency),
+  ];
   async function beat(): Promise<void> {
-    await lease.renew(lockNames);
-    const freed = await lease.freeDead();
+    await lease.renew([...lockNames]);
+    const freed = await lease.freeDead({
+      lockNames: [...lockNames],
+      activeJobs: workers.flatMap((worker) => worker.active()),
+    });
     const recovered = await ledger.recover(jobs.deadAfter, claimMs);
     if (recovered > 0) metrics.recovered.inc(recovered);
     if (freed + recovered > 0) logger.warn({ freed, recovered }, 'took over from dead workers');
@@ -80,31 +111,6 @@ export function startJobRunner({
     }
   }
 
-  function startWorker(names: readonly (keyof Tasks)[], concurrency: number): { stop: () => Promise<void> } {
-    return startJobWorker({
-      databaseUrl,
-      tasks,
-      names,
-      logger,
-      metrics,
-      onLockName: (name) => {
-        lockNames.push(name);
-        lease.renew(lockNames).catch((error: Error) => logger.debug({ err: error }, 'heartbeat'));
-      },
-      settings: {
-        concurrency,
-        pollIntervalMs: jobs.pollInterval,
-        statementTimeoutMs: settings.statementTimeoutMs,
-        connectTimeoutMs: settings.connectTimeoutMs,
-      },
-    });
-  }
-
-  // Apart, so that a slow mail server never holds up other work.
-  const workers = [
-    startWorker(mailTasks, settings.notifications.email.concurrency),
-    startWorker(otherTasks, jobs.concurrency),
-  ];
   const beating = keepBeating();
 
   return {
@@ -115,7 +121,7 @@ export function startJobRunner({
       await Promise.race([stopped, pause(jobs.stopTimeout, done.signal)]);
       mailer.stop();
       // Without this worker's row others take over at once what is still claimed or locked here.
-      await lease.end(lockNames).catch((error: Error) => logger.warn({ err: error }, 'jobs were not given back'));
+      await lease.end([...lockNames]).catch((error: Error) => logger.warn({ err: error }, 'jobs were not given back'));
     },
   };
 }

@@ -1,10 +1,10 @@
 /** graphile-worker with our manners: restarted when it ends, heard when it breaks, logging where we log. */
 import { EventEmitter } from 'node:events';
 import { type Runner, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
-import { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { JobPayloads } from '../database/queue.ts';
 import type { JobMetrics } from './job-metrics.ts';
+import { pause, QueuePool } from './queue-pool.ts';
 import { payloadReaders, type Tasks } from './tasks.ts';
 
 export interface JobWorkerOptions {
@@ -14,8 +14,8 @@ export interface JobWorkerOptions {
   readonly names: readonly (keyof Tasks)[];
   readonly logger: Logger;
   readonly metrics: JobMetrics;
-  /** A name that jobs are locked with from now on. */
-  readonly onLockName: (name: string) => void;
+  /** The name that jobs are locked with from now on, in place of the one before. */
+  readonly onLockName: (name: string, before: string | undefined) => void;
   readonly settings: {
     readonly concurrency: number;
     readonly pollIntervalMs: number;
@@ -24,25 +24,37 @@ export interface JobWorkerOptions {
   };
 }
 
-/** @returns at once; jobs run as soon as the database is there. `stop` waits for running jobs. */
-export function startJobWorker(options: JobWorkerOptions): { stop: () => Promise<void> } {
+export interface JobWorker {
+  /** Ids of the jobs that run now. */
+  readonly active: () => readonly string[];
+  /** Waits for running jobs. */
+  readonly stop: () => Promise<void>;
+}
+
+/** @returns at once; jobs run as soon as the database is there */
+export function startJobWorker(options: JobWorkerOptions): JobWorker {
   const { databaseUrl, logger, settings } = options;
   const stopping = new AbortController();
-  const pool = new Pool({
-    connectionString: databaseUrl,
-    // One connection listens; the rest fetch and finish jobs.
-    max: settings.concurrency + 2,
-    connectionTimeoutMillis: settings.connectTimeoutMs,
-    statement_timeout: settings.statementTimeoutMs,
-    application_name: 'parley-worker',
-  });
-  // A connection that breaks shows in the query that uses it; unheard events would end the process.
-  const heard = (error: Error) => logger.debug({ err: error }, 'a connection of the job worker broke');
-  pool.on('error', heard);
-  pool.on('connect', (client) => client.on('error', heard));
+  const pool = new QueuePool(
+    {
+      connectionString: databaseUrl,
+      // One connection listens; the rest fetch and finish jobs.
+      max: settings.concurrency + 2,
+      connectionTimeoutMillis: settings.connectTimeoutMs,
+      statement_timeout: settings.statementTimeoutMs,
+      application_name: 'parley-worker',
+    },
+    stopping.signal,
+    (error) => logger.debug({ err: error }, 'a connection of the job worker broke'),
+  );
   const events: WorkerEvents = new EventEmitter();
-  events.on('pool:create', ({ workerPool }) => options.onLockName(workerPool.id));
+  let lockName: string | undefined;
+  events.on('pool:create', ({ workerPool }) => {
+    options.onLockName(workerPool.id, lockName);
+    lockName = workerPool.id;
+  });
 
+  const active = new Set<string>();
   let runner: Runner | undefined;
 
   async function supervise(): Promise<void> {
@@ -53,7 +65,7 @@ export function startJobWorker(options: JobWorkerOptions): { stop: () => Promise
           noHandleSignals: true,
           concurrency: settings.concurrency,
           pollInterval: settings.pollIntervalMs,
-          taskList: toTaskList(options),
+          taskList: toTaskList(options, active),
           logger: toWorkerLogger(logger),
           parsedCronItems: [],
           events,
@@ -70,20 +82,22 @@ export function startJobWorker(options: JobWorkerOptions): { stop: () => Promise
 
   const supervising = supervise();
   return {
+    active: () => [...active],
     stop: async () => {
       stopping.abort();
       // Rejects if it has ended by itself meanwhile.
       await runner?.stop().catch((error: Error) => logger.debug({ err: error }, 'the job worker was stopping'));
       await supervising;
-      await pool.end();
+      await pool.endQuietly(1000);
     },
   };
 }
 
-function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions): TaskList {
+function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions, active: Set<string>): TaskList {
   const list: TaskList = {};
   for (const name of names) {
-    list[name] = async (raw) => {
+    list[name] = async (raw, { job }) => {
+      active.add(job.id);
       try {
         const understood = await perform(tasks, name, raw);
         if (!understood) logger.warn({ task: name }, 'a job was dropped: its payload is none of ours');
@@ -91,6 +105,8 @@ function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions): TaskLi
       } catch (error) {
         metrics.jobs.inc({ task: name, result: 'failed' });
         throw error;
+      } finally {
+        active.delete(job.id);
       }
     };
   }
@@ -108,18 +124,4 @@ async function perform<Task extends keyof JobPayloads>(tasks: Tasks, name: Task,
 function toWorkerLogger(logger: Logger): WorkerLogger {
   const levels = { error: 'warn', warning: 'warn', info: 'debug', debug: 'trace' } as const;
   return new WorkerLogger((scope) => (level, message) => logger[levels[level]]({ scope }, message));
-}
-
-/** Waits, or until the signal. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener('abort', end, { once: true });
-  });
 }

@@ -98,6 +98,7 @@ test('sends pipelined on one socket keep their order', async () => {
   const acks = await Promise.all(texts.map((text) => socket.say(room, text)));
   const seqs = acks.map((each) => each.seq!);
   expect(seqs).toEqual(seqs.toSorted((left, right) => left - right));
+  await socket.until((frame) => frame.seq === seqs.at(-1) && frame.type === 'message.created');
   expect(socket.texts(room)).toEqual(texts);
 });
 

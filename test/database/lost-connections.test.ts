@@ -6,8 +6,15 @@ import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
 let database: TestDatabase;
 let killer: postgres.Sql;
-const settings = () => ({ url: database.url, poolSize: 1, statementTimeout: 5000, connectTimeout: 2000, name: 'victim' });
-const cut = () => killer`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'parley-victim'`;
+const settings = () => ({
+  url: database.url,
+  poolSize: 1,
+  statementTimeout: 5000,
+  connectTimeout: 2000,
+  name: 'victim',
+});
+const cut = () =>
+  killer`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'parley-victim'`;
 
 beforeAll(async () => {
   database = await createDatabase();
@@ -40,10 +47,14 @@ test('queries pipelined on a connection that is cut all settle, and later ones w
   const client = connectSql(settings());
   for (let round = 0; round < 5; round++) {
     await client`select 1`;
-    const answers = Promise.allSettled(Array.from({ length: 50 }, (_, n) => client`select ${n}::int as n, pg_sleep(0.002)`));
+    const answers = Promise.allSettled(
+      Array.from({ length: 50 }, (_, n) => client`select ${n}::int as n, pg_sleep(0.002)`),
+    );
     await cut();
     expect((await answers).map(({ status }) => status)).toContain('rejected');
-    await expect.poll(async () => (await client`select 7 as seven`.catch(() => []))[0]?.seven, { timeout: 2000 }).toBe(7);
+    await expect
+      .poll(async () => (await client`select 7 as seven`.catch(() => []))[0]?.seven, { timeout: 2000 })
+      .toBe(7);
   }
   await client.end();
 });

@@ -179,3 +179,21 @@ test('cut database connections and poisoned jobs do not stop the work', async ()
   await expect.poll(async () => (await refused())?.length).toBe(2);
   expect(await registry.metrics()).toContain('parley_mails_total{state="sent",kind="unread"} 1');
 });
+
+test('connections cut again and again lose no job and leave none locked', async () => {
+  const { registry } = startRunner();
+  for (let round = 0; round < 15; round++) {
+    await town.sql`select graphile_worker.add_job('account_mail', json_build_object('mailId', gen_random_uuid()))
+      from generate_series(1, 20)`;
+    // In the middle of the work: some of it is done, some is not.
+    const left = async () => (await town.sql`select 1 from graphile_worker._private_jobs`).length;
+    const before = await left();
+    await expect.poll(left, { interval: 5, timeout: 10_000 }).not.toBe(before);
+    await town.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name in ('parley-worker', 'parley-test')
+      and datname = current_database() and pid <> pg_backend_pid()`;
+  }
+  await expect
+    .poll(async () => (await town.sql`select 1 from graphile_worker._private_jobs`).length, { timeout: 25_000 })
+    .toBe(0);
+  expect(await registry.metrics()).toMatch(/parley_jobs_total\{task="account_mail",result="done"\} \d{3}/);
+});

@@ -1,0 +1,250 @@
+/**
+ * The socket that stays: says hello, resumes where it was, and comes back by itself.
+ *
+ * States: off → connecting → live, and from there or from a failed attempt → waiting (until the next attempt) → connecting. What it
+ * hands on is each room's events in seq order, each once; where that cannot be, the room is reset and says so.
+ */
+import { backoffMs } from './backoff.ts';
+import { ClientError } from './client-error.ts';
+import type { RoomEvent, ServerFrame, WelcomeRoom } from './types.ts';
+
+export type SocketState =
+  | { readonly name: 'off' }
+  | { readonly name: 'connecting' }
+  | { readonly name: 'live' }
+  | { readonly name: 'waiting'; readonly untilMs: number };
+
+export interface Welcome {
+  readonly user: Readonly<Record<string, unknown>>;
+  readonly rooms: readonly WelcomeRoom[];
+}
+
+export interface SocketListener {
+  readonly onState: (state: SocketState) => void;
+  /** The rooms as of now; their events follow. */
+  readonly onWelcome: (welcome: Welcome) => void;
+  readonly onEvent: (event: RoomEvent) => void;
+  /** Events were left out: read the history of the room anew; live events go on after `seq`. */
+  readonly onReset: (roomId: string, seq: number) => void;
+  /** `typing`, `read.updated`, `room.joined`, `room.left`, `notice`. */
+  readonly onSignal: (frame: ServerFrame) => void;
+  /** The login has ended. */
+  readonly onEnd: () => void;
+}
+
+export interface LiveSocket {
+  readonly start: () => void;
+  readonly stop: () => void;
+  /** Sends a frame and resolves with its answer. @throws ClientError; `offline` when the answer did not come */
+  readonly ask: (frame: Readonly<Record<string, unknown>>) => Promise<ServerFrame>;
+  readonly state: () => SocketState;
+}
+
+/** Closes after which there is no use in coming back without a new login. */
+const finalCloses = new Set([1008, 4001, 4003]);
+const answerTimeoutMs = 10_000;
+
+interface Waiting {
+  readonly resolve: (frame: ServerFrame) => void;
+  readonly reject: (error: ClientError) => void;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+export function createLiveSocket({
+  url,
+  token,
+  renew,
+  listener,
+  Socket = WebSocket,
+}: {
+  /** `ws://…/v1/ws` */
+  url: string;
+  token: () => Promise<string>;
+  /** Another token in place of a refused one. */
+  renew: (refused: string) => Promise<string>;
+  listener: SocketListener;
+  Socket?: typeof WebSocket;
+}): LiveSocket {
+  const positions = new Map<string, number>();
+  const waiting = new Map<string, Waiting>();
+  let logId: string | undefined;
+  let state: SocketState = { name: 'off' };
+  let socket: WebSocket | undefined;
+  let attempt = 0;
+  let askedMs = 0;
+  let nextId = 0;
+  let usedToken = '';
+  let refusals = 0;
+  let wake: ReturnType<typeof setTimeout> | undefined;
+  let heartbeat: ReturnType<typeof setInterval> | undefined;
+
+  function become(next: SocketState): void {
+    state = next;
+    listener.onState(next);
+  }
+
+  async function connect(): Promise<void> {
+    become({ name: 'connecting' });
+    try {
+      usedToken = await token();
+    } catch (error) {
+      if (state.name !== 'connecting') return;
+      if (error instanceof ClientError && error.retryable) comeBack();
+      else end();
+      return;
+    }
+    if (state.name !== 'connecting') return;
+    const opened = new Socket(url, 'parley.v1');
+    socket = opened;
+    opened.onopen = () => void hello(opened);
+    opened.onmessage = ({ data }) => {
+      if (socket === opened) receive(JSON.parse(String(data)) as ServerFrame);
+    };
+    opened.onclose = ({ code }) => {
+      if (socket === opened) closed(code);
+    };
+  }
+
+  async function hello(opened: WebSocket): Promise<void> {
+    const resume = logId === undefined ? undefined : { logId, rooms: Object.fromEntries(positions) };
+    try {
+      const welcome = await send(opened, { type: 'hello', token: usedToken, ...(resume ? { resume } : {}) });
+      if (socket !== opened) return;
+      welcomed(welcome, resume !== undefined);
+    } catch {
+      // The close that follows says why.
+    }
+  }
+
+  function welcomed(frame: ServerFrame, resuming: boolean): void {
+    const { rooms, user, heartbeatMs } = frame as unknown as Welcome & { heartbeatMs: number };
+    attempt = 0;
+    askedMs = 0;
+    refusals = 0;
+    logId = String(frame.logId);
+    const present = new Set(rooms.map((room) => room.id));
+    for (const roomId of positions.keys()) if (!present.has(roomId) && !resuming) positions.delete(roomId);
+    // A room that was not named in the resume goes on from the snapshot.
+    for (const room of rooms) if (!positions.has(room.id)) positions.set(room.id, room.seq);
+    listener.onWelcome({ user, rooms });
+    become({ name: 'live' });
+    clearInterval(heartbeat);
+    heartbeat = setInterval(
+      () => void ask({ type: 'ping' }).catch(() => socket?.close(4000, 'no answer')),
+      heartbeatMs,
+    );
+  }
+
+  function receive(frame: ServerFrame): void {
+    const asked = frame.id === undefined ? undefined : waiting.get(String(frame.id));
+    if (asked && ['ack', 'welcome', 'error'].includes(frame.type)) {
+      settle(String(frame.id));
+      if (frame.type !== 'error') asked.resolve(frame);
+      else asked.reject(new ClientError(frame.code ?? 'internal', frame.message ?? 'refused', frame));
+      return;
+    }
+    if (frame.type === 'room.reset' && frame.roomId !== undefined) {
+      positions.set(frame.roomId, frame.seq ?? 0);
+      listener.onReset(frame.roomId, frame.seq ?? 0);
+    } else if (frame.roomId !== undefined && frame.seq !== undefined) takeEvent(frame as unknown as RoomEvent);
+    else {
+      if (frame.type === 'room.left') positions.delete(frame.roomId!);
+      if (frame.type === 'notice' && frame.retryAfterMs !== undefined) askedMs = frame.retryAfterMs;
+      listener.onSignal(frame);
+    }
+  }
+
+  function takeEvent(event: RoomEvent): void {
+    const position = positions.get(event.roomId);
+    if (position !== undefined && event.seq <= position) return;
+    if (position !== undefined && event.seq > position + 1) {
+      // Never a silent gap: resume from where everything was complete.
+      socket?.close(4000, 'gap');
+      return;
+    }
+    positions.set(event.roomId, event.seq);
+    listener.onEvent(event);
+  }
+
+  function settle(id: string): void {
+    clearTimeout(waiting.get(id)?.timer);
+    waiting.delete(id);
+  }
+
+  function send(to: WebSocket, frame: Readonly<Record<string, unknown>>): Promise<ServerFrame> {
+    return new Promise((resolve, reject) => {
+      const id = `${nextId++}`;
+      const timer = setTimeout(() => {
+        settle(id);
+        reject(new ClientError('offline', 'the server did not answer'));
+      }, answerTimeoutMs);
+      waiting.set(id, { resolve, reject, timer });
+      to.send(JSON.stringify({ ...frame, id }));
+    });
+  }
+
+  async function ask(frame: Readonly<Record<string, unknown>>): Promise<ServerFrame> {
+    if (state.name !== 'live' || !socket) throw new ClientError('offline', 'not connected');
+    return send(socket, frame);
+  }
+
+  function closed(code: number): void {
+    socket = undefined;
+    clearInterval(heartbeat);
+    for (const [id, { reject }] of waiting) {
+      settle(id);
+      reject(new ClientError('offline', 'the connection was lost'));
+    }
+    if (state.name === 'off') return;
+    // A token may end while it is in use: one try with another.
+    if (code === 4001 && refusals === 0) {
+      refusals += 1;
+      void renew(usedToken).then(connect, (error: unknown) => {
+        if (error instanceof ClientError && error.retryable) comeBack();
+        else end();
+      });
+      return;
+    }
+    if (finalCloses.has(code)) end();
+    else comeBack();
+  }
+
+  function comeBack(): void {
+    const pauseMs = backoffMs(attempt, askedMs);
+    attempt += 1;
+    askedMs = 0;
+    become({ name: 'waiting', untilMs: Date.now() + pauseMs });
+    clearTimeout(wake);
+    wake = setTimeout(() => void connect(), pauseMs);
+  }
+
+  function end(): void {
+    stop();
+    listener.onEnd();
+  }
+
+  function stop(): void {
+    clearTimeout(wake);
+    clearInterval(heartbeat);
+    const open = socket;
+    socket = undefined;
+    positions.clear();
+    logId = undefined;
+    become({ name: 'off' });
+    open?.close(1000);
+  }
+
+  return {
+    start: () => {
+      if (state.name === 'off') void connect();
+      else if (state.name === 'waiting') {
+        // Back from sleep, or back online: no use in waiting longer.
+        clearTimeout(wake);
+        void connect();
+      }
+    },
+    stop,
+    ask,
+    state: () => state,
+  };
+}

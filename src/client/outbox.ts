@@ -1,0 +1,100 @@
+/**
+ * Messages on their way. Each has its `clientId` from the first try to the last, so that it is stored once however often
+ * it is sent; it leaves the outbox only by a definite answer. Messages to a room keep their order.
+ */
+import { backoffMs } from './backoff.ts';
+import { ClientError } from './client-error.ts';
+
+export interface OutboxMessage {
+  readonly clientId: string;
+  readonly roomId: string;
+  readonly text: string;
+  readonly replyTo?: string;
+}
+
+export interface Sent {
+  readonly messageId: string;
+  readonly seq: number;
+  readonly createdAt: string;
+}
+
+export interface Outbox {
+  /** Resolves when the message is stored. @throws ClientError when it never will be */
+  readonly send: (message: OutboxMessage) => Promise<Sent>;
+  /** The connection is there: what waits is sent now. */
+  readonly flush: () => void;
+  readonly waiting: () => number;
+}
+
+interface Entry {
+  readonly message: OutboxMessage;
+  readonly resolve: (sent: Sent) => void;
+  readonly reject: (error: unknown) => void;
+  attempt: number;
+}
+
+/** Messages waiting; more are refused at once. */
+const waitingMax = 500;
+
+/** @param deliver one try over the socket. @throws ClientError */
+export function createOutbox(deliver: (message: OutboxMessage) => Promise<Sent>): Outbox {
+  const lines = new Map<string, Entry[]>();
+  const working = new Set<string>();
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+  let count = 0;
+
+  async function work(roomId: string): Promise<void> {
+    if (working.has(roomId)) return;
+    working.add(roomId);
+    try {
+      for (let entry = lines.get(roomId)?.[0]; entry; entry = lines.get(roomId)?.[0]) {
+        const answer = await tryOnce(entry);
+        if (!answer) return;
+        lines.get(roomId)!.shift();
+        count -= 1;
+        answer();
+      }
+      lines.delete(roomId);
+    } finally {
+      working.delete(roomId);
+    }
+  }
+
+  /** @returns how to answer the sender, or undefined when the entry is to be tried again */
+  async function tryOnce(entry: Entry): Promise<(() => void) | undefined> {
+    try {
+      const sent = await deliver(entry.message);
+      return () => entry.resolve(sent);
+    } catch (error) {
+      if (!(error instanceof ClientError) || !error.retryable) return () => entry.reject(error);
+      const { roomId } = entry.message;
+      // Without a connection there is nothing to time: `flush` comes with the next one.
+      clearTimeout(timers.get(roomId));
+      if (error.code !== 'offline')
+        timers.set(
+          roomId,
+          setTimeout(() => void work(roomId), backoffMs(entry.attempt++, error.retryAfterMs)),
+        );
+      return undefined;
+    }
+  }
+
+  return {
+    send: (message) =>
+      new Promise((resolve, reject) => {
+        if (count >= waitingMax) {
+          reject(new ClientError('unavailable', 'too many messages wait to be sent'));
+          return;
+        }
+        count += 1;
+        const line = lines.get(message.roomId) ?? [];
+        lines.set(message.roomId, line);
+        line.push({ message, resolve, reject, attempt: 0 });
+        void work(message.roomId);
+      }),
+    flush: () => {
+      for (const roomId of lines.keys()) void work(roomId);
+    },
+    waiting: () => count,
+  };
+}

@@ -1,0 +1,193 @@
+/**
+ * The Parley client for browsers: logs in, keeps the connection, delivers every event of every room once and in order,
+ * and gets every message stored once.
+ *
+ * ```ts
+ * const parley = createParleyClient({ baseUrl: 'https://chat.example.com' });
+ * await parley.login('ana', 'her password');
+ * parley.on({ onEvent: (event) => show(event) });
+ * parley.connect();
+ * await parley.send(roomId, 'Hello *everyone*');
+ * ```
+ */
+import { ClientError } from './client-error.ts';
+import { createLiveSocket, type SocketListener, type SocketState } from './live-socket.ts';
+import { createOutbox, type Sent } from './outbox.ts';
+import { randomKey } from './random-key.ts';
+import { type Call, callOnce, createCall } from './rest.ts';
+import { createSession, type LoginStorage } from './session.ts';
+import type { Login, Message, OwnRoom, OwnUser, Room } from './types.ts';
+
+export { ClientError } from './client-error.ts';
+export type { SocketListener, SocketState, Welcome } from './live-socket.ts';
+export type { Sent } from './outbox.ts';
+export type { LoginStorage } from './session.ts';
+export type * from './types.ts';
+
+export interface ClientOptions {
+  /** Where Parley is; default: where the page came from. */
+  readonly baseUrl?: string;
+  /** Where the login is kept; default: `localStorage`. */
+  readonly storage?: LoginStorage;
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly nextCursor: string | null;
+}
+
+export interface HistoryPage {
+  readonly messages: readonly Message[];
+  readonly hasMore: boolean;
+}
+
+export interface ParleyClient {
+  /** Who is logged in on this device. */
+  readonly user: () => OwnUser | undefined;
+  readonly register: (account: {
+    username: string;
+    email: string;
+    password: string;
+    displayName?: string;
+  }) => Promise<OwnUser>;
+  readonly login: (name: string, password: string) => Promise<OwnUser>;
+  readonly guest: (displayName: string) => Promise<OwnUser>;
+  /** Takes the code that a login through a provider came back with. */
+  readonly exchangeCode: (code: string) => Promise<OwnUser>;
+  readonly logout: () => Promise<void>;
+  /** Any REST call, with the login's token. */
+  readonly call: Call;
+  /** A call that needs no login. */
+  readonly callOpen: <Answer>(method: string, path: string, body?: unknown) => Promise<Answer>;
+  readonly rooms: () => Promise<readonly OwnRoom[]>;
+  readonly createRoom: (room: {
+    name: string;
+    visibility: 'public' | 'private';
+    topic?: string;
+    memberIds?: readonly string[];
+  }) => Promise<Room>;
+  readonly history: (roomId: string, range?: { before?: number; limit?: number }) => Promise<HistoryPage>;
+
+  /** Listens; several may. @returns stops listening */
+  readonly on: (listener: Partial<SocketListener>) => () => void;
+  readonly connect: () => void;
+  readonly disconnect: () => void;
+  readonly state: () => SocketState;
+  /** Resolves when the message is stored, however often the connection breaks meanwhile. @throws ClientError when it is refused */
+  readonly send: (roomId: string, text: string, options?: { clientId?: string; replyTo?: string }) => Promise<Sent>;
+  readonly edit: (roomId: string, messageId: string, text: string) => Promise<void>;
+  readonly remove: (roomId: string, messageId: string) => Promise<void>;
+  readonly markRead: (roomId: string, seq: number) => Promise<void>;
+  /** Tells the room that one is writing, or has stopped. Never fails: nobody misses it. */
+  readonly typing: (roomId: string, active: boolean) => void;
+}
+
+export function createParleyClient({
+  baseUrl = location.origin,
+  storage = localStorage,
+}: ClientOptions = {}): ParleyClient {
+  const listeners = new Set<Partial<SocketListener>>();
+  const base = baseUrl.replace(/\/$/, '');
+  const session = createSession({
+    storage,
+    refresh: (refreshToken) =>
+      callOnce<Login>(base, { method: 'POST', path: '/v1/auth/refresh', body: { refreshToken } }),
+    onEnd: () => tell((listener) => listener.onEnd?.()),
+  });
+  const call = createCall(base, session);
+  const socket = createLiveSocket({
+    url: `${base.replace(/^http/, 'ws')}/v1/ws`,
+    token: session.token,
+    renew: session.renew,
+    listener: {
+      onState: (state) => {
+        tell((listener) => listener.onState?.(state));
+        if (state.name === 'live') outbox.flush();
+      },
+      onWelcome: (welcome) => tell((listener) => listener.onWelcome?.(welcome)),
+      onEvent: (event) => tell((listener) => listener.onEvent?.(event)),
+      onReset: (roomId, seq) => tell((listener) => listener.onReset?.(roomId, seq)),
+      onSignal: (frame) => tell((listener) => listener.onSignal?.(frame)),
+      onEnd: () => {
+        session.forget();
+        tell((listener) => listener.onEnd?.());
+      },
+    },
+  });
+  const outbox = createOutbox(async ({ roomId, clientId, text, replyTo }) => {
+    const ack = await socket.ask({
+      type: 'message.send',
+      roomId,
+      clientId,
+      text,
+      ...(replyTo === undefined ? {} : { replyTo }),
+    });
+    return { messageId: String(ack.messageId), seq: Number(ack.seq), createdAt: String(ack.createdAt) };
+  });
+
+  function tell(what: (listener: Partial<SocketListener>) => void): void {
+    for (const listener of listeners) what(listener);
+  }
+
+  async function enter(path: string, body: unknown): Promise<OwnUser> {
+    const login = await callOnce<Login>(base, { method: 'POST', path, body });
+    session.keep(login);
+    return login.user;
+  }
+
+  return {
+    user: session.user,
+    register: (account) => enter('/v1/auth/register', account),
+    login: (name, password) => enter('/v1/auth/login', { login: name, password }),
+    guest: (displayName) => enter('/v1/auth/guest', { displayName }),
+    exchangeCode: (code) => enter('/v1/auth/oauth/token', { code }),
+    logout: async () => {
+      try {
+        await call('POST', '/v1/auth/logout');
+      } finally {
+        socket.stop();
+        session.forget();
+      }
+    },
+    call,
+    callOpen: (method, path, body) => callOnce(base, { method, path, body }),
+    rooms: async () => {
+      const rooms: OwnRoom[] = [];
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const page: Page<OwnRoom> = await call(
+          'GET',
+          `/v1/rooms?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
+        );
+        rooms.push(...page.items);
+        cursor = page.nextCursor;
+      }
+      return rooms;
+    },
+    createRoom: (room) => call('POST', '/v1/rooms', room),
+    history: (roomId, { before, limit = 50 } = {}) =>
+      call('GET', `/v1/rooms/${roomId}/messages?limit=${limit}${before === undefined ? '' : `&before=${before}`}`),
+    on: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    connect: socket.start,
+    disconnect: socket.stop,
+    state: socket.state,
+    send: (roomId, text, { clientId = randomKey(), replyTo } = {}) =>
+      outbox.send({ roomId, text, clientId, ...(replyTo === undefined ? {} : { replyTo }) }),
+    edit: async (roomId, messageId, text) => {
+      await socket.ask({ type: 'message.edit', roomId, messageId, text });
+    },
+    remove: async (roomId, messageId) => {
+      await socket.ask({ type: 'message.delete', roomId, messageId });
+    },
+    markRead: async (roomId, seq) => {
+      await socket.ask({ type: 'read', roomId, seq });
+    },
+    typing: (roomId, active) => {
+      socket.ask({ type: 'typing', roomId, active }).catch((error: unknown) => {
+        if (!(error instanceof ClientError)) throw error;
+      });
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * A few lines that postgres.js 3.4.9 lacks, put in while it is loaded (docs/decisions/0009-lost-connections-of-postgres-js.md).
+ *
+ * A connection that closes keeps what belongs to its old life: bytes not yet written, which stand before the start-up message after
+ * a reconnect; the server's last error, which the first query of the new life is told; and the old query, whose place that
+ * query takes, so that it never settles. A query that comes between the error and the close of a socket is forgotten; one on a closed connection writes to no socket, which is an uncaught exception.
+ * Import this before anything that imports `postgres`.
+ */
+import { registerHooks } from 'node:module';
+
+const target = /\/node_modules\/postgres\/src\/connection\.js$/;
+
+/** [what is there, what comes in its place] */
+const fixes: readonly (readonly [string, string])[] = [
+  [
+    '  function nextWrite(fn) {\n',
+    '  function nextWrite(fn) {\n    if (!socket) return (chunk = nextWriteTimer = null, false)\n',
+  ],
+  [
+    '    socket.removeAllListeners()\n    socket = null\n\n    if (initial)\n',
+    `    socket.removeAllListeners()
+    socket = chunk = nextWriteTimer = null
+    !initial && (query || sent.length) && error(Errors.connection('CONNECTION_CLOSED', options, socket))
+    query = results = errorResponse = null
+    result = new Result()
+
+    if (initial)
+`,
+  ],
+  [
+    "    if (terminated)\n      return queryError(q, Errors.connection('CONNECTION_DESTROYED', options))\n",
+    `    if (terminated || !socket)
+      return queryError(q, Errors.connection(terminated ? 'CONNECTION_DESTROYED' : 'CONNECTION_CLOSED', options))
+`,
+  ],
+];
+
+/** @throws Error when the driver is another than the one that was read */
+function fixed(source: string): string {
+  return fixes.reduce((text, [found, replacement]) => {
+    if (text.split(found).length !== 2)
+      throw new Error('postgres.js has changed: look whether src/database/driver-fix.ts is still needed');
+    return text.replace(found, () => replacement);
+  }, source);
+}
+
+registerHooks({
+  load: (url, context, nextLoad) => {
+    const loaded = nextLoad(url, context);
+    if (!target.test(url) || loaded.source === undefined || loaded.source === null) return loaded;
+    return {
+      ...loaded,
+      source: fixed(typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source)),
+    };
+  },
+});

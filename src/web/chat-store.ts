@@ -1,0 +1,273 @@
+/** What the page knows: rooms, messages, who is writing. Changed by the client's events only; views subscribe. */
+import type { Message, OwnRoom, ParleyClient, RoomEvent, ServerFrame, SocketState } from '../client/parley-client.ts';
+import { ClientError } from '../client/parley-client.ts';
+
+/** A message of one's own that the server has not answered yet, or has refused. */
+export interface Pending {
+  readonly clientId: string;
+  readonly text: string;
+  readonly refusal: string | undefined;
+}
+
+export interface RoomView {
+  readonly messages: readonly Message[];
+  readonly hasOlder: boolean;
+  readonly loading: boolean;
+}
+
+export interface ChatState {
+  readonly rooms: ReadonlyMap<string, OwnRoom>;
+  readonly views: ReadonlyMap<string, RoomView>;
+  readonly pending: ReadonlyMap<string, readonly Pending[]>;
+  /** By room: names of those who are writing. */
+  readonly typing: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly socket: SocketState;
+  readonly ready: boolean;
+}
+
+const emptyView: RoomView = { messages: [], hasOlder: true, loading: false };
+/** Who says nothing more is thought to have stopped writing. */
+const typingMs = 6000;
+
+export class ChatStore {
+  state: ChatState = {
+    rooms: new Map(),
+    views: new Map(),
+    pending: new Map(),
+    typing: new Map(),
+    socket: { name: 'off' },
+    ready: false,
+  };
+  readonly client: ParleyClient;
+  readonly #listeners = new Set<() => void>();
+  readonly #names = new Map<string, string>();
+  readonly #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  #open: string | undefined;
+
+  constructor(client: ParleyClient) {
+    this.client = client;
+    client.on({
+      onState: (socket) => this.#set({ socket }),
+      onWelcome: () => void this.#loadRooms(),
+      onEvent: (event) => this.#takeEvent(event),
+      onReset: (roomId) => void this.#reload(roomId),
+      onSignal: (frame) => this.#takeSignal(frame),
+    });
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #set(change: Partial<ChatState>): void {
+    this.state = { ...this.state, ...change };
+    for (const listener of this.#listeners) listener();
+  }
+
+  #setRoom(roomId: string, change: Partial<OwnRoom>): void {
+    const room = this.state.rooms.get(roomId);
+    if (room) this.#set({ rooms: new Map(this.state.rooms).set(roomId, { ...room, ...change }) });
+  }
+
+  #setView(roomId: string, change: Partial<RoomView>): void {
+    const view = this.state.views.get(roomId) ?? emptyView;
+    this.#set({ views: new Map(this.state.views).set(roomId, { ...view, ...change }) });
+  }
+
+  async #loadRooms(): Promise<void> {
+    try {
+      const rooms = await this.client.rooms();
+      this.#set({ rooms: new Map(rooms.map((room) => [room.id, room])), ready: true });
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+    }
+  }
+
+  /** Shows a room: its newest messages, and what has been read. */
+  async open(roomId: string | undefined): Promise<void> {
+    this.#open = roomId;
+    if (roomId === undefined) return;
+    if (!this.state.views.has(roomId)) await this.#reload(roomId);
+    this.markRead(roomId);
+  }
+
+  async #reload(roomId: string): Promise<void> {
+    if (roomId !== this.#open && !this.state.views.has(roomId)) return;
+    this.#setView(roomId, { loading: true });
+    try {
+      const { messages, hasMore } = await this.client.history(roomId);
+      for (const each of messages) this.#names.set(each.sender.id, each.sender.displayName);
+      const newest = messages.at(-1)?.seq ?? 0;
+      const live = (this.state.views.get(roomId)?.messages ?? []).filter((each) => each.seq > newest);
+      this.#setView(roomId, { messages: [...messages, ...live], hasOlder: hasMore, loading: false });
+      this.markRead(roomId);
+    } catch {
+      this.#setView(roomId, { loading: false });
+    }
+  }
+
+  async loadOlder(roomId: string): Promise<void> {
+    const view = this.state.views.get(roomId);
+    const oldest = view?.messages[0];
+    if (!view || !oldest || view.loading || !view.hasOlder) return;
+    this.#setView(roomId, { loading: true });
+    try {
+      const { messages, hasMore } = await this.client.history(roomId, { before: oldest.seq });
+      const present = this.state.views.get(roomId)?.messages ?? [];
+      this.#setView(roomId, { messages: [...messages, ...present], hasOlder: hasMore, loading: false });
+    } catch {
+      this.#setView(roomId, { loading: false });
+    }
+  }
+
+  #takeEvent({ type, roomId, seq, data }: RoomEvent): void {
+    const { message, room } = data as { message?: Message; room?: OwnRoom };
+    if (type === 'message.created' && message) this.#takeMessage(roomId, message);
+    else if (type === 'message.updated' && message) this.#changeMessage(roomId, message.id, () => message);
+    else if (type === 'message.deleted') {
+      const deletedAt = new Date().toISOString();
+      this.#changeMessage(roomId, String(data.messageId), (each) => ({ ...each, text: '', html: '', deletedAt }));
+    } else if (type === 'room.updated' && room)
+      this.#setRoom(roomId, {
+        name: room.name || this.state.rooms.get(roomId)!.name,
+        topic: room.topic,
+        visibility: room.visibility,
+      });
+    else if (type === 'member.joined' || type === 'member.left') {
+      const step = type === 'member.joined' ? 1 : -1;
+      this.#setRoom(roomId, { memberCount: (this.state.rooms.get(roomId)?.memberCount ?? 0) + step });
+    }
+    this.#setRoom(roomId, { seq });
+  }
+
+  #takeMessage(roomId: string, message: Message): void {
+    this.#names.set(message.sender.id, message.sender.displayName);
+    this.#stopTyping(roomId, message.sender.id);
+    const view = this.state.views.get(roomId);
+    if (view && !view.messages.some((each) => each.id === message.id))
+      this.#setView(roomId, { messages: [...view.messages, message] });
+    const me = this.client.user();
+    const mine = message.sender.id === me?.id;
+    if (mine && message.clientId !== null) this.#dropPending(roomId, message.clientId);
+    const room = this.state.rooms.get(roomId);
+    if (!room || message.seq <= room.lastReadSeq) return;
+    const mentioned = me !== undefined && message.mentions.includes(me.id);
+    this.#setRoom(roomId, {
+      lastMessage: message,
+      unread: room.unread + (mine ? 0 : 1),
+      mentions: room.mentions + (mentioned && !mine ? 1 : 0),
+    });
+    if (roomId === this.#open) this.markRead(roomId);
+  }
+
+  #changeMessage(roomId: string, messageId: string, change: (message: Message) => Message): void {
+    const view = this.state.views.get(roomId);
+    if (view)
+      this.#setView(roomId, { messages: view.messages.map((each) => (each.id === messageId ? change(each) : each)) });
+    const last = this.state.rooms.get(roomId)?.lastMessage;
+    if (last?.id === messageId) this.#setRoom(roomId, { lastMessage: change(last) });
+  }
+
+  #takeSignal({ type, roomId = '', data }: ServerFrame): void {
+    const {
+      userId = '',
+      active,
+      lastReadSeq = 0,
+      unread = 0,
+      mentions = 0,
+    } = (data ?? {}) as {
+      userId?: string;
+      active?: boolean;
+      lastReadSeq?: number;
+      unread?: number;
+      mentions?: number;
+    };
+    if (type === 'typing') {
+      if (active) this.#startTyping(roomId, userId);
+      else this.#stopTyping(roomId, userId);
+    } else if (type === 'read.updated') this.#setRoom(roomId, { lastReadSeq, unread, mentions });
+    else if (type === 'room.joined') void this.#loadRooms();
+    else if (type === 'room.left') {
+      const rooms = new Map(this.state.rooms);
+      const views = new Map(this.state.views);
+      rooms.delete(roomId);
+      views.delete(roomId);
+      this.#set({ rooms, views });
+    }
+  }
+
+  #startTyping(roomId: string, userId: string): void {
+    const key = `${roomId} ${userId}`;
+    clearTimeout(this.#typingTimers.get(key));
+    this.#typingTimers.set(
+      key,
+      setTimeout(() => this.#stopTyping(roomId, userId), typingMs),
+    );
+    const names = new Map(this.state.typing.get(roomId)).set(userId, this.#names.get(userId) ?? 'Someone');
+    this.#set({ typing: new Map(this.state.typing).set(roomId, names) });
+  }
+
+  #stopTyping(roomId: string, userId: string): void {
+    const names = new Map(this.state.typing.get(roomId));
+    if (names.delete(userId)) this.#set({ typing: new Map(this.state.typing).set(roomId, names) });
+  }
+
+  markRead(roomId: string): void {
+    const room = this.state.rooms.get(roomId);
+    const newest = this.state.views.get(roomId)?.messages.at(-1)?.seq ?? 0;
+    if (!room || document.visibilityState !== 'visible' || (newest <= room.lastReadSeq && room.unread === 0)) return;
+    this.#setRoom(roomId, { unread: 0, mentions: 0, lastReadSeq: Math.max(room.lastReadSeq, newest) });
+    // When it fails the next message tries again.
+    this.client.markRead(roomId, newest).catch(() => undefined);
+  }
+
+  /** Shows the message at once; it stays, marked, when it is refused. */
+  async send(roomId: string, text: string, clientId: string): Promise<void> {
+    const waiting = this.state.pending.get(roomId) ?? [];
+    this.#set({
+      pending: new Map(this.state.pending).set(roomId, [...waiting, { clientId, text, refusal: undefined }]),
+    });
+    try {
+      await this.client.send(roomId, text, { clientId });
+      this.#dropPending(roomId, clientId);
+    } catch (error) {
+      const list = this.state.pending.get(roomId) ?? [];
+      const refusal = explainRefusal(error);
+      this.#set({
+        pending: new Map(this.state.pending).set(
+          roomId,
+          list.map((each) => (each.clientId === clientId ? { ...each, refusal } : each)),
+        ),
+      });
+    }
+  }
+
+  #dropPending(roomId: string, clientId: string): void {
+    const list = (this.state.pending.get(roomId) ?? []).filter((each) => each.clientId !== clientId);
+    this.#set({ pending: new Map(this.state.pending).set(roomId, list) });
+  }
+
+  dismiss(roomId: string, clientId: string): void {
+    this.#dropPending(roomId, clientId);
+  }
+}
+
+/** A refusal in words for people. */
+export function explainRefusal(error: unknown): string {
+  if (!(error instanceof ClientError)) return 'Something went wrong.';
+  if (error.code === 'message_blocked') {
+    const labels = ((error.details.labels ?? []) as readonly { name: string }[]).map(({ name }) => name);
+    return `Blocked by moderation${labels.length > 0 ? `: ${[...new Set(labels)].join(', ')}` : ''}.`;
+  }
+  const wait = error.retryAfterMs === undefined ? '' : ` Try again in ${Math.ceil(error.retryAfterMs / 1000)} s.`;
+  const words: Readonly<Record<string, string>> = {
+    offline: 'The server cannot be reached.',
+    muted: 'You are muted in this room.',
+    slow_mode: 'This room is in slow mode.',
+    rate_limited: 'That was too fast.',
+    too_large: 'That is too long.',
+    not_found: 'That is no longer there.',
+  };
+  return `${words[error.code] ?? `${error.message[0]?.toUpperCase() ?? ''}${error.message.slice(1)}.`}${wait}`;
+}
