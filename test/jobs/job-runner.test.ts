@@ -182,7 +182,7 @@ test('cut database connections and poisoned jobs do not stop the work', async ()
 
 test('connections cut again and again lose no job and leave none locked', async () => {
   const { registry } = startRunner();
-  for (let round = 0; round < 15; round++) {
+  for (let round = 0; round < 8; round++) {
     await town.sql`select graphile_worker.add_job('account_mail', json_build_object('mailId', gen_random_uuid()))
       from generate_series(1, 20)`;
     // In the middle of the work: some of it is done, some is not.
