@@ -1,0 +1,152 @@
+/** Log in, sign up, come in as a guest, or go to a provider. */
+import { useEffect, useState } from 'preact/hooks';
+import type { ParleyClient } from '../client/parley-client.ts';
+import { explainRefusal } from './chat-store.ts';
+import { Field } from './field.tsx';
+
+interface Provider {
+  readonly name: string;
+  readonly label: string;
+  readonly url: string;
+}
+
+type Mode = 'login' | 'signup' | 'guest' | 'forgot';
+
+export function LoginScreen({
+  client,
+  notice,
+  onEnter,
+}: {
+  client: ParleyClient;
+  notice: string;
+  onEnter: () => void;
+}) {
+  const [mode, setMode] = useState<Mode>('login');
+  const [providers, setProviders] = useState<readonly Provider[]>([]);
+  const [problem, setProblem] = useState('');
+  const [done, setDone] = useState('');
+  const [busy, setBusy] = useState(false);
+
+  useEffect(() => {
+    client.callOpen<{ items: readonly Provider[] }>('GET', '/v1/auth/providers').then(
+      ({ items }) => setProviders(items),
+      () => setProviders([]),
+    );
+  }, [client]);
+
+  async function submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget as HTMLFormElement);
+    const field = (name: string) => String(fields.get(name) ?? '');
+    setBusy(true);
+    setProblem('');
+    try {
+      if (mode === 'forgot') {
+        await client.callOpen('POST', '/v1/auth/password/forgot', { email: field('email') });
+        setDone('If there is an account with this address, a link is on its way.');
+        return;
+      }
+      if (mode === 'login') await client.login(field('username'), field('password'));
+      else if (mode === 'signup')
+        await client.register({ username: field('username'), email: field('email'), password: field('password') });
+      else await client.guest(field('displayName'));
+      onEnter();
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const switchTo = (next: Mode) => () => {
+    setMode(next);
+    setProblem('');
+    setDone('');
+  };
+  const titles: Record<Mode, string> = {
+    login: 'Log in',
+    signup: 'Sign up',
+    guest: 'Come in as a guest',
+    forgot: 'Reset your password',
+  };
+  const actions: Record<Mode, string> = {
+    login: 'Log in',
+    signup: 'Sign up',
+    guest: 'Continue as guest',
+    forgot: 'Send link',
+  };
+
+  return (
+    <main class="entrance">
+      <form class="card" onSubmit={(event) => void submit(event)} key={mode}>
+        <h1 class="brand">Parley</h1>
+        <h2>{titles[mode]}</h2>
+        {notice && <p class="notice">{notice}</p>}
+        {(mode === 'login' || mode === 'signup') && (
+          <Field
+            label="Username"
+            name="username"
+            autoComplete="username"
+            hint={mode === 'login' ? 'or your e-mail address' : undefined}
+          />
+        )}
+        {(mode === 'signup' || mode === 'forgot') && (
+          <Field label="Email" name="email" type="email" autoComplete="email" />
+        )}
+        {(mode === 'login' || mode === 'signup') && (
+          <Field
+            label="Password"
+            name="password"
+            type="password"
+            autoComplete={mode === 'login' ? 'current-password' : 'new-password'}
+          />
+        )}
+        {mode === 'guest' && <Field label="Display name" name="displayName" autoComplete="nickname" />}
+        {problem && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        {done && <p role="status">{done}</p>}
+        <button class="primary" type="submit" disabled={busy}>
+          {actions[mode]}
+        </button>
+        {mode === 'login' && providers.length > 0 && (
+          <div class="providers">
+            {providers.map(({ name, label, url }) => (
+              <a
+                class="button"
+                href={`${url}?returnTo=${encodeURIComponent(location.origin + location.pathname)}`}
+                key={name}
+              >
+                Log in with {label}
+              </a>
+            ))}
+          </div>
+        )}
+        <nav class="switches" aria-label="Other ways in">
+          {mode !== 'login' && (
+            <button type="button" class="link" onClick={switchTo('login')}>
+              I have an account
+            </button>
+          )}
+          {mode !== 'signup' && (
+            <button type="button" class="link" onClick={switchTo('signup')}>
+              Sign up
+            </button>
+          )}
+          {mode === 'login' && (
+            <button type="button" class="link" onClick={switchTo('guest')}>
+              Continue as guest
+            </button>
+          )}
+          {mode === 'login' && (
+            <button type="button" class="link" onClick={switchTo('forgot')}>
+              Forgot password?
+            </button>
+          )}
+        </nav>
+      </form>
+    </main>
+  );
+}

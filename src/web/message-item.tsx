@@ -1,0 +1,132 @@
+/** One message, and what its author may do with it. */
+import { useState } from 'preact/hooks';
+import type { Message } from '../client/parley-client.ts';
+import { type ChatStore, explainRefusal, type Pending } from './chat-store.ts';
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+export function MessageItem({ store, message, head }: { store: ChatStore; message: Message; head: boolean }) {
+  const [editing, setEditing] = useState(false);
+  const [problem, setProblem] = useState('');
+  const me = store.client.user();
+  const mine = message.sender.id === me?.id;
+  const mentioned = me !== undefined && message.mentions.includes(me.id);
+
+  const attempt = (work: Promise<void>) => {
+    setProblem('');
+    work.then(
+      () => setEditing(false),
+      (error: unknown) => setProblem(explainRefusal(error)),
+    );
+  };
+
+  return (
+    <article class={`message ${head ? 'head' : ''} ${mentioned ? 'mentions-me' : ''}`}>
+      {head && (
+        <header>
+          <Initials name={message.sender.displayName} id={message.sender.id} />
+          <strong>{message.sender.displayName}</strong>
+          <time dateTime={message.createdAt} title={calendar.format(new Date(message.createdAt))}>
+            {clock.format(new Date(message.createdAt))}
+          </time>
+        </header>
+      )}
+      {message.deletedAt && <p class="deleted">This message was deleted.</p>}
+      {!message.deletedAt && editing && (
+        <Editor
+          text={message.text}
+          onCancel={() => setEditing(false)}
+          onSave={(text) => attempt(store.client.edit(message.roomId, message.id, text))}
+        />
+      )}
+      {!message.deletedAt && !editing && (
+        // The server makes this HTML out of Markdown by an allow-list; nothing else may be in it.
+        <div class="text" dir="auto" dangerouslySetInnerHTML={{ __html: message.html }} />
+      )}
+      {message.editedAt && !message.deletedAt && !editing && (
+        <span class="edited" title={calendar.format(new Date(message.editedAt))}>
+          (edited)
+        </span>
+      )}
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {mine && !message.deletedAt && !editing && (
+        <div class="message-tools">
+          <button type="button" class="link" onClick={() => setEditing(true)}>
+            Edit
+          </button>
+          <button type="button" class="link" onClick={() => attempt(store.client.remove(message.roomId, message.id))}>
+            Delete
+          </button>
+        </div>
+      )}
+    </article>
+  );
+}
+
+function Editor({ text, onSave, onCancel }: { text: string; onSave: (text: string) => void; onCancel: () => void }) {
+  const [value, setValue] = useState(text);
+  return (
+    <form
+      class="editor"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSave(value);
+      }}
+    >
+      <textarea
+        aria-label="Edit message"
+        value={value}
+        rows={Math.min(8, value.split('\n').length + 1)}
+        ref={(element) => element?.focus()}
+        onInput={(event) => setValue(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') onCancel();
+          if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+            event.preventDefault();
+            onSave(value);
+          }
+        }}
+      />
+      <button type="submit">Save</button>
+      <button type="button" class="link" onClick={onCancel}>
+        Cancel
+      </button>
+    </form>
+  );
+}
+
+/** A message that the server has not taken yet, or has refused. */
+export function PendingItem({ pending, onDismiss }: { pending: Pending; onDismiss: () => void }) {
+  return (
+    <article class={`message pending ${pending.refusal ? 'refused' : ''}`}>
+      <div class="text plain" dir="auto">
+        {pending.text}
+      </div>
+      {pending.refusal ? (
+        <p class="problem" role="alert">
+          {pending.refusal}
+          <button type="button" class="link" onClick={onDismiss}>
+            Dismiss
+          </button>
+        </p>
+      ) : (
+        <span class="hint">Sending …</span>
+      )}
+    </article>
+  );
+}
+
+/** Twelve colours of the stylesheet, one of them for each person. */
+function Initials({ name, id }: { name: string; id: string }) {
+  const colour = Number.parseInt(id.slice(-4), 16) % 12;
+  return (
+    <span class={`initials colour-${colour}`} aria-hidden="true">
+      {[...name][0]?.toUpperCase()}
+    </span>
+  );
+}

@@ -1,0 +1,81 @@
+/** The rooms one is in, with what is new in them, and the doors to more. */
+import { useState } from 'preact/hooks';
+import type { OwnRoom } from '../client/parley-client.ts';
+import { BrowseDialog } from './browse-dialog.tsx';
+import type { ChatState, ChatStore } from './chat-store.ts';
+import { NewRoomDialog } from './new-room-dialog.tsx';
+
+interface RoomListProps {
+  readonly store: ChatStore;
+  readonly state: ChatState;
+  readonly openId: string | undefined;
+  readonly onLogOut: () => void;
+}
+
+export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
+  const [dialog, setDialog] = useState<'new' | 'browse' | undefined>();
+  const user = store.client.user();
+  const rooms = [...state.rooms.values()].sort((left, right) => activeAt(right).localeCompare(activeAt(left)));
+  const close = () => setDialog(undefined);
+  return (
+    <aside class="rooms" aria-label="Rooms">
+      <header class="rooms-head">
+        <span class="brand">Parley</span>
+        <span class="me" title={user?.username}>
+          {user?.displayName}
+        </span>
+        <button type="button" class="link" onClick={onLogOut}>
+          Log out
+        </button>
+      </header>
+      <div class="rooms-tools">
+        <button type="button" class="primary" onClick={() => setDialog('new')}>
+          New room
+        </button>
+        <button type="button" onClick={() => setDialog('browse')}>
+          Browse
+        </button>
+      </div>
+      <nav aria-label="My rooms">
+        <ul>
+          {rooms.map((room) => (
+            <li key={room.id}>
+              <a
+                href={`#/rooms/${room.id}`}
+                class={`room ${room.unread > 0 ? 'fresh' : ''}`}
+                aria-current={room.id === openId ? 'page' : undefined}
+              >
+                <span class="room-name">
+                  <span class="sigil" aria-hidden="true">
+                    {room.kind === 'dm' ? '@' : room.visibility === 'private' ? '◆' : '#'}
+                  </span>
+                  {room.name}
+                </span>
+                {room.unread > 0 && (
+                  <span class={`count ${room.mentions > 0 ? 'mentioned' : ''}`}>
+                    {room.unread}
+                    <span class="unseen"> unread</span>
+                  </span>
+                )}
+                <span class="room-last">{lastLine(room)}</span>
+              </a>
+            </li>
+          ))}
+        </ul>
+        {state.ready && rooms.length === 0 && <p class="hint">No rooms yet.</p>}
+      </nav>
+      {dialog === 'new' && <NewRoomDialog store={store} onClose={close} />}
+      {dialog === 'browse' && <BrowseDialog store={store} onClose={close} />}
+    </aside>
+  );
+}
+
+function activeAt(room: OwnRoom): string {
+  return room.lastMessage?.createdAt ?? '';
+}
+
+function lastLine({ lastMessage }: OwnRoom): string {
+  if (!lastMessage) return 'No messages yet';
+  if (lastMessage.deletedAt) return 'Message deleted';
+  return `${lastMessage.sender.displayName}: ${lastMessage.text.slice(0, 80)}`;
+}

@@ -1,0 +1,154 @@
+/** One room: its messages, who is writing, and where one writes oneself. */
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Member, Message, OwnRoom, Page } from '../client/parley-client.ts';
+import { type ChatState, type ChatStore, explainRefusal } from './chat-store.ts';
+import { Composer } from './composer.tsx';
+import { Dialog } from './dialog.tsx';
+import { MessageItem, PendingItem } from './message-item.tsx';
+
+/** Within this distance of the end one is thought to be reading along. */
+const nearEndPx = 120;
+/** Messages of one person this close together share one head. */
+const groupMs = 5 * 60_000;
+
+export function RoomPane({ store, state, room }: { store: ChatStore; state: ChatState; room: OwnRoom }) {
+  const view = state.views.get(room.id);
+  const pending = state.pending.get(room.id) ?? [];
+  const typing = [...(state.typing.get(room.id)?.values() ?? [])];
+  const list = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  const heightBefore = useRef(0);
+  const [people, setPeople] = useState(false);
+  const messages = view?.messages ?? [];
+  const firstId = messages[0]?.id;
+
+  useLayoutEffect(() => {
+    // Older messages come in above: what one reads stays where it is.
+    const element = list.current;
+    if (element && heightBefore.current > 0) element.scrollTop += element.scrollHeight - heightBefore.current;
+    heightBefore.current = 0;
+  }, [firstId]);
+
+  useLayoutEffect(() => {
+    if (atEnd.current && list.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [messages.length, pending.length, typing.length]);
+
+  function onScroll(): void {
+    const element = list.current!;
+    atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEndPx;
+    if (element.scrollTop < 80 && view?.hasOlder && !view.loading) {
+      heightBefore.current = element.scrollHeight;
+      void store.loadOlder(room.id);
+    }
+  }
+
+  return (
+    <main class="room-pane" aria-label={room.name}>
+      <header class="room-head">
+        <a class="back" href="#/" aria-label="Back to rooms">
+          ‹
+        </a>
+        <div class="room-title">
+          <h1>{room.name}</h1>
+          {room.topic && <p class="topic">{room.topic}</p>}
+        </div>
+        <button type="button" class="link" onClick={() => setPeople(true)}>
+          {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
+        </button>
+      </header>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1) */}
+      <div class="messages" ref={list} onScroll={onScroll} role="log" aria-label="Messages" tabIndex={0}>
+        {view?.loading && <p class="hint">Loading …</p>}
+        {view && !view.loading && !view.hasOlder && <p class="hint">This is where {room.name} begins.</p>}
+        {messages.map((message, index) => (
+          <MessageItem
+            key={message.id}
+            store={store}
+            message={message}
+            head={startsGroup(message, messages[index - 1])}
+          />
+        ))}
+        {pending
+          .filter(({ clientId }) => !messages.some((message) => message.clientId === clientId))
+          .map((each) => (
+            <PendingItem key={each.clientId} pending={each} onDismiss={() => store.dismiss(room.id, each.clientId)} />
+          ))}
+      </div>
+      <p class="typing" aria-live="polite">
+        {typing.length > 0 && `${typing.slice(0, 3).join(', ')} ${typing.length === 1 ? 'is' : 'are'} writing …`}
+      </p>
+      <Composer store={store} roomId={room.id} roomName={room.name} />
+      {people && <PeopleDialog store={store} room={room} onClose={() => setPeople(false)} />}
+    </main>
+  );
+}
+
+function startsGroup(message: Message, previous: Message | undefined): boolean {
+  if (!previous || previous.sender.id !== message.sender.id || previous.deletedAt) return true;
+  return Date.parse(message.createdAt) - Date.parse(previous.createdAt) > groupMs;
+}
+
+function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoom; onClose: () => void }) {
+  const [members, setMembers] = useState<readonly Member[]>([]);
+  const [problem, setProblem] = useState('');
+  useEffect(() => {
+    store.client.call<Page<Member>>('GET', `/v1/rooms/${room.id}/members?limit=100`).then(
+      ({ items }) => setMembers(items),
+      (error: unknown) => setProblem(explainRefusal(error)),
+    );
+  }, [store, room.id]);
+
+  async function leave(): Promise<void> {
+    try {
+      await store.client.call('DELETE', `/v1/rooms/${room.id}/members/me`);
+      location.hash = '';
+      onClose();
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+
+  async function writeTo(userId: string): Promise<void> {
+    try {
+      const { id } = await store.client.call<{ id: string }>('POST', '/v1/dms', { userIds: [userId] });
+      location.hash = `#/rooms/${id}`;
+      onClose();
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+
+  return (
+    <Dialog title={`People in ${room.name}`} onClose={onClose}>
+      <ul class="found">
+        {members.map(({ user, role }) => (
+          <li key={user.id}>
+            <span>
+              <strong>{user.displayName}</strong>
+              <span class="hint">
+                {' '}
+                @{user.username}
+                {role === 'member' ? '' : ` · ${role}`}
+              </span>
+            </span>
+            {user.id !== store.client.user()?.id && (
+              <button type="button" onClick={() => void writeTo(user.id)} aria-label={`Write to ${user.displayName}`}>
+                Message
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {room.kind === 'room' && (
+        <button type="button" onClick={() => void leave()}>
+          Leave room
+        </button>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,169 @@
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../harness/ports.ts';
+import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
+import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
+
+let browser: Browser;
+let database: TestDatabase;
+let parley: ParleyProcess;
+let port: number;
+
+const start = () => startParley({ role: 'all', httpPort: port, settings: { DATABASE_URL: database.url, PUBLIC_URL: `http://127.0.0.1:${port}` } });
+
+beforeAll(async () => {
+  [browser, database, port] = await Promise.all([
+    chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] }),
+    createDatabase(),
+    freePort(),
+  ]);
+  parley = await start();
+});
+afterAll(async () => {
+  await browser.close();
+  await parley.stop();
+  await database.drop();
+});
+
+/** A person with a browser of their own; what their page complains of fails the test. */
+async function visit(): Promise<{ page: Page; complaints: string[] }> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('dialog', (dialog) => {
+    complaints.push(`a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  await page.goto(parley.url);
+  return { page, complaints };
+}
+
+async function signUp(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  await page.getByLabel('Username').fill(name);
+  await page.getByLabel('Email').fill(`${name}@example.org`);
+  await page.getByLabel('Password').fill(`secret of ${name}`);
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  await page.getByRole('button', { name: 'New room' }).waitFor();
+}
+
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Message', { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
+}
+
+const messages = (page: Page) => page.getByRole('log', { name: 'Messages' });
+
+test('two people chat: live both ways, rendered, moderated, remembered, and through a restart of the server', async () => {
+  const { page: ana, complaints } = await visit();
+  const { page: ben, complaints: others } = await visit();
+  await signUp(ana, 'ana');
+  await signUp(ben, 'ben');
+
+  await ana.getByRole('button', { name: 'New room' }).click();
+  await ana.getByLabel('Room name').fill('Garden');
+  await ana.getByLabel('People').fill('ben');
+  await ana.getByRole('button', { name: 'Create room' }).click();
+  await ana.getByRole('heading', { name: 'Garden' }).waitFor();
+
+  // Ben sees the room by itself, and that something is new in it.
+  await ben.getByRole('link', { name: /Garden/ }).waitFor();
+  await say(ana, 'Hello *Ben*, look at https://example.org/roses');
+  await ben.getByRole('link', { name: /Garden.*1 unread/ }).waitFor();
+  await ben.getByRole('link', { name: /Garden/ }).click();
+  const link = messages(ben).getByRole('link', { name: 'https://example.org/roses' });
+  await link.waitFor();
+  expect(await link.getAttribute('rel')).toBe('noopener noreferrer nofollow ugc');
+  expect(await messages(ben).locator('em').textContent()).toBe('Ben');
+
+  // Each way; the writer's typing shows meanwhile.
+  await ben.getByLabel('Message', { exact: true }).pressSequentially('Hi');
+  await ana.getByText('ben is writing').waitFor();
+  await ben.keyboard.press('Enter');
+  await messages(ana).getByText('Hi', { exact: true }).waitFor();
+
+  // A script stays text.
+  await say(ben, '<script>alert(1)</script><img src=x onerror=alert(2)>');
+  await messages(ana).getByText('<script>alert(1)</script>').waitFor();
+  expect(await messages(ana).locator('script, img').count()).toBe(0);
+
+  // Refused with its reason, and seen by nobody else.
+  await say(ben, 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X');
+  await ben.getByText(/Blocked by moderation: test/).waitFor();
+  await say(ben, 'after the blocked one');
+  await messages(ana).getByText('after the blocked one').waitFor();
+  expect(await messages(ana).getByText('GTUBE').count()).toBe(0);
+
+  // Edits and deletions.
+  await messages(ben).getByText('after the blocked one').hover();
+  await ben.getByRole('button', { name: 'Edit' }).last().click();
+  await ben.getByLabel('Edit message').fill('changed');
+  await ben.keyboard.press('Enter');
+  await messages(ana).getByText('changed').waitFor();
+  await messages(ana).getByText('(edited)').waitFor();
+  await messages(ben).getByText('changed').hover();
+  await ben.getByRole('button', { name: 'Delete' }).last().click();
+  await messages(ana).getByText('This message was deleted.').waitFor();
+
+  // A reload keeps the login, the room and the history.
+  await ana.reload();
+  await messages(ana).getByText('Hi', { exact: true }).waitFor();
+  expect(await messages(ana).getByRole('article').count()).toBe(4);
+
+  // The server goes away and comes back: the pages come back by themselves, and what was written meanwhile is sent once.
+  await parley.kill();
+  await ana.getByText('Reconnecting').waitFor();
+  await say(ana, 'written while away');
+  await ana.getByText('Sending …').waitFor();
+  parley = await start();
+  await messages(ben).getByText('written while away').waitFor({ timeout: 60_000 });
+  await ana.getByText('Reconnecting').waitFor({ state: 'detached', timeout: 60_000 });
+  expect(await messages(ana).getByText('written while away').count()).toBe(1);
+  expect(await messages(ben).getByText('written while away').count()).toBe(1);
+  expect([complaints, others]).toEqual([[], []]);
+});
+
+test('a guest comes in, finds a public room and joins it, by keyboard alone', async () => {
+  const { page: owner } = await visit();
+  await signUp(owner, 'carla');
+  await owner.getByRole('button', { name: 'New room' }).click();
+  await owner.getByLabel('Room name').fill('Open market');
+  await owner.getByRole('button', { name: 'Create room' }).click();
+  await owner.getByRole('heading', { name: 'Open market' }).waitFor();
+  await say(owner, 'welcome everyone');
+
+  const { page: guest } = await visit();
+  const press = async (name: string) => {
+    const button = guest.getByRole('button', { name });
+    await button.focus();
+    await guest.keyboard.press('Enter');
+  };
+  await press('Continue as guest');
+  await guest.getByLabel('Display name').focus();
+  await guest.keyboard.type('Passer-by');
+  await guest.keyboard.press('Enter');
+  await guest.getByRole('button', { name: 'Browse' }).waitFor();
+  await press('Browse');
+  await guest.getByLabel('Search rooms').fill('market');
+  await guest.getByRole('button', { name: 'Join Open market' }).waitFor();
+  await press('Join Open market');
+  await messages(guest).getByText('welcome everyone').waitFor();
+  await guest.getByLabel('Message', { exact: true }).focus();
+  await guest.keyboard.type('thank you');
+  await guest.keyboard.press('Enter');
+  await messages(owner).getByText('thank you').waitFor();
+});
+
+test('a wrong password is refused in words, and a logout brings back the door', async () => {
+  const { page } = await visit();
+  await signUp(page, 'dora');
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByLabel('Username').fill('dora');
+  await page.getByLabel('Password').fill('not the one');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('alert').getByText(/wrong name or password/i).waitFor();
+  await page.getByLabel('Password').fill('secret of dora');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('button', { name: 'New room' }).waitFor();
+});
