@@ -6,7 +6,7 @@ import type { ComposedMail, Mailer } from './mailer.ts';
 import type { SmtpOutcome } from './smtp-conversation.ts';
 
 /** What a kind of mail makes of an owed row: the mail as of now, nothing any more, or not yet. */
-export type Prepared =
+type Prepared =
   | { readonly kind: 'mail'; readonly mail: ComposedMail; readonly claim: Claim }
   | { readonly kind: 'cancel' }
   | { readonly kind: 'later'; readonly dueMs: number };
@@ -86,7 +86,7 @@ const quickAttempts = 20;
 const slowestMs = 3_600_000;
 
 /** Quick at first, since "later" often means seconds; then ever slower. With half of it jitter. */
-export function pauseAfter(attempt: number, { retryPauseMs, retryPauseMaxMs }: DeliverySettings): number {
+function pauseAfter(attempt: number, { retryPauseMs, retryPauseMaxMs }: DeliverySettings): number {
   const pauseMs =
     attempt <= quickAttempts
       ? Math.min(retryPauseMs * 2 ** (attempt - 1), retryPauseMaxMs)

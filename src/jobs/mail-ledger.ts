@@ -85,7 +85,7 @@ export function createMailLedger({
         on conflict (user_id) where kind = 'unread' and state in ('owed', 'claimed') do nothing
         returning id, due_at
       )
-      select ${ring(sql`'unread_mail'`, sql`id`, sql`due_at`)} from owed`);
+      ${ringAll(sql`select 'unread_mail' as task, id, due_at as run_at from owed`)}`);
   }
 
   async function finish(
@@ -185,6 +185,14 @@ async function reown(
 /** The job that brings a mail to attention; `mail:<id>` at most once in the queue. */
 export function ring(task: SQL, id: SQL, runAt: SQL): SQL {
   return sql`graphile_worker.add_job(${task}, json_build_object('mailId', ${id}), run_at => ${runAt}, job_key => 'mail:' || ${id})`;
+}
+
+/** The same for many, in one call: `mails` has the columns task, id and run_at. */
+export function ringAll(mails: SQL): SQL {
+  return sql`select count(*)::int as rung from (
+    select array_agg(row(task, json_build_object('mailId', id), null, run_at, null, 'mail:' || id, null, null)
+      ::graphile_worker.job_spec) as specs from (${mails}) m having count(*) > 0
+  ) s cross join lateral graphile_worker.add_jobs(s.specs)`;
 }
 
 async function countBounce(tx: Transaction, userId: string): Promise<void> {

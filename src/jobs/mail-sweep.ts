@@ -1,7 +1,7 @@
 /** Makes the mails' rows the truth and the queue only a bell: rings again for what is overdue, and tidies up. */
 import { sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
-import { ring } from './mail-ledger.ts';
+import { ringAll } from './mail-ledger.ts';
 
 /** Overdue by this before the sweep looks: jobs of their own come first. */
 const graceMs = 5000;
@@ -10,7 +10,7 @@ const deletesMax = 1000;
 
 /** @returns how many mails were rung for; they start spread over `spreadMs`, not all at once */
 export async function ringOverdue(db: Database, spreadMs: number): Promise<number> {
-  const rung = await db.execute(sql`
+  const [row] = await db.execute<{ rung: number }>(sql`
     with overdue as materialized (
       select m.id, m.kind from mails m
       where m.state = 'owed' and m.due_at < now() - ${graceMs} * interval '1 millisecond'
@@ -18,9 +18,9 @@ export async function ringOverdue(db: Database, spreadMs: number): Promise<numbe
           and j.attempts < j.max_attempts)
       order by m.due_at limit ${ringsMax}
     )
-    select ${ring(sql`kind || '_mail'`, sql`id`, sql`clock_timestamp() + random() * ${spreadMs} * interval '1 millisecond'`)}
-    from overdue`);
-  return rung.length;
+    ${ringAll(sql`select kind || '_mail' as task, id,
+      clock_timestamp() + random() * ${spreadMs} * interval '1 millisecond' as run_at from overdue`)}`);
+  return row!.rung;
 }
 
 /** Forgets mails that were done with long ago, gives up account mails nobody waits for, drops jobs that failed for good. */

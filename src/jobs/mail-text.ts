@@ -133,7 +133,7 @@ const accountWords = {
 } as const;
 
 /** One line of plain text: no control, bidi or invisible characters, cut between code points. */
-export function line(text: string, max: number): string {
+function line(text: string, max: number): string {
   const flat = text
     .toWellFormed()
     .replace(/[\p{Cc}\s]+/gu, ' ')

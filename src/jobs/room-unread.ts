@@ -18,7 +18,7 @@ export interface RoomUnreadSettings {
 }
 
 /** Members looked at per query. */
-const pageSize = 500;
+const pageSize = 2000;
 /** A busy room is not looked at more often than this. */
 const restMaxMs = 30_000;
 
@@ -35,7 +35,10 @@ export function createRoomUnread({
   async function oweMembers(roomId: string): Promise<number | undefined> {
     let nextMs: number | undefined;
     for (let afterUserId = '00000000-0000-0000-0000-000000000000'; ; ) {
-      const people = await unreadInRoom(db, { roomId, afterUserId, limit: pageSize, bouncesMax });
+      const from = afterUserId;
+      const people = await db.transaction((tx) =>
+        unreadInRoom(tx, { roomId, afterUserId: from, limit: pageSize, bouncesMax }),
+      );
       const ripe = people.filter(({ oldestMs, nowMs }) => oldestMs + clock.delayMs <= nowMs);
       await ledger.owe(
         db,

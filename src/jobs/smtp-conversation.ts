@@ -19,7 +19,7 @@ export type SmtpOutcome =
   /** `hand` said no; the mail was not sent. */
   | { readonly kind: 'withdrawn' };
 
-export interface Envelope {
+interface Envelope {
   readonly from: string;
   readonly to: string;
 }
