@@ -6,6 +6,11 @@ import { parseHostIssuers, parseProviders } from './identity-settings.ts';
 import { choice, duration, flag, fraction, integer, list, optional, size, structure, text } from './setting.ts';
 
 const url = /^[a-z][a-z0-9+.-]*:\/\/\S+$/i;
+const port = String.raw`(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])`;
+const smtpUrl = new RegExp(
+  String.raw`^smtps?://(?:[^\s/]*@)?(?:[\w.-]+|\[[\da-f:.]+\])(?::${port})?/?(?:\?\S*)?$`,
+  'i',
+);
 const httpUrl = /^https?:\/\/\S+$/i;
 
 export const schema = {
@@ -191,7 +196,10 @@ export const schema = {
       enabled: flag(true, 'Whether unread mail is sent at all'),
       delay: duration('10m', 'A message unread this long is mailed'),
       interval: duration('1h', 'At most one mail per member in this time'),
-      from: text('Parley <parley@localhost>', 'Sender of mails'),
+      from: text('Parley <parley@localhost>', 'Sender of mails', {
+        pattern: /^(?:[^\r\n<>]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/,
+        expected: 'an address, or Name <address>',
+      }),
       concurrency: integer(4, 'Mails sent at once', { min: 1, max: 100 }),
       digestHour: integer(8, 'Daily and weekly digests go out at this hour of the person’s time zone', { max: 23 }),
       roomsMax: integer(20, 'Rooms shown in a mail; more are counted', { min: 1, max: 200 }),
@@ -206,8 +214,8 @@ export const schema = {
     url: optional('SMTP server; absent: development mailbox', {
       secret: true,
       aliases: ['SMTP_URL'],
-      pattern: /^smtps?:\/\/\S+$/,
-      expected: 'an smtp:// URL',
+      pattern: smtpUrl,
+      expected: 'smtp://host:port or smtps://user:password@host:port',
     }),
     timeout: duration('10s', 'Longest wait for a stage of the SMTP conversation'),
     deadline: duration('60s', 'Longest SMTP conversation about one mail', { minMs: 100, maxMs: 240_000 }),

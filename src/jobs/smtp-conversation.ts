@@ -50,11 +50,18 @@ export function parseSmtpUrl(text: string, stageTimeoutMs: number): SmtpServer {
     secure,
     requireTLS: url.searchParams.get('requireTLS') === 'true',
     rejectUnauthorized: url.searchParams.get('rejectUnauthorized') !== 'false',
-    credentials: url.username
-      ? { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) }
-      : undefined,
+    credentials: url.username ? { user: decoded(url.username), pass: decoded(url.password) } : undefined,
     stageTimeoutMs,
   };
+}
+
+/** A percent sign that stands for itself is forgiven. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export interface SmtpSession {

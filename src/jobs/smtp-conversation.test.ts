@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { parseSmtpUrl } from './smtp-conversation.ts';
+
+test.each([
+  ['smtp://mail.example.org', { host: 'mail.example.org', port: 587, secure: false, credentials: undefined }],
+  ['smtps://mail.example.org', { host: 'mail.example.org', port: 465, secure: true, requireTLS: false }],
+  ['smtp://[::1]:2525', { host: '::1', port: 2525 }],
+  ['smtp://a%40b:p%25w%3A@h:25', { host: 'h', port: 25, credentials: { user: 'a@b', pass: 'p%w:' } }],
+  ['smtp://user:100%@h', { credentials: { user: 'user', pass: '100%' } }],
+  ['smtp://h?requireTLS=true&rejectUnauthorized=false', { requireTLS: true, rejectUnauthorized: false }],
+])('%s', (url, parts) => {
+  expect(parseSmtpUrl(url, 1000)).toMatchObject({ rejectUnauthorized: true, ...parts, stageTimeoutMs: 1000 });
+});
