@@ -1,8 +1,8 @@
 /**
- * Transactions whose connection is lost. postgres.js 3.4.9 goes on writing to such a connection: its own rollback, or
- * the next query of the transaction, ends the process with an uncaught TypeError, leaves the connection unusable for
- * good, or runs inside somebody else's transaction after a reconnect (its issues 1208, 1133 and 1216). Here nothing is
- * written any more once the connection is gone; `begin` itself has rejected by then.
+ * Transactions whose connection is lost. driver-fix.ts mends what a connection remembers; this keeps a transaction from
+ * writing to it any more. Without it the driver's own rollback, written between the last error and the close, leaves
+ * the connection unusable for good, and a late query of the lost transaction runs inside somebody else's after a
+ * reconnect (issues 1208, 1133 and 1216 of postgres.js 3.4.9). `begin` itself has rejected by then.
  */
 import postgres from 'postgres';
 

@@ -9,9 +9,9 @@ import { sql } from 'drizzle-orm';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
+import { type BreakerState, createCircuitBreaker } from '../circuit-breaker.ts';
 import type { Database } from '../database/connect.ts';
 import { developmentMailbox } from '../database/tables.ts';
-import { type BreakerState, createCircuitBreaker } from '../processing/circuit-breaker.ts';
 import { type Hand, openSmtpSession, parseSmtpUrl, type SmtpOutcome, type SmtpSession } from './smtp-conversation.ts';
 
 /** A mail to one address, written out. */

@@ -19,9 +19,10 @@ export interface NetworkLinkSettings {
 
 /** Connects with the first call. */
 export function createNetworkLink(url: string, settings: NetworkLinkSettings): PeerLink {
+  // Not pingIdleConnection: connect-node would ping a session that was just destroyed, outside of any promise.
   const sessionManager = new Http2SessionManager(
     url,
-    { pingIntervalMs: settings.pingIntervalMs, pingTimeoutMs: settings.pingTimeoutMs, pingIdleConnection: true },
+    { pingIntervalMs: settings.pingIntervalMs, pingTimeoutMs: settings.pingTimeoutMs },
     { settings: { enablePush: false, initialWindowSize: streamWindowBytes, maxFrameSize: frameBytes } },
   );
   return {

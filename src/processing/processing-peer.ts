@@ -4,6 +4,12 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
+import {
+  type BreakerSettings,
+  type BreakerState,
+  type CircuitBreaker,
+  createCircuitBreaker,
+} from '../circuit-breaker.ts';
 import { Failure } from '../errors.ts';
 import {
   type ProcessBatchRequest,
@@ -14,12 +20,6 @@ import {
   type ProcessResponse,
   Verdict as WireVerdict,
 } from '../gen/parley/processing/v1/processing_pb.ts';
-import {
-  type BreakerSettings,
-  type BreakerState,
-  type CircuitBreaker,
-  createCircuitBreaker,
-} from './circuit-breaker.ts';
 import type { TextResult } from './text-task.ts';
 import { toVerdict, type Verdict } from './verdict.ts';
 

@@ -26,12 +26,6 @@ export function frameText(json: string): Buffer {
   return frame;
 }
 
-/** The payload of a frame made by `frameText`. */
-export function unframeText(frame: Buffer): string {
-  const short = frame[1]!;
-  return frame.toString('utf8', short < 126 ? 2 : short === 126 ? 4 : 10);
-}
-
 export interface ClientFrame {
   readonly type: string;
   readonly id: string | number;

@@ -1,5 +1,15 @@
 /** What the page knows: rooms, messages, who is writing. Changed by the client's events only; views subscribe. */
-import type { Message, OwnRoom, ParleyClient, RoomEvent, ServerFrame, SocketState } from '../client/parley-client.ts';
+import type {
+  Member,
+  Message,
+  OwnRoom,
+  Page,
+  ParleyClient,
+  Profile,
+  RoomEvent,
+  ServerFrame,
+  SocketState,
+} from '../client/parley-client.ts';
 import { ClientError } from '../client/parley-client.ts';
 
 /** A message of one's own that the server has not answered yet, or has refused. */
@@ -88,8 +98,18 @@ export class ChatStore {
   async open(roomId: string | undefined): Promise<void> {
     this.#open = roomId;
     if (roomId === undefined) return;
-    if (!this.state.views.has(roomId)) await this.#reload(roomId);
+    if (!this.state.views.has(roomId)) await Promise.all([this.#reload(roomId), this.#learnNames(roomId)]);
     this.markRead(roomId);
+  }
+
+  /** Who writes is named before they have said anything. */
+  async #learnNames(roomId: string): Promise<void> {
+    try {
+      const { items } = await this.client.call<Page<Member>>('GET', `/v1/rooms/${roomId}/members?limit=100`);
+      for (const { user } of items) this.#names.set(user.id, user.displayName);
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+    }
   }
 
   async #reload(roomId: string): Promise<void> {
@@ -122,7 +142,8 @@ export class ChatStore {
   }
 
   #takeEvent({ type, roomId, seq, data }: RoomEvent): void {
-    const { message, room } = data as { message?: Message; room?: OwnRoom };
+    const { message, room, user } = data as { message?: Message; room?: OwnRoom; user?: Profile };
+    if (user) this.#names.set(user.id, user.displayName);
     if (type === 'message.created' && message) this.#takeMessage(roomId, message);
     else if (type === 'message.updated' && message) this.#changeMessage(roomId, message.id, () => message);
     else if (type === 'message.deleted') {

@@ -1,7 +1,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../harness/ports.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
+import { freePort } from '../harness/ports.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
 let browser: Browser;
@@ -9,7 +9,12 @@ let database: TestDatabase;
 let parley: ParleyProcess;
 let port: number;
 
-const start = () => startParley({ role: 'all', httpPort: port, settings: { DATABASE_URL: database.url, PUBLIC_URL: `http://127.0.0.1:${port}` } });
+const start = () =>
+  startParley({
+    role: 'all',
+    httpPort: port,
+    settings: { DATABASE_URL: database.url, PUBLIC_URL: `http://127.0.0.1:${port}` },
+  });
 
 beforeAll(async () => {
   [browser, database, port] = await Promise.all([
@@ -162,7 +167,10 @@ test('a wrong password is refused in words, and a logout brings back the door', 
   await page.getByLabel('Username').fill('dora');
   await page.getByLabel('Password').fill('not the one');
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByRole('alert').getByText(/wrong name or password/i).waitFor();
+  await page
+    .getByRole('alert')
+    .getByText(/wrong name or password/i)
+    .waitFor();
   await page.getByLabel('Password').fill('secret of dora');
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('button', { name: 'New room' }).waitFor();

@@ -10,19 +10,12 @@ import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { DraftEvent, EventLog } from '../events/event-log.ts';
-import { type Message, unknownProfile } from '../events/message-shape.ts';
+import { unknownProfile } from '../events/message-shape.ts';
 import { type MemberRole, outranks } from './permissions.ts';
 import type { OwnRoomRow, RoomRepository, RoomSummaryRow } from './room-repository.ts';
 import type { Actor, RoomSettings, RoomState } from './room-state.ts';
 
 export type Room = RoomSummaryRow;
-export type OwnRoom = Room & {
-  readonly unread: number;
-  readonly mentions: number;
-  readonly lastReadSeq: number;
-  readonly lastMessage: Message | null;
-};
-
 export interface NewRoom {
   readonly name: string;
   readonly visibility: 'public' | 'private';

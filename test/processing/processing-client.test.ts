@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { connectPeer, draft, startClient, startMoodyEngine, startServer } from './processing-harness.ts';
+
+test('concurrent drafts travel together to a peer and come back each with its own verdict', async () => {
+  const { url } = await startServer();
+  const { client, sources } = startClient({ peers: [connectPeer(url)] });
+  const verdicts = await Promise.all(
+    Array.from({ length: 300 }, (_, n) => client.judgeOne(draft(n % 3 === 0 ? `forbidden ${n}` : `fine ${n}`))),
+  );
+  expect(verdicts.map((each) => each.outcome)).toEqual(verdicts.map((_, n) => (n % 3 === 0 ? 'block' : 'allow')));
+  expect(verdicts[1]!.html).toBe('<p>fine 1</p>');
+  expect(sources).toEqual({ remote: 300, local: 0, none: 0 });
+});
+
+test('both peers get their share', async () => {
+  const judged = [0, 0];
+  const engines = await Promise.all(
+    judged.map((_, at) =>
+      startMoodyEngine(
+        {},
+        {
+          events: {
+            onResult: () => {
+              judged[at]! += 1;
+            },
+          },
+        },
+      ),
+    ),
+  );
+  const servers = await Promise.all(engines.map((engine) => startServer({ engine })));
+  const { client } = startClient({ peers: servers.map(({ url }) => connectPeer(url)), settings: { batchMax: 1 } });
+  await Promise.all(Array.from({ length: 40 }, (_, n) => client.judgeOne(draft(`text ${n}`))));
+  expect(judged[0]! + judged[1]!).toBe(40);
+  expect(Math.min(...judged)).toBeGreaterThan(10);
+});
+
+test('while a peer is away the local engine judges, and the peer is used again when it is back', async () => {
+  const { url, server } = await startServer();
+  const port = Number(new URL(url).port);
+  const local = await startMoodyEngine();
+  const { client, sources } = startClient({ peers: [connectPeer(url)], local });
+  await client.judgeOne(draft('first'));
+  await server.stop(0);
+  for (let n = 0; n < 20; n++) expect((await client.judgeOne(draft(`away ${n}`))).outcome).toBe('allow');
+  expect(sources.local).toBe(20);
+  await startServer({ settings: { port } });
+  await expect
+    .poll(
+      async () => {
+        await client.judgeOne(draft('back?'));
+        return sources.remote;
+      },
+      { timeout: 5000 },
+    )
+    .toBeGreaterThan(1);
+});
+
+test('without anybody to judge there is no verdict, within the deadline', async () => {
+  const { client, sources } = startClient({
+    peers: [connectPeer('http://127.0.0.1:9')],
+    settings: { fallback: 'refuse', timeoutMs: 300 },
+  });
+  const startedMs = performance.now();
+  await expect(client.judgeOne(draft('anything'))).rejects.toMatchObject({ code: 'unavailable', mode: 'refuse' });
+  expect(performance.now() - startedMs).toBeLessThan(1000);
+  expect(sources.none).toBe(1);
+});

@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { entries, environmentName } from '../src/config/load.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const source = join(root, 'src');
+
+function filesIn(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+const code = filesIn('src').filter((path) => /\.tsx?$/.test(path) && !path.startsWith('src/gen/'));
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+/** What each folder may import of the others, beside itself and the ground below all of them. */
+const ground = ['http', 'database', 'config', 'logger', 'errors.ts', 'circuit-breaker.ts', 'gen'];
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  'main.ts': ['roles', ...ground],
+  roles: ['auth', 'chat', 'user', 'moderation', 'processing', 'realtime', 'jobs', ...ground],
+  web: ['client'],
+  client: [],
+  jobs: ['chat', 'user', ...ground],
+  moderation: ['chat', 'auth', 'processing', ...ground],
+  chat: ['user', 'realtime', 'processing', ...ground],
+  auth: ['user', ...ground],
+  user: [...ground],
+  realtime: [...ground],
+  processing: ['spam', 'transform', ...ground],
+  spam: [],
+  transform: [],
+  http: ['database', 'config', 'logger', 'errors.ts'],
+  database: ['config', 'logger', 'errors.ts'],
+  config: ['errors.ts'],
+  logger: ['config', 'errors.ts'],
+  'errors.ts': [],
+  'circuit-breaker.ts': [],
+  gen: [],
+};
+
+/** Imports that only say how something is typed may look one step further: nothing of it is there at run time. */
+const imports = /^(?:import|export)\s+(type\s)?[^;]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/gms;
+
+test('imports follow the arrows of the house', () => {
+  const wrong: string[] = [];
+  for (const path of code.filter((each) => !each.endsWith('.test.ts') && !each.endsWith('.test.tsx'))) {
+    const from = path.split('/')[1]!;
+    for (const [, , named, dynamic] of read(path).matchAll(imports)) {
+      const target = resolve(root, dirname(path), (named ?? dynamic)!);
+      if (!target.startsWith(source)) continue;
+      const to = relative(source, target).split('/')[0]!;
+      if (to !== from && !arrows[from]?.includes(to)) wrong.push(`${path} imports ${to}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('chat and moderation know of processing its client alone', () => {
+  const wrong = code
+    .filter((path) => /^src\/(chat|moderation)\//.test(path))
+    .filter((path) =>
+      [...read(path).matchAll(/from '[^']*\/processing\/([^']+)'/g)].some(
+        ([, file]) => file !== 'processing-client.ts',
+      ),
+    );
+  expect(wrong).toEqual([]);
+});
+
+test('a file name occurs once', () => {
+  const names = [...code, ...filesIn('test'), ...filesIn('scripts')]
+    .filter((path) => !/index\.html$/.test(path))
+    .map((path) => path.split('/').at(-1)!);
+  expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+});
+
+test('names are kebab-case, no folder is a drawer, and no file grows past what one can hold in mind', () => {
+  expect(code.filter((path) => !/^[a-z0-9-]+(\.test)?\.tsx?$/.test(path.split('/').at(-1)!))).toEqual([]);
+  expect(code.filter((path) => /\/(utils?|helpers?|common|misc|shared)\//.test(path))).toEqual([]);
+  expect(code.filter((path) => read(path).split('\n').length > 640)).toEqual([]);
+});
+
+test('the environment is read in one place', () => {
+  expect(code.filter((path) => !path.startsWith('src/config/') && /process\.env\b/.test(read(path)))).toEqual([]);
+});
+
+test('every setting is in the operations manual, by its key and its environment name', () => {
+  const manual = read('docs/operations.md');
+  const missing = entries.filter(
+    ({ path }) => !manual.includes(`\`${path}\``) || !manual.includes(environmentName(path)),
+  );
+  expect(missing.map(({ path }) => path)).toEqual([]);
+});
