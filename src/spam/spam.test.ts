@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { type AssessPolicy, createAssessor } from './assess.ts';
+import { createClassifier } from './classifier.ts';
+import { learn } from './learner.ts';
+import { readModel, writeModel } from './model-file.ts';
+import { createNormaliser } from './normalise.ts';
+import { createTermMatcher } from './terms.ts';
+
+const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
+const json = (name: string) => JSON.parse(readFileSync(new URL(name, artefacts), 'utf8'));
+const normalise = createNormaliser(json('lookalikes.json'));
+const terms = createTermMatcher(json('terms.json'));
+const model = readModel(readFileSync(new URL('spam.model', artefacts)));
+const classifier = createClassifier(model);
+const assess = createAssessor({ normalise, terms, classifier });
+const policy: AssessPolicy = { flagThreshold: 0.8, blockThreshold: 0.95, profanity: 'flag', slurs: 'flag' };
+const score = (text: string) => classifier.score(normalise(text), text);
+
+test.each([
+  ['lower case', 'HeLLo', 'hello'],
+  ['styled letters', '𝓱𝓮𝓵𝓵𝓸 ｈｅｌｌｏ Ⓗⓔⓛⓛⓞ', 'hello hello hello'],
+  ['accents and marks', 'h\u0301e\u0302ĺļö', 'hello'],
+  ['other alphabets’ lookalikes', 'hеllо', 'hello'],
+  ['what nobody sees', 'h\u200be\u00adl\u2060l\ufeffo', 'hello'],
+  ['entities and escapes', '&#104;&#x65;l%6co', 'hello'],
+  ['flags', '🇭🇮', 'hi'],
+])('%s fold to what a reader sees', (_, text, folded) => {
+  expect(normalise(text).folded).toBe(folded);
+});
+
+test('every folded unit knows its place in the original', () => {
+  const text = 'x &#102;\u200bｕck';
+  const { folded, starts, ends } = normalise(text);
+  expect(folded).toBe('x fuck');
+  expect([...folded].map((_, at) => text.slice(starts[at]!, ends[at]!))).toEqual(['x', ' ', '&#102;', 'ｕ', 'c', 'k']);
+});
+
+test.each([
+  ['f u c k'],
+  ['f.u.c.k'],
+  ['fuuuuck'],
+  ['f**k'],
+  ['fuсk'],
+  ['f\u200bu\u200bck'],
+  ['ＦＵＣＫ'],
+  ['phuck'],
+  ['fu ck'],
+  ['f@ck'],
+  ['sh1t'],
+  ['$h!t'],
+  ['b**i**tch'],
+  ['&#102;uck'],
+])('%s is seen through, with its span', (disguised) => {
+  const text = `well ${disguised} that`;
+  const labels = terms(normalise(text), text);
+  expect(labels).toHaveLength(1);
+  expect(labels[0]).toMatchObject({ start: 5, end: 5 + disguised.length, matched: disguised });
+});
+
+test.each([
+  ['Scunthorpe'],
+  ['assassin'],
+  ['cockpit'],
+  ['Hancock'],
+  ['shiitake'],
+  ['classic'],
+  ['Essex'],
+  ['document'],
+  ['analysis'],
+  ['push it'],
+  ['as set'],
+  ['d41d8cd98f00b204e9800998ecf8427e'],
+  ['Nigeria'],
+  ['peacock'],
+  ['1 2 3 4'],
+  ['a b c d e'],
+])('%s is innocent', (text) => {
+  expect(terms(normalise(text), text)).toEqual([]);
+});
+
+test('spam is scored as spam, chat as chat, and scripts that the model has not seen as nothing', () => {
+  expect(score('WIN a FREE prize now! Call 09061701461 to claim $1000 cash')).toBeGreaterThan(0.95);
+  expect(score('did you manage to fix the printer yesterday?')).toBeLessThan(0.3);
+  expect(score('今日はいい天気ですね、散歩に行きましょう')).toBe(0);
+  expect(score('ok')).toBe(0);
+});
+
+test('the policy decides what a label does', () => {
+  expect(assess('well shit', policy).outcome).toBe('flag');
+  expect(assess('well shit', { ...policy, profanity: 'block' }).outcome).toBe('block');
+  expect(assess('well shit', { ...policy, profanity: 'off' })).toMatchObject({ outcome: 'allow', labels: [] });
+});
+
+test('learning raises what moderators call spam and leaves ordinary chat where it was', () => {
+  const ham = json('chat-sample.json') as string[];
+  const wave = (n: number) => `dear friends the lantern oracle blessed my family write the keeper in hall ${n}`;
+  const examples = Array.from({ length: 50 }, (_, n) => ({ text: wave(n), spam: true, moderatorId: `m${n % 4}` }));
+  const learned = createClassifier(learn(model, examples, { normalise, ham }));
+  const after = (text: string) => learned.score(normalise(text), text);
+  expect(after(wave(99))).toBeGreaterThan(Math.max(0.9, score(wave(99))));
+  const loud = ham.filter((text) => after(text) >= 0.95).length;
+  expect(loud).toBeLessThanOrEqual(ham.filter((text) => score(text) >= 0.95).length + 1);
+});
+
+test('one moderator alone cannot turn ordinary words into spam against the others', () => {
+  const ham = json('chat-sample.json') as string[];
+  const ordinary = ham.slice(0, 40);
+  const poison = ordinary.map((text) => ({ text, spam: true, moderatorId: 'mallory' }));
+  const honest = ordinary.map((text, n) => ({ text, spam: false, moderatorId: `m${n % 3}` }));
+  const learned = createClassifier(learn(model, [...poison, ...honest], { normalise, ham }));
+  expect(ordinary.filter((text) => learned.score(normalise(text), text) >= 0.95)).toEqual([]);
+});
+
+test('a model survives being written and read', () => {
+  expect(readModel(writeModel(model))).toEqual(model);
+});

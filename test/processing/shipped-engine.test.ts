@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { credentials, loadPackageDefinition, type ServiceError, status } from '@grpc/grpc-js';
+import { load } from '@grpc/proto-loader';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
+import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
+
+const run = promisify(execFile);
+const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
+const spam =
+  'CONGRATULATIONS! You have won a FREE prize of $1000 cash. Call 09061701461 now to claim, text WIN to 80086';
+
+let database: TestDatabase;
+let parley: ParleyProcess;
+let client: Record<string, (request: unknown, done: (error: ServiceError | null, answer: Answer) => void) => void> & {
+  close: () => void;
+};
+
+interface Answer {
+  verdict: string;
+  spamScore: number;
+  labels: { name: string; id: string; start: number; end: number; matched: string }[];
+  html: string;
+  links: { url: string }[];
+  mentions: { name: string }[];
+  accepted: number;
+}
+
+beforeAll(async () => {
+  database = await createDatabase();
+  parley = await startParley({ role: 'processing', settings: { DATABASE_URL: database.url } });
+  const definition = await load('proto/parley/processing/v1/processing.proto', {
+    includeDirs: ['proto'],
+    enums: String,
+    defaults: true,
+  });
+  const loaded = loadPackageDefinition(definition) as unknown as {
+    parley: { processing: { v1: { ProcessingService: new (address: string, secrets: unknown) => typeof client } } };
+  };
+  client = new loaded.parley.processing.v1.ProcessingService(
+    new URL(parley.processingUrl).host,
+    credentials.createInsecure(),
+  );
+});
+afterAll(async () => {
+  client.close();
+  await parley.stop();
+  await database.drop();
+});
+
+const call = (method: string, request: unknown) =>
+  new Promise<Answer>((resolve, reject) =>
+    client[method]!(request, (error, answer) => (error ? reject(error) : resolve(answer))),
+  );
+
+test('a gRPC client gets verdicts, scores, spans, HTML, links and mentions', async () => {
+  const fine = await call('Process', { text: 'see **this**, @ana: https://example.org' });
+  expect(fine).toMatchObject({
+    verdict: 'VERDICT_ALLOW',
+    labels: [],
+    links: [{ url: 'https://example.org' }],
+    mentions: [{ name: 'ana' }],
+  });
+  expect(fine.html).toContain('<strong>this</strong>');
+  expect((await call('Process', { text: spam })).verdict).toBe('VERDICT_BLOCK');
+  const rude = await call('Process', { text: 'what the f.u.c.k is this' });
+  expect(rude).toMatchObject({
+    verdict: 'VERDICT_FLAG',
+    labels: [{ name: 'profanity', start: 9, end: 16, matched: 'f.u.c.k' }],
+  });
+  expect(await call('Process', { text: `x ${gtube}` })).toMatchObject({
+    verdict: 'VERDICT_BLOCK',
+    labels: [{ name: 'test', start: 2 }],
+  });
+});
+
+test('a text alone is rendered without a verdict, and checked without HTML', async () => {
+  expect((await call('Render', { text: '*x* <b>' })).html).toBe('<p><em>x</em> &lt;b&gt;</p>\n');
+  expect((await call('Check', { text: gtube })).verdict).toBe('VERDICT_BLOCK');
+});
+
+test('a malformed call is INVALID_ARGUMENT and names the field', async () => {
+  await expect(call('Process', { text: '' })).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    details: expect.stringContaining('text'),
+  });
+  await expect(call('Learn', { examples: [{ text: 'x', label: 'LABEL_SPAM' }] })).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    details: expect.stringContaining('moderator_id'),
+  });
+});
+
+test('buf curl calls it by reflection', async () => {
+  const curl = (method: string, data: string) =>
+    run('buf', [
+      'curl',
+      '--http2-prior-knowledge',
+      '--protocol',
+      'grpc',
+      '--data',
+      data,
+      `${parley.processingUrl}/${method}`,
+    ]);
+  const { stdout } = await curl('parley.processing.v1.ProcessingService/Process', JSON.stringify({ text: gtube }));
+  expect(JSON.parse(stdout)).toMatchObject({ verdict: 'VERDICT_BLOCK' });
+  const health = await curl('grpc.health.v1.Health/Check', '{}');
+  expect(JSON.parse(health.stdout)).toEqual({ status: 'SERVING' });
+});
+
+test('what moderators call spam is scored higher on every engine within seconds, and ordinary chat is not', async () => {
+  const second = await startParley({ role: 'processing', settings: { DATABASE_URL: database.url } });
+  const score = async (url: string, text: string) => {
+    const answer = await fetch(`${url}/parley.processing.v1.ProcessingService/Check`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ text }),
+    });
+    return ((await answer.json()) as { spamScore?: number }).spamScore ?? 0;
+  };
+  const wave = (n: number) =>
+    `hello dears the moonbeam necklace ritual opened my luck ask the keeper at hall number ${n}`;
+  const before = await score(second.processingUrl, wave(99));
+  const ordinary = await score(second.processingUrl, 'has anyone tried restarting the network manager?');
+  const examples = Array.from({ length: 30 }, (_, n) => ({
+    text: wave(n),
+    label: 'LABEL_SPAM',
+    moderatorId: `m${n % 3}`,
+  }));
+  await call('Learn', { examples });
+  await expect
+    .poll(() => score(second.processingUrl, wave(99)), { timeout: 10_000 })
+    .toBeGreaterThan(Math.max(0.8, before));
+  expect(await score(second.processingUrl, 'has anyone tried restarting the network manager?')).toBeLessThan(
+    Math.max(0.3, ordinary + 0.1),
+  );
+  await second.stop();
+});
