@@ -100,7 +100,7 @@ async function visit(browser: Browser, server: ChildProcess): Promise<ChildProce
   }
   await say(ana, 'the **plan**: https://example.org/roses');
   await log(ben).getByRole('link', { name: 'https://example.org/roses' }).waitFor();
-  note(`Markdown and a link rendered: ${await log(ben).locator('strong').first().textContent()}`);
+  note(`Markdown and a link rendered: ${await log(ben).locator('.text strong').first().textContent()}`);
   await say(ben, '<script>alert(1)</script>');
   await log(ana).getByText('<script>alert(1)</script>').waitFor();
   note(`script elements in the messages: ${await log(ana).locator('script').count()}`);
