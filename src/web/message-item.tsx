@@ -100,10 +100,24 @@ function Editor({ text, onSave, onCancel }: { text: string; onSave: (text: strin
   );
 }
 
+interface PendingItemProps {
+  readonly store: ChatStore;
+  readonly pending: Pending;
+  readonly head: boolean;
+  readonly onDismiss: () => void;
+}
+
 /** A message that the server has not taken yet, or has refused. */
-export function PendingItem({ pending, onDismiss }: { pending: Pending; onDismiss: () => void }) {
+export function PendingItem({ store, pending, head, onDismiss }: PendingItemProps) {
+  const me = store.client.user();
   return (
-    <article class={`message pending ${pending.refusal ? 'refused' : ''}`}>
+    <article class={`message pending ${head ? 'head' : ''} ${pending.refusal ? 'refused' : ''}`}>
+      {head && me && (
+        <header>
+          <Initials name={me.displayName} id={me.id} />
+          <strong>{me.displayName}</strong>
+        </header>
+      )}
       <div class="text plain" dir="auto">
         {pending.text}
       </div>

@@ -21,6 +21,8 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
   const [people, setPeople] = useState(false);
   const messages = view?.messages ?? [];
   const firstId = messages[0]?.id;
+  // The event may come before the answer.
+  const unseen = pending.filter(({ clientId }) => !messages.some((message) => message.clientId === clientId));
 
   useLayoutEffect(() => {
     // Older messages come in above: what one reads stays where it is.
@@ -68,11 +70,15 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
             head={startsGroup(message, messages[index - 1])}
           />
         ))}
-        {pending
-          .filter(({ clientId }) => !messages.some((message) => message.clientId === clientId))
-          .map((each) => (
-            <PendingItem key={each.clientId} pending={each} onDismiss={() => store.dismiss(room.id, each.clientId)} />
-          ))}
+        {unseen.map((each, index) => (
+          <PendingItem
+            key={each.clientId}
+            store={store}
+            pending={each}
+            head={index === 0 && messages.at(-1)?.sender.id !== store.client.user()?.id}
+            onDismiss={() => store.dismiss(room.id, each.clientId)}
+          />
+        ))}
       </div>
       <p class="typing" aria-live="polite">
         {typing.length > 0 && `${typing.slice(0, 3).join(', ')} ${typing.length === 1 ? 'is' : 'are'} writing …`}
