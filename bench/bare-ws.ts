@@ -1,0 +1,43 @@
+/**
+ * The servers to beat for fan-out: `ws` alone, no rooms, no users, no store. Told over IPC to broadcast; `perMessage` writes each
+ * pre-framed message to each socket by itself, `perTurn` gathers a turn's messages and writes them to each socket once.
+ */
+import type { Socket } from 'node:net';
+import { WebSocketServer } from 'ws';
+
+const [port = '0', mode = 'perMessage'] = process.argv.slice(2);
+const server = new WebSocketServer({ port: Number(port), host: '127.0.0.1', perMessageDeflate: false });
+const sockets = new Set<Socket>();
+
+server.on('connection', (socket, request) => {
+  sockets.add(request.socket);
+  socket.on('close', () => sockets.delete(request.socket));
+});
+
+function frame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const header = length < 126 ? Buffer.from([0x81, length]) : Buffer.from([0x81, 126, length >> 8, length & 255]);
+  return Buffer.concat([header, Buffer.from(text)]);
+}
+
+/** Messages of one turn of the event loop, as many as come together in a busy room. */
+const perTurn = 16;
+
+process.on('message', ({ text, count }: { text: string; count: number }) => {
+  const bytes = frame(text);
+  const batch = Buffer.concat(Array.from({ length: perTurn }, () => bytes));
+  let sent = 0;
+  const turn = (): void => {
+    if (mode === 'perTurn') {
+      for (const socket of sockets) socket.write(batch);
+      sent += perTurn;
+    } else {
+      for (const socket of sockets) socket.write(bytes);
+      sent += 1;
+    }
+    if (sent < count) setImmediate(turn);
+  };
+  turn();
+});
+process.on('disconnect', () => process.exit(0));
+server.on('listening', () => process.send!('listening'));

@@ -1,0 +1,26 @@
+/** Gives orders to a crowd of clients in a process of its own. */
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { CrowdOrder, CrowdReport } from './crowd.ts';
+import { clientCore, startPinned, stop } from './measure.ts';
+
+export interface Crowd {
+  /** Resolves with the report on this order; several orders of different kinds may be open. */
+  readonly order: (order: CrowdOrder) => Promise<CrowdReport>;
+  readonly stop: () => Promise<void>;
+}
+
+export function startCrowd(core = clientCore): Crowd {
+  const child: ChildProcess = startPinned(core, fileURLToPath(new URL('./crowd.ts', import.meta.url)), { ipc: true });
+  const waiting = new Map<CrowdReport['done'], (report: CrowdReport) => void>();
+  child.on('message', (report: CrowdReport) => waiting.get(report.done)?.(report));
+  return {
+    order: (order) =>
+      new Promise((resolve, reject) => {
+        waiting.set(order.do, resolve);
+        child.once('exit', () => reject(new Error('the crowd has gone')));
+        child.send(order);
+      }),
+    stop: () => stop(child),
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * Many WebSocket clients in one process, cheap enough not to be what is measured: plain TCP, frames counted by their
+ * headers, nothing parsed. Driven over IPC by a benchmark.
+ */
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+
+export type CrowdOrder =
+  /** Opens sockets; each says `hello` (when given) and waits for as many frames as it is answered with. */
+  | {
+      readonly do: 'open';
+      readonly port: number;
+      readonly path: string;
+      readonly protocol?: string;
+      readonly hellos: readonly string[];
+      readonly welcomeFrames: number;
+    }
+  /** Counts frames from now on; reports when each socket has had this many. */
+  | { readonly do: 'expect'; readonly framesEach: number }
+  /** Keeps this many sends in flight per socket until `total` were answered; `{n}` in a text becomes a number. */
+  | { readonly do: 'send'; readonly texts: readonly string[]; readonly inFlight: number; readonly total: number };
+
+export type CrowdReport = {
+  readonly done: 'open' | 'expect' | 'send';
+  readonly milliseconds: number;
+  readonly latencies?: readonly number[];
+  readonly refused?: number;
+};
+
+interface Member {
+  readonly socket: Socket;
+  frames: number;
+  rest: Buffer | undefined;
+  text: string;
+  onFrame: ((payload: Buffer) => void) | undefined;
+}
+
+const members: Member[] = [];
+let expected = Number.POSITIVE_INFINITY;
+let waiting = 0;
+let onAllReached: (() => void) | undefined;
+
+/** A client's frame: masked, as RFC 6455 §5.3 wants; the mask is zero, which costs nothing. */
+function clientFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const header =
+    length < 126
+      ? Buffer.from([0x81, 0x80 | length, 0, 0, 0, 0])
+      : Buffer.from([0x81, 0x80 | 126, length >> 8, length & 255, 0, 0, 0, 0]);
+  return Buffer.concat([header, Buffer.from(text)]);
+}
+
+function receive(member: Member, chunk: Buffer): void {
+  const bytes = member.rest ? Buffer.concat([member.rest, chunk]) : chunk;
+  let at = 0;
+  while (at + 2 <= bytes.length) {
+    const short = bytes[at + 1]! & 127;
+    const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+    if (at + header > bytes.length) break;
+    const length = short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : bytes.readUInt32BE(at + 6);
+    if (at + header + length > bytes.length) break;
+    const opcode = bytes[at]! & 15;
+    if (opcode === 9) member.socket.write(Buffer.from([0x8a, 0x80, 0, 0, 0, 0]));
+    else if (opcode === 1) {
+      member.frames += 1;
+      if (member.frames === expected) {
+        waiting -= 1;
+        if (waiting === 0) onAllReached?.();
+      }
+      member.onFrame?.(bytes.subarray(at + header, at + header + length));
+    }
+    at += header + length;
+  }
+  member.rest = at < bytes.length ? Buffer.from(bytes.subarray(at)) : undefined;
+}
+
+function openOne(order: Extract<CrowdOrder, { do: 'open' }>, hello: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port: order.port, host: '127.0.0.1', noDelay: true });
+    const member: Member = { socket, frames: 0, rest: undefined, text: '', onFrame: undefined };
+    const key = randomBytes(16).toString('base64');
+    socket.write(
+      `GET ${order.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${order.protocol ? `Sec-WebSocket-Protocol: ${order.protocol}\r\n` : ''}\r\n`,
+    );
+    socket.on('error', reject);
+    socket.on('close', () => {
+      // A benchmark whose clients were sent away measures nothing.
+      process.stderr.write('a client was disconnected\n');
+      process.exit(1);
+    });
+    let open = false;
+    socket.on('data', (chunk: Buffer) => {
+      if (open) return receive(member, chunk);
+      const text = chunk.toString('latin1');
+      const end = text.indexOf('\r\n\r\n');
+      if (end === -1) return;
+      if (!text.startsWith('HTTP/1.1 101')) return reject(new Error(text.slice(0, 200)));
+      open = true;
+      members.push(member);
+      if (order.welcomeFrames === 0) resolve();
+      else {
+        let left = order.welcomeFrames;
+        member.onFrame = () => {
+          left -= 1;
+          if (left > 0) return;
+          member.onFrame = undefined;
+          resolve();
+        };
+      }
+      if (hello) socket.write(clientFrame(hello));
+      if (chunk.length > end + 4) receive(member, chunk.subarray(end + 4));
+    });
+  });
+}
+
+async function open(order: Extract<CrowdOrder, { do: 'open' }>): Promise<CrowdReport> {
+  const startedMs = performance.now();
+  // As many at once as a busy accept queue bears.
+  for (let at = 0; at < order.hellos.length; at += 100)
+    await Promise.all(order.hellos.slice(at, at + 100).map((hello) => openOne(order, hello)));
+  return { done: 'open', milliseconds: performance.now() - startedMs };
+}
+
+function expectFrames({ framesEach }: Extract<CrowdOrder, { do: 'expect' }>): Promise<CrowdReport> {
+  const startedMs = performance.now();
+  for (const member of members) member.frames = 0;
+  expected = framesEach;
+  waiting = members.length;
+  return new Promise((resolve) => {
+    onAllReached = () => resolve({ done: 'expect', milliseconds: performance.now() - startedMs });
+  });
+}
+
+/** Ids are unique on a connection, over all orders. */
+let nextId = 0;
+
+function send({ texts, inFlight, total }: Extract<CrowdOrder, { do: 'send' }>): Promise<CrowdReport> {
+  const startedMs = performance.now();
+  let sent = 0;
+  let answered = 0;
+  let refused = 0;
+  const latencies: number[] = [];
+  return new Promise((resolve) => {
+    const begun = new Map<string, number>();
+    for (const [index, member] of members.entries()) {
+      const write = (): void => {
+        if (sent >= total) return;
+        sent += 1;
+        const id = `${nextId++}`;
+        begun.set(id, performance.now());
+        member.socket.write(clientFrame(texts[index % texts.length]!.replaceAll('{n}', id)));
+      };
+      member.onFrame = (payload) => {
+        // Only answers: {"type":"ack","id":"…" or {"type":"error","id":"…"
+        const head = payload.toString('latin1', 0, 60);
+        const answer = /^\{"type":"(ack|error)","id":"(\d+)"/.exec(head);
+        if (!answer) return;
+        const begunMs = begun.get(answer[2]!);
+        if (begunMs === undefined) return;
+        if (answer[1] === 'error') refused += 1;
+        latencies.push(performance.now() - begunMs);
+        begun.delete(answer[2]!);
+        answered += 1;
+        if (answered === total)
+          resolve({ done: 'send', milliseconds: performance.now() - startedMs, latencies, refused });
+        else write();
+      };
+      for (let n = 0; n < inFlight; n++) write();
+    }
+  });
+}
+
+process.on('message', (order: CrowdOrder) => {
+  const work = order.do === 'open' ? open(order) : order.do === 'expect' ? expectFrames(order) : send(order);
+  work.then(
+    (report) => process.send!(report),
+    (error: unknown) => {
+      process.stderr.write(`${String(error)}\n`);
+      process.exit(1);
+    },
+  );
+});
+process.on('disconnect', () => process.exit(0));
