@@ -70,11 +70,6 @@ export async function waitFor(url: string): Promise<void> {
   throw new Error(`${url} does not answer`);
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)]!;
-}
-
 export interface Row {
   readonly what: string;
   /** In the unit that `what` names. */
@@ -86,13 +81,14 @@ export interface Row {
   readonly goal?: string;
 }
 
-export function printRows(title: string, rows: readonly Row[]): void {
+/** @param unit of the rates; operations in a second when absent */
+export function printRows(title: string, rows: readonly Row[], unit = '/s'): void {
   process.stdout.write(`\n${title}\n`);
   const [first] = rows;
   for (const { what, rate, cpuMicros, ratio = rate / first!.rate, goal = '' } of rows) {
     const cpu = cpuMicros === undefined ? '' : `${cpuMicros.toFixed(2)} µs CPU`;
     process.stdout.write(
-      `  ${what.padEnd(64)} ${Math.round(rate).toLocaleString('en').padStart(12)}/s ${cpu.padStart(16)} ${ratio.toFixed(2).padStart(8)} ×  ${goal}\n`,
+      `  ${what.padEnd(64)} ${Math.round(rate).toLocaleString('en').padStart(12)}${unit} ${cpu.padStart(16)} ${ratio.toFixed(2).padStart(8)} ×  ${goal}\n`,
     );
   }
 }

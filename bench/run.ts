@@ -1,16 +1,18 @@
 /** `npm run bench [-- name …]`: every ratio from one run on one machine, the server on one core, the clients on another. */
 import { durableSends } from './durable-sends.ts';
 import { fanOut } from './fan-out.ts';
+import { idleConnections } from './idle-connections.ts';
 import { printRows, type Row } from './measure.ts';
 
-const benches: Readonly<Record<string, readonly [string, () => Promise<Row[]>]>> = {
+const benches: Readonly<Record<string, readonly [string, () => Promise<Row[]>, unit?: string]>> = {
   'fan-out-100': ['Deliveries to 100 members of one room', () => fanOut(100, 4000)],
   'fan-out-1000': ['Deliveries to 1,000 members of one room', () => fanOut(1000, 1600)],
+  'idle-connections': ['Bytes of an idle connection', () => idleConnections(5000), 'B'],
   'durable-sends': ['Acked durable sends', durableSends],
 };
 
 const wanted = process.argv.slice(2);
-for (const [name, [title, run]] of Object.entries(benches)) {
-  if (wanted.length === 0 || wanted.includes(name)) printRows(`${title} (${name})`, await run());
+for (const [name, [title, run, unit]] of Object.entries(benches)) {
+  if (wanted.length === 0 || wanted.includes(name)) printRows(`${title} (${name})`, await run(), unit);
 }
 process.exit(0);

@@ -75,8 +75,8 @@ export async function addSocketRoute(
 }
 
 /**
- * The request and its response are of no more use, and would stay in memory as long as the socket does: 40 % of an idle
- * connection's size (bench/idle-connections.ts).
+ * The request and its response are of no more use, and would stay in memory as long as the socket does, and with every idle
+ * connection (bench/idle-connections.ts).
  */
 function letGo(socket: WebSocket, raw: Socket): void {
   socket.removeAllListeners('error');
