@@ -25,7 +25,7 @@ function note(what: string, sinceMs?: number): void {
 async function start(): Promise<ChildProcess> {
   const child = spawn('npm', ['start'], {
     cwd: clone,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
+    env: { ...process.env, ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
   });

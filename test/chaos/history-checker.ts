@@ -1,0 +1,133 @@
+/**
+ * Compares what clients saw with what the log holds. Pure: histories in, violations out. It is tested itself with histories that
+ * hold each of the mistakes it looks for.
+ */
+
+/** One message somebody tried to send. */
+export interface SendRecord {
+  readonly userId: string;
+  readonly roomId: string;
+  readonly clientId: string;
+  readonly text: string;
+  /** Order of the beginning of sends of one user in one room. */
+  readonly order: number;
+  /** The acks it got; none: it never was answered. */
+  readonly acks: readonly { readonly messageId: string; readonly seq: number }[];
+  /** It was refused for good. */
+  readonly refused?: string;
+}
+
+export interface SeenEvent {
+  readonly seq: number;
+  readonly type: string;
+  /** What tells this event from every other. */
+  readonly id: string;
+}
+
+/** What one reader got of one room: runs of events, a new one after each reset. */
+export interface ReaderRecord {
+  readonly reader: string;
+  readonly roomId: string;
+  readonly runs: readonly { readonly after: number; readonly events: readonly SeenEvent[] }[];
+  /** Seqs that this reader may see; undefined: all of the room. */
+  readonly entitled?: readonly { readonly from: number; readonly to: number }[];
+}
+
+export interface LoggedEvent extends SeenEvent {
+  readonly clientId?: string;
+  readonly userId?: string;
+  readonly text?: string;
+}
+
+export interface Histories {
+  readonly sends: readonly SendRecord[];
+  readonly readers: readonly ReaderRecord[];
+  /** The whole log of each room at the end. */
+  readonly logs: ReadonlyMap<string, readonly LoggedEvent[]>;
+}
+
+export interface Violation {
+  readonly kind: 'lost' | 'duplicated' | 'reordered' | 'gap' | 'leak' | 'diverged' | 'refused but stored';
+  readonly what: string;
+}
+
+export function checkHistories({ sends, readers, logs }: Histories): Violation[] {
+  const found: Violation[] = [];
+  const report = (kind: Violation['kind'], what: string) => found.push({ kind, what });
+  checkLogs(logs, report);
+  checkSends(sends, logs, report);
+  for (const reader of readers) checkReader(reader, logs.get(reader.roomId) ?? [], report);
+  return found;
+}
+
+type Report = (kind: Violation['kind'], what: string) => void;
+
+function checkLogs(logs: Histories['logs'], report: Report): void {
+  for (const [roomId, log] of logs) {
+    for (const [at, event] of log.entries()) {
+      if (event.seq !== at + 1) {
+        report('gap', `the log of ${roomId} has ${event.seq} at place ${at + 1}`);
+        break;
+      }
+    }
+    const keys = new Map<string, number>();
+    for (const { clientId, userId, seq } of log) {
+      if (clientId === undefined) continue;
+      const key = `${userId} ${clientId}`;
+      if (keys.has(key)) report('duplicated', `${key} is ${keys.get(key)} and ${seq} of ${roomId}`);
+      keys.set(key, seq);
+    }
+  }
+}
+
+function checkSends(sends: readonly SendRecord[], logs: Histories['logs'], report: Report): void {
+  const lines = new Map<string, { order: number; seq: number; clientId: string }[]>();
+  for (const { userId, roomId, clientId, text, order, acks, refused } of sends) {
+    const stored = logs.get(roomId)?.find((event) => event.clientId === clientId && event.userId === userId);
+    if (refused !== undefined && stored) report('refused but stored', `${clientId} (${refused})`);
+    for (const ack of acks) {
+      if (!stored || stored.seq !== ack.seq || stored.id !== ack.messageId)
+        report('lost', `${clientId} was acked as ${ack.seq} of ${roomId}, the log has ${stored?.seq ?? 'nothing'}`);
+      else if (stored.text !== text) report('diverged', `${clientId} is stored with another text`);
+    }
+    if (stored && acks.length > 0) {
+      const key = `${userId} ${roomId}`;
+      lines.set(key, [...(lines.get(key) ?? []), { order, seq: stored.seq, clientId }]);
+    }
+  }
+  for (const line of lines.values()) {
+    const sorted = line.toSorted((left, right) => left.order - right.order);
+    for (let at = 1; at < sorted.length; at++) {
+      if (sorted[at]!.seq < sorted[at - 1]!.seq)
+        report('reordered', `${sorted[at]!.clientId} overtook ${sorted[at - 1]!.clientId}`);
+    }
+  }
+}
+
+function checkReader(
+  { reader, roomId, runs, entitled }: ReaderRecord,
+  log: readonly LoggedEvent[],
+  report: Report,
+): void {
+  const may = (seq: number) => !entitled || entitled.some(({ from, to }) => seq >= from && seq <= to);
+  const seen = new Set<number>();
+  for (const { after, events } of runs) {
+    let position = after;
+    for (const { seq, id, type } of events) {
+      if (!may(seq)) report('leak', `${reader} got ${seq} of ${roomId}`);
+      if (seen.has(seq)) report('duplicated', `${reader} got ${seq} of ${roomId} twice`);
+      seen.add(seq);
+      if (seq <= position) report('reordered', `${reader} got ${seq} after ${position} of ${roomId}`);
+      else if (seq > position + 1 && may(position + 1))
+        report('gap', `${reader} got ${seq} after ${position} of ${roomId}`);
+      position = Math.max(position, seq);
+      const logged = log[seq - 1];
+      if (!logged || logged.id !== id || logged.type !== type)
+        report('diverged', `${reader} got another ${seq} of ${roomId} than the log has`);
+    }
+  }
+  const last = runs.at(-1);
+  const reached = last ? (last.events.at(-1)?.seq ?? last.after) : 0;
+  const head = log.length;
+  if (may(head) && reached < head) report('gap', `${reader} ended at ${reached} of ${roomId}, the head is ${head}`);
+}
