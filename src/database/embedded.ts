@@ -31,6 +31,8 @@ export interface EmbeddedOptions {
 export interface EmbeddedPostgres {
   readonly url: string;
   readonly stop: () => Promise<void>;
+  /** For tests: the server dies without a word (`kill -9`), and the folder is free again. */
+  readonly kill: () => Promise<void>;
 }
 
 const databaseName = 'parley';
@@ -69,6 +71,12 @@ export async function startEmbeddedPostgres({
       url: adminUrl.replace(/\/postgres$/, `/${databaseName}`),
       stop: async () => {
         await stopServer(child);
+        await unlock();
+      },
+      kill: async () => {
+        const ended = new Promise<void>((done) => child.once('exit', () => done()));
+        child.kill('SIGKILL');
+        await ended;
         await unlock();
       },
     };
