@@ -14,11 +14,11 @@ interface RunArguments {
 }
 
 function readArguments(): RunArguments {
-  const valueOf = (name: string, fallback: number) => {
+  const numberOf = (name: string, fallback: number) => {
     const at = process.argv.indexOf(`--${name}`);
     return at === -1 ? fallback : Number(process.argv[at + 1]);
   };
-  return { seed: valueOf('seed', 1), seconds: valueOf('seconds', 60) };
+  return { seed: numberOf('seed', 1), seconds: numberOf('seconds', 60) };
 }
 
 /** mulberry32 */
