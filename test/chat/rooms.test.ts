@@ -224,6 +224,26 @@ test('slow mode makes members wait, and says how long', async () => {
   expect(Number(rest.headers.get('retry-after'))).toBeGreaterThan(50);
 });
 
+test('a muted member cannot write, on any door, until unmuted; nobody mutes those above', async () => {
+  const room = await createRoom([ana, ben, eve]);
+  const socket = await connect(parley.url, ben);
+  const { messageId } = await socket.say(room, 'before');
+  expect((await eve.call('PUT', `/v1/rooms/${room}/members/${ben.id}/mute`, { seconds: 60 })).status).toBe(403);
+  const muted = await mustCall(ana, 'PUT', `/v1/rooms/${room}/members/${ben.id}/mute`, { seconds: 60 });
+  expect(muted).toMatchObject({ user: { id: ben.id }, mutedUntil: expect.any(String) });
+  expect(await socket.say(room, 'while muted')).toMatchObject({ type: 'error', code: 'muted' });
+  expect(await socket.ask({ type: 'message.edit', roomId: room, messageId, text: 'x' })).toMatchObject({
+    code: 'muted',
+  });
+  expect(await socket.ask({ type: 'typing', roomId: room, active: true })).toMatchObject({ code: 'muted' });
+  const rest = await ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'm', text: 'x' });
+  expect(rest).toMatchObject({ status: 403, body: { code: 'muted' } });
+  await mustCall(ana, 'DELETE', `/v1/rooms/${room}/members/${ben.id}/mute`);
+  expect(await socket.say(room, 'after')).toMatchObject({ type: 'ack' });
+  await mustCall(ana, 'PATCH', `/v1/rooms/${room}/members/${ben.id}`, { role: 'moderator' });
+  expect((await ben.call('PUT', `/v1/rooms/${room}/members/${ana.id}/mute`, { seconds: 60 })).status).toBe(403);
+});
+
 test('lists go on by their cursor, and odd cursors are refused', async () => {
   const room = await createRoom([ana, ben, eve]);
   const first = await mustCall(ana, 'GET', `/v1/rooms/${room}/members?limit=2`);

@@ -265,4 +265,32 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
       return reply.code(204).send(null);
     },
   );
+
+  app.put(
+    '/rooms/:roomId/members/:userId/mute',
+    {
+      schema: {
+        tags,
+        summary: 'Mute a member for a while',
+        params: MemberParams,
+        body: exactly({ seconds: Type.Integer({ minimum: 1, maximum: 31_536_000 }) }),
+        response: answers(200, MemberShape),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      return rooms.mute(caller, roomId, targetOf(caller, userId), request.body.seconds);
+    },
+  );
+
+  app.delete(
+    '/rooms/:roomId/members/:userId/mute',
+    { schema: { tags, summary: 'Unmute a member', params: MemberParams, response: answers(200, MemberShape) } },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      return rooms.mute(caller, roomId, targetOf(caller, userId), 0);
+    },
+  );
 };
