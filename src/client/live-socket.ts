@@ -96,13 +96,26 @@ export function createLiveSocket({
     if (state.name !== 'connecting') return;
     const opened = new Socket(url, 'parley.v1');
     socket = opened;
-    opened.onopen = () => void hello(opened);
+    // Where nothing answers, neither an opening nor an error may come for minutes.
+    const late = setTimeout(() => drop(opened), answerTimeoutMs);
+    opened.onopen = () => {
+      clearTimeout(late);
+      void hello(opened);
+    };
     opened.onmessage = ({ data }) => {
       if (socket === opened) receive(JSON.parse(String(data)) as ServerFrame);
     };
     opened.onclose = ({ code }) => {
+      clearTimeout(late);
       if (socket === opened) closed(code);
     };
+  }
+
+  /** Lets go of a socket at once: its own close may wait long for a peer that is not there. */
+  function drop(dropped: WebSocket | undefined): void {
+    if (!dropped || socket !== dropped) return;
+    dropped.close();
+    closed(1006);
   }
 
   async function hello(opened: WebSocket): Promise<void> {
@@ -111,8 +124,9 @@ export function createLiveSocket({
       const welcome = await send(opened, { type: 'hello', token: usedToken, ...(resume ? { resume } : {}) });
       if (socket !== opened) return;
       welcomed(welcome, resume !== undefined);
-    } catch {
-      // The close that follows says why.
+    } catch (error) {
+      // A refusal is followed by a close that says why; silence is not.
+      if (error instanceof ClientError && error.code === 'offline') drop(opened);
     }
   }
 
@@ -129,10 +143,8 @@ export function createLiveSocket({
     listener.onWelcome({ user, rooms });
     become({ name: 'live' });
     clearInterval(heartbeat);
-    heartbeat = setInterval(
-      () => void ask({ type: 'ping' }).catch(() => socket?.close(4000, 'no answer')),
-      heartbeatMs,
-    );
+    const asked = socket;
+    heartbeat = setInterval(() => void ask({ type: 'ping' }).catch(() => drop(asked)), heartbeatMs);
   }
 
   function receive(frame: ServerFrame): void {
@@ -159,7 +171,7 @@ export function createLiveSocket({
     if (position !== undefined && event.seq <= position) return;
     if (position !== undefined && event.seq > position + 1) {
       // Never a silent gap: resume from where everything was complete.
-      socket?.close(4000, 'gap');
+      drop(socket);
       return;
     }
     positions.set(event.roomId, event.seq);

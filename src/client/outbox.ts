@@ -68,13 +68,12 @@ export function createOutbox(deliver: (message: OutboxMessage) => Promise<Sent>)
     } catch (error) {
       if (!(error instanceof ClientError) || !error.retryable) return () => entry.reject(error);
       const { roomId } = entry.message;
-      // Without a connection there is nothing to time: `flush` comes with the next one.
+      // `flush` comes with the next connection; but the answer alone may have been lost.
       clearTimeout(timers.get(roomId));
-      if (error.code !== 'offline')
-        timers.set(
-          roomId,
-          setTimeout(() => void work(roomId), backoffMs(entry.attempt++, error.retryAfterMs)),
-        );
+      timers.set(
+        roomId,
+        setTimeout(() => void work(roomId), backoffMs(entry.attempt++, error.retryAfterMs)),
+      );
       return undefined;
     }
   }

@@ -9,6 +9,8 @@ export interface ChaosClient {
   readonly talk: (rooms: readonly string[], until: () => boolean, pauseMs: () => number) => Promise<void>;
   readonly reader: (roomId: string) => ReaderRecord;
   readonly sends: readonly SendRecord[];
+  /** Milliseconds from each send to its ack. */
+  readonly ackMs: readonly number[];
   readonly position: (roomId: string) => number;
 }
 
@@ -37,6 +39,7 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
   const user = await client.register({ username: name, email: `${name}@example.org`, password: `password of ${name}` });
   const runs = new Map<string, Run[]>();
   const sends: SendRecord[] = [];
+  const ackMs: number[] = [];
   const lastOf = (roomId: string) => runs.get(roomId)?.at(-1);
   const begin = (roomId: string, after: number) =>
     runs.set(roomId, [...(runs.get(roomId) ?? []), { after, events: [] }]);
@@ -55,9 +58,11 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
   async function say(roomId: string, order: number): Promise<void> {
     const clientId = `${name}-${order}`;
     const text = `${name} says ${order}`;
+    const sentMs = performance.now();
     try {
       const { messageId, seq } = await client.send(roomId, text, { clientId });
       sends.push({ userId: user.id, roomId, clientId, text, order, acks: [{ messageId, seq }] });
+      ackMs.push(performance.now() - sentMs);
     } catch (error) {
       sends.push({
         userId: user.id,
@@ -75,6 +80,7 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
     client,
     userId: user.id,
     sends,
+    ackMs,
     talk: async (rooms, until, pauseMs) => {
       let order = 0;
       await Promise.all(

@@ -22,6 +22,8 @@ export interface ChaosWorld {
   /** The database itself, past all proxies, for the checker. */
   readonly databaseUrl: string;
   readonly faults: readonly Fault[];
+  /** Stops an instance with SIGTERM and starts it again. @returns its exit code */
+  readonly restartChat: (at: number) => Promise<number | null>;
   readonly stop: () => Promise<void>;
 }
 
@@ -42,7 +44,7 @@ interface Slot {
   readonly start: () => Promise<void>;
 }
 
-export async function startChaosWorld(): Promise<ChaosWorld> {
+export async function startChaosWorld({ chatCount = 2 }: { chatCount?: number } = {}): Promise<ChaosWorld> {
   const dir = await mkdtemp(join(tmpdir(), 'parley-chaos-'));
   const postgresPort = await freePort();
   const logger = pino({ level: 'silent' });
@@ -52,7 +54,9 @@ export async function startChaosWorld(): Promise<ChaosWorld> {
   await migrate(database.server.url);
   const databaseUrl = database.server.url;
   const redis = await startRedis();
-  const postgresProxies = await Promise.all([0, 1].map(() => startTcpProxy(() => [postgresPort])));
+  const postgresProxies = await Promise.all(
+    Array.from({ length: chatCount }, () => startTcpProxy(() => [postgresPort])),
+  );
   const redisProxy = await startTcpProxy(() => [redis.port]);
 
   const processings: Slot[] = [];
@@ -73,7 +77,7 @@ export async function startChaosWorld(): Promise<ChaosWorld> {
     processings.push(slot);
   }
   const chats: Slot[] = [];
-  const chatPorts = [await freePort(), await freePort()];
+  const chatPorts = await Promise.all(Array.from({ length: chatCount }, () => freePort()));
   for (const [at, port] of chatPorts.entries()) {
     const slot: Slot = {
       process: undefined,
@@ -147,6 +151,11 @@ export async function startChaosWorld(): Promise<ChaosWorld> {
     url: `http://127.0.0.1:${door.port}`,
     databaseUrl,
     faults,
+    restartChat: async (at) => {
+      const code = await chats[at]!.process!.stop();
+      await chats[at]!.start();
+      return code;
+    },
     stop: async () => {
       for (const slot of [...chats, ...processings]) slot.process?.signal('SIGCONT');
       await Promise.all(

@@ -2,11 +2,11 @@
  * `npm run test:chaos -- --seed N [--seconds 60]`: clients talk while parts are killed, frozen, cut and swallowed; then everything
  * heals, and what the clients saw is compared with the log. The seed decides which faults come, when and how long.
  */
-import postgres from 'postgres';
 import '../../src/database/driver-fix.ts';
-import { type ChaosClient, eventId, startChaosClient } from './chaos-client.ts';
+import { type ChaosClient, startChaosClient } from './chaos-client.ts';
 import { startChaosWorld } from './chaos-world.ts';
-import { checkHistories, type LoggedEvent } from './history-checker.ts';
+import { checkHistories } from './history-checker.ts';
+import { readLogs } from './stored-logs.ts';
 
 interface RunArguments {
   readonly seed: number;
@@ -35,31 +35,6 @@ function createRandom(seed: number): () => number {
 const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 /** After the last heal every client has to be at the head within this time. */
 const headWithinMs = 60_000;
-
-async function readLogs(url: string, rooms: readonly string[]): Promise<Map<string, LoggedEvent[]>> {
-  const sql = postgres(url, { max: 1, onnotice: () => {} });
-  const logs = new Map<string, LoggedEvent[]>();
-  for (const roomId of rooms) {
-    const rows =
-      await sql`select seq, type, at, message_id, actor_id, client_id, text from events where room_id = ${roomId} order by seq`;
-    logs.set(
-      roomId,
-      rows.map((row) => ({
-        seq: Number(row.seq),
-        type: row.type as string,
-        id:
-          row.type === 'message.created'
-            ? (row.message_id as string)
-            : eventId(row.type as string, (row.at as Date).toISOString(), { messageId: row.message_id }),
-        ...(row.client_id === null
-          ? {}
-          : { clientId: row.client_id as string, userId: row.actor_id as string, text: row.text as string }),
-      })),
-    );
-  }
-  await sql.end();
-  return logs;
-}
 
 async function main(): Promise<void> {
   const { seed, seconds } = readArguments();
