@@ -1,4 +1,6 @@
 /** Deliveries to the members of one room: Parley, store and moderation and all, beside bare `ws` that only writes. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startCrowd } from './crowd-control.ts';
 import { cpuSeconds, freePort, type Row, serverCore, startPinned, stop, waitFor } from './measure.ts';
@@ -15,12 +17,27 @@ const wide = {
   PARLEY_REALTIME_QUEUE_EVENTS: '1000000',
 };
 
-async function bare(mode: 'perMessage' | 'perTurn', members: number, count: number, text: string): Promise<Row> {
+interface Fed {
+  readonly what: string;
+  readonly script: string;
+  readonly args?: readonly string[];
+  readonly path?: string;
+  readonly hello?: string;
+  readonly welcomeFrames?: number;
+}
+
+/** A server that is told over IPC to send `count` messages to all who are connected. */
+async function fed(
+  { what, script, args = [], path = '/', hello = '', welcomeFrames = 0 }: Fed,
+  members: number,
+  count: number,
+  text: string,
+): Promise<Row> {
   const port = await freePort();
-  const server = startPinned(serverCore, here('./bare-ws.ts'), { args: [String(port), mode], ipc: true });
+  const server = startPinned(serverCore, here(script), { args: [String(port), ...args], ipc: true });
   await new Promise((resolve) => server.once('message', resolve));
   const crowd = startCrowd();
-  await crowd.order({ do: 'open', port, path: '/', hellos: Array(members).fill(''), welcomeFrames: 0 });
+  await crowd.order({ do: 'open', port, path, hellos: Array(members).fill(hello), welcomeFrames });
   const reached = crowd.order({ do: 'expect', framesEach: count });
   const [cpu, startedMs] = [cpuSeconds(server.pid!), performance.now()];
   server.send({ text, count });
@@ -30,14 +47,46 @@ async function bare(mode: 'perMessage' | 'perTurn', members: number, count: numb
   await crowd.stop();
   await stop(server);
   const deliveries = members * count;
-  return {
-    what:
-      mode === 'perMessage'
-        ? 'bare ws, pre-framed, one write per message'
-        : 'bare ws, pre-framed, one write per turn of 16',
-    rate: deliveries / seconds,
-    cpuMicros: (used / deliveries) * 1e6,
+  return { what, rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6 };
+}
+
+const perMessage: Fed = {
+  what: 'bare ws, pre-framed, one write per message',
+  script: './bare-ws.ts',
+  args: ['perMessage'],
+};
+const perTurn: Fed = {
+  what: 'bare ws, pre-framed, one write per turn of 16',
+  script: './bare-ws.ts',
+  args: ['perTurn'],
+};
+const hubAlone: Fed = {
+  what: "Parley's hub alone, events as from another instance",
+  script: './hub-server.ts',
+  welcomeFrames: 1,
+};
+
+/** socket.io with Redis, when its packages were installed into bench/node_modules. */
+async function socketIo(members: number, count: number, text: string): Promise<Row[]> {
+  if (!existsSync(here('./node_modules/socket.io'))) return [];
+  const port = await freePort();
+  const redis = spawn('redis-server', ['--port', String(port), '--save', '', '--bind', '127.0.0.1'], {
+    stdio: 'ignore',
+  });
+  await new Promise((wake) => setTimeout(wake, 500));
+  const peer: Fed = {
+    what: 'socket.io with its Redis adapter',
+    script: './socket-io-server.ts',
+    args: [`redis://127.0.0.1:${port}`],
+    path: '/socket.io/?EIO=4&transport=websocket',
+    hello: '40',
+    welcomeFrames: 2,
   };
+  try {
+    return [await fed(peer, members, count, text)];
+  } finally {
+    redis.kill();
+  }
 }
 
 async function parley(members: number, count: number, filler: string): Promise<Row> {
@@ -108,8 +157,10 @@ export async function fanOut(members: number, count: number): Promise<Row[]> {
   // As long as one of Parley's frames is.
   const frame = 'x'.repeat(560);
   return [
-    await bare('perMessage', members, count, frame),
-    await bare('perTurn', members, count, frame),
+    await fed(perMessage, members, count, frame),
+    await fed(perTurn, members, count, frame),
+    await fed(hubAlone, members, count * 4, frame.slice(60)),
     await parley(members, count, filler),
+    ...(await socketIo(members, Math.ceil(count / 8), frame)),
   ];
 }

@@ -8,6 +8,12 @@ export const serverCore = '0';
 export const clientCore = '1';
 const canPin = spawnSync('taskset', ['-c', serverCore, 'true']).status === 0;
 
+const children = new Set<ChildProcess>();
+// Nothing outlives a benchmark that fails.
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 /** Starts a Node process on one core. */
 export function startPinned(
   core: string,
@@ -20,7 +26,8 @@ export function startPinned(
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', process.env.BENCH_VERBOSE ? 'inherit' : 'ignore', 'inherit', ...(ipc ? (['ipc'] as const) : [])],
   });
-  process.on('exit', () => child.kill('SIGKILL'));
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   return child;
 }
 

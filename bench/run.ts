@@ -3,10 +3,13 @@ import { durableSends } from './durable-sends.ts';
 import { fanOut } from './fan-out.ts';
 import { idleConnections } from './idle-connections.ts';
 import { printRows, type Row } from './measure.ts';
+import { storeAlone } from './store.ts';
 
 const benches: Readonly<Record<string, readonly [string, () => Promise<Row[]>, unit?: string]>> = {
   'fan-out-100': ['Deliveries to 100 members of one room', () => fanOut(100, 4000)],
   'fan-out-1000': ['Deliveries to 1,000 members of one room', () => fanOut(1000, 1600)],
+  'fan-out-5000': ['Deliveries to 5,000 members of one room', () => fanOut(5000, 320)],
+  store: ['The store alone', storeAlone],
   'idle-connections': ['Bytes of an idle connection', () => idleConnections(5000), 'B'],
   'durable-sends': ['Acked durable sends', durableSends],
 };

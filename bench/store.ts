@@ -1,0 +1,204 @@
+/**
+ * The store alone: Parley's event log in this process, beside what an application does for each message. Rates, and the wait for an ack.
+ */
+import { randomUUID } from 'node:crypto';
+import { sql as drizzleSql } from 'drizzle-orm';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { startRevocations } from '../src/auth/revocations.ts';
+import { createEventLog } from '../src/chat/events/event-log.ts';
+import { createLogReader } from '../src/chat/events/log-reader.ts';
+import { contentDigest } from '../src/chat/messages/message-text.ts';
+import { createRoomRepository } from '../src/chat/rooms/room-repository.ts';
+import type { RoomState } from '../src/chat/rooms/room-state.ts';
+import { connectDatabase, connectSql, type Sql } from '../src/database/connect.ts';
+import { events } from '../src/database/tables.ts';
+import { createLocalHints } from '../src/realtime/hints.ts';
+import { createHub } from '../src/realtime/hub.ts';
+import { createChatMetrics } from '../src/roles/chat-metrics.ts';
+import { createProfiles } from '../src/user/profiles.ts';
+import type { Row } from './measure.ts';
+import { type Person, startTown, type Town } from './town.ts';
+
+const text = 'Shall we meet at the usual place around noon tomorrow? Bring the drawings, please.';
+const html = `<p>${text}</p>\n`;
+const connection = (town: Town) => ({ url: town.url, statementTimeout: 10_000, connectTimeout: 5000 });
+
+interface Measured {
+  readonly rate: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Keeps `inFlight` calls going until `total` are done. */
+async function measure(inFlight: number, total: number, call: (n: number) => Promise<unknown>): Promise<Measured> {
+  const waits: number[] = [];
+  let next = 0;
+  const startedMs = performance.now();
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      for (let n = next++; n < total; n = next++) {
+        const begunMs = performance.now();
+        await call(n);
+        waits.push(performance.now() - begunMs);
+      }
+    }),
+  );
+  const seconds = (performance.now() - startedMs) / 1000;
+  waits.sort((left, right) => left - right);
+  return { rate: total / seconds, p50: waits[Math.floor(total * 0.5)]!, p99: waits[Math.floor(total * 0.99)]! };
+}
+
+function toRow(what: string, { rate, p50, p99 }: Measured, ratio?: number, goal?: string): Row {
+  return {
+    what: `${what}; ack p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`,
+    rate,
+    ...(ratio === undefined ? {} : { ratio }),
+    ...(goal === undefined ? {} : { goal }),
+  };
+}
+
+async function openStore(town: Town) {
+  const logger = pino({ level: 'silent' });
+  const { db, close } = connectDatabase({ ...connection(town), poolSize: 4, name: 'bench' });
+  const sql = connectSql({ ...connection(town), poolSize: 4, name: 'reads' });
+  const metrics = createChatMetrics(new Registry());
+  const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
+  const reader = createLogReader({ sql, profiles });
+  const repository = createRoomRepository({ sql, unreadMax: 1000 });
+  const hub = createHub<RoomState>({
+    log: { load: repository.load, read: reader.read, heads: reader.heads },
+    hints: createLocalHints(),
+    onRevocationHint: () => {},
+    membership: { joined: async () => undefined, left: () => '' },
+    metrics: metrics.hub,
+    logger,
+    settings: {
+      headCheck: 60_000,
+      deliverySlice: 1000,
+      roomsCached: 20_000,
+      membersCached: 500_000,
+      recentEvents: 256,
+      recentBytes: 262_144,
+      recentBytesTotal: 268_435_456,
+      replayPageEvents: 500,
+      resumeMaxEvents: 5000,
+    },
+  });
+  const revocations = await startRevocations({ sql, logger, settings: { memoryMs: 900_000, pollMs: 2000 } });
+  const eventLog = createEventLog({
+    db,
+    openLane: () => connectSql({ ...connection(town), poolSize: 1, name: 'lane' }),
+    hub,
+    reader,
+    revocations,
+    metrics: metrics.eventLog,
+    logger,
+    settings: {
+      lanes: 2,
+      batchMax: 512,
+      perRoomMax: 5000,
+      sendQueueMax: 50_000,
+      sendTimeout: 20_000,
+      commitTimeout: 10_000,
+      mailDelay: 600_000,
+    },
+  });
+
+  async function send(roomId: string, { id }: Person): Promise<void> {
+    const feed = (await hub.feed(roomId))!;
+    const profile = { id, username: 'u', displayName: 'Person', avatarUrl: null };
+    await eventLog.send(feed, {
+      actor: { userId: id, role: 'user' },
+      sessionId: undefined,
+      sender: profile,
+      messageId: randomUUID(),
+      clientId: randomUUID(),
+      digest: contentDigest(text, null),
+      text,
+      html,
+      mentions: [],
+      replyTo: null,
+    });
+  }
+
+  return {
+    send,
+    stop: async () => {
+      hub.stop();
+      revocations.stop();
+      await eventLog.stop();
+      await Promise.all([close(), sql.end()]);
+    },
+  };
+}
+
+/** An own room each time, so that no baseline waits for another's rows. */
+async function withCte(sql: Sql, roomId: string, userId: string): Promise<void> {
+  await sql`
+    with room as (update bench_rooms set seq = seq + 1 where id = ${roomId} returning seq)
+    insert into bench_messages (room_id, seq, id, sender_id, client_id, text, html)
+    select ${roomId}, room.seq, ${randomUUID()}, ${userId}, ${randomUUID()}, ${text}, ${html} from room`;
+}
+
+export async function storeAlone(): Promise<Row[]> {
+  const town = await startTown();
+  const people = await town.addPeople(256);
+  const rooms = await town.addRooms(Array.from({ length: 1000 }, (_, at) => [people[at % people.length]!]));
+  const hot = await town.addRoom(people);
+  const raw = connectSql({ ...connection(town), poolSize: 10, name: 'raw' });
+  await raw.unsafe(`create table bench_rooms (id uuid primary key, seq bigint not null default 0);
+    create table bench_messages (room_id uuid, seq bigint, id uuid unique, sender_id uuid, client_id text, text text, html text, at timestamptz default now(), primary key (room_id, seq), unique (room_id, sender_id, client_id))`);
+  await raw`insert into bench_rooms (id) select unnest(${[hot, ...rooms]}::uuid[])`;
+  const { db, close } = connectDatabase({ ...connection(town), poolSize: 10, name: 'naive' });
+  const naiveRoom = randomUUID();
+  const drizzle = (n: number) =>
+    db.insert(events).values({
+      roomId: naiveRoom,
+      seq: n + 1,
+      type: 'message.created',
+      at: drizzleSql`now()`,
+      actorId: naiveRoom,
+      messageId: randomUUID(),
+      clientId: `c${n}`,
+      text,
+      html,
+    });
+  const bare = () =>
+    raw`insert into bench_messages (room_id, seq, id, sender_id, client_id, text, html) values (${randomUUID()}, 1, ${randomUUID()}, ${people[0]!.id}, ${randomUUID()}, ${text}, ${html})`;
+
+  const naive = await measure(1024, 10_000, drizzle);
+  const hotNaive = await measure(256, 4000, (n) => withCte(raw, hot, people[n % 256]!.id));
+  const oneBare = await measure(1, 1500, bare);
+  const manyCte = await measure(64, 8000, (n) => withCte(raw, rooms[n % 1000]!, people[n % 256]!.id));
+  await close();
+  const store = await openStore(town);
+  await measure(256, 4000, (n) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!));
+  const ours = await measure(1024, 60_000, (n) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!));
+  const hotOurs = await measure(256, 40_000, (n) => store.send(hot, people[n % 256]!));
+  const one = await measure(1, 1500, () => store.send(rooms[0]!, people[0]!));
+  const many = await measure(64, 20_000, (n) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!));
+  await store.stop();
+  await raw.end();
+  await town.end();
+  return [
+    toRow('Drizzle insert per message, 1,024 in flight', naive),
+    toRow('Parley, 1,024 in flight over 1,000 rooms', ours, ours.rate / naive.rate, 'goal 25'),
+    toRow('one hot room, CTE per message, 256 senders', hotNaive, 1),
+    toRow(
+      'one hot room, Parley, 256 senders',
+      hotOurs,
+      hotOurs.rate / hotNaive.rate,
+      `goal 12; p99 ${(hotOurs.p99 / hotNaive.p99).toFixed(2)} ×, goal 0.1`,
+    ),
+    toRow('bare postgres.js insert, 1 in flight', oneBare, 1),
+    toRow('Parley, 1 in flight', one, one.rate / oneBare.rate, `p50 ${(one.p50 / oneBare.p50).toFixed(2)} ×, goal 1.5`),
+    toRow('CTE per message, 64 in flight', manyCte, 1),
+    toRow(
+      'Parley, 64 in flight',
+      many,
+      many.rate / manyCte.rate,
+      `p50 ${(many.p50 / manyCte.p50).toFixed(2)} ×, goal 0.35; p99 ${(many.p99 / manyCte.p99).toFixed(2)} ×, goal 0.6`,
+    ),
+  ];
+}
