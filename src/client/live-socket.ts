@@ -43,6 +43,8 @@ export interface LiveSocket {
 /** Closes after which there is no use in coming back without a new login. */
 const finalCloses = new Set([1008, 4001, 4003]);
 const answerTimeoutMs = 10_000;
+/** A hello is 8 kB at most, token and all; the rooms that were active last are named. */
+const resumeRoomsMax = 100;
 
 interface Waiting {
   readonly resolve: (frame: ServerFrame) => void;
@@ -119,28 +121,32 @@ export function createLiveSocket({
   }
 
   async function hello(opened: WebSocket): Promise<void> {
-    const resume = logId === undefined ? undefined : { logId, rooms: Object.fromEntries(positions) };
+    const named = logId === undefined ? [] : [...positions].slice(-resumeRoomsMax);
+    const resume = logId === undefined ? undefined : { logId, rooms: Object.fromEntries(named) };
     try {
       const welcome = await send(opened, { type: 'hello', token: usedToken, ...(resume ? { resume } : {}) });
       if (socket !== opened) return;
-      welcomed(welcome, resume !== undefined);
+      welcomed(welcome, new Map(named));
     } catch (error) {
       // A refusal is followed by a close that says why; silence is not.
       if (error instanceof ClientError && error.code === 'offline') drop(opened);
     }
   }
 
-  function welcomed(frame: ServerFrame, resuming: boolean): void {
+  function welcomed(frame: ServerFrame, named: ReadonlyMap<string, number>): void {
     const { rooms, user, heartbeatMs } = frame as unknown as Welcome & { heartbeatMs: number };
     attempt = 0;
     askedMs = 0;
     refusals = 0;
     logId = String(frame.logId);
-    const present = new Set(rooms.map((room) => room.id));
-    for (const roomId of positions.keys()) if (!present.has(roomId) && !resuming) positions.delete(roomId);
-    // A room that was not named in the resume goes on from the snapshot.
-    for (const room of rooms) if (!positions.has(room.id)) positions.set(room.id, room.seq);
     listener.onWelcome({ user, rooms });
+    // A room that was not named in the resume goes on from the snapshot; what was missed in it is to be read.
+    for (const { id, seq } of rooms) {
+      if (named.has(id)) continue;
+      const position = positions.get(id);
+      positions.set(id, seq);
+      if (position !== undefined && position < seq) listener.onReset(id, seq);
+    }
     become({ name: 'live' });
     clearInterval(heartbeat);
     const asked = socket;
@@ -174,6 +180,8 @@ export function createLiveSocket({
       drop(socket);
       return;
     }
+    // Set anew, so that the order of the map is the order of activity.
+    positions.delete(event.roomId);
     positions.set(event.roomId, event.seq);
     listener.onEvent(event);
   }

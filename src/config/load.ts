@@ -119,6 +119,9 @@ function openFromEnvironment(entry: Entry, environment: NodeJS.ProcessEnv, used:
 
 function fromEnvironment(environment: NodeJS.ProcessEnv, into: Map<string, Given>): void {
   const used = new Set(['PARLEY_CONFIG']);
+  // What hosts set anyway; our own name for it comes below and wins.
+  if (environment.NODE_ENV === 'production')
+    into.set('environment', { raw: 'production', origin: 'the environment (NODE_ENV)' });
   for (const entry of entries) {
     if (entry.setting.open) {
       const open = openFromEnvironment(entry, environment, used);

@@ -114,7 +114,8 @@ export function createSocketServer<State extends FeedState>({
       const { connection } = this;
       if (connection.state === 'closing') return;
       connection.seenAt = performance.now();
-      if (connection.state === 'greeting' && data.length > settings.preAuthBytes) {
+      // Who was proved on the upgrade may resume as many rooms as a frame holds.
+      if (!connection.user && data.length > settings.preAuthBytes) {
         this.#close(closeCodes.tooLarge, 'too large before hello');
         return;
       }

@@ -354,7 +354,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     },
     { prefix: '/v1' },
   );
-  if (!config.smtp.url && config.environment === 'development') await app.register(mailboxRoutes, { db });
+  if (config.role === 'all' && !config.smtp.url && config.environment === 'development')
+    await app.register(mailboxRoutes, { db });
   const hasPage = await addWebPage(app);
   await app.listen({ host: config.http.host, port: config.http.port, backlog: 4096 });
 
