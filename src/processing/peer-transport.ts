@@ -10,21 +10,17 @@ export interface PeerLink {
 }
 
 export interface NetworkLinkSettings {
-  /** A frozen peer answers no ping; without pings nobody would notice. */
-  readonly pingIntervalMs: number;
-  readonly pingTimeoutMs: number;
   /** Bytes of one answer. */
   readonly answerBytes: number;
 }
 
 /** Connects with the first call. */
 export function createNetworkLink(url: string, settings: NetworkLinkSettings): PeerLink {
-  // Not pingIdleConnection: connect-node would ping a session that was just destroyed, outside of any promise.
-  const sessionManager = new Http2SessionManager(
-    url,
-    { pingIntervalMs: settings.pingIntervalMs, pingTimeoutMs: settings.pingTimeoutMs },
-    { settings: { enablePush: false, initialWindowSize: streamWindowBytes, maxFrameSize: frameBytes } },
-  );
+  // Without its pings: connect-node answers a missing one by an error that nobody hears, which ends the process. A frozen peer is
+  // noticed by the answers that do not come: its breaker opens and drops the connection.
+  const sessionManager = new Http2SessionManager(url, undefined, {
+    settings: { enablePush: false, initialWindowSize: streamWindowBytes, maxFrameSize: frameBytes },
+  });
   return {
     transport: createGrpcTransport({
       baseUrl: url,

@@ -18,8 +18,8 @@ export interface JudgeParts {
   readonly stop: () => void;
 }
 
-/** Pings of a link between instances: a frozen peer is noticed within their sum. */
-const pings = { pingIntervalMs: 500, pingTimeoutMs: 300, answerBytes: 16 * 1024 * 1024 };
+/** Bytes of one answer. */
+const answerBytes = 16 * 1024 * 1024;
 const breaker = { failuresToOpen: 3, pauseMs: 250, pauseMaxMs: 2000 };
 
 export function createJudge({
@@ -28,7 +28,7 @@ export function createJudge({
   memoryLink,
   metrics,
 }: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics }): JudgeParts {
-  const links = config.processing.url.map((url) => ({ name: url, ...createNetworkLink(url, pings) }));
+  const links = config.processing.url.map((url) => ({ name: url, ...createNetworkLink(url, { answerBytes }) }));
   const peers = (links.length === 0 && memoryLink ? [{ name: 'memory', ...memoryLink }] : links).map((link) =>
     createPeer({
       ...link,

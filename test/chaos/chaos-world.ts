@@ -24,6 +24,8 @@ export interface ChaosWorld {
   readonly faults: readonly Fault[];
   /** Stops an instance with SIGTERM and starts it again. @returns its exit code */
   readonly restartChat: (at: number) => Promise<number | null>;
+  /** What each chat instance says of itself, for a run that went wrong. */
+  readonly describe: () => Promise<string>;
   readonly stop: () => Promise<void>;
 }
 
@@ -155,6 +157,21 @@ export async function startChaosWorld({ chatCount = 2 }: { chatCount?: number } 
       const code = await chats[at]!.process!.stop();
       await chats[at]!.start();
       return code;
+    },
+    describe: async () => {
+      const reports = chatPorts.map(async (port, at) => {
+        const get = (path: string) =>
+          fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(3000) }).then(
+            (answer) => answer.text(),
+            (error: unknown) => String(error),
+          );
+        const telling =
+          /^parley_(sends_total|verdicts_total|breaker_open|sockets_welcomed|hints_up|seq_conflicts|gap_backfills|frame_errors)/;
+        const lines = (await get('/metrics')).split('\n').filter((line) => telling.test(line));
+        const log = chats[at]!.process!.output().trim().split('\n').slice(-6);
+        return [`chat ${at}: ${await get('/health/ready')}`, ...lines, ...log].join('\n    ');
+      });
+      return (await Promise.all(reports)).join('\n  ');
     },
     stop: async () => {
       for (const slot of [...chats, ...processings]) slot.process?.signal('SIGCONT');

@@ -100,7 +100,9 @@ async function main(): Promise<void> {
       `seed ${seed}: ${sends.length} sends (${refusals} refused), ${[...logs.values()].reduce((sum, log) => sum + log.length, 0)} events, ${happened.length} faults, at head ${(headMs / 1000).toFixed(1)} s after the last heal, ${violations.length} violations\n`,
     );
     if (violations.length > 0) {
-      process.stdout.write(`faults: ${happened.join(', ')}\n`);
+      process.stdout.write(
+        `faults: ${happened.join(', ')}\n  ${await world.describe()}\n  clients: ${people.map(({ client }) => client.state().name).join(', ')}\n`,
+      );
       for (const { kind, what } of violations.slice(0, 20)) process.stdout.write(`  ${kind}: ${what}\n`);
     }
     failed = violations.length > 0;

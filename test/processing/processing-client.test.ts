@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { startTcpProxy } from '../chaos/tcp-proxy.ts';
 import { connectPeer, draft, startClient, startMoodyEngine, startServer } from './processing-harness.ts';
 
 test('concurrent drafts travel together to a peer and come back each with its own verdict', async () => {
@@ -65,4 +66,32 @@ test('without anybody to judge there is no verdict, within the deadline', async 
   await expect(client.judgeOne(draft('anything'))).rejects.toMatchObject({ code: 'unavailable', mode: 'refuse' });
   expect(performance.now() - startedMs).toBeLessThan(1000);
   expect(sources.none).toBe(1);
+});
+
+test('a frozen peer costs its drafts a share of their time, then is left alone, and is used again when it wakes', async () => {
+  const proxy = await startTcpProxy(() => [port]);
+  const { url } = await startServer();
+  const port = Number(new URL(url).port);
+  const { client, sources } = startClient({
+    peers: [connectPeer(`http://127.0.0.1:${proxy.port}`)],
+    local: await startMoodyEngine(),
+  });
+  await client.judgeOne(draft('before'));
+  proxy.become('swallow');
+  for (let n = 0; n < 10; n++) expect((await client.judgeOne(draft(`frozen ${n}`))).outcome).toBe('allow');
+  expect(sources.local).toBe(10);
+  const startedMs = performance.now();
+  await client.judgeOne(draft('left alone'));
+  expect(performance.now() - startedMs).toBeLessThan(150);
+  proxy.become('pass');
+  await expect
+    .poll(
+      async () => {
+        await client.judgeOne(draft('awake?'));
+        return sources.remote;
+      },
+      { timeout: 10_000 },
+    )
+    .toBeGreaterThan(1);
+  await proxy.stop();
 });

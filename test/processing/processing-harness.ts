@@ -98,7 +98,7 @@ export const clientSettings: ProcessingClientSettings = {
 export const breakerSettings = { failuresToOpen: 3, pauseMs: 100, pauseMaxMs: 500 };
 
 export function connectPeer(url: string, changes: Partial<PeerOptions> = {}): Peer {
-  const link = createNetworkLink(url, { pingIntervalMs: 300, pingTimeoutMs: 300, answerBytes: 16 * 1024 * 1024 });
+  const link = createNetworkLink(url, { answerBytes: 16 * 1024 * 1024 });
   return createPeer({
     name: url,
     ...link,
