@@ -65,7 +65,7 @@ const sounds: readonly (readonly [RegExp, string])[] = [
   [/[xz]/g, 's'],
   [/y/g, 'i'],
   [/v/g, 'u'],
-  [/(.)\1/g, '$1'],
+  [/(.)\1+/g, '$1'],
 ];
 const endings = ['s', 'es', 'ed', 'er', 'ers', 'in', 'ing', 'y', 'a', 'az', 'ah'];
 const readingsMax = 16;
@@ -172,6 +172,13 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
       const masked = findMasked(candidate);
       if (masked) return { entry: masked, from, to: from + candidate.length };
     }
+    // Letter by letter, whatever sign stands between them.
+    if (/^[a-z0-9@$!](?:[^a-z0-9@$!]+[a-z0-9@$!])+$/.test(core)) {
+      const entry = readings(core.replace(/[^a-z0-9@$!]/g, ''))
+        .map((reading) => findSpoken(reading, true))
+        .find((found) => found?.core);
+      if (entry) return { entry, from, to };
+    }
     // Several words joined by signs, or one word cut by them.
     if (/^[a-z0-9@$!|+]+([^a-z0-9][a-z0-9@$!|+]+)+$/.test(core) || /[^a-z0-9]/.test(core)) {
       const joined = letters;
@@ -189,6 +196,10 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
         if (entry) return { entry, from: at, to: at + piece.length };
         place = at + piece.length;
       }
+    }
+    for (const part of core.matchAll(/[a-z]{6,}/g)) {
+      const entry = findInside(part[0]);
+      if (entry) return { entry, from: from + part.index, to: from + part.index + part[0].length };
     }
     return undefined;
   }
@@ -208,13 +219,14 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
       });
     };
     const tokens = splitAtSpaces(folded);
-    const taken = new Set<number>();
-    for (const [index, { start, end }] of tokens.entries()) {
+    const taken = new Set<Word>();
+    for (const token of tokens) {
+      const { start, end } = token;
       if (end - start > 200) continue;
       const found = matchToken(folded.slice(start, end));
       if (!found) continue;
       add(found.entry, start + found.from, start + found.to);
-      taken.add(index);
+      taken.add(token);
     }
     matchAcross(tokens, folded, taken, add);
     return labels;
@@ -222,11 +234,13 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
 
   /** Words spelled letter by letter, or cut once by a space; and phrases. */
   function matchAcross(
-    tokens: readonly Word[],
+    all: readonly Word[],
     folded: string,
-    taken: ReadonlySet<number>,
+    taken: ReadonlySet<Word>,
     add: (entry: TermEntry, from: number, to: number) => void,
   ): void {
+    // A lone sign between two pieces is a cut, no word.
+    const tokens = all.filter(({ start, end }) => end - start > 1 || /[a-z0-9@$!|+]/.test(folded[start]!));
     const lettersOf = tokens.map(({ start, end }) =>
       end - start > 24 ? '' : folded.slice(start, end).replace(/[^a-z0-9@$!|]/g, ''),
     );
@@ -240,7 +254,7 @@ export function createTermMatcher({ terms, innocent, common }: TermLists): TermM
         at = run - 1;
         continue;
       }
-      if (at + 1 >= tokens.length || taken.has(at) || taken.has(at + 1)) continue;
+      if (at + 1 >= tokens.length || taken.has(tokens[at]!) || taken.has(tokens[at + 1]!)) continue;
       const [left, right] = [lettersOf[at]!, lettersOf[at + 1]!];
       if (!left || !right || left.length + right.length > 14) continue;
       const phrase = whole.get(left + right);
