@@ -259,15 +259,21 @@ async function readOrphan(data: string): Promise<number | undefined> {
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
+/** Below the range that systems give to outgoing connections, so that none takes it before the server does. */
+const [firstPort, lastPort] = [20_000, 32_000];
+
+async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = firstPort + Math.floor(Math.random() * (lastPort - firstPort));
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no free port for the embedded Postgres');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
     const server = createServer();
-    server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === 'object' ? done(address.port) : fail(new Error('no free port')),
-      );
-    });
+    server.once('error', () => done(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
   });
 }
