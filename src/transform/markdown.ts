@@ -9,6 +9,8 @@ import { isSafeUrl, linkAttributes } from './safe-url.ts';
 
 /** Nested quotes and lists deeper than this are shown as text. */
 const nestingMax = 20;
+/** A table may fill short rows up to its width, so that two thousand short lines can become eighty thousand cells: beyond this many it is text. */
+const tableCellsMax = 2000;
 /** Endings of host names that make a link without a scheme. Others, such as file names' (`readme.md`), stay text. */
 const bareEndings = [
   ...'com org net edu gov mil int io dev app co info biz xyz online site shop top club live news blog cloud tech store me tv cc ai chat'.split(
@@ -24,6 +26,7 @@ export function createMarkdown(): MarkdownIt {
   markdown.enable(['table', 'strikethrough', 'linkify']);
   // An image would tell its host who reads: it is shown as a link.
   markdown.disable(['image', 'html_block', 'html_inline']);
+  boundTables(markdown);
   markdown.validateLink = isSafeUrl;
   markdown.linkify = new LinkifyIt({ fuzzyLink: true, fuzzyEmail: true }).tlds(bareEndings);
   markdown.renderer.rules.link_open = (tokens, index, options, _env, self) => {
@@ -42,6 +45,21 @@ export function createMarkdown(): MarkdownIt {
   }
   markdown.core.ruler.after('inline', 'task_lists', ({ tokens }) => markTaskLists(tokens));
   return markdown;
+}
+
+function boundTables(markdown: MarkdownIt): void {
+  const { ruler } = createMarkdownIt('commonmark').block;
+  ruler.enableOnly('table');
+  const table = ruler.getRules('')[0]!;
+  markdown.block.ruler.at(
+    'table',
+    (state, startLine, endLine, silent) => {
+      if (startLine + 2 > endLine) return false;
+      const columns = state.getLines(startLine + 1, startLine + 2, 0, false).split('|').length;
+      return columns * (endLine - startLine) <= tableCellsMax && table(state, startLine, endLine, silent);
+    },
+    { alt: ['paragraph', 'reference'] },
+  );
 }
 
 const box = /^\[([ xX])\](?=\s)/;

@@ -111,8 +111,15 @@ test.each([
   ['brackets', '['.repeat(8000)],
   ['emphasis', '*a '.repeat(2700)],
   ['a wide table', `${'| a '.repeat(1500)}\n${'|-'.repeat(1500)}`],
+  ['short rows of a wide table', `${'a|'.repeat(20)}\n${'-|'.repeat(20)}\n${'a\n'.repeat(4000)}`],
+  ['uses of one long address', `[x]: https://a.example/${'b'.repeat(4000)}\n\n${'[x]'.repeat(1300)}`],
   ['combining marks', `a${'\u0301'.repeat(7999)}`],
   ['half surrogates', '\ud800'.repeat(4000)],
 ])('%s without end are rendered, and not at length', (_, text) => {
   expect(render(text).html.length).toBeLessThan(text.length * 8 + 100);
+});
+
+test('emphasis in emphasis does not become a deep tree', () => {
+  expect(render(`${'**'.repeat(2000)}a${'**'.repeat(2000)}`).html).not.toContain('<strong>');
+  expect(render('***a***').html).toBe('<p><em><strong>a</strong></em></p>\n');
 });

@@ -38,24 +38,54 @@ const shortCode = /:([a-z0-9_+-]{1,64}):/g;
 const directionOverrides = /[\u202d\u202e]/g;
 /** Anything that Markdown, a link, a mention or a short code could begin with. */
 const special = /[\n\r\t*_`~[\]<>#|\\&:@!^"]|^[\s+-]|^\d{1,9}[.)]|\w\.\w|^[=]/;
+/** Emphasis within emphasis beyond this makes the whole text plain: a browser must not get a tree of thousands of levels. */
+const inlineDepthMax = 50;
+/** One definition can be named a thousand times: addresses longer in sum than the text by this factor make it plain. Percent-encoding takes up to nine. */
+const addressGrowthMax = 10;
+/** Characters of addresses that any text may have, however short it is. */
+const addressFree = 4096;
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 const markdown = createMarkdown();
 
 export function render(text: string, { emoji = new Map(), listMax = 1000 }: RenderOptions = {}): Rendered {
   // Most lines of a chat hold nothing that Markdown knows.
-  if (!special.test(text))
-    return { html: `<p>${escapeHtml(text.trim().replace(directionOverrides, ''))}</p>\n`, links: [], mentions: [] };
+  if (!special.test(text)) return renderPlain(text);
   const tokens = markdown.parse(text, {});
   const places = new Places(text);
   const links: RenderedLink[] = [];
   const mentions: RenderedMention[] = [];
+  const visit = { emoji, places, links, mentions, listMax };
+  let addresses = 0;
   for (const token of tokens) {
     if (token.type !== 'inline' || !token.children) continue;
+    const extent = measureInline(token.children);
+    addresses += extent.addresses;
+    if (extent.depth > inlineDepthMax || addresses > addressGrowthMax * text.length + addressFree)
+      return renderPlain(text);
     places.enter(token.map?.[0] ?? 0);
-    token.children = visitInline(token.children, { emoji, places, links, mentions, listMax });
+    token.children = visitInline(token.children, visit);
   }
   return { html: markdown.renderer.render(tokens, markdown.options, {}), links, mentions };
+}
+
+/** The text as it was written, line by line. */
+function renderPlain(text: string): Rendered {
+  const html = escapeHtml(text.trim().replace(directionOverrides, '')).replace(/\r\n?|\n/g, '<br>\n');
+  return { html: `<p>${html}</p>\n`, links: [], mentions: [] };
+}
+
+/** How deep the elements of a line stand in each other, and how many characters its links' addresses and titles have. */
+function measureInline(children: readonly Token[]): { depth: number; addresses: number } {
+  let level = 0;
+  let depth = 0;
+  let addresses = 0;
+  for (const token of children) {
+    level += token.nesting;
+    if (level > depth) depth = level;
+    if (token.type === 'link_open') for (const [, value] of token.attrs ?? []) addresses += String(value).length;
+  }
+  return { depth, addresses };
 }
 
 interface Visit {
