@@ -25,6 +25,7 @@ test.each([
   ['file:///etc/passwd'],
   ['java\u200bscript:x'],
   ['//example.org'],
+  [''],
 ])('no link goes to %s', (url) => {
   expect(render(`[x](${url}) <${url}>`).html).not.toContain('<a ');
 });

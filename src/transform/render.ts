@@ -101,6 +101,9 @@ function visitInline(children: readonly Token[], visit: Visit): Token[] {
   const result: Token[] = [];
   let open: { url: string; text: string; written: boolean } | undefined;
   for (const token of children) {
+    // A link to nowhere, `[text]()`, would open the page itself: only its text stays. Links hold no links, so its end is the one without a beginning.
+    if (token.type === 'link_open' && !token.attrGet('href')) continue;
+    if (token.type === 'link_close' && !open) continue;
     if (token.type === 'link_open')
       open = {
         url: String(token.attrGet('href') ?? ''),
