@@ -388,6 +388,8 @@ export const moderationQueue = pgTable(
     source: text('source').$type<'report' | 'engine'>().notNull(),
     labels: jsonb('labels').$type<unknown[]>().notNull().default([]),
     spamScore: real('spam_score'),
+    /** Which model, lists and rules said so; absent where nobody but people did. */
+    engineVersion: text('engine_version'),
     state: text('state').$type<'open' | 'approved' | 'removed'>().notNull().default('open'),
     decidedBy: uuid('decided_by'),
     decidedAt: time('decided_at'),
@@ -398,6 +400,7 @@ export const moderationQueue = pgTable(
     uniqueIndex('moderation_queue_message').on(table.messageId).where(sql`state = 'open'`),
     index('moderation_queue_open').on(table.state, table.createdAt),
     index('moderation_queue_room').on(table.roomId, table.state),
+    index('moderation_queue_author').on(table.authorId, table.createdAt),
   ],
 );
 
@@ -409,7 +412,77 @@ export const moderationReports = pgTable(
     reason: text('reason').notNull(),
     createdAt: createdAt(),
   },
-  (table) => [primaryKey({ columns: [table.queueId, table.reporterId] })],
+  (table) => [
+    primaryKey({ columns: [table.queueId, table.reporterId] }),
+    index('moderation_reports_reporter').on(table.reporterId, table.createdAt),
+  ],
+);
+
+/**
+ * What moderators took away, for as long as they may give it back: readers get the tombstone, this holds the text and
+ * its earlier versions. Emptied when its author deletes the message, and by age (`moderation.keepRemoved`).
+ */
+export const moderationRemovals = pgTable(
+  'moderation_removals',
+  {
+    messageId: uuid('message_id').primaryKey(),
+    roomId: uuid('room_id').notNull(),
+    authorId: uuid('author_id').notNull(),
+    text: text('text').notNull(),
+    html: text('html').notNull(),
+    mentions: uuid('mentions').array(),
+    versions: jsonb('versions').$type<Record<string, unknown>[]>().notNull().default([]),
+    removedAt: time('removed_at').notNull().defaultNow(),
+  },
+  (table) => [
+    index('moderation_removals_author').on(table.authorId),
+    index('moderation_removals_age').on(table.removedAt),
+  ],
+);
+
+/** That a text was refused, and why; never the text, nor what of it matched. By its author's id; emptied by age. */
+export const moderationBlocks = pgTable(
+  'moderation_blocks',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    authorId: uuid('author_id').notNull(),
+    roomId: uuid('room_id').notNull(),
+    kind: text('kind').$type<'message' | 'edit'>().notNull(),
+    labels: jsonb('labels').$type<{ name: string; score: number; id: string }[]>().notNull(),
+    engineVersion: text('engine_version').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index('moderation_blocks_author').on(table.authorId, table.createdAt),
+    index('moderation_blocks_room').on(table.roomId, table.id),
+    index('moderation_blocks_age').on(table.createdAt),
+  ],
+);
+
+/**
+ * Messages nobody judged in time, by `moderation.fallback`: in `pending` the only place where they are, seen by their
+ * sender alone; in `open` a note that the message of this id is still to be judged. By its author's id.
+ */
+export const unjudgedMessages = pgTable(
+  'unjudged_messages',
+  {
+    messageId: uuid('message_id').primaryKey(),
+    position: bigint('position', { mode: 'number' }).generatedAlwaysAsIdentity(),
+    mode: text('mode').$type<'pending' | 'open'>().notNull(),
+    roomId: uuid('room_id').notNull(),
+    authorId: uuid('author_id').notNull(),
+    clientId: text('client_id').notNull(),
+    digest: bigint('digest', { mode: 'bigint' }).notNull(),
+    text: text('text').notNull(),
+    replyTo: uuid('reply_to'),
+    createdAt: createdAt(),
+    /** An instance works on it until then. */
+    claimedUntil: time('claimed_until'),
+  },
+  (table) => [
+    uniqueIndex('unjudged_messages_client_id').on(table.roomId, table.authorId, table.clientId),
+    index('unjudged_messages_position').on(table.position),
+  ],
 );
 
 export const moderationRules = pgTable(
@@ -426,7 +499,10 @@ export const moderationRules = pgTable(
     createdAt: createdAt(),
     deletedAt: time('deleted_at'),
   },
-  (table) => [index('moderation_rules_room').on(table.roomId)],
+  (table) => [
+    index('moderation_rules_room').on(table.roomId),
+    index('moderation_rules_active').on(table.id).where(sql`deleted_at is null`),
+  ],
 );
 
 export const moderationBans = pgTable(
@@ -455,7 +531,10 @@ export const moderationAudit = pgTable(
     details: jsonb('details').$type<Record<string, unknown>>().notNull().default({}),
     createdAt: createdAt(),
   },
-  (table) => [index('moderation_audit_room').on(table.roomId, table.id)],
+  (table) => [
+    index('moderation_audit_room').on(table.roomId, table.createdAt),
+    index('moderation_audit_age').on(table.createdAt),
+  ],
 );
 
 export const learnedExamples = pgTable(
