@@ -21,6 +21,7 @@ const steps: readonly (readonly [string, readonly string[]])[] = [
   ['protocol format', ['buf', 'format', '--diff', '--exit-code']],
   ['generated code is in step', ['node', 'scripts/check-generated.ts']],
   ['unused code', ['knip']],
+  ['moderation quality', ['node', 'scripts/evaluate/run-evaluate.ts', '--quick']],
   [
     'tests',
     [

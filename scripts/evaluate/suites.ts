@@ -1,0 +1,6 @@
+/** All suites of `npm run evaluate`, in the order in which they are printed. */
+import { checkSpeedSuite } from './check-speed-suite.ts';
+import { inSourceSuite } from './in-source-suite.ts';
+import type { Suite } from './suite.ts';
+
+export const suites: readonly Suite[] = [inSourceSuite, checkSpeedSuite];
