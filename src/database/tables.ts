@@ -142,6 +142,29 @@ export const oneTimeTokens = pgTable(
   (table) => [index('one_time_tokens_user').on(table.userId), index('one_time_tokens_expiry').on(table.expiresAt)],
 );
 
+/** Devices (the hash of a cookie) that have logged into an account: guessers cannot stand in their way. */
+export const knownDevices = pgTable(
+  'known_devices',
+  {
+    hash: bytea('hash').notNull(),
+    userId: uuid('user_id').notNull(),
+    createdAt: createdAt(),
+    lastUsedAt: time('last_used_at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.hash, table.userId] }),
+    index('known_devices_user').on(table.userId),
+    index('known_devices_age').on(table.lastUsedAt),
+  ],
+);
+
+/** The key that secrets are sealed with, where the operator configured none (auth/sealing.ts). */
+export const sealingKeys = pgTable('sealing_keys', {
+  id: text('id').primaryKey(),
+  key: bytea('key').notNull(),
+  createdAt: createdAt(),
+});
+
 export const signingKeys = pgTable('signing_keys', {
   id: text('id').primaryKey(),
   algorithm: text('algorithm').notNull(),
