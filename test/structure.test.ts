@@ -17,7 +17,7 @@ const code = filesIn('src').filter((path) => /\.tsx?$/.test(path) && !path.start
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
 /** What each folder may import of the others, beside itself and the ground below all of them. */
-const ground = ['http', 'database', 'config', 'logger', 'errors.ts', 'circuit-breaker.ts', 'gen'];
+const ground = ['http', 'database', 'config', 'logger', 'errors.ts', 'permissions.ts', 'circuit-breaker.ts', 'gen'];
 const arrows: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['roles', ...ground],
   roles: ['auth', 'chat', 'user', 'moderation', 'processing', 'realtime', 'jobs', ...ground],
@@ -32,11 +32,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   processing: ['spam', 'transform', ...ground],
   spam: [],
   transform: [],
-  http: ['database', 'config', 'logger', 'errors.ts'],
+  http: ['database', 'config', 'logger', 'errors.ts', 'permissions.ts'],
   database: ['config', 'logger', 'errors.ts'],
   config: ['errors.ts'],
   logger: ['config', 'errors.ts'],
   'errors.ts': [],
+  'permissions.ts': ['errors.ts'],
   'circuit-breaker.ts': [],
   gen: [],
 };

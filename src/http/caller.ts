@@ -1,13 +1,16 @@
 /** Who calls, as every route and frame may ask. The proof is auth's affair. */
 import type { FastifyRequest } from 'fastify';
+import type { DeploymentRole } from '../permissions.ts';
 
 export interface Caller {
   readonly userId: string;
   /** The login on a device; absent where another server vouches for the user. */
   readonly sessionId: string | undefined;
-  /** Deployment role. */
-  readonly role: 'user' | 'moderator' | 'admin';
-  readonly kind: 'user' | 'guest' | 'host';
+  readonly role: DeploymentRole;
+  /** `host`: a user whom another application vouches for; `server`: that application itself, with an API key. */
+  readonly kind: 'user' | 'guest' | 'host' | 'server';
+  /** When a host application's token was made, milliseconds since the epoch: what was ended later ends it too. */
+  readonly issuedAt?: number;
   /** Milliseconds since the epoch: the end of what was proved. */
   readonly expiresAt: number;
 }

@@ -8,16 +8,18 @@
  */
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { DeploymentRole } from '../permissions.ts';
 import { frameText } from './frame-codec.ts';
 
 /** Who the socket belongs to; set by hello, never changed to another user. */
 export interface ConnectionUser {
   readonly userId: string;
   readonly sessionId: string | undefined;
-  /** Deployment role. */
-  readonly role: 'user' | 'moderator' | 'admin';
+  readonly role: DeploymentRole;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Of a host application's token, milliseconds since the epoch. */
+  readonly issuedAt?: number;
 }
 
 export interface QueueBounds {

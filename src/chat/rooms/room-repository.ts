@@ -1,7 +1,7 @@
 /** Rooms in Postgres: what the hub loads, what lists show, and the checks that need other tables. */
 import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
-import type { MemberRole } from './permissions.ts';
+import type { MemberRole } from '../../permissions.ts';
 import { type MemberState, RoomState } from './room-state.ts';
 
 interface RoomRow {

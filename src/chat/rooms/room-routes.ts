@@ -6,6 +6,7 @@ import type { Authenticator } from '../../http/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
 import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
+import { requireDeployment } from '../../permissions.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { MessageShape } from '../messages/message-schemas.ts';
 import { requireText } from '../messages/message-text.ts';
@@ -80,6 +81,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
     { schema: { tags, summary: 'Create a room', body: NewRoomBody, response: answers(201, RoomShape) } },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
+      requireDeployment(caller, 'create_room');
       return idempotency.answer(request, reply, caller.userId, async () => ({
         status: 201,
         body: await rooms.create(caller, cleanTexts(request.body)),
@@ -99,6 +101,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
     },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
+      requireDeployment(caller, 'start_direct_message');
       const { room, created } = await rooms.directMessage(caller, request.body.userIds);
       return reply.code(created ? 201 : 200).send(room);
     },

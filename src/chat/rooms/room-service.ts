@@ -6,12 +6,12 @@ import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
 import { blocks, events, members, membershipChanges, moderationBans, rooms } from '../../database/tables.ts';
 import { Failure, invalid } from '../../errors.ts';
+import { type MemberRole, outranks } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { DraftEvent, EventLog } from '../events/event-log.ts';
 import { unknownProfile } from '../events/message-shape.ts';
-import { type MemberRole, outranks } from './permissions.ts';
 import type { OwnRoomRow, RoomRepository, RoomSummaryRow } from './room-repository.ts';
 import type { Actor, RoomSettings, RoomState } from './room-state.ts';
 

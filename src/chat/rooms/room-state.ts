@@ -4,8 +4,8 @@
  * an append at position + 1 succeeds only if nobody's event, a removal for instance, came in between.
  */
 import { Failure } from '../../errors.ts';
+import { type DeploymentRole, type MemberRole, may, type RoomAction, type Standing } from '../../permissions.ts';
 import type { FeedEvent, FeedState, ReaderChange } from '../../realtime/feed.ts';
-import { type MemberRole, may, type RoomAction, type Standing } from './permissions.ts';
 
 export interface RoomSettings {
   readonly id: string;
@@ -29,8 +29,7 @@ export interface MemberState {
 /** A caller as rooms see them. */
 export interface Actor {
   readonly userId: string;
-  /** Deployment role. */
-  readonly role: 'user' | 'moderator' | 'admin';
+  readonly role: DeploymentRole;
 }
 
 interface MemberEventData {
@@ -73,7 +72,8 @@ export class RoomState implements FeedState {
     if (this.deleted) return 'outsider';
     const member = this.members.get(actor.userId);
     if (member) return member.role;
-    return actor.role === 'user' || this.settings.kind === 'dm' ? 'outsider' : 'admin';
+    if (actor.role === 'user' || this.settings.kind === 'dm') return 'outsider';
+    return actor.role === 'server' ? 'server' : 'admin';
   }
 
   /**

@@ -1,0 +1,131 @@
+/**
+ * Who may do what: the one table, asked by every route and frame. A caller has a kind in the deployment and a standing in
+ * each room; both are looked up here and nowhere else. What an outsider may not know of answers `not_found` (see
+ * chat/rooms/room-state.ts); the rest is `forbidden`.
+ */
+import { Failure } from './errors.ts';
+
+// ── The deployment ────────────────────────────────────────────────────────────────────────────────
+
+/** `server`: another server with an API key; its scopes narrow what stands here (auth/api-keys.ts). */
+export type DeploymentRole = 'user' | 'moderator' | 'admin' | 'server';
+export type CallerKind = DeploymentRole | 'guest';
+
+export type DeploymentAction =
+  /** Come in, see people and public rooms, be a member. */
+  | 'chat'
+  | 'create_room'
+  | 'start_direct_message'
+  /** One's own account: profile, settings, blocks, export, erasure. */
+  | 'keep_account'
+  /** Ways to log in besides a password. */
+  | 'link_identity'
+  | 'manage_api_keys'
+  /** Create accounts for others, open and end their logins, erase them. */
+  | 'manage_users';
+
+const guest: readonly DeploymentAction[] = ['chat', 'create_room', 'start_direct_message', 'keep_account'];
+const user: readonly DeploymentAction[] = [...guest, 'link_identity'];
+
+const inDeployment: Readonly<Record<CallerKind, ReadonlySet<DeploymentAction>>> = {
+  guest: new Set(guest),
+  user: new Set(user),
+  moderator: new Set(user),
+  admin: new Set([...user, 'manage_api_keys']),
+  // A server is nobody's account: it says who is meant.
+  server: new Set(['create_room', 'manage_users', 'chat']),
+};
+
+/** What the table is asked about; `http/caller.ts` has the whole caller. */
+export interface Asking {
+  readonly role: DeploymentRole;
+  readonly kind: 'user' | 'guest' | 'host' | 'server';
+}
+
+export function kindOf({ role, kind }: Asking): CallerKind {
+  return kind === 'guest' ? 'guest' : role;
+}
+
+/** @throws Failure `forbidden` */
+export function requireDeployment(caller: Asking, action: DeploymentAction): void {
+  const kind = kindOf(caller);
+  if (!inDeployment[kind].has(action)) throw new Failure('forbidden', `a ${kind} may not do that`);
+}
+
+// ── A room ────────────────────────────────────────────────────────────────────────────────────────
+
+export type MemberRole = 'owner' | 'moderator' | 'member';
+/**
+ * Somebody's standing in a room. `admin`: a deployment admin or moderator who is no member; `banned`: a person whom the
+ * room has shut out; `outsider`: anybody else.
+ */
+export type Standing = MemberRole | 'outsider' | 'admin' | 'server' | 'banned';
+
+export type RoomAction =
+  | 'read'
+  | 'post'
+  | 'edit_own'
+  | 'delete_own'
+  | 'delete_any'
+  | 'pin'
+  | 'invite'
+  | 'add_member'
+  | 'remove_member'
+  | 'change_role'
+  | 'change_room'
+  | 'delete_room'
+  | 'mute'
+  | 'moderate';
+
+const member: readonly RoomAction[] = ['read', 'post', 'edit_own', 'delete_own', 'invite'];
+const moderator: readonly RoomAction[] = [
+  ...member,
+  'delete_any',
+  'pin',
+  'add_member',
+  'remove_member',
+  'mute',
+  'moderate',
+  'change_room',
+];
+const owner: readonly RoomAction[] = [...moderator, 'change_role', 'delete_room'];
+// Deployment staff keeps order in rooms it is no member of; it does not talk there.
+const staff: readonly RoomAction[] = [
+  'read',
+  'delete_any',
+  'remove_member',
+  'mute',
+  'moderate',
+  'change_room',
+  'delete_room',
+  'change_role',
+];
+
+const inRoom: Readonly<Record<Standing, ReadonlySet<RoomAction>>> = {
+  owner: new Set(owner),
+  moderator: new Set(moderator),
+  member: new Set(member),
+  outsider: new Set(),
+  banned: new Set(),
+  admin: new Set(staff),
+  server: new Set([...staff, 'add_member', 'invite']),
+};
+
+export function may(standing: Standing, action: RoomAction): boolean {
+  return inRoom[standing].has(action);
+}
+
+/** Higher ranks act on lower ones only; an owner may act on owners. */
+const rank: Readonly<Record<Standing, number>> = {
+  banned: 0,
+  outsider: 0,
+  member: 1,
+  moderator: 2,
+  owner: 3,
+  admin: 4,
+  server: 5,
+};
+
+export function outranks(actor: Standing, target: Standing): boolean {
+  return rank[actor] > rank[target] || (actor === 'owner' && target === 'owner');
+}
