@@ -12,11 +12,12 @@ import { contentDigest } from '../src/chat/messages/message-text.ts';
 import { createRoomRepository } from '../src/chat/rooms/room-repository.ts';
 import type { RoomState } from '../src/chat/rooms/room-state.ts';
 import { connectDatabase, connectSql, type Sql } from '../src/database/connect.ts';
+import { newId } from '../src/database/new-id.ts';
 import { events } from '../src/database/tables.ts';
 import { createLocalHints } from '../src/realtime/hints.ts';
 import { createHub } from '../src/realtime/hub.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
-import { createProfiles } from '../src/user/profiles.ts';
+import { createProfiles, type PublicProfile } from '../src/user/profiles.ts';
 import type { Row } from './measure.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
@@ -105,14 +106,17 @@ async function openStore(town: Town) {
     },
   });
 
+  const profileOf = new Map<string, PublicProfile>();
+
   async function send(roomId: string, { id }: Person): Promise<void> {
     const feed = (await hub.feed(roomId))!;
-    const profile = { id, username: 'u', displayName: 'Person', avatarUrl: null };
+    const profile = profileOf.get(id) ?? { id, username: 'u', displayName: 'Person', avatarUrl: null };
+    profileOf.set(id, profile);
     await eventLog.send(feed, {
       actor: { userId: id, role: 'user' },
       sessionId: undefined,
       sender: profile,
-      messageId: randomUUID(),
+      messageId: newId(),
       clientId: randomUUID(),
       digest: contentDigest(text, null),
       text,

@@ -1,12 +1,18 @@
 /**
  * The one statement that makes a batch of messages durable: explicit next seqs under the log's primary key, the
- * senders' keys, and the mail that may become due, all or nothing per room.
+ * senders' keys, and the mail that may become due. When a login ended that the caller does not know of yet, nothing
+ * at all is stored.
+ *
+ * There are two of it. `appendFresh` expects what is nearly always so: nobody took the seqs, no key is a repeat. A
+ * unique violation proves it wrong and stores nothing; then `appendCarefully` finds out what is what, room by room:
  *
  * - A room whose next seq was taken by somebody else stores nothing; the caller reads on and tries again.
  * - A room with a repeated clientId stores nothing; the caller answers the repeat and tries the rest again.
  * - Should a room have been stored in part (its first seq lost, a later one won), the statement fails as a whole.
- * - When a login ended that the caller does not know of yet, nothing at all is stored.
+ *
+ * Asking first costs Postgres several times what storing does (bench/store.ts), hence the two.
  */
+import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
 
 export interface AppendRow {
@@ -52,33 +58,80 @@ interface AppendResult {
   stored: Record<string, number> | null;
 }
 
+export interface AppendBatch {
+  /** In ascending order of rooms, then seqs: two batches of several instances wait for each other, never in a ring. */
+  readonly rows: readonly AppendRow[];
+  readonly horizon: RevocationHorizon;
+  /** Rooms that need a mail job, in ascending order. */
+  readonly mailRooms: readonly string[];
+  /** When that job is due from now. */
+  readonly mailDelayMs: number;
+}
+
+function inputRows(sql: Sql, rows: readonly AppendRow[]) {
+  return sql`unnest(
+        ${plainArray(rows.map((row) => row.roomId))}::uuid[], ${plainArray(rows.map((row) => row.seq))}::bigint[],
+        ${plainArray(rows.map((row) => row.actorId))}::uuid[], ${plainArray(rows.map((row) => row.messageId))}::uuid[],
+        ${textArray(rows.map((row) => row.clientId))}::text[], ${plainArray(rows.map((row) => row.digest))}::bigint[],
+        ${textArray(rows.map((row) => row.text))}::text[], ${textArray(rows.map((row) => row.html))}::text[],
+        ${textArray(rows.map((row) => plainArray(row.mentions)))}::text[], ${plainArray(rows.map((row) => row.replyTo))}::uuid[]
+      ) as i(room_id, seq, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)`;
+}
+
+function staleLogin(sql: Sql, { xmin, knownIds }: RevocationHorizon) {
+  return sql`select 1 from revocations where xid >= ${xmin}::xid8 and id <> all(${knownIds as string[]}::bigint[]) limit 1`;
+}
+
+function addMailJobs(sql: Sql, mailDelayMs: number) {
+  return sql`graphile_worker.add_jobs(
+        (select array_agg(row('room_unread', json_build_object('roomId', r), null,
+            now() + ${mailDelayMs} * interval '1 millisecond', null, 'room-unread:' || r, null, null)::graphile_worker.job_spec
+            order by r)
+          from owing),
+        job_key_preserve_run_at => true)`;
+}
+
 /**
- * @param mailRooms rooms that need a mail job, in ascending order
- * @param mailDelayMs when that job is due from now
- * @throws what Postgres throws; nothing is stored then, unless the connection broke (repeat it to find out)
+ * @returns `stored` undefined and nothing repeated, or `stale` and nothing stored
+ * @throws a unique violation when a seq or a key was used already; what else Postgres throws. Nothing is stored then,
+ *   unless the connection broke (repeat it to find out)
  */
-export async function appendMessages(
+export async function appendFresh(
   sql: Sql,
-  rows: readonly AppendRow[],
-  horizon: RevocationHorizon,
-  mailRooms: readonly string[],
-  mailDelayMs: number,
+  { rows, horizon, mailRooms, mailDelayMs }: AppendBatch,
+): Promise<AppendOutcome> {
+  const owed =
+    mailRooms.length === 0
+      ? sql``
+      : sql`, owing as materialized (
+      select r from unnest(${mailRooms as string[]}::uuid[]) r where not exists (select 1 from stale)
+    ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)})`;
+  const [result] = await sql<{ at_ms: string; stale: boolean }[]>`
+    with stale as materialized (${staleLogin(sql, horizon)}), stored as (
+      insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
+      select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
+        text, html, mentions::uuid[], reply_to
+      from ${inputRows(sql, rows)} where not exists (select 1 from stale)
+    )${owed}
+    select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
+      exists (select 1 from stale) as stale ${mailRooms.length === 0 ? sql`` : sql`, (select count(*) from owed) as owed`}`;
+  return { atMs: Number(result!.at_ms), stale: result!.stale, repeated: [], stored: undefined };
+}
+
+/** @throws what Postgres throws; nothing is stored then, unless the connection broke (repeat it to find out) */
+export async function appendCarefully(
+  sql: Sql,
+  { rows, horizon, mailRooms, mailDelayMs }: AppendBatch,
 ): Promise<AppendOutcome> {
   const [result] = await sql<AppendResult[]>`
     with input as materialized (
-      select * from unnest(
-        ${rows.map((row) => row.roomId)}::uuid[], ${rows.map((row) => String(row.seq))}::bigint[],
-        ${rows.map((row) => row.actorId)}::uuid[], ${rows.map((row) => row.messageId)}::uuid[],
-        ${rows.map((row) => row.clientId)}::text[], ${rows.map((row) => String(row.digest))}::bigint[],
-        ${rows.map((row) => row.text)}::text[], ${rows.map((row) => row.html)}::text[],
-        ${rows.map((row) => `{${row.mentions.join(',')}}`)}::text[], ${rows.map((row) => row.replyTo)}::uuid[]
-      ) as i(room_id, seq, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
+      select * from ${inputRows(sql, rows)}
     ), repeated as materialized (
       select i.message_id as tried, i.room_id, e.message_id, e.seq, e.digest, e.at
-      from input i join events e on e.room_id = i.room_id and e.actor_id = i.actor_id and e.client_id = i.client_id
-    ), stale as materialized (
-      select 1 from revocations where xid >= ${horizon.xmin}::xid8 and id <> all(${horizon.knownIds}::bigint[]) limit 1
-    ), stored as (
+      from input i cross join lateral (
+        select * from events e where e.room_id = i.room_id and e.actor_id = i.actor_id and e.client_id = i.client_id limit 1
+      ) e
+    ), stale as materialized (${staleLogin(sql, horizon)}), stored as (
       insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
       select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
         text, html, mentions::uuid[], reply_to
@@ -92,15 +145,9 @@ export async function appendMessages(
     ), torn as materialized (
       select 1 from counts join (select room_id, count(*) as wanted from input group by room_id) w using (room_id)
       where counts.stored <> w.wanted limit 1
-    ), owed as materialized (
-      select count(*) from graphile_worker.add_jobs(
-        (select array_agg(row('room_unread', json_build_object('roomId', r), null,
-            now() + ${mailDelayMs} * interval '1 millisecond', null, 'room-unread:' || r, null, null)::graphile_worker.job_spec
-            order by r)
-          from unnest(${mailRooms}::uuid[]) r where r in (select room_id from counts)),
-        job_key_preserve_run_at => true)
-      where ${mailRooms.length > 0}
-    )
+    ), owing as materialized (
+      select r from unnest(${mailRooms as string[]}::uuid[]) r where r in (select room_id from counts)
+    ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)} where ${mailRooms.length > 0})
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
       exists (select 1 from stale) as stale,
       (select json_agg(json_build_object('tried', tried, 'id', message_id, 'seq', seq, 'digest', digest::text,

@@ -13,9 +13,16 @@ import { Failure, toFailure } from '../../errors.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
 import type { RoomState } from '../rooms/room-state.ts';
-import { type AppendOutcome, type AppendRow, appendMessages, type RevocationHorizon } from './append-statement.ts';
+import {
+  type AppendBatch,
+  type AppendOutcome,
+  type AppendRow,
+  appendCarefully,
+  appendFresh,
+  type RevocationHorizon,
+} from './append-statement.ts';
 import type { LogReader } from './log-reader.ts';
-import { eventJson, toMessage } from './message-shape.ts';
+import { createdEventJson } from './message-shape.ts';
 import type { PendingSend, SendOutcome } from './pending-send.ts';
 import { createSendQueue, type Portion } from './send-queue.ts';
 
@@ -95,6 +102,8 @@ export interface EventLog {
 /** A mail job that is due sooner than this may be running already and not see a new message. */
 const mailMarginMs = 30_000;
 const attemptsMax = 50;
+/** A room where a seq or a key was used already is appended to carefully for this long. */
+const carefulMs = 5000;
 
 export function createEventLog({
   db,
@@ -118,6 +127,8 @@ export function createEventLog({
 }): EventLog {
   const clients = Array.from({ length: settings.lanes }, openLane);
   const mailDueAt = new Map<string, number>();
+  /** Rooms that another instance writes to or whose senders repeat themselves, and until when (monotonic) we expect it. */
+  const contendedUntil = new Map<string, number>();
   let clockOffsetMs = Date.now() - performance.now();
   let stopped = false;
 
@@ -148,30 +159,56 @@ export function createEventLog({
   // ── Batches ──
 
   async function commitPortions(lane: number, portions: readonly Portion[]): Promise<void> {
-    const allowed = portions.map(({ line, sends }) => ({
-      line,
-      sends: sends.filter((item) => mayStill(line.feed, item)),
-      firstSeq: line.feed.position + 1,
-    }));
-    const rows = allowed.flatMap(({ line, sends, firstSeq }) =>
+    const allowed = portions
+      .map(({ line, sends }) => ({
+        line,
+        sends: sends.filter((item) => mayStill(line.feed, item)),
+        firstSeq: line.feed.position + 1,
+      }))
+      .sort((left, right) => (left.line.feed.roomId < right.line.feed.roomId ? -1 : 1));
+    for (const { line, sends } of allowed) if (sends.length === 0) queue.release(line);
+    const sending = allowed.filter(({ sends }) => sends.length > 0);
+    const now = performance.now();
+    const isContended = ({ line }: Portion) => (contendedUntil.get(line.feed.roomId) ?? 0) > now;
+    // Two statements, pipelined on the lane's connection: a contended room does not make the others' commit dearer.
+    await Promise.all([
+      commitTogether(
+        lane,
+        sending.filter((portion) => !isContended(portion)),
+        appendFresh,
+      ),
+      commitTogether(lane, sending.filter(isContended), appendCarefully),
+    ]);
+  }
+
+  async function commitTogether(
+    lane: number,
+    portions: readonly NumberedPortion[],
+    append: (sql: Sql, batch: AppendBatch) => Promise<AppendOutcome>,
+  ): Promise<void> {
+    if (portions.length === 0) return;
+    const rows = portions.flatMap(({ line, sends, firstSeq }) =>
       sends.map((item, index) => toRow(line.feed.roomId, item, firstSeq + index)),
     );
-    if (rows.length === 0) {
-      for (const { line } of allowed) queue.release(line);
-      return;
-    }
-    const mailRooms = roomsOwingMail(allowed);
-    for (const { sends } of allowed) for (const item of sends) item.tried = true;
+    const mailRooms = roomsOwingMail(portions);
+    for (const { sends } of portions) for (const item of sends) item.tried = true;
     metrics.batches.observe(rows.length);
     const startedMs = performance.now();
     let outcome: AppendOutcome;
     try {
       outcome = await withinTime(
         lane,
-        appendMessages(clients[lane]!, rows, revocations.horizon(), mailRooms, settings.mailDelay ?? 0),
+        append(clients[lane]!, {
+          rows,
+          horizon: revocations.horizon(),
+          mailRooms,
+          mailDelayMs: settings.mailDelay ?? 0,
+        }),
       );
     } catch (error) {
-      await recover(lane, allowed, error);
+      if (append === appendFresh && isUniqueViolation(error, 'events'))
+        await commitTogether(lane, portions, appendCarefully);
+      else await recover(lane, portions, error);
       return;
     }
     const doneMs = performance.now();
@@ -182,10 +219,10 @@ export function createEventLog({
         logger.warn({ error }, 'revocations could not be read');
         await pause(100);
       });
-      for (const { line, sends } of allowed) queue.putBack(line, sends);
+      for (const { line, sends } of portions) queue.putBack(line, sends);
       return;
     }
-    settle(allowed, outcome);
+    settle(portions, outcome);
     if (outcome.stored === undefined) {
       for (const roomId of mailRooms) mailDueAt.set(roomId, outcome.atMs + (settings.mailDelay ?? 0));
     }
@@ -217,9 +254,8 @@ export function createEventLog({
     const now = nowMs();
     const margin = Math.min(mailMarginMs, settings.mailDelay / 2);
     return portions
-      .filter(({ line, sends }) => sends.length > 0 && (mailDueAt.get(line.feed.roomId) ?? 0) < now + margin)
-      .map(({ line }) => line.feed.roomId)
-      .sort();
+      .filter(({ line }) => (mailDueAt.get(line.feed.roomId) ?? 0) < now + margin)
+      .map(({ line }) => line.feed.roomId);
   }
 
   async function withinTime<Value>(lane: number, answer: Promise<Value>): Promise<Value> {
@@ -245,10 +281,6 @@ export function createEventLog({
     const announced = [];
     for (const { line, sends, firstSeq: first } of portions) {
       const { feed } = line;
-      if (sends.length === 0) {
-        queue.release(line);
-        continue;
-      }
       if (outcome.stored === undefined || outcome.stored.get(feed.roomId) === sends.length) {
         const events = sends.map((item, index) => ({
           seq: first + index,
@@ -263,6 +295,7 @@ export function createEventLog({
         queue.release(line);
         continue;
       }
+      contendedUntil.set(feed.roomId, performance.now() + carefulMs);
       const rest = sends.filter((item) => !answerRepeat(item, repeated.get(item.messageId)));
       if (rest.length < sends.length) queue.putBack(line, rest);
       else void retryAfterReading(line, rest);
@@ -273,21 +306,23 @@ export function createEventLog({
   function createdJson(roomId: string, item: PendingSend, seq: number, atMs: number): string {
     const at = new Date(atMs).toISOString();
     const { messageId: id, text, html, mentions, replyTo, clientId } = item;
-    const fields = {
-      id,
-      roomId,
-      seq,
-      text,
-      html,
-      mentions,
-      replyTo,
-      replyCount: 0,
-      clientId,
-      createdAt: at,
-      editedAt: null,
-      deletedAt: null,
-    };
-    return eventJson('message.created', roomId, seq, at, { message: toMessage(fields, item.sender) });
+    return createdEventJson(
+      {
+        id,
+        roomId,
+        seq,
+        text,
+        html,
+        mentions,
+        replyTo,
+        replyCount: 0,
+        clientId,
+        createdAt: at,
+        editedAt: null,
+        deletedAt: null,
+      },
+      item.sender,
+    );
   }
 
   /** @returns whether the item was answered: it had been stored before, by an earlier try of ours or of the client's */
@@ -461,11 +496,12 @@ export function createEventLog({
     return new Promise((resolve) => setTimeout(resolve, ms));
   }
 
-  /** Forgets rooms whose mail job is long due. */
+  /** Forgets rooms whose mail job is long due, and those that are contended no longer. */
   const sweeper = setInterval(() => {
     const now = nowMs();
     for (const [roomId, dueMs] of mailDueAt) if (dueMs < now) mailDueAt.delete(roomId);
-  }, 60_000);
+    for (const [roomId, untilMs] of contendedUntil) if (untilMs < performance.now()) contendedUntil.delete(roomId);
+  }, 10_000);
 
   return {
     send,

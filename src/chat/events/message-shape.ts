@@ -65,6 +65,35 @@ export function toMessage(fields: MessageFields, sender: PublicProfile): Message
   };
 }
 
+/** Profiles as JSON, made once each: the same few people send most of what is sent. */
+const profileJson = new WeakMap<PublicProfile, string>();
+
+function jsonOf(profile: PublicProfile): string {
+  const known = profileJson.get(profile);
+  if (known !== undefined) return known;
+  const { id, username, displayName, avatarUrl } = profile;
+  const json = JSON.stringify({ id, username, displayName, avatarUrl });
+  profileJson.set(profile, json);
+  return json;
+}
+
+/**
+ * The JSON of a new message's event: what `eventJson` makes of `toMessage`, to the letter, put together by hand because
+ * every send pays for it. message-shape.test.ts holds the two together.
+ */
+export function createdEventJson(
+  { id, roomId, seq, text, html, mentions, replyTo, clientId, createdAt }: MessageFields,
+  sender: PublicProfile,
+): string {
+  return (
+    `{"type":"message.created","roomId":"${roomId}","seq":${seq},"at":"${createdAt}","data":{"message":{"id":"${id}",` +
+    `"roomId":"${roomId}","seq":${seq},"sender":${jsonOf(sender)},"text":${JSON.stringify(text)},"html":${JSON.stringify(html)},` +
+    `"mentions":${mentions.length === 0 ? '[]' : JSON.stringify(mentions)},"replyTo":${replyTo === null ? 'null' : `"${replyTo}"`},` +
+    `"replyCount":0,"attachments":[],"reactions":[],"pinned":false,"clientId":${JSON.stringify(clientId)},` +
+    `"createdAt":"${createdAt}","editedAt":null,"deletedAt":null}}}`
+  );
+}
+
 /** A durable event's JSON; `type` comes first, which `feed.ts` relies on. */
 export function eventJson(type: string, roomId: string, seq: number, at: string, data: unknown): string {
   return JSON.stringify({ type, roomId, seq, at, data });

@@ -3,7 +3,7 @@
  * log. Judged before it is stored, so text without a verdict never has a seq and never makes a hole.
  */
 import { and, eq, sql } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '../../database/new-id.ts';
 import { events, messageEdits } from '../../database/tables.ts';
 import { Failure } from '../../errors.ts';
 import { may } from '../../permissions.ts';
@@ -93,7 +93,7 @@ export function createMessageService({
   settings: { maxLength: number };
 }): MessageService {
   async function send(sender: Sender, draft: Draft, order: SendOrder): Promise<SendOutcome> {
-    const messageId = uuidv7();
+    const messageId = newId();
     return order.run(
       draft.roomId,
       () => prepare(sender, draft, messageId),

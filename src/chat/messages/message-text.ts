@@ -1,5 +1,5 @@
 /** What text may be stored: the first thing asked of every message, edit, name and topic. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Failure, invalid } from '../../errors.ts';
 
 /** Characters that show nothing: controls, spaces, zero-width and bidi marks, variation selectors, tags, fillers. */
@@ -31,10 +31,5 @@ function tooLong(path: string, maxLength: number): Failure {
 
 /** What a repeat of a clientId is compared by: 64 bits of the content's SHA-256. */
 export function contentDigest(text: string, replyTo: string | null): bigint {
-  return createHash('sha256')
-    .update(replyTo ?? '')
-    .update('\n')
-    .update(text)
-    .digest()
-    .readBigInt64BE();
+  return hash('sha256', `${replyTo ?? ''}\n${text}`, 'buffer').readBigInt64BE();
 }

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { createdEventJson, eventJson, type MessageFields, toMessage } from './message-shape.ts';
+
+const sender = { id: '0192', username: 'ana', displayName: 'Ana "the" \\ Ünal', avatarUrl: null };
+const plain: MessageFields = {
+  id: '0193',
+  roomId: '0194',
+  seq: 7,
+  text: 'hello',
+  html: '<p>hello</p>\n',
+  mentions: [],
+  replyTo: null,
+  replyCount: 0,
+  clientId: 'c1',
+  createdAt: '2026-01-02T03:04:05.678Z',
+  editedAt: null,
+  deletedAt: null,
+};
+
+test.each<[string, Partial<MessageFields>]>([
+  ['plain', {}],
+  ['quotes, line breaks and signs beyond ASCII', { text: 'a "b" \\ \n \u2028 😀', html: '<p>"</p>', clientId: 'k"\\' }],
+  ['mentions and a reply', { mentions: ['0195', '0196'], replyTo: '0197' }],
+])('a new message reads the same live as from the log: %s', (_name, fields) => {
+  const message = { ...plain, ...fields };
+  expect(createdEventJson(message, sender)).toBe(
+    eventJson('message.created', message.roomId, message.seq, message.createdAt, {
+      message: toMessage(message, sender),
+    }),
+  );
+});
