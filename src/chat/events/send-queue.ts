@@ -1,7 +1,11 @@
 /**
- * The way into the log. Each room's work waits in its own line, in order; lanes take messages from many rooms' lines
- * at once and commit them together. What gathers while a commit is on its way is the next batch, so an idle server
+ * The way into the log. Each room's work waits in its own line, in order; a lane takes messages from many rooms' lines
+ * at once and commits them together. What gathers while a commit is on its way is the next batch, so an idle server
  * adds no wait and a busy one commits hundreds with one flush to disk.
+ *
+ * One lane is enough while a batch takes all that waits: two half batches cost more than a whole one. Another lane
+ * starts when more waits than a batch should hold, or when the batches on their way take longer than usual, so that
+ * whatever holds one up (a lock, a slow statement) holds up nobody else.
  *
  * A line is: waiting (work is there, nobody on it) → busy (a batch or one transaction of this room is on its way)
  * → waiting or empty. One room is never worked on twice at once, so its position is known when its turn comes.
@@ -24,7 +28,6 @@ export type Pending = PendingSend | PendingTransaction;
 
 export interface Line {
   readonly feed: Feed<RoomState>;
-  readonly lane: number;
   items: Pending[];
   busy: boolean;
   queued: boolean;
@@ -39,6 +42,10 @@ export interface SendQueueSettings {
 
 /** Takes at most this share of a batch from one room while others wait. */
 const roomShare = 0.5;
+/** A lane that commits this many is busy enough for another one beside it. */
+const laneShare = 128;
+/** A batch on its way for longer no longer keeps the next lane waiting. */
+const laneWaitMs = 4;
 
 export interface SendQueue {
   readonly push: (feed: Feed<RoomState>, item: Pending) => void;
@@ -65,14 +72,13 @@ export function createSendQueue(
   commit: (lane: number, portions: readonly Portion[]) => Promise<void>,
 ): SendQueue {
   const lines = new Map<string, Line>();
-  const lanes = Array.from({ length: settings.lanes }, () => ({ ready: [] as Line[], running: false }));
+  /** Lanes without a batch on its way. */
+  const idleLanes = Array.from({ length: settings.lanes }, (_, lane) => lane);
+  const readyLines: Line[] = [];
+  let planned = false;
+  let laneTimer: NodeJS.Timeout | undefined;
   let waiting = 0;
   let idleWaiters: (() => void)[] = [];
-
-  function laneOf(roomId: string): number {
-    // The last hex digits of a UUIDv7 are random.
-    return Number.parseInt(roomId.slice(-4), 16) % settings.lanes;
-  }
 
   function push(feed: Feed<RoomState>, item: Pending): void {
     let line = lines.get(feed.roomId);
@@ -80,7 +86,7 @@ export function createSendQueue(
       throw new Failure('unavailable', 'too many messages are waiting', { retryAfterMs: 500 });
     }
     if (!line) {
-      line = { feed, lane: laneOf(feed.roomId), items: [], busy: false, queued: false };
+      line = { feed, items: [], busy: false, queued: false };
       lines.set(feed.roomId, line);
       feed.pins += 1;
     }
@@ -91,22 +97,38 @@ export function createSendQueue(
 
   function ready(line: Line): void {
     if (line.busy || line.queued || line.items.length === 0) return;
-    const lane = lanes[line.lane]!;
     line.queued = true;
-    lane.ready.push(line);
-    if (lane.running) return;
-    lane.running = true;
-    // What else arrives in this turn of the event loop joins the first batch.
-    setImmediate(() => void work(line.lane));
+    readyLines.push(line);
+    if (planned) return;
+    planned = true;
+    // What else arrives in this turn of the event loop joins the batch.
+    setImmediate(() => {
+      planned = false;
+      startLanes(false);
+    });
   }
 
-  async function work(index: number): Promise<void> {
-    const lane = lanes[index]!;
-    while (lane.ready.length > 0) {
-      const portions = gather(lane.ready);
-      if (portions.length > 0) await commit(index, portions);
+  function startLanes(isLate: boolean): void {
+    let late = isLate;
+    while (readyLines.length > 0 && idleLanes.length > 0) {
+      const isFirst = idleLanes.length === settings.lanes;
+      if (!isFirst && !late && waiting < laneShare) {
+        laneTimer ??= setTimeout(() => {
+          laneTimer = undefined;
+          startLanes(true);
+        }, laneWaitMs);
+        return;
+      }
+      late = false;
+      void work(idleLanes.shift()!);
     }
-    lane.running = false;
+  }
+
+  async function work(lane: number): Promise<void> {
+    const portions = gather(readyLines);
+    if (portions.length > 0) await commit(lane, portions);
+    idleLanes.push(lane);
+    startLanes(false);
     checkIdle();
   }
 
@@ -140,6 +162,11 @@ export function createSendQueue(
       line.busy = true;
       void first.run(line.feed).then(() => release(line));
       return [];
+    }
+    if (first?.kind === 'send' && line.items.length === 1) {
+      line.items = [];
+      waiting -= 1;
+      return [first];
     }
     const keys = new Set<string>();
     const sends: PendingSend[] = [];
@@ -211,6 +238,9 @@ export function createSendQueue(
     release,
     size: () => waiting,
     idle: () => (lines.size === 0 ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve))),
-    stop: () => clearInterval(sweeper),
+    stop: () => {
+      clearInterval(sweeper);
+      clearTimeout(laneTimer);
+    },
   };
 }
