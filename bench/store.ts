@@ -16,6 +16,7 @@ import { newId } from '../src/database/new-id.ts';
 import { events } from '../src/database/tables.ts';
 import { createLocalHints } from '../src/realtime/hints.ts';
 import { createHub } from '../src/realtime/hub.ts';
+import { startLogIdentity } from '../src/realtime/log-identity.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
 import { createProfiles, type PublicProfile } from '../src/user/profiles.ts';
 import type { Row } from './measure.ts';
@@ -86,12 +87,14 @@ async function openStore(town: Town) {
       resumeMaxEvents: 5000,
     },
   });
+  const identity = await startLogIdentity({ sql, logger, settings: { checkMs: 60_000 } });
   const revocations = await startRevocations({ sql, logger, settings: { memoryMs: 900_000, pollMs: 2000 } });
   const eventLog = createEventLog({
     db,
     openLane: () => connectSql({ ...connection(town), poolSize: 1, name: 'lane' }),
     hub,
     reader,
+    identity,
     revocations,
     metrics: metrics.eventLog,
     logger,
@@ -130,6 +133,7 @@ async function openStore(town: Town) {
     send,
     stop: async () => {
       hub.stop();
+      identity.stop();
       revocations.stop();
       await eventLog.stop();
       await Promise.all([close(), sql.end()]);

@@ -4,15 +4,25 @@ import type { Authenticator, Caller } from '../http/caller.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import type { Revocations } from './revocations.ts';
 
+export interface LoginCheck {
+  /** Whether a login proved earlier still holds, as of now. @throws Failure `unauthenticated`, `banned` */
+  readonly confirm: (caller: { userId: string; sessionId: string | undefined }) => Promise<void>;
+}
+
 export function createAuthenticator({
   accessTokens,
   revocations,
 }: {
   accessTokens: AccessTokens;
   revocations: Revocations;
-}): Authenticator {
+}): Authenticator & LoginCheck {
   async function fromToken(token: string): Promise<Caller> {
     const caller = await accessTokens.verify(token);
+    await confirm(caller);
+    return caller;
+  }
+
+  async function confirm(caller: { userId: string; sessionId: string | undefined }): Promise<void> {
     await revocations.sync();
     const until = revocations.bannedUntil(caller.userId);
     if (until !== undefined)
@@ -22,11 +32,11 @@ export function createAuthenticator({
         until === Number.POSITIVE_INFINITY ? {} : { details: { until: new Date(until).toISOString() } },
       );
     if (revocations.isRevoked(caller)) throw new Failure('unauthenticated', 'this login has ended');
-    return caller;
   }
 
   return {
     fromToken,
+    confirm,
     fromRequest: async (request) => {
       const [scheme, token, ...rest] = (request.headers.authorization ?? '').split(' ');
       if (!token || rest.length > 0 || scheme!.toLowerCase() !== 'bearer')

@@ -141,9 +141,16 @@ export function createLiveSocket({
     logId = String(frame.logId);
     listener.onWelcome({ user, rooms });
     // A room that was not named in the resume goes on from the snapshot; what was missed in it is to be read.
-    for (const { id, seq } of rooms) {
-      if (named.has(id)) continue;
+    for (const { id, seq, readableFrom } of rooms) {
       const position = positions.get(id);
+      if (named.has(id)) {
+        // Left and joined again meanwhile: the events go on from where one may read.
+        if (position !== undefined && position < readableFrom - 1) {
+          positions.set(id, readableFrom - 1);
+          listener.onReset(id, readableFrom - 1);
+        }
+        continue;
+      }
       positions.set(id, seq);
       if (position !== undefined && position < seq) listener.onReset(id, seq);
     }

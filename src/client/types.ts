@@ -87,6 +87,8 @@ export interface WelcomeRoom {
   readonly name: string;
   readonly kind: 'room' | 'dm';
   readonly seq: number;
+  /** The first seq that one may read: what lies before it is not missing. */
+  readonly readableFrom: number;
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;

@@ -65,7 +65,7 @@ export const schema = {
     lanes: integer(2, 'Group-commit lanes, one connection each', { min: 1, max: 16 }),
     statementTimeout: duration('5s', 'Longest statement'),
     acquireTimeout: duration('2s', 'Longest wait for a connection'),
-    connectTimeout: duration('5s', 'Longest wait for a new connection'),
+    connectTimeout: duration('2s', 'Longest wait for a new connection'),
     queueMax: integer(5000, 'Queries waiting for a connection; more are refused', { min: 1 }),
     startupTimeout: duration('60s', 'How long a start waits for the database'),
   },
@@ -80,7 +80,10 @@ export const schema = {
     prefix: text('parley', 'Before every key and channel'),
     shards: integer(16, 'Channels that rooms and users are spread over', { min: 1, max: 4096 }),
     commandTimeout: duration('500ms', 'Longest Redis command'),
-    probeInterval: duration('3s', 'The subscriber link is tested end to end this often'),
+    probeInterval: duration('1s', 'The subscriber link is tested end to end this often', { minMs: 50 }),
+    probeTimeout: duration('3s', 'A subscriber link on which no test came back for this long is replaced', {
+      minMs: 100,
+    }),
     publishQueueMax: integer(10_000, 'Hints waiting for Redis; more are dropped (readers backfill)', { min: 1 }),
   },
   realtime: {
@@ -95,6 +98,9 @@ export const schema = {
     roomsPerSocket: integer(500, 'Rooms a socket follows', { min: 1 }),
     handshakesMax: integer(256, 'Hellos worked on at once; more wait', { min: 1 }),
     handshakeQueueMax: integer(20_000, 'Hellos waiting; more get 503', { min: 1 }),
+    stall: duration('5s', 'A process that stood still this long reads authority again before it sends', {
+      minMs: 1500,
+    }),
     headCheck: duration('2s', 'Heads of followed rooms are compared with Postgres this often', { minMs: 50 }),
     membershipCheck: duration('2s', 'Membership changes of connected users are re-read this often', { minMs: 50 }),
     roomsCached: integer(20_000, 'Rooms kept in memory without local readers', { min: 1 }),

@@ -4,6 +4,7 @@
  */
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { limitQueries, type PoolObserver } from './query-limits.ts';
 import * as tables from './tables.ts';
 import { guardTransactions } from './transaction-guard.ts';
 
@@ -18,11 +19,29 @@ export interface ConnectSettings {
   readonly poolSize: number;
   readonly statementTimeout: number;
   readonly connectTimeout: number;
-  /** Shown by `pg_stat_activity`. */
+  /** Longest wait for a connection of the pool; default 2 s. */
+  readonly acquireTimeout?: number;
+  /** Queries on their way at once on one connection, one behind the other; default 1. */
+  readonly pipeline?: number;
+  /** Queries that wait for one, more are refused; default 5000. */
+  readonly queueMax?: number;
+  /** Shown by `pg_stat_activity`, and in metrics. */
   readonly name: string;
+  readonly observer?: (name: string) => PoolObserver;
 }
 
-/** A postgres.js client: prepared statements, bounded statements, quick return after a restart of the server. */
+/** What the configuration says of every connection. */
+export function connectionLimits({
+  database: { statementTimeout, connectTimeout, acquireTimeout, queueMax },
+}: {
+  readonly database: Required<
+    Pick<ConnectSettings, 'statementTimeout' | 'connectTimeout' | 'acquireTimeout' | 'queueMax'>
+  >;
+}) {
+  return { statementTimeout, connectTimeout, acquireTimeout, queueMax };
+}
+
+/** A postgres.js client: prepared statements, bounded waits and statements, quick return after a restart of the server. */
 export function connectSql(settings: ConnectSettings): Sql {
   const client = postgres(settings.url, {
     max: settings.poolSize,
@@ -38,7 +57,14 @@ export function connectSql(settings: ConnectSettings): Sql {
     },
     types: { bigint: postgres.BigInt },
   });
-  return guardTransactions(client);
+  const { acquireTimeout = 2000, queueMax = 5000, pipeline = 1, poolSize, statementTimeout } = settings;
+  return guardTransactions(
+    limitQueries(
+      client,
+      { runningMax: poolSize * pipeline, acquireTimeout, queueMax, statementTimeout },
+      settings.observer?.(settings.name),
+    ),
+  );
 }
 
 export function connectDatabase(settings: ConnectSettings): { db: Database; close: () => Promise<void> } {

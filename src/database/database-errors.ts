@@ -21,14 +21,16 @@ function driverError(error: unknown): DriverError {
 const neverConnected = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
+  'EAI_AGAIN',
   'EHOSTUNREACH',
+  'ENETUNREACH',
   'CONNECT_TIMEOUT',
   '57P03',
   '53300',
   'CONNECTION_ENDED',
 ]);
-/** 57014: our own statement timeout; the others: the link broke, or the server is going down or to read-only. */
-const lost = new Set([
+/** The link broke, or the server went down in the middle. */
+const inFlight = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
   'ECONNRESET',
@@ -36,20 +38,23 @@ const lost = new Set([
   'ETIMEDOUT',
   '57P01',
   '57P02',
-  '57014',
-  '40P01',
-  '40001',
-  '53100',
-  '58030',
-  '25006',
   'outcome_unknown',
 ]);
+/**
+ * The server cannot now, and says so: the statement was undone. Its time was up, it met a deadlock or a write beside it, the
+ * disk or the memory is full, a lock was not to be had, or the server is read-only (after a failover, or by an operator's hand).
+ */
+const rolledBack = new Set(['57014', '40P01', '40001', '53100', '53200', '58030', '55P03', '25006', '25P03']);
 
-/** `never-connected`: nothing happened. `in-flight`: it may have happened. undefined: the database said no. */
-export function isConnectionLoss(error: unknown): 'never-connected' | 'in-flight' | undefined {
+/** `never-connected` and `rolled-back`: nothing happened. `in-flight`: it may have happened. */
+export type LinkLoss = 'never-connected' | 'in-flight' | 'rolled-back';
+
+/** @returns undefined when the database said no for good */
+export function linkLoss(error: unknown): LinkLoss | undefined {
   const { code = '' } = driverError(error);
   if (neverConnected.has(code)) return 'never-connected';
-  return lost.has(code) ? 'in-flight' : undefined;
+  if (rolledBack.has(code)) return 'rolled-back';
+  return inFlight.has(code) ? 'in-flight' : undefined;
 }
 
 /** SQLSTATE 23505, of a table's constraint when one is named. */
@@ -63,13 +68,26 @@ export function isTornBatch(error: unknown): boolean {
   return driverError(error).code === '22012';
 }
 
+/** A refusal of our own below what Drizzle wrapped around it: no connection became free. */
+function refusalBelow(error: unknown): Failure | undefined {
+  let current = (error as { cause?: unknown } | undefined)?.cause;
+  for (let depth = 0; current instanceof Error && depth < 4; depth++) {
+    if (current instanceof Failure) return current;
+    current = current.cause;
+  }
+  return undefined;
+}
+
 /**
  * What a client is told when the database is away.
  * @param writes whether the request may have changed something before the link broke
  * @returns undefined for an error that has nothing to do with the link
  */
 export function linkFailure(error: unknown, writes: boolean): Failure | undefined {
-  const lostHow = error instanceof Failure ? undefined : isConnectionLoss(error);
+  if (error instanceof Failure) return undefined;
+  const refusal = refusalBelow(error);
+  if (refusal) return refusal;
+  const lostHow = linkLoss(error);
   if (!lostHow) return undefined;
   const code = writes && lostHow === 'in-flight' ? 'outcome_unknown' : 'unavailable';
   return new Failure(code, 'the database did not answer', { cause: error, retryAfterMs: 1000 });

@@ -4,6 +4,7 @@
  * A connection that closes keeps what belongs to its old life: bytes not yet written, which stand before the start-up message after
  * a reconnect; the server's last error, which the first query of the new life is told; and the old query, whose place that
  * query takes, so that it never settles. A query that comes between the error and the close of a socket is forgotten; one on a closed connection writes to no socket, which is an uncaught exception.
+ * The last of them lets whoever waits for a query destroy its connection (query-limits.ts).
  * Import this before anything that imports `postgres`.
  */
 import { registerHooks } from 'node:module';
@@ -33,6 +34,7 @@ const fixes: readonly (readonly [string, string])[] = [
       return queryError(q, Errors.connection(terminated ? 'CONNECTION_DESTROYED' : 'CONNECTION_CLOSED', options))
 `,
   ],
+  ['      q.state = backend\n', '      q.state = backend\n      q.drop = () => { socket && socket.destroy() }\n'],
 ];
 
 /** @throws Error when the driver is another than the one that was read */

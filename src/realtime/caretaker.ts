@@ -3,6 +3,7 @@
  * began while a hint was lost, and a process that stood still. Authority found gone closes the socket here.
  */
 import type { Logger } from 'pino';
+import type { Counter } from 'prom-client';
 import { type Connection, type ConnectionUser, closeCodes } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import type { JoinHint } from './hints.ts';
@@ -28,12 +29,14 @@ export function startCaretaker<State extends FeedState>({
   hub,
   open,
   sources,
+  stalls,
   logger,
   settings,
 }: {
   hub: Hub<State>;
   open: () => Iterable<Connection>;
   sources: CaretakerSources;
+  stalls: Counter;
   logger: Logger;
   settings: CaretakerSettings;
 }): { checkAuthority: () => void; stop: () => void } {
@@ -57,18 +60,28 @@ export function startCaretaker<State extends FeedState>({
     }
   }
 
-  /** After a stall nothing is written before it is known what ended meanwhile. */
-  function lookAtClock(): void {
+  /** After a stall nothing is written before it is known what ended meanwhile; a write may come before the timer below. */
+  function noticeStall(): Promise<void> | undefined {
     const nowMs = performance.now();
     const gapMs = nowMs - lastLookMs;
+    if (gapMs <= settings.stallMs) return undefined;
     lastLookMs = nowMs;
-    if (gapMs > settings.stallMs) {
-      logger.warn(
-        { gapMs: Math.round(gapMs) },
-        'the process stood still; authority is read again before anything is sent',
-      );
-      hub.turn.holdUntil(readAuthority());
-    } else checkAuthority();
+    stalls.inc();
+    logger.warn(
+      { gapMs: Math.round(gapMs) },
+      'the process stood still; authority is read again before anything is sent',
+    );
+    return readAuthority();
+  }
+
+  function lookAtClock(): void {
+    const wait = noticeStall();
+    if (wait) {
+      hub.turn.holdUntil(wait);
+      return;
+    }
+    lastLookMs = performance.now();
+    checkAuthority();
   }
 
   async function readAuthority(): Promise<void> {
@@ -93,6 +106,7 @@ export function startCaretaker<State extends FeedState>({
     }
   }
 
+  hub.turn.guardBy(noticeStall);
   const timers = [
     setInterval(ping, settings.heartbeat / 2),
     setInterval(lookAtClock, 1000),

@@ -150,7 +150,9 @@ export class Connection {
   /** Says goodbye and takes nothing more; `ws` ends the socket itself when the peer does not answer in time. */
   close(code: number, reason: string): void {
     if (this.state === 'closing') return;
-    this.flush();
+    // What a login that has ended did not get yet it does not get any more.
+    if (code === closeCodes.revoked) this.#discard();
+    else this.flush();
     this.state = 'closing';
     if (code === closeCodes.slowConsumer) {
       // The close frame would wait behind what is unread: say it if there is room, and let go soon either way.
@@ -164,8 +166,17 @@ export class Connection {
   /** The peer has gone. */
   markClosed(): void {
     this.state = 'closing';
+    this.#discard();
+  }
+
+  #discard(): void {
     this.#out = undefined;
     this.#more = undefined;
     this.#outBytes = 0;
   }
+}
+
+/** Whether nothing reaches the peer any more; a question of its own, because the state changes while others are awaited. */
+export function isGone(connection: Connection): boolean {
+  return connection.state === 'closing';
 }

@@ -11,6 +11,8 @@ export interface DeliveryTurn {
   readonly beforeWrite: (work: () => boolean) => void;
   /** Writes nothing until the promise settles; used after a stall, to re-read authority first. */
   readonly holdUntil: (settled: Promise<unknown>) => void;
+  /** Asked before every write; a promise that it returns is waited for first. */
+  readonly guardBy: (guard: () => Promise<unknown> | undefined) => void;
 }
 
 export function createDeliveryTurn(): DeliveryTurn {
@@ -18,6 +20,7 @@ export function createDeliveryTurn(): DeliveryTurn {
   let works: (() => boolean)[] = [];
   let scheduled = false;
   let holds = 0;
+  let guard: () => Promise<unknown> | undefined = () => undefined;
 
   function schedule(): void {
     if (scheduled || holds > 0) return;
@@ -28,6 +31,11 @@ export function createDeliveryTurn(): DeliveryTurn {
   function run(): void {
     scheduled = false;
     if (holds > 0) return;
+    const wait = guard();
+    if (wait) {
+      holdUntil(wait);
+      return;
+    }
     const due = works;
     works = [];
     for (const work of due) if (work()) works.push(work);
@@ -56,5 +64,12 @@ export function createDeliveryTurn(): DeliveryTurn {
     settled.then(release, release);
   }
 
-  return { touch, beforeWrite, holdUntil };
+  return {
+    touch,
+    beforeWrite,
+    holdUntil,
+    guardBy: (asked) => {
+      guard = asked;
+    },
+  };
 }

@@ -55,7 +55,7 @@ export function eventType(json: string): string {
 
 export class Feed<State extends FeedState = FeedState> {
   readonly roomId: string;
-  readonly state: State;
+  state: State;
   position: number;
   readonly readers = new Set<Connection>();
   readonly watchers = new Set<Connection>();
@@ -79,6 +79,15 @@ export class Feed<State extends FeedState = FeedState> {
 
   get recentBytes(): number {
     return this.#recentBytes;
+  }
+
+  /** Begins anew, as another log has the room. Nobody may be reading. */
+  replace(position: number, state: State): void {
+    this.position = position;
+    this.state = state;
+    this.closed = false;
+    this.pending = [];
+    this.forgetRecent();
   }
 
   /** Takes the next event in. The caller has checked that it is the next one. */

@@ -29,6 +29,8 @@ export interface HintListener {
   readonly onRevocation: () => void;
   /** The link was away: everything may have been missed. */
   readonly onLinkRestored: () => void;
+  /** Rooms or users are followed from now on; what came since they were asked for may have been missed. */
+  readonly onSubscribed: () => void;
 }
 
 export interface Hints {

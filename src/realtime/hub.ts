@@ -8,7 +8,7 @@
  */
 import type { Logger } from 'pino';
 import type { Counter, Gauge } from 'prom-client';
-import type { Connection } from './connection.ts';
+import { type Connection, closeCodes, isGone } from './connection.ts';
 import { createDeliveryTurn, type DeliveryTurn } from './delivery-turn.ts';
 import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.ts';
 import { frameText } from './frame-codec.ts';
@@ -67,12 +67,14 @@ export interface Hub<State extends FeedState> {
   /**
    * Makes a connection a reader of a room from the event after `after` on, without a hole or a repeat.
    * `reset`: too far behind or beyond the head; it reads from the head on. `left`: no longer a member.
+   * @param atLeast the room is known to have come this far: what memory holds is read on to there first
    */
   readonly attach: (
     connection: Connection,
     roomId: string,
     after: number,
     as: 'member' | 'watcher',
+    atLeast?: number,
   ) => Promise<{ result: AttachResult; seq: number }>;
   readonly detach: (connection: Connection, roomId: string) => void;
   readonly isReading: (connection: Connection, roomId: string) => boolean;
@@ -87,6 +89,8 @@ export interface Hub<State extends FeedState> {
   readonly signalRoom: (roomId: string, json: string, exceptUserId: string) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announce: (hints: readonly EventHint[]) => void;
+  /** The log was replaced by another: all readers are sent to begin anew, and every room in memory is loaded again. */
+  readonly beginAnew: () => Promise<void>;
   readonly stop: () => void;
 }
 
@@ -204,9 +208,7 @@ export function createHub<State extends FeedState>({
       return;
     for (const feed of feeds.values()) {
       if (feed.readerCount > 0 || feed.pins > 0 || catchingUp.has(feed)) continue;
-      feeds.delete(feed.roomId);
-      weight -= feed.state.weight();
-      recentBytes -= feed.recentBytes;
+      forget(feed);
       if (
         feeds.size <= settings.roomsCached &&
         weight <= settings.membersCached &&
@@ -215,6 +217,12 @@ export function createHub<State extends FeedState>({
         break;
     }
     metrics.feeds.set(feeds.size);
+  }
+
+  function forget(feed: Feed<State>): void {
+    feeds.delete(feed.roomId);
+    weight -= feed.state.weight();
+    recentBytes -= feed.recentBytes;
   }
 
   // ── Events in ──
@@ -387,37 +395,78 @@ export function createHub<State extends FeedState>({
   }
 
   let checking = false;
+  let checkAgain = false;
   async function checkHeadsOnce(): Promise<void> {
     if (checking || stopped) return;
     checking = true;
+    checkAgain = false;
     try {
       await checkHeads();
     } catch (error) {
       logger.debug({ error }, 'head check failed');
     } finally {
       checking = false;
+      if (checkAgain) void checkHeadsOnce();
     }
+  }
+
+  /** A look that is under way may have come too early: another follows it. */
+  function checkHeadsSoon(): void {
+    checkAgain = true;
+    void checkHeadsOnce();
+  }
+
+  async function beginAnew(): Promise<void> {
+    for (const connection of [...reading.keys()]) connection.close(closeCodes.restart, 'the log was replaced');
+    await Promise.allSettled([...catchingUp.values(), ...[...loading.values()].map(({ promise }) => promise)]);
+    for (const feed of [...feeds.values()]) {
+      for (const connection of [...feed.readers, ...feed.watchers]) removeReader(feed, connection);
+      if (feed.pins === 0) {
+        forget(feed);
+        continue;
+      }
+      // Work waits for its turn in this room: it goes on from where the new log is.
+      const loaded = await log.load(feed.roomId);
+      if (!loaded) continue;
+      weight += loaded.state.weight() - feed.state.weight();
+      recentBytes -= feed.recentBytes;
+      feed.replace(loaded.position, loaded.state);
+    }
+    metrics.feeds.set(feeds.size);
   }
 
   // ── Attaching: replay from the log, then from memory, then live, stitched by seq ──
 
-  async function attach(connection: Connection, roomId: string, after: number, as: 'member' | 'watcher') {
+  async function attach(
+    connection: Connection,
+    roomId: string,
+    after: number,
+    as: 'member' | 'watcher',
+    atLeast = after,
+  ) {
     const own = attaching.get(connection) ?? new Set<string>();
     attaching.set(connection, own);
     if (own.has(roomId) || isReading(connection, roomId))
       return { result: 'live' as const, seq: feeds.get(roomId)?.position ?? after };
     own.add(roomId);
     try {
-      return await replay(connection, roomId, after, as);
+      return await replay(connection, roomId, after, as, atLeast);
     } finally {
       own.delete(roomId);
     }
   }
 
-  async function replay(connection: Connection, roomId: string, after: number, as: 'member' | 'watcher') {
+  async function replay(
+    connection: Connection,
+    roomId: string,
+    after: number,
+    as: 'member' | 'watcher',
+    atLeast: number,
+  ) {
     const feed = await findFeed(roomId);
     if (!feed) return { result: 'left' as const, seq: 0 };
-    if (feed.position < after) await catchUp(feed);
+    // Without readers nothing kept it up to date: it may not know of the very membership that is to be read.
+    if (feed.position < Math.max(after, atLeast)) await catchUp(feed);
     const userId = connection.user!.userId;
     let position = after;
     let reset =
@@ -493,9 +542,12 @@ export function createHub<State extends FeedState>({
   async function attachJoined(connection: Connection, roomId: string, seq: number): Promise<void> {
     try {
       await tellJoined(connection, roomId);
-      await attach(connection, roomId, seq - 1, 'member');
+      const { result } = await attach(connection, roomId, seq - 1, 'member', seq);
+      if (result === 'left') connection.push(frameText(membership.left(roomId, 'left', seq)), 0);
     } catch (error) {
-      logger.warn({ error, roomId }, 'a joined room could not be followed; the membership check repeats it');
+      logger.warn({ error, roomId }, 'a joined room could not be followed and is tried again');
+      const again = () => onJoin({ userId: connection.user!.userId, roomId, seq });
+      if (!stopped && !isGone(connection)) setTimeout(again, settings.headCheck).unref();
     }
   }
 
@@ -526,6 +578,7 @@ export function createHub<State extends FeedState>({
     onUserSignal: localUserSignal,
     onRevocation: onRevocationHint,
     onLinkRestored: () => void checkHeadsOnce(),
+    onSubscribed: checkHeadsSoon,
   });
   const timer = setInterval(() => void checkHeadsOnce(), settings.headCheck);
 
@@ -558,14 +611,10 @@ export function createHub<State extends FeedState>({
       hints.signalUser(userId, json);
     },
     announce: hints.announceEvents,
+    beginAnew,
     stop: () => {
       stopped = true;
       clearInterval(timer);
     },
   };
-}
-
-/** A question of its own, because the state changes while others are awaited. */
-function isGone(connection: Connection): boolean {
-  return connection.state === 'closing';
 }

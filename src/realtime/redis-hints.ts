@@ -20,6 +20,7 @@ export interface RedisHintsSettings {
   readonly shards: number;
   readonly commandTimeout: number;
   readonly probeInterval: number;
+  readonly probeTimeout: number;
   readonly publishQueueMax: number;
 }
 
@@ -44,6 +45,8 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   const revocationChannel = `${settings.prefix}:revoked`;
   let listener: HintListener | undefined;
   let up = false;
+  /** The link broke since the last probe came back. */
+  let torn = false;
   let stopped = false;
   let inFlight = 0;
   let lastProbeBack = performance.now();
@@ -77,6 +80,9 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   function subscribe(): Link {
     const link = connect({ maxRetriesPerRequest: null, autoResubscribe: true });
     link.on(settings.cluster ? 'smessage' : 'message', (channel: string, message: string) => receive(channel, message));
+    link.on('close', () => {
+      if (link === subscriber) torn = true;
+    });
     void subscribeTo(link, [probeChannel, revocationChannel, ...followed.keys()]);
     subscriberSince = performance.now();
     return link;
@@ -87,6 +93,7 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
       // One slot per sharded subscription; plain Pub/Sub takes them all in one command.
       if (settings.cluster) await Promise.all(channels.map((channel) => link.ssubscribe(channel)));
       else await link.subscribe(...channels);
+      if (link === subscriber && up) listener?.onSubscribed();
     } catch (error) {
       logger.debug({ error: (error as Error).message }, 'redis subscribe');
     }
@@ -103,8 +110,9 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   function receive(channel: string, message: string): void {
     if (channel === probeChannel) {
       lastProbeBack = performance.now();
-      if (up) return;
+      if (up && !torn) return;
       up = true;
+      torn = false;
       metrics.up.set(1);
       logger.info('hints flow');
       listener?.onLinkRestored();
@@ -159,7 +167,7 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
 
   function probe(): void {
     const silentMs = performance.now() - Math.max(lastProbeBack, subscriberSince);
-    if (silentMs > settings.probeInterval * 2) {
+    if (silentMs > settings.probeTimeout) {
       if (up) logger.warn({ silentMs: Math.round(silentMs) }, 'hints do not flow');
       up = false;
       metrics.up.set(0);
@@ -199,8 +207,7 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     for (const [channel, lines] of byChannel) publish(channel, lines.join('\n'));
   }
 
-  // Twice per interval, so that a link is found dead within the interval after the one probe that was lost.
-  const timer = setInterval(probe, settings.probeInterval / 2);
+  const timer = setInterval(probe, settings.probeInterval);
   publisher.on('ready', probe);
 
   return {

@@ -8,7 +8,7 @@ import type { Counter } from 'prom-client';
 import type { RawData, WebSocket } from 'ws';
 import { linkFailure } from '../database/database-errors.ts';
 import { Failure, toFailure } from '../errors.ts';
-import { Connection, type ConnectionUser, closeCodes, type QueueBounds } from './connection.ts';
+import { Connection, type ConnectionUser, closeCodes, isGone, type QueueBounds } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { BadFrame, type ClientFrame, parseClientFrame } from './frame-codec.ts';
 import type { FrameHandlers } from './frame-handlers.ts';
@@ -43,6 +43,8 @@ export interface Greeter {
   readonly checkHello: (frame: ClientFrame) => void;
   /** Whether the login has ended since it was proved. */
   readonly isRevoked: (user: ConnectionUser) => boolean;
+  /** Reads on what ended, on whatever instance, before it answers. @throws Failure `unauthenticated` when the login is among it */
+  readonly confirm: (user: ConnectionUser) => Promise<void>;
 }
 
 export interface SocketServer {
@@ -58,6 +60,8 @@ export interface SocketServer {
   readonly busy: () => number;
 }
 
+/** Frames that need no look at ended logins of their own: they change nothing, or ask within their own transaction. */
+const confirmedElsewhere = new Set(['ping', 'typing', 'message.send']);
 /** The ids a connection used lately; repeating one is a bad frame. */
 const recentIdsMax = 256;
 
@@ -216,6 +220,7 @@ export function createSocketServer<State extends FeedState>({
     async #run(handler: NonNullable<FrameHandlers[string]>, frame: ClientFrame): Promise<void> {
       const { connection } = this;
       try {
+        if (!confirmedElsewhere.has(frame.type)) await greeter.confirm(connection.user!);
         const ack = await handler.run({ connection, caller: connection.user! }, frame as never);
         connection.send({ type: 'ack', id: frame.id, ...ack });
       } catch (error) {
@@ -309,9 +314,4 @@ export function createSocketServer<State extends FeedState>({
   }
 
   return { accept, open: () => open, openCount: () => open.size, busy: () => busy };
-}
-
-/** A question of its own, because the state changes while others are awaited. */
-function isGone(connection: Connection): boolean {
-  return connection.state === 'closing';
 }

@@ -8,7 +8,7 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Failure } from '../errors.ts';
 import { invalidInput } from '../http/input-errors.ts';
-import type { Connection, ConnectionUser } from './connection.ts';
+import { type Connection, type ConnectionUser, isGone } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { type ClientFrame, frameText } from './frame-codec.ts';
 import type { Hub } from './hub.ts';
@@ -18,6 +18,8 @@ export interface WelcomeRoom {
   readonly name: string;
   readonly kind: string;
   readonly seq: number;
+  /** The first seq that the user may read: what lies before it is not missing. */
+  readonly readableFrom: number;
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
@@ -85,6 +87,8 @@ export function createWelcome<State extends FeedState>({
   return async (connection, frame) => {
     await gate.enter();
     try {
+      // Whoever gave up while waiting costs nothing more.
+      if (isGone(connection)) return;
       await welcome(connection, frame as unknown as Static<typeof Hello>);
     } finally {
       gate.leave();
@@ -114,7 +118,7 @@ export function createWelcome<State extends FeedState>({
       followed.map(async ({ id: roomId, seq }) => {
         const named = positions.get(roomId);
         const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
-        const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member');
+        const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member', seq);
         if (named === undefined) return;
         resumes.inc({ result });
         if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });

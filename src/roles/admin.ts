@@ -1,7 +1,7 @@
 /** `node src/main.ts admin create`: the first admin of a deployment, without SQL. */
 import { createPasswords, requirePassword } from '../auth/passwords.ts';
 import { type Config, ConfigError } from '../config/load.ts';
-import { connectDatabase } from '../database/connect.ts';
+import { connectDatabase, connectionLimits } from '../database/connect.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { createLogger } from '../logger/logger.ts';
@@ -20,13 +20,7 @@ export async function runAdminCommand(words: readonly string[], config: Config):
   const password = await readPassword();
   await requirePassword(password);
   const { url, stop } = await openDatabase(config);
-  const { db, close } = connectDatabase({
-    url,
-    poolSize: 1,
-    statementTimeout: config.database.statementTimeout,
-    connectTimeout: config.database.connectTimeout,
-    name: 'admin',
-  });
+  const { db, close } = connectDatabase({ ...connectionLimits(config), url, poolSize: 1, name: 'admin' });
   try {
     const passwordHash = await createPasswords(config.auth).hash(password);
     const user = await createUserRepository(db).create(db, {

@@ -13,7 +13,22 @@ export function createChatMetrics(registry: Registry) {
     new Gauge({ name: `parley_${name}`, help, labelNames, registers });
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name: `parley_${name}`, help, buckets, registers });
+  const poolRunning = gauge('database_running', 'Queries and transactions that hold a connection', 'pool');
+  const poolWaiting = gauge('database_waiting', 'Queries and transactions that wait for a connection', 'pool');
+  const poolLimits = counter(
+    'database_limits_total',
+    'Queries refused for want of a connection, and connections dropped for not answering',
+    'pool',
+    'what',
+  );
   return {
+    pool: (pool: string) => ({
+      onUse: (running: number, waiting: number) => {
+        poolRunning.set({ pool }, running);
+        poolWaiting.set({ pool }, waiting);
+      },
+      onLimit: (what: 'refused' | 'dropped') => poolLimits.inc({ pool, what }),
+    }),
     hub: {
       delivered: counter('events_delivered_total', 'Events handed to sockets, one for each reader'),
       backfills: counter('gap_backfills_total', 'Times a room was read on from the log'),
@@ -31,6 +46,7 @@ export function createChatMetrics(registry: Registry) {
       errors: counter('frame_errors_total', 'Error answers by code', 'code'),
       closes: counter('socket_closes_total', 'Sockets closed by the server, by code', 'code'),
     },
+    stalls: counter('stalls_total', 'Times the process stood still and read authority again'),
     resumes: counter('resumes_total', 'Rooms of a resume, by result', 'result'),
     hints: {
       published: counter('hints_published_total', 'Hints sent to Redis'),

@@ -30,7 +30,7 @@ import { createRoomRepository } from '../chat/rooms/room-repository.ts';
 import { roomRoutes } from '../chat/rooms/room-routes.ts';
 import { createRoomService } from '../chat/rooms/room-service.ts';
 import type { RoomState } from '../chat/rooms/room-state.ts';
-import { connectDatabase, connectSql } from '../database/connect.ts';
+import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe } from '../database/database-probe.ts';
 import { Failure } from '../errors.ts';
 import { createApp } from '../http/app.ts';
@@ -47,7 +47,7 @@ import { startCaretaker } from '../realtime/caretaker.ts';
 import { closeCodes } from '../realtime/connection.ts';
 import { createLocalHints } from '../realtime/hints.ts';
 import { createHub, type Hub } from '../realtime/hub.ts';
-import { createLogIdentity } from '../realtime/log-identity.ts';
+import { startLogIdentity } from '../realtime/log-identity.ts';
 import { createRedisHints } from '../realtime/redis-hints.ts';
 import { addSocketRoute } from '../realtime/socket-route.ts';
 import { createSocketServer } from '../realtime/socket-session.ts';
@@ -82,8 +82,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const { config, logger, metrics, version, databaseUrl, embedded } = options;
   const publicUrl = config.publicUrl ?? `http://localhost:${config.http.port}`;
   const chatMetrics = createChatMetrics(metrics.registry);
-  const { statementTimeout, connectTimeout } = config.database;
-  const connection = { url: databaseUrl, statementTimeout, connectTimeout };
+  const { statementTimeout } = config.database;
+  const connection = { ...connectionLimits(config), url: databaseUrl, observer: chatMetrics.pool };
 
   // Connections: ordinary work, hot reads, what must never wait behind them, and one for each lane.
   const { db, close: closeDatabase } = connectDatabase({
@@ -93,7 +93,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   });
   const sql = connectSql({ ...connection, poolSize: config.database.poolSize, name: 'reads' });
   const reserved = connectSql({ ...connection, poolSize: 2, name: 'guard' });
-  const openLane = () => connectSql({ ...connection, poolSize: 1, name: 'lane' });
+  const openLane = () => connectSql({ ...connection, poolSize: 1, pipeline: 2, name: 'lane' });
 
   const revocations = await startRevocations({
     sql: reserved,
@@ -103,6 +103,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       pollMs: config.realtime.membershipCheck,
     },
   });
+  const identity = await startLogIdentity({ sql: reserved, logger, settings: { checkMs: config.realtime.headCheck } });
   const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: 2000 } });
   const hints = config.redis.url
     ? createRedisHints({ ...config.redis, url: config.redis.url }, logger, chatMetrics.hints)
@@ -136,6 +137,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       hub,
       reader,
       revocations,
+      identity,
       metrics: chatMetrics.eventLog,
       logger,
       settings: {
@@ -161,6 +163,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     });
     return { hub, reader, eventLog, roomService, roomRepository, membershipChanges, judge };
   }
+
+  identity.onReplaced(hub.beginAnew);
 
   const users = createUserRepository(db);
   const userService = createUserService({ db, repository: users, profiles, judgeName: judge.name });
@@ -245,18 +249,21 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       const [profile, own] = await Promise.all([profiles.byIds([user.userId]), roomRepository.ownRooms(user.userId)]);
       const person = profile.get(user.userId);
       if (!person) throw new Failure('unauthenticated', 'the account is gone');
-      const named = own.map(async ({ id, kind, name, seq, lastReadSeq, unread, mentions, others }) => ({
-        id,
-        kind,
-        name: await roomService.nameFor({ kind, name }, others),
-        seq,
-        lastReadSeq,
-        unread,
-        mentions,
-      }));
+      const named = own.map(
+        async ({ id, kind, name, seq, history, joinedSeq, lastReadSeq, unread, mentions, others }) => ({
+          id,
+          kind,
+          name: await roomService.nameFor({ kind, name }, others),
+          seq,
+          readableFrom: history === 'joined' ? joinedSeq : 1,
+          lastReadSeq,
+          unread,
+          mentions,
+        }),
+      );
       return { user: { ...person, role: user.role }, rooms: await Promise.all(named) };
     },
-    logId: await createLogIdentity(sql),
+    logId: identity.logId,
     endsOf: membershipChanges.endsOf,
     leftFrame,
   };
@@ -272,6 +279,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       }),
       checkHello,
       isRevoked: revocations.isRevoked,
+      confirm: authenticator.confirm,
     },
     handlers: {
       ...messageFrames(messages),
@@ -295,8 +303,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       syncRevocations: revocations.sync,
       newMemberships: membershipChanges.newMemberships,
     },
+    stalls: chatMetrics.stalls,
     logger,
-    settings: { ...config.realtime, stallMs: 5000 },
+    settings: { ...config.realtime, stallMs: config.realtime.stall },
   });
   revocations.onChange(caretaker.checkAuthority);
 
@@ -411,6 +420,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
           },
         ],
         ['caretaker', caretaker.stop],
+        ['log identity', identity.stop],
         ['hub', hub.stop],
         ['event log', eventLog.stop],
         ['judge', judge.stop],

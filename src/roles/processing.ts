@@ -1,7 +1,7 @@
 /** The processing role: the RPC services over the engine, and the jobs. */
 
 import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
-import { connectDatabase, connectSql } from '../database/connect.ts';
+import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe } from '../database/database-probe.ts';
 import { startJobRunner } from '../jobs/job-runner.ts';
 import { createMemoryLink, type PeerLink } from '../processing/peer-transport.ts';
@@ -29,7 +29,7 @@ const limits = { textMax: 65_536, batchItemsMax: 1000 };
 export async function startProcessingRole(options: ProcessingRoleOptions): Promise<ProcessingRole> {
   const { config, logger, metrics, databaseUrl } = options;
   const { statementTimeout, connectTimeout } = config.database;
-  const connection = { url: databaseUrl, statementTimeout, connectTimeout };
+  const connection = { ...connectionLimits(config), url: databaseUrl };
   const sql = connectSql({ ...connection, poolSize: 3, name: 'processing' });
   const { db, close: closeDatabase } = connectDatabase({ ...connection, poolSize: 3, name: 'jobs' });
   const draining = new AbortController();

@@ -1,6 +1,6 @@
 /** Both roles in one process, and where no database is named, an embedded one below them. */
 
-import { connectSql } from '../database/connect.ts';
+import { connectionLimits, connectSql } from '../database/connect.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { startMetricsServer } from '../http/metrics.ts';
@@ -69,8 +69,7 @@ export async function startRole(context: RoleContext): Promise<Started> {
   /** A chat instance judges by itself when no processing instance answers. */
   async function startLocalEngine(databaseUrl: string) {
     if (config.moderation.fallback !== 'local') return undefined;
-    const { statementTimeout, connectTimeout } = config.database;
-    const sql = connectSql({ url: databaseUrl, statementTimeout, connectTimeout, poolSize: 1, name: 'engine' });
+    const sql = connectSql({ ...connectionLimits(config), url: databaseUrl, poolSize: 1, name: 'engine' });
     const running = await startTextEngine({ sql, config, logger, registry: metrics.registry });
     stops.push([
       'local engine',

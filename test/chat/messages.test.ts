@@ -301,3 +301,20 @@ test('what does not exist is not_found, as a problem document', async () => {
   expect(await ana.call('GET', '/v1/rooms/not-an-id')).toMatchObject({ status: 400, body: { code: 'invalid' } });
   expect(await callApi(parley.url, 'GET', '/v1/nothing')).toMatchObject({ status: 404, body: { code: 'not_found' } });
 });
+
+test('a repeat of what was stored gets its first answer, from someone muted or removed since too', async () => {
+  const room = await createRoom([ana, ben]);
+  const send = (text: string) => ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'before the mute', text });
+  const first = await send('said in time');
+  await mustCall(ana, 'PUT', `/v1/rooms/${room}/members/${ben.id}/mute`, { seconds: 60 });
+  expect(await send('said in time')).toMatchObject({ status: 200, body: { id: first.body.id, seq: 3 } });
+  expect((await send('something else')).status).toBe(409);
+  expect(await ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'after', text: 'x' })).toMatchObject({
+    status: 403,
+    body: { code: 'muted' },
+  });
+  await mustCall(ana, 'DELETE', `/v1/rooms/${room}/members/${ben.id}`);
+  const socket = await connect(parley.url, ben);
+  expect(await socket.say(room, 'said in time', 'before the mute')).toMatchObject({ seq: 3, duplicate: true });
+  expect(await socket.say(room, 'new')).toMatchObject({ code: 'not_found' });
+});

@@ -1,7 +1,7 @@
 /**
  * The one statement that makes a batch of messages durable: explicit next seqs under the log's primary key, the
- * senders' keys, and the mail that may become due. When a login ended that the caller does not know of yet, nothing
- * at all is stored.
+ * senders' keys, and the mail that may become due. When a login ended that the caller does not know of yet, or the log is
+ * not the one any more that the caller's positions are of, nothing at all is stored.
  *
  * There are two of it. `appendFresh` expects what is nearly always so: nobody took the seqs, no key is a repeat. A
  * unique violation proves it wrong and stores nothing; then `appendCarefully` finds out what is what, room by room:
@@ -14,6 +14,7 @@
  */
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
+import { eraOfLog } from '../../realtime/log-identity.ts';
 
 export interface AppendRow {
   readonly roomId: string;
@@ -34,6 +35,13 @@ export interface RevocationHorizon {
   readonly knownIds: readonly string[];
 }
 
+/** What the caller's view of the rooms rests on. */
+export interface LogView {
+  readonly horizon: RevocationHorizon;
+  /** See realtime/log-identity.ts. */
+  readonly era: string;
+}
+
 export interface RepeatedKey {
   readonly triedId: string;
   readonly messageId: string;
@@ -46,6 +54,8 @@ export interface AppendOutcome {
   /** Postgres' clock, milliseconds: the `createdAt` of everything stored. */
   readonly atMs: number;
   readonly stale: boolean;
+  /** The log was replaced: the positions mean nothing in it. */
+  readonly replaced: boolean;
   readonly repeated: readonly RepeatedKey[];
   /** Rows stored per room; absent rooms stored nothing. Undefined: everything was stored. */
   readonly stored: ReadonlyMap<string, number> | undefined;
@@ -54,6 +64,7 @@ export interface AppendOutcome {
 interface AppendResult {
   at_ms: string;
   stale: boolean;
+  replaced: boolean;
   repeated: { tried: string; id: string; seq: number; digest: string; at: number }[] | null;
   stored: Record<string, number> | null;
 }
@@ -61,7 +72,7 @@ interface AppendResult {
 export interface AppendBatch {
   /** In ascending order of rooms, then seqs: two batches of several instances wait for each other, never in a ring. */
   readonly rows: readonly AppendRow[];
-  readonly horizon: RevocationHorizon;
+  readonly view: LogView;
   /** Rooms that need a mail job, in ascending order. */
   readonly mailRooms: readonly string[];
   /** When that job is due from now. */
@@ -78,7 +89,11 @@ function inputRows(sql: Sql, rows: readonly AppendRow[]) {
       ) as i(room_id, seq, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)`;
 }
 
-function staleLogin(sql: Sql, { xmin, knownIds }: RevocationHorizon) {
+function replacedLog(sql: Sql, { era }: LogView) {
+  return sql`select 1 from log_identity where ${eraOfLog(sql)} <> ${era}`;
+}
+
+function staleLogin(sql: Sql, { horizon: { xmin, knownIds } }: LogView) {
   return sql`select 1 from revocations where xid >= ${xmin}::xid8 and id <> all(${knownIds as string[]}::bigint[]) limit 1`;
 }
 
@@ -92,36 +107,38 @@ function addMailJobs(sql: Sql, mailDelayMs: number) {
 }
 
 /**
- * @returns `stored` undefined and nothing repeated, or `stale` and nothing stored
+ * @returns `stored` undefined and nothing repeated, or `stale` or `replaced` and nothing stored
  * @throws a unique violation when a seq or a key was used already; what else Postgres throws. Nothing is stored then,
  *   unless the connection broke (repeat it to find out)
  */
 export async function appendFresh(
   sql: Sql,
-  { rows, horizon, mailRooms, mailDelayMs }: AppendBatch,
+  { rows, view, mailRooms, mailDelayMs }: AppendBatch,
 ): Promise<AppendOutcome> {
   const owed =
     mailRooms.length === 0
       ? sql``
       : sql`, owing as materialized (
-      select r from unnest(${mailRooms as string[]}::uuid[]) r where not exists (select 1 from stale)
+      select r from unnest(${mailRooms as string[]}::uuid[]) r where not exists (select 1 from stale) and not exists (select 1 from replaced)
     ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)})`;
-  const [result] = await sql<{ at_ms: string; stale: boolean }[]>`
-    with stale as materialized (${staleLogin(sql, horizon)}), stored as (
+  const [result] = await sql<{ at_ms: string; stale: boolean; replaced: boolean }[]>`
+    with stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}), stored as (
       insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
       select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
         text, html, mentions::uuid[], reply_to
-      from ${inputRows(sql, rows)} where not exists (select 1 from stale)
+      from ${inputRows(sql, rows)} where not exists (select 1 from stale) and not exists (select 1 from replaced)
     )${owed}
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
-      exists (select 1 from stale) as stale ${mailRooms.length === 0 ? sql`` : sql`, (select count(*) from owed) as owed`}`;
-  return { atMs: Number(result!.at_ms), stale: result!.stale, repeated: [], stored: undefined };
+      exists (select 1 from stale) as stale, exists (select 1 from replaced) as replaced
+      ${mailRooms.length === 0 ? sql`` : sql`, (select count(*) from owed) as owed`}`;
+  const { at_ms, stale, replaced } = result!;
+  return { atMs: Number(at_ms), stale, replaced, repeated: [], stored: undefined };
 }
 
 /** @throws what Postgres throws; nothing is stored then, unless the connection broke (repeat it to find out) */
 export async function appendCarefully(
   sql: Sql,
-  { rows, horizon, mailRooms, mailDelayMs }: AppendBatch,
+  { rows, view, mailRooms, mailDelayMs }: AppendBatch,
 ): Promise<AppendOutcome> {
   const [result] = await sql<AppendResult[]>`
     with input as materialized (
@@ -131,12 +148,13 @@ export async function appendCarefully(
       from input i cross join lateral (
         select * from events e where e.room_id = i.room_id and e.actor_id = i.actor_id and e.client_id = i.client_id limit 1
       ) e
-    ), stale as materialized (${staleLogin(sql, horizon)}), stored as (
+    ), stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}), stored as (
       insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
       select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
         text, html, mentions::uuid[], reply_to
       from input i
-      where not exists (select 1 from stale) and not exists (select 1 from repeated r where r.room_id = i.room_id)
+      where not exists (select 1 from stale) and not exists (select 1 from replaced)
+        and not exists (select 1 from repeated r where r.room_id = i.room_id)
       order by room_id, seq
       on conflict do nothing
       returning room_id
@@ -149,17 +167,18 @@ export async function appendCarefully(
       select r from unnest(${mailRooms as string[]}::uuid[]) r where r in (select room_id from counts)
     ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)} where ${mailRooms.length > 0})
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
-      exists (select 1 from stale) as stale,
+      exists (select 1 from stale) as stale, exists (select 1 from replaced) as replaced,
       (select json_agg(json_build_object('tried', tried, 'id', message_id, 'seq', seq, 'digest', digest::text,
           'at', (extract(epoch from at) * 1000)::bigint)) from repeated) as repeated,
       case when (select coalesce(sum(stored), 0) from counts) <> ${rows.length}
         then coalesce((select json_object_agg(room_id, stored) from counts), '{}') end as stored,
       1 / (1 - (select count(*) from torn))::int as whole,
       (select count(*) from owed) as owed`;
-  const { at_ms, stale, repeated, stored } = result!;
+  const { at_ms, stale, replaced, repeated, stored } = result!;
   return {
     atMs: Number(at_ms),
     stale,
+    replaced,
     repeated: (repeated ?? []).map(({ tried, id, seq, digest, at }) => ({
       triedId: tried,
       messageId: id,

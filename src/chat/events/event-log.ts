@@ -7,7 +7,7 @@ import { sql as drizzleSql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Counter, Histogram } from 'prom-client';
 import type { Database, Sql, Transaction } from '../../database/connect.ts';
-import { isConnectionLoss, isTornBatch, isUniqueViolation } from '../../database/database-errors.ts';
+import { isTornBatch, isUniqueViolation, linkLoss } from '../../database/database-errors.ts';
 import { events as eventsTable } from '../../database/tables.ts';
 import { Failure, toFailure } from '../../errors.ts';
 import type { Feed } from '../../realtime/feed.ts';
@@ -66,6 +66,13 @@ export interface EventLogMetrics {
   readonly sends: Counter<'outcome'>;
 }
 
+/** Which log the positions in memory are of. */
+export interface LogEra {
+  readonly era: () => string;
+  /** Looks whether it is still the one; resolves when what was remembered of another is forgotten. */
+  readonly check: () => Promise<void>;
+}
+
 /** Logins that ended, as far as this instance knows. */
 export interface RevocationView {
   readonly horizon: () => RevocationHorizon;
@@ -78,7 +85,7 @@ interface NumberedPortion extends Portion {
   readonly firstSeq: number;
 }
 
-export type NewSend = Omit<PendingSend, 'kind' | 'deadlineMs' | 'tried' | 'resolve' | 'reject'>;
+export type NewSend = Omit<PendingSend, 'kind' | 'deadlineMs' | 'tried' | 'admitted' | 'resolve' | 'reject'>;
 
 export interface EventLog {
   /** Appends one judged message; sends of one caller keep the order of their calls. @throws Failure of authority, `conflict`, `unavailable` or `outcome_unknown` */
@@ -105,12 +112,16 @@ const attemptsMax = 50;
 /** A room where a seq or a key was used already is appended to carefully for this long. */
 const carefulMs = 5000;
 
+/** The room's position is of a log that is no more; nothing was stored. */
+class LogReplaced extends Error {}
+
 export function createEventLog({
   db,
   openLane,
   hub,
   reader,
   revocations,
+  identity,
   metrics,
   logger,
   settings,
@@ -121,6 +132,7 @@ export function createEventLog({
   hub: Hub<RoomState>;
   reader: LogReader;
   revocations: RevocationView;
+  identity: LogEra;
   metrics: EventLogMetrics;
   logger: Logger;
   settings: EventLogSettings;
@@ -141,12 +153,14 @@ export function createEventLog({
     return feed;
   }
 
-  async function send(feed: Feed<RoomState>, draft: NewSend): Promise<SendOutcome> {
+  async function send(found: Feed<RoomState>, draft: NewSend): Promise<SendOutcome> {
     try {
+      // While the text was judged the room may have been put out of memory, or the log have been replaced.
+      const feed = hub.loadedFeed(found.roomId) === found ? found : await requireFeed(found.roomId);
       const outcome = await new Promise<SendOutcome>((resolve, reject) => {
         if (stopped) throw new Failure('unavailable', 'the server is going down', { retryAfterMs: 1000 });
         const deadlineMs = performance.now() + settings.sendTimeout;
-        queue.push(feed, { ...draft, kind: 'send', deadlineMs, tried: false, resolve, reject });
+        queue.push(feed, { ...draft, kind: 'send', deadlineMs, tried: false, admitted: false, resolve, reject });
       });
       metrics.sends.inc({ outcome: outcome.duplicate ? 'duplicate' : 'ok' });
       return outcome;
@@ -191,19 +205,14 @@ export function createEventLog({
       sends.map((item, index) => toRow(line.feed.roomId, item, firstSeq + index)),
     );
     const mailRooms = roomsOwingMail(portions);
-    for (const { sends } of portions) for (const item of sends) item.tried = true;
     metrics.batches.observe(rows.length);
     const startedMs = performance.now();
+    const view = { horizon: revocations.horizon(), era: identity.era() };
     let outcome: AppendOutcome;
     try {
       outcome = await withinTime(
         lane,
-        append(clients[lane]!, {
-          rows,
-          horizon: revocations.horizon(),
-          mailRooms,
-          mailDelayMs: settings.mailDelay ?? 0,
-        }),
+        append(clients[lane]!, { rows, view, mailRooms, mailDelayMs: settings.mailDelay ?? 0 }),
       );
     } catch (error) {
       if (append === appendFresh && isUniqueViolation(error, 'events'))
@@ -214,9 +223,9 @@ export function createEventLog({
     const doneMs = performance.now();
     metrics.commitSeconds.observe((doneMs - startedMs) / 1000);
     clockOffsetMs = outcome.atMs - startedMs;
-    if (outcome.stale) {
-      await revocations.sync().catch(async (error: unknown) => {
-        logger.warn({ error }, 'revocations could not be read');
+    if (outcome.stale || outcome.replaced) {
+      await (outcome.replaced ? identity.check() : revocations.sync()).catch(async (error: unknown) => {
+        logger.warn({ error }, outcome.replaced ? 'the new log could not be read' : 'revocations could not be read');
         await pause(100);
       });
       for (const { line, sends } of portions) queue.putBack(line, sends);
@@ -235,11 +244,19 @@ export function createEventLog({
         throw new Failure('unauthenticated', 'this login has ended');
       }
       const now = nowMs();
-      feed.state.requirePost(item.actor, now);
-      feed.state.notePost(item.actor.userId, now);
+      if (item.admitted) {
+        // Its own first try does not make it wait in slow mode.
+        feed.state.require(item.actor, 'post');
+        feed.state.requireUnmuted(item.actor.userId, now);
+      } else {
+        feed.state.requirePost(item.actor, now);
+        feed.state.notePost(item.actor.userId, now);
+        item.admitted = true;
+      }
       return true;
     } catch (error) {
-      item.reject(error);
+      // What may be stored already is not refused for certain: the same key finds out.
+      item.reject(item.tried ? lateFailure('outcome_unknown', error) : error);
       return false;
     }
   }
@@ -353,8 +370,7 @@ export function createEventLog({
   async function recover(lane: number, portions: readonly Portion[], error: unknown): Promise<void> {
     logger.warn({ error: (error as Error).message, lane }, 'a batch failed and is tried again');
     const nowMs = performance.now();
-    // Nothing was sent when not even a connection could be made.
-    const lost = isConnectionLoss(error);
+    const lost = linkLoss(error);
     if (lost === undefined && !isTornBatch(error) && !isUniqueViolation(error)) {
       await isolate(lane, portions, error);
       return;
@@ -363,14 +379,10 @@ export function createEventLog({
       portions.map(async ({ line, sends }) => {
         const due = sends.filter((item) => item.deadlineMs > nowMs + 200);
         for (const item of sends) {
-          if (lost === 'never-connected') item.tried = false;
+          // Once its outcome is unknown it stays so, whatever becomes of later tries, until Postgres answers.
+          if (lost === 'in-flight') item.tried = true;
           if (!due.includes(item)) {
-            item.reject(
-              new Failure(item.tried ? 'outcome_unknown' : 'unavailable', 'the database did not answer in time', {
-                cause: error,
-                retryAfterMs: 1000,
-              }),
-            );
+            item.reject(lateFailure(item.tried ? 'outcome_unknown' : 'unavailable', error));
           }
         }
         if (lost === undefined)
@@ -429,6 +441,8 @@ export function createEventLog({
     work: (context: AppendContext) => Promise<AppendPlan<Answer>>,
     deadlineMs: number,
   ): Promise<{ answer: Answer; seq: number }> {
+    /** An earlier try was lost on its way: it may have happened, so nothing that follows is a definite refusal. */
+    let unknown = false;
     for (let attempt = 1; ; attempt++) {
       const nextSeq = feed.position + 1;
       try {
@@ -441,18 +455,18 @@ export function createEventLog({
         if (count > 0) await announceStored(feed, nextSeq, count);
         return { answer: plan.answer, seq: nextSeq + count - 1 };
       } catch (error) {
-        if (error instanceof Failure) throw error;
-        const lost = isConnectionLoss(error);
-        const late = performance.now() > deadlineMs || attempt === attemptsMax;
-        if (late || (lost === undefined && !isUniqueViolation(error, 'events'))) {
-          if (lost === 'never-connected')
-            throw new Failure('unavailable', 'the database is away', { cause: error, retryAfterMs: 1000 });
-          if (lost || late)
-            throw new Failure('outcome_unknown', 'the database did not answer in time', {
-              cause: error,
-              retryAfterMs: 1000,
-            });
-          throw error;
+        const lost = error instanceof Failure ? undefined : linkLoss(error);
+        if (lost === 'in-flight') unknown = true;
+        const replaced = error instanceof LogReplaced;
+        if (replaced)
+          await identity.check().catch((cause: unknown) => {
+            logger.warn({ cause }, 'the new log could not be read');
+            return pause(100);
+          });
+        const again = replaced || lost !== undefined || isUniqueViolation(error, 'events');
+        if (!again || performance.now() > deadlineMs || attempt === attemptsMax) {
+          if (unknown) throw lateFailure('outcome_unknown', error);
+          throw again ? lateFailure('unavailable', error) : error;
         }
         metrics.conflicts.inc();
         if (lost) await pause(100 + Math.random() * 100);
@@ -461,12 +475,20 @@ export function createEventLog({
     }
   }
 
+  function lateFailure(code: 'outcome_unknown' | 'unavailable', cause: unknown): Failure {
+    return new Failure(code, 'the database did not answer in time', { cause, retryAfterMs: 1000 });
+  }
+
   async function insertEvents(
     tx: Transaction,
     roomId: string,
     firstSeq: number,
     drafts: readonly DraftEvent[],
   ): Promise<void> {
+    const [same] = await tx.execute(
+      drizzleSql`select 1 from log_identity where (log_identity.xmin::text || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)) = ${identity.era()}`,
+    );
+    if (!same) throw new LogReplaced();
     const at = drizzleSql`date_trunc('milliseconds', now())`;
     await tx.insert(eventsTable).values(
       drafts.map(({ type, actorId, messageId, data }, index) => ({

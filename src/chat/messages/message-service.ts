@@ -60,6 +60,11 @@ export interface HistoryRange {
   readonly limit: number;
 }
 
+/** The key had been used: there is nothing left to append. */
+interface Repeated {
+  readonly repeat: SendOutcome;
+}
+
 interface Prepared {
   readonly feed: Feed<RoomState>;
   readonly sender: PublicProfile;
@@ -67,8 +72,7 @@ interface Prepared {
   readonly text: string;
   readonly mentions: string[];
   readonly digest: bigint;
-  /** The key had been used: there is nothing left to append. */
-  readonly repeat: SendOutcome | undefined;
+  readonly repeat?: undefined;
 }
 
 export function createMessageService({
@@ -97,8 +101,9 @@ export function createMessageService({
     return order.run(
       draft.roomId,
       () => prepare(sender, draft, messageId),
-      async ({ feed, verdict, repeat, ...ready }) => {
-        if (repeat) return repeat;
+      async (prepared) => {
+        if (prepared.repeat) return prepared.repeat;
+        const { feed, verdict, ...ready } = prepared;
         const outcome = await eventLog.send(feed, {
           actor: sender,
           sessionId: sender.sessionId,
@@ -119,11 +124,19 @@ export function createMessageService({
     );
   }
 
-  async function prepare(sender: Sender, draft: Draft, messageId: string): Promise<Prepared> {
+  async function prepare(sender: Sender, draft: Draft, messageId: string): Promise<Prepared | Repeated> {
     const text = requireText(draft.text, 'text', settings.maxLength);
-    const feed = await requirePost(sender, draft.roomId);
     const digest = contentDigest(text, draft.replyTo ?? null);
-    if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
+    let feed: Feed<RoomState>;
+    try {
+      feed = await requirePost(sender, draft.roomId);
+      if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
+    } catch (refusal) {
+      // What was stored stays stored: a repeat gets its first answer, even from someone muted or removed since.
+      const repeat = await findRepeat(draft, sender, digest);
+      if (!repeat) throw refusal;
+      return { repeat };
+    }
     const author = profiles.byIds([sender.userId]);
     const verdict = await judge(draftText(sender, draft.roomId, text, 'message', messageId));
     const people = await author;
@@ -132,9 +145,9 @@ export function createMessageService({
       // A repeat of what was stored gets its first answer, even if the engine has changed its mind since.
       const repeat = await findRepeat(draft, sender, digest);
       if (!repeat) throw blocked(verdict);
-      return { ...ready, mentions: [], repeat };
+      return { repeat };
     }
-    return { ...ready, mentions: await mentionedMembers(feed.state, verdict), repeat: undefined };
+    return { ...ready, mentions: await mentionedMembers(feed.state, verdict) };
   }
 
   /**

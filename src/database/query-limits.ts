@@ -1,0 +1,183 @@
+/**
+ * Deadlines for every query of a client. postgres.js waits without end for a connection and for an answer; behind a network
+ * that swallows packets both never come. Here a query waits for a connection of the pool for a bounded time, in a bounded
+ * queue, and an answer that is overdue costs its connection: it is destroyed, never used again, and another takes its place.
+ *
+ * A query is: waiting (all connections are in use) → running → answered; or refused while it waits, of which Postgres saw
+ * nothing; or overdue while it runs, of which nobody knows.
+ */
+import type postgres from 'postgres';
+import { Failure } from '../errors.ts';
+
+export interface QueryLimits {
+  /** Queries and transactions that run at once: as many as there are connections, or what these may pipeline. */
+  readonly runningMax: number;
+  /** Milliseconds until a query that waits for a connection is refused. */
+  readonly acquireTimeout: number;
+  /** Queries that wait at most; more are refused. */
+  readonly queueMax: number;
+  /** Postgres itself ends a statement after this many milliseconds. */
+  readonly statementTimeout: number;
+}
+
+/** Told of what happens in a pool; the pool's name is the caller's affair. */
+export interface PoolObserver {
+  readonly onUse: (running: number, waiting: number) => void;
+  /** `refused`: no connection in time or the queue is full. `dropped`: a connection that did not answer was destroyed. */
+  readonly onLimit: (what: 'refused' | 'dropped') => void;
+}
+
+/** What is used of the driver's query, which its types do not show; `drop` is put there by driver-fix.ts. */
+interface DriverQuery extends Promise<unknown> {
+  handler: (query: DriverQuery) => void;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+  /** Set once the query was given to a connection. */
+  readonly state: object | null;
+  readonly drop?: () => void;
+}
+
+/** Work that holds a connection: one query, or a transaction from its begin to its end. */
+interface Running {
+  readonly limitMs: number;
+  sinceMs: number;
+  /** Its connection, as soon as it has one. */
+  query: DriverQuery | undefined;
+  reached: boolean;
+}
+
+interface Waiting {
+  readonly untilMs: number;
+  readonly start: () => void;
+  readonly refuse: (error: Failure) => void;
+}
+
+/** Postgres ends a statement itself; this is how much later its answer may come. */
+const graceMs = 500;
+const lookEveryMs = 250;
+
+type Begin = (options: string, work: unknown) => Promise<unknown>;
+type Unsafe = (text: string, args?: unknown, options?: { onexecute?: unknown }) => DriverQuery;
+
+/** Holds the client to the limits; it is used as before. */
+export function limitQueries<Types extends Record<string, unknown>>(
+  client: postgres.Sql<Types>,
+  limits: QueryLimits,
+  observer?: PoolObserver,
+): postgres.Sql<Types> {
+  const running = new Set<Running>();
+  const waiting: Waiting[] = [];
+  /** The transaction whose `begin` is being issued in this very call. */
+  let beginning: Running | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const tell = () => observer?.onUse(running.size, waiting.length);
+
+  function look(): void {
+    const nowMs = performance.now();
+    while (waiting.length > 0 && waiting[0]!.untilMs <= nowMs) {
+      observer?.onLimit('refused');
+      waiting.shift()!.refuse(busyFailure('no connection to the database became free in time'));
+    }
+    for (const each of running) {
+      // The time for an answer begins when a connection was made, which has a deadline of its own.
+      if (!each.reached && each.query?.state) {
+        each.reached = true;
+        each.sinceMs = nowMs;
+      } else if (each.reached && nowMs - each.sinceMs > each.limitMs) {
+        observer?.onLimit('dropped');
+        each.sinceMs = nowMs;
+        each.query?.drop?.();
+      }
+    }
+    if (running.size === 0 && waiting.length === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+    tell();
+  }
+
+  function begin(limitMs: number, query: DriverQuery | undefined): Running {
+    const entry = { limitMs, sinceMs: performance.now(), query, reached: false };
+    running.add(entry);
+    timer ??= setInterval(look, lookEveryMs).unref();
+    return entry;
+  }
+
+  function end(entry: Running): void {
+    if (!running.delete(entry)) return;
+    while (running.size < limits.runningMax && waiting.length > 0) waiting.shift()!.start();
+  }
+
+  /** Runs `start` when there is a connection for it, and `refuse` when there is none in time. */
+  function whenFree(start: () => void, refuse: (error: Failure) => void): void {
+    if (running.size < limits.runningMax && waiting.length === 0) start();
+    else if (waiting.length >= limits.queueMax) {
+      observer?.onLimit('refused');
+      refuse(busyFailure('too many queries wait for the database'));
+    } else {
+      waiting.push({ untilMs: performance.now() + limits.acquireTimeout, start, refuse });
+      timer ??= setInterval(look, lookEveryMs).unref();
+    }
+  }
+
+  /** The driver calls `handler` when a query is awaited, and never for a fragment of another query. */
+  function limit(query: DriverQuery): DriverQuery {
+    const { handler, resolve, reject } = query;
+    query.handler = () =>
+      whenFree(() => {
+        const entry = begin(limits.statementTimeout + graceMs, query);
+        query.resolve = (value) => {
+          end(entry);
+          resolve(value);
+        };
+        query.reject = (error) => {
+          end(entry);
+          reject(error);
+        };
+        handler(query);
+      }, reject);
+    return query;
+  }
+
+  const driverBegin = client.begin.bind(client) as unknown as Begin;
+  const driverUnsafe = client.unsafe.bind(client) as unknown as Unsafe;
+
+  /** The driver's own `begin` statement comes through here; its connection is that of the whole transaction. */
+  function unsafe(...args: Parameters<Unsafe>): DriverQuery {
+    const query = driverUnsafe(...args);
+    if (!args[2]?.onexecute) return limit(query);
+    if (beginning) beginning.query = query;
+    return query;
+  }
+
+  function beginLimited(options: unknown, work?: unknown): Promise<unknown> {
+    const [how, what] = work === undefined ? ['', options] : [String(options), work];
+    return new Promise((resolve, reject) => {
+      whenFree(() => {
+        const entry = begin(limits.statementTimeout * 2 + graceMs, undefined);
+        beginning = entry;
+        const outcome = driverBegin(how, what);
+        beginning = undefined;
+        outcome.finally(() => end(entry)).then(resolve, reject);
+      }, reject);
+    });
+  }
+
+  Object.assign(client, { begin: beginLimited, unsafe });
+  return new Proxy(client, {
+    apply: (target, self, args) => {
+      const query = Reflect.apply(target as unknown as (...all: unknown[]) => unknown, self, args);
+      return isQuery(query) ? limit(query) : query;
+    },
+  });
+}
+
+function isQuery(value: unknown): value is DriverQuery {
+  return value instanceof Promise && typeof (value as Partial<DriverQuery>).handler === 'function';
+}
+
+/** Of a query that waited Postgres saw nothing: the refusal is definite. */
+function busyFailure(message: string): Failure {
+  return new Failure('unavailable', message, { retryAfterMs: 1000 });
+}

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectSql } from '../../src/database/connect.ts';
+import { linkLoss } from '../../src/database/database-errors.ts';
+import { startTcpProxy, type TcpProxy } from '../chaos/tcp-proxy.ts';
+import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
+
+let database: TestDatabase;
+let proxy: TcpProxy;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  const { port } = new URL(database.url);
+  proxy = await startTcpProxy(() => [Number(port)]);
+});
+afterAll(async () => {
+  await proxy.stop();
+  await database.drop();
+});
+
+function connect(limits: { poolSize?: number; acquireTimeout?: number; queueMax?: number; statementTimeout?: number }) {
+  const told: string[] = [];
+  const url = new URL(database.url);
+  url.port = String(proxy.port);
+  const sql = connectSql({
+    url: url.href,
+    poolSize: 1,
+    acquireTimeout: 300,
+    statementTimeout: 1000,
+    connectTimeout: 1000,
+    name: 'limits',
+    observer: () => ({ onUse: () => {}, onLimit: (what) => told.push(what) }),
+    ...limits,
+  });
+  return { sql, told, end: () => sql.end({ timeout: 1 }) };
+}
+
+test('a query that gets no connection in time is refused for certain, and the next one gets it', async () => {
+  const { sql, told, end } = connect({ statementTimeout: 5000 });
+  await sql`select 1`;
+  const long = sql`select pg_sleep(1)`.execute();
+  await expect(sql`create table never (n int)`).rejects.toMatchObject({ code: 'unavailable' });
+  expect(told).toEqual(['refused']);
+  await long;
+  expect((await sql`select to_regclass('never') as found`)[0]!.found).toBeNull();
+  await end();
+});
+
+test('of queries that wait for a connection no more than the bound are kept, transactions among them', async () => {
+  const { sql, told, end } = connect({ queueMax: 2, acquireTimeout: 5000, statementTimeout: 5000 });
+  const long = sql`select pg_sleep(0.5)`.execute();
+  await new Promise((resolve) => setImmediate(resolve));
+  const waiting = [sql`select 1 as n`.execute(), sql.begin(async (tx) => tx`select 2 as n`)];
+  await new Promise((resolve) => setImmediate(resolve));
+  await expect(sql`select 3 as n`).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(sql.begin(async (tx) => tx`select 4 as n`)).rejects.toMatchObject({ code: 'unavailable' });
+  expect(told).toEqual(['refused', 'refused']);
+  await long;
+  expect(await Promise.all(waiting)).toMatchObject([[{ n: 1 }], [{ n: 2 }]]);
+  await end();
+});
+
+test('a query whose answer is swallowed by the network ends with an unknown outcome and costs its connection, no more', async () => {
+  const { sql, told, end } = connect({ statementTimeout: 500 });
+  await sql`select 1`;
+  proxy.become('swallow');
+  const error: unknown = await sql`select 2`.catch((reason: unknown) => reason);
+  expect(linkLoss(error)).toBe('in-flight');
+  expect(told).toContain('dropped');
+  proxy.become('pass');
+  await expect.poll(() => sql`select 3 as n`.catch(() => [])).toMatchObject([{ n: 3 }]);
+  await end();
+});
+
+test('a transaction that the network swallows ends too, wherever it stands', async () => {
+  const { sql, end } = connect({ statementTimeout: 400 });
+  await sql`select 1`;
+  const outcome = sql.begin(async (tx) => {
+    await tx`select 1`;
+    proxy.become('swallow');
+    await tx`select 2`;
+  });
+  await expect(outcome).rejects.toSatisfy((error) => linkLoss(error) === 'in-flight');
+  proxy.become('pass');
+  await expect.poll(() => sql`select 3 as n`.catch(() => [])).toMatchObject([{ n: 3 }]);
+  await end();
+});
+
+test('a statement that takes too long is ended by the server: nothing of it happened', async () => {
+  const { sql, end } = connect({ statementTimeout: 300 });
+  const error: unknown = await sql`select pg_sleep(2)`.catch((reason: unknown) => reason);
+  expect(linkLoss(error)).toBe('rolled-back');
+  expect(await sql`select 1 as n`).toMatchObject([{ n: 1 }]);
+  await end();
+});

@@ -1,0 +1,114 @@
+/** What an instance remembers of a room may be old: nobody reads it there, or it missed something. No reader may notice. */
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Fleet, startFleet } from '../harness/stack.ts';
+import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+
+let fleet: Fleet;
+let first: string;
+let second: string;
+let [ana, ben, eve]: TestUser[] = [];
+
+beforeAll(async () => {
+  // Slow checks: what must be right at once is not to be mended by them.
+  fleet = await startFleet({
+    chats: 2,
+    processings: 0,
+    settings: { PARLEY_REALTIME_HEAD_CHECK: '60s', PARLEY_REALTIME_MEMBERSHIP_CHECK: '60s' },
+  });
+  [first, second] = fleet.chats.map((chat) => chat.url) as [string, string];
+  [ana, ben, eve] = await Promise.all([signUp(first), signUp(first), signUp(first)]);
+});
+afterAll(() => fleet.end());
+
+/** Has the second instance load the room, and then forget to follow it. */
+async function remember(room: string, reader: TestUser): Promise<void> {
+  const socket = await connect(second, reader);
+  await socket.close();
+  await mustCall(reader.at(second), 'GET', `/v1/rooms/${room}`);
+}
+
+test('who is added to a room is attached on an instance that remembers the room without them', async () => {
+  const room = await createRoom([ana!, eve!]);
+  await remember(room, eve!);
+  const there = await connect(second, ben!);
+  await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${ben!.id}`, {});
+  await there.until((frame) => frame.type === 'room.joined' && frame.roomId === room);
+  await mustCall(ana!, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'a1', text: 'welcome' });
+  await there.until((frame) => frame.type === 'message.created' && frame.roomId === room);
+  expect(there.events(room).map(({ seq }) => seq)).toEqual([3, 4]);
+});
+
+test('a resume is answered by what holds now, not by what the instance remembers', async () => {
+  const room = await createRoom([ana!, ben!, eve!]);
+  const { logId } = (await connect(first, ben!)).welcome as unknown as { logId: string };
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
+  // Remembered as of a moment at which ben is no member.
+  await remember(room, eve!);
+  await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${ben!.id}`, {});
+  await mustCall(ana!, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'b1', text: 'back' });
+  const back = await connect(second, ben!, { logId, rooms: { [room]: 3 } });
+  const resumed = await back.until((frame) => frame.type === 'resumed');
+  expect(resumed.rooms).toEqual({ [room]: 6 });
+  expect(back.events(room).map(({ seq }) => seq)).toEqual([4, 5, 6]);
+  expect(back.frames.filter((frame) => frame.type === 'room.left')).toEqual([]);
+});
+
+test('who left and came back where history begins with joining is told from where on they may read', async () => {
+  const room = await createRoom([ana!, ben!], { history: 'joined' });
+  const { logId } = (await connect(first, ben!)).welcome as unknown as { logId: string };
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
+  await mustCall(ana!, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'c1', text: 'between us' });
+  await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${ben!.id}`, {});
+  const back = await connect(second, ben!, { logId, rooms: { [room]: 2 } });
+  await back.until((frame) => frame.type === 'resumed');
+  const rooms = back.welcome.rooms as { id: string; readableFrom: number }[];
+  expect(rooms.find(({ id }) => id === room)!.readableFrom).toBe(5);
+  expect(back.events(room).map(({ seq }) => seq)).toEqual([5]);
+});
+
+test('a frame that begins after a logout on another instance was acked changes nothing', async () => {
+  const dan = await signUp(first);
+  const room = await createRoom([dan, ana!]);
+  const { id } = await mustCall(dan, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'd1', text: 'as it was' });
+  const there = await connect(second, dan);
+  await mustCall(dan, 'POST', '/v1/auth/logout');
+  const line = await there
+    .ask({ type: 'message.edit', roomId: room, messageId: id as string, text: 'changed' })
+    .catch(() => undefined);
+  expect(line === undefined || line.code === 'unauthenticated').toBe(true);
+  expect((await there.closed).code).toBe(4003);
+  const message = await mustCall(ana!, 'GET', `/v1/rooms/${room}/messages/${id as string}`);
+  expect(message.text).toBe('as it was');
+});
+
+test('a log restored in place is another log: sockets begin anew, positions are reset, and no seq is left out', async () => {
+  const room = await createRoom([ana!, ben!]);
+  const here = await connect(first, ana!);
+  const there = await connect(second, ben!);
+  for (let n = 0; n < 5; n++) await here.say(room, `lost ${n}`);
+  await there.until((frame) => frame.seq === 7);
+  const sql = postgres(fleet.database.url, { max: 1, onnotice: () => {} });
+  // What a restore of an older dump leaves behind: fewer rows, all of them written by it.
+  await sql.begin(async (tx) => {
+    await tx`delete from events where room_id = ${room} and seq > 4`;
+    await tx`with old as (delete from log_identity returning *) select * from old`;
+    await tx`insert into log_identity (singleton, log_id) values (true, ${'00000000-0000-7000-8000-000000000001'})`;
+  });
+  // No look has been made: the append itself finds out.
+  const clientId = 'after the restore';
+  const answer = await ana!.call('POST', `/v1/rooms/${room}/messages`, { clientId, text: 'new' });
+  expect(answer).toMatchObject({ status: 201, body: { seq: 5 } });
+  expect((await here.closed).code).toBe(1012);
+  await mustCall(ana!.at(second), 'POST', `/v1/rooms/${room}/messages`, { clientId: 'second', text: 'and the other' });
+  expect((await there.closed).code).toBe(1012);
+  const seqs = await sql`select seq::int from events where room_id = ${room} order by seq`;
+  expect(seqs.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  const back = await connect(second, ben!, { logId: there.welcome.logId as string, rooms: { [room]: 7 } });
+  await back.until((frame) => frame.type === 'resumed');
+  expect(back.welcome.logId).not.toBe(there.welcome.logId);
+  expect(back.frames.filter((frame) => frame.type === 'room.reset' && frame.roomId === room)).toMatchObject([
+    { seq: 6 },
+  ]);
+  await sql.end();
+});
