@@ -92,3 +92,20 @@ export function linkFailure(error: unknown, writes: boolean): Failure | undefine
   const code = writes && lostHow === 'in-flight' ? 'outcome_unknown' : 'unavailable';
   return new Failure(code, 'the database did not answer', { cause: error, retryAfterMs: 1000 });
 }
+
+/**
+ * What is read for the answer after a commit. Should it fail because the database went away, the refusal is not a definite one: what
+ * was written stays written.
+ */
+export async function readAfterCommit<Value>(read: Promise<Value>): Promise<Value> {
+  try {
+    return await read;
+  } catch (error) {
+    const failure = linkFailure(error, true) ?? error;
+    if (!(failure instanceof Failure) || failure.code !== 'unavailable') throw failure;
+    throw new Failure('outcome_unknown', 'the database went away after the change', {
+      cause: error,
+      retryAfterMs: 1000,
+    });
+  }
+}

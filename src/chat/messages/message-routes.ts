@@ -37,7 +37,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       const caller = await authenticator.fromRequest(request);
       const { roomId } = request.params;
       const outcome = await messages.send(caller, { roomId, ...request.body }, new SendOrder());
-      const message = await messages.find(caller, roomId, outcome.messageId);
+      const message = await messages.findStored(roomId, outcome.messageId);
       return outcome.duplicate ? reply.code(200).send({ ...message, duplicate: true }) : reply.code(201).send(message);
     },
   );

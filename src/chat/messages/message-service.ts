@@ -3,6 +3,7 @@
  * log. Judged before it is stored, so text without a verdict never has a seq and never makes a hole.
  */
 import { and, eq, sql } from 'drizzle-orm';
+import { readAfterCommit } from '../../database/database-errors.ts';
 import { newId } from '../../database/new-id.ts';
 import { events, messageEdits } from '../../database/tables.ts';
 import { Failure } from '../../errors.ts';
@@ -46,6 +47,8 @@ export interface MessageService {
   readonly edit: (sender: Sender, roomId: string, messageId: string, text: string) => Promise<{ seq: number }>;
   /** @returns the seq of the deletion, the first one when it is repeated */
   readonly remove: (sender: Sender, roomId: string, messageId: string) => Promise<{ seq: number }>;
+  /** A message that its author just sent: they see it, whatever they may do by now. */
+  readonly findStored: (roomId: string, messageId: string) => Promise<Message>;
   readonly find: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
   readonly history: (actor: Actor, roomId: string, range: HistoryRange) => Promise<Page>;
   readonly replies: (actor: Actor, roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
@@ -330,8 +333,15 @@ export function createMessageService({
     return { messages: [...older.messages, ...newer.messages], hasMore: older.hasMore || newer.hasMore };
   }
 
+  async function findStored(roomId: string, messageId: string): Promise<Message> {
+    const message = await readAfterCommit(repository.find(roomId, messageId));
+    if (!message) throw new Failure('outcome_unknown', 'the message is not there any more', { retryAfterMs: 1000 });
+    return message;
+  }
+
   return {
     send,
+    findStored,
     edit,
     remove,
     find: async (actor, roomId, messageId) => requireMessage(await requireReadable(actor, roomId), actor, messageId),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { isUniqueViolation } from '../../database/database-errors.ts';
+import { isUniqueViolation, readAfterCommit } from '../../database/database-errors.ts';
 import { blocks, events, members, membershipChanges, moderationBans, rooms } from '../../database/tables.ts';
 import { Failure, invalid } from '../../errors.ts';
 import { type MemberRole, outranks } from '../../permissions.ts';
@@ -159,7 +159,11 @@ export function createRoomService({
       }),
     );
     announceMembers(id, [actor.userId, ...others]);
-    return describe(await follow(id), actor.userId);
+    return readAfterCommit(describeNew(id, actor));
+  }
+
+  async function describeNew(roomId: string, actor: Actor): Promise<Room> {
+    return describe(await follow(roomId), actor.userId);
   }
 
   function announceMembers(roomId: string, userIds: readonly string[]): void {
@@ -225,7 +229,7 @@ export function createRoomService({
       return { room: await describe(await follow(first), actor.userId), created: false };
     }
     announceMembers(id, [actor.userId, ...others]);
-    return { room: await describe(await follow(id), actor.userId), created: true };
+    return { room: await readAfterCommit(describeNew(id, actor)), created: true };
   }
 
   async function findDirectMessage(dmKey: Buffer): Promise<string | undefined> {
@@ -263,7 +267,7 @@ export function createRoomService({
         answer: undefined,
       };
     });
-    return describe(feed, actor.userId);
+    return readAfterCommit(describe(feed, actor.userId));
   }
 
   async function remove(actor: Actor, roomId: string): Promise<void> {
@@ -338,7 +342,7 @@ export function createRoomService({
       };
     });
     if (joined) hub.announceJoin({ userId, roomId, seq });
-    return viewMember(roomId, userId);
+    return readAfterCommit(viewMember(roomId, userId));
   }
 
   /** Anybody may join a public room; others are let in by those who may add them. */
@@ -392,7 +396,7 @@ export function createRoomService({
       };
       return { events: [updated, ...(await promote(tx, state, roomId, heir, actor.userId))], answer: undefined };
     });
-    return viewMember(roomId, userId);
+    return readAfterCommit(viewMember(roomId, userId));
   }
 
   function requireTarget(state: RoomState, actor: Actor, userId: string) {
@@ -483,7 +487,7 @@ export function createRoomService({
       const data = memberData(userId, target.role, row?.mutedUntil?.getTime() ?? 0, actor.userId);
       return { events: [{ type: 'member.updated', actorId: actor.userId, data }], answer: undefined };
     });
-    return viewMember(roomId, userId);
+    return readAfterCommit(viewMember(roomId, userId));
   }
 
   async function describeJoined(roomId: string, userId: string): Promise<string | undefined> {
