@@ -7,10 +7,12 @@
 import { createHash } from 'node:crypto';
 import fastifyOauth2, { type OAuth2Namespace } from '@fastify/oauth2';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { jwtVerify } from 'jose';
 import type { ProviderSettings } from '../config/identity-settings.ts';
 import { Failure } from '../errors.ts';
-import { fetchJson } from './fetch-json.ts';
+import { BadAnswer, fetchJson } from './fetch-json.ts';
+import type { IssuerKeys } from './issuer-keys.ts';
+import type { ProviderLink } from './provider-link.ts';
 
 /** Who a provider says that somebody is. */
 export interface ProvedIdentity {
@@ -34,6 +36,20 @@ export interface OAuthProviderOptions {
   readonly name: string;
   readonly provider: ProviderSettings;
   readonly callbackUrl: string;
+  readonly link: ProviderLink;
+  /** The keys behind an address that discovery told. */
+  readonly keysAt: (url: string) => IssuerKeys;
+}
+
+/** Cookies of a login stay with its provider: a state that was made for one means nothing to another. */
+export function cookiePathOf(name: string): string {
+  return `/v1/auth/oauth/${name}`;
+}
+
+/** What is asked first when a silent provider is tried again. */
+export function probeUrlOf(provider: ProviderSettings): string {
+  if (provider.kind === 'github') return provider.tokenUrl ?? githubDefaults.tokenUrl;
+  return discoveryUrl(issuerOf(provider));
 }
 
 interface Endpoints {
@@ -47,7 +63,7 @@ interface Endpoints {
 interface Ready {
   readonly flow: OAuth2Namespace;
   readonly endpoints: Endpoints;
-  readonly jwks: ReturnType<typeof createRemoteJWKSet> | undefined;
+  readonly keys: IssuerKeys | undefined;
 }
 
 /** Signatures that an id token may have: never a shared secret, never none. */
@@ -64,23 +80,35 @@ const idTokenAlgorithms = [
   'EdDSA',
   'Ed25519',
 ];
-const cookiePath = '/v1/auth/oauth';
 const githubDefaults = {
   authorizeUrl: 'https://github.com/login/oauth/authorize',
   tokenUrl: 'https://github.com/login/oauth/access_token',
   userUrl: 'https://api.github.com/user',
 };
 
-export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProviderOptions): OAuthProvider {
+function issuerOf({ issuer = 'https://accounts.google.com' }: ProviderSettings): string {
+  return issuer;
+}
+
+function discoveryUrl(issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+}
+
+export function createOAuthProvider({
+  name,
+  provider,
+  callbackUrl,
+  link,
+  keysAt,
+}: OAuthProviderOptions): OAuthProvider {
+  const { timeoutMs } = link;
   const oidc = provider.kind !== 'github';
   let ready: Promise<Ready> | undefined;
 
   function prepare(): Promise<Ready> {
-    ready ??= connect().catch((cause: unknown) => {
+    ready ??= connect().catch((error: unknown) => {
       ready = undefined;
-      throw cause instanceof Failure
-        ? cause
-        : new Failure('unavailable', `the login provider ${name} does not answer`, { cause, retryAfterMs: 5000 });
+      throw error;
     });
     return ready;
   }
@@ -91,6 +119,9 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
     const token = new URL(endpoints.tokenUrl);
     // The plugin wants its endpoints when it is registered; an app of its own lets that happen late.
     const side = Fastify();
+    const secure = callbackUrl.startsWith('https:');
+    // A prefixed cookie cannot have been planted by a neighbouring host (RFC 6265bis §4.1.3.2).
+    const cookieName = (what: string) => `${secure ? '__Host-' : ''}parley-oauth-${what}-${name}`;
     await side.register(fastifyOauth2, {
       name: 'flow',
       scope: [...(provider.scopes ?? (oidc ? ['openid', 'profile', 'email'] : ['read:user', 'user:email']))],
@@ -102,15 +133,17 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
           tokenHost: token.origin,
           tokenPath: token.pathname + token.search,
         },
-        http: { timeout: 10_000, maxBytes: 256 * 1024 },
+        http: { timeout: timeoutMs, maxBytes: 256 * 1024 },
       },
       callbackUri: callbackUrl,
       pkce: 'S256',
+      redirectStateCookieName: cookieName('state'),
+      verifierCookieName: cookieName('verifier'),
       cookie: {
-        path: cookiePath,
+        path: cookiePathOf(name),
         httpOnly: true,
         sameSite: 'lax',
-        secure: callbackUrl.startsWith('https:'),
+        secure,
         maxAge: 600,
       },
     });
@@ -119,10 +152,7 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
     return {
       flow,
       endpoints,
-      jwks:
-        endpoints.jwksUrl === undefined
-          ? undefined
-          : createRemoteJWKSet(new URL(endpoints.jwksUrl), { timeoutDuration: 5000 }),
+      keys: endpoints.jwksUrl === undefined ? undefined : keysAt(endpoints.jwksUrl),
     };
   }
 
@@ -132,11 +162,13 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
   }
 
   async function discover(): Promise<Endpoints> {
-    const issuer = provider.issuer ?? 'https://accounts.google.com';
-    const found = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+    const issuer = issuerOf(provider);
+    const found = await fetchJson(discoveryUrl(issuer), { timeoutMs });
     // OpenID Connect Discovery §4.3: another issuer in the document means that somebody else answers.
     if (found.issuer !== issuer)
       throw new Failure('unavailable', `the login provider ${name} calls itself otherwise than configured`);
+    for (const field of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'])
+      if (!URL.canParse(String(found[field]))) throw new Error(`the login provider ${name} tells no ${field}`);
     return {
       issuer,
       authorizeUrl: provider.authorizeUrl ?? String(found.authorization_endpoint),
@@ -147,51 +179,71 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
   }
 
   async function start(request: FastifyRequest, reply: FastifyReply): Promise<string> {
-    const { flow } = await prepare();
+    const { flow } = await link.call(prepare);
     const url = new URL(await flow.generateAuthorizationUri(request, reply));
     if (oidc) url.searchParams.set('nonce', nonceOf(url.searchParams.get('state')!));
     return url.href;
   }
 
   async function finish(request: FastifyRequest, reply: FastifyReply): Promise<ProvedIdentity> {
-    const { state, code } = request.query as { state?: string; code?: string };
+    const { state, code, iss } = request.query as { state?: string; code?: string; iss?: string };
     if (!state || !code) throw new Failure('invalid', 'state and code are needed');
-    const { flow, endpoints, jwks } = await prepare();
-    let token: Record<string, unknown>;
+    return link.call(async () => {
+      const { flow, endpoints, keys } = await prepare();
+      // RFC 9207 §2.4: an answer in another provider's name is not the one that was asked for.
+      if (iss !== undefined && oidc && iss !== endpoints.issuer)
+        throw new Failure('invalid', 'this answer is of another provider');
+      const token = await exchange(flow, request, reply);
+      if (keys) return proveByIdToken(token, endpoints, keys, nonceOf(state));
+      return proveByGithub(String(token.access_token), endpoints);
+    });
+  }
+
+  async function exchange(
+    flow: OAuth2Namespace,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Record<string, unknown>> {
     try {
-      ({ token } = (await flow.getAccessTokenFromAuthorizationCodeFlow(request, reply)) as unknown as {
-        token: Record<string, unknown>;
-      });
+      const { token } = await flow.getAccessTokenFromAuthorizationCodeFlow(request, reply);
+      // GitHub tells an error with 200.
+      if (typeof token.access_token !== 'string') throw new Failure('invalid', 'the provider gave no token');
+      return token as unknown as Record<string, unknown>;
     } catch (cause) {
-      const status = (cause as { output?: { statusCode?: number } }).output?.statusCode ?? 0;
-      if (status >= 500)
-        throw new Failure('unavailable', `the login provider ${name} does not answer`, { cause, retryAfterMs: 5000 });
+      if (cause instanceof Failure) throw cause;
+      // A provider that is away has 5xx; the plugin's own refusal of a state has no status at all.
+      const { output } = cause as { output?: { statusCode?: number } };
+      if ((output?.statusCode ?? 0) >= 500) throw cause;
       throw new Failure('invalid', 'this login was not started here, or has ended', { cause });
     }
-    if (jwks) return proveByIdToken(token, endpoints, jwks, nonceOf(state));
-    return proveByGithub(String(token.access_token), endpoints);
   }
 
   async function proveByIdToken(
     token: Record<string, unknown>,
     { issuer, userUrl }: Endpoints,
-    jwks: NonNullable<Ready['jwks']>,
+    keys: IssuerKeys,
     nonce: string,
   ): Promise<ProvedIdentity> {
     if (typeof token.id_token !== 'string') throw new Failure('invalid', 'the provider sent no id token');
-    const { payload } = await jwtVerify(token.id_token, jwks, {
+    const { payload } = await jwtVerify(token.id_token, keys, {
       issuer,
       audience: provider.clientId,
       algorithms: idTokenAlgorithms,
       clockTolerance: 30,
       requiredClaims: ['sub', 'exp', 'iat'],
     }).catch((cause: unknown) => {
-      throw new Failure('invalid', 'the id token is not valid', { cause });
+      throw cause instanceof Failure ? cause : new Failure('invalid', 'the id token is not valid', { cause });
     });
+    // OpenID Connect Core §3.1.3.7, 4 and 5.
+    const audiences = [payload.aud ?? []].flat();
+    if ((audiences.length > 1 || payload.azp !== undefined) && payload.azp !== provider.clientId)
+      throw new Failure('invalid', 'the id token was made for another client');
     if (payload.nonce !== nonce) throw new Failure('invalid', 'the id token belongs to another login');
     // Providers may keep the profile out of the id token; the same subject has to be in both (§5.3.2).
     const profile =
-      userUrl === undefined ? {} : await fetchJson(userUrl, { authorization: `Bearer ${String(token.access_token)}` });
+      userUrl === undefined
+        ? {}
+        : await fetchJson(userUrl, { timeoutMs, headers: { authorization: `Bearer ${String(token.access_token)}` } });
     const claims: Record<string, unknown> = profile.sub === payload.sub ? { ...payload, ...profile } : payload;
     return {
       issuer,
@@ -206,15 +258,10 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
 
   async function proveByGithub(accessToken: string, { issuer, userUrl }: Endpoints): Promise<ProvedIdentity> {
     const headers = { authorization: `Bearer ${accessToken}`, accept: 'application/vnd.github+json' };
-    const profile = await fetchJson(userUrl!, headers);
+    const profile = await fetchJson(userUrl!, { timeoutMs, headers });
     if (typeof profile.id !== 'number' && typeof profile.id !== 'string')
       throw new Failure('invalid', 'the provider did not say who this is');
-    const addresses = (await fetchJson(`${userUrl}/emails`, headers).catch(() => [])) as unknown as readonly {
-      email?: unknown;
-      primary?: boolean;
-      verified?: boolean;
-    }[];
-    const primary = Array.isArray(addresses) ? addresses.find((each) => each.primary && each.verified) : undefined;
+    const primary = (await githubAddresses(`${userUrl}/emails`, headers)).find((each) => each.primary && each.verified);
     return {
       issuer,
       subject: String(profile.id),
@@ -224,6 +271,23 @@ export function createOAuthProvider({ name, provider, callbackUrl }: OAuthProvid
       email: textOf(primary?.email),
       emailVerified: primary !== undefined,
     };
+  }
+
+  interface GithubAddress {
+    readonly email?: unknown;
+    readonly primary?: boolean;
+    readonly verified?: boolean;
+  }
+
+  /** None where the scope was not granted: the login goes on without an address. */
+  async function githubAddresses(url: string, headers: Record<string, string>): Promise<readonly GithubAddress[]> {
+    try {
+      const found: unknown = await fetchJson(url, { timeoutMs, headers });
+      return Array.isArray(found) ? (found as GithubAddress[]) : [];
+    } catch (error) {
+      if (error instanceof BadAnswer) return [];
+      throw error;
+    }
   }
 
   return { start, finish };

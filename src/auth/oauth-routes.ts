@@ -4,13 +4,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { ProviderSettings } from '../config/identity-settings.ts';
 import { Failure, invalid, toFailure } from '../errors.ts';
-import { answers, exactly, listOf } from '../http/schemas.ts';
+import type { Authenticator } from '../http/caller.ts';
+import { answers, exactly, listOf, Nullable, Time, Uuid } from '../http/schemas.ts';
+import { requireDeployment } from '../permissions.ts';
 import { deviceOf, LoginShape } from './login-shape.ts';
-import type { OAuthProvider } from './oauth-provider.ts';
+import { cookiePathOf, type OAuthProvider } from './oauth-provider.ts';
 import type { OAuthService } from './oauth-service.ts';
 
 export interface OAuthRouteOptions {
   readonly oauth: OAuthService;
+  readonly authenticator: Authenticator;
   readonly providers: ReadonlyMap<string, { readonly settings: ProviderSettings; readonly flow: OAuthProvider }>;
   readonly publicUrl: string;
   /** Where a login may return to, besides publicUrl. */
@@ -20,21 +23,28 @@ export interface OAuthRouteOptions {
 
 const tags = ['login'];
 const returnCookie = 'parley-oauth-return';
-const cookieOptions = { path: '/v1/auth/oauth', httpOnly: true, sameSite: 'lax', maxAge: 600 } as const;
+const linkCookie = 'parley-oauth-link';
 const ProviderParams = exactly({ provider: Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }) });
 
 export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
   app,
-  { oauth, providers, publicUrl, returnOrigins, rateLimit },
+  { oauth, authenticator, providers, publicUrl, returnOrigins, rateLimit },
 ) => {
   const origins = new Set([new URL(publicUrl).origin, ...returnOrigins]);
   const config = { rateLimit };
+  const cookieOptions = (provider: string) =>
+    ({
+      path: cookiePathOf(provider),
+      httpOnly: true,
+      sameSite: 'lax',
+      maxAge: 600,
+      secure: publicUrl.startsWith('https:'),
+    }) as const;
 
   /** @throws Failure `invalid` for an address that is not on the list */
-  function requireReturnTo(url: string | undefined): string {
+  function requireReturnTo(url: string | undefined, path = '/querystring/returnTo'): string {
     if (url === undefined) return publicUrl;
-    if (!URL.canParse(url) || !origins.has(new URL(url).origin))
-      throw invalid('/querystring/returnTo', 'not an allowed address');
+    if (!URL.canParse(url) || !origins.has(new URL(url).origin)) throw invalid(path, 'not an allowed address');
     return new URL(url).href;
   }
 
@@ -78,16 +88,23 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
         summary: 'Go to a provider and log in there',
         security: [],
         params: ProviderParams,
-        querystring: exactly({ returnTo: Type.Optional(Type.String({ maxLength: 2048 })) }),
+        querystring: exactly({
+          returnTo: Type.Optional(Type.String({ maxLength: 2048 })),
+          link: Type.Optional(Type.String({ maxLength: 200, description: 'From POST /v1/users/me/identities' })),
+        }),
       },
     },
     async (request, reply) => {
-      const flow = requireProvider(request.params.provider);
+      const { provider } = request.params;
+      const { link } = request.query;
+      const flow = requireProvider(provider);
       const returnTo = requireReturnTo(request.query.returnTo);
       const url = await flow.start(request, reply);
-      return reply
-        .setCookie(returnCookie, returnTo, { ...cookieOptions, secure: publicUrl.startsWith('https:') })
-        .redirect(url, 302);
+      void reply.setCookie(returnCookie, returnTo, cookieOptions(provider));
+      // A login that was begun and left must not become a linking, nor the other way round.
+      if (link === undefined) void reply.clearCookie(linkCookie, cookieOptions(provider));
+      else void reply.setCookie(linkCookie, link, cookieOptions(provider));
+      return reply.redirect(url, 302);
     },
   );
 
@@ -97,13 +114,14 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       config,
       schema: {
         tags,
-        summary: 'Back from the provider: redirects to returnTo with #code=…',
+        summary: 'Back from the provider: redirects to returnTo with #code=…, or #link=… when an account asked for it',
         security: [],
         params: ProviderParams,
         querystring: Type.Object({
           code: Type.Optional(Type.String({ maxLength: 4096 })),
           state: Type.Optional(Type.String({ maxLength: 512 })),
           error: Type.Optional(Type.String({ maxLength: 200 })),
+          iss: Type.Optional(Type.String({ maxLength: 2048 })),
         }),
       },
     },
@@ -111,13 +129,15 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       const { provider } = request.params;
       const flow = requireProvider(provider);
       const returnTo = requireReturnTo(request.cookies[returnCookie]);
-      void reply.clearCookie(returnCookie, cookieOptions);
+      const link = request.cookies[linkCookie];
+      void reply.clearCookie(returnCookie, cookieOptions(provider)).clearCookie(linkCookie, cookieOptions(provider));
       if (request.query.error !== undefined)
         return goBack(reply, returnTo, {
           error: /^[a-z_]{1,64}$/.test(request.query.error) ? request.query.error : 'failed',
         });
-      const code = await oauth.codeFor(await finish(flow, request, reply), provider);
-      return goBack(reply, returnTo, { code });
+      const person = await finish(flow, request, reply);
+      if (link === undefined) return goBack(reply, returnTo, { code: await oauth.codeFor(person, provider) });
+      return goBack(reply, returnTo, { link: await oauth.linkCodeFor(link, person, provider) });
     },
   );
 
@@ -150,5 +170,87 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       },
     },
     async (request) => oauth.exchange(request.body.code, deviceOf(request)),
+  );
+
+  const Identity = Type.Object({
+    id: Uuid,
+    provider: Nullable(Type.String({ description: 'null: a host application' })),
+    issuer: Type.String(),
+    name: Nullable(Type.String()),
+    createdAt: Time,
+  });
+  const mine = ['users'];
+
+  app.get(
+    '/users/me/identities',
+    { schema: { tags: mine, summary: 'Who I am elsewhere', response: answers(200, listOf(Identity)) } },
+    async (request) => ({
+      items: await oauth.list((await authenticator.fromRequest(request)).userId),
+      nextCursor: null,
+    }),
+  );
+
+  app.post(
+    '/users/me/identities',
+    {
+      config,
+      schema: {
+        tags: mine,
+        summary: 'Begin to link a provider to my account: the browser goes to `url`',
+        body: exactly({
+          provider: Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }),
+          returnTo: Type.Optional(Type.String({ maxLength: 2048 })),
+        }),
+        response: answers(201, Type.Object({ url: Type.String() })),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      requireDeployment(caller, 'link_identity');
+      const { provider, returnTo } = request.body;
+      requireProvider(provider);
+      const query = new URLSearchParams({
+        returnTo: requireReturnTo(returnTo, '/returnTo'),
+        link: await oauth.startLink(caller, provider),
+      });
+      return reply.code(201).send({ url: `${publicUrl.replace(/\/$/, '')}${cookiePathOf(provider)}?${query}` });
+    },
+  );
+
+  app.post(
+    '/users/me/identities/link',
+    {
+      config,
+      schema: {
+        tags: mine,
+        summary: 'Link what the provider proved, by the code in #link=…',
+        body: exactly({ code: Type.String({ minLength: 1, maxLength: 200 }) }),
+        response: answers(200, Identity),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      requireDeployment(caller, 'link_identity');
+      return oauth.finishLink(caller, request.body.code);
+    },
+  );
+
+  app.delete(
+    '/users/me/identities/:identityId',
+    {
+      schema: {
+        tags: mine,
+        summary: 'Unlink a provider; the last way to log in stays',
+        params: exactly({ identityId: Uuid }),
+        response: answers(204, Type.Null()),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      requireDeployment(caller, 'link_identity');
+      if (caller.sessionId === undefined) throw new Failure('forbidden', 'only a login of the account itself unlinks');
+      await oauth.unlink(caller.userId, request.params.identityId);
+      return reply.code(204).send(null);
+    },
   );
 };

@@ -1,73 +1,130 @@
-/** Logging in through providers: an identity is (issuer, subject), and nothing else links it to an account. */
-import { and, eq } from 'drizzle-orm';
+/**
+ * Logging in through providers, and adding a provider to an account. An identity is (issuer, subject), and nothing
+ * but a login of the account itself links it.
+ *
+ * Linking: the login asks for an address (`startLink`); the browser goes through the provider with it; the callback hands
+ * the page a code, which only the login that asked can redeem. So neither a lured browser nor a foreign code links anything.
+ */
+import { and, eq, isNotNull, ne, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
-import { identities } from '../database/tables.ts';
+import { identities, users as usersTable } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
-import type { UserRepository, UserRow } from '../user/user-repository.ts';
-import { requireDisplayName, requireUsername } from '../user/user-text.ts';
+import type { Caller } from '../http/caller.ts';
+import type { UserRepository } from '../user/user-repository.ts';
 import type { AuthService, Login } from './auth-service.ts';
-import type { ProvedIdentity } from './oauth-provider.ts';
+import type { IdentityAccounts, VouchedPerson } from './identity-accounts.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import type { Device } from './session-store.ts';
 
+export interface IdentityView {
+  readonly id: string;
+  /** Null: a host application. */
+  readonly provider: string | null;
+  readonly issuer: string;
+  /** What the person is called there. */
+  readonly name: string | null;
+  readonly createdAt: string;
+}
+
 export interface OAuthService {
   /** @returns a code that is good once, for a minute, at `exchange` */
-  readonly codeFor: (identity: ProvedIdentity, providerName: string) => Promise<string>;
+  readonly codeFor: (person: VouchedPerson, providerName: string) => Promise<string>;
   readonly exchange: (code: string, device: Device) => Promise<Login>;
+  /** @returns a token for the start of the way through the provider, good once and for `linkLifetimeMs` */
+  readonly startLink: (caller: Caller, providerName: string) => Promise<string>;
+  /** @returns a code for `finishLink`, good once and for a minute. @throws Failure `invalid` for a token that is over */
+  readonly linkCodeFor: (linkToken: string, person: VouchedPerson, providerName: string) => Promise<string>;
+  /** @throws Failure `unauthenticated` for a code that is over or another login's, `conflict` for somebody else's identity */
+  readonly finishLink: (caller: Caller, code: string) => Promise<IdentityView>;
+  readonly list: (userId: string) => Promise<IdentityView[]>;
+  /** @throws Failure `not_found`, `conflict` when the person could not log in without it */
+  readonly unlink: (userId: string, identityId: string) => Promise<void>;
 }
 
 const codeLifetimeMs = 60_000;
+const linkLifetimeMs = 10 * 60_000;
+/** Identities of one account. */
+const identitiesMax = 20;
 
 export function createOAuthService({
   db,
   users,
+  accounts,
   oneTimeTokens,
   auth,
+  providerNames,
 }: {
   db: Database;
   users: UserRepository;
+  accounts: IdentityAccounts;
   oneTimeTokens: OneTimeTokens;
-  auth: AuthService;
+  auth: Pick<AuthService, 'openLogin'>;
+  /** Those that can be logged in through. */
+  providerNames: ReadonlySet<string>;
 }): OAuthService {
-  async function findUser({ issuer, subject }: ProvedIdentity): Promise<string | undefined> {
+  async function findOwn(userId: string, person: { issuer: string; subject: string }) {
     const [row] = await db
-      .select({ userId: identities.userId })
+      .select()
       .from(identities)
-      .where(and(eq(identities.issuer, issuer), eq(identities.subject, subject)));
-    return row?.userId;
+      .where(and(eq(identities.issuer, person.issuer), eq(identities.subject, person.subject)));
+    if (row && row.userId !== userId) throw new Failure('conflict', 'this identity belongs to another account');
+    return row;
   }
 
-  /** A new account for a new identity. An address that somebody owns stays theirs: this account only mentions it. */
-  async function createUser(identity: ProvedIdentity, provider: string): Promise<string> {
-    const { issuer, subject, email } = identity;
-    const owner = email === undefined ? undefined : await users.findVerifiedOwner(email);
-    for (const username of usernamesFor(identity)) {
-      try {
-        return await db.transaction(async (tx) => {
-          const user: UserRow = await users.create(tx, {
-            username,
-            displayName: displayNameFor(identity, username),
-            kind: 'user',
-            avatarUrl: identity.picture?.startsWith('https://') ? identity.picture : null,
-            email: owner ? null : (email ?? null),
-            emailVerified: !owner && identity.emailVerified,
-          });
-          await tx.insert(identities).values({ issuer, subject, userId: user.id, provider });
-          return user.id;
-        });
-      } catch (error) {
-        // The same person on another instance at the same moment.
-        if (isUniqueViolation(error, 'identities')) return (await findUser(identity))!;
-        if (!(error instanceof Failure && error.code === 'conflict')) throw error;
-      }
+  async function link(userId: string, person: { issuer: string; subject: string }, provider: string, name: unknown) {
+    const known = await findOwn(userId, person);
+    if (known) return known;
+    try {
+      return await db.transaction(async (tx) => {
+        // One change of a person's ways to log in at a time.
+        await tx.select({ id: usersTable.id }).from(usersTable).where(eq(usersTable.id, userId)).for('update');
+        if ((await tx.$count(identities, eq(identities.userId, userId))) >= identitiesMax)
+          throw new Failure('conflict', `at most ${identitiesMax} identities`);
+        const { issuer, subject } = person;
+        const [row] = await tx
+          .insert(identities)
+          .values({ issuer, subject, userId, provider, profile: { name } })
+          .returning();
+        return row!;
+      });
+    } catch (error) {
+      if (!isUniqueViolation(error, 'identities')) throw error;
+      const row = await findOwn(userId, person);
+      if (!row) throw error;
+      return row;
     }
-    throw new Failure('conflict', 'no username is free for this login');
+  }
+
+  async function unlink(userId: string, identityId: string): Promise<void> {
+    await db.transaction(async (tx) => {
+      const [user] = await tx
+        .select({ passwordHash: usersTable.passwordHash })
+        .from(usersTable)
+        .where(eq(usersTable.id, userId))
+        .for('update');
+      const own = eq(identities.userId, userId);
+      const [target] = await tx
+        .select({ id: identities.id })
+        .from(identities)
+        .where(and(own, eq(identities.id, identityId), isNotNull(identities.provider)));
+      if (!user || !target) throw new Failure('not_found', 'no such identity');
+      const others = await tx
+        .select({ provider: identities.provider })
+        .from(identities)
+        .where(and(own, ne(identities.id, identityId)));
+      // A provider that the operator took away lets nobody in; a host application does.
+      const remains = others.some(({ provider }) => provider === null || providerNames.has(provider));
+      if (user.passwordHash === null && !remains)
+        throw new Failure('conflict', 'this is the only way to log in; set a password or link another first');
+      await tx.delete(identities).where(eq(identities.id, identityId));
+    });
   }
 
   return {
-    codeFor: async (identity, providerName) => {
-      const userId = (await findUser(identity)) ?? (await createUser(identity, providerName));
+    codeFor: async (person, provider) => {
+      const profile = { name: person.name ?? person.username ?? null };
+      const userId = (await accounts.find(person))?.userId ?? (await accounts.create(person, { provider, profile }));
       return oneTimeTokens.issue(db, 'login_code', userId, {}, codeLifetimeMs);
     },
     exchange: async (code, device) => {
@@ -76,34 +133,39 @@ export function createOAuthService({
       if (!user) throw new Failure('unauthenticated', 'this code is not good, or was used');
       return auth.openLogin(user, device);
     },
+    startLink: async ({ userId, sessionId }, provider) => {
+      if (sessionId === undefined) throw new Failure('forbidden', 'only a login of the account itself links to it');
+      return oneTimeTokens.issue(db, 'link_start', userId, { sessionId, provider }, linkLifetimeMs);
+    },
+    linkCodeFor: async (linkToken, person, provider) => {
+      const started = await oneTimeTokens.redeem(db, 'link_start', linkToken);
+      if (!started || started.data.provider !== provider)
+        throw new Failure('invalid', 'this linking was not started here, or has ended');
+      const { issuer, subject, name, username } = person;
+      const data = { ...started.data, issuer, subject, name: name ?? username ?? null };
+      return oneTimeTokens.issue(db, 'link_code', started.userId, data, codeLifetimeMs);
+    },
+    finishLink: async ({ userId, sessionId }, code) => {
+      const redeemed = await oneTimeTokens.redeem(db, 'link_code', code);
+      if (!redeemed || redeemed.userId !== userId || redeemed.data.sessionId !== sessionId)
+        throw new Failure('unauthenticated', 'this code is not good, was used, or is for another login');
+      const { issuer, subject, provider, name } = redeemed.data as Record<string, string>;
+      return toView(await link(userId, { issuer: issuer!, subject: subject! }, provider!, name));
+    },
+    list: async (userId) => {
+      const rows = await db
+        .select()
+        .from(identities)
+        .where(eq(identities.userId, userId))
+        .orderBy(sql`${identities.createdAt}`, identities.id)
+        .limit(100);
+      return rows.map(toView);
+    },
+    unlink,
   };
 }
 
-/** What the provider calls the person, made to fit; then the same with numbers; then anything. */
-function* usernamesFor({ username, email, name }: ProvedIdentity): Generator<string> {
-  const wish = (username ?? email?.split('@')[0] ?? name ?? 'user').normalize('NFKD').replace(/[^A-Za-z0-9_.-]+/g, '-');
-  const base = wish
-    .replace(/^[^A-Za-z0-9]+/, '')
-    .slice(0, 24)
-    .padEnd(2, '0');
-  const fitting = isUsername(base) ? base : 'user';
-  if (fitting !== 'user') yield fitting;
-  for (let attempt = 0; attempt < 5; attempt++) yield `${fitting}-${Math.floor(Math.random() * 36 ** 5).toString(36)}`;
-}
-
-function isUsername(text: string): boolean {
-  try {
-    requireUsername(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function displayNameFor({ name }: ProvedIdentity, username: string): string {
-  try {
-    return requireDisplayName([...(name ?? username)].slice(0, 64).join(''));
-  } catch {
-    return username;
-  }
+function toView({ id, provider, issuer, profile, createdAt }: typeof identities.$inferSelect): IdentityView {
+  const name = typeof profile.name === 'string' ? profile.name : null;
+  return { id, provider, issuer, name, createdAt: createdAt.toISOString() };
 }

@@ -4,7 +4,7 @@ import type { Database, Transaction } from '../database/connect.ts';
 import { oneTimeTokens } from '../database/tables.ts';
 import { hashSecret, makeSecret } from './secrets.ts';
 
-export type TokenPurpose = 'verify_email' | 'reset_password' | 'login_code';
+export type TokenPurpose = 'verify_email' | 'reset_password' | 'login_code' | 'link_start' | 'link_code';
 
 export interface OneTimeToken {
   readonly userId: string;

@@ -11,6 +11,8 @@ import type { Sql } from '../database/connect.ts';
 export interface RevocationTarget {
   readonly userId: string;
   readonly sessionId: string | undefined;
+  /** Of a host application's token, milliseconds since the epoch. */
+  readonly issuedAt?: number;
 }
 
 export interface RevocationHorizon {
@@ -42,7 +44,7 @@ export interface RevocationSettings {
 interface Row {
   readonly id: string;
   readonly fresh: boolean;
-  readonly kind: 'session' | 'user' | 'ban' | 'unban';
+  readonly kind: 'session' | 'user' | 'tokens' | 'ban' | 'unban';
   readonly userId: string;
   readonly sessionId: string | null;
   /** Epoch milliseconds. */
@@ -61,6 +63,8 @@ export async function startRevocations({
 }): Promise<Revocations> {
   /** Keys of ended logins and accounts, with when they may be forgotten. */
   const ended = new Map<string, number>();
+  /** By user: tokens of host applications that were issued until then are over, and when that may be forgotten. */
+  const tokensEnded = new Map<string, { until: number; forgetAt: number }>();
   /** By user: the last row about a ban, and until when it bans. */
   const bans = new Map<string, { rowId: bigint; until: number }>();
   const listeners = new Set<() => void>();
@@ -85,10 +89,12 @@ export async function startRevocations({
     if (news.length > 0) for (const listener of listeners) listener();
   }
 
-  function take({ id, kind, userId, sessionId, until }: Row): void {
+  function take({ id, kind, userId, sessionId, until, at }: Row): void {
     const forgetAt = performance.now() + settings.memoryMs;
     if (kind === 'session' && sessionId) ended.set(`session ${sessionId}`, forgetAt);
     else if (kind === 'user') ended.set(`user ${userId}`, forgetAt);
+    else if (kind === 'tokens')
+      tokensEnded.set(userId, { until: Math.max(at, tokensEnded.get(userId)?.until ?? 0), forgetAt });
     else if ((bans.get(userId)?.rowId ?? -1n) < BigInt(id)) {
       bans.set(userId, { rowId: BigInt(id), until: kind === 'ban' ? (until ?? Number.POSITIVE_INFINITY) : 0 });
     }
@@ -108,6 +114,7 @@ export async function startRevocations({
   function forget(): void {
     const now = performance.now();
     for (const [key, at] of ended) if (at < now) ended.delete(key);
+    for (const [userId, { forgetAt }] of tokensEnded) if (forgetAt < now) tokensEnded.delete(userId);
   }
 
   function bannedUntil(userId: string): number | undefined {
@@ -123,7 +130,8 @@ export async function startRevocations({
 
   return {
     sync,
-    isRevoked: ({ userId, sessionId }) =>
+    isRevoked: ({ userId, sessionId, issuedAt }) =>
+      (issuedAt !== undefined && issuedAt <= (tokensEnded.get(userId)?.until ?? -1)) ||
       (ended.size > 0 &&
         (ended.has(`user ${userId}`) || (sessionId !== undefined && ended.has(`session ${sessionId}`)))) ||
       (bans.size > 0 && bannedUntil(userId) !== undefined),

@@ -20,7 +20,10 @@ export interface HostIssuerSettings {
   readonly secret?: string;
   readonly jwksUrl?: string;
   readonly algorithms?: readonly string[];
-  /** Which claim holds what; default name, picture, email, roles, rooms. */
+  /**
+   * Which claim holds what: `name`, `picture`, `email` and `email_verified` are read under these names unless others are
+   * given; `roles` and `rooms` count only if they are.
+   */
   readonly claims?: Readonly<Record<string, string>>;
 }
 
@@ -50,6 +53,7 @@ const issuerFields: Fields = {
 /** Algorithms a host application may sign with; `none` is not one of them. */
 const symmetric = ['HS256', 'HS384', 'HS512'];
 const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+const claimNames = ['name', 'picture', 'email', 'email_verified', 'roles', 'rooms'];
 
 function isObject(raw: unknown): raw is Record<string, unknown> {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
@@ -105,6 +109,8 @@ export function parseHostIssuers(raw: unknown): Parsed<readonly HostIssuerSettin
     if (typeof each.secret === 'string' && Buffer.byteLength(each.secret) < 32) {
       return { expected: 'an issuer secret of at least 32 bytes' };
     }
+    const odd = Object.keys((each.claims ?? {}) as object).find((name) => !claimNames.includes(name));
+    if (odd !== undefined) return { expected: `claims for ${claimNames.join(', ')}, not "${odd}"` };
     const allowed = each.secret === undefined ? asymmetric : symmetric;
     const algorithms = (each.algorithms ?? []) as string[];
     const wrong = algorithms.find((name) => !allowed.includes(name));

@@ -167,6 +167,20 @@ export const schema = {
     tokenCacheMax: integer(20_000, 'Verified access tokens remembered', { min: 1 }),
     providers: structure({}, 'OAuth and OIDC providers by name', parseProviders, { open: true, secret: true }),
     issuers: structure([], 'Host applications whose tokens are accepted', parseHostIssuers, { secret: true }),
+    issuerKeys: {
+      maxAge: duration('10m', 'Keys of an issuer are renewed when they are older', { minMs: 1000 }),
+      refetch: duration('2s', 'The keys of an issuer are asked for no more often, whatever tokens name', { minMs: 10 }),
+      waitingMax: integer(5000, 'Tokens waiting for the keys of an issuer; more get 503', { min: 1 }),
+    },
+    providerTimeout: duration('3s', 'A login provider or key server answers within this time', {
+      minMs: 50,
+      maxMs: 9000,
+    }),
+    providerFailuresToOpen: integer(3, 'Failures in a row after which only probes are made to such a server', {
+      min: 1,
+    }),
+    providerProbePauseMax: duration('10s', 'Longest pause between probes of such a server', { minMs: 100 }),
+    apiKeysMax: integer(100, 'API keys that are good at once', { min: 1 }),
   },
   outbound: {
     allow: list([], 'CIDRs that URLs given by users may reach besides public addresses'),

@@ -47,6 +47,8 @@ export const users = pgTable(
     passwordHash: text('password_hash'),
     createdAt: createdAt(),
     lastSeenAt: time('last_seen_at'),
+    /** Tokens of host applications that were issued earlier are refused. */
+    tokensEndedAt: time('tokens_ended_at'),
     erasedAt: time('erased_at'),
   },
   (table) => [
@@ -62,12 +64,47 @@ export const identities = pgTable(
   {
     issuer: text('issuer').notNull(),
     subject: text('subject').notNull(),
+    /** Names it in addresses. */
+    id: uuid('id').notNull().defaultRandom(),
     userId: uuid('user_id').notNull(),
+    /** The OAuth provider it came through; null: a host application vouches. */
     provider: text('provider'),
+    /** What was last said of the person there. */
     profile: jsonb('profile').$type<Record<string, unknown>>().notNull().default({}),
     createdAt: createdAt(),
   },
-  (table) => [primaryKey({ columns: [table.issuer, table.subject] }), index('identities_user').on(table.userId)],
+  (table) => [
+    primaryKey({ columns: [table.issuer, table.subject] }),
+    uniqueIndex('identities_id').on(table.id),
+    index('identities_user').on(table.userId),
+  ],
+);
+
+/** Erased (issuer, subject), hashed: what was issued to them before is refused and brings nobody back. */
+export const erasedIdentities = pgTable(
+  'erased_identities',
+  {
+    hash: bytea('hash').primaryKey(),
+    erasedAt: time('erased_at').notNull().default(sql`clock_timestamp()`),
+  },
+  (table) => [index('erased_identities_age').on(table.erasedAt)],
+);
+
+/** Accounts that were erased, and how far that got: what an instance began another one finishes. */
+export const erasures = pgTable(
+  'erasures',
+  {
+    id: uuid('id').primaryKey(),
+    userId: uuid('user_id').notNull(),
+    requestedAt: time('requested_at').notNull().default(sql`clock_timestamp()`),
+    /** The instance at work says so again and again; silent for long, it is dead. */
+    claimedAt: time('claimed_at'),
+    finishedAt: time('finished_at'),
+  },
+  (table) => [
+    uniqueIndex('erasures_user').on(table.userId),
+    index('erasures_open').on(table.requestedAt).where(sql`finished_at is null`),
+  ],
 );
 
 export const blocks = pgTable(
@@ -119,7 +156,8 @@ export const revocations = pgTable(
   {
     id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
     xid: transactionId(),
-    kind: text('kind').$type<'session' | 'user' | 'ban' | 'unban'>().notNull(),
+    /** `tokens`: host applications' tokens of before are no longer good. */
+    kind: text('kind').$type<'session' | 'user' | 'tokens' | 'ban' | 'unban'>().notNull(),
     userId: uuid('user_id').notNull(),
     sessionId: uuid('session_id'),
     until: time('until'),

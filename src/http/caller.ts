@@ -2,6 +2,24 @@
 import type { FastifyRequest } from 'fastify';
 import type { DeploymentRole } from '../permissions.ts';
 
+/** What an API key may be for. A route says in its `config.scope` which one lets a key in; without it none does. */
+export const apiScopes = [
+  'users:read',
+  'users:write',
+  'sessions:write',
+  'rooms:read',
+  'rooms:write',
+  'members:write',
+  'messages:read',
+] as const;
+export type ApiScope = (typeof apiScopes)[number];
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    scope?: ApiScope;
+  }
+}
+
 export interface Caller {
   readonly userId: string;
   /** The login on a device; absent where another server vouches for the user. */

@@ -21,6 +21,8 @@ export interface IdempotencyKeys {
     reply: FastifyReply,
     userId: string,
     work: () => Promise<Answer>,
+    /** What of the body is kept for repeats; secrets that are shown once are not. */
+    keep?: (body: unknown) => unknown,
   ) => Promise<never>;
 }
 
@@ -33,6 +35,7 @@ export function createIdempotencyKeys(db: Database): IdempotencyKeys {
     reply: FastifyReply,
     userId: string,
     work: () => Promise<Answer>,
+    keep: (body: unknown) => unknown = (body) => body,
   ): Promise<never> {
     const key = request.headers['idempotency-key'];
     if (key === undefined) return send(reply, await work());
@@ -50,7 +53,10 @@ export function createIdempotencyKeys(db: Database): IdempotencyKeys {
     if (held.length === 0) return send(reply, await firstAnswer(own, requestHash));
     try {
       const done = await work();
-      await db.update(idempotencyKeys).set({ status: done.status, body: done.body }).where(own);
+      await db
+        .update(idempotencyKeys)
+        .set({ status: done.status, body: keep(done.body) })
+        .where(own);
       return send(reply, done);
     } catch (error) {
       // What was refused leaves the key free.

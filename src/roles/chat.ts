@@ -3,11 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createAccessTokens } from '../auth/access-tokens.ts';
 import { authRoutes, keyRoutes } from '../auth/auth-routes.ts';
 import { createAuthService } from '../auth/auth-service.ts';
-import { createAuthenticator } from '../auth/authenticator.ts';
 import { createLoginThrottle } from '../auth/login-throttle.ts';
-import { createOAuthProvider } from '../auth/oauth-provider.ts';
-import { oauthRoutes } from '../auth/oauth-routes.ts';
-import { createOAuthService } from '../auth/oauth-service.ts';
 import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
 import { createPasswords } from '../auth/passwords.ts';
 import { startRevocations } from '../auth/revocations.ts';
@@ -59,6 +55,7 @@ import { createUserRepository } from '../user/user-repository.ts';
 import { userRoutes } from '../user/user-routes.ts';
 import { createUserService } from '../user/user-service.ts';
 import { createChatMetrics } from './chat-metrics.ts';
+import { createIdentityParts } from './identity-parts.ts';
 import { createJudge } from './judge.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
@@ -205,16 +202,23 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       cacheMax: config.auth.tokenCacheMax,
     },
   });
-  const authenticator = createAuthenticator({ accessTokens, revocations });
+  const vouched = createIdentityParts({
+    ...{ config, publicUrl, db, logger, users, profiles, accessTokens, revocations },
+    registry: metrics.registry,
+    judgeName: judge.name,
+    rooms: roomService,
+  });
+  const { authenticator } = vouched;
   const oneTimeTokens = createOneTimeTokens(db);
+  const sessions = createSessionStore({
+    db,
+    settings: { refreshLifetimeMs: config.auth.refreshTokenLifetime, refreshGraceMs: config.auth.refreshGrace },
+  });
   const auth = createAuthService({
     db,
     users,
     passwords: createPasswords(config.auth),
-    sessions: createSessionStore({
-      db,
-      settings: { refreshLifetimeMs: config.auth.refreshTokenLifetime, refreshGraceMs: config.auth.refreshGrace },
-    }),
+    sessions,
     accessTokens,
     oneTimeTokens,
     revocations,
@@ -229,20 +233,6 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       firstUserIsAdmin: embedded,
     },
   });
-  const providers = new Map(
-    Object.entries(config.auth.providers).map(([name, settings]) => [
-      name,
-      {
-        settings,
-        flow: createOAuthProvider({
-          name,
-          provider: settings,
-          callbackUrl: `${publicUrl.replace(/\/$/, '')}/v1/auth/oauth/${name}/callback`,
-        }),
-      },
-    ]),
-  );
-
   // Sockets.
   const source: WelcomeSource = {
     snapshot: async (user) => {
@@ -326,6 +316,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     },
   });
   const notifications = createNotificationService(db);
+  const idempotency = createIdempotencyKeys(db);
   const loginLimit = { max: config.limits.loginsPerMinute, timeWindow: minuteMs };
   await app.register(keyRoutes, { keys });
   await app.register(
@@ -336,19 +327,16 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         loginLimit,
         guestLimit: { max: config.limits.guestsPerMinute, timeWindow: minuteMs },
       });
-      await v1.register(oauthRoutes, {
-        oauth: createOAuthService({ db, users, oneTimeTokens, auth }),
-        providers,
-        publicUrl,
-        returnOrigins: config.http.allowedOrigins,
-        rateLimit: loginLimit,
+      await vouched.register(v1, {
+        ...{ auth, sessions, oneTimeTokens, idempotency, loginLimit },
+        onRevoked: hints.announceRevocation,
       });
       await v1.register(userRoutes, { users: userService, authenticator });
       await v1.register(roomRoutes, {
         rooms: roomService,
         messages: messageRepository,
         authenticator,
-        idempotency: createIdempotencyKeys(db),
+        idempotency,
         limits: config.room,
       });
       await v1.register(messageRoutes, { messages, authenticator });
@@ -424,6 +412,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['hub', hub.stop],
         ['event log', eventLog.stop],
         ['judge', judge.stop],
+        ['providers', vouched.stop],
         ['keys', keys.stop],
         ['revocations', revocations.stop],
         ['hints', hints.stop],

@@ -1,5 +1,5 @@
 /** Accounts in Postgres. */
-import { and, asc, eq, gt, isNull, like, ne, notExists, or, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, like, ne, not, notExists, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
@@ -32,6 +32,12 @@ export interface UserRepository {
     id: string,
     changes: Partial<Pick<UserRow, 'displayName' | 'avatarUrl' | 'passwordHash' | 'role'>>,
   ) => Promise<UserRow | undefined>;
+  /** Another address; null leaves none. @throws a violation of `users_verified_email` when a verified one is somebody else's */
+  readonly setAddress: (
+    tx: Database | Transaction,
+    id: string,
+    address: { email: string | null; emailVerified: boolean },
+  ) => Promise<void>;
   /** @returns false when somebody else owns the address by now, or it is no longer the account's */
   readonly verifyEmail: (tx: Transaction, id: string, email: string) => Promise<boolean>;
   readonly search: (
@@ -102,6 +108,16 @@ export function createUserRepository(db: Database): UserRepository {
         .where(and(eq(users.id, id), present))
         .returning();
       return row;
+    },
+    setAddress: async (tx, id, { email, emailVerified }) => {
+      const same = and(
+        sql`${users.email} is not distinct from ${email}`,
+        sql`(${users.emailVerifiedAt} is not null) = ${emailVerified}`,
+      );
+      await tx
+        .update(users)
+        .set({ email, emailVerifiedAt: emailVerified ? sql`now()` : null })
+        .where(and(eq(users.id, id), present, not(same!)));
     },
     verifyEmail: async (tx, id, email) => {
       // The address is locked by its hash: of two accounts that gave it the first to verify owns it.

@@ -52,6 +52,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
   app.get(
     '/users/:userId',
     {
+      config: { scope: 'users:read' },
       schema: {
         tags,
         summary: 'A public profile',
@@ -68,6 +69,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
   app.get(
     '/users',
     {
+      config: { scope: 'users:read' },
       schema: {
         tags,
         summary: 'People whose name begins with a text',

@@ -77,7 +77,7 @@ export interface LogEra {
 export interface RevocationView {
   readonly horizon: () => RevocationHorizon;
   readonly sync: () => Promise<void>;
-  readonly isRevoked: (caller: { userId: string; sessionId: string | undefined }) => boolean;
+  readonly isRevoked: (caller: { userId: string; sessionId: string | undefined; issuedAt?: number }) => boolean;
 }
 
 interface NumberedPortion extends Portion {
@@ -240,7 +240,7 @@ export function createEventLog({
   /** Authority as of the position that this batch extends. */
   function mayStill(feed: Feed<RoomState>, item: PendingSend): boolean {
     try {
-      if (revocations.isRevoked({ userId: item.actor.userId, sessionId: item.sessionId })) {
+      if (revocations.isRevoked({ ...item.actor, sessionId: item.sessionId })) {
         throw new Failure('unauthenticated', 'this login has ended');
       }
       const now = nowMs();

@@ -16,6 +16,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
   app.get(
     '/rooms/:roomId/events',
     {
+      config: { scope: 'messages:read' },
       schema: {
         tags: ['rooms'],
         summary: 'Durable events after a seq, in order',

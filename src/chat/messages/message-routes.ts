@@ -51,6 +51,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
   app.get(
     '/rooms/:roomId/messages',
     {
+      config: { scope: 'messages:read' },
       schema: {
         tags,
         summary: 'History, in seq order',
@@ -69,7 +70,10 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
 
   app.get(
     '/rooms/:roomId/messages/:messageId',
-    { schema: { tags, summary: 'One message', params: MessageParams, response: answers(200, MessageShape) } },
+    {
+      config: { scope: 'messages:read' },
+      schema: { tags, summary: 'One message', params: MessageParams, response: answers(200, MessageShape) },
+    },
     async (request) =>
       messages.find(await authenticator.fromRequest(request), request.params.roomId, request.params.messageId),
   );

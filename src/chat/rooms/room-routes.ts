@@ -51,6 +51,7 @@ const NewRoomBody = exactly({
   history: Type.Optional(roomFields.history),
   slowModeSeconds: Type.Optional(roomFields.slowModeSeconds),
   memberIds: Type.Optional(Type.Array(Uuid, { maxItems: 1000 })),
+  ownerId: Type.Optional(Type.String({ ...Uuid, description: 'With an API key: whose room it is' })),
 });
 const RoomChangesBody = Type.Partial(exactly(roomFields), { additionalProperties: false, minProperties: 1 });
 
@@ -78,7 +79,10 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
 
   app.post(
     '/rooms',
-    { schema: { tags, summary: 'Create a room', body: NewRoomBody, response: answers(201, RoomShape) } },
+    {
+      config: { scope: 'rooms:write' },
+      schema: { tags, summary: 'Create a room', body: NewRoomBody, response: answers(201, RoomShape) },
+    },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       requireDeployment(caller, 'create_room');
@@ -169,13 +173,17 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
 
   app.get(
     '/rooms/:roomId',
-    { schema: { tags, summary: 'One room', params: RoomParams, response: answers(200, RoomShape) } },
+    {
+      config: { scope: 'rooms:read' },
+      schema: { tags, summary: 'One room', params: RoomParams, response: answers(200, RoomShape) },
+    },
     async (request) => rooms.get(await authenticator.fromRequest(request), request.params.roomId),
   );
 
   app.patch(
     '/rooms/:roomId',
     {
+      config: { scope: 'rooms:write' },
       schema: {
         tags,
         summary: 'Change a room',
@@ -192,7 +200,10 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
 
   app.delete(
     '/rooms/:roomId',
-    { schema: { tags, summary: 'Delete a room', params: RoomParams, response: answers(204, Type.Null()) } },
+    {
+      config: { scope: 'rooms:write' },
+      schema: { tags, summary: 'Delete a room', params: RoomParams, response: answers(204, Type.Null()) },
+    },
     async (request, reply) => {
       await rooms.remove(await authenticator.fromRequest(request), request.params.roomId);
       return reply.code(204).send(null);
@@ -202,6 +213,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app.get(
     '/rooms/:roomId/members',
     {
+      config: { scope: 'rooms:read' },
       schema: {
         tags,
         summary: 'Members',
@@ -219,11 +231,16 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
     },
   );
 
-  const targetOf = (caller: Actor, userId: string) => (userId === 'me' ? caller.userId : userId);
+  function targetOf(caller: Actor, userId: string): string {
+    if (userId !== 'me') return userId;
+    if (caller.role === 'server') throw invalid('/params/userId', 'an API key is nobody: name a user');
+    return caller.userId;
+  }
 
   app.put(
     '/rooms/:roomId/members/:userId',
     {
+      config: { scope: 'members:write' },
       schema: {
         tags,
         summary: 'Join, or add a member',
@@ -242,6 +259,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app.patch(
     '/rooms/:roomId/members/:userId',
     {
+      config: { scope: 'members:write' },
       schema: {
         tags,
         summary: 'Change a role',
@@ -260,6 +278,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app.delete(
     '/rooms/:roomId/members/:userId',
     {
+      config: { scope: 'members:write' },
       schema: { tags, summary: 'Leave, or remove a member', params: MemberParams, response: answers(204, Type.Null()) },
     },
     async (request, reply) => {
@@ -272,6 +291,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app.put(
     '/rooms/:roomId/members/:userId/mute',
     {
+      config: { scope: 'members:write' },
       schema: {
         tags,
         summary: 'Mute a member for a while',
@@ -289,7 +309,10 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
 
   app.delete(
     '/rooms/:roomId/members/:userId/mute',
-    { schema: { tags, summary: 'Unmute a member', params: MemberParams, response: answers(200, MemberShape) } },
+    {
+      config: { scope: 'members:write' },
+      schema: { tags, summary: 'Unmute a member', params: MemberParams, response: answers(200, MemberShape) },
+    },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { roomId, userId } = request.params;

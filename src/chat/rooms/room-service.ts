@@ -23,6 +23,8 @@ export interface NewRoom {
   readonly history?: 'all' | 'joined';
   readonly slowModeSeconds?: number;
   readonly memberIds?: readonly string[];
+  /** Of a room that another server makes, which is no member itself; without it the room has no owner. */
+  readonly ownerId?: string;
 }
 
 export type RoomChanges = Partial<Pick<RoomSettings, 'name' | 'topic' | 'visibility' | 'history' | 'slowModeSeconds'>>;
@@ -143,27 +145,41 @@ export function createRoomService({
 
   async function create(actor: Actor, draft: NewRoom): Promise<Room> {
     await checkTexts(actor, draft);
-    const others = [...new Set(draft.memberIds ?? [])].filter((id) => id !== actor.userId);
+    const ownerId = requireOwner(actor, draft.ownerId);
+    const others = [...new Set(draft.memberIds ?? [])].filter((id) => id !== ownerId);
     if (others.length >= settings.membersMax) throw invalid('memberIds', `at most ${settings.membersMax} members`);
     await requireUsers(others, '/memberIds');
+    if (ownerId !== undefined && ownerId !== actor.userId) await requireUsers([ownerId], '/ownerId');
     const id = uuidv7();
     await db.transaction((tx) =>
-      insertRoom(tx, actor.userId, others, {
-        id,
-        kind: 'room',
-        name: draft.name,
-        topic: draft.topic ?? '',
-        visibility: draft.visibility,
-        history: draft.history ?? 'all',
-        slowModeSeconds: draft.slowModeSeconds ?? 0,
-      }),
+      insertRoom(
+        tx,
+        { by: actor.userId, ownerId, others },
+        {
+          id,
+          kind: 'room',
+          name: draft.name,
+          topic: draft.topic ?? '',
+          visibility: draft.visibility,
+          history: draft.history ?? 'all',
+          slowModeSeconds: draft.slowModeSeconds ?? 0,
+        },
+      ),
     );
-    announceMembers(id, [actor.userId, ...others]);
+    announceMembers(id, ownerId === undefined ? others : [ownerId, ...others]);
     return readAfterCommit(describeNew(id, actor));
   }
 
   async function describeNew(roomId: string, actor: Actor): Promise<Room> {
     return describe(await follow(roomId), actor.userId);
+  }
+
+  /** People own what they make; a server says whose it is. */
+  function requireOwner(actor: Actor, ownerId: string | undefined): string | undefined {
+    if (actor.role === 'server') return ownerId;
+    if (ownerId !== undefined && ownerId !== actor.userId)
+      throw new Failure('forbidden', 'only a server makes rooms for others');
+    return actor.userId;
   }
 
   function announceMembers(roomId: string, userIds: readonly string[]): void {
@@ -172,13 +188,14 @@ export function createRoomService({
 
   async function insertRoom(
     tx: Transaction,
-    creatorId: string,
-    others: readonly string[],
+    { by, ownerId, others }: { by: string; ownerId: string | undefined; others: readonly string[] },
     room: Omit<RoomSettings, 'createdAt'> & { dmKey?: Buffer },
   ): Promise<void> {
-    await tx.insert(rooms).values({ ...room, createdBy: creatorId });
-    const people = [creatorId, ...others].map((userId, index) => ({ roomId: room.id, userId, seq: index + 1 }));
-    const roleOf = (userId: string): MemberRole => (room.kind === 'room' && userId === creatorId ? 'owner' : 'member');
+    await tx.insert(rooms).values({ ...room, createdBy: by });
+    const ids = ownerId === undefined ? others : [ownerId, ...others];
+    if (ids.length === 0) return;
+    const people = ids.map((userId, index) => ({ roomId: room.id, userId, seq: index + 1 }));
+    const roleOf = (userId: string): MemberRole => (room.kind === 'room' && userId === ownerId ? 'owner' : 'member');
     const at = sql`date_trunc('milliseconds', now())`;
     await tx
       .insert(members)
@@ -189,8 +206,8 @@ export function createRoomService({
         seq,
         type: 'member.joined',
         at,
-        actorId: creatorId,
-        data: { userId, role: roleOf(userId), by: creatorId },
+        actorId: by,
+        data: { userId, role: roleOf(userId), by },
       })),
     );
     await tx.insert(membershipChanges).values(people.map((person) => ({ ...person, kind: 'joined' as const })));
@@ -220,7 +237,7 @@ export function createRoomService({
       dmKey,
     } as const;
     try {
-      await db.transaction((tx) => insertRoom(tx, actor.userId, others, room));
+      await db.transaction((tx) => insertRoom(tx, { by: actor.userId, ownerId: actor.userId, others }, room));
     } catch (error) {
       // Both began the conversation at once: there is one room all the same.
       if (!isUniqueViolation(error, 'rooms_dm_key')) throw error;
@@ -333,7 +350,8 @@ export function createRoomService({
       if (state.members.has(userId)) return { events: [], answer: false };
       if (state.members.size >= settings.membersMax) throw new Failure('conflict', 'the room is full');
       await requireNotBanned(tx, roomId, userId);
-      const newRole = role ?? (state.members.size === 0 && state.settings.kind === 'room' ? 'owner' : 'member');
+      const founds = state.members.size === 0 && state.settings.kind === 'room' && actor.role !== 'server';
+      const newRole = role ?? (founds ? 'owner' : 'member');
       await tx.insert(members).values({ roomId, userId, role: newRole, joinedSeq: nextSeq });
       await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: nextSeq });
       return {

@@ -30,6 +30,8 @@ export interface MemberState {
 export interface Actor {
   readonly userId: string;
   readonly role: DeploymentRole;
+  /** Of a host application's token, milliseconds since the epoch. */
+  readonly issuedAt?: number;
 }
 
 interface MemberEventData {

@@ -1,0 +1,222 @@
+/**
+ * Accounts of people whom somebody else vouches for: a login provider or a host application. Such a person is
+ * (issuer, subject) and nothing else: an address or a name that is said of them opens and links no account.
+ */
+import { createHash } from 'node:crypto';
+import { and, eq, gte } from 'drizzle-orm';
+import type { Database, Transaction } from '../database/connect.ts';
+import { isUniqueViolation } from '../database/database-errors.ts';
+import { erasedIdentities, identities, users as usersTable } from '../database/tables.ts';
+import { Failure } from '../errors.ts';
+import type { UserRepository, UserRow } from '../user/user-repository.ts';
+import type { JudgeName } from '../user/user-service.ts';
+import { displayNameMax, requireDisplayName, requireEmail, requireUsername } from '../user/user-text.ts';
+
+/** What is said of a person elsewhere. */
+export interface VouchedPerson {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly name?: string | undefined;
+  readonly username?: string | undefined;
+  readonly picture?: string | undefined;
+  readonly email?: string | undefined;
+  readonly emailVerified?: boolean;
+}
+
+export interface NewIdentity {
+  /** Absent: a host application. */
+  readonly provider?: string;
+  /** Of the token that vouches, milliseconds since the epoch: one of before an erasure brings nobody back. */
+  readonly issuedAt?: number;
+  readonly profile?: Record<string, unknown>;
+  readonly role?: UserRow['role'] | undefined;
+}
+
+export interface IdentityAccounts {
+  readonly find: (person: { issuer: string; subject: string }) => Promise<IdentityRow | undefined>;
+  /** @returns the user; of somebody who came at the same moment elsewhere, theirs. @throws Failure `unauthenticated` for what was issued before an erasure */
+  readonly create: (person: VouchedPerson, identity: NewIdentity) => Promise<string>;
+  /** What a host application says now becomes what is shown. */
+  readonly refresh: (
+    row: IdentityRow,
+    person: VouchedPerson,
+    identity: Pick<NewIdentity, 'profile' | 'role'>,
+  ) => Promise<void>;
+}
+
+export interface IdentityRow {
+  readonly id: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly userId: string;
+  readonly profile: Record<string, unknown>;
+  readonly role: UserRow['role'];
+  readonly tokensEndedAt: Date | null;
+}
+
+/** How an erased identity is remembered. */
+export function hashIdentity({ issuer, subject }: { issuer: string; subject: string }): Buffer {
+  return createHash('sha256').update(`${issuer}\0${subject}`).digest();
+}
+
+export function createIdentityAccounts({
+  db,
+  users,
+  judgeName,
+}: {
+  db: Database;
+  users: UserRepository;
+  judgeName: JudgeName;
+}): IdentityAccounts {
+  async function find({ issuer, subject }: { issuer: string; subject: string }): Promise<IdentityRow | undefined> {
+    const [row] = await db
+      .select({
+        id: identities.id,
+        issuer: identities.issuer,
+        subject: identities.subject,
+        userId: identities.userId,
+        profile: identities.profile,
+        role: usersTable.role,
+        tokensEndedAt: usersTable.tokensEndedAt,
+      })
+      .from(identities)
+      .innerJoin(usersTable, eq(usersTable.id, identities.userId))
+      .where(and(eq(identities.issuer, issuer), eq(identities.subject, subject)));
+    return row;
+  }
+
+  /** The name, if it may be shown: what moderation refuses nobody gets to see. */
+  async function allowedName(name: string | undefined, userId: string): Promise<string | undefined> {
+    if (name === undefined) return undefined;
+    try {
+      // Judged whole: cutting must not hide what is wrong with it.
+      await judgeName(name, userId);
+      return requireDisplayName([...name].slice(0, displayNameMax).join(''));
+    } catch (error) {
+      if (error instanceof Failure && ['invalid', 'message_blocked'].includes(error.code)) return undefined;
+      throw error;
+    }
+  }
+
+  /** An address that somebody owns stays theirs: this account does not even mention it. */
+  async function ownAddress({ email, emailVerified = false }: VouchedPerson, userId?: string) {
+    const usable = email !== undefined && isAddress(email);
+    const owner = usable ? await users.findVerifiedOwner(email) : undefined;
+    if (!usable || (owner && owner.id !== userId)) return { email: null, emailVerified: false };
+    return { email, emailVerified };
+  }
+
+  async function requireNotErased(tx: Transaction, person: VouchedPerson, issuedAt: number | undefined): Promise<void> {
+    if (issuedAt === undefined) return;
+    const [erased] = await tx
+      .select({ hash: erasedIdentities.hash })
+      .from(erasedIdentities)
+      .where(and(eq(erasedIdentities.hash, hashIdentity(person)), gte(erasedIdentities.erasedAt, new Date(issuedAt))));
+    if (erased) throw new Failure('unauthenticated', 'this account was erased');
+  }
+
+  async function create(
+    person: VouchedPerson,
+    { provider, issuedAt, profile = {}, role }: NewIdentity,
+  ): Promise<string> {
+    const { issuer, subject } = person;
+    const displayName = await allowedName(person.name, '');
+    for (const username of usernamesFor(person)) {
+      if (!/^user(-|$)/.test(username) && (await allowedName(username, '')) === undefined) continue;
+      try {
+        const address = await ownAddress(person);
+        return await db.transaction(async (tx) => {
+          await requireNotErased(tx, person, issuedAt);
+          const user = await users.create(tx, {
+            username,
+            displayName: displayName ?? username,
+            kind: 'user',
+            avatarUrl: pictureOf(person),
+            ...address,
+            ...(role ? { role } : {}),
+          });
+          await tx.insert(identities).values({ issuer, subject, userId: user.id, provider: provider ?? null, profile });
+          return user.id;
+        });
+      } catch (error) {
+        // The same person on another instance at the same moment.
+        if (isUniqueViolation(error, 'identities')) return (await find(person))!.userId;
+        const taken =
+          (error instanceof Failure && error.code === 'conflict') || isUniqueViolation(error, 'users_verified_email');
+        if (!taken) throw error;
+      }
+    }
+    throw new Failure('conflict', 'no username is free for this login');
+  }
+
+  async function refresh(
+    row: IdentityRow,
+    person: VouchedPerson,
+    { profile = {}, role }: Pick<NewIdentity, 'profile' | 'role'>,
+  ): Promise<void> {
+    const displayName = await allowedName(person.name, row.userId);
+    const address = await ownAddress(person, row.userId);
+    const shown = {
+      ...(displayName === undefined ? {} : { displayName }),
+      ...(role ? { role } : {}),
+      avatarUrl: pictureOf(person),
+    };
+    const own = eq(identities.id, row.id);
+    try {
+      await db.transaction(async (tx) => {
+        await users.update(tx, row.userId, shown);
+        if (address.email !== null) await users.setAddress(tx, row.userId, address);
+        await tx.update(identities).set({ profile }).where(own);
+      });
+    } catch (error) {
+      if (!isUniqueViolation(error, 'users_verified_email')) throw error;
+      // Somebody else verified that address a moment ago: it is theirs.
+      await db.transaction(async (tx) => {
+        await users.update(tx, row.userId, shown);
+        await tx.update(identities).set({ profile }).where(own);
+      });
+    }
+  }
+
+  return { find, create, refresh };
+}
+
+/** What the issuer calls the person, made to fit; then the same with numbers; then anything. */
+function* usernamesFor({ username, email, name }: VouchedPerson): Generator<string> {
+  const wish = (username ?? email?.split('@')[0] ?? name ?? 'user').normalize('NFKD').replace(/[^A-Za-z0-9_.-]+/g, '-');
+  const base = wish
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 24)
+    .padEnd(2, '0');
+  const fitting = isUsername(base) ? base : 'user';
+  if (fitting !== 'user') yield fitting;
+  for (let attempt = 0; attempt < 5; attempt++) yield `${fitting}-${randomDigits()}`;
+  for (let attempt = 0; attempt < 5; attempt++) yield `user-${randomDigits()}`;
+}
+
+function randomDigits(): string {
+  return Math.floor(Math.random() * 36 ** 6)
+    .toString(36)
+    .padStart(6, '0');
+}
+
+function pictureOf({ picture }: VouchedPerson): string | null {
+  return picture !== undefined && /^https:\/\/[^\s"'<>\\]+$/.test(picture) ? picture : null;
+}
+
+function isUsername(text: string): boolean {
+  return passes(() => requireUsername(text));
+}
+
+function isAddress(text: string): boolean {
+  return passes(() => requireEmail(text));
+}
+
+function passes(check: () => unknown): boolean {
+  try {
+    check();
+    return true;
+  } catch {
+    return false;
+  }
+}

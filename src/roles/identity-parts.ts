@@ -1,0 +1,193 @@
+/** People whom others vouch for: login providers, host applications, and other servers with API keys. */
+import type { Logger } from 'pino';
+import { Gauge, type Registry } from 'prom-client';
+import type { AccessTokens } from '../auth/access-tokens.ts';
+import { apiKeyRoutes } from '../auth/api-key-routes.ts';
+import { createApiKeys } from '../auth/api-keys.ts';
+import type { AuthService } from '../auth/auth-service.ts';
+import { createAuthenticator } from '../auth/authenticator.ts';
+import { createHostTokens } from '../auth/host-tokens.ts';
+import { createHostUsers } from '../auth/host-users.ts';
+import { createIdentityAccounts } from '../auth/identity-accounts.ts';
+import { createIssuerKeys } from '../auth/issuer-keys.ts';
+import { createOAuthProvider, probeUrlOf } from '../auth/oauth-provider.ts';
+import { oauthRoutes } from '../auth/oauth-routes.ts';
+import { createOAuthService } from '../auth/oauth-service.ts';
+import type { OneTimeTokens } from '../auth/one-time-tokens.ts';
+import { createProviderLink, type ProviderLink } from '../auth/provider-link.ts';
+import type { Revocations } from '../auth/revocations.ts';
+import { serverRoutes } from '../auth/server-routes.ts';
+import { createServerUsers } from '../auth/server-users.ts';
+import type { SessionStore } from '../auth/session-store.ts';
+import type { RoomService } from '../chat/rooms/room-service.ts';
+import type { Config } from '../config/load.ts';
+import type { Database } from '../database/connect.ts';
+import { Failure } from '../errors.ts';
+import type { App } from '../http/app.ts';
+import type { IdempotencyKeys } from '../http/idempotency.ts';
+import type { Profiles } from '../user/profiles.ts';
+import type { UserRepository } from '../user/user-repository.ts';
+import type { JudgeName } from '../user/user-service.ts';
+
+export function createIdentityParts({
+  config,
+  publicUrl,
+  db,
+  logger,
+  registry,
+  users,
+  profiles,
+  judgeName,
+  rooms,
+  accessTokens,
+  revocations,
+}: {
+  config: Config;
+  publicUrl: string;
+  db: Database;
+  logger: Logger;
+  registry: Registry;
+  users: UserRepository;
+  profiles: Profiles;
+  judgeName: JudgeName;
+  rooms: Pick<RoomService, 'putMember'>;
+  accessTokens: AccessTokens;
+  revocations: Revocations;
+}) {
+  const breakers = new Gauge({
+    name: 'parley_provider_breaker_open',
+    help: '1 while a login provider or key server is left alone because it fails',
+    labelNames: ['provider'],
+    registers: [registry],
+  });
+  const links: ProviderLink[] = [];
+
+  function linkTo(name: string, people: string, probeUrl: string): ProviderLink {
+    const link = createProviderLink({
+      name: people,
+      probeUrl,
+      settings: {
+        timeoutMs: config.auth.providerTimeout,
+        failuresToOpen: config.auth.providerFailuresToOpen,
+        probePauseMaxMs: config.auth.providerProbePauseMax,
+      },
+      onBreaker: (state) => {
+        breakers.set({ provider: name }, state === 'closed' ? 0 : 1);
+        if (state !== 'half-open') logger.info({ provider: name, state }, 'provider breaker');
+      },
+    });
+    links.push(link);
+    return link;
+  }
+
+  const keysAt = (url: string, link: ProviderLink) =>
+    createIssuerKeys({
+      url,
+      link,
+      logger,
+      settings: {
+        maxAgeMs: config.auth.issuerKeys.maxAge,
+        refetchMs: config.auth.issuerKeys.refetch,
+        waitingMax: config.auth.issuerKeys.waitingMax,
+      },
+    });
+
+  const accounts = createIdentityAccounts({ db, users, judgeName });
+  const apiKeys = createApiKeys({ db, settings: { keysMax: config.auth.apiKeysMax } });
+  const hostUsers = createHostUsers({
+    tokens: createHostTokens({
+      issuers: config.auth.issuers,
+      keysOf: ({ issuer, jwksUrl }) => keysAt(jwksUrl, linkTo(issuer, `the key server of ${issuer}`, jwksUrl)),
+      leewayMs: config.auth.clockLeeway,
+    }),
+    accounts,
+    joinRooms,
+    onProfile: profiles.invalidate,
+    logger,
+    settings: { cacheMax: config.auth.tokenCacheMax },
+  });
+  const authenticator = createAuthenticator({ accessTokens, hostUsers, apiKeys, revocations });
+
+  /** Rooms that are not there, or do not want the user, are dealt with too: asking again would change nothing. */
+  async function joinRooms(userId: string, roomIds: readonly string[], by: string): Promise<string[]> {
+    const dealtWith: string[] = [];
+    for (const roomId of roomIds) {
+      try {
+        await rooms.putMember({ userId: by, role: 'server' }, roomId, userId);
+      } catch (error) {
+        if (!(error instanceof Failure) || error.kind.retryable) throw error;
+        logger.info({ code: error.code, roomId, userId }, 'a room named by a host application was not joined');
+      }
+      dealtWith.push(roomId);
+    }
+    return dealtWith;
+  }
+
+  const providers = new Map(
+    Object.entries(config.auth.providers).map(([name, settings]) => {
+      const link = linkTo(name, `the login provider ${name}`, probeUrlOf(settings));
+      const callbackUrl = `${publicUrl.replace(/\/$/, '')}/v1/auth/oauth/${name}/callback`;
+      const flow = createOAuthProvider({
+        name,
+        provider: settings,
+        callbackUrl,
+        link,
+        keysAt: (url) => keysAt(url, link),
+      });
+      return [name, { settings, flow }];
+    }),
+  );
+
+  /** Routes of all this, to be registered under `/v1`. */
+  async function register(
+    v1: App,
+    {
+      auth,
+      sessions,
+      oneTimeTokens,
+      idempotency,
+      loginLimit,
+      onRevoked,
+    }: {
+      auth: AuthService;
+      sessions: SessionStore;
+      oneTimeTokens: OneTimeTokens;
+      idempotency: IdempotencyKeys;
+      loginLimit: { max: number; timeWindow: number };
+      /** Other instances are told to look. */
+      onRevoked: () => void;
+    },
+  ): Promise<void> {
+    await v1.register(oauthRoutes, {
+      oauth: createOAuthService({ db, users, accounts, oneTimeTokens, auth, providerNames: new Set(providers.keys()) }),
+      authenticator,
+      providers,
+      publicUrl,
+      returnOrigins: config.http.allowedOrigins,
+      rateLimit: loginLimit,
+    });
+    await v1.register(apiKeyRoutes, { apiKeys, authenticator, idempotency });
+    const serverUsers = createServerUsers({
+      db,
+      users,
+      accounts,
+      auth,
+      sessions,
+      issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
+      judgeName,
+      onRevoked: async () => {
+        onRevoked();
+        await revocations.sync();
+      },
+    });
+    await v1.register(serverRoutes, { serverUsers, authenticator, idempotency });
+  }
+
+  return {
+    authenticator,
+    register,
+    stop: () => {
+      for (const link of links) link.stop();
+    },
+  };
+}
