@@ -1,49 +1,30 @@
 /**
- * Markdown to safe HTML: CommonMark 0.31 with GFM's tables, strikethrough and task lists, by markdown-it, which emits only what
- * it knows. Raw HTML stays text, images become links, schemes are an allow-list, and every link is marked as a
- * stranger's. The output needs no sanitiser behind it; tests feed it to one all the same.
+ * The parser: all of CommonMark 0.31 with GFM's tables, strikethrough, task lists and bare links, by markdown-it. What of it a
+ * chat shows, and how, is the writer's affair (`html-writer.ts`); which addresses it may link to is `safe-url.ts`'s.
  */
-import { LinkifyIt } from 'linkify-it';
 import createMarkdownIt, { type MarkdownIt, type Token } from 'markdown-it';
-import { isSafeUrl, linkAttributes } from './safe-url.ts';
+import { addBareLinks } from './bare-links.ts';
+import { addStrikethrough } from './strikethrough.ts';
 
 /** Nested quotes and lists deeper than this are shown as text. */
 const nestingMax = 20;
 /** A table may fill short rows up to its width, so that two thousand short lines can become eighty thousand cells: beyond this many it is text. */
 const tableCellsMax = 2000;
-/** Endings of host names that make a link without a scheme. Others, such as file names' (`readme.md`), stay text. */
-const bareEndings = [
-  ...'com org net edu gov mil int io dev app co info biz xyz online site shop top club live news blog cloud tech store me tv cc ai chat'.split(
-    ' ',
-  ),
-  ...'de uk fr it es nl be ch at se no dk fi pl cz pt gr ie hu ro bg ua ru tr jp cn kr in br mx ar ca au nz za us eu'.split(
-    ' ',
-  ),
-];
 
-export function createMarkdown(): MarkdownIt {
-  const markdown = createMarkdownIt('commonmark', { html: false, linkify: true, maxNesting: nestingMax });
-  markdown.enable(['table', 'strikethrough', 'linkify']);
-  // An image would tell its host who reads: it is shown as a link.
-  markdown.disable(['image', 'html_block', 'html_inline']);
+export interface MarkdownOptions {
+  /** Addresses that may be linked to, percent-encoded; a link to another one stays as it was written. */
+  readonly isAllowedUrl: (url: string) => boolean;
+}
+
+export function createMarkdown({ isAllowedUrl }: MarkdownOptions): MarkdownIt {
+  const markdown = createMarkdownIt('commonmark', { linkify: true, maxNesting: nestingMax });
+  markdown.validateLink = isAllowedUrl;
+  markdown.enable('table');
   boundTables(markdown);
-  markdown.validateLink = isSafeUrl;
-  markdown.linkify = new LinkifyIt({ fuzzyLink: true, fuzzyEmail: true }).tlds(bareEndings);
-  markdown.renderer.rules.link_open = (tokens, index, options, _env, self) => {
-    const token = tokens[index]!;
-    for (const [name, value] of linkAttributes) token.attrSet(name, value);
-    return self.renderToken(tokens, index, options);
-  };
-  for (const cell of ['th_open', 'td_open']) {
-    // `style` is not on the allow-list; HTML's own attribute says the same.
-    markdown.renderer.rules[cell] = (tokens, index, options, _env, self) => {
-      const token = tokens[index]!;
-      const align = /^text-align:(left|right|center)$/.exec(String(token.attrGet('style') ?? ''))?.[1];
-      token.attrs = align ? [['align', align]] : null;
-      return self.renderToken(tokens, index, options);
-    };
-  }
+  addStrikethrough(markdown);
+  addBareLinks(markdown);
   markdown.core.ruler.after('inline', 'task_lists', ({ tokens }) => markTaskLists(tokens));
+  markdown.core.ruler.push('cells', ({ tokens }) => alignCells(tokens));
   return markdown;
 }
 
@@ -60,6 +41,15 @@ function boundTables(markdown: MarkdownIt): void {
     },
     { alt: ['paragraph', 'reference'] },
   );
+}
+
+/** `style` is on no allow-list; HTML's own attribute says the same. */
+function alignCells(tokens: readonly Token[]): void {
+  for (const token of tokens) {
+    if (token.type !== 'th_open' && token.type !== 'td_open') continue;
+    const align = /^text-align:(left|right|center)$/.exec(String(token.attrGet('style') ?? ''))?.[1];
+    token.attrs = align ? [['align', align]] : null;
+  }
 }
 
 const box = /^\[([ xX])\](?=\s)/;
@@ -84,9 +74,9 @@ function markTaskLists(tokens: readonly Token[]): void {
       0,
     );
     tick.attrs = [
+      ['type', 'checkbox'],
       ...(found[1] === ' ' ? [] : [['checked', ''] as [string, string]]),
       ['disabled', ''],
-      ['type', 'checkbox'],
     ];
     inline.children!.unshift(tick);
   }

@@ -1,14 +1,24 @@
-/** Which addresses a rendered text may link to, and how such a link is marked. */
+/** Which addresses a rendered text may link to. */
+import { domainToUnicode } from 'node:url';
 
-const schemes = new Set(['http:', 'https:', 'mailto:']);
 /** Characters that make a browser see another address than a reader, or that browsers drop before they look at the scheme. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const deceptive = /[\u0000-\u001f\u007f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+/** Joiners, which some scripts need between their letters. */
+const joiners = /(?<=[^\0-\u02ff])[\u200c\u200d]/g;
+/** What a browser may take for a scheme: anything before a colon that no path, query or fragment precedes. */
+const scheme = /^[^/?#]*:/;
 
-/** @param url absolute; anything without one of the three schemes is refused, `data:` and `javascript:` among it */
+/**
+ * @param url percent-encoded. Absolute ones have one of the schemes http, https and mailto. Relative ones lead to the site that
+ * shows the text, such as a page of the product around the chat; `//host` is none of them, for it names a host without a scheme.
+ */
 export function isSafeUrl(url: string): boolean {
-  if (deceptive.test(url) || deceptive.test(tryDecode(url)) || !URL.canParse(url)) return false;
-  return schemes.has(new URL(url).protocol) && /^(https?:\/\/|mailto:)/i.test(url);
+  if (url === '' || deceptive.test(url)) return false;
+  const decoded = url.includes('%') ? tryDecode(url) : url;
+  if (decoded !== url && deceptive.test(decoded.replace(joiners, ''))) return false;
+  if (!scheme.test(decoded)) return !/^[/\\]{2}/.test(decoded);
+  return /^(?:https?:\/\/[^/?#]|mailto:.)/i.test(url) && URL.canParse(url) && hasReadableHost(url);
 }
 
 function tryDecode(url: string): string {
@@ -19,8 +29,8 @@ function tryDecode(url: string): string {
   }
 }
 
-/** A stranger's link: no opener, no referrer, no vote for search engines. */
-export const linkAttributes: readonly (readonly [string, string])[] = [
-  ['target', '_blank'],
-  ['rel', 'noopener noreferrer nofollow ugc'],
-];
+/** A host in punycode that stands for no host, such as one with a hidden character in it, reads as another than it is. */
+function hasReadableHost(url: string): boolean {
+  if (!/xn--/i.test(url)) return true;
+  return !domainToUnicode(new URL(url).hostname).includes('xn--');
+}

@@ -1,0 +1,194 @@
+/**
+ * From tokens to HTML. This is the allow-list: it writes the elements and attributes that are named here and nothing else,
+ * whatever a parser may hand it. Raw HTML is shown as the text it is, an image as a link to it (it would tell its host who
+ * reads), and every link is marked as a stranger's. Links and mentions are listed on the way.
+ */
+import type { Token } from 'markdown-it';
+import { escapeHtml } from './escape-html.ts';
+import { isSafeUrl } from './safe-url.ts';
+import type { TextWriter } from './text-writer.ts';
+
+/** Elements by the type of their tokens, without `_open` and `_close`. `block`: stands on lines of its own. */
+const elements: Readonly<Record<string, { readonly tag: string; readonly block: boolean }>> = {
+  paragraph: { tag: 'p', block: true },
+  blockquote: { tag: 'blockquote', block: true },
+  bullet_list: { tag: 'ul', block: true },
+  ordered_list: { tag: 'ol', block: true },
+  list_item: { tag: 'li', block: true },
+  table: { tag: 'table', block: true },
+  thead: { tag: 'thead', block: true },
+  tbody: { tag: 'tbody', block: true },
+  tr: { tag: 'tr', block: true },
+  th: { tag: 'th', block: true },
+  td: { tag: 'td', block: true },
+  em: { tag: 'em', block: false },
+  strong: { tag: 'strong', block: false },
+  s: { tag: 'del', block: false },
+};
+const headings = new Set(['h1', 'h2', 'h3', 'h4', 'h5', 'h6']);
+const alignments = new Set(['left', 'right', 'center']);
+/** A stranger's link: no opener, no referrer, no vote for search engines. */
+const linkMarks = ' target="_blank" rel="noopener noreferrer nofollow ugc"';
+const languageMax = 64;
+
+/**
+ * @param writer writes what is neither markup nor code, and lists what is found
+ * @param resolve resolves backslashes and entities, which Markdown knows in the name of a language too
+ */
+export function writeHtml(tokens: readonly Token[], writer: TextWriter, resolve: (text: string) => string): string {
+  let html = '';
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at]!;
+    if (token.map) writer.places.enter(token.map[0]);
+    if (token.type === 'inline') html += writeInline(token.children ?? [], writer);
+    else if (token.type === 'html_block') html += writer.write(token.content);
+    else if (token.type === 'fence' || token.type === 'code_block') html += writeCode(token, resolve);
+    else if (token.type === 'hr') html += '<hr />\n';
+    else if (!token.hidden) html += writeBlockTag(tokens, at);
+    // A tight list's paragraph shows no tag; what follows it begins a line.
+    else if (token.nesting === -1 && startsLine(tokens[at + 1])) html += '\n';
+  }
+  return html;
+}
+
+function startsLine(next: Token | undefined): boolean {
+  return next !== undefined && next.nesting !== -1;
+}
+
+function nameOf({ type, tag }: Token): { readonly tag: string; readonly block: boolean } | undefined {
+  const name = type.replace(/_(?:open|close)$/, '');
+  if (name === 'heading') return headings.has(tag) ? { tag, block: true } : undefined;
+  return Object.hasOwn(elements, name) ? elements[name] : undefined;
+}
+
+function writeBlockTag(tokens: readonly Token[], at: number): string {
+  const token = tokens[at]!;
+  const element = nameOf(token);
+  if (!element?.block) return '';
+  if (token.nesting === -1) return `</${element.tag}>\n`;
+  const next = tokens[at + 1];
+  const sameLine =
+    next?.type === 'inline' ||
+    next?.hidden ||
+    (next?.nesting === -1 && next.tag === token.tag && token.type !== 'blockquote_open');
+  return `<${element.tag}${blockAttributes(token)}>${sameLine ? '' : '\n'}`;
+}
+
+function blockAttributes(token: Token): string {
+  if (token.type === 'ordered_list_open') {
+    const start = Number(token.attrGet('start') ?? 1);
+    return Number.isSafeInteger(start) && start !== 1 ? ` start="${start}"` : '';
+  }
+  if (token.type === 'th_open' || token.type === 'td_open') {
+    const align = String(token.attrGet('align') ?? '');
+    return alignments.has(align) ? ` align="${align}"` : '';
+  }
+  return '';
+}
+
+/** The first word behind a fence names the language. */
+function writeCode({ type, info, content }: Token, resolve: (text: string) => string): string {
+  const language = type === 'fence' && info !== '' ? (/\S+/.exec(resolve(info))?.[0] ?? '') : '';
+  const named = language !== '' && language.length <= languageMax;
+  return `<pre><code${named ? ` class="language-${escapeHtml(language)}"` : ''}>${escapeHtml(content)}</code></pre>\n`;
+}
+
+function writeInline(children: readonly Token[], writer: TextWriter): string {
+  let html = '';
+  // Links hold no links, so one is open at most. Its text is not listed if it leads nowhere: then only the text stays.
+  let open: OpenLink | undefined;
+  for (const token of children) {
+    switch (token.type) {
+      case 'text':
+        if (open) open.text += token.content;
+        html += open ? writer.writeWords(token.content) : writer.write(token.content);
+        break;
+      case 'softbreak':
+        html += '\n';
+        break;
+      case 'hardbreak':
+        html += '<br />\n';
+        break;
+      case 'code_inline':
+        if (open) open.text += token.content;
+        else writer.places.find(token.content);
+        html += `<code>${escapeHtml(token.content)}</code>`;
+        break;
+      case 'html_inline':
+        html += escapeHtml(token.content);
+        break;
+      case 'link_open':
+        open = openLink(token, writer);
+        if (open) html += openTag(open.url, token);
+        break;
+      case 'link_close':
+        if (open) html += closeLink(open, writer);
+        open = undefined;
+        break;
+      case 'image':
+        html += writeImage(token, writer, open !== undefined);
+        break;
+      case 'task_box':
+        html += `<input type="checkbox"${token.attrGet('checked') === null ? '' : ' checked=""'} disabled="" />`;
+        break;
+      default:
+        html += writeInlineTag(token);
+    }
+  }
+  return html;
+}
+
+function writeInlineTag(token: Token): string {
+  const element = nameOf(token);
+  if (!element || element.block) return escapeHtml(token.content);
+  return `<${token.nesting === -1 ? '/' : ''}${element.tag}>`;
+}
+
+interface OpenLink {
+  readonly url: string;
+  text: string;
+  /** The text is the address itself, as it was written. */
+  readonly bare: boolean;
+}
+
+function openLink(token: Token, writer: TextWriter): OpenLink | undefined {
+  const url = String(token.attrGet('href') ?? '');
+  // A link to nowhere, `[text]()`, would open the page itself.
+  if (!isSafeUrl(url) || !writer.mayLink()) return undefined;
+  return { url, text: '', bare: token.info === 'auto' };
+}
+
+function openTag(url: string, token: Token): string {
+  const title = token.attrGet('title');
+  return `<a href="${escapeHtml(url)}"${title === null ? '' : ` title="${escapeHtml(String(title))}"`}${linkMarks}>`;
+}
+
+function closeLink({ url, text, bare }: OpenLink, writer: TextWriter): string {
+  writer.addLink(url, text, bare ? writer.places.find(text) : writer.places.findLink(text));
+  return '</a>';
+}
+
+/** An address that stands in plain text. */
+export function writeLink(url: string, text: string, writer: TextWriter): string {
+  return `<a href="${escapeHtml(url)}"${linkMarks}>${escapeHtml(text)}${closeLink({ url, text, bare: true }, writer)}`;
+}
+
+function writeImage(token: Token, writer: TextWriter, inLink: boolean): string {
+  const url = String(token.attrGet('src') ?? '');
+  const description = textOf(token.children ?? []);
+  const shown = description.trim() === '' ? url : description;
+  if (inLink || !isSafeUrl(url) || !writer.mayLink()) return escapeHtml(shown);
+  writer.addLink(url, shown, writer.places.findLink(description));
+  return `${openTag(url, token)}${escapeHtml(shown)}</a>`;
+}
+
+/** What an image's description says, without its markup. */
+function textOf(children: readonly Token[]): string {
+  let text = '';
+  for (const { type, content, children: inner } of children) {
+    if (type === 'image') text += textOf(inner ?? []);
+    else if (type === 'softbreak' || type === 'hardbreak') text += '\n';
+    else if (type === 'text' || type === 'code_inline') text += content;
+  }
+  return text;
+}
