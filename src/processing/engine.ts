@@ -50,7 +50,7 @@ export interface Engine<State> extends TextEngine {
 }
 
 /** Resolves when all threads are warm. */
-export async function startEngine<State>(options: EngineOptions<State>): Promise<Engine<State>> {
+export async function startEngine<State extends object>(options: EngineOptions<State>): Promise<Engine<State>> {
   const { settings, flood, events = {} } = options;
   let version = options.version;
   const quarantine = createQuarantine(settings);

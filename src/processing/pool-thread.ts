@@ -31,8 +31,10 @@ export interface PoolThread<Entry, Task, State> {
   readonly inFlight: readonly Batch<Entry>[];
   /** Sends one batch. Only while `ready`. */
   readonly give: (entries: readonly Entry[], tasks: readonly Task[]) => void;
-  /** Hands over a new state; resolves when the thread works with it, rejects with the thread's complaint. */
-  readonly reload: (state: State, version: number) => Promise<void>;
+  /** Hands over what is new of a state; resolves when the thread works with it, rejects with the thread's complaint. */
+  readonly reload: (changes: Partial<State>, version: number) => Promise<void>;
+  /** A new state is being applied; what is given meanwhile waits for it. */
+  readonly isReloading: () => boolean;
   /**
    * Call it regularly: how long the item in progress has been running, milliseconds, as far as the calls could see.
    * Zero while nothing runs or a state is being applied.
@@ -145,12 +147,14 @@ export function startThread<Entry, Task, Result, State>(
       inFlight.push(batch);
       send({ type: 'batch', id: batch.id, tasks });
     },
-    reload: (next, version) => {
+    reload: (changes, version) => {
+      if (state === 'ended') return Promise.resolve(); // its successor is born with the newest state
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       reloads.set(version, { resolve, reject, timer: limitLoading() });
-      send({ type: 'state', version, state: next });
+      send({ type: 'state', version, changes });
       return promise;
     },
+    isReloading: () => reloads.size > 0,
     stuckMs: (nowMs) => {
       const seen = Atomics.load(progress, 0);
       const slept = nowMs - lastLookMs > sleptMs;

@@ -21,24 +21,37 @@ export interface TextState {
   readonly examples: readonly LearnedExample[];
 }
 
+/** What is made of the lists that ship, which no reload changes. */
+interface Lists {
+  readonly normalise: ReturnType<typeof createNormaliser>;
+  readonly terms: ReturnType<typeof createTermMatcher>;
+  readonly emoji: ReadonlyMap<string, string>;
+}
+
 interface Ready {
+  readonly lists: Lists;
   readonly policy: AssessPolicy;
   readonly assess: (text: string, policy: AssessPolicy) => Assessment;
-  readonly emoji: ReadonlyMap<string, string>;
 }
 
 let ready: Ready;
 
+function compileLists({ lookalikes, terms, emoji }: TextState): Lists {
+  return {
+    normalise: createNormaliser(lookalikes),
+    terms: createTermMatcher(terms),
+    emoji: new Map(Object.entries(emoji)),
+  };
+}
+
 serveTasks<TextTask, ThreadResult, TextState>({
-  apply: ({ policy, model, lookalikes, terms, emoji, chatSample, examples }) => {
-    const normalise = createNormaliser(lookalikes);
-    const learned = learn(readModel(model), examples, { normalise, ham: chatSample });
-    const assess = createAssessor({
-      normalise,
-      terms: createTermMatcher(terms),
-      classifier: createClassifier(learned),
-    });
-    ready = { policy, assess, emoji: new Map(Object.entries(emoji)) };
+  apply: (state, changed) => {
+    const listsChanged = changed.has('lookalikes') || changed.has('terms') || changed.has('emoji');
+    const lists = listsChanged ? compileLists(state) : ready.lists;
+    const { normalise, terms } = lists;
+    const learned = learn(readModel(state.model), state.examples, { normalise, ham: state.chatSample });
+    const assess = createAssessor({ normalise, terms, classifier: createClassifier(learned) });
+    ready = { lists, policy: state.policy, assess };
   },
   run: ({ text, kind, assess, render: wanted, policy }, stages) => {
     const assessment = assess
@@ -48,7 +61,7 @@ serveTasks<TextTask, ThreadResult, TextState>({
     // Names and topics are shown as plain text.
     const rendered =
       wanted && (kind === 'message' || kind === 'edit')
-        ? render(text, { emoji: ready.emoji })
+        ? render(text, { emoji: ready.lists.emoji })
         : { html: '', links: [], mentions: [] };
     stages.lap('render');
     return { ...assessment, ...rendered };

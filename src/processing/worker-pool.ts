@@ -39,7 +39,8 @@ export interface WorkerPool<Task, Result, State> {
    */
   readonly run: (tasks: readonly Task[], options?: RunOptions) => Promise<TaskOutcome<Result>[]>;
   /**
-   * Every thread works with `state` when this resolves; items already given finish with the old one.
+   * Every thread works with `state` when this resolves; items already given finish with the old one. Only the parts that are
+   * other values than before travel, and the threads apply them in turn: while one does, the others and the spare work on.
    * @throws the threads' complaint about the state, which is then not used
    */
   readonly reload: (state: State) => Promise<void>;
@@ -64,7 +65,7 @@ const watchEveryMs = 10;
 const restartPausesMs = [0, 50, 100, 200, 500, 1000];
 
 /** Starts the threads and resolves when all of them are warm; rejects when the first start fails. */
-export async function startWorkerPool<Task, Result, State>(
+export async function startWorkerPool<Task, Result, State extends object>(
   options: WorkerPoolOptions<Task, State>,
 ): Promise<WorkerPool<Task, Result, State>> {
   type Item = Entry<Task, Result>;
@@ -152,7 +153,9 @@ export async function startWorkerPool<Task, Result, State>(
 
   function dispatch(): void {
     if (stopped) return;
-    let ready = [...threads].filter((thread) => thread.state() === 'ready' && !runsAlone(thread));
+    const able = [...threads].filter((thread) => thread.state() === 'ready' && !runsAlone(thread));
+    let ready = able.filter((thread) => !thread.isReloading());
+    if (ready.length === 0) ready = able;
     while (suspects.length > 0) {
       if (suspects[0]!.job.settled) {
         suspects.shift();
@@ -194,15 +197,37 @@ export async function startWorkerPool<Task, Result, State>(
     }, watchEveryMs);
   }
 
-  async function reload(next: State): Promise<void> {
+  // One state after the other, so that the last one asked for is the last one applied.
+  let reloading: Promise<unknown> = Promise.resolve();
+  function reload(next: State): Promise<void> {
+    const reloaded = reloading.then(() => applyEverywhere(next));
+    reloading = reloaded.catch(() => undefined); // whoever asked for it hears of it
+    return reloaded;
+  }
+
+  async function applyEverywhere(next: State): Promise<void> {
     const previous = state;
+    const changes = changesOf(previous, next);
     const version = ++stateVersion;
-    state = next;
+    const had = [...threads];
+    state = next; // threads that are born from now on begin with it
+    const applied: Thread[] = [];
     try {
-      await Promise.all([...threads].map((thread) => thread.reload(next, version)));
+      for (const thread of had) {
+        if (stopped) return;
+        const loading = thread.reload(changes, version);
+        dispatch(); // to the others
+        await loading;
+        applied.push(thread);
+      }
     } catch (error) {
-      if (version === stateVersion) state = previous;
+      state = previous;
+      // What one thread refuses the others refuse as well; those that have it already go back all the same.
+      const back = changesOf(next, previous);
+      await Promise.allSettled(applied.map((thread) => thread.reload(back, ++stateVersion)));
       throw error;
+    } finally {
+      dispatch();
     }
   }
 
@@ -237,4 +262,10 @@ export async function startWorkerPool<Task, Result, State>(
     }),
     stop,
   };
+}
+
+/** The parts of `next` that are not the very values of `previous`. */
+function changesOf<State extends object>(previous: State, next: State): Partial<State> {
+  const changed = (Object.keys(next) as (keyof State)[]).filter((part) => next[part] !== previous[part]);
+  return Object.fromEntries(changed.map((part) => [part, next[part]])) as Partial<State>;
 }

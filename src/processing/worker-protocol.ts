@@ -14,7 +14,8 @@ export interface ThreadBirth<State> {
 
 export type ToThread<Task, State> =
   | { readonly type: 'batch'; readonly id: number; readonly tasks: readonly Task[] }
-  | { readonly type: 'state'; readonly version: number; readonly state: State };
+  /** Only the parts of the state that are new; the thread keeps the others. */
+  | { readonly type: 'state'; readonly version: number; readonly changes: Partial<State> };
 
 export type FromThread<Result> =
   | { readonly type: 'ready'; readonly stateVersion: number }

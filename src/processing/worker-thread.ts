@@ -6,8 +6,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { FromThread, TaskOutcome, ThreadBirth, ToThread } from './worker-protocol.ts';
 
 export interface TaskServer<Task, Result, State> {
-  /** Compiles a state (rules, weights). Called at birth and on every reload; work waits for it, none is dropped. */
-  readonly apply: (state: State) => void;
+  /**
+   * Compiles a state (rules, weights). Called at birth and on every reload; the thread's work waits for it, none is dropped.
+   * @param changed the parts that are new: what was made of the others alone can be kept
+   */
+  readonly apply: (state: State, changed: ReadonlySet<keyof State>) => void;
   /** Judges one item; `stages.add` books milliseconds under a stage's name. */
   readonly run: (task: Task, stages: Stages) => Result;
 }
@@ -38,13 +41,18 @@ function createStages(): Stages & { take: () => Record<string, number>; begin: (
   };
 }
 
+function partsOf<State extends object>(state: Partial<State>): ReadonlySet<keyof State> {
+  return new Set(Object.keys(state) as (keyof State)[]);
+}
+
 /** Answers the pool until it ends this thread. A state that cannot be applied is reported and the last one kept. */
-export function serveTasks<Task, Result, State>(server: TaskServer<Task, Result, State>): void {
+export function serveTasks<Task, Result, State extends object>(server: TaskServer<Task, Result, State>): void {
   const port = parentPort;
   if (!port) throw new Error('this module runs in a worker thread only');
   const birth = workerData as ThreadBirth<State>;
   const progress = new Int32Array(birth.progress);
   const stages = createStages();
+  let current = birth.state;
   const answer = (message: FromThread<Result>): void => port.postMessage(message);
 
   function runOne(task: Task): TaskOutcome<Result> {
@@ -55,14 +63,21 @@ export function serveTasks<Task, Result, State>(server: TaskServer<Task, Result,
     }
   }
 
+  /** @returns what is wrong with the new state, which is then not used */
+  function apply(changes: Partial<State>): string | undefined {
+    const next = { ...current, ...changes };
+    try {
+      server.apply(next, partsOf(changes));
+      current = next;
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
   port.on('message', (message: ToThread<Task, State>) => {
     if (message.type === 'state') {
-      let problem: string | undefined;
-      try {
-        server.apply(message.state);
-      } catch (error) {
-        problem = error instanceof Error ? error.message : String(error);
-      }
+      const problem = apply(message.changes);
       answer({ type: 'state', version: message.version, ...(problem === undefined ? {} : { problem }) });
       return;
     }
@@ -75,6 +90,6 @@ export function serveTasks<Task, Result, State>(server: TaskServer<Task, Result,
     answer({ type: 'results', id: message.id, outcomes, stageMs: stages.take() });
   });
 
-  server.apply(birth.state);
+  server.apply(current, partsOf(current));
   answer({ type: 'ready', stateVersion: birth.stateVersion });
 }

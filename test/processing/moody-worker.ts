@@ -3,7 +3,7 @@ import { serveTasks } from '../../src/processing/worker-thread.ts';
 
 export interface MoodyTask {
   readonly name: string;
-  readonly mood: 'well' | 'spins' | 'throws' | 'exits' | 'spins-once';
+  readonly mood: 'well' | 'spins' | 'throws' | 'exits' | 'spins-once' | 'tells-changes';
   /** Shared by the tries of one item: how often it was run. */
   readonly tries?: SharedArrayBuffer;
   readonly waitMs?: number;
@@ -11,9 +11,14 @@ export interface MoodyTask {
 
 export interface MoodyState {
   readonly greeting: string;
+  readonly ending?: string;
+  /** Applying it takes until `over` is set; `applying` counts the threads that began. */
+  readonly waitFor?: { readonly applying: SharedArrayBuffer; readonly over: SharedArrayBuffer };
 }
 
 let greeting = '';
+let ending = '';
+let changes = '';
 
 function spin(ms: number): void {
   const until = performance.now() + ms;
@@ -21,9 +26,15 @@ function spin(ms: number): void {
 }
 
 serveTasks<MoodyTask, string, MoodyState>({
-  apply: (state) => {
+  apply: (state, changed) => {
     if (state.greeting === 'broken') throw new Error('cannot greet like that');
+    if (changed.has('waitFor') && state.waitFor) {
+      Atomics.add(new Int32Array(state.waitFor.applying), 0, 1);
+      Atomics.wait(new Int32Array(state.waitFor.over), 0, 0);
+    }
     greeting = state.greeting;
+    ending = state.ending ?? '';
+    changes = [...changed].join();
   },
   run: (task, stages) => {
     const tries = task.tries ? Atomics.add(new Int32Array(task.tries), 0, 1) : 0;
@@ -32,6 +43,7 @@ serveTasks<MoodyTask, string, MoodyState>({
     if (task.mood === 'throws') throw new TypeError('no');
     if (task.waitMs) spin(task.waitMs);
     stages.lap('greet');
-    return `${greeting} ${task.name}`;
+    if (task.mood === 'tells-changes') return changes;
+    return `${greeting} ${task.name}${ending}`;
   },
 });

@@ -140,6 +140,36 @@ test('a reload reaches every thread, drops no work, and a bad state is refused a
   expect(await pool.run(well(1))).toEqual([{ ok: true, result: 'good day n0' }]);
 });
 
+test('only what is new of a state travels to the threads', async () => {
+  const { pool } = await startPool({ threads: 2 });
+  await pool.reload({ greeting: 'hello', ending: ' and well' });
+  const [outcome] = await pool.run([{ name: 'n', mood: 'tells-changes' }]);
+  expect(outcome).toEqual({ ok: true, result: 'ending' });
+  expect(await pool.run(well(1))).toEqual([{ ok: true, result: 'hello n0 and well' }]);
+});
+
+test('while one thread applies a new state the others work on, the spare among them', async () => {
+  const { pool } = await startPool();
+  const applying = new SharedArrayBuffer(4);
+  const over = new SharedArrayBuffer(4);
+  const reloaded = pool.reload({ greeting: 'good day', waitFor: { applying, over } });
+  await expect.poll(() => Atomics.load(new Int32Array(applying), 0), { interval: 1 }).toBe(1);
+  expect((await pool.run(well(20))).every((each) => each.ok)).toBe(true);
+  Atomics.store(new Int32Array(over), 0, 1);
+  Atomics.notify(new Int32Array(over), 0);
+  await reloaded;
+  expect(await pool.run(well(1))).toEqual([{ ok: true, result: 'good day n0' }]);
+});
+
+test('a state asked for while another is being applied is the one that stays', async () => {
+  const { pool } = await startPool({ threads: 2 });
+  const states = ['one', 'two', 'three', 'broken', 'four'].map((greeting) => pool.reload({ greeting }));
+  const settled = await Promise.allSettled(states);
+  expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  const outcomes = await pool.run(well(100));
+  expect(outcomes.every((each) => each.ok && each.result.startsWith('four '))).toBe(true);
+});
+
 test('a large call does not hold up a small one', async () => {
   const { pool } = await startPool({ batchMax: 32 });
   const order: string[] = [];
