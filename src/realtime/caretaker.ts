@@ -107,6 +107,8 @@ export function startCaretaker<State extends FeedState>({
   }
 
   hub.turn.guardBy(noticeStall);
+  // From now on: a membership that begins before the first of the periodic looks is found by that one.
+  void checkMemberships();
   const timers = [
     setInterval(ping, settings.heartbeat / 2),
     setInterval(lookAtClock, 1000),

@@ -78,6 +78,8 @@ export interface Hub<State extends FeedState> {
   ) => Promise<{ result: AttachResult; seq: number }>;
   readonly detach: (connection: Connection, roomId: string) => void;
   readonly isReading: (connection: Connection, roomId: string) => boolean;
+  /** Rooms that the connection reads, or is about to. */
+  readonly readingCount: (connection: Connection) => number;
   /** The welcome was sent. */
   readonly goLive: (connection: Connection) => void;
   /** The rooms of the welcome are attached: now those joined since its snapshot. */
@@ -294,15 +296,17 @@ export function createHub<State extends FeedState>({
     if (feed.readers.has(connection) || connection.state !== 'live' || attaching.get(connection)?.has(feed.roomId))
       return;
     addReader(feed, connection, 'member');
-    void tellJoined(connection, feed.roomId);
+    void tellJoined(feed, connection);
   }
 
-  async function tellJoined(connection: Connection, roomId: string): Promise<void> {
-    const json = await membership.joined(roomId, connection.user!.userId).catch((error: unknown) => {
-      logger.warn({ error, roomId }, 'room.joined could not be described');
+  /** Says `room.joined`, unless the user has left again before it could be said: then nothing of the room is theirs. */
+  async function tellJoined(feed: Feed<State>, connection: Connection): Promise<void> {
+    const { userId } = connection.user!;
+    const json = await membership.joined(feed.roomId, userId).catch((error: unknown) => {
+      logger.warn({ error, roomId: feed.roomId }, 'room.joined could not be described');
       return undefined;
     });
-    if (json !== undefined) connection.push(frameText(json), 0);
+    if (json !== undefined && feed.state.isMember(userId)) connection.push(frameText(json), 0);
   }
 
   function leave(feed: Feed<State>, connection: Connection, reason: string, lastSeq: number): void {
@@ -474,14 +478,16 @@ export function createHub<State extends FeedState>({
       after < 0 ||
       after > feed.position ||
       feed.position - after > settings.resumeMaxEvents;
-    if (reset) position = feed.position;
     feed.pins += 1;
     try {
       for (;;) {
         if (isGone(connection)) return { result: 'closed' as const, seq: position };
         const allowed = !feed.closed && (feed.state.isMember(userId) || (as === 'watcher' && feed.state.isPublic()));
         if (!allowed) return { result: 'left' as const, seq: position };
-        position = Math.max(position, feed.state.isMember(userId) ? feed.state.readableFrom(userId) - 1 : 0);
+        const from = feed.state.isMember(userId) ? feed.state.readableFrom(userId) : 1;
+        // Whoever read up to a place before their present membership had another one: what they missed of it is not told here.
+        if (position > 0 && position < from - 1) reset = true;
+        position = reset ? feed.position : Math.max(position, from - 1);
         const frames = reset ? [] : feed.framesAfter(position);
         if (reset || frames) {
           // From here to the end nothing is awaited: what is pending goes to the others, the rest is live.
@@ -541,9 +547,15 @@ export function createHub<State extends FeedState>({
 
   async function attachJoined(connection: Connection, roomId: string, seq: number): Promise<void> {
     try {
-      await tellJoined(connection, roomId);
-      const { result } = await attach(connection, roomId, seq - 1, 'member', seq);
-      if (result === 'left') connection.push(frameText(membership.left(roomId, 'left', seq)), 0);
+      const feed = await findFeed(roomId);
+      if (!feed) return;
+      // Where nobody reads nothing keeps memory current, and the news of a join may be old: they may have left since.
+      if (feed.readerCount === 0 || feed.position < seq) await catchUp(feed);
+      if (!feed.state.isMember(connection.user!.userId)) return;
+      await tellJoined(feed, connection);
+      const { result, seq: reached } = await attach(connection, roomId, seq - 1, 'member', seq);
+      if (result === 'left') connection.push(frameText(membership.left(roomId, 'left', reached)), 0);
+      if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
     } catch (error) {
       logger.warn({ error, roomId }, 'a joined room could not be followed and is tried again');
       const again = () => onJoin({ userId: connection.user!.userId, roomId, seq });
@@ -595,6 +607,7 @@ export function createHub<State extends FeedState>({
     attach,
     detach,
     isReading,
+    readingCount: (connection) => (reading.get(connection)?.size ?? 0) + (attaching.get(connection)?.size ?? 0),
     goLive,
     followJoinsMeanwhile,
     onJoin,

@@ -186,7 +186,8 @@ export function createSocketServer<State extends FeedState>({
     }
 
     #refuseHello(failure: Failure, id: string | number): void {
-      this.#answerError(failure, id);
+      // Once welcome was sent, hello has its answer.
+      this.#answerError(failure, this.connection.state === 'greeting' ? id : undefined);
       if (failure.code === 'internal') logger.error({ err: failure }, 'hello failed');
       if (failure.code === 'rate_limited') this.#close(closeCodes.rateLimited, 'too many sockets');
       else if (failure.kind.retryable) this.#close(closeCodes.restart, 'try again');

@@ -8,6 +8,7 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Failure } from '../errors.ts';
 import { invalidInput } from '../http/input-errors.ts';
+import { ByUuid } from '../http/schemas.ts';
 import { type Connection, type ConnectionUser, isGone } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { type ClientFrame, frameText } from './frame-codec.ts';
@@ -55,7 +56,7 @@ const Hello = Type.Object(
         {
           logId: Type.String({ maxLength: 64 }),
           // Positions are answered whatever they are: a malformed one gets room.reset.
-          rooms: Type.Record(Type.String({ format: 'uuid' }), Type.Unknown()),
+          rooms: ByUuid(Type.Unknown()),
         },
         { additionalProperties: false },
       ),
@@ -99,6 +100,8 @@ export function createWelcome<State extends FeedState>({
     const user = connection.user!;
     const [{ user: profile, rooms }, logId] = await Promise.all([source.snapshot(user), source.logId()]);
     const followed = rooms.slice(0, settings.roomsPerSocket);
+    // More rooms than a socket follows: those are read over REST, and no position in them is kept.
+    const beyond = rooms.slice(settings.roomsPerSocket);
     connection.send({
       type: 'welcome',
       id,
@@ -110,7 +113,7 @@ export function createWelcome<State extends FeedState>({
     });
     hub.goLive(connection);
     const sameLog = resume?.logId === logId;
-    const own = new Set(followed.map((room) => room.id));
+    const own = new Set(rooms.map((room) => room.id));
     const positions = new Map(Object.entries(resume?.rooms ?? {}));
     const resumed: Record<string, number> = {};
     const left: string[] = [];
@@ -119,17 +122,21 @@ export function createWelcome<State extends FeedState>({
         const named = positions.get(roomId);
         const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
         const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member', seq);
-        if (named === undefined) return;
-        resumes.inc({ result });
+        // Said of rooms that were not named too: the welcome named them.
         if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
         else if (result === 'left') left.push(roomId);
-        if (result === 'reset' || result === 'live') resumed[roomId] = reached;
+        if (named === undefined || result === 'left') return;
+        resumes.inc({ result });
+        if (result !== 'closed') resumed[roomId] = reached;
       }),
     );
     hub.followJoinsMeanwhile(connection);
-    if (!resume) return;
+    for (const { id: roomId, seq } of beyond) {
+      if (positions.has(roomId)) connection.send({ type: 'room.reset', roomId, seq });
+    }
     left.push(...[...positions.keys()].filter((roomId) => !own.has(roomId)));
     if (left.length > 0) await sendLeft(connection, left);
+    if (!resume) return;
     connection.send({ type: 'resumed', rooms: resumed });
   }
 

@@ -60,6 +60,11 @@ export function roomFrames({
     'room.open': frameHandler({ roomId: Uuid }, async ({ connection, caller }, { roomId }) => {
       const feed = await rooms.follow(roomId);
       feed.state.require(caller, 'read');
+      if (!hub.isReading(connection, roomId) && hub.readingCount(connection) >= settings.roomsPerSocket) {
+        throw new Failure('rate_limited', `at most ${settings.roomsPerSocket} rooms per socket; close one first`, {
+          retryAfterMs: 30_000,
+        });
+      }
       const { result, seq } = await hub.attach(connection, roomId, feed.position, 'watcher');
       if (result === 'left') throw new Failure('not_found', 'no such room');
       return { seq };

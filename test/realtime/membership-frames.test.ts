@@ -1,0 +1,81 @@
+/** What connected people are told of memberships that begin and end while nothing but the periodic check tells of them. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Fleet, startFleet } from '../harness/stack.ts';
+import { connect, createRoom, mustCall, openSocket, signUp, type TestUser } from '../harness/test-client.ts';
+
+let fleet: Fleet;
+let first: string;
+let second: string;
+let ana: TestUser;
+let ben: TestUser;
+
+beforeAll(async () => {
+  fleet = await startFleet({
+    chats: 2,
+    processings: 0,
+    // No Redis: the second instance learns of what the first one does from Postgres alone.
+    redisUrl: '',
+    settings: { PARLEY_REALTIME_MEMBERSHIP_CHECK: '1s', PARLEY_REALTIME_ROOMS_PER_SOCKET: '3' },
+  });
+  [first, second] = fleet.chats.map((chat) => chat.url) as [string, string];
+  [ana, ben] = (await Promise.all([signUp(first), signUp(first)])) as [TestUser, TestUser];
+});
+afterAll(() => fleet.end());
+
+test('who has left a room by the time that their joining is noticed is told nothing of it', async () => {
+  const [left, kept] = [await createRoom([ana]), await createRoom([ana])];
+  const there = await connect(second, ben);
+  await mustCall(ana, 'PUT', `/v1/rooms/${left}/members/${ben.id}`, {});
+  await mustCall(ana, 'DELETE', `/v1/rooms/${left}/members/${ben.id}`);
+  await mustCall(ana, 'PATCH', `/v1/rooms/${left}`, { name: 'Not for ben' });
+  await mustCall(ana, 'PUT', `/v1/rooms/${kept}/members/${ben.id}`, {});
+  await there.until((frame) => frame.type === 'member.joined' && frame.roomId === kept);
+  expect(there.frames.filter((frame) => frame.roomId === left)).toEqual([]);
+  await mustCall(ana, 'DELETE', `/v1/rooms/${kept}/members/${ben.id}`);
+  await there.close();
+});
+
+test('a user of more rooms than a socket follows is not told that they left the others', async () => {
+  const eve = await signUp(first);
+  const rooms: string[] = [];
+  for (let n = 0; n < 5; n++) rooms.push(await createRoom([eve]));
+  const { logId } = (await connect(first, eve)).welcome as unknown as { logId: string };
+  const positions = Object.fromEntries(rooms.map((room) => [room, 1]));
+  const socket = await connect(first, eve, { logId, rooms: positions });
+  const resumed = await socket.until((frame) => frame.type === 'resumed');
+  const followed = rooms.slice(2).sort();
+  expect(Object.keys(resumed.rooms as object).sort()).toEqual(followed);
+  expect(socket.frames.filter((frame) => frame.type === 'room.left')).toEqual([]);
+  expect(
+    socket.frames
+      .filter((frame) => frame.type === 'room.reset')
+      .map((frame) => frame.roomId)
+      .sort(),
+  ).toEqual(rooms.slice(0, 2).sort());
+});
+
+test('a socket watches no more rooms than it may, and again when it closes one', async () => {
+  const publicRooms = await Promise.all(
+    Array.from({ length: 4 }, () => createRoom([ana], { visibility: 'public', name: 'Square' })),
+  );
+  const watcher = await connect(first, await signUp(first));
+  for (const roomId of publicRooms.slice(0, 3))
+    expect(await watcher.ask({ type: 'room.open', roomId })).toMatchObject({ type: 'ack' });
+  const fourth = { type: 'room.open', roomId: publicRooms[3] };
+  expect(await watcher.ask(fourth)).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) });
+  expect(await watcher.ask({ type: 'room.open', roomId: publicRooms[0] })).toMatchObject({ type: 'ack' });
+  await watcher.ask({ type: 'room.close', roomId: publicRooms[0] });
+  expect(await watcher.ask(fourth)).toMatchObject({ type: 'ack' });
+});
+
+test('a resume that names what is no room is refused before the welcome, and hello has one answer', async () => {
+  const socket = await openSocket(first);
+  const answer = await socket.ask({
+    type: 'hello',
+    token: ben.accessToken,
+    resume: { logId: 'any', rooms: { 'no room': 1 } },
+  });
+  expect(answer).toMatchObject({ type: 'error', code: 'invalid', errors: [{ path: '/resume/rooms/no room' }] });
+  expect(await socket.closed).toMatchObject({ code: 4001 });
+  expect(socket.frames).toHaveLength(1);
+});
