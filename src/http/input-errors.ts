@@ -27,9 +27,14 @@ function toInputErrors(found: readonly ValidationError[], context: string): Inpu
       byPath.set(`${instancePath}/${name}`, { path: `${instancePath}/${name}`, message: 'is not a known field' });
     for (const name of missing)
       byPath.set(`${instancePath}/${name}`, { path: `${instancePath}/${name}`, message: 'is missing' });
+    // A place where no value is allowed is an unknown field, which its object complains of.
+    if (keyword === 'boolean') continue;
     if (unknown.length > 0 || missing.length > 0) continue;
     const path = instancePath || `/${context}`;
-    if (keyword === 'anyOf') byPath.set(path, { path, message: 'must be one of what is allowed' });
+    if (keyword === 'format' && params?.format === 'uuid') byPath.set(path, { path, message: 'must be a UUID' });
+    else if (keyword === 'pattern' && !byPath.has(path))
+      byPath.set(path, { path, message: 'has not the form allowed' });
+    else if (keyword === 'anyOf') byPath.set(path, { path, message: 'must be one of what is allowed' });
     else if (!byPath.has(path)) byPath.set(path, { path, message });
   }
   return [...byPath.values()].slice(0, complaintsMax);

@@ -1,7 +1,12 @@
 /** Shapes that many routes share. */
-import { Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 
-export const Uuid = Type.String({ format: 'uuid', minLength: 36, maxLength: 36 });
+/** One spelling for each id: everything that compares them compares texts. */
+const uuidPattern = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+export const Uuid = Type.String({ format: 'uuid', pattern: uuidPattern });
+/** An object whose keys are ids. */
+export const ByUuid = <Schema extends TSchema>(schema: Schema) =>
+  Type.Record(Type.String({ pattern: uuidPattern }), schema, { additionalProperties: false });
 /** RFC 3339, UTC, milliseconds. */
 export const Time = Type.String({ format: 'date-time' });
 export const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
@@ -11,6 +16,8 @@ export const Cursor = Type.String({ minLength: 1, maxLength: 512 });
 export const ClientId = Type.String({
   minLength: 1,
   maxLength: 64,
+  // Postgres stores neither NUL nor half a surrogate pair, and two keys must not become one.
+  pattern: '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]*$',
   description: 'The sender’s key: the same key and content again get the first answer',
 });
 /** A seq; positions of clients may be any whole number, and odd ones are answered, not stored. */

@@ -31,7 +31,9 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
       const feed = await rooms.follow(request.params.roomId);
       feed.state.require(caller, 'read');
       const from = Math.max(after, feed.state.readableFrom(caller.userId) - 1);
-      const events = await reader.read(feed.roomId, from, limit + 1);
+      // What comes while this is read may follow a removal: the caller's right was asked for up to here.
+      const head = feed.position;
+      const events = (await reader.read(feed.roomId, from, limit + 1)).filter(({ seq }) => seq <= head);
       // Every event is JSON already: the page is put together, not parsed and written again.
       const body = `{"events":[${events
         .slice(0, limit)

@@ -34,12 +34,13 @@ export interface Page {
 export interface MessageRepository {
   /** The newest messages with `from` ≤ seq < `before`, in seq order. */
   readonly before: (roomId: string, before: number, from: number, limit: number) => Promise<Page>;
-  /** The oldest messages with seq > `after`, in seq order. */
-  readonly after: (roomId: string, after: number, limit: number) => Promise<Page>;
+  /** The oldest messages with `after` < seq ≤ `to`, in seq order. */
+  readonly after: (roomId: string, after: number, to: number, limit: number) => Promise<Page>;
   readonly find: (roomId: string, messageId: string) => Promise<Message | undefined>;
   readonly bySeqs: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
-  readonly replies: (roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
-  readonly edits: (messageId: string) => Promise<MessageEdit[]>;
+  readonly replies: (roomId: string, messageId: string, after: number, to: number, limit: number) => Promise<Page>;
+  /** Versions from number `from` on, the oldest first. */
+  readonly edits: (messageId: string, from: number, limit: number) => Promise<MessageEdit[]>;
   /** The seq that a sender's key got in a room, if it was ever used. */
   readonly findKey: (
     roomId: string,
@@ -47,9 +48,6 @@ export interface MessageRepository {
     clientId: string,
   ) => Promise<{ messageId: string; seq: number; digest: bigint; atMs: number } | undefined>;
 }
-
-/** Larger than every seq. */
-const endOfLog = Number.MAX_SAFE_INTEGER;
 
 export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles: Profiles }): MessageRepository {
   const columns =
@@ -70,15 +68,15 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
   async function before(roomId: string, beforeSeq: number, from: number, limit: number): Promise<Page> {
     const rows = await sql<MessageRow[]>`
       select ${columns()} from events e
-      where e.room_id = ${roomId} and e.type = 'message.created' and e.seq < ${String(Math.min(beforeSeq, endOfLog))} and e.seq >= ${String(from)}
+      where e.room_id = ${roomId} and e.type = 'message.created' and e.seq < ${String(beforeSeq)} and e.seq >= ${String(from)}
       order by e.seq desc limit ${limit + 1}`;
     return toPage(rows, limit, true);
   }
 
-  async function after(roomId: string, afterSeq: number, limit: number): Promise<Page> {
+  async function after(roomId: string, afterSeq: number, to: number, limit: number): Promise<Page> {
     const rows = await sql<MessageRow[]>`
       select ${columns()} from events e
-      where e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)}
+      where e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)} and e.seq <= ${String(to)}
       order by e.seq limit ${limit + 1}`;
     return toPage(rows, limit, false);
   }
@@ -97,17 +95,23 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
     return toMessages(rows);
   }
 
-  async function replies(roomId: string, messageId: string, afterSeq: number, limit: number): Promise<Page> {
+  async function replies(
+    roomId: string,
+    messageId: string,
+    afterSeq: number,
+    to: number,
+    limit: number,
+  ): Promise<Page> {
     const rows = await sql<MessageRow[]>`
       select ${columns()} from events e
-      where e.reply_to = ${messageId} and e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)}
+      where e.reply_to = ${messageId} and e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)} and e.seq <= ${String(to)}
       order by e.seq limit ${limit + 1}`;
     return toPage(rows, limit, false);
   }
 
-  async function edits(messageId: string): Promise<MessageEdit[]> {
+  async function edits(messageId: string, from: number, limit: number): Promise<MessageEdit[]> {
     const rows = await sql<{ version: number; text: string; html: string; at: Date }[]>`
-      select version, text, html, at from message_edits where message_id = ${messageId} order by version`;
+      select version, text, html, at from message_edits where message_id = ${messageId} and version >= ${String(from)}::bigint order by version limit ${limit}`;
     return rows.map((row) => ({ version: row.version, text: row.text, html: row.html, at: row.at.toISOString() }));
   }
 

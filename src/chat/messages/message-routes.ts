@@ -3,7 +3,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
 import type { Authenticator } from '../../http/caller.ts';
-import { answers, exactly, Limit, listOf, Seq } from '../../http/schemas.ts';
+import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
+import { answers, Cursor, exactly, Limit, listOf, Seq } from '../../http/schemas.ts';
 import {
   EditBody,
   EditShape,
@@ -133,12 +134,17 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
         tags,
         summary: 'Earlier versions of a message',
         params: MessageParams,
+        querystring: exactly({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }),
         response: answers(200, listOf(EditShape)),
       },
     },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
-      return { items: await messages.edits(caller, request.params.roomId, request.params.messageId), nextCursor: null };
+      const { roomId, messageId } = request.params;
+      const { limit = 50, cursor } = request.query;
+      const from = cursor === undefined ? 0 : readCursor(cursor, ['number'])[0] + 1;
+      const found = await messages.edits(caller, roomId, messageId, from, limit + 1);
+      return toPage(found, limit, (edit) => writeCursor([edit.version]));
     },
   );
 };

@@ -52,7 +52,14 @@ export interface MessageService {
   readonly find: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
   readonly history: (actor: Actor, roomId: string, range: HistoryRange) => Promise<Page>;
   readonly replies: (actor: Actor, roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
-  readonly edits: (actor: Actor, roomId: string, messageId: string) => Promise<MessageEdit[]>;
+  /** Earlier versions, from number `from` on. */
+  readonly edits: (
+    actor: Actor,
+    roomId: string,
+    messageId: string,
+    from: number,
+    limit: number,
+  ) => Promise<MessageEdit[]>;
 }
 
 /** At most one of the three; none means the newest. */
@@ -323,14 +330,15 @@ export function createMessageService({
   async function history(actor: Actor, roomId: string, { before, after, around, limit }: HistoryRange): Promise<Page> {
     const feed = await requireReadable(actor, roomId);
     const from = feed.state.readableFrom(actor.userId);
-    if (after !== undefined) return repository.after(roomId, Math.max(after, from - 1), limit);
-    if (around === undefined) return repository.before(roomId, before ?? Number.MAX_SAFE_INTEGER, from, limit);
-    const half = Math.ceil(limit / 2);
+    // What comes while this is read may follow a removal: the caller's right was asked for up to here.
+    const head = feed.position;
+    if (after !== undefined) return repository.after(roomId, Math.max(after, from - 1), head, limit);
+    if (around === undefined) return repository.before(roomId, Math.min(before ?? head + 1, head + 1), from, limit);
     const [older, newer] = await Promise.all([
-      repository.before(roomId, around, from, half),
-      repository.after(roomId, Math.max(around - 1, from - 1), Math.max(1, limit - half)),
+      repository.before(roomId, Math.min(around, head + 1), from, limit),
+      repository.after(roomId, Math.max(around - 1, from - 1), head, limit),
     ]);
-    return { messages: [...older.messages, ...newer.messages], hasMore: older.hasMore || newer.hasMore };
+    return pageAround(older, newer, limit);
   }
 
   async function findStored(roomId: string, messageId: string): Promise<Message> {
@@ -349,11 +357,12 @@ export function createMessageService({
     replies: async (actor, roomId, messageId, after, limit) => {
       const feed = await requireReadable(actor, roomId);
       await requireMessage(feed, actor, messageId);
-      return repository.replies(roomId, messageId, Math.max(after, feed.state.readableFrom(actor.userId) - 1), limit);
+      const from = Math.max(after, feed.state.readableFrom(actor.userId) - 1);
+      return repository.replies(roomId, messageId, from, feed.position, limit);
     },
-    edits: async (actor, roomId, messageId) => {
+    edits: async (actor, roomId, messageId, from, limit) => {
       const message = await requireMessage(await requireReadable(actor, roomId), actor, messageId);
-      return message.deletedAt ? [] : repository.edits(messageId);
+      return message.deletedAt ? [] : repository.edits(messageId, from, limit);
     },
   };
 }
@@ -365,6 +374,15 @@ async function redact({ tx }: AppendContext, messageId: string, by: string): Pro
     .update(events)
     .set({ text: '', html: '', mentions: null, deletedAt: sql`date_trunc('milliseconds', now())`, deletedBy: by })
     .where(and(eq(events.messageId, messageId), eq(events.type, 'message.created')));
+}
+
+/** The middle, half of it older; what one side has too little of is filled up from the other. */
+function pageAround(older: Page, newer: Page, limit: number): Page {
+  const newerCount = Math.max(Math.ceil(limit / 2), limit - older.messages.length);
+  const right = newer.messages.slice(0, newerCount);
+  const left = older.messages.slice(Math.max(0, older.messages.length - (limit - right.length)));
+  const leftOut = newer.messages.length > right.length || older.messages.length > left.length;
+  return { messages: [...left, ...right], hasMore: leftOut || older.hasMore || newer.hasMore };
 }
 
 function blocked(verdict: Verdict): Failure {

@@ -1,0 +1,78 @@
+/** Input that is nearly right: each gets a clear answer, and none is stored. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Single, startSingle } from '../harness/stack.ts';
+import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+
+let parley: Single;
+let ana: TestUser;
+let ben: TestUser;
+let room: string;
+
+beforeAll(async () => {
+  parley = await startSingle();
+  [ana, ben] = (await Promise.all([1, 2].map(() => signUp(parley.url)))) as [TestUser, TestUser];
+  room = await createRoom([ana, ben]);
+});
+afterAll(() => parley.end());
+
+const send = (text: string) => mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: text, text });
+
+test.each([
+  ['NUL', 'a\0'],
+  ['half a surrogate pair', '\ud800'],
+  ['a line break', 'a\nb'],
+  ['nothing', ''],
+  ['65 characters', 'x'.repeat(65)],
+])('a clientId of %s is invalid over REST and socket alike', async (_, clientId) => {
+  const errors = [{ path: '/clientId', message: expect.any(String) }];
+  const { status, body } = await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId, text: 'x' });
+  expect({ status, ...body }).toMatchObject({ status: 400, code: 'invalid', errors });
+  const socket = await connect(parley.url, ana);
+  const answer = await socket.ask({ type: 'message.send', roomId: room, clientId, text: 'x' });
+  expect(answer).toMatchObject({ type: 'error', code: 'invalid', errors });
+  await socket.close();
+});
+
+test('an id has one spelling: in capitals it is invalid, wherever it stands', async () => {
+  const { id } = await send('one spelling');
+  const capitals = (id as string).toUpperCase();
+  const refused = await Promise.all([
+    ana.call('GET', `/v1/rooms/${room.toUpperCase()}`),
+    ana.call('DELETE', `/v1/rooms/${room}/messages/${capitals}`),
+    ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'reply', text: 'x', replyTo: capitals }),
+    ana.call('POST', '/v1/dms', { userIds: [ben.id.toUpperCase()] }),
+  ]);
+  expect(refused.map(({ status, body }) => [status, body.code])).toEqual(refused.map(() => [400, 'invalid']));
+});
+
+test('history around a message holds no more than its limit, filled up where one side ends', async () => {
+  const own = await createRoom([ana]);
+  for (let n = 2; n <= 8; n++)
+    await mustCall(ana, 'POST', `/v1/rooms/${own}/messages`, { clientId: `k${n}`, text: `m${n}` });
+  const around = async (seq: number, limit: number) => {
+    const page = await mustCall(ana, 'GET', `/v1/rooms/${own}/messages?around=${seq}&limit=${limit}`);
+    return { seqs: (page.messages as { seq: number }[]).map((each) => each.seq), hasMore: page.hasMore };
+  };
+  expect(await around(5, 1)).toEqual({ seqs: [5], hasMore: true });
+  expect(await around(5, 3)).toEqual({ seqs: [4, 5, 6], hasMore: true });
+  expect(await around(2, 4)).toEqual({ seqs: [2, 3, 4, 5], hasMore: true });
+  expect(await around(99, 3)).toEqual({ seqs: [6, 7, 8], hasMore: true });
+  expect(await around(5, 7)).toEqual({ seqs: [2, 3, 4, 5, 6, 7, 8], hasMore: false });
+});
+
+test('earlier versions of a message are a list like any other: by page, from any cursor', async () => {
+  const { id } = await send('version 0');
+  const path = `/v1/rooms/${room}/messages/${id}`;
+  for (let n = 1; n <= 5; n++) await mustCall(ana, 'PATCH', path, { text: `version ${n}` });
+  const texts: unknown[] = [];
+  let cursor = '';
+  do {
+    const page = await mustCall(ben, 'GET', `${path}/edits?limit=2${cursor}`);
+    expect(page.items!.length).toBeLessThanOrEqual(2);
+    texts.push(...page.items!.map((edit) => edit.text));
+    cursor = page.nextCursor ? `&cursor=${page.nextCursor}` : '';
+  } while (cursor);
+  expect(texts).toEqual(['version 0', 'version 1', 'version 2', 'version 3', 'version 4']);
+  const far = Buffer.from(JSON.stringify([Number.MAX_SAFE_INTEGER - 1])).toString('base64url');
+  expect((await mustCall(ben, 'GET', `${path}/edits?cursor=${far}`)).items).toEqual([]);
+});
