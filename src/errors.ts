@@ -29,6 +29,13 @@ interface FailureKind {
 export const failures = {
   unauthenticated: { http: 401, rpc: rpc.unauthenticated, retryable: false, title: 'Not logged in' },
   token_expired: { http: 401, rpc: rpc.unauthenticated, retryable: false, title: 'The access token has expired' },
+  second_factor_required: {
+    http: 401,
+    rpc: rpc.unauthenticated,
+    retryable: false,
+    title: 'The second step of the login is to be taken', // details carry the challenge
+  },
+  step_up_required: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'Prove again who you are' },
   forbidden: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'Not allowed' },
   muted: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'You are muted in this room' },
   banned: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'You are banned' },

@@ -32,7 +32,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   processing: ['spam', 'transform', ...ground],
   spam: [],
   transform: [],
-  http: ['database', 'config', 'logger', 'errors.ts', 'permissions.ts'],
+  http: ['database', 'config', 'logger', 'errors.ts', 'permissions.ts', 'circuit-breaker.ts'],
   database: ['config', 'logger', 'errors.ts'],
   config: ['errors.ts'],
   logger: ['config', 'errors.ts'],

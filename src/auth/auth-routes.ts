@@ -1,14 +1,19 @@
 /** `/v1/auth` and one's sessions. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { invalid } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { answers, exactly, listOf, Nullable, Time, Uuid } from '../http/schemas.ts';
+import type { AccountService } from './account-service.ts';
 import type { AuthService } from './auth-service.ts';
-import { deviceOf, LoginShape } from './login-shape.ts';
+import type { LoginCookies } from './login-cookies.ts';
+import { LoginHeaders, LoginShape, Password, Secret } from './login-shape.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 export interface AuthRouteOptions {
   readonly auth: AuthService;
+  readonly accounts: AccountService;
+  readonly cookies: LoginCookies;
   readonly authenticator: Authenticator;
   /** Per address. */
   readonly loginLimit: { readonly max: number; readonly timeWindow: number };
@@ -16,9 +21,12 @@ export interface AuthRouteOptions {
 }
 
 const tags = ['login'];
-const Secret = Type.String({ minLength: 1, maxLength: 512 });
-// Longer passwords are refused by the rule about their bytes, before they are hashed.
-const Password = Type.String({ minLength: 1, maxLength: 4096 });
+const Registration = exactly({
+  username: Type.String({ minLength: 1, maxLength: 64 }),
+  email: Type.String({ minLength: 1, maxLength: 1000 }),
+  password: Password,
+  displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 400 })),
+});
 const SessionShape = Type.Object({
   id: Uuid,
   userAgent: Nullable(Type.String()),
@@ -30,7 +38,7 @@ const SessionShape = Type.Object({
 
 export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
   app,
-  { auth, authenticator, loginLimit, guestLimit },
+  { auth, accounts, cookies, authenticator, loginLimit, guestLimit },
 ) => {
   const limited = { rateLimit: loginLimit };
 
@@ -42,16 +50,34 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
         tags,
         summary: 'Sign up',
         security: [],
-        body: exactly({
-          username: Type.String({ minLength: 1, maxLength: 64 }),
-          email: Type.String({ minLength: 1, maxLength: 1000 }),
-          password: Password,
-          displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 400 })),
-        }),
+        headers: LoginHeaders,
+        body: Registration,
         response: answers(201, LoginShape),
       },
     },
-    async (request, reply) => reply.code(201).send(await auth.register(request.body, deviceOf(request))),
+    async (request, reply) => {
+      const login = await auth.register(request.body, cookies.deviceOf(request, reply));
+      return reply.code(201).send(cookies.answer(request, reply, login));
+    },
+  );
+
+  app.post(
+    '/auth/upgrade',
+    {
+      config: limited,
+      schema: {
+        tags,
+        summary: 'Make a guest’s account a user’s: id, rooms and messages stay',
+        headers: LoginHeaders,
+        body: Registration,
+        response: answers(200, LoginShape),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      const login = await auth.upgrade(caller, request.body);
+      return cookies.answer(request, reply, login);
+    },
   );
 
   app.post(
@@ -62,11 +88,16 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
         tags,
         summary: 'Log in by username or address',
         security: [],
+        description: 'An account with second factors answers 401 `second_factor_required` with a `challenge`.',
+        headers: LoginHeaders,
         body: exactly({ login: Type.String({ minLength: 1, maxLength: 320 }), password: Password }),
         response: answers(200, LoginShape),
       },
     },
-    async (request) => auth.login(request.body.login, request.body.password, deviceOf(request)),
+    async (request, reply) => {
+      const { login, password } = request.body;
+      return cookies.answer(request, reply, await auth.login(login, password, cookies.deviceOf(request, reply)));
+    },
   );
 
   app.post(
@@ -77,11 +108,15 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
         tags,
         summary: 'Come in as a guest',
         security: [],
+        headers: LoginHeaders,
         body: exactly({ displayName: Type.String({ minLength: 1, maxLength: 400 }) }),
         response: answers(201, LoginShape),
       },
     },
-    async (request, reply) => reply.code(201).send(await auth.guest(request.body.displayName, deviceOf(request))),
+    async (request, reply) => {
+      const login = await auth.guest(request.body.displayName, cookies.deviceOf(request, reply));
+      return reply.code(201).send(cookies.answer(request, reply, login));
+    },
   );
 
   app.post(
@@ -91,12 +126,20 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
       schema: {
         tags,
         summary: 'A new pair of tokens for a refresh token',
+        description: 'Without a token in the body the one of the cookie is exchanged, and stays in cookies.',
         security: [],
-        body: exactly({ refreshToken: Secret }),
+        headers: LoginHeaders,
+        body: exactly({ refreshToken: Type.Optional(Secret) }),
         response: answers(200, LoginShape),
       },
     },
-    async (request) => auth.refresh(request.body.refreshToken),
+    async (request, reply) => {
+      const { refreshToken } = request.body;
+      if (refreshToken !== undefined) return cookies.answer(request, reply, await auth.refresh(refreshToken));
+      const kept = cookies.refreshToken(request);
+      if (kept === undefined) throw invalid('/refreshToken', 'is missing');
+      return cookies.keep(request, reply, await auth.refresh(kept));
+    },
   );
 
   app.post(
@@ -104,6 +147,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
     { schema: { tags, summary: 'End this login', response: answers(204, Type.Null()) } },
     async (request, reply) => {
       await auth.logout(await authenticator.fromRequest(request));
+      cookies.clear(request, reply);
       return reply.code(204).send(null);
     },
   );
@@ -121,7 +165,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
       },
     },
     async (request, reply) => {
-      await auth.verifyEmail(request.body.token);
+      await accounts.verifyEmail(request.body.token);
       return reply.code(204).send(null);
     },
   );
@@ -139,7 +183,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
       },
     },
     async (request, reply) => {
-      await auth.forgotPassword(request.body.email);
+      await accounts.forgotPassword(request.body.email);
       return reply.code(202).send({});
     },
   );
@@ -157,7 +201,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
       },
     },
     async (request, reply) => {
-      await auth.resetPassword(request.body.token, request.body.password);
+      await accounts.resetPassword(request.body.token, request.body.password);
       return reply.code(204).send(null);
     },
   );
@@ -177,9 +221,21 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
 
   app.delete(
     '/users/me/sessions',
-    { schema: { tags: ['users'], summary: 'End all my logins, this one too', response: answers(204, Type.Null()) } },
+    {
+      schema: {
+        tags: ['users'],
+        summary: 'End all my logins',
+        querystring: exactly({
+          keep: Type.Optional(Type.Literal('current', { description: 'All but the one that asks' })),
+        }),
+        response: answers(204, Type.Null()),
+      },
+    },
     async (request, reply) => {
-      await auth.endAllSessions((await authenticator.fromRequest(request)).userId);
+      const { userId, sessionId } = await authenticator.fromRequest(request);
+      const keep = request.query.keep === 'current';
+      await auth.endAllSessions(userId, keep ? sessionId : undefined);
+      if (!keep) cookies.clear(request, reply);
       return reply.code(204).send(null);
     },
   );
@@ -197,6 +253,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       await auth.endSession(caller.userId, request.params.sessionId);
+      if (request.params.sessionId === caller.sessionId) cookies.clear(request, reply);
       return reply.code(204).send(null);
     },
   );

@@ -1,17 +1,17 @@
-/** Signing up, logging in and out, and what mailed links do. Says nobody whether an account exists. */
-import { eq } from 'drizzle-orm';
+/** Signing up, logging in and out. Says nobody whether an account exists. */
 import type { Database, Transaction } from '../database/connect.ts';
-import { users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
+import { addressKey } from '../http/app.ts';
 import type { Caller } from '../http/caller.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { type JudgeName, type OwnUser, toOwnUser } from '../user/user-service.ts';
 import { requireDisplayName, requireEmail, requireUsername } from '../user/user-text.ts';
 import type { AccessTokens } from './access-tokens.ts';
+import type { KnownDevices } from './known-devices.ts';
 import type { LoginThrottle } from './login-throttle.ts';
-import type { OneTimeTokens } from './one-time-tokens.ts';
 import { type Passwords, requirePassword } from './passwords.ts';
 import type { Revocations } from './revocations.ts';
+import type { SecondStep } from './second-step.ts';
 import type { Device, OpenedSession, SessionStore, SessionView } from './session-store.ts';
 
 /** The answer to every way of logging in. */
@@ -23,10 +23,21 @@ export interface Login {
   readonly expiresIn: number;
 }
 
-/** Mails about an account, owed in the transaction that causes them. */
+/** Mails about an account: links to follow, and notices of what has changed. */
+export type AccountMailKind =
+  | 'verify'
+  | 'reset'
+  | 'already_registered'
+  | 'change_email'
+  | 'email_changed'
+  | 'password_changed'
+  | 'factor_added'
+  | 'factor_removed';
+
+/** Owes one in the transaction that causes it; `to` nobody: the same work, and no mail. */
 export type OweAccountMail = (
   tx: Transaction,
-  mail: { userId: string; to: string; kind: 'verify' | 'reset' | 'already_registered' },
+  mail: { userId: string; to: string | null; kind: AccountMailKind },
 ) => Promise<void>;
 
 export interface Registration {
@@ -39,8 +50,6 @@ export interface Registration {
 export interface AuthSettings {
   readonly guestsEnabled: boolean;
   readonly registrationEnabled: boolean;
-  /** Verified addresses whose accounts are deployment admins, lower case. */
-  readonly admins: ReadonlySet<string>;
   /** On an embedded database the first to register is the admin. */
   readonly firstUserIsAdmin: boolean;
 }
@@ -53,13 +62,21 @@ export interface AuthService {
   readonly logout: (caller: Caller) => Promise<void>;
   readonly listSessions: (userId: string) => Promise<SessionView[]>;
   readonly endSession: (userId: string, sessionId: string) => Promise<void>;
-  readonly endAllSessions: (userId: string) => Promise<void>;
-  readonly verifyEmail: (token: string) => Promise<void>;
-  readonly forgotPassword: (email: string) => Promise<void>;
-  readonly resetPassword: (token: string, password: string) => Promise<void>;
-  /** Opens a login for someone who was proved elsewhere. */
+  /** @param except a login that goes on */
+  readonly endAllSessions: (userId: string, except?: string) => Promise<void>;
+  /** Makes a guest's account a user's: it keeps its id, rooms and messages, and this login goes on. */
+  readonly upgrade: (caller: Caller, registration: Registration) => Promise<Login>;
+  /**
+   * Opens a login for someone whose first step was proved elsewhere.
+   * @throws Failure `second_factor_required`, `banned`
+   */
   readonly openLogin: (user: UserRow, device: Device) => Promise<Login>;
+  /** The same for someone who has taken every step. */
+  readonly finishLogin: (userId: string, device: Device) => Promise<Login>;
 }
+
+/** Stands for an account that is not there. */
+const nobody = '00000000-0000-0000-0000-000000000000';
 
 export function createAuthService({
   db,
@@ -67,12 +84,14 @@ export function createAuthService({
   passwords,
   sessions,
   accessTokens,
-  oneTimeTokens,
+  knownDevices,
+  secondStep,
   revocations,
   throttle,
   judgeName,
   oweMail,
   onRevoked,
+  onProfileChange,
   settings,
 }: {
   db: Database;
@@ -80,13 +99,15 @@ export function createAuthService({
   passwords: Passwords;
   sessions: SessionStore;
   accessTokens: AccessTokens;
-  oneTimeTokens: OneTimeTokens;
+  knownDevices: KnownDevices;
+  secondStep: SecondStep;
   revocations: Revocations;
   throttle: LoginThrottle;
   judgeName: JudgeName;
   oweMail: OweAccountMail;
   /** Other instances are told to look. */
   onRevoked: () => void;
+  onProfileChange: (userId: string) => void;
   settings: AuthSettings;
 }): AuthService {
   function toLogin(user: UserRow, { sessionId, refreshToken }: OpenedSession): Login {
@@ -100,9 +121,27 @@ export function createAuthService({
   }
 
   async function openLogin(user: UserRow, device: Device): Promise<Login> {
+    await requireNotBanned(user.id);
+    await secondStep.requireNone(user);
+    return open(user, device);
+  }
+
+  async function finishLogin(userId: string, device: Device): Promise<Login> {
+    const user = await repository.find(userId);
+    if (!user) throw new Failure('unauthenticated', 'the account is gone');
+    await requireNotBanned(userId);
+    return open(user, device);
+  }
+
+  async function open(user: UserRow, device: Device): Promise<Login> {
+    const session = await db.transaction((tx) => sessions.open(tx, user.id, device));
+    await knownDevices.remember(user.id, device.key);
+    return toLogin(user, session);
+  }
+
+  async function requireNotBanned(userId: string): Promise<void> {
     await revocations.sync();
-    if (revocations.bannedUntil(user.id) !== undefined) throw new Failure('banned', 'you are banned');
-    return toLogin(user, await sessions.open(db, user.id, device));
+    if (revocations.bannedUntil(userId) !== undefined) throw new Failure('banned', 'you are banned');
   }
 
   /** What was ended here binds every request from now on, on every instance; sockets learn of it by a hint. */
@@ -111,44 +150,66 @@ export function createAuthService({
     await revocations.sync();
   }
 
-  async function register({ username, email, password, displayName }: Registration, device: Device): Promise<Login> {
+  /** What is asked of everybody who wants an account of their own. */
+  async function checkRegistration({ username, email, password, displayName }: Registration, userId: string) {
     if (!settings.registrationEnabled) throw new Failure('forbidden', 'registration is closed');
-    const name = requireUsername(username);
-    const address = requireEmail(email);
-    const shownName = requireDisplayName(displayName ?? username);
+    const account = {
+      username: requireUsername(username),
+      email: requireEmail(email),
+      displayName: requireDisplayName(displayName ?? username),
+    };
     await requirePassword(password);
-    await judgeName(name, '');
-    if (shownName !== name) await judgeName(shownName, '');
-    const passwordHash = await passwords.hash(password);
+    await judgeName(account.username, userId);
+    if (account.displayName !== account.username) await judgeName(account.displayName, userId);
+    return { ...account, passwordHash: await passwords.hash(password) };
+  }
+
+  /** The owner of a taken address learns of it; whoever typed it does not. */
+  async function oweWelcome(tx: Transaction, userId: string, address: string): Promise<void> {
+    const owner = await repository.findVerifiedOwner(address);
+    await oweMail(
+      tx,
+      owner ? { userId: owner.id, to: address, kind: 'already_registered' } : { userId, to: address, kind: 'verify' },
+    );
+  }
+
+  async function register(registration: Registration, device: Device): Promise<Login> {
+    const account = await checkRegistration(registration, '');
     const { user, session } = await db.transaction(async (tx) => {
-      const created = await repository.create(tx, {
-        username: name,
-        displayName: shownName,
-        kind: 'user',
-        email: address,
-        passwordHash,
-      });
+      const created = await repository.create(tx, { ...account, kind: 'user' });
       const first = settings.firstUserIsAdmin && (await repository.isOnly(tx, created.id));
       const row = first ? (await repository.update(tx, created.id, { role: 'admin' }))! : created;
-      // The owner of a taken address learns of it; whoever typed it does not.
-      const owner = await repository.findVerifiedOwner(address);
-      await oweMail(
-        tx,
-        owner
-          ? { userId: owner.id, to: address, kind: 'already_registered' }
-          : { userId: row.id, to: address, kind: 'verify' },
-      );
+      await oweWelcome(tx, row.id, account.email);
       return { user: row, session: await sessions.open(tx, row.id, device) };
     });
+    await knownDevices.remember(user.id, device.key);
+    return toLogin(user, session);
+  }
+
+  async function upgrade({ userId, sessionId }: Caller, registration: Registration): Promise<Login> {
+    if (sessionId === undefined) throw new Failure('forbidden', 'this account belongs to another application');
+    const account = await checkRegistration(registration, userId);
+    const { user, session } = await db.transaction(async (tx) => {
+      const row = await repository.upgrade(tx, userId, account);
+      if (!row) throw new Failure('conflict', 'only a guest becomes a user');
+      await oweWelcome(tx, userId, account.email);
+      return { user: row, session: await sessions.reissue(tx, sessionId) };
+    });
+    onProfileChange(userId);
     return toLogin(user, session);
   }
 
   async function login(name: string, password: string, device: Device): Promise<Login> {
-    const attempt = throttle.begin(name, device.address);
     const user = name.isWellFormed() && !name.includes('\0') ? await repository.findByLogin(name) : undefined;
+    // The same questions for somebody and for nobody.
+    const attempt = await throttle.begin({
+      account: user?.id ?? name.toLowerCase(),
+      address: addressKey(device.address ?? ''),
+      knownDevice: await knownDevices.find(user?.id ?? nobody, device.key),
+    });
     const right = await passwords.verify(user?.passwordHash, password);
     if (!user || !right) throw new Failure('unauthenticated', 'wrong name or password');
-    attempt.succeeded();
+    await attempt.succeeded();
     return openLogin(user, device);
   }
 
@@ -162,7 +223,7 @@ export function createAuthService({
         .padStart(8, '0')}`;
       try {
         const user = await repository.create(db, { username, displayName: name, kind: 'guest' });
-        return toLogin(user, await sessions.open(db, user.id, device));
+        return await open(user, device);
       } catch (error) {
         if (attempt === 3 || !(error instanceof Failure && error.code === 'conflict')) throw error;
       }
@@ -178,9 +239,8 @@ export function createAuthService({
       throw error;
     }
     const user = await repository.find(session.userId);
-    await revocations.sync();
     if (!user) throw new Failure('unauthenticated', 'the account is gone');
-    if (revocations.bannedUntil(user.id) !== undefined) throw new Failure('banned', 'you are banned');
+    await requireNotBanned(user.id);
     return toLogin(user, session);
   }
 
@@ -194,43 +254,6 @@ export function createAuthService({
     await announceRevocation();
   }
 
-  async function verifyEmail(token: string): Promise<void> {
-    const stale = new Failure('invalid', 'this link is no longer good', {
-      errors: [{ path: 'token', message: 'is no longer good' }],
-    });
-    await db.transaction(async (tx) => {
-      const redeemed = await oneTimeTokens.redeem(tx, 'verify_email', token);
-      if (!redeemed) throw stale;
-      const email = String(redeemed.data.email);
-      // The account may have another address by now, and the address another owner.
-      if (!(await repository.verifyEmail(tx, redeemed.userId, email))) throw stale;
-      if (settings.admins.has(email.toLowerCase())) await repository.update(tx, redeemed.userId, { role: 'admin' });
-    });
-  }
-
-  async function forgotPassword(email: string): Promise<void> {
-    const address = requireEmail(email);
-    const user = await repository.findByLogin(address);
-    if (!user) return;
-    await db.transaction((tx) => oweMail(tx, { userId: user.id, to: user.email!, kind: 'reset' }));
-  }
-
-  async function resetPassword(token: string, password: string): Promise<void> {
-    await requirePassword(password);
-    const passwordHash = await passwords.hash(password);
-    await db.transaction(async (tx) => {
-      const redeemed = await oneTimeTokens.redeem(tx, 'reset_password', token);
-      if (!redeemed)
-        throw new Failure('invalid', 'this link is no longer good', {
-          errors: [{ path: 'token', message: 'is no longer good' }],
-        });
-      await tx.update(users).set({ passwordHash }).where(eq(users.id, redeemed.userId));
-      await oneTimeTokens.withdraw(tx, 'reset_password', redeemed.userId);
-      await sessions.revokeAll(tx, redeemed.userId);
-    });
-    await announceRevocation();
-  }
-
   return {
     register,
     login,
@@ -239,13 +262,12 @@ export function createAuthService({
     logout,
     listSessions: sessions.list,
     endSession,
-    endAllSessions: async (userId) => {
-      await db.transaction((tx) => sessions.revokeAll(tx, userId));
+    endAllSessions: async (userId, except) => {
+      await db.transaction((tx) => sessions.revokeAll(tx, userId, except));
       await announceRevocation();
     },
-    verifyEmail,
-    forgotPassword,
-    resetPassword,
+    upgrade,
     openLogin,
+    finishLogin,
   };
 }

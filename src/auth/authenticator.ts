@@ -7,6 +7,7 @@ import type { Authenticator, Caller } from '../http/caller.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import type { ApiKeys } from './api-keys.ts';
 import type { HostUsers } from './host-users.ts';
+import type { LoginCookies } from './login-cookies.ts';
 import type { Revocations, RevocationTarget } from './revocations.ts';
 
 export interface LoginCheck {
@@ -16,11 +17,13 @@ export interface LoginCheck {
 
 export function createAuthenticator({
   accessTokens,
+  cookies,
   hostUsers,
   apiKeys,
   revocations,
 }: {
   accessTokens: AccessTokens;
+  cookies: LoginCookies;
   hostUsers: HostUsers;
   apiKeys: ApiKeys;
   revocations: Revocations;
@@ -46,7 +49,10 @@ export function createAuthenticator({
   return {
     fromToken,
     confirm,
+    hasLogin: (request) => request.headers.authorization !== undefined || cookies.has(request),
     fromRequest: async (request) => {
+      const kept = request.headers.authorization === undefined ? cookies.accessToken(request) : undefined;
+      if (kept !== undefined) return fromToken(kept);
       const [scheme, token, ...rest] = (request.headers.authorization ?? '').split(' ');
       if (!token || rest.length > 0 || scheme!.toLowerCase() !== 'bearer')
         throw new Failure('unauthenticated', 'an access token is needed: Authorization: Bearer …');

@@ -1,40 +1,36 @@
 /**
  * Failed logins, counted per account and address together: whoever guesses is slowed down where they are, and cannot
- * lock the owner out, who comes from elsewhere.
+ * lock the owner out, who comes from elsewhere. A device that has logged into the account before is counted by itself,
+ * so that not even a guesser behind the same address stands in its way.
  */
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
-import { Failure } from '../errors.ts';
+import { type RateCounters, requireRate } from '../http/rate-counters.ts';
+
+export interface LoginAttempt {
+  /** The account's id, or what was typed where there is no such account: both are counted alike. */
+  readonly account: string;
+  readonly address: string;
+  /** A device that the account knows. */
+  readonly knownDevice: string | undefined;
+}
 
 export interface LoginThrottle {
-  /** @throws Failure `rate_limited` after too many failures */
-  readonly begin: (login: string, address: string | undefined) => { readonly succeeded: () => void };
+  /**
+   * Counts an attempt before its outcome is known, so that many at once are not more than many in a row.
+   * @throws Failure `rate_limited` after too many failures
+   */
+  readonly begin: (attempt: LoginAttempt) => Promise<{ readonly succeeded: () => Promise<void> }>;
 }
 
 const windowMs = 15 * 60_000;
-/** Pairs of account and address remembered; the oldest are forgotten first. */
-const pairsMax = 50_000;
 
-export function createLoginThrottle(failuresMax: number): LoginThrottle {
-  const failuresOf = new LRUCache<string, { count: number; untilMs: number }>({ max: pairsMax, ttl: windowMs });
+export function createLoginThrottle(counters: RateCounters, { failuresMax }: { failuresMax: number }): LoginThrottle {
   return {
-    begin: (login, address = '') => {
-      const key = createHash('sha256').update(`${login.toLowerCase()}\0${address}`).digest('base64');
-      const now = performance.now();
-      const entry = failuresOf.get(key);
-      if (entry && entry.count >= failuresMax)
-        throw new Failure('rate_limited', 'too many failed logins', {
-          retryAfterMs: Math.max(1000, Math.round(entry.untilMs - now)),
-        });
-      // Counted before the answer is known, so that many at once are not more than many in a row.
-      const counted = entry ?? { count: 0, untilMs: now + windowMs };
-      counted.count += 1;
-      failuresOf.set(key, counted);
-      return {
-        succeeded: () => {
-          failuresOf.delete(key);
-        },
-      };
+    begin: async ({ account, address, knownDevice }) => {
+      const place = knownDevice === undefined ? `address ${address}` : `device ${knownDevice}`;
+      const key = `login ${createHash('sha256').update(`${account}\0${place}`).digest('base64url')}`;
+      await requireRate(counters, key, { max: failuresMax, windowMs }, 'too many failed logins');
+      return { succeeded: () => counters.forget(key) };
     },
   };
 }

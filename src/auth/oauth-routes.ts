@@ -7,13 +7,15 @@ import { Failure, invalid, toFailure } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { answers, exactly, listOf, Nullable, Time, Uuid } from '../http/schemas.ts';
 import { requireDeployment } from '../permissions.ts';
-import { deviceOf, LoginShape } from './login-shape.ts';
+import type { LoginCookies } from './login-cookies.ts';
+import { LoginHeaders, LoginShape } from './login-shape.ts';
 import { cookiePathOf, type OAuthProvider } from './oauth-provider.ts';
 import type { OAuthService } from './oauth-service.ts';
 
 export interface OAuthRouteOptions {
   readonly oauth: OAuthService;
   readonly authenticator: Authenticator;
+  readonly cookies: LoginCookies;
   readonly providers: ReadonlyMap<string, { readonly settings: ProviderSettings; readonly flow: OAuthProvider }>;
   readonly publicUrl: string;
   /** Where a login may return to, besides publicUrl. */
@@ -28,7 +30,7 @@ const ProviderParams = exactly({ provider: Type.String({ pattern: '^[a-z][a-z0-9
 
 export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
   app,
-  { oauth, authenticator, providers, publicUrl, returnOrigins, rateLimit },
+  { oauth, authenticator, cookies, providers, publicUrl, returnOrigins, rateLimit },
 ) => {
   const origins = new Set([new URL(publicUrl).origin, ...returnOrigins]);
   const config = { rateLimit };
@@ -165,11 +167,13 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
         tags,
         summary: 'Exchange the code for a login',
         security: [],
+        headers: LoginHeaders,
         body: exactly({ code: Type.String({ minLength: 1, maxLength: 200 }) }),
         response: answers(200, LoginShape),
       },
     },
-    async (request) => oauth.exchange(request.body.code, deviceOf(request)),
+    async (request, reply) =>
+      cookies.answer(request, reply, await oauth.exchange(request.body.code, cookies.deviceOf(request, reply))),
   );
 
   const Identity = Type.Object({

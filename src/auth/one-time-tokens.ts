@@ -4,7 +4,18 @@ import type { Database, Transaction } from '../database/connect.ts';
 import { oneTimeTokens } from '../database/tables.ts';
 import { hashSecret, makeSecret } from './secrets.ts';
 
-export type TokenPurpose = 'verify_email' | 'reset_password' | 'login_code' | 'link_start' | 'link_code';
+export type TokenPurpose =
+  | 'verify_email'
+  | 'change_email'
+  | 'reset_password'
+  | 'login_code'
+  | 'link_start'
+  | 'link_code'
+  | 'second_step'
+  | 'passkey_registration'
+  | 'passkey_login'
+  | 'passkey_second_step'
+  | 'passkey_step_up';
 
 export interface OneTimeToken {
   readonly userId: string;
@@ -16,10 +27,22 @@ export interface OneTimeTokens {
   readonly issue: (
     tx: Database | Transaction,
     purpose: TokenPurpose,
-    userId: string,
+    userId: string | null,
     data: Record<string, unknown>,
     lifetimeMs: number,
   ) => Promise<string>;
+  /** Looks without taking it away. */
+  readonly peek: (
+    tx: Database | Transaction,
+    purpose: TokenPurpose,
+    token: string,
+  ) => Promise<OneTimeToken | undefined>;
+  /** Like `redeem`, for what was issued to nobody in particular as well. */
+  readonly redeemAny: (
+    tx: Database | Transaction,
+    purpose: TokenPurpose,
+    token: string,
+  ) => Promise<{ readonly userId: string | null; readonly data: Record<string, unknown> } | undefined>;
   /** Takes it away: of two who come with the same token one gets it. */
   readonly redeem: (
     tx: Database | Transaction,
@@ -33,6 +56,21 @@ export interface OneTimeTokens {
 }
 
 export function createOneTimeTokens(db: Database): OneTimeTokens {
+  const named = (purpose: TokenPurpose, token: string) =>
+    and(eq(oneTimeTokens.hash, hashSecret(token)), eq(oneTimeTokens.purpose, purpose));
+
+  const redeemAny: OneTimeTokens['redeemAny'] = async (tx, purpose, token) => {
+    const [row] = await tx
+      .delete(oneTimeTokens)
+      .where(named(purpose, token))
+      .returning({
+        userId: oneTimeTokens.userId,
+        data: oneTimeTokens.data,
+        alive: sql<boolean>`${oneTimeTokens.expiresAt} > now()`,
+      });
+    return row?.alive ? { userId: row.userId, data: row.data } : undefined;
+  };
+
   return {
     issue: async (tx, purpose, userId, data, lifetimeMs) => {
       const token = makeSecret();
@@ -45,16 +83,17 @@ export function createOneTimeTokens(db: Database): OneTimeTokens {
       });
       return token;
     },
-    redeem: async (tx, purpose, token) => {
+    peek: async (tx, purpose, token) => {
       const [row] = await tx
-        .delete(oneTimeTokens)
-        .where(and(eq(oneTimeTokens.hash, hashSecret(token)), eq(oneTimeTokens.purpose, purpose)))
-        .returning({
-          userId: oneTimeTokens.userId,
-          data: oneTimeTokens.data,
-          alive: sql<boolean>`${oneTimeTokens.expiresAt} > now()`,
-        });
-      return row?.alive && row.userId !== null ? { userId: row.userId, data: row.data } : undefined;
+        .select({ userId: oneTimeTokens.userId, data: oneTimeTokens.data })
+        .from(oneTimeTokens)
+        .where(and(named(purpose, token), sql`${oneTimeTokens.expiresAt} > now()`));
+      return row && row.userId !== null ? { userId: row.userId, data: row.data } : undefined;
+    },
+    redeemAny,
+    redeem: async (tx, purpose, token) => {
+      const row = await redeemAny(tx, purpose, token);
+      return row && row.userId !== null ? { userId: row.userId, data: row.data } : undefined;
     },
     withdraw: async (tx, purpose, userId) => {
       await tx.delete(oneTimeTokens).where(and(eq(oneTimeTokens.purpose, purpose), eq(oneTimeTokens.userId, userId)));

@@ -69,7 +69,11 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
     },
     async (request, reply) => {
       await requireServer(request);
-      const login = await serverUsers.openSession(request.params.userId, { userAgent: undefined, address: undefined });
+      const login = await serverUsers.openSession(request.params.userId, {
+        userAgent: undefined,
+        address: undefined,
+        key: undefined,
+      });
       return reply.code(201).send(login);
     },
   );

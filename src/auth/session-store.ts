@@ -4,7 +4,7 @@
  * A refresh token is live → rotated (its successor is live) → known as used. Repeated within the grace after its
  * rotation it does nothing; later its repetition means that somebody stole it, and the family ends.
  */
-import { and, desc, eq, gt, isNull, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
 import { refreshTokens, revocations, sessions } from '../database/tables.ts';
@@ -14,11 +14,15 @@ import { hashSecret, makeSecret } from './secrets.ts';
 export interface SessionSettings {
   readonly refreshLifetimeMs: number;
   readonly refreshGraceMs: number;
+  /** Logins of one person; beyond it the longest unused one ends. */
+  readonly sessionsMax: number;
 }
 
 export interface Device {
   readonly userAgent: string | undefined;
   readonly address: string | undefined;
+  /** The device's cookie, by which an account knows it again. */
+  readonly key: string | undefined;
 }
 
 export interface SessionView {
@@ -42,9 +46,20 @@ export interface SessionStore {
   /** @returns false when the user has no such open session */
   readonly revoke: (tx: Database | Transaction, userId: string, sessionId: string) => Promise<boolean>;
   readonly revokeAll: (tx: Database | Transaction, userId: string, except?: string) => Promise<void>;
+  /** A new refresh token for a login that goes on; the old one counts as exchanged. @throws Failure `unauthenticated` */
+  readonly reissue: (tx: Transaction, sessionId: string) => Promise<OpenedSession>;
+  /** The person of this login has just proved again who they are. */
+  readonly markAuthenticated: (sessionId: string) => Promise<void>;
+  /** Until when the newest access token of a login is good by the database's clock; undefined: the login has ended. */
+  readonly accessUntilMs: (sessionId: string, accessLifetimeMs: number) => Promise<number | undefined>;
   /** Whether the person proved who they are within the last `withinMs`. */
   readonly isFresh: (sessionId: string, withinMs: number) => Promise<boolean>;
+  /** Deletes what ended long ago: a refresh token that old is as good as unknown. */
+  readonly sweep: () => Promise<void>;
 }
+
+/** Rows deleted at a time. */
+const sweepMax = 5000;
 
 export function createSessionStore({ db, settings }: { db: Database; settings: SessionSettings }): SessionStore {
   const expiry = () => sql`now() + ${settings.refreshLifetimeMs} * interval '1 millisecond'` as unknown as Date;
@@ -108,7 +123,40 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
         expiresAt: expiry(),
       });
       await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });
+      const surplus = tx
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(and(eq(sessions.userId, userId), open, ne(sessions.id, sessionId)))
+        .orderBy(desc(sessions.lastUsedAt))
+        .offset(settings.sessionsMax - 1);
+      await revokeWhere(tx, inArray(sessions.id, surplus));
       return { sessionId, refreshToken };
+    },
+    reissue: async (tx, sessionId) => {
+      const [session] = await tx
+        .update(sessions)
+        .set({ lastUsedAt: sql`now()`, authenticatedAt: sql`now()`, expiresAt: expiry() })
+        .where(and(eq(sessions.id, sessionId), open))
+        .returning({ id: sessions.id });
+      if (!session) throw new Failure('unauthenticated', 'this login has ended');
+      const refreshToken = makeSecret();
+      await tx
+        .update(refreshTokens)
+        .set({ rotatedAt: sql`now()` })
+        .where(and(eq(refreshTokens.sessionId, sessionId), isNull(refreshTokens.rotatedAt)));
+      await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });
+      return { sessionId, refreshToken };
+    },
+    markAuthenticated: async (sessionId) => {
+      await db.update(sessions).set({ authenticatedAt: sql`now()` }).where(eq(sessions.id, sessionId));
+    },
+    accessUntilMs: async (sessionId, accessLifetimeMs) => {
+      const [row] = await db
+        .select({ issuedMs: sql<number>`(extract(epoch from max(${refreshTokens.createdAt})) * 1000)::float8` })
+        .from(refreshTokens)
+        .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
+        .where(and(eq(refreshTokens.sessionId, sessionId), open));
+      return row && row.issuedMs !== null ? row.issuedMs + accessLifetimeMs : undefined;
     },
     rotate: async (refreshToken) => {
       const rotation = await db.transaction((tx) => rotateIn(tx, hashSecret(refreshToken)));
@@ -146,6 +194,14 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
         .from(sessions)
         .where(eq(sessions.id, sessionId));
       return row?.fresh ?? false;
+    },
+    sweep: async () => {
+      const old = sql`now() - ${settings.refreshLifetimeMs} * interval '1 millisecond'`;
+      await db.execute(sql`delete from refresh_tokens where hash in (
+        select hash from refresh_tokens where rotated_at < ${old} limit ${sweepMax})`);
+      await db.execute(sql`with gone as (
+          delete from sessions where id in (select id from sessions where expires_at < ${old} limit ${sweepMax}) returning id)
+        delete from refresh_tokens where session_id in (select id from gone)`);
     },
   };
 }

@@ -2,7 +2,8 @@
  * The keys that Parley signs access tokens with: Ed25519 pairs in the database, so that every instance knows all of
  * them, or one shared secret (HS256) where the operator gave `JWT_SECRET`.
  *
- * A key is young (signs), then old (only verifies, until the last token it signed has ended), then deleted.
+ * A key is published (verifies only, until every instance and every reader of the JWKS knows it), then signs, then is old
+ * (only verifies, until the last token it signed has ended), then deleted. The first key of all signs at once.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto';
 import { desc, lt, sql } from 'drizzle-orm';
@@ -32,12 +33,14 @@ export interface SigningKeys {
 export interface SigningKeySettings {
   readonly secret: string | undefined;
   readonly rotationMs: number;
+  /** How long a key is published before it signs. */
+  readonly overlapMs: number;
   /** How long a token signed by the old key may still be shown. */
   readonly verifyMs: number;
 }
 
-/** How often age is looked at. */
-const checkMs = 60_000;
+/** How often age is looked at, at most. */
+const checkMaxMs = 60_000;
 const lockId = 727_540;
 
 export async function startSigningKeys({
@@ -50,15 +53,26 @@ export async function startSigningKeys({
   settings: SigningKeySettings;
 }): Promise<SigningKeys> {
   if (settings.secret !== undefined) return secretKey(settings.secret);
+  const overlapMs = Math.min(settings.overlapMs, settings.rotationMs / 3);
+  const checkMs = Math.min(checkMaxMs, overlapMs / 3);
+  // A key signs on until its successor was made and found ripe: two looks.
+  const keptMs = settings.rotationMs + 2 * checkMs + settings.verifyMs;
   let keys = new Map<string, SigningKey>();
   let current: SigningKey;
   let loadedAtMs = 0;
 
   async function load(): Promise<void> {
     loadedAtMs = performance.now();
-    const rows = await db.select().from(signingKeys).orderBy(desc(signingKeys.createdAt));
-    keys = new Map(rows.map((row) => [row.id, toKey(row)]));
-    current = keys.get(rows[0]!.id)!;
+    const rows = await db
+      .select({
+        key: signingKeys,
+        ripe: sql<boolean>`${signingKeys.createdAt} <= now() - ${overlapMs} * interval '1 millisecond'`,
+      })
+      .from(signingKeys)
+      .orderBy(desc(signingKeys.createdAt));
+    keys = new Map(rows.map(({ key }) => [key.id, keys.get(key.id) ?? toKey(key)]));
+    // The newest of those that everybody knows by now; in the beginning there is only one.
+    current = keys.get((rows.find(({ ripe }) => ripe) ?? rows.at(-1)!).key.id)!;
   }
 
   /** One instance makes the new key; the others find it. */
@@ -68,14 +82,10 @@ export async function startSigningKeys({
       const [young] = await tx
         .select({ id: signingKeys.id })
         .from(signingKeys)
-        .where(sql`${signingKeys.createdAt} > now() - ${settings.rotationMs} * interval '1 millisecond'`)
+        .where(sql`${signingKeys.createdAt} > now() - ${settings.rotationMs - overlapMs} * interval '1 millisecond'`)
         .limit(1);
       if (!young) await tx.insert(signingKeys).values(makeKey());
-      await tx
-        .delete(signingKeys)
-        .where(
-          lt(signingKeys.createdAt, sql`now() - ${settings.rotationMs + settings.verifyMs} * interval '1 millisecond'`),
-        );
+      await tx.delete(signingKeys).where(lt(signingKeys.createdAt, sql`now() - ${keptMs} * interval '1 millisecond'`));
     });
     await load();
   }

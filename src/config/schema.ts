@@ -139,9 +139,18 @@ export const schema = {
     framesBurst: integer(200, 'Frames of any kind at once per socket', { min: 1 }),
     typingPerSecond: integer(1, 'typing frames per second, socket and room', { min: 1 }),
     closeAfter: integer(200, 'Refusals for rate within a minute that close a socket with 4029', { min: 1 }),
-    requestsPerMinute: integer(6000, 'REST requests per minute and user or address', { min: 1 }),
+    requestsPerMinute: integer(6000, 'REST requests per minute and account, or address without a login', { min: 1 }),
+    requestsPerDevice: integer(3000, 'REST requests per minute and login on a device', { min: 1 }),
+    requestsPerAddress: integer(60_000, 'REST requests per minute and address of everybody logged in there', {
+      min: 1,
+    }),
+    withoutRedis: integer(4, 'What one attempt counts for while Redis, which counts for all instances, is away', {
+      min: 1,
+      max: 100,
+    }),
     loginsPerMinute: integer(300, 'Logins, registrations and resets per minute and address', { min: 1 }),
-    loginsPerAccount: integer(10, 'Failed logins per account, address and quarter hour', { min: 1 }),
+    loginsPerAccount: integer(10, 'Failed logins per quarter hour, account and address or known device', { min: 1 }),
+    codesPerAccount: integer(10, 'Wrong codes per quarter hour and account, or known device of it', { min: 1 }),
     guestsPerMinute: integer(300, 'New guests per minute and address', { min: 1 }),
   },
   auth: {
@@ -159,6 +168,16 @@ export const schema = {
     refreshGrace: duration('15s', 'A rotated refresh token may be repeated this long without revoking its family'),
     clockLeeway: duration('30s', 'Tolerance for the clocks of token issuers', { maxMs: 30_000 }),
     keyRotation: duration('90d', 'A new signing key is made this often', { minMs: 60_000 }),
+    keyOverlap: duration('15m', 'A new signing key is published this long before it signs', { minMs: 1000 }),
+    sealingKey: optional(
+      'Secret that seals secrets in the database, at least 32 bytes; absent: JWT_SECRET, a file beside the embedded database, or a row in the database',
+      { secret: true, pattern: /^[\s\S]{32,}$/, expected: 'at least 32 bytes' },
+    ),
+    sessionsPerUser: integer(100, 'Logins of one person; beyond it the longest unused one ends', { min: 1 }),
+    stepUpLifetime: duration('5m', 'A login, or a step up, is fresh enough for grave changes this long', {
+      minMs: 1000,
+    }),
+    deviceLifetime: duration('180d', 'A device that was not used for this long is no longer known to its accounts'),
     hashConcurrency: integer(2, 'Passwords hashed at once', { min: 1, max: 64 }),
     hashQueueMax: integer(200, 'Passwords waiting to be hashed; more get 503', { min: 1 }),
     guests: { enabled: flag(true, 'Whether guests may come in') },

@@ -376,7 +376,16 @@ export const mails = pgTable(
     userId: uuid('user_id').notNull(),
     kind: text('kind').$type<'unread' | 'account'>().notNull().default('unread'),
     /** Which account mail, and where to; an unread mail goes to the member's address as of its claim. */
-    template: text('template').$type<'verify' | 'reset' | 'already_registered'>(),
+    template: text('template').$type<
+      | 'verify'
+      | 'reset'
+      | 'already_registered'
+      | 'change_email'
+      | 'email_changed'
+      | 'password_changed'
+      | 'factor_added'
+      | 'factor_removed'
+    >(),
     recipient: text('recipient'),
     unsubscribeHash: bytea('unsubscribe_hash'),
     state: text('state').$type<'owed' | 'claimed' | 'sent' | 'maybe_sent' | 'cancelled' | 'failed'>().notNull(),
@@ -394,6 +403,7 @@ export const mails = pgTable(
     uniqueIndex('mails_one_unread').on(table.userId).where(sql`kind = 'unread' and state in ('owed', 'claimed')`),
     uniqueIndex('mails_unsubscribe').on(table.unsubscribeHash),
     index('mails_age').on(table.finishedAt),
+    index('mails_recipient').on(sql`lower(${table.recipient})`, table.claimedAt).where(sql`kind = 'account'`),
     index('mails_due').on(table.dueAt).where(sql`state in ('owed', 'claimed')`),
   ],
 );

@@ -34,9 +34,12 @@ export interface Caller {
 }
 
 export interface Authenticator {
+  /** Whether the request shows a login, of whatever worth: a header, or cookies. */
+  readonly hasLogin: (request: FastifyRequest) => boolean;
   /**
-   * Proves the caller by the `Authorization` header, as of now: a login that ended before this call is refused.
-   * @throws Failure `unauthenticated`, `token_expired`, `banned`, or `unavailable` when that cannot be known
+   * Proves the caller by the `Authorization` header, or without one by a login in cookies, as of now: a login that ended
+   * before this call is refused.
+   * @throws Failure `unauthenticated`, `token_expired`, `banned`, `forbidden` for cookies from another site's page, or `unavailable` when that cannot be known
    */
   readonly fromRequest: (request: FastifyRequest) => Promise<Caller>;
   /** The same for a token from a socket. */

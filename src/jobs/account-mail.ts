@@ -10,12 +10,28 @@ import { mails } from '../database/tables.ts';
 import type { Prepare } from './mail-delivery.ts';
 import { writeAccount } from './mail-text.ts';
 
-export type AccountTemplate = 'verify' | 'reset' | 'already_registered';
+/** Templates with a link that is good once, and what their link is for. */
+const links = {
+  verify: { purpose: 'verify_email', page: 'verify-email' },
+  change_email: { purpose: 'change_email', page: 'verify-email' },
+  reset: { purpose: 'reset_password', page: 'reset-password' },
+} as const;
+
+export type AccountTemplate =
+  | keyof typeof links
+  | 'already_registered'
+  | 'email_changed'
+  | 'password_changed'
+  | 'factor_added'
+  | 'factor_removed';
+
+/** What goes to another address than the account's: the one that it may get, and the one that it had. */
+const toOtherAddress: ReadonlySet<AccountTemplate> = new Set(['change_email', 'email_changed']);
 
 export interface AccountMail {
   readonly userId: string;
-  /** One bare address; checked where it came in. */
-  readonly to: string;
+  /** One bare address, checked where it came in; null: a mail to nobody, which costs the same and is dropped. */
+  readonly to: string | null;
   readonly kind: AccountTemplate;
 }
 
@@ -31,7 +47,7 @@ export async function oweAccountMail(tx: Transaction, { userId, to, kind }: Acco
 /** Makes a one-time token that is kept only as a hash. @see auth/one-time-tokens.ts */
 export type IssueToken = (
   tx: Transaction,
-  purpose: 'verify_email' | 'reset_password',
+  purpose: (typeof links)[keyof typeof links]['purpose'],
   userId: string,
   data: Record<string, unknown>,
   lifetimeMs: number,
@@ -42,7 +58,7 @@ export interface AccountMailSettings {
   /** Domain of Message-IDs. */
   readonly domain: string;
   readonly tokenLifetimeMs: number;
-  /** Account mails to one address in an hour; more are dropped, whoever asks for them. */
+  /** Mails of one kind to one address in an hour; more are dropped, whoever asks for them. */
   readonly perHourMax: number;
 }
 
@@ -56,19 +72,21 @@ export function prepareAccountMail({
 }): Prepare {
   return async (tx, { id, userId, template, recipient }) => {
     if (!template || recipient === null) return { kind: 'cancel' };
+    const other = toOtherAddress.has(template);
     const [user] = await tx.execute<{ displayName: string; verified: boolean; lately: number }>(sql`
       select u.display_name as "displayName", u.email_verified_at is not null as verified,
-        (select count(*)::int from mails m where m.kind = 'account' and m.user_id = u.id and lower(m.recipient) = lower(u.email)
-          and m.state in ('sent', 'maybe_sent') and m.finished_at > now() - interval '1 hour') as lately
-      from users u where u.id = ${userId} and u.erased_at is null and lower(u.email) = lower(${recipient})`);
+        (select count(*)::int from mails m where m.kind = 'account' and lower(m.recipient) = lower(${recipient})
+          and m.template = ${template} and m.state in ('claimed', 'sent', 'maybe_sent')
+          and m.claimed_at > now() - interval '1 hour') as lately
+      from users u where u.id = ${userId} and u.erased_at is null and (${other} or lower(u.email) = lower(${recipient}))`);
     const wanted = user && user.lately < settings.perHourMax && (template !== 'verify' || !user.verified);
     if (!wanted) return { kind: 'cancel' };
     const { publicUrl, domain, tokenLifetimeMs } = settings;
+    const link = template in links ? links[template as keyof typeof links] : undefined;
     const url = async (): Promise<string | undefined> => {
-      if (template === 'already_registered') return undefined;
-      const purpose = template === 'verify' ? 'verify_email' : 'reset_password';
-      const token = await issueToken(tx, purpose, userId, { email: recipient }, tokenLifetimeMs);
-      return `${publicUrl}/#/${template === 'verify' ? 'verify-email' : 'reset-password'}?token=${token}`;
+      if (!link) return undefined;
+      const token = await issueToken(tx, link.purpose, userId, { email: recipient }, tokenLifetimeMs);
+      return `${publicUrl}/#/${link.page}?token=${token}`;
     };
     const written = writeAccount(template, { displayName: user.displayName, url: await url(), publicUrl });
     return {

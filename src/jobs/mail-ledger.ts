@@ -23,7 +23,7 @@ export interface OwedMail {
   readonly id: string;
   readonly userId: string;
   readonly kind: MailKind;
-  readonly template: 'verify' | 'reset' | 'already_registered' | null;
+  readonly template: (typeof mails.$inferSelect)['template'];
   readonly recipient: string | null;
   readonly attempts: number;
   readonly due: boolean;

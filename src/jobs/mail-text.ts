@@ -97,7 +97,7 @@ function subjectOf(rooms: readonly UnreadRoom[]): string {
 
 /** @param url the link with its token; undefined where the mail only tells something */
 export function writeAccount(
-  template: 'verify' | 'reset' | 'already_registered',
+  template: keyof typeof accountWords,
   { displayName, url, publicUrl }: { displayName: string; url: string | undefined; publicUrl: string },
 ): Written {
   const { subject, before, after } = accountWords[template];
@@ -129,6 +129,31 @@ const accountWords = {
     before:
       'somebody, hopefully you, tried to sign up with this address, which already belongs to your account. Log in here:',
     after: 'If that was not you, ignore this mail: nothing has changed.',
+  },
+  change_email: {
+    subject: 'Confirm your new e-mail address',
+    before: 'please confirm that your account is to have this address:',
+    after: 'If you did not ask for it, ignore this mail: nothing changes.',
+  },
+  email_changed: {
+    subject: 'Your e-mail address was changed',
+    before: 'your account has another e-mail address now, which was confirmed. Your account is here:',
+    after: 'If that was not you, ask whoever runs this server for help.',
+  },
+  password_changed: {
+    subject: 'Your password was changed',
+    before: 'your password was changed, and all other logins have ended. Your account is here:',
+    after: 'If that was not you, choose a new password there with “Forgot password?”.',
+  },
+  factor_added: {
+    subject: 'A second step was added to your login',
+    before: 'your account has a new authenticator app or passkey. You see it in its settings:',
+    after: 'If that was not you, take it away there and change your password.',
+  },
+  factor_removed: {
+    subject: 'A second step was taken from your login',
+    before: 'an authenticator app or a passkey was taken from your account. You see it in its settings:',
+    after: 'If that was not you, change your password there.',
   },
 } as const;
 

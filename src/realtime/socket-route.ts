@@ -57,10 +57,17 @@ export async function addSocketRoute(
       throw new Failure('unavailable', 'too many sockets', { retryAfterMs: 2000 + Math.floor(Math.random() * 5000) });
     if (tokenNames.some((name) => Object.hasOwn(request.query as object, name)))
       throw new Failure('invalid', 'a token does not belong into an address');
-    const { origin, authorization } = request.headers;
+    const { origin } = request.headers;
     if (request.headers.cookie !== undefined && origin !== undefined && !settings.origins.has(origin))
       throw new Failure('forbidden', 'this origin is not allowed');
-    if (authorization !== undefined) proved.set(request.raw, await authenticator.fromRequest(request));
+    if (!authenticator.hasLogin(request)) return;
+    try {
+      proved.set(request.raw, await authenticator.fromRequest(request));
+    } catch (error) {
+      // Cookies come unasked, and hello may bring a token.
+      const ended = error instanceof Failure && ['unauthenticated', 'token_expired'].includes(error.code);
+      if (!ended || request.headers.authorization !== undefined) throw error;
+    }
   }
 
   app.get(

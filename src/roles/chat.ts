@@ -1,14 +1,7 @@
 /** The chat role: REST, WebSocket and the page. A parts list; no rule about chatting stands here. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { createAccessTokens } from '../auth/access-tokens.ts';
-import { authRoutes, keyRoutes } from '../auth/auth-routes.ts';
-import { createAuthService } from '../auth/auth-service.ts';
-import { createLoginThrottle } from '../auth/login-throttle.ts';
-import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
-import { createPasswords } from '../auth/passwords.ts';
+import { keyRoutes } from '../auth/auth-routes.ts';
 import { startRevocations } from '../auth/revocations.ts';
-import { createSessionStore } from '../auth/session-store.ts';
-import { startSigningKeys } from '../auth/signing-keys.ts';
 import { createEventLog } from '../chat/events/event-log.ts';
 import { eventRoutes } from '../chat/events/event-routes.ts';
 import { createLogReader } from '../chat/events/log-reader.ts';
@@ -33,8 +26,8 @@ import { createApp } from '../http/app.ts';
 import { addHealthRoutes, type Readiness } from '../http/health.ts';
 import { createIdempotencyKeys } from '../http/idempotency.ts';
 import { addMetricsRoute } from '../http/metrics.ts';
+import { createLocalCounters, createRedisCounters } from '../http/rate-counters.ts';
 import { addWebPage } from '../http/web-page.ts';
-import { oweAccountMail } from '../jobs/account-mail.ts';
 import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
 import { createFlagRecorder } from '../moderation/flag-recorder.ts';
 import type { PeerLink } from '../processing/peer-transport.ts';
@@ -57,6 +50,7 @@ import { createUserService } from '../user/user-service.ts';
 import { createChatMetrics } from './chat-metrics.ts';
 import { createIdentityParts } from './identity-parts.ts';
 import { createJudge } from './judge.ts';
+import { createLogins, startLoginTokens } from './login-parts.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
 export interface ChatRoleOptions extends RoleContext {
@@ -179,59 +173,24 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
 
   // Who calls.
-  const app = await createApp({
-    settings: { ...config.http, publicUrl, requestsPerMinute: config.limits.requestsPerMinute },
-    logger,
-    version,
-  });
-  const keys = await startSigningKeys({
-    db,
-    logger,
-    settings: {
-      secret: config.auth.jwtSecret,
-      rotationMs: config.auth.keyRotation,
-      verifyMs: config.auth.accessTokenLifetime + config.auth.clockLeeway + minuteMs,
-    },
-  });
-  const accessTokens = await createAccessTokens({
-    app,
-    keys,
-    settings: {
-      lifetimeMs: config.auth.accessTokenLifetime,
-      leewayMs: config.auth.clockLeeway,
-      cacheMax: config.auth.tokenCacheMax,
-    },
-  });
-  const vouched = createIdentityParts({
-    ...{ config, publicUrl, db, logger, users, profiles, accessTokens, revocations },
-    registry: metrics.registry,
-    judgeName: judge.name,
-    rooms: roomService,
-  });
+  const counters = config.redis.url
+    ? createRedisCounters(
+        { ...config.redis, url: config.redis.url, fallbackWeight: config.limits.withoutRedis },
+        logger,
+        (state) => chatMetrics.breakers.set({ peer: 'redis-counters' }, state === 'closed' ? 0 : 1),
+      )
+    : createLocalCounters();
+  const app = await createApp({ settings: { ...config.http, ...config.limits, publicUrl }, counters, logger, version });
+  const people = { config, publicUrl, db, logger, users, profiles, revocations, counters, judgeName: judge.name };
+  const tokens = await startLoginTokens({ ...people, app });
+  const vouched = createIdentityParts({ ...people, ...tokens, registry: metrics.registry, rooms: roomService });
   const { authenticator } = vouched;
-  const oneTimeTokens = createOneTimeTokens(db);
-  const sessions = createSessionStore({
-    db,
-    settings: { refreshLifetimeMs: config.auth.refreshTokenLifetime, refreshGraceMs: config.auth.refreshGrace },
-  });
-  const auth = createAuthService({
-    db,
-    users,
-    passwords: createPasswords(config.auth),
-    sessions,
-    accessTokens,
-    oneTimeTokens,
-    revocations,
-    throttle: createLoginThrottle(config.limits.loginsPerAccount),
-    judgeName: judge.name,
-    oweMail: oweAccountMail,
+  const logins = await createLogins({
+    ...people,
+    tokens,
+    authenticator,
+    embedded,
     onRevoked: hints.announceRevocation,
-    settings: {
-      guestsEnabled: config.auth.guests.enabled,
-      registrationEnabled: config.auth.registration.enabled,
-      admins: new Set(config.admins.map((address) => address.toLowerCase())),
-      firstUserIsAdmin: embedded,
-    },
   });
   // Sockets.
   const source: WelcomeSource = {
@@ -280,6 +239,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         nowMs: eventLog.nowMs,
         settings: { ...config.limits, roomsPerSocket: config.realtime.roomsPerSocket },
       }),
+      ...logins.frames,
     },
     metrics: chatMetrics.sockets,
     logger,
@@ -318,17 +278,12 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const notifications = createNotificationService(db);
   const idempotency = createIdempotencyKeys(db);
   const loginLimit = { max: config.limits.loginsPerMinute, timeWindow: minuteMs };
-  await app.register(keyRoutes, { keys });
+  await app.register(keyRoutes, { keys: tokens.keys });
   await app.register(
     async (v1) => {
-      await v1.register(authRoutes, {
-        auth,
-        authenticator,
-        loginLimit,
-        guestLimit: { max: config.limits.guestsPerMinute, timeWindow: minuteMs },
-      });
+      await v1.register(logins.routes);
       await vouched.register(v1, {
-        ...{ auth, sessions, oneTimeTokens, idempotency, loginLimit },
+        ...{ ...logins, idempotency, loginLimit },
         onRevoked: hints.announceRevocation,
       });
       await v1.register(userRoutes, { users: userService, authenticator });
@@ -413,7 +368,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['event log', eventLog.stop],
         ['judge', judge.stop],
         ['providers', vouched.stop],
-        ['keys', keys.stop],
+        ['logins', logins.stop],
+        ['counters', counters.stop],
         ['revocations', revocations.stop],
         ['hints', hints.stop],
         ['database', () => Promise.all([closeDatabase(), sql.end({ timeout: 2 }), reserved.end({ timeout: 2 })])],

@@ -10,11 +10,13 @@ import { createHostTokens } from '../auth/host-tokens.ts';
 import { createHostUsers } from '../auth/host-users.ts';
 import { createIdentityAccounts } from '../auth/identity-accounts.ts';
 import { createIssuerKeys } from '../auth/issuer-keys.ts';
+import type { LoginCookies } from '../auth/login-cookies.ts';
 import { createOAuthProvider, probeUrlOf } from '../auth/oauth-provider.ts';
 import { oauthRoutes } from '../auth/oauth-routes.ts';
 import { createOAuthService } from '../auth/oauth-service.ts';
 import type { OneTimeTokens } from '../auth/one-time-tokens.ts';
 import { createProviderLink, type ProviderLink } from '../auth/provider-link.ts';
+import { limitRequests } from '../auth/request-limits.ts';
 import type { Revocations } from '../auth/revocations.ts';
 import { serverRoutes } from '../auth/server-routes.ts';
 import { createServerUsers } from '../auth/server-users.ts';
@@ -25,6 +27,7 @@ import type { Database } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import type { App } from '../http/app.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
+import type { RateCounters } from '../http/rate-counters.ts';
 import type { Profiles } from '../user/profiles.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import type { JudgeName } from '../user/user-service.ts';
@@ -40,6 +43,8 @@ export function createIdentityParts({
   judgeName,
   rooms,
   accessTokens,
+  cookies,
+  counters,
   revocations,
 }: {
   config: Config;
@@ -52,6 +57,8 @@ export function createIdentityParts({
   judgeName: JudgeName;
   rooms: Pick<RoomService, 'putMember'>;
   accessTokens: AccessTokens;
+  cookies: LoginCookies;
+  counters: RateCounters;
   revocations: Revocations;
 }) {
   const breakers = new Gauge({
@@ -106,7 +113,11 @@ export function createIdentityParts({
     logger,
     settings: { cacheMax: config.auth.tokenCacheMax },
   });
-  const authenticator = createAuthenticator({ accessTokens, hostUsers, apiKeys, revocations });
+  const authenticator = limitRequests(
+    createAuthenticator({ accessTokens, cookies, hostUsers, apiKeys, revocations }),
+    counters,
+    config.limits,
+  );
 
   /** Rooms that are not there, or do not want the user, are dealt with too: asking again would change nothing. */
   async function joinRooms(userId: string, roomIds: readonly string[], by: string): Promise<string[]> {
@@ -161,6 +172,7 @@ export function createIdentityParts({
     await v1.register(oauthRoutes, {
       oauth: createOAuthService({ db, users, accounts, oneTimeTokens, auth, providerNames: new Set(providers.keys()) }),
       authenticator,
+      cookies,
       providers,
       publicUrl,
       returnOrigins: config.http.allowedOrigins,

@@ -38,6 +38,21 @@ export interface UserRepository {
     id: string,
     address: { email: string | null; emailVerified: boolean },
   ) => Promise<void>;
+  /** Makes a guest a user. @returns undefined when it is no guest. @throws Failure `conflict` when the username is taken */
+  readonly upgrade: (
+    tx: Transaction,
+    id: string,
+    account: { username: string; displayName: string; email: string; passwordHash: string },
+  ) => Promise<UserRow | undefined>;
+  /**
+   * Gives the account a new address, proved already.
+   * @returns the old one, verified or not; undefined when somebody else owns the new one
+   */
+  readonly changeEmail: (
+    tx: Transaction,
+    id: string,
+    email: string,
+  ) => Promise<{ oldEmail: string | null; wasVerified: boolean } | undefined>;
   /** @returns false when somebody else owns the address by now, or it is no longer the account's */
   readonly verifyEmail: (tx: Transaction, id: string, email: string) => Promise<boolean>;
   readonly search: (
@@ -53,6 +68,24 @@ export function createUserRepository(db: Database): UserRepository {
   const present = isNull(users.erasedAt);
   const others = alias(users, 'others');
 
+  /** The address is locked by its hash: of two accounts that gave it the first to verify owns it. */
+  async function lockAddress(tx: Transaction, email: string): Promise<void> {
+    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${email.toLowerCase()}, 0))`);
+  }
+
+  function ownedByOther(tx: Transaction, id: string, email: string) {
+    return tx
+      .select({ one: sql`1` })
+      .from(others)
+      .where(
+        and(
+          eq(sql`lower(${others.email})`, email.toLowerCase()),
+          sql`${others.emailVerifiedAt} is not null`,
+          ne(others.id, id),
+        ),
+      );
+  }
+
   return {
     create: async (tx, { emailVerified = false, ...user }) => {
       try {
@@ -62,13 +95,35 @@ export function createUserRepository(db: Database): UserRepository {
           .returning();
         return row!;
       } catch (error) {
-        if (isUniqueViolation(error, 'users_username'))
-          throw new Failure('conflict', 'this username is taken', {
-            cause: error,
-            errors: [{ path: 'username', message: 'is taken' }],
-          });
-        throw error;
+        throw asTakenName(error);
       }
+    },
+    upgrade: async (tx, id, account) => {
+      try {
+        const [row] = await tx
+          .update(users)
+          .set({ ...account, kind: 'user' })
+          .where(and(eq(users.id, id), eq(users.kind, 'guest'), present))
+          .returning();
+        return row;
+      } catch (error) {
+        throw asTakenName(error);
+      }
+    },
+    changeEmail: async (tx, id, email) => {
+      await lockAddress(tx, email);
+      const [before] = await tx
+        .select({ oldEmail: users.email, verifiedAt: users.emailVerifiedAt })
+        .from(users)
+        .where(and(eq(users.id, id), present))
+        .for('update');
+      if (!before) return undefined;
+      const changed = await tx
+        .update(users)
+        .set({ email, emailVerifiedAt: sql`now()` })
+        .where(and(eq(users.id, id), notExists(ownedByOther(tx, id, email))))
+        .returning({ id: users.id });
+      return changed.length > 0 ? { oldEmail: before.oldEmail, wasVerified: before.verifiedAt !== null } : undefined;
     },
     find: async (id) => {
       const [row] = await db
@@ -120,22 +175,18 @@ export function createUserRepository(db: Database): UserRepository {
         .where(and(eq(users.id, id), present, not(same!)));
     },
     verifyEmail: async (tx, id, email) => {
-      // The address is locked by its hash: of two accounts that gave it the first to verify owns it.
-      await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${email.toLowerCase()}, 0))`);
-      const owned = tx
-        .select({ one: sql`1` })
-        .from(others)
-        .where(
-          and(
-            eq(sql`lower(${others.email})`, email.toLowerCase()),
-            sql`${others.emailVerifiedAt} is not null`,
-            ne(others.id, id),
-          ),
-        );
+      await lockAddress(tx, email);
       const verified = await tx
         .update(users)
         .set({ emailVerifiedAt: sql`now()` })
-        .where(and(eq(users.id, id), eq(sql`lower(${users.email})`, email.toLowerCase()), present, notExists(owned)))
+        .where(
+          and(
+            eq(users.id, id),
+            eq(sql`lower(${users.email})`, email.toLowerCase()),
+            present,
+            notExists(ownedByOther(tx, id, email)),
+          ),
+        )
         .returning({ id: users.id });
       return verified.length > 0;
     },
@@ -160,4 +211,12 @@ export function createUserRepository(db: Database): UserRepository {
       return other === undefined;
     },
   };
+}
+
+function asTakenName(error: unknown): unknown {
+  if (!isUniqueViolation(error, 'users_username')) return error;
+  return new Failure('conflict', 'this username is taken', {
+    cause: error,
+    errors: [{ path: 'username', message: 'is taken' }],
+  });
 }

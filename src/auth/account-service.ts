@@ -1,0 +1,221 @@
+/** An account's password and address: by mailed links for whoever lost them, and by their owner. */
+import { and, eq, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database, Transaction } from '../database/connect.ts';
+import { users } from '../database/tables.ts';
+import { Failure, invalid } from '../errors.ts';
+import type { Caller } from '../http/caller.ts';
+import { type RateCounters, requireRate } from '../http/rate-counters.ts';
+import type { UserRepository, UserRow } from '../user/user-repository.ts';
+import { requireEmail } from '../user/user-text.ts';
+import type { OweAccountMail } from './auth-service.ts';
+import type { KnownDevices } from './known-devices.ts';
+import type { OneTimeTokens } from './one-time-tokens.ts';
+import { type Passwords, requirePassword } from './passwords.ts';
+import type { SecondStep } from './second-step.ts';
+import type { SessionStore } from './session-store.ts';
+
+export interface AccountSettings {
+  /** Verified addresses whose accounts are deployment admins, lower case. */
+  readonly admins: ReadonlySet<string>;
+  /** Wrong passwords in a quarter hour. */
+  readonly guessesMax: number;
+}
+
+export interface AccountService {
+  /** Redeems the link of a verification or of a change of address. @throws Failure `invalid` for a stale one */
+  readonly verifyEmail: (token: string) => Promise<void>;
+  /** Takes as long whether there is such an account or not. */
+  readonly forgotPassword: (email: string) => Promise<void>;
+  /** Ends every login. @throws Failure `invalid` for a stale link or a password that may not be */
+  readonly resetPassword: (token: string, password: string) => Promise<void>;
+  /** Ends every login but the caller's. @throws Failure `invalid`, `step_up_required`, `rate_limited` */
+  readonly changePassword: (
+    caller: Caller,
+    passwords: { readonly currentPassword?: string; readonly newPassword: string },
+  ) => Promise<void>;
+  /** Mails a link to the new address, which counts once it was followed. @throws as `changePassword` */
+  readonly changeEmail: (
+    caller: Caller,
+    change: { readonly email: string; readonly password?: string },
+  ) => Promise<void>;
+  /** Mails the link of the present address again. */
+  readonly resendVerification: (caller: Caller) => Promise<void>;
+}
+
+const windowMs = 15 * 60_000;
+
+export function createAccountService({
+  db,
+  users: repository,
+  passwords,
+  sessions,
+  oneTimeTokens,
+  knownDevices,
+  secondStep,
+  counters,
+  oweMail,
+  announceRevocation,
+  settings,
+}: {
+  db: Database;
+  users: UserRepository;
+  passwords: Passwords;
+  sessions: SessionStore;
+  oneTimeTokens: OneTimeTokens;
+  knownDevices: KnownDevices;
+  secondStep: SecondStep;
+  counters: RateCounters;
+  oweMail: OweAccountMail;
+  /** Resolves when this instance knows what ended; the others are told. */
+  announceRevocation: () => Promise<void>;
+  settings: AccountSettings;
+}): AccountService {
+  const staleLink = () =>
+    new Failure('invalid', 'this link is no longer good', {
+      errors: [{ path: 'token', message: 'is no longer good' }],
+    });
+
+  async function requireAccount({ userId }: Caller): Promise<UserRow> {
+    const user = await repository.find(userId);
+    if (!user) throw new Failure('unauthenticated', 'the account is gone');
+    if (user.kind === 'guest') throw new Failure('forbidden', 'a guest becomes a user first');
+    return user;
+  }
+
+  /** Counted for this login: whoever holds a stolen token cannot use up the owner's attempts. */
+  async function requireOwnPassword(caller: Caller, user: UserRow, password: string, path: string): Promise<void> {
+    const key = `password ${user.id} ${caller.sessionId ?? ''}`;
+    await requireRate(counters, key, { max: settings.guessesMax, windowMs }, 'too many wrong passwords');
+    if (!(await passwords.verify(user.passwordHash, password))) throw invalid(path, 'is not your password');
+    await counters.forget(key);
+  }
+
+  /** What an old password or address had set going ends with it. */
+  async function endOldWays(tx: Transaction, userId: string): Promise<void> {
+    await oneTimeTokens.withdraw(tx, 'reset_password', userId);
+    await oneTimeTokens.withdraw(tx, 'second_step', userId);
+  }
+
+  async function noticeOf(tx: Transaction, user: UserRow, kind: 'password_changed'): Promise<void> {
+    if (user.emailVerifiedAt !== null) await oweMail(tx, { userId: user.id, to: user.email, kind });
+  }
+
+  async function verifyEmail(token: string): Promise<void> {
+    await db.transaction(async (tx) => {
+      const verification = await oneTimeTokens.redeem(tx, 'verify_email', token);
+      const redeemed = verification ?? (await oneTimeTokens.redeem(tx, 'change_email', token));
+      if (!redeemed) throw staleLink();
+      const { userId } = redeemed;
+      const email = String(redeemed.data.email);
+      // The account may have another address by now, and the address another owner.
+      if (verification) {
+        if (!(await repository.verifyEmail(tx, userId, email))) throw staleLink();
+      } else await takeNewAddress(tx, userId, email);
+      if (settings.admins.has(email.toLowerCase())) await repository.update(tx, userId, { role: 'admin' });
+    });
+  }
+
+  async function takeNewAddress(tx: Transaction, userId: string, email: string): Promise<void> {
+    const changed = await repository.changeEmail(tx, userId, email);
+    if (!changed) throw staleLink();
+    await endOldWays(tx, userId);
+    await oneTimeTokens.withdraw(tx, 'verify_email', userId);
+    await oneTimeTokens.withdraw(tx, 'change_email', userId);
+    // The new address has refused nothing yet.
+    await tx.execute(sql`delete from mail_suppressions where user_id = ${userId} and reason = 'bounced'`);
+    if (changed.wasVerified) await oweMail(tx, { userId, to: changed.oldEmail, kind: 'email_changed' });
+  }
+
+  async function forgotPassword(email: string): Promise<void> {
+    const user = await repository.findByLogin(requireEmail(email));
+    // A mail to nobody costs the same statements and the same commit; it is dropped when it is to be sent.
+    await db.transaction((tx) => oweMail(tx, { userId: user?.id ?? uuidv7(), to: user?.email ?? null, kind: 'reset' }));
+  }
+
+  async function resetPassword(token: string, password: string): Promise<void> {
+    await requirePassword(password);
+    // A stale link is not worth a hash.
+    if (!(await oneTimeTokens.peek(db, 'reset_password', token))) throw staleLink();
+    const passwordHash = await passwords.hash(password);
+    await db.transaction(async (tx) => {
+      const redeemed = await oneTimeTokens.redeem(tx, 'reset_password', token);
+      if (!redeemed) throw staleLink();
+      const { userId } = redeemed;
+      const [user] = await tx
+        .update(users)
+        .set({ passwordHash })
+        .where(and(eq(users.id, userId), eq(sql`lower(${users.email})`, String(redeemed.data.email).toLowerCase())))
+        .returning();
+      if (!user) throw staleLink();
+      await endOldWays(tx, userId);
+      await sessions.revokeAll(tx, userId);
+      await knownDevices.forgetAll(tx, userId);
+      await noticeOf(tx, user, 'password_changed');
+    });
+    await announceRevocation();
+  }
+
+  async function changePassword(
+    caller: Caller,
+    { currentPassword, newPassword }: { readonly currentPassword?: string; readonly newPassword: string },
+  ): Promise<void> {
+    const user = await requireAccount(caller);
+    await requirePassword(newPassword, 'newPassword');
+    if (user.passwordHash === null) await secondStep.requireFresh(caller);
+    else if (currentPassword === undefined) throw invalid('currentPassword', 'is missing');
+    else await requireOwnPassword(caller, user, currentPassword, 'currentPassword');
+    const passwordHash = await passwords.hash(newPassword);
+    await db.transaction(async (tx) => {
+      const changed = await tx
+        .update(users)
+        .set({ passwordHash })
+        .where(and(eq(users.id, user.id), sql`${users.passwordHash} is not distinct from ${user.passwordHash}`))
+        .returning({ id: users.id });
+      if (changed.length === 0) throw new Failure('conflict', 'the password was changed meanwhile');
+      await endOldWays(tx, user.id);
+      await sessions.revokeAll(tx, user.id, caller.sessionId);
+      await noticeOf(tx, user, 'password_changed');
+    });
+    await announceRevocation();
+  }
+
+  async function changeEmail(
+    caller: Caller,
+    { email, password }: { readonly email: string; readonly password?: string },
+  ): Promise<void> {
+    const address = requireEmail(email);
+    const user = await requireAccount(caller);
+    // Whoever asks for a second step at the door is asked for it here as well.
+    const bySecondStep = user.passwordHash === null || (await secondStep.isAskedOf(user.id));
+    if (password === undefined || bySecondStep) await secondStep.requireFresh(caller);
+    else await requireOwnPassword(caller, user, password, 'password');
+    const owner = await repository.findVerifiedOwner(address);
+    const own = user.email?.toLowerCase() === address.toLowerCase();
+    await db.transaction(async (tx) => {
+      // The last wish counts.
+      await oneTimeTokens.withdraw(tx, 'change_email', user.id);
+      await tx.execute(sql`update mails set state = 'cancelled', finished_at = now()
+        where user_id = ${user.id} and kind = 'account' and template = 'change_email' and state = 'owed'`);
+      await oweMail(
+        tx,
+        owner && owner.id !== user.id
+          ? { userId: owner.id, to: address, kind: 'already_registered' }
+          : { userId: user.id, to: address, kind: own ? 'verify' : 'change_email' },
+      );
+    });
+  }
+
+  return {
+    verifyEmail,
+    forgotPassword,
+    resetPassword,
+    changePassword,
+    changeEmail,
+    resendVerification: async (caller) => {
+      const user = await requireAccount(caller);
+      if (user.email === null || user.emailVerifiedAt !== null) return;
+      await db.transaction((tx) => oweMail(tx, { userId: user.id, to: user.email, kind: 'verify' }));
+    },
+  };
+}

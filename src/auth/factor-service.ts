@@ -1,0 +1,98 @@
+/** A person's own second factors: who may change them, and the notices of what was changed. */
+import type { PublicKeyCredentialCreationOptionsJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
+import type { Database, Transaction } from '../database/connect.ts';
+import { Failure } from '../errors.ts';
+import type { Caller } from '../http/caller.ts';
+import type { UserRepository, UserRow } from '../user/user-repository.ts';
+import { requireDisplayName } from '../user/user-text.ts';
+import type { OweAccountMail } from './auth-service.ts';
+import type { Ceremony, Passkeys } from './passkeys.ts';
+import type { FactorMethod, FactorOverview, FactorView, SecondFactors } from './second-factors.ts';
+import type { SecondStep } from './second-step.ts';
+
+/** Each throws Failure `forbidden` for guests and for accounts of other applications. */
+export interface FactorService {
+  readonly overview: (caller: Caller) => Promise<{ methods: readonly FactorMethod[]; overview: FactorOverview }>;
+  /** @throws Failure `step_up_required`, `conflict` when one-time passwords are on */
+  readonly beginTotp: (caller: Caller) => Promise<{ secret: string; uri: string }>;
+  readonly confirmTotp: (caller: Caller, code: string) => Promise<readonly string[] | undefined>;
+  /** @throws Failure `step_up_required` */
+  readonly beginPasskey: (caller: Caller) => Promise<Ceremony<PublicKeyCredentialCreationOptionsJSON>>;
+  readonly keepPasskey: (
+    caller: Caller,
+    answer: { ceremony: string; response: RegistrationResponseJSON; name: string },
+  ) => Promise<{ id: string; recoveryCodes: readonly string[] | undefined }>;
+  readonly rename: (caller: Caller, factorId: string, name: string) => Promise<FactorView>;
+  /** @throws Failure `step_up_required`, `not_found` */
+  readonly remove: (caller: Caller, factorId: string) => Promise<void>;
+  /** @throws Failure `step_up_required`, `conflict` */
+  readonly renewRecoveryCodes: (caller: Caller) => Promise<readonly string[]>;
+}
+
+/** Tells a person, where an address is proved, that their second factors have changed. */
+export async function oweFactorNotice(
+  tx: Transaction,
+  user: UserRow | undefined,
+  { oweMail, kind }: { oweMail: OweAccountMail; kind: 'factor_added' | 'factor_removed' },
+): Promise<void> {
+  if (user && user.emailVerifiedAt !== null) await oweMail(tx, { userId: user.id, to: user.email, kind });
+}
+
+export function createFactorService({
+  db,
+  users,
+  factors,
+  passkeys,
+  secondStep,
+  oweMail,
+}: {
+  db: Database;
+  users: UserRepository;
+  factors: SecondFactors;
+  passkeys: Passkeys;
+  secondStep: SecondStep;
+  oweMail: OweAccountMail;
+}): FactorService {
+  async function requireAccount({ userId, sessionId }: Caller): Promise<UserRow> {
+    const user = await users.find(userId);
+    if (!user) throw new Failure('unauthenticated', 'the account is gone');
+    if (user.kind === 'guest') throw new Failure('forbidden', 'a guest becomes a user first');
+    if (sessionId === undefined)
+      throw new Failure('forbidden', 'this account is looked after by the application that you come from');
+    return user;
+  }
+
+  async function requireFreshAccount(caller: Caller): Promise<UserRow> {
+    const user = await requireAccount(caller);
+    await secondStep.requireFresh(caller);
+    return user;
+  }
+
+  return {
+    overview: async (caller) => {
+      const { id } = await requireAccount(caller);
+      const [methods, overview] = await Promise.all([factors.methodsOf(id), factors.overview(id)]);
+      return { methods, overview };
+    },
+    beginTotp: async (caller) => {
+      const { id, username } = await requireFreshAccount(caller);
+      return factors.beginTotp(id, username);
+    },
+    confirmTotp: async (caller, code) => factors.confirmTotp((await requireAccount(caller)).id, code),
+    beginPasskey: async (caller) => passkeys.beginRegistration(await requireFreshAccount(caller)),
+    keepPasskey: async (caller, { name, ...answer }) => {
+      const { id } = await requireAccount(caller);
+      return passkeys.finishRegistration(id, { ...answer, name: requireDisplayName(name) });
+    },
+    rename: async (caller, factorId, name) =>
+      factors.rename((await requireAccount(caller)).id, factorId, requireDisplayName(name)),
+    remove: async (caller, factorId) => {
+      const user = await requireFreshAccount(caller);
+      await db.transaction(async (tx) => {
+        await factors.remove(tx, user.id, factorId);
+        await oweFactorNotice(tx, user, { oweMail, kind: 'factor_removed' });
+      });
+    },
+    renewRecoveryCodes: async (caller) => factors.renewRecoveryCodes((await requireFreshAccount(caller)).id),
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * Devices that have logged into an account before, known by a cookie of their own. Knowing one proves nothing and logs
+ * nobody in: it only keeps guessers elsewhere from using up the attempts of the person on that device.
+ */
+import { and, eq, lt, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../database/connect.ts';
+import { knownDevices } from '../database/tables.ts';
+import { hashSecret } from './secrets.ts';
+
+export interface KnownDevices {
+  /** @returns a name for the device where the account knows it */
+  readonly find: (userId: string, deviceKey: string | undefined) => Promise<string | undefined>;
+  readonly remember: (userId: string, deviceKey: string | undefined) => Promise<void>;
+  readonly forgetAll: (tx: Transaction, userId: string) => Promise<void>;
+  /** Forgets devices that were not used for so long. */
+  readonly sweep: (unusedMs: number) => Promise<void>;
+}
+
+/** Devices that an account knows at most; the longest unused is forgotten first. */
+const devicesMax = 50;
+
+export function createKnownDevices(db: Database): KnownDevices {
+  return {
+    find: async (userId, deviceKey) => {
+      if (deviceKey === undefined) return undefined;
+      const hash = hashSecret(deviceKey);
+      const [row] = await db
+        .select({ userId: knownDevices.userId })
+        .from(knownDevices)
+        .where(and(eq(knownDevices.hash, hash), eq(knownDevices.userId, userId)));
+      return row && hash.toString('base64url');
+    },
+    remember: async (userId, deviceKey) => {
+      if (deviceKey === undefined) return;
+      await db
+        .insert(knownDevices)
+        .values({ hash: hashSecret(deviceKey), userId })
+        .onConflictDoUpdate({ target: [knownDevices.hash, knownDevices.userId], set: { lastUsedAt: sql`now()` } });
+      await db.execute(sql`delete from known_devices where user_id = ${userId} and hash in (
+        select hash from known_devices where user_id = ${userId} order by last_used_at desc offset ${devicesMax})`);
+    },
+    forgetAll: async (tx, userId) => {
+      await tx.delete(knownDevices).where(eq(knownDevices.userId, userId));
+    },
+    sweep: async (unusedMs) => {
+      await db
+        .delete(knownDevices)
+        .where(lt(knownDevices.lastUsedAt, sql`now() - ${unusedMs} * interval '1 millisecond'`));
+    },
+  };
+}

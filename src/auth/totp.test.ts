@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { codeAt, findStep, stepAt, toBase32, totpUri } from './totp.ts';
+
+/** The secret of RFC 6238, appendix B. */
+const secret = Buffer.from('12345678901234567890');
+
+test.each([
+  [59, '287082'],
+  [1_111_111_109, '081804'],
+  [1_111_111_111, '050471'],
+  [1_234_567_890, '005924'],
+  [2_000_000_000, '279037'],
+  [20_000_000_000, '353130'],
+])('at second %i the code is that of RFC 6238, appendix B', (seconds, code) => {
+  expect(codeAt(secret, stepAt(seconds))).toBe(code);
+});
+
+test('a code is good one step around its own, and not after its step was used', () => {
+  const seconds = 1_234_567_890;
+  const step = stepAt(seconds);
+  const find = (from: number, afterStep = 0) => findStep(secret, codeAt(secret, from), { seconds, afterStep });
+  expect([-2, -1, 0, 1, 2].map((away) => find(step + away))).toEqual([undefined, step - 1, step, step + 1, undefined]);
+  expect(find(step, step)).toBeUndefined();
+  expect(find(step + 1, step)).toBe(step + 1);
+});
+
+test.each(['', '12345', '1234567', 'abcdef', '１２３４５６'])('%j is no code', (code) => {
+  expect(findStep(secret, code, { seconds: 59, afterStep: -5 })).toBeUndefined();
+});
+
+test('secrets are spelled as RFC 4648 does, and apps are told all they need', () => {
+  expect(toBase32(Buffer.from('foobar'))).toBe('MZXW6YTBOI');
+  expect(totpUri(secret, { issuer: 'Parley', account: 'ana maria' })).toBe(
+    'otpauth://totp/Parley:ana%20maria?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Parley&algorithm=SHA1&digits=6&period=30',
+  );
+});

@@ -1,0 +1,241 @@
+/** Accounts of Parley's own: their tokens and cookies, logins, passwords and second factors. */
+import type { FastifyPluginAsync } from 'fastify';
+import { type AccessTokens, createAccessTokens } from '../auth/access-tokens.ts';
+import { accountRoutes } from '../auth/account-routes.ts';
+import { createAccountService } from '../auth/account-service.ts';
+import { authRoutes } from '../auth/auth-routes.ts';
+import { type AuthService, createAuthService } from '../auth/auth-service.ts';
+import { createFactorService, oweFactorNotice } from '../auth/factor-service.ts';
+import { createKnownDevices } from '../auth/known-devices.ts';
+import { createLoginCookies, type LoginCookies } from '../auth/login-cookies.ts';
+import { createLoginThrottle } from '../auth/login-throttle.ts';
+import { createOneTimeTokens, type OneTimeTokens } from '../auth/one-time-tokens.ts';
+import { createPasskeys, relyingPartyOf } from '../auth/passkeys.ts';
+import { createPasswords, type Passwords } from '../auth/passwords.ts';
+import type { Revocations } from '../auth/revocations.ts';
+import { createSealer, type Sealer } from '../auth/sealing.ts';
+import { secondFactorRoutes } from '../auth/second-factor-routes.ts';
+import { createSecondFactors } from '../auth/second-factors.ts';
+import { createSecondStep, type SecondStep } from '../auth/second-step.ts';
+import { createSessionStore, type SessionStore } from '../auth/session-store.ts';
+import { type SigningKeys, startSigningKeys } from '../auth/signing-keys.ts';
+import type { Database } from '../database/connect.ts';
+import type { App } from '../http/app.ts';
+import type { Authenticator } from '../http/caller.ts';
+import type { RateCounters } from '../http/rate-counters.ts';
+import { oweAccountMail } from '../jobs/account-mail.ts';
+import type { FrameHandlers } from '../realtime/frame-handlers.ts';
+import { refreshFrames } from '../realtime/refresh-frame.ts';
+import type { Profiles } from '../user/profiles.ts';
+import type { UserRepository } from '../user/user-repository.ts';
+import type { JudgeName } from '../user/user-service.ts';
+import type { RoleContext } from './role.ts';
+
+export interface LoginOptions extends Pick<RoleContext, 'config' | 'logger'> {
+  readonly tokens: LoginTokens;
+  readonly authenticator: Authenticator;
+  readonly db: Database;
+  /** Whether the database is Parley's own. */
+  readonly embedded: boolean;
+  readonly publicUrl: string;
+  readonly users: UserRepository;
+  readonly profiles: Profiles;
+  readonly revocations: Revocations;
+  readonly counters: RateCounters;
+  readonly judgeName: JudgeName;
+  /** Other instances are told to look what ended. */
+  readonly onRevoked: () => void;
+}
+
+/** What proves who calls, made before whoever checks it. */
+export interface LoginTokens {
+  readonly keys: SigningKeys;
+  readonly accessTokens: AccessTokens;
+  readonly cookies: LoginCookies;
+}
+
+export interface Logins {
+  readonly auth: AuthService;
+  readonly oneTimeTokens: OneTimeTokens;
+  readonly passwords: Passwords;
+  readonly sealer: Sealer;
+  readonly secondStep: SecondStep;
+  readonly sessions: SessionStore;
+  /** To be registered under `/v1`. */
+  readonly routes: FastifyPluginAsync;
+  readonly frames: FrameHandlers;
+  readonly stop: () => void;
+}
+
+const minuteMs = 60_000;
+const sweepMs = 10 * minuteMs;
+
+export async function startLoginTokens({
+  config,
+  logger,
+  app,
+  db,
+  publicUrl,
+}: Pick<LoginOptions, 'config' | 'logger' | 'db' | 'publicUrl'> & { app: App }): Promise<LoginTokens> {
+  const { auth, http } = config;
+  const keys = await startSigningKeys({
+    db,
+    logger,
+    settings: {
+      secret: auth.jwtSecret,
+      rotationMs: auth.keyRotation,
+      overlapMs: auth.keyOverlap,
+      verifyMs: auth.accessTokenLifetime + auth.clockLeeway + minuteMs,
+    },
+  });
+  const accessTokens = await createAccessTokens({
+    app,
+    keys,
+    settings: {
+      lifetimeMs: auth.accessTokenLifetime,
+      leewayMs: auth.clockLeeway,
+      cacheMax: auth.tokenCacheMax,
+    },
+  });
+  const cookies = createLoginCookies({
+    publicUrl,
+    allowedOrigins: http.allowedOrigins,
+    refreshLifetimeMs: auth.refreshTokenLifetime,
+    deviceLifetimeMs: auth.deviceLifetime,
+  });
+  return { keys, accessTokens, cookies };
+}
+
+export async function createLogins(options: LoginOptions): Promise<Logins> {
+  const { config, logger, db, publicUrl, users, revocations, counters, authenticator } = options;
+  const { keys, accessTokens, cookies } = options.tokens;
+  const { http, limits } = config;
+  const oweMail = oweAccountMail;
+
+  const sealer = await createSealer({
+    db,
+    logger,
+    settings: {
+      configured: config.auth.sealingKey,
+      jwtSecret: config.auth.jwtSecret,
+      embeddedDir: options.embedded ? config.database.embedded.dir : undefined,
+    },
+  });
+  const passwords = createPasswords(config.auth);
+  const sessions = createSessionStore({
+    db,
+    settings: {
+      refreshLifetimeMs: config.auth.refreshTokenLifetime,
+      refreshGraceMs: config.auth.refreshGrace,
+      sessionsMax: config.auth.sessionsPerUser,
+    },
+  });
+  const oneTimeTokens = createOneTimeTokens(db);
+  const knownDevices = createKnownDevices(db);
+  const factors = createSecondFactors({
+    db,
+    sealer,
+    issuer: 'Parley',
+    onAdded: async (tx, userId) => oweFactorNotice(tx, await users.find(userId), { oweMail, kind: 'factor_added' }),
+  });
+  const passkeys = createPasskeys({
+    db,
+    factors,
+    oneTimeTokens,
+    relyingParty: relyingPartyOf(publicUrl, http.allowedOrigins),
+  });
+  const secondStep = createSecondStep({
+    db,
+    users,
+    passwords,
+    sessions,
+    factors,
+    passkeys,
+    oneTimeTokens,
+    knownDevices,
+    counters,
+    settings: { stepUpLifetimeMs: config.auth.stepUpLifetime, codesMax: limits.codesPerAccount },
+  });
+  const auth = createAuthService({
+    db,
+    users,
+    passwords,
+    sessions,
+    accessTokens,
+    knownDevices,
+    secondStep,
+    revocations,
+    throttle: createLoginThrottle(counters, { failuresMax: limits.loginsPerAccount }),
+    judgeName: options.judgeName,
+    oweMail,
+    onRevoked: options.onRevoked,
+    onProfileChange: options.profiles.invalidate,
+    settings: {
+      guestsEnabled: config.auth.guests.enabled,
+      registrationEnabled: config.auth.registration.enabled,
+      firstUserIsAdmin: options.embedded,
+    },
+  });
+  const accounts = createAccountService({
+    db,
+    users,
+    passwords,
+    sessions,
+    oneTimeTokens,
+    knownDevices,
+    secondStep,
+    counters,
+    oweMail,
+    announceRevocation: async () => {
+      options.onRevoked();
+      await revocations.sync();
+    },
+    settings: {
+      admins: new Set(config.admins.map((address) => address.toLowerCase())),
+      guessesMax: limits.loginsPerAccount,
+    },
+  });
+
+  const loginLimit = { max: limits.loginsPerMinute, timeWindow: minuteMs };
+  const guestLimit = { max: limits.guestsPerMinute, timeWindow: minuteMs };
+  const routes: FastifyPluginAsync = async (v1) => {
+    await v1.register(authRoutes, { auth, accounts, cookies, authenticator, loginLimit, guestLimit });
+    await v1.register(accountRoutes, { accounts, authenticator, loginLimit });
+    await v1.register(secondFactorRoutes, {
+      auth,
+      authenticator,
+      cookies,
+      factors: createFactorService({ db, users, factors, passkeys, secondStep, oweMail }),
+      passkeys,
+      secondStep,
+      loginLimit,
+    });
+  };
+
+  // Any instance may sweep at any time; what is found has ended.
+  const sweeper = setInterval(() => {
+    Promise.all([sessions.sweep(), oneTimeTokens.sweep(), knownDevices.sweep(config.auth.deviceLifetime)]).catch(
+      (error: unknown) => logger.warn({ error }, 'ended logins could not be swept'),
+    );
+  }, sweepMs);
+
+  return {
+    auth,
+    oneTimeTokens,
+    passwords,
+    sealer,
+    secondStep,
+    sessions,
+    routes,
+    frames: refreshFrames({
+      authenticate: authenticator.fromToken,
+      isRevoked: revocations.isRevoked,
+      accessUntilMs: async ({ sessionId }) =>
+        sessionId === undefined ? undefined : sessions.accessUntilMs(sessionId, config.auth.accessTokenLifetime),
+    }),
+    stop: () => {
+      clearInterval(sweeper);
+      keys.stop();
+    },
+  };
+}
