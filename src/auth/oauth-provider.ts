@@ -106,7 +106,7 @@ export function createOAuthProvider({
   let ready: Promise<Ready> | undefined;
 
   function prepare(): Promise<Ready> {
-    ready ??= connect().catch((error: unknown) => {
+    ready ??= link.call(connect).catch((error: unknown) => {
       ready = undefined;
       throw error;
     });
@@ -179,7 +179,8 @@ export function createOAuthProvider({
   }
 
   async function start(request: FastifyRequest, reply: FastifyReply): Promise<string> {
-    const { flow } = await link.call(prepare);
+    link.requireAnswering();
+    const { flow } = await prepare();
     const url = new URL(await flow.generateAuthorizationUri(request, reply));
     if (oidc) url.searchParams.set('nonce', nonceOf(url.searchParams.get('state')!));
     return url.href;
@@ -188,8 +189,8 @@ export function createOAuthProvider({
   async function finish(request: FastifyRequest, reply: FastifyReply): Promise<ProvedIdentity> {
     const { state, code, iss } = request.query as { state?: string; code?: string; iss?: string };
     if (!state || !code) throw new Failure('invalid', 'state and code are needed');
+    const { flow, endpoints, keys } = await prepare();
     return link.call(async () => {
-      const { flow, endpoints, keys } = await prepare();
       // RFC 9207 §2.4: an answer in another provider's name is not the one that was asked for.
       if (iss !== undefined && oidc && iss !== endpoints.issuer)
         throw new Failure('invalid', 'this answer is of another provider');

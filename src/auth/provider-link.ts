@@ -16,6 +16,8 @@ export interface ProviderLinkSettings {
 
 export interface ProviderLink {
   readonly timeoutMs: number;
+  /** @throws Failure `unavailable` while the breaker is open */
+  readonly requireAnswering: () => void;
   /**
    * Does work that calls the server. A `Failure` of it and a `BadAnswer` are answers: the server is there.
    * @throws Failure `unavailable` while the breaker is open, and when the server does not answer
@@ -54,10 +56,15 @@ export function createProviderLink({
   const away = (cause?: unknown) =>
     new Failure('unavailable', `${name} does not answer`, { retryAfterMs: settings.probePauseMaxMs, cause });
 
+  function requireAnswering(): void {
+    if (breaker.state() !== 'closed') throw away();
+  }
+
   return {
     timeoutMs: settings.timeoutMs,
+    requireAnswering,
     call: async (work) => {
-      if (breaker.state() !== 'closed') throw away();
+      requireAnswering();
       try {
         const result = await work();
         breaker.succeeded();

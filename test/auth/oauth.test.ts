@@ -1,142 +1,89 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import Provider from 'oidc-provider';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
-import { callApi, signUp } from '../harness/test-client.ts';
+import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import { type GithubProvider, githubClient, startGithubProvider } from './github-provider.ts';
+import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
 
 let parley: Single;
-let issuer: string;
-let stopIssuer: () => Promise<void>;
-
-/** A real OIDC provider whose people log in by typing any name; the page is clicked by `walk`. */
-async function startIssuer(callback: string) {
-  const port = await freePort();
-  const provider = new Provider(`http://127.0.0.1:${port}`, {
-    clients: [{ client_id: 'parley', client_secret: 'a-secret-of-the-provider', redirect_uris: [callback] }],
-    claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
-    findAccount: (_context, id) => ({
-      accountId: id,
-      claims: () => ({
-        sub: id,
-        name: `Name of ${id}`,
-        preferred_username: id,
-        email: `${id}@example.org`,
-        email_verified: true,
-      }),
-    }),
-    cookies: { keys: ['tests only'] },
-    pkce: { required: () => true },
-    features: { devInteractions: { enabled: true } },
-  });
-  const server = createServer(provider.callback());
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  return {
-    issuer: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
+let oidc: OidcIssuer;
+let github: GithubProvider;
+const allowedPage = 'https://page.example';
 
 beforeAll(async () => {
   const port = await freePort();
   const publicUrl = `http://127.0.0.1:${port}`;
-  ({ issuer, stop: stopIssuer } = await startIssuer(`${publicUrl}/v1/auth/oauth/acme/callback`));
+  oidc = await startOidcIssuer([`${publicUrl}/v1/auth/oauth/acme/callback`]);
+  github = await startGithubProvider();
   const settings = {
     PUBLIC_URL: publicUrl,
-    PARLEY_AUTH_PROVIDERS_ACME_KIND: 'oidc',
-    PARLEY_AUTH_PROVIDERS_ACME_ISSUER: issuer,
-    PARLEY_AUTH_PROVIDERS_ACME_CLIENT_ID: 'parley',
-    PARLEY_AUTH_PROVIDERS_ACME_CLIENT_SECRET: 'a-secret-of-the-provider',
+    PARLEY_HTTP_ALLOWED_ORIGINS: allowedPage,
+    PARLEY_AUTH_PROVIDER_TIMEOUT: '700ms',
+    PARLEY_AUTH_PROVIDER_PROBE_PAUSE_MAX: '1s',
+    PARLEY_AUTH_PROVIDERS: JSON.stringify({
+      acme: { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret },
+      hub: {
+        kind: 'github',
+        clientId: githubClient.id,
+        clientSecret: githubClient.secret,
+        authorizeUrl: `${github.origin}/login/oauth/authorize`,
+        tokenUrl: `${github.origin}/login/oauth/access_token`,
+        userUrl: `${github.origin}/user`,
+        label: 'The Hub',
+      },
+      gone: { kind: 'oidc', issuer: `http://127.0.0.1:${await freePort()}`, clientId: 'x', clientSecret: 'x' },
+    }),
   };
   parley = await startSingle(settings, port);
 });
 afterAll(async () => {
   await parley.end();
-  await stopIssuer();
+  await oidc.stop();
+  await github.stop();
 });
 
-/** A browser's cookies, by host; enough for these two servers. */
-class Browser {
-  readonly jar = new Map<string, Map<string, string>>();
-
-  async go(method: string, url: string, form?: Record<string, string>): Promise<Response> {
-    const { host } = new URL(url);
-    const cookies = this.jar.get(host) ?? new Map<string, string>();
-    this.jar.set(host, cookies);
-    const response = await fetch(url, {
-      method,
-      redirect: 'manual',
-      headers: {
-        cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; '),
-        ...(form ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
-      },
-      ...(form ? { body: new URLSearchParams(form).toString() } : {}),
-    });
-    for (const line of response.headers.getSetCookie()) {
-      const [pair = ''] = line.split(';');
-      const [name = '', value = ''] = pair.split(/=(.*)/s) as [string, string];
-      if (value === '' || /expires=Thu, 01 Jan 1970/i.test(line)) cookies.delete(name);
-      else cookies.set(name, value);
-    }
-    return response;
-  }
-
-  /** Follows redirects and fills the provider's pages until it is back at Parley's page. */
-  async logIn(start: string, name: string): Promise<URL> {
-    let response = await this.go('GET', start);
-    let at = start;
-    for (let step = 0; step < 20; step++) {
-      const next = response.headers.get('location');
-      if (next) {
-        at = new URL(next, at).href;
-        if (new URL(at).hash) return new URL(at);
-        response = await this.go('GET', at);
-        continue;
-      }
-      const page = await response.text();
-      const action = /<form[^>]+action="([^"]+)"/.exec(page)?.[1];
-      if (!action) throw new Error(`no form at ${at}: ${response.status} ${page.slice(0, 400)}`);
-      const prompt = /name="prompt" value="([^"]+)"/.exec(page)?.[1] ?? 'login';
-      response = await this.go(
-        'POST',
-        new URL(action, at).href,
-        prompt === 'login' ? { prompt, login: name, password: 'any' } : { prompt },
-      );
-    }
-    throw new Error('the login goes round in circles');
-  }
-}
-
-const codeOf = (url: URL) => new URLSearchParams(url.hash.slice(1)).get('code')!;
+const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(1)).get(name)!;
 const exchange = (code: string) => callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code });
+const logIn = async (name: string, provider = 'acme') =>
+  exchange(fragment(await new Browser().logIn(`${parley.url}/v1/auth/oauth/${provider}`, name), 'code'));
+const idOf = (login: { body: Record<string, unknown> }) => (login.body.user as { id: string }).id;
 
 test('a person logs in through the provider and gets an account; the second time it is the same one', async () => {
-  const first = await exchange(codeOf(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'carla')));
+  const first = await logIn('carla');
   expect(first).toMatchObject({
     status: 200,
     body: { user: { username: 'carla', displayName: 'Name of carla', emailVerified: true } },
   });
-  const again = await exchange(codeOf(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'carla')));
-  expect((again.body.user as { id: string }).id).toBe((first.body.user as { id: string }).id);
+  expect(idOf(await logIn('carla'))).toBe(idOf(first));
 });
 
 test('the code is good once', async () => {
-  const code = codeOf(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'dora'));
+  const code = fragment(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'dora'), 'code');
   const answers = await Promise.all([exchange(code), exchange(code)]);
   expect(answers.map((each) => each.status).sort()).toEqual([200, 401]);
 });
 
 test('an address or a name that somebody has here does not open their account', async () => {
   const emil = await signUp(parley.url, 'emil');
-  const login = await exchange(codeOf(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'emil')));
+  const login = await logIn('emil');
   expect(login.status).toBe(200);
-  expect((login.body.user as { id: string }).id).not.toBe(emil.id);
+  expect(idOf(login)).not.toBe(emil.id);
   expect((login.body.user as { username: string }).username).toMatch(/^emil-/);
+});
+
+test('GitHub logs in by the number of an account, whatever it is called meanwhile', async () => {
+  github.be({ id: 77, login: 'octo', name: 'Octo Cat', email: 'octo@example.org' });
+  const first = await logIn('', 'hub');
+  expect(first).toMatchObject({
+    status: 200,
+    body: { user: { username: 'octo', displayName: 'Octo Cat', email: 'octo@example.org', emailVerified: true } },
+  });
+  github.be({ id: 77, login: 'renamed', email: 'new@example.org' });
+  expect(idOf(await logIn('', 'hub'))).toBe(idOf(first));
+  github.be({ id: 78, login: 'octo' });
+  const other = await logIn('', 'hub');
+  expect(idOf(other)).not.toBe(idOf(first));
+  expect(other.body.user).toMatchObject({ email: null });
 });
 
 test('a forged state, a callback without cookies and an unknown provider are refused', async () => {
@@ -147,12 +94,63 @@ test('a forged state, a callback without cookies and an unknown provider are ref
   expect((await new Browser().go('GET', `${parley.url}/v1/auth/oauth/nobody`)).status).toBe(404);
 });
 
-test('a login returns only to allowed places', async () => {
-  const answer = await new Browser().go(
-    'GET',
-    `${parley.url}/v1/auth/oauth/acme?returnTo=${encodeURIComponent('https://evil.example/')}`,
+test('a state belongs to one browser, one provider and one use, and the verifier to the code', async () => {
+  github.be({ id: 79, login: 'stateful' });
+  const browser = new Browser();
+  const start = await browser.go('GET', `${parley.url}/v1/auth/oauth/hub`);
+  const callback = (await browser.go('GET', start.headers.get('location')!)).headers.get('location')!;
+  // Somebody else's browser with this answer, and this browser with it at another provider.
+  const other = new Browser();
+  await other.go('GET', `${parley.url}/v1/auth/oauth/hub`);
+  expect((await other.go('GET', callback)).status).toBe(400);
+  expect((await browser.go('GET', callback.replace('/hub/', '/acme/'))).status).toBe(400);
+  expect((await browser.go('GET', callback)).status).toBe(302);
+  expect((await browser.go('GET', callback)).status).toBe(400);
+  // A code that was stolen on its way, put into a login of the thief.
+  const victim = new Browser();
+  const stolen = new URL(
+    (
+      await victim.go('GET', (await victim.go('GET', `${parley.url}/v1/auth/oauth/hub`)).headers.get('location')!)
+    ).headers.get('location')!,
   );
-  expect(answer.status).toBe(400);
+  const thief = new Browser();
+  const own = new URL((await thief.go('GET', `${parley.url}/v1/auth/oauth/hub`)).headers.get('location')!);
+  stolen.searchParams.set('state', own.searchParams.get('state')!);
+  expect((await thief.go('GET', stolen.href)).status).toBe(400);
+});
+
+test('an answer in the name of another issuer is refused', async () => {
+  const browser = new Browser();
+  const start = await browser.go('GET', `${parley.url}/v1/auth/oauth/acme`);
+  const state = new URL(start.headers.get('location')!).searchParams.get('state')!;
+  const query = new URLSearchParams({ state, code: 'x', iss: 'https://evil.example' });
+  expect((await browser.go('GET', `${parley.url}/v1/auth/oauth/acme/callback?${query}`)).status).toBe(400);
+});
+
+test('the way to the provider carries PKCE, a state and a nonce', async () => {
+  const start = await new Browser().go('GET', `${parley.url}/v1/auth/oauth/acme`);
+  const query = new URL(start.headers.get('location')!).searchParams;
+  expect(query.get('code_challenge_method')).toBe('S256');
+  for (const name of ['code_challenge', 'state', 'nonce']) expect(query.get(name)!.length).toBeGreaterThanOrEqual(20);
+});
+
+test('a login returns only to allowed places', async () => {
+  const start = (returnTo: string) =>
+    new Browser().go('GET', `${parley.url}/v1/auth/oauth/acme?returnTo=${encodeURIComponent(returnTo)}`);
+  const refused = [
+    'https://evil.example/',
+    `${allowedPage}.evil.example/`,
+    'javascript:alert(1)',
+    '//evil.example',
+    '',
+  ];
+  for (const each of refused) expect(`${each} ${(await start(each)).status}`).toBe(`${each} 400`);
+  const place = `${allowedPage}/chat?tab=1`;
+  const back = await new Browser().logIn(
+    `${parley.url}/v1/auth/oauth/acme?returnTo=${encodeURIComponent(place)}`,
+    'fritz',
+  );
+  expect(back.href.startsWith(`${place}#code=`)).toBe(true);
 });
 
 test('a refusal at the provider comes back as an error in the address', async () => {
@@ -163,8 +161,133 @@ test('a refusal at the provider comes back as an error in the address', async ()
   expect(back.headers.get('location')).toBe(`${parley.url}/#error=access_denied`);
 });
 
-test('the way to log in is listed', async () => {
-  expect((await callApi(parley.url, 'GET', '/v1/auth/providers')).body.items).toEqual([
+test('the ways to log in are listed', async () => {
+  expect((await callApi(parley.url, 'GET', '/v1/auth/providers')).body.items).toMatchObject([
     { name: 'acme', kind: 'oidc', label: 'acme', url: '/v1/auth/oauth/acme' },
+    { name: 'hub', kind: 'github', label: 'The Hub', url: '/v1/auth/oauth/hub' },
+    { name: 'gone' },
   ]);
+});
+
+const breaker = async (provider: string) => {
+  const { text } = (await callApi(parley.url, 'GET', '/metrics')).body;
+  return new RegExp(`^parley_provider_breaker_open\\{provider="${provider}"\\} (\\d)`, 'm').exec(text as string)?.[1];
+};
+
+test('a provider that is away is told of clearly and in time, then at once; others are not concerned', async () => {
+  github.be({ id: 80, login: 'patient' });
+  const browser = new Browser();
+  const start = await browser.go('GET', `${parley.url}/v1/auth/oauth/hub`);
+  const callback = (await browser.go('GET', start.headers.get('location')!)).headers.get('location')!;
+  github.behave('silent');
+  const began = performance.now();
+  const answer = await browser.go('GET', callback);
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toMatchObject({ code: 'unavailable', detail: 'the login provider hub does not answer' });
+  expect(performance.now() - began).toBeLessThan(5000);
+  const gone = () => callApi(parley.url, 'GET', '/v1/auth/oauth/gone');
+  for (let attempt = 0; attempt < 3; attempt++) expect((await gone()).status).toBe(503);
+  expect(await breaker('gone')).toBe('1');
+  expect((await logIn('gerda')).status).toBe(200);
+  github.behave('failing');
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const next = new Browser();
+    const way = await next.go('GET', `${parley.url}/v1/auth/oauth/hub`);
+    const state = new URL(way.headers.get('location')!).searchParams.get('state')!;
+    expect((await next.go('GET', `${parley.url}/v1/auth/oauth/hub/callback?code=x&state=${state}`)).status).toBe(503);
+  }
+  expect(await breaker('hub')).toBe('1');
+  github.behave('well');
+  await expect.poll(() => breaker('hub'), { timeout: 10_000 }).toBe('0');
+  expect((await logIn('', 'hub')).status).toBe(200);
+});
+
+// ── Linking ──
+
+async function link(user: TestUser, name: string, provider: string, browser = new Browser()): Promise<URL> {
+  const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider });
+  return browser.logIn(url as string, name);
+}
+const finish = (user: TestUser, code: string) => user.call('POST', '/v1/users/me/identities/link', { code });
+
+test('an account links several providers, and any of them logs it in', async () => {
+  const user = await signUp(parley.url);
+  github.be({ id: 90, login: 'linked', name: 'Linked' });
+  expect(await finish(user, fragment(await link(user, '', 'hub'), 'link'))).toMatchObject({
+    status: 200,
+    body: { provider: 'hub', name: 'Linked' },
+  });
+  expect((await finish(user, fragment(await link(user, 'helga', 'acme'), 'link'))).status).toBe(200);
+  const { items } = await mustCall(user, 'GET', '/v1/users/me/identities');
+  expect(items!.map(({ provider }) => provider)).toEqual(['hub', 'acme']);
+  expect(idOf(await logIn('helga'))).toBe(user.id);
+  github.be({ id: 90, login: 'linked' });
+  expect(idOf(await logIn('', 'hub'))).toBe(user.id);
+});
+
+test('a code for linking is good once, for a minute, and for the login that asked for it', async () => {
+  const [user, other] = [await signUp(parley.url), await signUp(parley.url)];
+  const code = fragment(await link(user, 'ida', 'acme'), 'link');
+  expect((await finish(other, code)).status).toBe(401);
+  expect((await finish(user, code)).status).toBe(401);
+  const fresh = fragment(await link(user, 'ida', 'acme'), 'link');
+  const answers = await Promise.all([finish(user, fresh), finish(user, fresh)]);
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
+  // Another login of the same account did not ask.
+  const second = await callApi(parley.url, 'POST', '/v1/auth/login', { login: user.username, password: user.password });
+  const bound = fragment(await link(user, 'ina', 'acme'), 'link');
+  const headers = { authorization: `Bearer ${second.body.accessToken}` };
+  expect((await callApi(parley.url, 'POST', '/v1/users/me/identities/link', { code: bound }, headers)).status).toBe(
+    401,
+  );
+  // Nor is it a login.
+  expect((await exchange(fragment(await link(user, 'ina', 'acme'), 'link'))).status).toBe(401);
+});
+
+test('the way to a link is good once, and at its provider', async () => {
+  const user = await signUp(parley.url);
+  const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
+  await new Browser().logIn(url as string, 'jana');
+  await expect(new Browser().logIn(url as string, 'jana')).rejects.toThrow('400');
+  const second = (await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' })).url as string;
+  await expect(new Browser().logIn(second.replace('/acme', '/hub'), '')).rejects.toThrow('400');
+});
+
+test('an identity of somebody else is not taken, and one’s own may be linked again', async () => {
+  await logIn('karl');
+  const user = await signUp(parley.url);
+  expect((await finish(user, fragment(await link(user, 'karl', 'acme'), 'link'))).status).toBe(409);
+  expect((await finish(user, fragment(await link(user, 'lena', 'acme'), 'link'))).status).toBe(200);
+  expect((await finish(user, fragment(await link(user, 'lena', 'acme'), 'link'))).status).toBe(200);
+  expect((await mustCall(user, 'GET', '/v1/users/me/identities')).items).toHaveLength(1);
+});
+
+test('the last way to log in stays, also when two are removed at once', async () => {
+  const login = await logIn('mona');
+  const user = { ...(await signUp(parley.url)), id: idOf(login) };
+  const headers = { authorization: `Bearer ${login.body.accessToken}` };
+  const call: TestUser['call'] = (method, path, body) => callApi(parley.url, method, path, body, headers);
+  const mona: TestUser = { ...user, call };
+  const list = async () => (await mustCall(mona, 'GET', '/v1/users/me/identities')).items!;
+  const [only] = await list();
+  expect((await call('DELETE', `/v1/users/me/identities/${only!.id}`)).status).toBe(409);
+  github.be({ id: 91, login: 'mona' });
+  await finish(mona, fragment(await link(mona, '', 'hub'), 'link'));
+  const two = await list();
+  const removals = await Promise.all(two.map(({ id }) => call('DELETE', `/v1/users/me/identities/${id}`)));
+  expect(removals.map(({ status }) => status).sort()).toEqual([204, 409]);
+  expect(await list()).toHaveLength(1);
+});
+
+test('others’ identities are not there, and nobody links without a login', async () => {
+  const [user, other] = [await signUp(parley.url), await signUp(parley.url)];
+  await finish(user, fragment(await link(user, 'nora', 'acme'), 'link'));
+  const [own] = (await mustCall(user, 'GET', '/v1/users/me/identities')).items!;
+  expect((await other.call('DELETE', `/v1/users/me/identities/${own!.id}`)).status).toBe(404);
+  expect((await callApi(parley.url, 'POST', '/v1/users/me/identities', { provider: 'acme' })).status).toBe(401);
+  const evil = { provider: 'acme', returnTo: 'https://evil.example/' };
+  expect((await user.call('POST', '/v1/users/me/identities', evil)).status).toBe(400);
+  expect((await user.call('DELETE', `/v1/users/me/identities/${own!.id}`)).status).toBe(204);
+  const again = await logIn('nora');
+  expect(idOf(again)).not.toBe(user.id);
 });
