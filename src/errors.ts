@@ -48,6 +48,7 @@ export const failures = {
   too_large: { http: 413, rpc: rpc.resourceExhausted, retryable: false, title: 'Too large' },
   unsupported_media_type: { http: 415, rpc: rpc.invalidArgument, retryable: false, title: 'Unsupported media type' },
   headers_too_large: { http: 431, rpc: rpc.resourceExhausted, retryable: false, title: 'Too many headers' },
+  upgrade_required: { http: 426, rpc: rpc.invalidArgument, retryable: false, title: 'Only for WebSockets' },
   message_blocked: { http: 422, rpc: rpc.permissionDenied, retryable: false, title: 'Refused by moderation' },
   rate_limited: { http: 429, rpc: rpc.resourceExhausted, retryable: true, title: 'Too many requests' },
   slow_mode: { http: 429, rpc: rpc.resourceExhausted, retryable: true, title: 'The room is in slow mode' },

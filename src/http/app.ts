@@ -1,5 +1,6 @@
 /** The Fastify application: what every route shares and no feature owns. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
@@ -15,7 +16,7 @@ import Fastify, {
   type RawServerDefault,
 } from 'fastify';
 import { Failure } from '../errors.ts';
-import { sendProblem } from './problem.ts';
+import { problemOf, sendProblem } from './problem.ts';
 import { type RateCounters, rateStore } from './rate-counters.ts';
 import { validatorCompiler } from './validator.ts';
 
@@ -23,6 +24,8 @@ export interface AppSettings {
   readonly publicUrl: string;
   readonly allowedOrigins: readonly string[];
   readonly trustProxy: readonly string[];
+  /** Where connections may be upgraded; elsewhere an `Upgrade` header is ignored. */
+  readonly socketPath: string;
   readonly bodyBytes: number;
   readonly headersMax: number;
   readonly headersTimeout: number;
@@ -66,7 +69,15 @@ export async function createApp({
     requestTimeout: settings.requestTimeout,
     handlerTimeout: settings.handlerTimeout,
     trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
-    http: { headersTimeout: settings.headersTimeout, connectionsCheckingInterval: 1000 },
+    http: {
+      headersTimeout: settings.headersTimeout,
+      connectionsCheckingInterval: 1000,
+      // Many HTTP clients offer h2c with every request: what is no WebSocket is answered as if they had not.
+      shouldUpgradeCallback: ({ headers, url }) =>
+        headers.upgrade?.toLowerCase() === 'websocket' && url?.split('?')[0] === settings.socketPath,
+    },
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request as never, reply as never),
     return503OnClosing: true,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
@@ -81,7 +92,11 @@ export async function createApp({
   app.setNotFoundHandler((request, reply) =>
     sendProblem(new Failure('not_found', `no route ${request.method} ${request.url.split('?')[0]}`), request, reply),
   );
+  app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request) => {
+    // Bodies are read as UTF-8, as they are: others would be stored as something else than was meant.
+    if (!isPlainUtf8(request.headers))
+      throw new Failure('unsupported_media_type', 'bodies are UTF-8 without a content encoding');
     // Node keeps silent about headers beyond its maximum: they would be dropped, not refused.
     if (request.raw.rawHeaders.length / 2 > settings.headersMax) {
       throw new Failure('headers_too_large', `at most ${settings.headersMax} headers`);
@@ -149,4 +164,30 @@ export async function createApp({
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { config: { rateLimit: false }, schema: { hide: true } }, async () => app.swagger());
   return app;
+}
+
+function isPlainUtf8(headers: IncomingMessage['headers']): boolean {
+  const charset = /;\s*charset=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  return /^utf-?8$/i.test(charset) && /^(identity)?$/i.test(headers['content-encoding'] ?? '');
+}
+
+/** What Node could not read as a request, or waited for too long, still gets an answer in the words of the API. */
+function answerUnreadable({ code }: Error & { code?: string }, socket: Socket): void {
+  const { _httpMessage: begun } = socket as Socket & { _httpMessage?: ServerResponse };
+  if (!socket.writable || begun?.headersSent) {
+    socket.destroy();
+    return;
+  }
+  const failure =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? new Failure('headers_too_large', 'the headers are too large')
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new Failure('request_timeout', 'the request did not come in time')
+        : new Failure('invalid', 'not a request of HTTP/1.1');
+  const { http: status } = failure.kind;
+  const body = JSON.stringify(problemOf(failure));
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/problem+json; charset=utf-8\r\n`;
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`, () =>
+    socket.destroy(),
+  );
 }

@@ -1,15 +1,13 @@
 /** Failures as RFC 9457 problem details. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { linkFailure } from '../database/database-errors.ts';
-import { Failure, type FailureCode, failures, toFailure } from '../errors.ts';
+import { Failure, type FailureCode, failures, invalid, toFailure } from '../errors.ts';
 import { invalidInput, type ValidationError } from './input-errors.ts';
 
 /** What Fastify itself refuses, in our words. */
 const frameworkCodes: Readonly<Record<string, FailureCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid',
   FST_ERR_BAD_URL: 'invalid',
   FST_ERR_PARAM_TOO_LONG: 'not_found',
@@ -25,6 +23,8 @@ export function failureOf(error: FastifyError | Error, writes: boolean): Failure
   if (validation) {
     return invalidInput(validation as readonly ValidationError[], validationContext);
   }
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY' || code === 'FST_ERR_CTP_INVALID_JSON_BODY')
+    return invalid('/body', 'not the JSON that is allowed');
   const known = frameworkCodes[code ?? ''];
   if (known) return new Failure(known, failures[known].title, { cause: error });
   if (statusCode === 429) return new Failure('rate_limited', 'too many requests', { cause: error });
@@ -34,6 +34,13 @@ export function failureOf(error: FastifyError | Error, writes: boolean): Failure
     return new Failure(code4xx, failures[code4xx].title, { cause: error });
   }
   return toFailure(error);
+}
+
+/** Nothing was done yet: the body was still on its way. The rest of it is not waited for. */
+function failureWhileReading(error: FastifyError | Error, reply: FastifyReply): Failure {
+  void reply.header('connection', 'close');
+  const late = (error as FastifyError).code === 'FST_ERR_HANDLER_TIMEOUT';
+  return late ? new Failure('request_timeout', 'the body did not come in time') : failureOf(error, false);
 }
 
 export function problemOf(failure: Failure): Record<string, unknown> {
@@ -52,7 +59,9 @@ export function problemOf(failure: Failure): Record<string, unknown> {
 
 /** Answers with the problem; the cause goes to the log, never to the client. */
 export function sendProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = failureOf(error, request.method !== 'GET' && request.method !== 'HEAD');
+  const failure = request.raw.complete
+    ? failureOf(error, request.method !== 'GET' && request.method !== 'HEAD')
+    : failureWhileReading(error, reply);
   if (failure.code === 'internal') request.log.error({ err: error }, 'a request failed unexpectedly');
   if (failure.retryAfterMs !== undefined)
     void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));

@@ -16,6 +16,7 @@ export interface SocketRouteSettings {
   readonly origins: ReadonlySet<string>;
 }
 
+export const socketPath = '/v1/ws';
 export const subprotocol = 'parley.v1';
 /** How long a peer may take to answer a close frame before its socket is destroyed. */
 const closeTimeoutMs = 5000;
@@ -52,6 +53,7 @@ export async function addSocketRoute(
   });
 
   async function checkUpgrade(request: FastifyRequest): Promise<void> {
+    if (!request.ws) throw new Failure('upgrade_required', 'this is for WebSockets');
     if (isDraining()) throw new Failure('unavailable', 'this server is going down', { retryAfterMs: 1000 });
     if (sockets.openCount() >= settings.socketsMax)
       throw new Failure('unavailable', 'too many sockets', { retryAfterMs: 2000 + Math.floor(Math.random() * 5000) });
@@ -71,7 +73,7 @@ export async function addSocketRoute(
   }
 
   app.get(
-    '/v1/ws',
+    socketPath,
     { websocket: true, preValidation: checkUpgrade, config: { rateLimit: false }, schema: { hide: true } },
     (socket: WebSocket, request: FastifyRequest) => {
       const raw = request.raw.socket as Socket;

@@ -38,7 +38,7 @@ import { createLocalHints } from '../realtime/hints.ts';
 import { createHub, type Hub } from '../realtime/hub.ts';
 import { startLogIdentity } from '../realtime/log-identity.ts';
 import { createRedisHints } from '../realtime/redis-hints.ts';
-import { addSocketRoute } from '../realtime/socket-route.ts';
+import { addSocketRoute, socketPath } from '../realtime/socket-route.ts';
 import { createSocketServer } from '../realtime/socket-session.ts';
 import { checkHello, createWelcome, type WelcomeSource } from '../realtime/welcome.ts';
 import { notificationRoutes, unsubscribeRoutes } from '../user/notification-routes.ts';
@@ -180,7 +180,12 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         (state) => chatMetrics.breakers.set({ peer: 'redis-counters' }, state === 'closed' ? 0 : 1),
       )
     : createLocalCounters();
-  const app = await createApp({ settings: { ...config.http, ...config.limits, publicUrl }, counters, logger, version });
+  const app = await createApp({
+    settings: { ...config.http, ...config.limits, publicUrl, socketPath },
+    counters,
+    logger,
+    version,
+  });
   const people = { config, publicUrl, db, logger, users, profiles, revocations, counters, judgeName: judge.name };
   const tokens = await startLoginTokens({ ...people, app });
   const vouched = createIdentityParts({ ...people, ...tokens, registry: metrics.registry, rooms: roomService });
