@@ -23,6 +23,8 @@ export interface TextEngineOptions {
 }
 
 const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
+/** Module of the threads. */
+export const textWorker = new URL('./text-worker.ts', import.meta.url);
 /** What moderators taught works on every engine after this time at the latest. */
 const pollMs = 1000;
 
@@ -34,18 +36,13 @@ export async function startTextEngine({
   registry,
 }: TextEngineOptions): Promise<RunningTextEngine> {
   const learned = createLearnedExamples(sql);
-  const shipped = await readArtefacts();
-  const { flagThreshold, blockThreshold, profanity, slurs } = config.moderation;
+  const shipped = await readShippedState(config.moderation);
   let version = await learned.version().catch(() => '0/0');
-  const stateOf = async (): Promise<TextState> => ({
-    ...shipped,
-    policy: { flagThreshold, blockThreshold, profanity, slurs },
-    examples: await learned.read().catch(() => []),
-  });
+  const stateOf = async (): Promise<TextState> => ({ ...shipped, examples: await learned.read().catch(() => []) });
   const metrics = createEngineMetrics(registry, () => engine.stats());
   const { threads, queueMax, batchMax, itemTimeout } = config.processing;
   const engine: Engine<TextState> = await startEngine<TextState>({
-    module: new URL('./text-worker.ts', import.meta.url),
+    module: textWorker,
     state: await stateOf(),
     version: `1/${version}`,
     settings: {
@@ -101,7 +98,8 @@ export async function startTextEngine({
   };
 }
 
-async function readArtefacts(): Promise<Omit<TextState, 'policy' | 'examples'>> {
+/** What the threads begin with before anybody taught them. @throws when an artefact is missing */
+export async function readShippedState(settings: Config['moderation']): Promise<TextState> {
   const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(new URL(name, artefacts), 'utf8'));
   const [model, lookalikes, terms, emoji, chatSample] = await Promise.all([
     readFile(new URL('spam.model', artefacts)),
@@ -110,10 +108,9 @@ async function readArtefacts(): Promise<Omit<TextState, 'policy' | 'examples'>> 
     json('emoji.json'),
     json('chat-sample.json'),
   ]);
-  return { model: new Uint8Array(model), lookalikes, terms, emoji, chatSample } as Omit<
-    TextState,
-    'policy' | 'examples'
-  >;
+  const { flagThreshold, blockThreshold, profanity, slurs } = settings;
+  const policy = { flagThreshold, blockThreshold, profanity, slurs };
+  return { policy, model: new Uint8Array(model), lookalikes, terms, emoji, chatSample, examples: [] } as TextState;
 }
 
 function createEngineMetrics(registry: Registry, stats: () => { waiting: number; threadsReady: number }) {

@@ -28,6 +28,9 @@ interface Lists {
   readonly emoji: ReadonlyMap<string, string>;
 }
 
+/** Takes some 20 ms. */
+const warmUpTexts = 200;
+
 interface Ready {
   readonly lists: Lists;
   readonly policy: AssessPolicy;
@@ -44,6 +47,16 @@ function compileLists({ lookalikes, terms, emoji }: TextState): Lists {
   };
 }
 
+/** The first texts of a thread would take ten times as long as the later ones, and some patterns are compiled when first used. */
+function warmUp({ chatSample, policy }: TextState): void {
+  const marked =
+    '**a** `b` ~~c~~ [d](https://a.example) > e\n\n- [x] www.a.example @ana, ana@a.example :tada: &amp; <b>\n';
+  for (const text of [...chatSample.slice(0, warmUpTexts), marked, `# ${marked}`, `|a|\n|-|\n|${marked}`]) {
+    ready.assess(text, policy);
+    render(text, { emoji: ready.lists.emoji });
+  }
+}
+
 serveTasks<TextTask, ThreadResult, TextState>({
   apply: (state, changed) => {
     const listsChanged = changed.has('lookalikes') || changed.has('terms') || changed.has('emoji');
@@ -52,6 +65,7 @@ serveTasks<TextTask, ThreadResult, TextState>({
     const learned = learn(readModel(state.model), state.examples, { normalise, ham: state.chatSample });
     const assess = createAssessor({ normalise, terms, classifier: createClassifier(learned) });
     ready = { lists, policy: state.policy, assess };
+    if (listsChanged) warmUp(state);
   },
   run: ({ text, kind, assess, render: wanted, policy }, stages) => {
     const assessment = assess

@@ -2,7 +2,8 @@
 
 /** `unit` over and over up to `length` UTF-16 units, cut there. */
 function fill(unit: string, length: number): string {
-  return unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
+  const wanted = Math.max(0, length);
+  return unit.repeat(Math.ceil(wanted / unit.length)).slice(0, wanted);
 }
 
 /** `open` for the first half, `close` for the second, around `core`. */
