@@ -36,8 +36,8 @@ export interface PoolThread<Entry, Task, State> {
   /** A new state is being applied; what is given meanwhile waits for it. */
   readonly isReloading: () => boolean;
   /**
-   * Call it regularly: how long the item in progress has been running, milliseconds, as far as the calls could see.
-   * Zero while nothing runs or a state is being applied.
+   * Call it every few milliseconds: how long the item in progress has been running, milliseconds, as far as the calls could see.
+   * A late call counts for `lookMsMax` only. Zero while nothing runs or a state is being applied.
    */
   readonly stuckMs: (nowMs: number) => number;
   /** Place in `inFlight` order of the item in progress; undefined when all given items are finished. */
@@ -60,8 +60,11 @@ interface Reload {
   readonly timer: NodeJS.Timeout;
 }
 
-/** A gap between two looks longer than this says that the whole process slept, not that the item is slow. */
-const sleptMs = 200;
+/**
+ * Longest time that counts between two looks, milliseconds. Where looks come later than that the whole process had to wait for
+ * the processor, the thread with it: its item must not pay for a busy machine.
+ */
+const lookMsMax = 30;
 
 export function startThread<Entry, Task, Result, State>(
   options: ThreadOptions<State>,
@@ -85,7 +88,13 @@ export function startThread<Entry, Task, Result, State>(
   let answered = 0; // items of batches that were answered, an Int32 that wraps like the shared counter
   let lastProgress = 0;
   let lastLookMs = 0;
-  let movedAtMs = 0;
+  /** Counted since the item in progress was first seen. */
+  let runningMs = 0;
+
+  function startCounting(): void {
+    lastLookMs = performance.now();
+    runningMs = 0;
+  }
 
   const send = (message: ToThread<Task, State>): void => worker.postMessage(message);
 
@@ -131,7 +140,7 @@ export function startThread<Entry, Task, Result, State>(
       const batch = inFlight.shift();
       if (batch?.id !== message.id) return gone(new Error('a worker thread answered out of order'));
       answered = (answered + batch.entries.length) | 0;
-      movedAtMs = performance.now();
+      startCounting();
       events.onResults(batch, message.outcomes, message.stageMs);
     }
   });
@@ -142,7 +151,7 @@ export function startThread<Entry, Task, Result, State>(
     state: () => state,
     inFlight,
     give: (entries, tasks) => {
-      if (inFlight.length === 0) movedAtMs = performance.now();
+      if (inFlight.length === 0) startCounting();
       const batch = { id: nextBatch++, entries };
       inFlight.push(batch);
       send({ type: 'batch', id: batch.id, tasks });
@@ -157,11 +166,12 @@ export function startThread<Entry, Task, Result, State>(
     isReloading: () => reloads.size > 0,
     stuckMs: (nowMs) => {
       const seen = Atomics.load(progress, 0);
-      const slept = nowMs - lastLookMs > sleptMs;
+      const sinceLookMs = Math.min(nowMs - lastLookMs, lookMsMax);
       lastLookMs = nowMs;
-      if (seen !== lastProgress || slept || reloads.size > 0) movedAtMs = nowMs;
+      if (state !== 'ready' || inFlight.length === 0) return 0;
+      runningMs = seen === lastProgress && reloads.size === 0 ? runningMs + sinceLookMs : 0;
       lastProgress = seen;
-      return state === 'ready' && inFlight.length > 0 ? nowMs - movedAtMs : 0;
+      return runningMs;
     },
     current: () => {
       let index = (Atomics.load(progress, 0) - answered) | 0;
