@@ -42,7 +42,7 @@ export function createServerUsers({
   db: Database;
   users: UserRepository;
   accounts: IdentityAccounts;
-  auth: Pick<AuthService, 'openLogin'>;
+  auth: Pick<AuthService, 'finishLogin'>;
   sessions: SessionStore;
   /** Issuers whose people may be named. */
   issuers: ReadonlySet<string>;
@@ -88,7 +88,7 @@ export function createServerUsers({
 
   return {
     create: (draft) => (draft.identity ? createByIdentity(draft, draft.identity) : createByName(draft)),
-    openSession: async (userId, device) => auth.openLogin(await requireUser(userId), device),
+    openSession: async (userId, device) => auth.finishLogin((await requireUser(userId)).id, device),
     endSessions: async (userId) => {
       await requireUser(userId);
       await db.transaction(async (tx) => {
