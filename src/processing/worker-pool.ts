@@ -3,7 +3,7 @@
  *
  * A thread that overruns or crashes is replaced. The item it was on becomes a suspect: run once more, alone, and then
  * done with `overran` or `crashed`; the other items of the thread go back to the queue. A spare thread stands by warm: it
- * takes the place of a lost one at once and is the one suspects run on.
+ * takes the place of a lost one at once, and the youngest thread beside it is the one suspects run on.
  */
 import { Failure } from '../errors.ts';
 import { createJobQueue, type Entry, type JobQueueSettings, type RunOptions } from './job-queue.ts';
@@ -151,6 +151,10 @@ export async function startWorkerPool<Task, Result, State extends object>(
     return first !== undefined && suspected.has(first);
   }
 
+  function isSuccessorComing(): boolean {
+    return restarts.size > 0 || [...threads].some((thread) => thread.state() === 'starting');
+  }
+
   function dispatch(): void {
     if (stopped) return;
     const able = [...threads].filter((thread) => thread.state() === 'ready' && !runsAlone(thread));
@@ -161,6 +165,8 @@ export async function startWorkerPool<Task, Result, State extends object>(
         suspects.shift();
         continue;
       }
+      // While the lost thread's successor is on its way the last one that is left works for the others.
+      if (ready.length === 1 && queue.waiting() > 0 && isSuccessorComing()) break;
       // The youngest thread, which is the spare when there is one; with none idle it gets no more work until it is.
       const last = ready.at(-1);
       ready = ready.slice(0, -1);
