@@ -1,5 +1,6 @@
 /** `npm run bench [-- name …]`: every ratio from one run on one machine, the server on one core, the clients on another. */
 import { durableSends } from './durable-sends.ts';
+import { engineShipped, engineWire } from './engine.ts';
 import { fanOut } from './fan-out.ts';
 import { idleConnections } from './idle-connections.ts';
 import { printRows, type Row } from './measure.ts';
@@ -11,6 +12,8 @@ const benches: Readonly<Record<string, readonly [string, () => Promise<Row[]>, u
   'fan-out-5000': ['Deliveries to 5,000 members of one room', () => fanOut(5000, 320)],
   store: ['The store alone', storeAlone],
   'idle-connections': ['Bytes of an idle connection', () => idleConnections(5000), 'B'],
+  'engine-wire': ['Texts over the processing port, the engine taking no time', engineWire],
+  engine: ['Texts judged and shown by the engine that ships, one thread, one core with its port', engineShipped],
   'durable-sends': ['Acked durable sends', durableSends],
 };
 

@@ -1,0 +1,117 @@
+/**
+ * A processing server for the benchmarks: the real port and service, over the engine that ships (`shipped`) or over one that does
+ * nothing in no time (`echo`), which shows what the way to it costs. Tells its parent its port, and its load when asked.
+ */
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { loadConfig } from '../src/config/load.ts';
+import { startEngine } from '../src/processing/engine.ts';
+import { startProcessingServer } from '../src/processing/processing-server.ts';
+import { readShippedState, textWorker } from '../src/processing/text-engine.ts';
+import type { TextEngine } from '../src/processing/text-task.ts';
+
+export interface ServerLoad {
+  /** Seconds of the process's CPU since the last answer, and of the threads' work on texts among it. */
+  readonly cpuSeconds: number;
+  readonly stageSeconds: Readonly<Record<string, number>>;
+  /** Share of the time in which the main loop had something to do. */
+  readonly loopBusy: number;
+  /** Milliseconds by which the main loop was late, 99th percentile and most. */
+  readonly loopLagP99: number;
+  readonly loopLagMax: number;
+  readonly batches: number;
+  readonly texts: number;
+}
+
+const [kind = 'shipped', threads = '1'] = process.argv.slice(2);
+const { moderation, processing } = loadConfig([], {}).config;
+let stageSeconds: Record<string, number> = {};
+let batches = 0;
+let texts = 0;
+
+const echo: TextEngine = {
+  judge: async (tasks) => {
+    texts += tasks.length;
+    return tasks.map(({ text }) => ({
+      outcome: 'allow' as const,
+      spamScore: 0,
+      labels: [],
+      html: `<p>${text}</p>\n`,
+      links: [],
+      mentions: [],
+    }));
+  },
+  version: () => 'echo',
+};
+
+async function startShipped(): Promise<TextEngine> {
+  return startEngine({
+    module: textWorker,
+    state: await readShippedState(moderation),
+    version: 'shipped',
+    settings: {
+      threads: Number(threads),
+      spares: 1,
+      queueMax: processing.queueMax,
+      queueWeightMax: processing.queueMax * 4000,
+      batchMax: processing.batchMax,
+      itemTimeoutMs: processing.itemTimeout,
+      loadTimeoutMs: 20_000,
+      heapMb: 256,
+      quarantineMs: 60_000,
+      quarantineMax: 1000,
+    },
+    events: {
+      onBatch: (items, stageMs) => {
+        batches++;
+        texts += items;
+        for (const [stage, ms] of Object.entries(stageMs)) stageSeconds[stage] = (stageSeconds[stage] ?? 0) + ms / 1000;
+      },
+    },
+  });
+}
+
+const server = await startProcessingServer({
+  settings: {
+    host: '127.0.0.1',
+    port: 0,
+    token: undefined,
+    requestBytes: 4 * 1024 * 1024,
+    headersTimeoutMs: 10_000,
+    requestTimeoutMs: 10_000,
+    connectionsMax: 1000,
+    streamsMax: 1000,
+  },
+  service: {
+    engine: kind === 'echo' ? echo : await startShipped(),
+    learn: async () => 0,
+    limits: { textMax: 65_536, batchItemsMax: 1000 },
+    callTimeoutMs: 10_000,
+    streamBatchesMax: 16,
+  },
+  readiness: async () => ({ ready: true, dependencies: {} }),
+});
+
+const lag = monitorEventLoopDelay({ resolution: 5 });
+lag.enable();
+let cpu = process.cpuUsage();
+let loop = performance.eventLoopUtilization();
+
+process.on('message', () => {
+  const used = process.cpuUsage(cpu);
+  const load: ServerLoad = {
+    cpuSeconds: (used.user + used.system) / 1e6,
+    stageSeconds,
+    loopBusy: performance.eventLoopUtilization(loop).utilization,
+    loopLagP99: Math.max(0, lag.percentile(99) / 1e6 - 5),
+    loopLagMax: Math.max(0, lag.max / 1e6 - 5),
+    batches,
+    texts,
+  };
+  cpu = process.cpuUsage();
+  loop = performance.eventLoopUtilization();
+  lag.reset();
+  stageSeconds = {};
+  batches = texts = 0;
+  process.send?.(load);
+});
+process.send?.({ port: server.port });
