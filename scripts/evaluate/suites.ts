@@ -1,8 +1,15 @@
 /** All suites of `npm run evaluate`, in the order in which they are printed. */
 import { checkSpeedSuite } from './check-speed-suite.ts';
+import { floodSuite } from './flood-suite.ts';
 import { inSourceSuite } from './in-source-suite.ts';
 import { markupSuite } from './markup-suite.ts';
 import { scriptInjectionSuite } from './script-injection-suite.ts';
 import type { Suite } from './suite.ts';
 
-export const suites: readonly Suite[] = [inSourceSuite, checkSpeedSuite, markupSuite, scriptInjectionSuite];
+export const suites: readonly Suite[] = [
+  inSourceSuite,
+  floodSuite,
+  checkSpeedSuite,
+  markupSuite,
+  scriptInjectionSuite,
+];

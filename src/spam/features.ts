@@ -1,126 +1,390 @@
 /**
- * What the classifier sees of a text: hashed words, pairs of words and pieces of words of the folded text, and its shape.
- * Everything a spammer can add at no cost (repetition, padding) is damped: each feature counts once.
+ * What the classifier sees of a text. Sparse: hashed words, pairs of words, pieces of words, and the families of words
+ * (invitations, outlets, money…) with their neighbours, so that what was learned of "visit my page" is known of "peep our
+ * stream". Dense: the shape of the text. Everything a spammer can add at no cost (repetition) is damped: each feature
+ * counts once. One pass, linear in the length of the text.
  */
+import { hashCode, hashStep, hashText, mix } from './hashing.ts';
 import type { Normalised } from './normalise.ts';
+import { joinSpelled, type RankOf, readLeet } from './spelled.ts';
+import { addShape, createShapeCounts, type ShapeCounts, shapeNames, shapeOf } from './text-shape.ts';
 
 /** Size of the hashed space; the artefact holds one weight for each. A power of two. */
-export const buckets = 1 << 17;
+export const bucketBits = 20;
+export const buckets = 1 << bucketBits;
+const mask = buckets - 1;
 
-/** Names of the shape features, in the order of their weights behind the hashed ones. */
-export const shapeNames = [
-  'links',
-  'shortLinks',
-  'money',
-  'phones',
-  'handles',
-  'upper',
-  'digits',
-  'exclaims',
-  'emoji',
-  'hidden',
-  'disguised',
-  'long',
-  'lines',
-  'emails',
-  'callToAct',
-] as const;
+/** Kinds of sparse features, for training that leaves whole kinds out. */
+export const views = { word: 0, pair: 1, piece: 2, family: 3, link: 4 } as const;
 
-export interface Features {
-  /** Distinct buckets. */
-  readonly hashed: Uint32Array;
-  /** Values 0 to 1. */
-  readonly shape: Float32Array;
-  /** Share of letters in scripts that the model has seen: beyond them it has no opinion. */
-  readonly known: number;
+/** What the extractor knows of words. */
+export interface Lexicon {
+  /** Families of words, folded like the texts; a word may belong to several. */
+  readonly families: Readonly<Record<string, readonly string[]>>;
+  /** Known words, folded, the most common first. */
+  readonly vocabulary: readonly string[];
 }
 
-/** Longer texts are judged by their beginning and end. */
-const unitsMax = 2000;
+/** Reused by the next call of the extractor that made it: copy what must last. */
+export interface Features {
+  /** Distinct buckets, the first `count` of the array. */
+  readonly hashed: Uint32Array;
+  /** For each bucket the token that it was first seen at. */
+  readonly tokenOf: Uint16Array;
+  readonly viewOf: Uint8Array;
+  count: number;
+  tokens: number;
+  /** Values 0 to 1, by `shapeNames`. */
+  shape: Float32Array;
+  /** Share of letters in scripts that the model has seen: beyond them it has no opinion. */
+  known: number;
+}
+
+export type Extractor = (normalised: Normalised, original: string) => Features;
+
+/** UTF-16 units that are looked at in one go; longer texts are cut by the caller. */
+export const unitsMax = 4000;
 const tokenMax = 24;
+const featuresMax = 16_384;
+/** A family is a neighbour of those of this many words before. */
+const reach = 5;
 
-const word = /[\p{L}\p{N}$€£%@#']+/gu;
-const link =
-  /\b(?:https?:\/\/|www\.|t\.me\/|wa\.me\/)\S+|\b[a-z0-9-]+\.(?:com|net|org|ru|info|biz|xyz|top|online|site|shop|club|io|me|co|uk|vip|live|link|click)\b/g;
-const shortLink = /\b(?:bit\.ly|tinyurl\.com|t\.co|goo\.gl|cutt\.ly|is\.gd|t\.me|wa\.me|clck\.ru)\b/g;
-const money =
-  /[$€£₽¥₿]\s?\d|\d\s?(?:[$€£₽¥%]|usdt?|eur|gbp|btc|eth|руб|dollars?|pounds?)|\b(?:usdt|btc|bitcoin|crypto)\b/g;
-const phone = /(?:\+|\b00)?\d[\d\s().-]{7,}\d/g;
-const email = /[\w.+-]+@[\w-]+\.[\w.]+/g;
-const knownScripts = /[\p{Script=Latin}\p{Script=Cyrillic}]/gu;
-const letters = /\p{L}/gu;
+// Pseudo families of what is no word.
+const linkFamily = 60;
+const numberFamily = 61;
+const moneyFamily = 62;
+const handleFamily = 63;
 
-export function extractFeatures({ folded, hidden, disguised }: Normalised, original: string): Features {
-  const text = folded.length <= unitsMax ? folded : `${folded.slice(0, unitsMax / 2)} ${folded.slice(-unitsMax / 2)}`;
-  const found = new Set<number>();
-  let previous = 0;
-  for (const [token] of text.matchAll(word)) {
-    const shaped = token.length > tokenMax ? token.slice(0, tokenMax) : token;
-    const isNumber = /^[\d$€£%]+$/.test(shaped);
-    const hash = hashOf(isNumber ? `#${shaped.length}` : shaped, 1);
-    found.add(hash & (buckets - 1));
-    if (previous !== 0) found.add(mix(previous, hash) & (buckets - 1));
-    previous = hash;
-    if (isNumber) continue;
-    const padded = `<${shaped}>`;
-    for (let at = 0; at + 4 <= padded.length; at++) found.add(hashOf(padded.slice(at, at + 4), 2) & (buckets - 1));
+const hostings =
+  'com|net|org|ru|info|biz|xyz|top|online|site|shop|club|io|me|co|uk|vip|live|link|click|tk|ml|ga|cf|gq|gg|tv|be|ly|de|fr|es|it|pl|br|in|us|eu|ca|au|nl|se|store|app|dev|pro|win|bid|loan|space|website|fun|icu|ws|cc|to|gl|gd|ai|su|ua|by|kz|example|test';
+
+/** Classes of UTF-16 units. */
+const letter = 1;
+const digit = 2;
+const coin = 3;
+const classes = new Uint8Array(65_536);
+for (let code = 0; code < 65_536; code++) {
+  const sign = String.fromCharCode(code);
+  if (/\p{L}/u.test(sign)) classes[code] = letter;
+  else if (/\p{Nd}/u.test(sign)) classes[code] = digit;
+  else if (/\p{Sc}/u.test(sign)) classes[code] = coin;
+}
+const leetSign = new Uint8Array(128);
+for (const sign of '@$!+|(') leetSign[sign.charCodeAt(0)] = 1;
+
+/** @returns an extractor with buffers of its own */
+export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
+  const ranks = new Map(vocabulary.map((word, rank) => [word, rank]));
+  const rankOf: RankOf = (word) => ranks.get(word) ?? (familiesOf.has(hashText(word)) ? vocabulary.length : undefined);
+  const knownWords = new Set(vocabulary.map(hashText));
+  const familiesOf = new Map<number, number[]>();
+  for (const [id, words] of Object.values(families).entries())
+    for (const word of words) {
+      const hash = hashText(word);
+      const ids = familiesOf.get(hash);
+      if (!ids) familiesOf.set(hash, [id]);
+      else if (!ids.includes(id)) ids.push(id);
+    }
+  const hostEndings = new Set(hostings.split('|').map(hashText));
+  const none: readonly number[] = [];
+
+  const features: Features = {
+    hashed: new Uint32Array(featuresMax),
+    tokenOf: new Uint16Array(featuresMax),
+    viewOf: new Uint8Array(featuresMax),
+    count: 0,
+    tokens: 0,
+    shape: new Float32Array(shapeNames.length),
+    known: 1,
+  };
+  // Which buckets were seen in this text: open addressing, emptied by counting texts.
+  const slots = featuresMax * 2;
+  const slotBucket = new Uint32Array(slots);
+  const slotText = new Uint32Array(slots);
+  let textNumber = 0;
+
+  function add(hash: number, view: number): void {
+    const bucket = (hash >>> (32 - bucketBits)) & mask;
+    let slot = (Math.imul(bucket, 0x9e3779b1) >>> 17) & (slots - 1);
+    while (slotText[slot] === textNumber) {
+      if (slotBucket[slot] === bucket) return;
+      slot = (slot + 1) & (slots - 1);
+    }
+    if (features.count >= featuresMax - 1) return;
+    slotText[slot] = textNumber;
+    slotBucket[slot] = bucket;
+    features.hashed[features.count] = bucket;
+    features.tokenOf[features.count] = features.tokens;
+    features.viewOf[features.count++] = view;
   }
-  return {
-    hashed: Uint32Array.from(found),
-    shape: shapeOf(text, original, hidden, disguised),
-    known: knownShare(original),
+
+  // Families of the last words, as a ring: the words' numbers, their hashes and their families.
+  const ringToken = new Int32Array(8);
+  const ringIds: (readonly number[])[] = new Array<readonly number[]>(8).fill(none);
+  let ringNext = 0;
+  let previousWord = 0;
+  let previousIds: readonly number[] = none;
+  const present = new Uint8Array(64);
+
+  function addFamilies(ids: readonly number[], hash: number): void {
+    for (const id of ids) {
+      present[id] = 1;
+      add(mix(id + 1, 0x51f15e), views.family);
+      // A word beside a family says more than the word alone, and travels further than a pair of words.
+      if (previousWord !== 0) add(mix(previousWord, id + 101), views.family);
+    }
+    for (const id of previousIds) add(mix(id + 201, hash), views.family);
+    if (ids.length === 0) return;
+    for (let back = 1; back <= 4; back++) {
+      const at = (ringNext - back) & 7;
+      if (features.tokens - ringToken[at]! > reach) break;
+      for (const before of ringIds[at]!) for (const id of ids) add(mix(before + 1, (id + 1) << 8), views.family);
+    }
+    ringToken[ringNext] = features.tokens;
+    ringIds[ringNext] = ids;
+    ringNext = (ringNext + 1) & 7;
+  }
+
+  /** A word or what stands for one. */
+  function addToken(hash: number, ids: readonly number[]): void {
+    add(hash, views.word);
+    if (previousWord !== 0) add(mix(previousWord, hash), views.pair);
+    addFamilies(ids, hash);
+    previousWord = hash;
+    previousIds = ids;
+    features.tokens++;
+  }
+
+  /** Pieces of four with the word's ends; short words are their own piece. */
+  function addPieces(text: string, start: number, end: number): void {
+    let first = 3;
+    let second = hashCode(text.charCodeAt(start));
+    let third = start + 1 < end ? hashCode(text.charCodeAt(start + 1)) : 4;
+    for (let at = start + 2; at <= end; at++) {
+      const fourth = at < end ? hashCode(text.charCodeAt(at)) : 4;
+      add(mix(mix(first, second), mix(third, fourth) ^ 0x2545f491), views.piece);
+      first = second;
+      second = third;
+      third = fourth;
+    }
+  }
+
+  function addWord(text: string, start: number, end: number, counts: ShapeCounts): void {
+    const stop = Math.min(end, start + tokenMax);
+    let hash = 0x811c9dc5;
+    let last = 0;
+    let repeats = 0;
+    for (let at = start; at < stop; at++) {
+      const code = text.charCodeAt(at);
+      // `freeee` is read as `free`: the third and further letters say nothing.
+      repeats = code === last ? repeats + 1 : 0;
+      last = code;
+      if (repeats === 2) counts.stretched++;
+      if (repeats < 2) hash = hashStep(hash, code);
+    }
+    hash = mix(hash, 1);
+    counts.words++;
+    if (knownWords.has(hash)) counts.knownWords++;
+    addToken(hash, familiesOf.get(hash) ?? none);
+    addPieces(text, start, stop);
+  }
+
+  function addLeet(token: string, counts: ShapeCounts): void {
+    const word = readLeet(token, rankOf);
+    if (word === undefined || word.length < 2) return;
+    if (rankOf(word) !== undefined) counts.leet++;
+    else if (counts.leet < 2) return;
+    addWord(word, 0, word.length, counts);
+  }
+
+  /** The address that begins at `at`, past its end; its host is read as words. */
+  function addLink(text: string, at: number, hostStart: number, counts: ShapeCounts): number {
+    let end = hostStart;
+    while (end < text.length && isHost(text.charCodeAt(end))) end++;
+    const host = text.slice(hostStart, end).replace(/[.-]+$/, '');
+    const path = end;
+    while (end < text.length && text.charCodeAt(end) > 32 && text.charCodeAt(end) !== 41) end++;
+    counts.links++;
+    counts.linkUnits += end - at;
+    add(mix(end - path > 1 ? 11 : 12, 0x11a5), views.link);
+    if (text.slice(path, end).includes('?')) add(mix(13, 0x11a5), views.link);
+    const labels = host.split('.').slice(-3);
+    add(mix(hashText(labels.at(-1) ?? ''), 0x11a6), views.link);
+    for (const label of labels.slice(0, -1)) {
+      const hash = hashText(label.slice(0, tokenMax));
+      add(mix(hash, 0x11a7), views.link);
+      for (const id of familiesOf.get(hash) ?? none) {
+        present[id] = 1;
+        add(mix(id + 1, 0x11a8), views.link);
+      }
+    }
+    addToken(mix(0x11a9, 1), [linkFamily]);
+    return end;
+  }
+
+  function isHost(code: number): boolean {
+    return classes[code] === letter || classes[code] === digit || code === 45 || code === 46 || code === 58;
+  }
+
+  /** The end of the host name that begins at `start`, when it is one: `name.com` but not `readme.md`. */
+  function hostEnd(text: string, start: number, dot: number): number {
+    let end = dot;
+    let label = dot;
+    let labels = 1;
+    while (end < text.length && end - start < 100) {
+      const code = text.charCodeAt(end);
+      if (code === 46) {
+        const next = end + 1 < text.length ? classes[text.charCodeAt(end + 1)]! : 0;
+        if (next !== letter && next !== digit) break;
+        label = end + 1;
+        labels++;
+      } else if (classes[code] !== letter && classes[code] !== digit && code !== 45) break;
+      end++;
+    }
+    return labels > 1 && hostEndings.has(hashText(text.slice(label, end))) ? end : -1;
+  }
+
+  function scan(text: string, counts: ShapeCounts): void {
+    const size = text.length;
+    for (let at = 0; at < size; ) {
+      const code = text.charCodeAt(at);
+      const kind = classes[code]!;
+      if (kind === 0) {
+        if (code === 64 && at + 3 < size && classes[text.charCodeAt(at + 1)] === letter) at = addHandle(text, at, counts);
+        else {
+          addShape(counts, code);
+          at++;
+        }
+        continue;
+      }
+      if (kind === coin) {
+        counts.coins++;
+        if (at + 1 < size && /[\d\s]/.test(text[at + 1]!)) addToken(mix(0x11b0, 1), [moneyFamily]);
+        at++;
+        continue;
+      }
+      let letters = 0;
+      let digits = 0;
+      let signs = 0;
+      let end = at;
+      for (; end < size; end++) {
+        const each = text.charCodeAt(end);
+        const eachKind = classes[each]!;
+        if (eachKind === letter) letters++;
+        else if (eachKind === digit) digits++;
+        else if (each === 39 && end + 1 < size && classes[text.charCodeAt(end + 1)] === letter) continue;
+        else if (each < 128 && leetSign[each] === 1 && end > at && end + 1 < size && classes[text.charCodeAt(end + 1)] === letter)
+          signs++;
+        else break;
+      }
+      const next = end < size ? text.charCodeAt(end) : 0;
+      if (next === 58 && end - at <= 5 && text.startsWith('://', end) && /^h(?:ttps?|xxps?)$/.test(text.slice(at, end))) {
+        at = addLink(text, at, end + 3, counts);
+        continue;
+      }
+      if (next === 46 && end + 1 < size && classes[text.charCodeAt(end + 1)]! > 0) {
+        const host = hostEnd(text, at, end);
+        if (host > 0) {
+          at = addLink(text, at, at, counts);
+          continue;
+        }
+      }
+      if (next === 64 && end + 1 < size && classes[text.charCodeAt(end + 1)] === letter) {
+        counts.emails++;
+        at = addHandle(text, end, counts);
+        continue;
+      }
+      if (letters === 0) at = addNumber(text, at, end, counts);
+      else {
+        addWord(text, at, end, counts);
+        if (digits + signs > 0 && letters + digits + signs >= 3) addLeet(text.slice(at, end), counts);
+        at = end;
+      }
+    }
+  }
+
+  function addHandle(text: string, at: number, counts: ShapeCounts): number {
+    let end = at + 1;
+    while (end < text.length && (classes[text.charCodeAt(end)]! > 0 || /[\w.-]/.test(text[end]!))) end++;
+    counts.handles++;
+    addToken(mix(0x11b1, 1), [handleFamily]);
+    return end;
+  }
+
+  /** A number by its length; several in a row with little between them are a phone number. */
+  function addNumber(text: string, start: number, end: number, counts: ShapeCounts): number {
+    let digits = end - start;
+    let last = end;
+    for (let at = end; at < text.length && at - last < 3; at++) {
+      const code = text.charCodeAt(at);
+      if (classes[code] === digit) {
+        digits++;
+        last = at + 1;
+      } else if (code !== 32 && code !== 45 && code !== 40 && code !== 41 && code !== 46) break;
+    }
+    if (digits >= 9 && digits <= 16) {
+      counts.phones++;
+      addToken(mix(0x11b2, digits), [numberFamily]);
+      return last;
+    }
+    const after = text.charCodeAt(end);
+    if (after === 37) counts.percents++;
+    if (classes[after] === coin) addToken(mix(0x11b0, 1), [moneyFamily]);
+    if (end - start >= 4 && end - start <= 6) counts.shortNumbers++;
+    addToken(mix(0x11b3, Math.min(8, end - start)), [numberFamily]);
+    // `17` may be leet for `it`, in a text where other words are.
+    if (counts.leet >= 2) addLeet(text.slice(start, end), counts);
+    return end;
+  }
+
+  return (normalised, original) => {
+    textNumber++;
+    features.count = 0;
+    features.tokens = 0;
+    previousWord = 0;
+    previousIds = none;
+    ringToken.fill(-100);
+    present.fill(0);
+    const folded = normalised.folded.length <= unitsMax ? normalised.folded : normalised.folded.slice(0, unitsMax);
+    const counts = createShapeCounts();
+    const joined = mayBeSpelled(folded) ? joinSpelled(folded, rankOf) : undefined;
+    if (joined !== undefined) counts.spelled = 1;
+    scan(joined ?? folded, counts);
+    let families = 0;
+    for (let left = 0; left < 64; left++) {
+      if (present[left] === 0) continue;
+      families++;
+      for (let right = left + 1; right < 64; right++)
+        if (present[right] === 1) add(mix(left + 301, (right + 301) << 8), views.family);
+    }
+    counts.families = families;
+    counts.tokens = features.tokens;
+    shapeOf(counts, { folded, original, hidden: normalised.hidden }, features.shape);
+    features.known = counts.known;
+    return features;
   };
 }
 
-function knownShare(original: string): number {
-  const sample = original.slice(0, unitsMax);
-  const all = sample.match(letters)?.length ?? 0;
-  return all === 0 ? 1 : (sample.match(knownScripts)?.length ?? 0) / all;
-}
-
-function shapeOf(text: string, original: string, hidden: number, disguised: number): Float32Array {
-  const length = Math.max(1, text.length);
-  const count = (pattern: RegExp): number => text.match(pattern)?.length ?? 0;
-  const upper = original.slice(0, unitsMax).match(/\p{Lu}/gu)?.length ?? 0;
-  const all = Math.max(1, original.slice(0, unitsMax).match(letters)?.length ?? 0);
-  const values = [
-    damp(count(link)),
-    damp(count(shortLink)),
-    damp(count(money)),
-    damp(count(phone)),
-    damp(count(/(?<![\w.])@\w{4,}/g)),
-    all >= 8 ? upper / all : 0,
-    count(/\d/g) / length,
-    damp(count(/!/g)),
-    damp(original.slice(0, unitsMax).match(/\p{Extended_Pictographic}/gu)?.length ?? 0),
-    damp(hidden),
-    damp(disguised / 4),
-    Math.min(1, length / 500),
-    damp(count(/\n/g)),
-    damp(count(email)),
-    damp(
-      count(/\b(?:call|click|text|txt|reply|join|subscribe|dm|write|contact|пиши|пишите|жми|переходи|подписывайся)\b/g),
-    ),
-  ];
-  return Float32Array.from(values);
-}
-
-/** 0, ½, ¾, ⅞… */
-function damp(count: number): number {
-  return 1 - 0.5 ** Math.min(count, 20);
-}
-
-/** FNV-1a, seeded. */
-function hashOf(text: string, seed: number): number {
-  let hash = (0x811c9dc5 ^ Math.imul(seed, 0x9e3779b1)) >>> 0;
+/** Whether at least three single letters follow each other, one sign or a little space apart. */
+function mayBeSpelled(text: string): boolean {
+  let run = 0;
+  let single = false;
+  let gap = 0;
   for (let at = 0; at < text.length; at++) {
-    hash ^= text.charCodeAt(at);
-    hash = Math.imul(hash, 0x01000193);
+    const kind = classes[text.charCodeAt(at)]!;
+    if (kind === letter || kind === digit) {
+      single = gap > 0 || at === 0;
+      if (single) run++;
+      else run = 0;
+      if (run >= 3) {
+        const after = at + 1 < text.length ? classes[text.charCodeAt(at + 1)]! : 0;
+        if (after !== letter && after !== digit) return true;
+      }
+      gap = 0;
+    } else {
+      gap++;
+      if (gap > 4) run = 0;
+    }
   }
-  hash ^= hash >>> 15;
-  return Math.imul(hash, 0x85ebca6b) >>> 0;
-}
-
-function mix(left: number, right: number): number {
-  return (Math.imul(left, 0x9e3779b1) ^ (right >>> 3)) >>> 0;
+  return false;
 }

@@ -1,0 +1,58 @@
+/** The texts that the spam model is trained on, each with the domain that it comes from. */
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { type Grammar, write } from './comment-grammar.ts';
+import { createRandom } from './random.ts';
+
+const data = new URL('../../data/moderation/', import.meta.url);
+
+export type Domain = 'sms' | 'telegram' | 'mail' | 'irc' | 'tweets' | 'comments';
+
+export interface Sample {
+  readonly text: string;
+  readonly spam: boolean;
+  readonly domain: Domain;
+  /** Which pattern wrote it; for comments only. */
+  readonly pattern?: string;
+}
+
+type Part = 'train' | 'dev';
+
+function lines(name: string): { text: string; label: string }[] {
+  return gunzipSync(readFileSync(new URL(name, data)))
+    .toString('utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { text: string; label: string });
+}
+
+const files: Readonly<Record<Exclude<Domain, 'comments'>, string>> = {
+  sms: 'spam/sms-uci',
+  telegram: 'spam/telegram-tgspam',
+  mail: 'spam/spamassassin',
+  irc: 'ham/irc-ubuntu',
+  tweets: 'toxicity/davidson',
+};
+
+export function readDomain(domain: Exclude<Domain, 'comments'>, part: Part): Sample[] {
+  // Rude is not spam: insults are another label's affair.
+  return lines(`${files[domain]}.${part}.jsonl.gz`).map(({ text, label }) => ({ text, spam: label === 'spam', domain }));
+}
+
+/** @param each texts a pattern writes */
+export function writeComments(each: number, seed: number): Sample[] {
+  const grammar = JSON.parse(readFileSync(new URL('spam/comments-own.json', data), 'utf8')) as Grammar;
+  const random = createRandom(seed);
+  const seen = new Set<string>();
+  const samples: Sample[] = [];
+  for (const label of ['spam', 'ham'] as const)
+    for (const [kind, patterns] of Object.entries(grammar[label]))
+      for (const [at, pattern] of patterns.entries())
+        for (let turn = 0; turn < each; turn++) {
+          const text = write(pattern, grammar.lists, random);
+          if (seen.has(text)) continue;
+          seen.add(text);
+          samples.push({ text, spam: label === 'spam', domain: 'comments', pattern: `${label}/${kind}/${at}` });
+        }
+  return samples;
+}

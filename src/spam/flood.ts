@@ -1,0 +1,132 @@
+/**
+ * Floods and raids: the same again and again by one author or by many in one room, or too many messages of any kind. Pure:
+ * the clock is the caller's, who shows every message once, in order. Bounded in authors, rooms and messages of each.
+ */
+import type { Label } from './label.ts';
+import { fingerprintSize } from './near-copy.ts';
+
+export interface FloodLimits {
+  /** This many near-copies by the author, in the time before. */
+  readonly authorCopies: number;
+  readonly authorCopiesMs: number;
+  /** This many near-copies in the room, whoever sent them. */
+  readonly roomCopies: number;
+  readonly roomCopiesMs: number;
+  /** This many messages of any text by the author. */
+  readonly authorMessages: number;
+  readonly authorMessagesMs: number;
+  /** Authors and rooms that are remembered; the least recently seen are forgotten. */
+  readonly authorsMax: number;
+  readonly roomsMax: number;
+}
+
+export interface SeenMessage {
+  readonly text: string;
+  /** Milliseconds of any clock that does not step back. */
+  readonly atMs: number;
+  readonly authorId: string | undefined;
+  readonly roomId: string | undefined;
+  /** A message seen twice (asked again elsewhere) counts once. */
+  readonly messageId: string | undefined;
+  readonly fingerprint: string | undefined;
+}
+
+export interface FloodWindow {
+  /** Takes the message in. @returns the label of a flood that it is part of */
+  readonly see: (message: SeenMessage) => Label | undefined;
+  /** What is remembered. */
+  readonly sizes: () => { readonly authors: number; readonly rooms: number };
+}
+
+/** Messages of one author or room that are remembered. */
+const authorMemory = 64;
+const roomMemory = 256;
+/** Equal values of two fingerprints from which their texts are near-copies: half of the pieces in common. */
+const equalMin = 15;
+const words = fingerprintSize / 4;
+
+export function createFloodWindow(limits: FloodLimits): FloodWindow {
+  const authors = new Map<string, Memory>();
+  const rooms = new Map<string, Memory>();
+
+  return {
+    see: ({ text, atMs, authorId, roomId, messageId, fingerprint }) => {
+      const print = fingerprint === undefined ? undefined : pack(fingerprint);
+      const author = authorId === undefined ? undefined : take(authors, authorId, limits.authorsMax, authorMemory);
+      const room = roomId === undefined ? undefined : take(rooms, roomId, limits.roomsMax, roomMemory);
+      let id = '';
+      if (author) {
+        const again = messageId !== undefined && author.holds(messageId);
+        if (print && author.copies(print, atMs - limits.authorCopiesMs, atMs) >= limits.authorCopies) id = 'author-copies';
+        else if (author.count(atMs - limits.authorMessagesMs, atMs) - (again ? 1 : 0) >= limits.authorMessages) id = 'author-rate';
+        if (!again) author.add(atMs, print, messageId);
+      }
+      if (room && print) {
+        const again = messageId !== undefined && room.holds(messageId);
+        if (id === '' && room.copies(print, atMs - limits.roomCopiesMs, atMs) >= limits.roomCopies) id = 'room-copies';
+        if (!again) room.add(atMs, print, messageId);
+      }
+      return id === '' ? undefined : { name: 'flood', score: 1, start: 0, end: text.length, matched: '', id };
+    },
+    sizes: () => ({ authors: authors.size, rooms: rooms.size }),
+  };
+}
+
+/** The memory of `key`, now the most recently used of at most `max`. */
+function take(memories: Map<string, Memory>, key: string, max: number, size: number): Memory {
+  const known = memories.get(key);
+  if (known) memories.delete(key);
+  else if (memories.size >= max) memories.delete(memories.keys().next().value!);
+  const memory = known ?? createMemory(size);
+  memories.set(key, memory);
+  return memory;
+}
+
+interface Memory {
+  readonly add: (atMs: number, print: Int32Array | undefined, messageId: string | undefined) => void;
+  readonly count: (fromMs: number, toMs: number) => number;
+  readonly copies: (print: Int32Array, fromMs: number, toMs: number) => number;
+  readonly holds: (messageId: string) => boolean;
+}
+
+/** A ring that grows up to `size` messages. */
+function createMemory(size: number): Memory {
+  const entries: { atMs: number; print: Int32Array | undefined; messageId: string | undefined }[] = [];
+  let next = 0;
+  return {
+    add: (atMs, print, messageId) => {
+      entries[next] = { atMs, print, messageId };
+      next = (next + 1) % size;
+    },
+    count: (fromMs, toMs) => {
+      let found = 0;
+      for (const { atMs } of entries) if (atMs >= fromMs && atMs <= toMs) found++;
+      return found;
+    },
+    copies: (print, fromMs, toMs) => {
+      let found = 0;
+      for (const entry of entries)
+        if (entry.print && entry.atMs >= fromMs && entry.atMs <= toMs && isNear(entry.print, print)) found++;
+      return found;
+    },
+    holds: (messageId) => entries.some((entry) => entry.messageId === messageId),
+  };
+}
+
+function pack(fingerprint: string): Int32Array {
+  const print = new Int32Array(words);
+  for (let at = 0; at < fingerprintSize; at++) print[at >> 2]! |= (fingerprint.charCodeAt(at) & 0xff) << ((at & 3) * 8);
+  return print;
+}
+
+function isNear(left: Int32Array, right: Int32Array): boolean {
+  let equal = 0;
+  for (let at = 0; at < words; at++) {
+    const difference = left[at]! ^ right[at]!;
+    if ((difference & 0xff) === 0) equal++;
+    if ((difference & 0xff00) === 0) equal++;
+    if ((difference & 0xff0000) === 0) equal++;
+    if ((difference & 0xff000000) === 0) equal++;
+  }
+  return equal >= equalMin;
+}

@@ -1,0 +1,85 @@
+/**
+ * Whether two texts are copies of each other but for case, spacing, numbers, emoji, look-alike letters and a few words:
+ * MinHash over pieces of four letters of the folded text, letters only. A fingerprint is a string of `size` units below
+ * 256, which travels between threads and instances at little cost.
+ */
+import { mix } from './hashing.ts';
+import type { Normalised } from './normalise.ts';
+
+/** Values of one fingerprint; the share of equal ones estimates the share of pieces in common. */
+export const fingerprintSize = 32;
+/** Pieces that are looked at: of the beginning and of the end. */
+const piecesMax = 256;
+const pieceLength = 4;
+/** Shorter texts (`lol`, `thanks`) are said by many and copied by nobody. */
+export const lettersMin = 12;
+
+const seeds = Uint32Array.from({ length: fingerprintSize }, (_, at) => mix(at + 1, 0x5bd1e995) | 1);
+
+/** What a sign is read as, so that copies in different disguises agree; 0 for what is left out. */
+const readings = new Uint16Array(128);
+for (let code = 97; code <= 122; code++) readings[code] = code;
+for (const [sign, letter] of Object.entries({
+  l: 'i', j: 'i', '1': 'i', '!': 'i', '|': 'i', '0': 'o', '3': 'e', '4': 'a', '@': 'a', '5': 's', $: 's', '7': 't', '8': 'b', '9': 'g', z: 's', v: 'u',
+}))
+  readings[sign.charCodeAt(0)] = letter.charCodeAt(0);
+
+const isLetter = /\p{L}/u;
+const letterCache = new Map<number, boolean>();
+const units = new Uint16Array(4096);
+
+/** @returns undefined for texts that are too short to be copies of anything */
+export function fingerprintOf({ folded }: Normalised): string | undefined {
+  const count = readUnits(folded);
+  if (count < lettersMin) return undefined;
+  const pieces = count - pieceLength + 1;
+  const smallest = new Uint32Array(fingerprintSize).fill(0xffffffff);
+  for (let at = 0; at < pieces; at++) {
+    if (at >= piecesMax * 0.75 && at < pieces - piecesMax * 0.25) continue;
+    const hash = mix(
+      units[at]! | (units[at + 1]! << 16),
+      units[at + 2]! | (units[at + 3]! << 16),
+    );
+    for (let seed = 0; seed < fingerprintSize; seed++) {
+      const value = Math.imul(hash ^ (hash >>> 15), seeds[seed]!) >>> 0;
+      if (value < smallest[seed]!) smallest[seed] = value;
+    }
+  }
+  let fingerprint = '';
+  for (const value of smallest) fingerprint += String.fromCharCode(mix(value, 7) & 0xff);
+  return fingerprint;
+}
+
+/** Fills `units` with letters; numbers that stand alone are left out, signs inside words are read. */
+function readUnits(folded: string): number {
+  let count = 0;
+  let last = 0;
+  const size = Math.min(folded.length, 16_384);
+  for (let at = 0; at < size && count < units.length; at++) {
+    const code = folded.charCodeAt(at);
+    let unit = 0;
+    if (code < 128) {
+      unit = readings[code]!;
+      // A digit or sign counts as a letter only beside one.
+      if (unit !== 0 && (code < 97 || code > 122) && !isWordAt(folded, at - 1) && !isWordAt(folded, at + 1)) unit = 0;
+    } else if (knownLetter(code)) unit = code;
+    if (unit === 0 || unit === last) continue;
+    units[count++] = unit;
+    last = unit;
+  }
+  return count;
+}
+
+function isWordAt(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return (code >= 97 && code <= 122) || (code >= 128 && knownLetter(code));
+}
+
+function knownLetter(code: number): boolean {
+  let known = letterCache.get(code);
+  if (known === undefined) {
+    known = isLetter.test(String.fromCharCode(code));
+    letterCache.set(code, known);
+  }
+  return known;
+}
