@@ -64,7 +64,11 @@ function judge(name: string, streams: readonly Stream[], change: (text: string, 
 /** Every disguise at once and a few words of its own in each copy. */
 const heaviest: Disguise = (text, random) => {
   const words = text.split(/\s+/);
-  words.splice(Math.floor(random() * words.length), 0, pick(['guys', 'now', 'really', 'wow', 'friends', 'yes'], random));
+  words.splice(
+    Math.floor(random() * words.length),
+    0,
+    pick(['guys', 'now', 'really', 'wow', 'friends', 'yes'], random),
+  );
   const named = pick(['homoglyph', 'leet', 'zeroWidth', 'spaced', 'dotted', 'styled'], random);
   return disguises[named]!(words.join(' '), random);
 };
@@ -78,7 +82,9 @@ export const floodSuite: Suite = {
     const copied = streams.filter(({ kind }) => ['same-exact', 'same-mutated', 'raid', 'mixed'].includes(kind));
     return [
       judge('all streams', streams, (text) => text),
-      ...Object.entries({ ...disguises, heaviest }).map(([name, disguise]) => judge(`copies, ${name}`, copied, disguise)),
+      ...Object.entries({ ...disguises, heaviest }).map(([name, disguise]) =>
+        judge(`copies, ${name}`, copied, disguise),
+      ),
     ];
   },
 };

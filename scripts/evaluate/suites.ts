@@ -1,13 +1,19 @@
 /** All suites of `npm run evaluate`, in the order in which they are printed. */
 import { checkSpeedSuite } from './check-speed-suite.ts';
+import { disguiseSuite } from './disguise-suite.ts';
 import { floodSuite } from './flood-suite.ts';
 import { inSourceSuite } from './in-source-suite.ts';
+import { learningSuite } from './learning-suite.ts';
 import { markupSuite } from './markup-suite.ts';
 import { scriptInjectionSuite } from './script-injection-suite.ts';
 import type { Suite } from './suite.ts';
+import { unseenSuite } from './unseen-suite.ts';
 
 export const suites: readonly Suite[] = [
   inSourceSuite,
+  unseenSuite,
+  disguiseSuite,
+  learningSuite,
   floodSuite,
   checkSpeedSuite,
   markupSuite,

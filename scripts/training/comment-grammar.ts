@@ -29,7 +29,7 @@ function expand(pattern: string, lists: Grammar['lists'], random: Random): strin
       continue;
     }
     const named = /^@(?:\{([a-z]+)\}|([a-z]+))/.exec(pattern.slice(at));
-    const list = named && lists[named[1] ?? named[2]!];
+    const list = named ? lists[named[1] ?? named[2]!] : undefined;
     if (named && list !== undefined) {
       made += expand(pick(list.split('|'), random), lists, random);
       at += named[0].length;

@@ -36,7 +36,11 @@ const files: Readonly<Record<Exclude<Domain, 'comments'>, string>> = {
 
 export function readDomain(domain: Exclude<Domain, 'comments'>, part: Part): Sample[] {
   // Rude is not spam: insults are another label's affair.
-  return lines(`${files[domain]}.${part}.jsonl.gz`).map(({ text, label }) => ({ text, spam: label === 'spam', domain }));
+  return lines(`${files[domain]}.${part}.jsonl.gz`).map(({ text, label }) => ({
+    text,
+    spam: label === 'spam',
+    domain,
+  }));
 }
 
 /** @param each texts a pattern writes */

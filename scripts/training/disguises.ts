@@ -4,10 +4,59 @@ import { pick, type Random } from './random.ts';
 export type Disguise = (text: string, random: Random) => string;
 
 const lookalikes: Readonly<Record<string, string>> = {
-  a: 'аɑα', b: 'Ьƅ', c: 'сϲ', d: 'ԁ', e: 'еҽ', g: 'ɡ', h: 'һ', i: 'іı', j: 'ј', k: 'κ', l: 'ӏ', m: 'м', n: 'ո', o: 'оοօ', p: 'рρ', q: 'ԛ', r: 'г', s: 'ѕ', t: 'т', u: 'υս', v: 'ν', w: 'ԝ', x: 'х', y: 'уү', z: 'ᴢ',
-  A: 'АΑ', B: 'ВΒ', C: 'С', E: 'ЕΕ', H: 'НΗ', I: 'ІΙ', K: 'КΚ', M: 'МΜ', N: 'Ν', O: 'ОΟ', P: 'РΡ', S: 'Ѕ', T: 'ТΤ', X: 'ХΧ', Y: 'ΥҮ', Z: 'Ζ',
+  a: 'аɑα',
+  b: 'Ьƅ',
+  c: 'сϲ',
+  d: 'ԁ',
+  e: 'еҽ',
+  g: 'ɡ',
+  h: 'һ',
+  i: 'іı',
+  j: 'ј',
+  k: 'κ',
+  l: 'ӏ',
+  m: 'м',
+  n: 'ո',
+  o: 'оοօ',
+  p: 'рρ',
+  q: 'ԛ',
+  r: 'г',
+  s: 'ѕ',
+  t: 'т',
+  u: 'υս',
+  v: 'ν',
+  w: 'ԝ',
+  x: 'х',
+  y: 'уү',
+  z: 'ᴢ',
+  A: 'АΑ',
+  B: 'ВΒ',
+  C: 'С',
+  E: 'ЕΕ',
+  H: 'НΗ',
+  I: 'ІΙ',
+  K: 'КΚ',
+  M: 'МΜ',
+  N: 'Ν',
+  O: 'ОΟ',
+  P: 'РΡ',
+  S: 'Ѕ',
+  T: 'ТΤ',
+  X: 'ХΧ',
+  Y: 'ΥҮ',
+  Z: 'Ζ',
 };
-const leet: Readonly<Record<string, string>> = { a: '4@', e: '3', i: '1!', o: '0', s: '5$', t: '7', l: '1', b: '8', g: '9' };
+const leet: Readonly<Record<string, string>> = {
+  a: '4@',
+  e: '3',
+  i: '1!',
+  o: '0',
+  s: '5$',
+  t: '7',
+  l: '1',
+  b: '8',
+  g: '9',
+};
 const unseen = ['\u200b', '\u200c', '\u200d', '\u2060', '\u00ad', '\ufeff'];
 const styles = [0x1d400, 0x1d41a, 0x1d434, 0x1d4d0, 0x1d5a0, 0x1d5d4, 0x1d670] as const;
 
@@ -47,7 +96,10 @@ export const disguises: Readonly<Record<string, Disguise>> = {
       .join(' ');
   },
   styled: (text, random) => {
-    const capitals = pick(styles.filter((_, at) => at !== 1), random);
+    const capitals = pick(
+      styles.filter((_, at) => at !== 1),
+      random,
+    );
     return each(text, (sign) => {
       const code = sign.charCodeAt(0);
       if (code >= 65 && code <= 90) return String.fromCodePoint(capitals + code - 65);

@@ -49,7 +49,7 @@ export interface FitOptions {
 
 const viewCount = 5;
 
-export function fit(examples: readonly Example[], options: FitOptions): Weights {
+export function fitWeights(examples: readonly Example[], options: FitOptions): Weights {
   const { epochs, rate, decay, viewDropout, featureDropout, shapeRate, seenMin, seed } = options;
   const random = createRandom(seed);
   const seen = new Uint16Array(buckets);
@@ -109,10 +109,37 @@ export function fit(examples: readonly Example[], options: FitOptions): Weights 
   };
 }
 
-export function rawOf({ hashed, shape, bias }: Weights, example: Example): number {
-  let sum = 0;
-  for (const bucket of example.hashed) sum += hashed[bucket]!;
-  let value = bias + sum / Math.sqrt(Math.max(4, example.hashed.length));
-  for (let at = 0; at < shape.length; at++) value += shape[at]! * example.shape[at]!;
-  return value;
+/** The same with nothing but the shape of texts: what can be said of a script that cannot be read. */
+export function fitShape(examples: readonly Example[]): { shape: Float64Array; bias: number } {
+  const random = createRandom(5);
+  const shape = new Float64Array(shapeNames.length);
+  // What hangs on known words says nothing here.
+  const readable = new Set([
+    'families',
+    'unknownWords',
+    'leet',
+    'spelled',
+    'upper',
+    'shouted',
+    'length',
+    'long',
+    'one',
+    'signs',
+  ]);
+  const used = shapeNames.map((name) => !readable.has(name));
+  let bias = 0;
+  const order = examples.map((_, index) => index);
+  for (let epoch = 0; epoch < 6; epoch++) {
+    shuffle(order, random);
+    for (const index of order) {
+      const { shape: values, spam, weight } = examples[index]!;
+      let value = bias;
+      for (let at = 0; at < shape.length; at++) if (used[at]) value += shape[at]! * values[at]!;
+      const error = (1 / (1 + Math.exp(-value)) - (spam ? 1 : 0)) * weight * (spam ? 3 : 1);
+      for (let at = 0; at < shape.length; at++)
+        if (used[at]) shape[at]! -= 0.01 * (error * values[at]! + 1e-3 * shape[at]!);
+      bias -= 0.01 * error;
+    }
+  }
+  return { shape, bias };
 }

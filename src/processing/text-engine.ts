@@ -6,11 +6,14 @@ import type { Config } from '../config/load.ts';
 import type { Sql } from '../database/connect.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { createLearnedExamples } from './learned-examples.ts';
+import { createLearning } from './learning.ts';
+import type { LearningBirth } from './learning-worker.ts';
 import type { LearnExample } from './text-task.ts';
 import type { TextState } from './text-worker.ts';
 
 export interface RunningTextEngine {
   readonly engine: Engine<TextState>;
+  /** Stores the examples; when it resolves, every thread of this process judges by them. @returns how many were new */
   readonly learn: (examples: readonly LearnExample[]) => Promise<number>;
   readonly stop: () => Promise<void>;
 }
@@ -27,6 +30,8 @@ const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 export const textWorker = new URL('./text-worker.ts', import.meta.url);
 /** What moderators taught works on every engine after this time at the latest. */
 const pollMs = 1000;
+/** Learning all examples anew takes a few dozen milliseconds; the first time the thread has to start. */
+const learningTimeoutMs = 10_000;
 
 /** Resolves when all threads are warm. @throws when the artefacts are missing or of another build */
 export async function startTextEngine({
@@ -37,13 +42,24 @@ export async function startTextEngine({
 }: TextEngineOptions): Promise<RunningTextEngine> {
   const learned = createLearnedExamples(sql);
   const shipped = await readShippedState(config.moderation);
+  const learning = createLearning({ ...shipped, replay: await readReplay() }, { timeoutMs: learningTimeoutMs });
+  /** @throws when the database or the learning thread does not answer: the last state stays */
+  async function stateAt(wanted: string): Promise<TextState> {
+    const examples = await learned.read();
+    return { ...shipped, learned: examples.length === 0 ? undefined : await learning.learn(examples, wanted) };
+  }
   let version = await learned.version().catch(() => '0/0');
-  const stateOf = async (): Promise<TextState> => ({ ...shipped, examples: await learned.read().catch(() => []) });
+  const first = await stateAt(version).catch((error: unknown): TextState => {
+    // What was taught is read again at the next poll; until then the shipped weights judge.
+    logger.warn({ error }, 'what moderators taught could not be read at the start');
+    version = 'none';
+    return shipped;
+  });
   const metrics = createEngineMetrics(registry, () => engine.stats());
   const { threads, queueMax, batchMax, itemTimeout } = config.processing;
   const engine: Engine<TextState> = await startEngine<TextState>({
     module: textWorker,
-    state: await stateOf(),
+    state: first,
     version: `1/${version}`,
     settings: {
       threads,
@@ -73,26 +89,33 @@ export async function startTextEngine({
   async function refresh(): Promise<void> {
     const current = await learned.version();
     if (current === version) return;
-    await engine.reload(await stateOf(), `1/${current}`);
+    await engine.reload(await stateAt(current), `1/${current}`);
     version = current;
   }
 
-  let refreshing = false;
-  const timer = setInterval(() => {
-    if (refreshing) return;
-    refreshing = true;
-    refresh()
+  // One after another: a label that comes while another is learned is read by the next refresh.
+  let refreshing: Promise<void> | undefined;
+  function refreshOnce(): Promise<void> {
+    refreshing ??= refresh()
       .catch((error: unknown) => logger.debug({ error }, 'what moderators taught could not be read'))
       .finally(() => {
-        refreshing = false;
+        refreshing = undefined;
       });
-  }, pollMs);
+    return refreshing;
+  }
+  const timer = setInterval(() => void refreshOnce(), pollMs);
 
   return {
     engine,
-    learn: learned.store,
+    learn: async (examples) => {
+      const stored = await learned.store(examples);
+      await refreshing;
+      await refreshOnce();
+      return stored;
+    },
     stop: async () => {
       clearInterval(timer);
+      await learning.stop();
       await engine.stop();
     },
   };
@@ -101,16 +124,19 @@ export async function startTextEngine({
 /** What the threads begin with before anybody taught them. @throws when an artefact is missing */
 export async function readShippedState(settings: Config['moderation']): Promise<TextState> {
   const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(new URL(name, artefacts), 'utf8'));
-  const [model, lookalikes, terms, emoji, chatSample] = await Promise.all([
+  const [model, lookalikes, terms, emoji] = await Promise.all([
     readFile(new URL('spam.model', artefacts)),
     json('lookalikes.json'),
     json('terms.json'),
     json('emoji.json'),
-    json('chat-sample.json'),
   ]);
   const { flagThreshold, blockThreshold, profanity, slurs } = settings;
   const policy = { flagThreshold, blockThreshold, profanity, slurs };
-  return { policy, model: new Uint8Array(model), lookalikes, terms, emoji, chatSample, examples: [] } as TextState;
+  return { policy, model: new Uint8Array(model), lookalikes, terms, emoji, learned: undefined } as TextState;
+}
+
+async function readReplay(): Promise<LearningBirth['replay']> {
+  return JSON.parse(await readFile(new URL('replay.json', artefacts), 'utf8')) as LearningBirth['replay'];
 }
 
 function createEngineMetrics(registry: Registry, stats: () => { waiting: number; threadsReady: number }) {

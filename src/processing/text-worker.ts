@@ -1,7 +1,7 @@
 /** The engine's thread: judges and renders one text at a time with what it was given at birth or since. */
 import { type Assessment, type AssessPolicy, createAssessor } from '../spam/assess.ts';
-import { createClassifier } from '../spam/classifier.ts';
-import { type LearnedExample, learn } from '../spam/learner.ts';
+import { createClassifier, type Learned, type Model } from '../spam/classifier.ts';
+import { createExtractor, type Extractor } from '../spam/features.ts';
 import { readModel } from '../spam/model-file.ts';
 import { createNormaliser, type Lookalikes } from '../spam/normalise.ts';
 import { createTermMatcher, type TermLists } from '../spam/terms.ts';
@@ -16,9 +16,8 @@ export interface TextState {
   readonly lookalikes: Lookalikes;
   readonly terms: TermLists;
   readonly emoji: Readonly<Record<string, string>>;
-  readonly chatSample: readonly string[];
-  /** Moderators' words, oldest first. */
-  readonly examples: readonly LearnedExample[];
+  /** What moderators taught; its weights lie in memory that all threads share. */
+  readonly learned: Learned | undefined;
 }
 
 /** What is made of the lists that ship, which no reload changes. */
@@ -26,6 +25,8 @@ interface Lists {
   readonly normalise: ReturnType<typeof createNormaliser>;
   readonly terms: ReturnType<typeof createTermMatcher>;
   readonly emoji: ReadonlyMap<string, string>;
+  readonly model: Model;
+  readonly extract: Extractor;
 }
 
 /** Takes some 20 ms. */
@@ -39,8 +40,11 @@ interface Ready {
 
 let ready: Ready;
 
-function compileLists({ lookalikes, terms, emoji }: TextState): Lists {
+function compileLists({ lookalikes, terms, emoji, model: bytes }: TextState): Lists {
+  const model = readModel(bytes);
   return {
+    model,
+    extract: createExtractor(model.lexicon),
     normalise: createNormaliser(lookalikes),
     terms: createTermMatcher(terms),
     emoji: new Map(Object.entries(emoji)),
@@ -59,11 +63,10 @@ function warmUp({ chatSample, policy }: TextState): void {
 
 serveTasks<TextTask, ThreadResult, TextState>({
   apply: (state, changed) => {
-    const listsChanged = changed.has('lookalikes') || changed.has('terms') || changed.has('emoji');
+    const listsChanged = (['lookalikes', 'terms', 'emoji', 'model'] as const).some((part) => changed.has(part));
     const lists = listsChanged ? compileLists(state) : ready.lists;
-    const { normalise, terms } = lists;
-    const learned = learn(readModel(state.model), state.examples, { normalise, ham: state.chatSample });
-    const assess = createAssessor({ normalise, terms, classifier: createClassifier(learned) });
+    const { normalise, terms, model, extract } = lists;
+    const assess = createAssessor({ normalise, terms, classifier: createClassifier(model, state.learned, extract) });
     ready = { lists, policy: state.policy, assess };
     if (listsChanged) warmUp(state);
   },

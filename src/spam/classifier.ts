@@ -1,6 +1,10 @@
-/** Logistic regression over hashed features. A score is a probability set so that the shipped thresholds mean what they say. */
-import { buckets, extractFeatures, type Features, shapeNames } from './features.ts';
+/**
+ * Logistic regression over sparse and dense features. The score is a probability set so that the shipped thresholds mean
+ * what they say: at `pivotScore`, where flagging begins, a stated share of ordinary chat is.
+ */
+import { buckets, createExtractor, type Extractor, type Features, type Lexicon, unitsMax } from './features.ts';
 import type { Normalised } from './normalise.ts';
+import { shapeNames } from './text-shape.ts';
 
 export interface Model {
   /** Names the training. */
@@ -10,43 +14,145 @@ export interface Model {
   readonly scale: number;
   readonly shape: readonly number[];
   readonly bias: number;
-  /** Raw value (log-odds) at which ordinary chat is at the stated false-alarm rate, and what one unit beyond is worth. */
+  /** Weights of the shape alone, for texts in scripts that the model cannot read. */
+  readonly foreignShape: readonly number[];
+  readonly foreignBias: number;
+  /** Log-odds at which ordinary chat is at the stated false-alarm rate, and what one unit beyond is worth. */
   readonly pivot: number;
   readonly slope: number;
+  readonly lexicon: Lexicon;
+}
+
+/** What moderators taught, on top of a model. May lie in memory that threads share. */
+export interface Learned {
+  /** Names the examples and the model it was made on. */
+  readonly version: string;
+  /** Corrected weights of all buckets, in units of `unit`. */
+  readonly weights: Int16Array;
+  readonly unit: number;
+  readonly shape: readonly number[];
+  readonly bias: number;
+  readonly pivot: number;
 }
 
 export interface Classifier {
-  /** 0 to 1; 0 where the model has no opinion. */
+  /** Names the model and what was learned on top of it. */
+  readonly version: string;
+  /** 0 to 1; below `opinionMax` where the model cannot read the text. */
   readonly score: (normalised: Normalised, original: string) => number;
-  /** Log-odds before calibration. */
-  readonly raw: (features: Features) => number;
 }
 
-/** Below this share of known scripts the model says nothing. */
-const knownMin = 0.6;
-/** Score at the pivot: the shipped threshold for blocking. */
-export const pivotScore = 0.95;
+/** Score at the pivot: the shipped threshold for flagging. */
+export const pivotScore = 0.8;
+/** Below this share of Latin and Cyrillic letters the model cannot read a text. */
+const knownMin = 0.5;
+/** A text that cannot be read is never flagged for its shape alone. */
+export const opinionMax = pivotScore - 0.01;
+/** Weights in memory are this much finer than on disk, so that corrections are not rounded away. */
+export const finer = 64;
+/** Fewer features than this count as this many: a single word is no proof. */
+export const featuresMin = 4;
+/** Ordinary lines around a spam do not hide it: the loudest stretch of this many words counts as well, less a little. */
+const stretchTokens = 18;
+const stretchStep = 6;
+export const stretchPenalty = 0.6;
 
-export function createClassifier(model: Model): Classifier {
+/** The weights as a classifier uses them, without anything learned. */
+export function unlearned(model: Model): Learned {
+  const { version, hashed, scale, shape, bias, pivot } = model;
+  const weights = new Int16Array(buckets);
+  for (let bucket = 0; bucket < buckets; bucket++) weights[bucket] = hashed[bucket]! * finer;
+  return { version, weights, unit: scale / finer, shape, bias, pivot };
+}
+
+/** @throws Error when the model is of another build */
+export function createClassifier(model: Model, learned: Learned = unlearned(model), extract?: Extractor): Classifier {
   if (model.hashed.length !== buckets || model.shape.length !== shapeNames.length)
     throw new Error(`the model ${model.version} is of another shape`);
+  const read = extract ?? createExtractor(model.lexicon);
+  const { slope, foreignShape, foreignBias } = model;
   const pivotOdds = Math.log(pivotScore / (1 - pivotScore));
 
-  function raw({ hashed, shape }: Features): number {
-    let sum = 0;
-    for (const bucket of hashed) sum += model.hashed[bucket]!;
-    // Each feature has its say, but a long text has not a louder one.
-    let value = model.bias + (sum * model.scale) / Math.sqrt(Math.max(1, hashed.length));
-    for (let at = 0; at < shape.length; at++) value += model.shape[at]! * shape[at]!;
-    return value;
+  function scorePart(normalised: Normalised, original: string): number {
+    const features = read(normalised, original);
+    if (features.count === 0) return 0;
+    if (features.known < knownMin) return opinionMax * squash(dot(features.shape, foreignShape) + foreignBias);
+    return squash(pivotOdds + (rawOf(features, learned) - learned.pivot) * slope);
   }
 
   return {
-    raw,
+    version: learned.version,
     score: (normalised, original) => {
-      const features = extractFeatures(normalised, original);
-      if (features.known < knownMin || features.hashed.length < 4) return 0;
-      return 1 / (1 + Math.exp(-(pivotOdds + (raw(features) - model.pivot) * model.slope)));
+      if (normalised.folded.length <= unitsMax) return scorePart(normalised, original);
+      // Long texts are as loud as their loudest part.
+      let loudest = 0;
+      for (const part of partsOf(normalised, original))
+        loudest = Math.max(loudest, scorePart(part.normalised, part.original));
+      return loudest;
     },
   };
+}
+
+const sums = new Float64Array(4096);
+const counts = new Float64Array(4096);
+
+/** Log-odds before calibration. */
+export function rawOf(features: Features, { weights, unit, shape, bias }: Learned): number {
+  const { hashed, tokenOf, count, tokens } = features;
+  const shaped = dot(features.shape, shape);
+  if (tokens <= stretchTokens + stretchStep || tokens >= sums.length) {
+    let sum = 0;
+    for (let at = 0; at < count; at++) sum += weights[hashed[at]!]!;
+    return bias + shaped + (sum * unit) / Math.sqrt(Math.max(featuresMin, count));
+  }
+  sums.fill(0, 0, tokens + 1);
+  counts.fill(0, 0, tokens + 1);
+  let sum = 0;
+  for (let at = 0; at < count; at++) {
+    const weight = weights[hashed[at]!]!;
+    sum += weight;
+    const token = Math.min(tokenOf[at]!, tokens);
+    sums[token]! += weight;
+    counts[token]!++;
+  }
+  const whole = bias + shaped + (sum * unit) / Math.sqrt(Math.max(featuresMin, count));
+  let loudest = Number.NEGATIVE_INFINITY;
+  for (let start = 0; start + stretchTokens <= tokens; start += stretchStep) {
+    let part = 0;
+    let size = 0;
+    for (let token = start; token < start + stretchTokens; token++) {
+      part += sums[token]!;
+      size += counts[token]!;
+    }
+    loudest = Math.max(loudest, (part * unit) / Math.sqrt(Math.max(featuresMin, size)));
+  }
+  return Math.max(whole, bias + shaped * 0.7 + loudest - stretchPenalty);
+}
+
+function dot(values: Float32Array, weights: readonly number[]): number {
+  let sum = 0;
+  for (let at = 0; at < weights.length; at++) sum += weights[at]! * values[at]!;
+  return sum;
+}
+
+function squash(odds: number): number {
+  return 1 / (1 + Math.exp(-odds));
+}
+
+/** Parts of a long text that overlap a little. */
+function* partsOf(normalised: Normalised, original: string): Generator<{ normalised: Normalised; original: string }> {
+  const step = unitsMax - 200;
+  for (let start = 0; start < normalised.folded.length; start += step) {
+    const end = Math.min(normalised.folded.length, start + unitsMax);
+    yield {
+      normalised: {
+        ...normalised,
+        folded: normalised.folded.slice(start, end),
+        starts: normalised.starts.subarray(start, end),
+        ends: normalised.ends.subarray(start, end),
+      },
+      original: original.slice(normalised.starts[start]!, normalised.ends[end - 1]!),
+    };
+    if (end === normalised.folded.length) return;
+  }
 }

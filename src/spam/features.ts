@@ -250,7 +250,8 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
       const code = text.charCodeAt(at);
       const kind = classes[code]!;
       if (kind === 0) {
-        if (code === 64 && at + 3 < size && classes[text.charCodeAt(at + 1)] === letter) at = addHandle(text, at, counts);
+        if (code === 64 && at + 3 < size && classes[text.charCodeAt(at + 1)] === letter)
+          at = addHandle(text, at, counts);
         else {
           addShape(counts, code);
           at++;
@@ -273,12 +274,23 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
         if (eachKind === letter) letters++;
         else if (eachKind === digit) digits++;
         else if (each === 39 && end + 1 < size && classes[text.charCodeAt(end + 1)] === letter) continue;
-        else if (each < 128 && leetSign[each] === 1 && end > at && end + 1 < size && classes[text.charCodeAt(end + 1)] === letter)
+        else if (
+          each < 128 &&
+          leetSign[each] === 1 &&
+          end > at &&
+          end + 1 < size &&
+          classes[text.charCodeAt(end + 1)] === letter
+        )
           signs++;
         else break;
       }
       const next = end < size ? text.charCodeAt(end) : 0;
-      if (next === 58 && end - at <= 5 && text.startsWith('://', end) && /^h(?:ttps?|xxps?)$/.test(text.slice(at, end))) {
+      if (
+        next === 58 &&
+        end - at <= 5 &&
+        text.startsWith('://', end) &&
+        /^h(?:ttps?|xxps?)$/.test(text.slice(at, end))
+      ) {
         at = addLink(text, at, end + 3, counts);
         continue;
       }

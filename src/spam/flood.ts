@@ -57,8 +57,10 @@ export function createFloodWindow(limits: FloodLimits): FloodWindow {
       let id = '';
       if (author) {
         const again = messageId !== undefined && author.holds(messageId);
-        if (print && author.copies(print, atMs - limits.authorCopiesMs, atMs) >= limits.authorCopies) id = 'author-copies';
-        else if (author.count(atMs - limits.authorMessagesMs, atMs) - (again ? 1 : 0) >= limits.authorMessages) id = 'author-rate';
+        if (print && author.copies(print, atMs - limits.authorCopiesMs, atMs) >= limits.authorCopies)
+          id = 'author-copies';
+        else if (author.count(atMs - limits.authorMessagesMs, atMs) - (again ? 1 : 0) >= limits.authorMessages)
+          id = 'author-rate';
         if (!again) author.add(atMs, print, messageId);
       }
       if (room && print) {

@@ -1,14 +1,16 @@
 /**
- * Learning from moderators: a small correction on top of the shipped model, made anew from the stored examples, so that
- * taking an example back takes its effect back.
+ * Learning from moderators: a correction on top of the shipped model, made anew from the stored examples, so that taking an
+ * example back takes its effect back.
  *
- * Guards: each example moves the model a bounded way, older ones less; one moderator alone carries at most half of all weight
- * once there are several; and the threshold is set anew on ordinary chat, so that learning never makes ham louder.
+ * Guards. Every example moves the model a bounded way, and older ones less. One moderator alone carries at most half of the
+ * weight once there are several. Ordinary chat and the spam of old are learned again beside the examples (replay), so that
+ * neither grows louder nor is forgotten; and the threshold is set anew on ordinary chat and on what moderators called ham,
+ * so that false alarms stay where they are stated. Traffic that nobody looked at is no ham to fit to: a wave would hide in it.
  */
-
-import type { Model } from './classifier.ts';
-import { buckets, extractFeatures, type Features } from './features.ts';
+import { type Learned, type Model, rawOf, unlearned } from './classifier.ts';
+import { buckets, createExtractor, type Features } from './features.ts';
 import type { Normalised } from './normalise.ts';
+import { shapeNames } from './text-shape.ts';
 
 export interface LearnedExample {
   readonly text: string;
@@ -16,48 +18,127 @@ export interface LearnedExample {
   readonly moderatorId: string;
 }
 
-export interface LearnerOptions {
-  readonly normalise: (text: string) => Normalised;
-  /** Ordinary chat that must stay as quiet as it is. */
+/** What must stay as it is: ordinary chat quiet, known spam loud. */
+export interface Replay {
   readonly ham: readonly string[];
+  readonly spam: readonly string[];
 }
 
-/** Passes over the examples; few, so that a single one does not decide. */
-const epochs = 6;
-const rate = 0.35;
-/** Weight of an example halves with this many newer ones. */
-const halfLife = 500;
-const moderatorShareMax = 0.5;
+export interface LearnerOptions {
+  readonly model: Model;
+  readonly normalise: (text: string) => Normalised;
+  readonly replay: Replay;
+}
 
-/** @param examples oldest first; the caller bounds their number */
-export function learn(model: Model, examples: readonly LearnedExample[], { normalise, ham }: LearnerOptions): Model {
-  if (examples.length === 0) return model;
-  const weights = weigh(examples);
-  const seen = examples.map(({ text, spam }, index) => ({
-    features: extractFeatures(normalise(text), text),
-    spam,
-    weight: weights[index]!,
-  }));
-  const delta = new Map<number, number>();
-  const rawOf = ({ hashed, shape }: Features): number => {
-    let sum = 0;
-    for (const bucket of hashed) sum += model.hashed[bucket]! * model.scale + (delta.get(bucket) ?? 0);
-    let value = model.bias + sum / Math.sqrt(Math.max(1, hashed.length));
-    for (let at = 0; at < shape.length; at++) value += model.shape[at]! * shape[at]!;
-    return value - model.pivot;
+export interface Learner {
+  /** @param examples oldest first; the caller bounds their number */
+  readonly learn: (examples: readonly LearnedExample[], version: string) => Learned;
+}
+
+/** Passes over the examples, and over the replayed texts beside them. */
+const passes = 10;
+const rate = 0.5;
+/** Pulls corrections back towards nothing, each pass. */
+const decay = 0.003;
+/** Weight of an example halves with this many newer ones. */
+const halfLife = 1000;
+const moderatorShareMax = 0.5;
+/** How far one weight may be corrected, in log-odds before the norm. */
+const deltaMax = 12;
+/** Examples are pushed this far beyond the threshold, replayed texts are kept this far on their side. */
+const margin = 2;
+/** Share of ordinary chat that may be above the threshold after learning: what the shipped one was set to. */
+const falseAlarms = 0.0003;
+
+interface Seen {
+  readonly hashed: Uint32Array;
+  readonly shape: Float32Array;
+  /** Before any correction. */
+  readonly raw: number;
+  readonly norm: number;
+}
+
+export function createLearner({ model, normalise, replay }: LearnerOptions): Learner {
+  const base = unlearned(model);
+  const extract = createExtractor(model.lexicon);
+  const see = (text: string): Seen => {
+    const features: Features = extract(normalise(text), text);
+    const { hashed, count, shape } = features;
+    return {
+      hashed: hashed.slice(0, count),
+      shape: shape.slice(),
+      raw: rawOf(features, base) - base.pivot,
+      norm: 1 / Math.sqrt(Math.max(4, count)),
+    };
   };
-  const quiet = ham.map((text) => extractFeatures(normalise(text), text)).filter(({ hashed }) => hashed.length > 0);
-  const before = loudest(quiet, rawOf);
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    for (const { features, spam, weight } of seen) {
-      const norm = 1 / Math.sqrt(Math.max(1, features.hashed.length));
-      // Beyond the threshold by a margin is enough.
-      const error = 1 / (1 + Math.exp(-(rawOf(features) + (spam ? -1 : 1)))) - (spam ? 1 : 0);
-      const step = rate * error * weight * norm;
-      for (const bucket of features.hashed) delta.set(bucket, clamp((delta.get(bucket) ?? 0) - step));
-    }
+  const quiet = replay.ham.map(see);
+  const loud = replay.spam.map(see).filter(({ raw }) => raw > 0);
+  const known = new Map<string, Seen>();
+  // Reused: making them anew takes longer than learning.
+  const delta = new Float32Array(buckets);
+  const squares = new Float32Array(buckets);
+
+  function seenOf(examples: readonly LearnedExample[]): Seen[] {
+    const seen = examples.map(({ text }) => known.get(text) ?? see(text));
+    known.clear();
+    for (const [at, { text }] of examples.entries()) known.set(text, seen[at]!);
+    return seen;
   }
-  return withDelta(model, delta, Math.max(0, loudest(quiet, rawOf) - before));
+
+  return {
+    learn: (examples, version) => {
+      if (examples.length === 0) return { ...base, version };
+      const weights = weigh(examples);
+      const seen = seenOf(examples);
+      const shape = new Float64Array(shapeNames.length);
+      const touched: number[] = [];
+      let bias = 0;
+
+      const correctionOf = ({ hashed, shape: values, norm }: Seen): number => {
+        let sum = 0;
+        for (let at = 0; at < hashed.length; at++) sum += delta[hashed[at]!]!;
+        let value = sum * norm + bias;
+        for (let at = 0; at < shape.length; at++) value += shape[at]! * values[at]!;
+        return value;
+      };
+      const step = (each: Seen, target: 1 | 0, weight: number): void => {
+        const value = each.raw + correctionOf(each) + (target === 1 ? -margin : margin);
+        const error = (1 / (1 + Math.exp(-value)) - target) * weight;
+        if (Math.abs(error) < 0.01) return;
+        for (let at = 0; at < each.hashed.length; at++) {
+          const bucket = each.hashed[at]!;
+          if (squares[bucket] === 0) {
+            squares[bucket] = 0.02;
+            touched.push(bucket);
+          }
+          const gradient = error * each.norm + decay * delta[bucket]!;
+          squares[bucket]! += gradient * gradient;
+          const next = delta[bucket]! - (rate * gradient) / Math.sqrt(squares[bucket]!);
+          delta[bucket] = Math.max(-deltaMax, Math.min(deltaMax, next));
+        }
+        for (let at = 0; at < shape.length; at++) shape[at]! -= 0.05 * error * each.shape[at]!;
+        bias -= 0.02 * error;
+      };
+
+      for (let pass = 0; pass < passes; pass++) {
+        for (const [at, each] of seen.entries()) step(each, examples[at]!.spam ? 1 : 0, weights[at]!);
+        // Only what the correction brought near the threshold has anything to say.
+        for (const each of quiet) if (each.raw + correctionOf(each) > -margin) step(each, 0, 1);
+        for (const each of loud) if (each.raw + correctionOf(each) < margin / 2) step(each, 1, 0.5);
+      }
+
+      const hams = [...quiet, ...seen.filter((_, at) => !examples[at]!.spam)];
+      const threshold = loudest(hams, (each) => each.raw + correctionOf(each));
+      const before = loudest(hams, (each) => each.raw);
+      const pivot = base.pivot + Math.max(0, threshold - Math.max(0, before));
+      const learned = apply(base, { touched, delta, shape, bias, pivot, version });
+      for (const bucket of touched) {
+        delta[bucket] = 0;
+        squares[bucket] = 0;
+      }
+      return learned;
+    },
+  };
 }
 
 function weigh(examples: readonly LearnedExample[]): number[] {
@@ -73,33 +154,43 @@ function weigh(examples: readonly LearnedExample[]): number[] {
   );
 }
 
-/** The value that one in a thousand lines of chat is above. */
-function loudest(quiet: readonly Features[], rawOf: (features: Features) => number): number {
-  if (quiet.length === 0) return 0;
-  const values = quiet.map(rawOf).sort((left, right) => right - left);
-  return values[Math.floor(values.length / 1000)]!;
+/** The value that the stated share of texts is above. */
+function loudest(texts: readonly Seen[], oddsOf: (seen: Seen) => number): number {
+  if (texts.length === 0) return 0;
+  const values = texts.map(oddsOf).sort((left, right) => right - left);
+  return values[Math.floor(values.length * falseAlarms)]!;
 }
 
-const deltaMax = 8;
-
-function clamp(value: number): number {
-  return Math.max(-deltaMax, Math.min(deltaMax, value));
-}
-
-/** The corrected model has a coarser scale where the corrections need it. */
-function withDelta(model: Model, delta: ReadonlyMap<number, number>, pivotShift: number): Model {
-  const exact = new Float64Array(buckets);
-  let largest = 0;
-  for (let bucket = 0; bucket < buckets; bucket++) {
-    exact[bucket] = model.hashed[bucket]! * model.scale + (delta.get(bucket) ?? 0);
-    largest = Math.max(largest, Math.abs(exact[bucket]!));
+function apply(
+  base: Learned,
+  {
+    touched,
+    delta,
+    shape,
+    bias,
+    pivot,
+    version,
+  }: {
+    touched: readonly number[];
+    delta: Float32Array;
+    shape: Float64Array;
+    bias: number;
+    pivot: number;
+    version: string;
+  },
+): Learned {
+  const weights = new Int16Array(new SharedArrayBuffer(base.weights.byteLength));
+  weights.set(base.weights);
+  for (const bucket of touched) {
+    const corrected = weights[bucket]! + Math.round(delta[bucket]! / base.unit);
+    weights[bucket] = Math.max(-32_767, Math.min(32_767, corrected));
   }
-  const scale = Math.max(model.scale, largest / 127);
   return {
-    ...model,
-    version: `${model.version}+learned`,
-    hashed: Int8Array.from(exact, (each) => Math.round(each / scale)),
-    scale,
-    pivot: model.pivot + pivotShift,
+    version,
+    weights,
+    unit: base.unit,
+    shape: base.shape.map((each, at) => each + shape[at]!),
+    bias: base.bias + bias,
+    pivot,
   };
 }

@@ -1,13 +1,30 @@
-/** The model on disk: a line of JSON, then one byte per bucket. */
+/** The model on disk: a line of JSON, then one byte for each of the hashed weights that is not nought, with its distance. */
 
 import type { Model } from './classifier.ts';
 import { buckets } from './features.ts';
 
+/**
+ * Most weights are nought, so the body is pairs: how many noughts, then the weight. A run of 255 noughts and more is
+ * written as 255 with the weight 0.
+ */
 export function writeModel({ hashed, ...head }: Model): Uint8Array<ArrayBuffer> {
   const json = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
-  const bytes = new Uint8Array(json.length + hashed.length);
+  const body: number[] = [];
+  let noughts = 0;
+  for (let bucket = 0; bucket < hashed.length; bucket++) {
+    if (hashed[bucket] === 0) {
+      if (++noughts === 256) {
+        body.push(255, 0);
+        noughts = 0;
+      }
+      continue;
+    }
+    body.push(noughts, hashed[bucket]! & 0xff);
+    noughts = 0;
+  }
+  const bytes = new Uint8Array(json.length + body.length);
   bytes.set(json);
-  bytes.set(new Uint8Array(hashed.buffer, hashed.byteOffset, hashed.length), json.length);
+  bytes.set(body, json.length);
   return bytes;
 }
 
@@ -15,8 +32,12 @@ export function writeModel({ hashed, ...head }: Model): Uint8Array<ArrayBuffer> 
 export function readModel(bytes: Uint8Array): Model {
   const end = bytes.indexOf(10);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as Omit<Model, 'hashed'>;
-  const body = bytes.slice(end + 1);
-  if (body.length !== buckets)
-    throw new Error(`the model ${head.version} holds ${body.length} weights, not ${buckets}`);
-  return { ...head, hashed: new Int8Array(body.buffer, body.byteOffset, body.length) };
+  const hashed = new Int8Array(buckets);
+  let bucket = 0;
+  for (let at = end + 1; at + 1 < bytes.length; at += 2) {
+    bucket += bytes[at]!;
+    if (bucket >= buckets) throw new Error(`the model ${head.version} holds more than ${buckets} weights`);
+    hashed[bucket++] = (bytes[at + 1]! << 24) >> 24;
+  }
+  return { ...head, hashed };
 }

@@ -20,7 +20,22 @@ const seeds = Uint32Array.from({ length: fingerprintSize }, (_, at) => mix(at + 
 const readings = new Uint16Array(128);
 for (let code = 97; code <= 122; code++) readings[code] = code;
 for (const [sign, letter] of Object.entries({
-  l: 'i', j: 'i', '1': 'i', '!': 'i', '|': 'i', '0': 'o', '3': 'e', '4': 'a', '@': 'a', '5': 's', $: 's', '7': 't', '8': 'b', '9': 'g', z: 's', v: 'u',
+  l: 'i',
+  j: 'i',
+  '1': 'i',
+  '!': 'i',
+  '|': 'i',
+  '0': 'o',
+  '3': 'e',
+  '4': 'a',
+  '@': 'a',
+  '5': 's',
+  $: 's',
+  '7': 't',
+  '8': 'b',
+  '9': 'g',
+  z: 's',
+  v: 'u',
 }))
   readings[sign.charCodeAt(0)] = letter.charCodeAt(0);
 
@@ -36,10 +51,7 @@ export function fingerprintOf({ folded }: Normalised): string | undefined {
   const smallest = new Uint32Array(fingerprintSize).fill(0xffffffff);
   for (let at = 0; at < pieces; at++) {
     if (at >= piecesMax * 0.75 && at < pieces - piecesMax * 0.25) continue;
-    const hash = mix(
-      units[at]! | (units[at + 1]! << 16),
-      units[at + 2]! | (units[at + 3]! << 16),
-    );
+    const hash = mix(units[at]! | (units[at + 1]! << 16), units[at + 2]! | (units[at + 3]! << 16));
     for (let seed = 0; seed < fingerprintSize; seed++) {
       const value = Math.imul(hash ^ (hash >>> 15), seeds[seed]!) >>> 0;
       if (value < smallest[seed]!) smallest[seed] = value;

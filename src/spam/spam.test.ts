@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type AssessPolicy, createAssessor } from './assess.ts';
 import { createClassifier } from './classifier.ts';
-import { learn } from './learner.ts';
+import { createLearner, type Replay } from './learner.ts';
 import { readModel, writeModel } from './model-file.ts';
 import { createNormaliser } from './normalise.ts';
 import { createTermMatcher } from './terms.ts';
@@ -13,6 +13,8 @@ const normalise = createNormaliser(json('lookalikes.json'));
 const terms = createTermMatcher(json('terms.json'));
 const model = readModel(readFileSync(new URL('spam.model', artefacts)));
 const classifier = createClassifier(model);
+const replay = json('replay.json') as Replay;
+const learner = createLearner({ model, normalise, replay });
 const assess = createAssessor({ normalise, terms, classifier });
 const policy: AssessPolicy = { flagThreshold: 0.8, blockThreshold: 0.95, profanity: 'flag', slurs: 'flag' };
 const score = (text: string) => classifier.score(normalise(text), text);
@@ -79,11 +81,14 @@ test.each([
   expect(terms(normalise(text), text)).toEqual([]);
 });
 
-test('spam is scored as spam, chat as chat, and scripts that the model has not seen as nothing', () => {
+test('spam is scored as spam, chat as chat, and what is written in scripts that the model cannot read is never flagged', () => {
   expect(score('WIN a FREE prize now! Call 09061701461 to claim $1000 cash')).toBeGreaterThan(0.95);
   expect(score('did you manage to fix the printer yesterday?')).toBeLessThan(0.3);
-  expect(score('今日はいい天気ですね、散歩に行きましょう')).toBe(0);
-  expect(score('ok')).toBe(0);
+  expect(score('今日はいい天気ですね、散歩に行きましょう')).toBeLessThan(0.5);
+  expect(score('限时优惠！！！点击 http://abc.example/1 领取 $500 💰💰💰 @user123 +86 138 0013 8000')).toBeLessThan(
+    0.8,
+  );
+  expect(score('ok')).toBeLessThan(0.3);
 });
 
 test('the policy decides what a label does', () => {
@@ -93,10 +98,10 @@ test('the policy decides what a label does', () => {
 });
 
 test('learning raises what moderators call spam and leaves ordinary chat where it was', () => {
-  const ham = json('chat-sample.json') as string[];
+  const { ham } = replay;
   const wave = (n: number) => `dear friends the lantern oracle blessed my family write the keeper in hall ${n}`;
   const examples = Array.from({ length: 50 }, (_, n) => ({ text: wave(n), spam: true, moderatorId: `m${n % 4}` }));
-  const learned = createClassifier(learn(model, examples, { normalise, ham }));
+  const learned = createClassifier(model, learner.learn(examples, 'wave'));
   const after = (text: string) => learned.score(normalise(text), text);
   expect(after(wave(99))).toBeGreaterThan(Math.max(0.9, score(wave(99))));
   const loud = ham.filter((text) => after(text) >= 0.95).length;
@@ -104,11 +109,11 @@ test('learning raises what moderators call spam and leaves ordinary chat where i
 });
 
 test('one moderator alone cannot turn ordinary words into spam against the others', () => {
-  const ham = json('chat-sample.json') as string[];
+  const { ham } = replay;
   const ordinary = ham.slice(0, 40);
   const poison = ordinary.map((text) => ({ text, spam: true, moderatorId: 'mallory' }));
   const honest = ordinary.map((text, n) => ({ text, spam: false, moderatorId: `m${n % 3}` }));
-  const learned = createClassifier(learn(model, [...poison, ...honest], { normalise, ham }));
+  const learned = createClassifier(model, learner.learn([...poison, ...honest], 'poisoned'));
   expect(ordinary.filter((text) => learned.score(normalise(text), text) >= 0.95)).toEqual([]);
 });
 

@@ -38,7 +38,8 @@ export function readLeet(token: string, rankOf: RankOf): string | undefined {
     const letters = readings[sign] ?? (sign >= '0' && sign <= '9' ? undefined : sign);
     if (letters === undefined) return undefined;
     const next: string[] = [];
-    for (const letter of letters) for (const variant of variants) if (next.length < readingsMax) next.push(variant + letter);
+    for (const letter of letters)
+      for (const variant of variants) if (next.length < readingsMax) next.push(variant + letter);
     variants = next;
   }
   let best = variants[0]!;
@@ -54,7 +55,8 @@ export function readLeet(token: string, rankOf: RankOf): string | undefined {
 }
 
 /** Four or more single letters with one and the same sign, or one run of spaces, between them. */
-const spelledRun = /(?<![\p{L}\p{N}])[\p{L}\p{N}$@!](?:([^\p{L}\p{N}\s]|[^\S\n]{1,3})[\p{L}\p{N}$@!](?![\p{L}\p{N}])){2,}/gu;
+const spelledRun =
+  /(?<![\p{L}\p{N}])[\p{L}\p{N}$@!](?:([^\p{L}\p{N}\s]|[^\S\n]{1,3})[\p{L}\p{N}$@!](?![\p{L}\p{N}])){2,}/gu;
 
 /**
  * The text with spelled words put together, or undefined when it has none. Words whose gaps are as wide as the gaps

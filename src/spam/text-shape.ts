@@ -102,7 +102,7 @@ for (let code = 0; code < 65_536; code++) {
   else if (/\p{Script=Cyrillic}/u.test(sign)) classes[code] = cyrillic;
   else if (/\p{L}/u.test(sign)) classes[code] = foreign;
   else if (/\p{Nd}/u.test(sign)) classes[code] = digit;
-  else if (/[\u00ad\u200b-\u200f\u2060-\u2064\u202a-\u202e\ufeff\u034f]/u.test(sign)) classes[code] = unseen;
+  else if (/[\u00ad\u200b-\u200f\u2060-\u2064\u202a-\u202e\ufeff]|\u034f/u.test(sign)) classes[code] = unseen;
 }
 
 /** Fills `into` with values 0 to 1, and says in `counts.known` which share of the letters is Latin or Cyrillic. */
@@ -116,6 +116,8 @@ export function shapeOf(
   let uppers = 0;
   let digits = 0;
   let strange = 0;
+  let wordKnown = 0;
+  let wordStrange = 0;
   let shouted = 0;
   let run = 0;
   let mixed = 0;
@@ -123,18 +125,38 @@ export function shapeOf(
   let styled = 0;
   let inside = 0;
   let previous = 0;
-  for (let at = 0; at < size; at++) {
-    const code = original.charCodeAt(at);
+  let legible = 0;
+  for (let at = 0; at <= size; at++) {
+    const code = at < size ? original.charCodeAt(at) : 32;
     const kind = classes[code]!;
+    if (kind === 0 && (wordKnown > 0 || wordStrange > 0) && code < 0xd800) {
+      // Strange letters inside a word of Latin ones are a disguise, not a language.
+      if (wordKnown > 0) legible += wordKnown + wordStrange;
+      else strange += wordStrange;
+      wordKnown = 0;
+      wordStrange = 0;
+    }
+    // Addresses and handles are Latin in every language.
+    if ((code === 64 || (code === 104 && previous === 0)) && isAddress(original, at)) {
+      while (at < size && original.charCodeAt(at) > 32) at++;
+      previous = 0;
+      continue;
+    }
     if (kind === lower || kind === upper || kind === cyrillic || kind === foreign) {
       letters++;
       if (kind === upper) {
         uppers++;
         if (++run === 3) shouted++;
       } else run = 0;
-      if (kind === foreign) strange++;
+      // Where no spaces part the words, a letter says as much as two or three of ours.
+      if (kind === foreign && code >= 0x2e80) strange += 2.5;
+      else if (kind === foreign) wordStrange++;
+      else wordKnown++;
       // Latin beside Cyrillic or Greek inside one word: nobody's spelling.
-      if ((previous === cyrillic && (kind === lower || kind === upper)) || (kind === cyrillic && (previous === lower || previous === upper)))
+      if (
+        (previous === cyrillic && (kind === lower || kind === upper)) ||
+        (kind === cyrillic && (previous === lower || previous === upper))
+      )
         mixed++;
     } else {
       run = 0;
@@ -144,11 +166,12 @@ export function shapeOf(
       else if (code === 0xd835) {
         styled++;
         letters++;
+        wordKnown++;
       } else if (code >= 0x2600 && code <= 0x27bf) emoji++;
     }
     previous = kind;
   }
-  counts.known = letters === 0 ? 1 : (letters - strange) / letters;
+  counts.known = strange === 0 ? 1 : legible / (legible + strange);
   const length = Math.max(1, folded.length);
   let at = 0;
   const put = (value: number): void => {
@@ -181,6 +204,12 @@ export function shapeOf(
   put(1 - 0.85 ** counts.families);
   put(Math.min(1, (counts.signs / length) * 4));
   put(counts.tokens <= 1 ? 1 : 0);
+}
+
+function isAddress(text: string, at: number): boolean {
+  return text.charCodeAt(at) === 64
+    ? at + 1 < text.length && text.charCodeAt(at + 1) > 32
+    : text.startsWith('http', at);
 }
 
 /** 0, ½, ¾, ⅞… */
