@@ -124,15 +124,24 @@ export async function startTextEngine({
 /** What the threads begin with before anybody taught them. @throws when an artefact is missing */
 export async function readShippedState(settings: Config['moderation']): Promise<TextState> {
   const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(new URL(name, artefacts), 'utf8'));
-  const [model, lookalikes, terms, emoji] = await Promise.all([
+  const [model, lookalikes, terms, emoji, chatSample] = await Promise.all([
     readFile(new URL('spam.model', artefacts)),
     json('lookalikes.json'),
     json('terms.json'),
     json('emoji.json'),
+    json('chat-sample.json'),
   ]);
   const { flagThreshold, blockThreshold, profanity, slurs } = settings;
   const policy = { flagThreshold, blockThreshold, profanity, slurs };
-  return { policy, model: new Uint8Array(model), lookalikes, terms, emoji, learned: undefined } as TextState;
+  return {
+    policy,
+    model: new Uint8Array(model),
+    lookalikes,
+    terms,
+    emoji,
+    chatSample,
+    learned: undefined,
+  } as TextState;
 }
 
 async function readReplay(): Promise<LearningBirth['replay']> {

@@ -16,6 +16,8 @@ export interface TextState {
   readonly lookalikes: Lookalikes;
   readonly terms: TermLists;
   readonly emoji: Readonly<Record<string, string>>;
+  /** Ordinary lines that a new thread warms up with. */
+  readonly chatSample: readonly string[];
   /** What moderators taught; its weights lie in memory that all threads share. */
   readonly learned: Learned | undefined;
 }
