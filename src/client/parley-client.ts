@@ -16,7 +16,7 @@ import { createOutbox, type Sent } from './outbox.ts';
 import { randomKey } from './random-key.ts';
 import { type Call, callOnce, createCall } from './rest.ts';
 import { createSession, type LoginStorage } from './session.ts';
-import type { Login, Message, OwnRoom, OwnUser, Room } from './types.ts';
+import type { Login, Message, OwnRoom, OwnUser, ReadState, Room } from './types.ts';
 
 export { ClientError } from './client-error.ts';
 export type { SocketListener, SocketState, Welcome } from './live-socket.ts';
@@ -75,9 +75,11 @@ export interface ParleyClient {
   readonly state: () => SocketState;
   /** Resolves when the message is stored, however often the connection breaks meanwhile. @throws ClientError when it is refused */
   readonly send: (roomId: string, text: string, options?: { clientId?: string; replyTo?: string }) => Promise<Sent>;
-  readonly edit: (roomId: string, messageId: string, text: string) => Promise<void>;
-  readonly remove: (roomId: string, messageId: string) => Promise<void>;
-  readonly markRead: (roomId: string, seq: number) => Promise<void>;
+  /** @returns the seq of the edit */
+  readonly edit: (roomId: string, messageId: string, text: string) => Promise<number>;
+  /** @returns the seq of the deletion */
+  readonly remove: (roomId: string, messageId: string) => Promise<number>;
+  readonly markRead: (roomId: string, seq: number) => Promise<ReadState>;
   /** Tells the room that one is writing, or has stopped. Never fails: nobody misses it. */
   readonly typing: (roomId: string, active: boolean) => void;
 }
@@ -175,15 +177,10 @@ export function createParleyClient({
     state: socket.state,
     send: (roomId, text, { clientId = randomKey(), replyTo } = {}) =>
       outbox.send({ roomId, text, clientId, ...(replyTo === undefined ? {} : { replyTo }) }),
-    edit: async (roomId, messageId, text) => {
-      await socket.ask({ type: 'message.edit', roomId, messageId, text });
-    },
-    remove: async (roomId, messageId) => {
-      await socket.ask({ type: 'message.delete', roomId, messageId });
-    },
-    markRead: async (roomId, seq) => {
-      await socket.ask({ type: 'read', roomId, seq });
-    },
+    edit: async (roomId, messageId, text) =>
+      Number((await socket.ask({ type: 'message.edit', roomId, messageId, text })).seq),
+    remove: async (roomId, messageId) => Number((await socket.ask({ type: 'message.delete', roomId, messageId })).seq),
+    markRead: async (roomId, seq) => (await socket.ask({ type: 'read', roomId, seq })) as unknown as ReadState,
     typing: (roomId, active) => {
       socket.ask({ type: 'typing', roomId, active }).catch((error: unknown) => {
         if (!(error instanceof ClientError)) throw error;

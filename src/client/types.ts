@@ -93,3 +93,10 @@ export interface WelcomeRoom {
   readonly unread: number;
   readonly mentions: number;
 }
+
+/** How far somebody has read a room, and what is left. */
+export interface ReadState {
+  readonly lastReadSeq: number;
+  readonly unread: number;
+  readonly mentions: number;
+}

@@ -97,11 +97,15 @@ export const schema = {
     socketsPerUser: integer(20, 'Open sockets of one user', { min: 1 }),
     roomsPerSocket: integer(500, 'Rooms a socket follows', { min: 1 }),
     handshakesMax: integer(256, 'Hellos worked on at once; more wait', { min: 1 }),
-    handshakeQueueMax: integer(20_000, 'Hellos waiting; more get 503', { min: 1 }),
+    handshakeQueueMax: integer(10_000, 'Hellos waiting; while there are as many, upgrades get 503', { min: 1 }),
     stall: duration('5s', 'A process that stood still this long reads authority again before it sends', {
       minMs: 1500,
     }),
     headCheck: duration('2s', 'Heads of followed rooms are compared with Postgres this often', { minMs: 50 }),
+    cutOffAfter: duration('5s', 'An instance that alone lost Postgres for this long sends its clients to others', {
+      minMs: 100,
+    }),
+    answerTimeout: duration('10s', 'Every frame is answered within this time', { minMs: 100 }),
     membershipCheck: duration('2s', 'Membership changes of connected users are re-read this often', { minMs: 50 }),
     roomsCached: integer(20_000, 'Rooms kept in memory without local readers', { min: 1 }),
     membersCached: integer(500_000, 'Members of those rooms kept in memory', { min: 1 }),

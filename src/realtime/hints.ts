@@ -41,6 +41,10 @@ export interface Hints {
   readonly signalRoom: (roomId: string, json: string, exceptUserId: string) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announceRevocation: () => void;
+  /** This instance reaches Postgres. */
+  readonly announceHealth: () => void;
+  /** Another one does. */
+  readonly onPeerHealth: (listener: () => void) => void;
   /** Counted: hints about a room or user arrive while there is at least one follower. */
   readonly followRoom: (roomId: string) => void;
   readonly unfollowRoom: (roomId: string) => void;
@@ -61,6 +65,8 @@ export function createLocalHints(): Hints {
     signalRoom: nothing,
     signalUser: nothing,
     announceRevocation: nothing,
+    announceHealth: nothing,
+    onPeerHealth: nothing,
     followRoom: nothing,
     unfollowRoom: nothing,
     followUser: nothing,

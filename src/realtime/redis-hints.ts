@@ -42,8 +42,10 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   const instance = randomUUID();
   const followed = new Map<string, number>();
   const probeChannel = `${settings.prefix}:probe:${instance}`;
-  const revocationChannel = `${settings.prefix}:revoked`;
+  /** What concerns every instance. */
+  const commonChannel = `${settings.prefix}:revoked`;
   let listener: HintListener | undefined;
+  let onPeerHealth = () => {};
   let up = false;
   /** The link broke since the last probe came back. */
   let torn = false;
@@ -83,7 +85,7 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     link.on('close', () => {
       if (link === subscriber) torn = true;
     });
-    void subscribeTo(link, [probeChannel, revocationChannel, ...followed.keys()]);
+    void subscribeTo(link, [probeChannel, commonChannel, ...followed.keys()]);
     subscriberSince = performance.now();
     return link;
   }
@@ -133,6 +135,7 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     else if (kind === 'room') listener.onRoomSignal(first, lines.join('\n'), second);
     else if (kind === 'user') listener.onUserSignal(first, lines.join('\n'));
     else if (kind === 'revoked') listener.onRevocation();
+    else if (kind === 'healthy') onPeerHealth();
     // Anything else is of a newer build: hints may be ignored.
   }
 
@@ -220,7 +223,11 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     signalRoom: (roomId, json, exceptUserId) =>
       publish(roomChannel(roomId), `${instance} room ${roomId} ${exceptUserId}\n${json}`),
     signalUser: (userId, json) => publish(userChannel(userId), `${instance} user ${userId}\n${json}`),
-    announceRevocation: () => publish(revocationChannel, `${instance} revoked`),
+    announceRevocation: () => publish(commonChannel, `${instance} revoked`),
+    announceHealth: () => publish(commonChannel, `${instance} healthy`),
+    onPeerHealth: (added) => {
+      onPeerHealth = added;
+    },
     followRoom: (roomId) => follow(roomChannel(roomId)),
     unfollowRoom: (roomId) => unfollow(roomChannel(roomId)),
     followUser: (userId) => follow(userChannel(userId)),

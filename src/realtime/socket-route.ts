@@ -28,12 +28,16 @@ export async function addSocketRoute(
   {
     sockets,
     authenticator,
-    isDraining,
+    isLeaving,
+    isCrowded,
     settings,
   }: {
     sockets: SocketServer;
     authenticator: Authenticator;
-    isDraining: () => boolean;
+    /** This instance is going down, or is of no use now. */
+    isLeaving: () => boolean;
+    /** As many wait to be welcomed as may. */
+    isCrowded: () => boolean;
     settings: SocketRouteSettings;
   },
 ): Promise<void> {
@@ -54,8 +58,8 @@ export async function addSocketRoute(
 
   async function checkUpgrade(request: FastifyRequest): Promise<void> {
     if (!request.ws) throw new Failure('upgrade_required', 'this is for WebSockets');
-    if (isDraining()) throw new Failure('unavailable', 'this server is going down', { retryAfterMs: 1000 });
-    if (sockets.openCount() >= settings.socketsMax)
+    if (isLeaving()) throw new Failure('unavailable', 'this server cannot serve now', { retryAfterMs: 1000 });
+    if (sockets.openCount() >= settings.socketsMax || isCrowded())
       throw new Failure('unavailable', 'too many sockets', { retryAfterMs: 2000 + Math.floor(Math.random() * 5000) });
     if (tokenNames.some((name) => Object.hasOwn(request.query as object, name)))
       throw new Failure('invalid', 'a token does not belong into an address');

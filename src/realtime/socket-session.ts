@@ -26,6 +26,8 @@ export interface SocketSettings extends QueueBounds {
   readonly framesPerSecond: number;
   readonly framesBurst: number;
   readonly closeAfter: number;
+  /** Every frame is answered within this time. */
+  readonly answerTimeout: number;
 }
 
 export interface SocketMetrics {
@@ -58,6 +60,7 @@ export interface SocketServer {
   readonly openCount: () => number;
   /** Frames being worked on, over all sockets. */
   readonly busy: () => number;
+  readonly stop: () => void;
 }
 
 /** Frames that need no look at ended logins of their own: they change nothing, or ask within their own transaction. */
@@ -82,13 +85,29 @@ export function createSocketServer<State extends FeedState>({
 }): SocketServer {
   const open = new Set<Connection>();
   const conversations = new Set<Conversation>();
-  let busy = 0;
+  /** Frames being worked on, oldest first. */
+  const unanswered = new Set<Work>();
 
   const host = {
     bounds: settings,
     touch: hub.turn.touch,
     countSlowClose: () => metrics.closes.inc({ code: String(closeCodes.slowConsumer) }),
   };
+
+  interface Work {
+    readonly startedMs: number;
+    /** Answers in place of the work, which may still happen. */
+    readonly giveUp: () => void;
+  }
+
+  const sweeper = setInterval(() => {
+    const beforeMs = performance.now() - settings.answerTimeout;
+    for (const work of unanswered) {
+      if (work.startedMs > beforeMs) break;
+      unanswered.delete(work);
+      work.giveUp();
+    }
+  }, 250);
 
   class Conversation {
     readonly connection: Connection;
@@ -215,20 +234,26 @@ export function createSocketServer<State extends FeedState>({
         return;
       }
       this.#begin();
-      void this.#run(handler, frame);
+      const work: Work = {
+        startedMs: performance.now(),
+        giveUp: () =>
+          this.#answerError(new Failure('outcome_unknown', 'this took too long', { retryAfterMs: 1000 }), frame.id),
+      };
+      unanswered.add(work);
+      void this.#run(handler, frame, work);
     }
 
-    async #run(handler: NonNullable<FrameHandlers[string]>, frame: ClientFrame): Promise<void> {
+    async #run(handler: NonNullable<FrameHandlers[string]>, frame: ClientFrame, work: Work): Promise<void> {
       const { connection } = this;
       try {
         if (!confirmedElsewhere.has(frame.type)) await greeter.confirm(connection.user!);
         const ack = await handler.run({ connection, caller: connection.user! }, frame as never);
-        connection.send({ type: 'ack', id: frame.id, ...ack });
+        if (unanswered.delete(work)) connection.send({ type: 'ack', id: frame.id, ...ack });
       } catch (error) {
         const failure = linkFailure(error, true) ?? toFailure(error);
         if (failure.code === 'internal')
           logger.error({ err: error, frameType: frame.type }, 'a frame failed unexpectedly');
-        this.#answerError(failure, frame.id);
+        if (unanswered.delete(work)) this.#answerError(failure, frame.id);
       } finally {
         this.#end();
       }
@@ -236,13 +261,11 @@ export function createSocketServer<State extends FeedState>({
 
     /** Too many frames in flight: the rest waits unread, in the kernel's buffers and the client's. */
     #begin(): void {
-      busy += 1;
       this.#inFlight += 1;
       if (this.#inFlight === settings.inFlightPerSocket) this.connection.socket.pause();
     }
 
     #end(): void {
-      busy -= 1;
       if (this.#inFlight === settings.inFlightPerSocket) this.connection.socket.resume();
       this.#inFlight -= 1;
     }
@@ -314,5 +337,11 @@ export function createSocketServer<State extends FeedState>({
     socket.on('error', (error) => logger.debug({ error: error.message }, 'socket error'));
   }
 
-  return { accept, open: () => open, openCount: () => open.size, busy: () => busy };
+  return {
+    accept,
+    open: () => open,
+    openCount: () => open.size,
+    busy: () => unanswered.size,
+    stop: () => clearInterval(sweeper),
+  };
 }

@@ -3,7 +3,7 @@
  * follow continue exactly; then, for the rooms named in `resume`, what was missed, and `resumed`.
  */
 
-import type { Counter } from 'prom-client';
+import type { Counter, Gauge } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Failure } from '../errors.ts';
@@ -72,20 +72,34 @@ export function checkHello(frame: ClientFrame): void {
   throw invalidInput([...compiledHello.Errors(frame)], 'hello');
 }
 
+export interface WelcomeMetrics {
+  readonly resumes: Counter<'result'>;
+  readonly waiting: Gauge;
+  readonly refused: Counter;
+}
+
+export interface Greetings {
+  /** Sends `welcome`, then replays, then `resumed`. @throws Failure `unavailable` when too many wait */
+  readonly welcome: (connection: Connection, frame: ClientFrame) => Promise<void>;
+  /** So many wait that no more should come; counts as a refusal when they should not. */
+  readonly isFull: () => boolean;
+}
+
 export function createWelcome<State extends FeedState>({
   hub,
   source,
-  resumes,
+  metrics,
   settings,
 }: {
   hub: Hub<State>;
   source: WelcomeSource;
-  resumes: Counter<'result'>;
+  metrics: WelcomeMetrics;
   settings: WelcomeSettings;
-}): (connection: Connection, frame: ClientFrame) => Promise<void> {
-  const gate = createGate(settings.handshakesMax, settings.handshakeQueueMax);
+}): Greetings {
+  const { resumes } = metrics;
+  const gate = createGate({ max: settings.handshakesMax, queueMax: settings.handshakeQueueMax, metrics });
 
-  return async (connection, frame) => {
+  async function enterAndWelcome(connection: Connection, frame: ClientFrame): Promise<void> {
     await gate.enter();
     try {
       // Whoever gave up while waiting costs nothing more.
@@ -94,7 +108,7 @@ export function createWelcome<State extends FeedState>({
     } finally {
       gate.leave();
     }
-  };
+  }
 
   async function welcome(connection: Connection, { id, resume }: Static<typeof Hello>): Promise<void> {
     const user = connection.user!;
@@ -148,6 +162,8 @@ export function createWelcome<State extends FeedState>({
       connection.push(frameText(source.leftFrame(roomId, reason, lastSeq)), 0);
     }
   }
+
+  return { welcome: enterAndWelcome, isFull: gate.isFull };
 }
 
 function isPosition(value: unknown): value is number {
@@ -155,24 +171,44 @@ function isPosition(value: unknown): value is number {
 }
 
 /** Lets `max` in at once; others wait in line, and past `queueMax` they are sent away. */
-function createGate(max: number, queueMax: number) {
+function createGate({
+  max,
+  queueMax,
+  metrics,
+}: {
+  max: number;
+  queueMax: number;
+  metrics: Pick<WelcomeMetrics, 'waiting' | 'refused'>;
+}) {
   let inside = 0;
   const waiting: (() => void)[] = [];
+
+  function isFull(): boolean {
+    if (waiting.length < queueMax) return false;
+    metrics.refused.inc();
+    return true;
+  }
+
   return {
+    isFull,
     enter: async (): Promise<void> => {
       if (inside < max) {
         inside += 1;
         return;
       }
-      if (waiting.length >= queueMax) {
+      if (isFull()) {
         throw new Failure('unavailable', 'too many connect at once', {
           retryAfterMs: 1000 + Math.floor(Math.random() * 5000),
         });
       }
-      await new Promise<void>((resolve) => waiting.push(resolve));
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        metrics.waiting.set(waiting.length);
+      });
     },
     leave: (): void => {
       const next = waiting.shift();
+      metrics.waiting.set(waiting.length);
       if (next) next();
       else inside -= 1;
     },

@@ -47,7 +47,12 @@ export function createChatMetrics(registry: Registry) {
       closes: counter('socket_closes_total', 'Sockets closed by the server, by code', 'code'),
     },
     stalls: counter('stalls_total', 'Times the process stood still and read authority again'),
-    resumes: counter('resumes_total', 'Rooms of a resume, by result', 'result'),
+    welcome: {
+      resumes: counter('resumes_total', 'Rooms of a resume, by result', 'result'),
+      waiting: gauge('hellos_waiting', 'Hellos that wait for their turn'),
+      refused: counter('hellos_refused_total', 'Hellos and upgrades refused because too many wait'),
+    },
+    cutOff: gauge('cut_off', '1 while this instance is cut off from the database and others are not'),
     hints: {
       published: counter('hints_published_total', 'Hints sent to Redis'),
       dropped: counter('hints_dropped_total', 'Hints not sent because Redis is away or slow'),

@@ -34,6 +34,7 @@ import type { PeerLink } from '../processing/peer-transport.ts';
 import type { TextEngine } from '../processing/text-task.ts';
 import { startCaretaker } from '../realtime/caretaker.ts';
 import { closeCodes } from '../realtime/connection.ts';
+import { startCutOffWatch } from '../realtime/cut-off.ts';
 import { createLocalHints } from '../realtime/hints.ts';
 import { createHub, type Hub } from '../realtime/hub.ts';
 import { startLogIdentity } from '../realtime/log-identity.ts';
@@ -221,16 +222,17 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     endsOf: membershipChanges.endsOf,
     leftFrame,
   };
+  const greetings = createWelcome({
+    hub,
+    source,
+    metrics: chatMetrics.welcome,
+    settings: { ...config.realtime, heartbeatMs: config.realtime.heartbeat },
+  });
   const sockets = createSocketServer({
     hub,
     greeter: {
       authenticate: authenticator.fromToken,
-      welcome: createWelcome({
-        hub,
-        source,
-        resumes: chatMetrics.resumes,
-        settings: { ...config.realtime, heartbeatMs: config.realtime.heartbeat },
-      }),
+      welcome: greetings.welcome,
       checkHello,
       isRevoked: revocations.isRevoked,
       confirm: authenticator.confirm,
@@ -269,11 +271,20 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const isDraining = () => draining;
   const probe = createDatabaseProbe(reserved, config.database.acquireTimeout);
   addHealthRoutes(app, { readiness, isDraining });
+  const cutOff = startCutOffWatch({
+    probe,
+    hints,
+    sendAway: () => void sendAway(config.drain.window),
+    metric: chatMetrics.cutOff,
+    logger,
+    settings: { checkMs: config.realtime.headCheck, cutOffAfterMs: config.realtime.cutOffAfter },
+  });
   if (config.metrics.port === 0) addMetricsRoute(app, metrics);
   await addSocketRoute(app, {
     sockets,
     authenticator,
-    isDraining,
+    isLeaving: () => draining || cutOff.isCutOff(),
+    isCrowded: greetings.isFull,
     settings: {
       frameBytes: config.realtime.frameBytes,
       socketsMax: config.http.connectionsMax,
@@ -323,10 +334,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   }
 
   /** Tells each socket when to come back, and closes them spread over the window. */
-  async function sendAway(deadlineMs: number): Promise<void> {
+  async function sendAway(windowMs: number): Promise<void> {
     const all = [...sockets.open()];
     if (all.length === 0) return;
-    const windowMs = Math.max(0, Math.min(config.drain.window, deadlineMs - performance.now() - 2000));
     for (const connection of all) {
       connection.send({
         type: 'notice',
@@ -337,7 +347,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     }
     const slices = Math.max(1, Math.min(50, all.length));
     for (let slice = 0; slice < slices; slice++) {
-      await pause(windowMs / slices);
+      await pause(Math.max(0, windowMs) / slices);
       for (let at = slice; at < all.length; at += slices) all[at]!.close(closeCodes.restart, 'service restart');
     }
   }
@@ -356,7 +366,14 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ? new Promise<void>((resolve) => app.server.close(() => resolve()))
         : Promise.resolve();
       await stopInOrder(logger, [
-        ['sockets', () => atMostUntil(deadlineMs - 1000, sendAway(deadlineMs))],
+        [
+          'sockets',
+          () =>
+            atMostUntil(
+              deadlineMs - 1000,
+              sendAway(Math.min(config.drain.window, deadlineMs - performance.now() - 2000)),
+            ),
+        ],
         ['work', () => atMostUntil(deadlineMs - 500, idle())],
         ['requests', () => atMostUntil(deadlineMs - 500, app.close())],
         [
@@ -367,6 +384,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
             await atMostUntil(deadlineMs, closed);
           },
         ],
+        ['socket server', sockets.stop],
+        ['cut-off watch', cutOff.stop],
         ['caretaker', caretaker.stop],
         ['log identity', identity.stop],
         ['hub', hub.stop],

@@ -13,7 +13,7 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
   const mine = message.sender.id === me?.id;
   const mentioned = me !== undefined && message.mentions.includes(me.id);
 
-  const attempt = (work: Promise<void>) => {
+  const attempt = (work: Promise<unknown>) => {
     setProblem('');
     work.then(
       () => setEditing(false),

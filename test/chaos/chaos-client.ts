@@ -1,22 +1,35 @@
 /** One person in a chaos run: Parley's own client, writing down all that it is told and all that it is answered. */
-import { createParleyClient, type ParleyClient } from '../../src/client/parley-client.ts';
+import { ClientError, createParleyClient, type ParleyClient } from '../../src/client/parley-client.ts';
 import type { ReaderRecord, SeenEvent, SendRecord } from './history-checker.ts';
+import type { ChangeRecord, MarkRecord, MessageView } from './state-checker.ts';
 
 export interface ChaosClient {
   readonly client: ParleyClient;
+  readonly name: string;
   readonly userId: string;
-  /** Sends until told to stop, one after the other in each room. */
-  readonly talk: (rooms: readonly string[], until: () => boolean, pauseMs: () => number) => Promise<void>;
-  readonly reader: (roomId: string) => ReaderRecord;
+  /** Sends one message and waits for its answer, however long that takes. */
+  readonly say: (roomId: string) => Promise<void>;
+  /** Edits or deletes one of its own messages. */
+  readonly change: (roomId: string, kind: ChangeRecord['kind']) => Promise<void>;
+  /** Marks what it has seen as read. */
+  readonly mark: (roomId: string) => Promise<void>;
+  readonly reader: (roomId: string) => Omit<ReaderRecord, 'entitled'>;
+  readonly position: (roomId: string) => number;
+  /** Rooms that it takes itself for a member of. */
+  readonly memberships: () => ReadonlySet<string>;
+  /** Its messages as it would show them. */
+  readonly view: () => readonly MessageView[];
   readonly sends: readonly SendRecord[];
+  readonly changes: readonly ChangeRecord[];
+  readonly marks: () => readonly MarkRecord[];
   /** Milliseconds from each send to its ack. */
   readonly ackMs: readonly number[];
-  readonly position: (roomId: string) => number;
 }
 
 interface Run {
   readonly after: number;
   readonly events: SeenEvent[];
+  readonly joined?: boolean;
 }
 
 function memoryStorage() {
@@ -28,9 +41,13 @@ function memoryStorage() {
   };
 }
 
+interface EventData {
+  readonly message?: { readonly id: string; readonly text: string };
+  readonly messageId?: string;
+}
+
 /** What tells an event from another: the message it made, or its kind and time. */
-export function eventId(type: string, at: string, data: Record<string, unknown>): string {
-  const { message, messageId } = data as { message?: { id: string }; messageId?: string };
+export function eventId(type: string, at: string, { message, messageId }: EventData): string {
   return type === 'message.created' ? message!.id : `${type} ${messageId ?? message?.id ?? ''} ${at}`;
 }
 
@@ -38,64 +55,121 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
   const client = createParleyClient({ baseUrl: url, storage: memoryStorage() });
   const user = await client.register({ username: name, email: `${name}@example.org`, password: `password of ${name}` });
   const runs = new Map<string, Run[]>();
+  /** Rooms whose run goes on with the next event. */
+  const running = new Set<string>();
+  const memberships = new Set<string>();
+  const views = new Map<string, Map<string, MessageView>>();
+  const own = new Map<string, string[]>();
   const sends: SendRecord[] = [];
+  const changes: ChangeRecord[] = [];
+  const marks = new Map<string, number[]>();
   const ackMs: number[] = [];
+  let order = 0;
   const lastOf = (roomId: string) => runs.get(roomId)?.at(-1);
-  const begin = (roomId: string, after: number) =>
-    runs.set(roomId, [...(runs.get(roomId) ?? []), { after, events: [] }]);
+
+  function begin(roomId: string, after: number, joined = false): void {
+    runs.set(roomId, [...(runs.get(roomId) ?? []), { after, events: [], joined }]);
+    running.add(roomId);
+    // What was left out may have changed anything: it is to be read anew.
+    views.delete(roomId);
+  }
+
+  function see(roomId: string, type: string, { message, messageId }: EventData): void {
+    const view = views.get(roomId) ?? new Map<string, MessageView>();
+    views.set(roomId, view);
+    if (message) view.set(message.id, { messageId: message.id, text: message.text, deleted: false });
+    else if (type === 'message.deleted') view.set(messageId!, { messageId: messageId!, text: '', deleted: true });
+  }
 
   client.on({
     onWelcome: ({ rooms }) => {
-      for (const { id, seq } of rooms) if (!runs.has(id)) begin(id, seq);
+      const now = new Set(rooms.map(({ id }) => id));
+      for (const roomId of [...running]) if (!now.has(roomId)) running.delete(roomId);
+      memberships.clear();
+      for (const { id, seq } of rooms) {
+        memberships.add(id);
+        if (!running.has(id)) begin(id, seq);
+      }
     },
     onEvent: ({ type, roomId, seq, at, data }) => {
-      if (!runs.has(roomId)) begin(roomId, seq - 1);
+      if (!running.has(roomId)) begin(roomId, seq - 1, true);
       lastOf(roomId)!.events.push({ seq, type, id: eventId(type, at, data) });
+      see(roomId, type, data);
     },
-    onReset: (roomId, seq) => void begin(roomId, seq),
+    onReset: (roomId, seq) => begin(roomId, seq),
+    onSignal: ({ type, roomId }) => {
+      if (type === 'room.joined') memberships.add(roomId!);
+      if (type !== 'room.left') return;
+      memberships.delete(roomId!);
+      running.delete(roomId!);
+    },
   });
 
-  async function say(roomId: string, order: number): Promise<void> {
-    const clientId = `${name}-${order}`;
-    const text = `${name} says ${order}`;
-    const sentMs = performance.now();
+  async function say(roomId: string): Promise<void> {
+    const mine = order++;
+    const clientId = `${name}-${mine}`;
+    const text = `${name} says ${mine}`;
+    const startedMs = performance.now();
+    const send = { userId: user.id, roomId, clientId, text, order: mine, startedMs };
     try {
       const { messageId, seq } = await client.send(roomId, text, { clientId });
-      sends.push({ userId: user.id, roomId, clientId, text, order, acks: [{ messageId, seq }] });
-      ackMs.push(performance.now() - sentMs);
+      const ackedMs = performance.now();
+      sends.push({ ...send, ackedMs, acks: [{ messageId, seq }] });
+      own.set(roomId, [...(own.get(roomId) ?? []).slice(-20), messageId]);
+      ackMs.push(ackedMs - startedMs);
     } catch (error) {
-      sends.push({
-        userId: user.id,
-        roomId,
-        clientId,
-        text,
-        order,
-        acks: [],
-        refused: (error as { code?: string }).code ?? String(error),
-      });
+      sends.push({ ...send, acks: [], refused: (error as { code?: string }).code ?? String(error) });
+    }
+  }
+
+  async function change(roomId: string, kind: ChangeRecord['kind']): Promise<void> {
+    const mine = own.get(roomId) ?? [];
+    const messageId = mine[Math.floor(Math.random() * mine.length)];
+    if (messageId === undefined) return;
+    const text = kind === 'message.updated' ? `${name} means ${order++}` : undefined;
+    const record = { kind, roomId, messageId, ...(text === undefined ? {} : { text }) };
+    try {
+      const seq =
+        text === undefined ? await client.remove(roomId, messageId) : await client.edit(roomId, messageId, text);
+      changes.push({ ...record, seq });
+    } catch (error) {
+      changes.push(isDefinite(error) ? { ...record, refused: error.code } : record);
+    }
+  }
+
+  async function mark(roomId: string): Promise<void> {
+    const last = lastOf(roomId)?.events.at(-1);
+    if (!last) return;
+    try {
+      const { lastReadSeq } = await client.markRead(roomId, last.seq);
+      marks.set(roomId, [...(marks.get(roomId) ?? []), lastReadSeq]);
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
     }
   }
 
   return {
     client,
+    name,
     userId: user.id,
+    say,
+    change,
+    mark,
     sends,
+    changes,
+    marks: () => [...marks].map(([roomId, acked]) => ({ userId: user.id, roomId, acked })),
     ackMs,
-    talk: async (rooms, until, pauseMs) => {
-      let order = 0;
-      await Promise.all(
-        rooms.map(async (roomId) => {
-          while (!until()) {
-            await say(roomId, order++);
-            await new Promise((wake) => setTimeout(wake, pauseMs()));
-          }
-        }),
-      );
-    },
+    memberships: () => memberships,
+    view: () => [...views.values()].flatMap((view) => [...view.values()]),
     reader: (roomId) => ({ reader: name, roomId, runs: runs.get(roomId) ?? [] }),
     position: (roomId) => {
       const last = lastOf(roomId);
       return last ? (last.events.at(-1)?.seq ?? last.after) : 0;
     },
   };
+}
+
+/** Of these nothing happened; of others nobody knows. */
+export function isDefinite(error: unknown): error is ClientError {
+  return error instanceof ClientError && !['offline', 'outcome_unknown', 'internal'].includes(error.code);
 }

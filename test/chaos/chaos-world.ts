@@ -1,24 +1,21 @@
-/** Everything as processes of their own, with a proxy between any two, and the faults that can befall them. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** Everything as processes of their own, with a proxy between any two. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
+import { startParley } from '../harness/parley-process.ts';
 import { freePort } from '../harness/ports.ts';
+import { startRedisProcess } from '../harness/redis-process.ts';
+import { type Fault, listFaults, type Slot } from './chaos-faults.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
-
-export interface Fault {
-  readonly name: string;
-  readonly begin: () => Promise<void> | void;
-  readonly heal: () => Promise<void> | void;
-}
 
 export interface ChaosWorld {
   /** Where clients connect: the living chat instances in turn. */
   readonly url: string;
+  /** Each chat instance by itself. */
+  readonly chatUrls: readonly string[];
   /** The database itself, past all proxies, for the checker. */
   readonly databaseUrl: string;
   readonly faults: readonly Fault[];
@@ -41,116 +38,66 @@ const settings = {
   LOG_LEVEL: 'warn',
 };
 
-interface Slot {
-  process: ParleyProcess | undefined;
-  readonly start: () => Promise<void>;
-}
-
-export async function startChaosWorld({ chatCount = 2 }: { chatCount?: number } = {}): Promise<ChaosWorld> {
+export async function startChaosWorld({
+  chatCount = 3,
+  chatSettings = {},
+}: {
+  chatCount?: number;
+  chatSettings?: Readonly<Record<string, string>>;
+} = {}): Promise<ChaosWorld> {
   const dir = await mkdtemp(join(tmpdir(), 'parley-chaos-'));
   const postgresPort = await freePort();
-  const logger = pino({ level: 'silent' });
-  const database: { server: EmbeddedPostgres } = {
-    server: await startEmbeddedPostgres({ dir, logger, port: postgresPort }),
-  };
-  await migrate(database.server.url);
+  const startDatabase = () => startEmbeddedPostgres({ dir, logger: pino({ level: 'silent' }), port: postgresPort });
+  const database: { server: EmbeddedPostgres } = { server: await startDatabase() };
   const databaseUrl = database.server.url;
-  const redis = await startRedis();
-  const postgresProxies = await Promise.all(
-    Array.from({ length: chatCount }, () => startTcpProxy(() => [postgresPort])),
-  );
-  const redisProxy = await startTcpProxy(() => [redis.port]);
+  await migrate(databaseUrl);
+  const redis = await startRedisProcess();
+  const proxiesTo = (port: number) => Promise.all(Array.from({ length: chatCount }, () => startTcpProxy(() => [port])));
+  const postgresProxies = await proxiesTo(postgresPort);
+  const redisProxies = await proxiesTo(redis.port);
 
-  const processings: Slot[] = [];
-  const processingPorts = [await freePort(), await freePort()];
+  const processingPorts = await freePorts(2);
   const processingProxies = await Promise.all(processingPorts.map((port) => startTcpProxy(() => [port])));
+  const processings = processingPorts.map((processingPort) =>
+    createSlot({ role: 'processing', processingPort, settings: { ...settings, DATABASE_URL: databaseUrl } }),
+  );
   const throughProxy = (proxy: TcpProxy) => databaseUrl.replace(`:${postgresPort}/`, `:${proxy.port}/`);
-  for (const port of processingPorts) {
-    const slot: Slot = {
-      process: undefined,
-      start: async () => {
-        slot.process = await startParley({
-          role: 'processing',
-          processingPort: port,
-          settings: { ...settings, DATABASE_URL: databaseUrl },
-        });
+  const chatPorts = await freePorts(chatCount);
+  const chats = chatPorts.map((httpPort, at) =>
+    createSlot({
+      role: 'chat',
+      httpPort,
+      settings: {
+        ...settings,
+        DATABASE_URL: throughProxy(postgresProxies[at]!),
+        REDIS_URL: `redis://127.0.0.1:${redisProxies[at]!.port}`,
+        PROCESSING_URL: processingProxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(','),
+        ...chatSettings,
       },
-    };
-    processings.push(slot);
-  }
-  const chats: Slot[] = [];
-  const chatPorts = await Promise.all(Array.from({ length: chatCount }, () => freePort()));
-  for (const [at, port] of chatPorts.entries()) {
-    const slot: Slot = {
-      process: undefined,
-      start: async () => {
-        slot.process = await startParley({
-          role: 'chat',
-          httpPort: port,
-          settings: {
-            ...settings,
-            DATABASE_URL: throughProxy(postgresProxies[at]!),
-            REDIS_URL: `redis://127.0.0.1:${redisProxy.port}`,
-            PROCESSING_URL: processingProxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(','),
-          },
-        });
-      },
-    };
-    chats.push(slot);
-  }
+    }),
+  );
   await Promise.all([...processings, ...chats].map((slot) => slot.start()));
   const door = await startTcpProxy(() => chatPorts);
-
-  const freeze = (name: string, slot: Slot): Fault => ({
-    name,
-    begin: () => slot.process?.signal('SIGSTOP'),
-    heal: () => slot.process?.signal('SIGCONT'),
-  });
-  const kill = (name: string, slot: Slot): Fault => ({ name, begin: () => slot.process?.kill(), heal: slot.start });
-  const drain = (name: string, slot: Slot): Fault => ({
-    name,
-    begin: async () => {
-      await slot.process?.stop();
-    },
-    heal: slot.start,
-  });
-  const network = (name: string, proxy: TcpProxy, mode: 'cut' | 'swallow'): Fault => ({
-    name,
-    begin: () => proxy.become(mode),
-    heal: () => proxy.become('pass'),
-  });
-
-  const faults: Fault[] = [
-    ...chats.flatMap((slot, at) => [
-      kill(`chat ${at} killed`, slot),
-      freeze(`chat ${at} frozen`, slot),
-      drain(`chat ${at} drained`, slot),
-    ]),
-    ...processings.flatMap((slot, at) => [
-      kill(`processing ${at} killed`, slot),
-      freeze(`processing ${at} frozen`, slot),
-    ]),
-    ...processingProxies.map((proxy, at) => network(`processing ${at} swallowed`, proxy, 'swallow')),
-    ...postgresProxies.flatMap((proxy, at) => [
-      network(`chat ${at} cut from Postgres`, proxy, 'cut'),
-      network(`chat ${at}'s Postgres swallowed`, proxy, 'swallow'),
-    ]),
-    network('Redis cut', redisProxy, 'cut'),
-    network('Redis swallowed', redisProxy, 'swallow'),
-    { name: 'Redis killed', begin: redis.kill, heal: redis.start },
-    network('clients cut', door, 'cut'),
-    network('clients swallowed', door, 'swallow'),
-    {
-      name: 'Postgres killed',
-      begin: () => database.server.kill(),
-      heal: async () => {
-        database.server = await startEmbeddedPostgres({ dir, logger, port: postgresPort });
+  const faults = listFaults({
+    chats,
+    processings,
+    redis,
+    postgres: {
+      url: databaseUrl,
+      kill: () => database.server.kill(),
+      start: async () => {
+        database.server = await startDatabase();
       },
     },
-  ];
+    postgresProxies,
+    redisProxies,
+    processingProxies,
+    door,
+  });
 
   return {
     url: `http://127.0.0.1:${door.port}`,
+    chatUrls: chatPorts.map((port) => `http://127.0.0.1:${port}`),
     databaseUrl,
     faults,
     restartChat: async (at) => {
@@ -159,26 +106,15 @@ export async function startChaosWorld({ chatCount = 2 }: { chatCount?: number } 
       return code;
     },
     describe: async () => {
-      const reports = chatPorts.map(async (port, at) => {
-        const get = (path: string) =>
-          fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(3000) }).then(
-            (answer) => answer.text(),
-            (error: unknown) => String(error),
-          );
-        const telling =
-          /^parley_(sends_total|verdicts_total|breaker_open|sockets_welcomed|hints_up|seq_conflicts|gap_backfills|frame_errors)/;
-        const lines = (await get('/metrics')).split('\n').filter((line) => telling.test(line));
-        const log = chats[at]!.process!.output().trim().split('\n').slice(-6);
-        return [`chat ${at}: ${await get('/health/ready')}`, ...lines, ...log].join('\n    ');
-      });
+      const reports = chatPorts.map((port, at) => describeChat(port, chats[at]!));
       return (await Promise.all(reports)).join('\n  ');
     },
     stop: async () => {
-      for (const slot of [...chats, ...processings]) slot.process?.signal('SIGCONT');
-      await Promise.all(
-        [...chats, ...processings].map((slot) => (slot.process?.exited() ? undefined : slot.process?.kill())),
-      );
-      await Promise.all([door, redisProxy, ...postgresProxies, ...processingProxies].map((proxy) => proxy.stop()));
+      const slots = [...chats, ...processings];
+      for (const slot of slots) slot.process?.signal('SIGCONT');
+      await Promise.all(slots.map((slot) => (slot.process?.exited() ? undefined : slot.process?.kill())));
+      const proxies = [door, ...redisProxies, ...postgresProxies, ...processingProxies];
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
       await redis.kill();
       await database.server.stop();
       await rm(dir, { recursive: true, force: true });
@@ -186,29 +122,29 @@ export async function startChaosWorld({ chatCount = 2 }: { chatCount?: number } 
   };
 }
 
-async function startRedis() {
-  const port = await freePort();
-  let child: ChildProcess | undefined;
-  const start = async (): Promise<void> => {
-    const next = spawn(
-      'redis-server',
-      ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'],
-      { stdio: ['ignore', 'pipe', 'ignore'] },
-    );
-    child = next;
-    await new Promise<void>((resolve) =>
-      next.stdout!.on('data', (chunk: Buffer) => chunk.includes('Ready to accept') && resolve()),
-    );
-  };
-  await start();
-  return {
-    port,
-    start,
-    kill: async () => {
-      if (!child || child.signalCode !== null) return;
-      const gone = new Promise<void>((resolve) => child!.once('exit', () => resolve()));
-      child.kill('SIGKILL');
-      await gone;
+function freePorts(count: number): Promise<number[]> {
+  return Promise.all(Array.from({ length: count }, () => freePort()));
+}
+
+function createSlot(options: Parameters<typeof startParley>[0]): Slot {
+  const slot: Slot = {
+    process: undefined,
+    start: async () => {
+      slot.process = await startParley(options);
     },
   };
+  return slot;
+}
+
+async function describeChat(port: number, { process }: Slot): Promise<string> {
+  const get = (path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(3000) }).then(
+      (answer) => answer.text(),
+      (error: unknown) => String(error),
+    );
+  const telling =
+    /^parley_(sends_total|verdicts_total|breaker_open|sockets_welcomed|hints_up|seq_conflicts|gap_backfills|frame_errors|cut_off|stalls|database_limits)/;
+  const lines = (await get('/metrics')).split('\n').filter((line) => telling.test(line));
+  const log = process!.output().trim().split('\n').slice(-6);
+  return [`chat at ${port}: ${await get('/health/ready')}`, ...lines, ...log].join('\n    ');
 }

@@ -69,6 +69,11 @@ test.each([
     'diverged',
   ],
   [
+    'a reader that joined and did not get the event of it',
+    { ...good, readers: [{ reader: 'ben', roomId: 'r', runs: [{ after: 1, events: log.slice(1), joined: true }] }] },
+    'gap',
+  ],
+  [
     'a reader that got what is not its own',
     { ...good, readers: [{ ...good.readers[0]!, entitled: [{ from: 1, to: 3 }] }] },
     'leak',

@@ -13,8 +13,11 @@ export interface SendRecord {
   readonly order: number;
   /** The acks it got; none: it never was answered. */
   readonly acks: readonly { readonly messageId: string; readonly seq: number }[];
-  /** It was refused for good. */
+  /** It was refused for certain: it must not have happened. */
   readonly refused?: string;
+  /** Milliseconds of one clock: when its first try began, and when its ack came. */
+  readonly startedMs?: number;
+  readonly ackedMs?: number;
 }
 
 export interface SeenEvent {
@@ -24,13 +27,27 @@ export interface SeenEvent {
   readonly id: string;
 }
 
-/** What one reader got of one room: runs of events, a new one after each reset. */
+export interface Interval {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Run {
+  readonly after: number;
+  readonly events: readonly SeenEvent[];
+  /** It began because the reader was told of joining, and so with that event. */
+  readonly joined?: boolean;
+}
+
+/** What one reader got of one room: runs of events, a new one after each reset and each time of absence. */
 export interface ReaderRecord {
   readonly reader: string;
   readonly roomId: string;
-  readonly runs: readonly { readonly after: number; readonly events: readonly SeenEvent[] }[];
+  readonly runs: readonly Run[];
   /** Seqs that this reader may see; undefined: all of the room. */
-  readonly entitled?: readonly { readonly from: number; readonly to: number }[];
+  readonly entitled?: readonly Interval[];
+  /** It went away by itself and owes nothing at the end. */
+  readonly gone?: boolean;
 }
 
 export interface LoggedEvent extends SeenEvent {
@@ -88,7 +105,8 @@ function checkSends(sends: readonly SendRecord[], logs: Histories['logs'], repor
     for (const ack of acks) {
       if (!stored || stored.seq !== ack.seq || stored.id !== ack.messageId)
         report('lost', `${clientId} was acked as ${ack.seq} of ${roomId}, the log has ${stored?.seq ?? 'nothing'}`);
-      else if (stored.text !== text) report('diverged', `${clientId} is stored with another text`);
+      else if (stored.text !== undefined && stored.text !== text)
+        report('diverged', `${clientId} is stored with another text`);
     }
     if (stored && acks.length > 0) {
       const key = `${userId} ${roomId}`;
@@ -105,21 +123,22 @@ function checkSends(sends: readonly SendRecord[], logs: Histories['logs'], repor
 }
 
 function checkReader(
-  { reader, roomId, runs, entitled }: ReaderRecord,
+  { reader, roomId, runs, entitled, gone }: ReaderRecord,
   log: readonly LoggedEvent[],
   report: Report,
 ): void {
   const may = (seq: number) => !entitled || entitled.some(({ from, to }) => seq >= from && seq <= to);
   const seen = new Set<number>();
-  for (const { after, events } of runs) {
+  for (const { after, events, joined } of runs) {
     let position = after;
+    if (joined && events[0]!.type !== 'member.joined')
+      report('gap', `${reader} joined ${roomId} and first got ${events[0]!.type} ${events[0]!.seq}`);
     for (const { seq, id, type } of events) {
       if (!may(seq)) report('leak', `${reader} got ${seq} of ${roomId}`);
       if (seen.has(seq)) report('duplicated', `${reader} got ${seq} of ${roomId} twice`);
       seen.add(seq);
       if (seq <= position) report('reordered', `${reader} got ${seq} after ${position} of ${roomId}`);
-      else if (seq > position + 1 && may(position + 1))
-        report('gap', `${reader} got ${seq} after ${position} of ${roomId}`);
+      else if (hasBetween(position, seq, may)) report('gap', `${reader} got ${seq} after ${position} of ${roomId}`);
       position = Math.max(position, seq);
       const logged = log[seq - 1];
       if (!logged || logged.id !== id || logged.type !== type)
@@ -129,5 +148,12 @@ function checkReader(
   const last = runs.at(-1);
   const reached = last ? (last.events.at(-1)?.seq ?? last.after) : 0;
   const head = log.length;
-  if (may(head) && reached < head) report('gap', `${reader} ended at ${reached} of ${roomId}, the head is ${head}`);
+  if (!gone && may(head) && reached < head)
+    report('gap', `${reader} ended at ${reached} of ${roomId}, the head is ${head}`);
+}
+
+/** Whether anything between two seqs, neither of them, was to be seen. */
+function hasBetween(after: number, before: number, may: (seq: number) => boolean): boolean {
+  for (let seq = after + 1; seq < before; seq++) if (may(seq)) return true;
+  return false;
 }

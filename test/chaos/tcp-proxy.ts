@@ -1,14 +1,24 @@
-/** A TCP proxy of our own between two parts: it passes, cuts, or swallows what is sent, as the run wants it. */
+/** A TCP proxy of our own between two parts: it passes, cuts, swallows, delays or garbles what is sent, as the run wants it. */
+import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-export type ProxyMode = 'pass' | 'cut' | 'swallow';
+/**
+ * `cut`: every connection ends and new ones are refused. `swallow`: connections stay and nothing goes through; `swallow up` loses only
+ * what clients send, `swallow down` only what servers answer. `slow`: everything comes late. `garble`: answers are noise.
+ */
+export type ProxyMode = 'pass' | 'cut' | 'swallow' | 'swallow up' | 'swallow down' | 'slow' | 'garble';
 
 export interface TcpProxy {
   readonly port: number;
-  /** `cut`: every connection ends and new ones are refused. `swallow`: connections stay, nothing goes through. */
   readonly become: (mode: ProxyMode) => void;
   readonly stop: () => Promise<void>;
 }
+
+type Direction = 'up' | 'down';
+
+const slowMs = 150;
+/** Bytes are missing or wrong in connections that lived through these. */
+const spoiling = new Set<ProxyMode>(['swallow', 'swallow up', 'swallow down', 'garble']);
 
 /** @param targets ports on loopback; each new connection goes to the next one that accepts it */
 export async function startTcpProxy(targets: () => readonly number[]): Promise<TcpProxy> {
@@ -16,13 +26,29 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
   let mode: ProxyMode = 'pass';
   let turn = 0;
 
-  function forward(from: Socket, to: Socket): void {
+  function pass(from: Socket, to: Socket, chunk: Buffer): void {
+    if (to.destroyed || to.write(chunk)) return;
+    from.pause();
+    to.once('drain', () => from.resume());
+  }
+
+  function forward(from: Socket, to: Socket, direction: Direction): void {
+    // Once something is late all that follows is at least as late: TCP keeps its order.
+    let late: Promise<void> | undefined;
     from.on('data', (chunk: Buffer) => {
       // Swallowed bytes are lost, as on a network that was split: whoever sent them has to notice.
-      if (mode === 'pass' && !to.destroyed && !to.write(chunk)) {
-        from.pause();
-        to.once('drain', () => from.resume());
+      if (mode === 'swallow' || mode === `swallow ${direction}`) return;
+      const bytes = mode === 'garble' && direction === 'down' ? randomBytes(chunk.length) : chunk;
+      if (mode !== 'slow' && !late) {
+        pass(from, to, bytes);
+        return;
       }
+      const due = pause(mode === 'slow' ? slowMs : 0);
+      const mine: Promise<void> = Promise.all([late, due]).then(() => {
+        pass(from, to, bytes);
+        if (late === mine) late = undefined;
+      });
+      late = mine;
     });
     from.on('close', () => to.destroy());
     from.on('error', () => to.destroy());
@@ -40,8 +66,8 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
       server.removeAllListeners('error');
       open.add(server);
       server.on('close', () => open.delete(server));
-      forward(client, server);
-      forward(server, client);
+      forward(client, server, 'up');
+      forward(server, client, 'down');
       client.resume();
     });
   }
@@ -67,8 +93,7 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
     become: (next) => {
       const was = mode;
       mode = next;
-      // After a split the old connections are of no use: bytes are missing in them.
-      if (next === 'cut' || was === 'swallow') for (const socket of open) socket.destroy();
+      if (next === 'cut' || spoiling.has(was)) for (const socket of open) socket.destroy();
     },
     stop: () =>
       new Promise((resolve) => {
@@ -76,4 +101,8 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
         for (const socket of open) socket.destroy();
       }),
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,0 +1,184 @@
+/** Everything that can befall the parts on one machine, and how it is undone. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import postgres from 'postgres';
+import type { ParleyProcess } from '../harness/parley-process.ts';
+import type { RedisProcess } from '../harness/redis-process.ts';
+import type { ProxyMode, TcpProxy } from './tcp-proxy.ts';
+
+export interface Fault {
+  readonly name: string;
+  /** What it befalls; two faults of one part never come together. */
+  readonly part: string;
+  /** It may last longer than others: as long as a machine sleeps. */
+  readonly long?: boolean;
+  readonly begin: () => Promise<void> | void;
+  readonly heal: () => Promise<void> | void;
+}
+
+/** A process that ends and comes back. */
+export interface Slot {
+  process: ParleyProcess | undefined;
+  readonly start: () => Promise<void>;
+}
+
+export interface Parts {
+  readonly chats: readonly Slot[];
+  readonly processings: readonly Slot[];
+  readonly redis: RedisProcess;
+  readonly postgres: { readonly url: string; readonly kill: () => Promise<void>; readonly start: () => Promise<void> };
+  /** From each chat instance. */
+  readonly postgresProxies: readonly TcpProxy[];
+  readonly redisProxies: readonly TcpProxy[];
+  /** To each processing instance. */
+  readonly processingProxies: readonly TcpProxy[];
+  /** Between clients and all chat instances. */
+  readonly door: TcpProxy;
+}
+
+export function listFaults(parts: Parts): Fault[] {
+  const { chats, processings, redis, postgresProxies, redisProxies, processingProxies, door } = parts;
+  return [
+    ...chats.flatMap((slot, at) => [
+      killed(`chat ${at}`, slot),
+      { ...frozen(`chat ${at}`, slot), long: true },
+      drained(`chat ${at}`, slot),
+    ]),
+    ...processings.flatMap((slot, at) => [
+      killed(`processing ${at}`, slot),
+      frozen(`processing ${at}`, slot),
+      drained(`processing ${at}`, slot),
+    ]),
+    ...processingProxies.flatMap((proxy, at) =>
+      network(`processing ${at}`, proxy, ['cut', 'swallow', 'swallow down', 'slow', 'garble']),
+    ),
+    everyProcessing(processings),
+    ...postgresProxies.flatMap((proxy, at) =>
+      network(`chat ${at}'s Postgres`, proxy, ['cut', 'swallow', 'swallow up', 'swallow down', 'slow']),
+    ),
+    ...redisProxies.flatMap((proxy, at) =>
+      network(`chat ${at}'s Redis`, proxy, ['cut', 'swallow', 'swallow up', 'swallow down', 'slow', 'garble']),
+    ),
+    { name: 'Redis killed', part: 'Redis', begin: redis.kill, heal: redis.start },
+    {
+      name: 'Redis stopped',
+      part: 'Redis',
+      begin: () => redis.signal('SIGSTOP'),
+      heal: () => redis.signal('SIGCONT'),
+    },
+    { name: 'Redis emptied', part: 'Redis', begin: () => tellRedis(redis, 'FLUSHALL'), heal: () => {} },
+    {
+      name: 'Redis out of memory',
+      part: 'Redis',
+      begin: () => tellRedis(redis, 'CONFIG', 'SET', 'maxmemory', '1'),
+      heal: () => tellRedis(redis, 'CONFIG', 'SET', 'maxmemory', '0'),
+    },
+    { name: 'Postgres killed', part: 'Postgres', begin: parts.postgres.kill, heal: parts.postgres.start },
+    ...stoppedPostgres(parts.postgres.url),
+    {
+      name: "Postgres's backends ended",
+      part: 'Postgres',
+      begin: () => endBackends(parts.postgres.url),
+      heal: () => {},
+    },
+    ...network('clients', door, ['cut', 'swallow', 'swallow up', 'swallow down', 'slow']),
+  ];
+}
+
+function killed(part: string, slot: Slot): Fault {
+  return { name: `${part} killed`, part, begin: () => slot.process?.kill(), heal: slot.start };
+}
+
+function frozen(part: string, slot: Slot): Fault {
+  return {
+    name: `${part} frozen`,
+    part,
+    begin: () => slot.process?.signal('SIGSTOP'),
+    heal: () => slot.process?.signal('SIGCONT'),
+  };
+}
+
+function drained(part: string, slot: Slot): Fault {
+  return { name: `${part} drained`, part, begin: async () => void (await slot.process?.stop()), heal: slot.start };
+}
+
+function everyProcessing(processings: readonly Slot[]): Fault {
+  return {
+    name: 'all processing killed',
+    part: 'processing',
+    begin: async () => void (await Promise.all(processings.map((slot) => slot.process?.kill()))),
+    heal: async () => void (await Promise.all(processings.map((slot) => slot.start()))),
+  };
+}
+
+function network(part: string, proxy: TcpProxy, modes: readonly ProxyMode[]): Fault[] {
+  return modes.map((mode) => ({
+    name: `${part}: ${mode}`,
+    part,
+    begin: () => proxy.become(mode),
+    heal: () => proxy.become('pass'),
+  }));
+}
+
+async function tellRedis({ url }: RedisProcess, command: string, ...words: string[]): Promise<void> {
+  const redis = new Redis(url, { commandTimeout: 2000, maxRetriesPerRequest: 1 });
+  redis.on('error', () => {});
+  try {
+    await redis.call(command, ...words);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function endBackends(url: string): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'parley-%'`;
+  await sql.end();
+}
+
+/** The server and each of its processes, which lead groups of their own. */
+function stoppedPostgres(url: string): Fault[] {
+  let stopped: number[] = [];
+  return [
+    {
+      name: 'Postgres stopped',
+      part: 'Postgres',
+      begin: async () => {
+        const sql = postgres(url, { max: 1, onnotice: () => {} });
+        const [row] = await sql`select pg_backend_pid() as pid`;
+        stopped = familyOf(parentOf(row!.pid as number));
+        await sql.end();
+        for (const pid of stopped) signal(pid, 'SIGSTOP');
+      },
+      heal: () => {
+        for (const pid of stopped) signal(pid, 'SIGCONT');
+      },
+    },
+  ];
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended by itself.
+  }
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
+}
+
+function familyOf(postmaster: number): number[] {
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return parentOf(pid) === postmaster;
+      } catch {
+        return false;
+      }
+    });
+  return [postmaster, ...children];
+}

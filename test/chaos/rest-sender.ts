@@ -1,0 +1,63 @@
+/** Somebody who sends over REST and knows the three outcomes: what is refused for certain is not always tried again. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { ClientError } from '../../src/client/parley-client.ts';
+import { callOnce } from '../../src/client/rest.ts';
+import type { Login } from '../../src/client/types.ts';
+import { isDefinite } from './chaos-client.ts';
+import type { SendRecord } from './history-checker.ts';
+
+export interface RestSender {
+  readonly userId: string;
+  readonly name: string;
+  /** Sends one message, again and again while its outcome is unknown. */
+  readonly say: (roomId: string) => Promise<void>;
+  readonly sends: readonly SendRecord[];
+}
+
+/** Longer than any fault of a run. */
+const triesMax = 60;
+
+export async function startRestSender(url: string, name: string): Promise<RestSender> {
+  const account = { username: name, email: `${name}@example.org`, password: `password of ${name}` };
+  const login = await callOnce<Login>(url, { method: 'POST', path: '/v1/auth/register', body: account });
+  const sends: SendRecord[] = [];
+  let order = 0;
+
+  async function say(roomId: string): Promise<void> {
+    const mine = order++;
+    const clientId = `${name}-${mine}`;
+    const text = `${name} writes ${mine}`;
+    const record = { userId: login.user.id, roomId, clientId, text, order: mine, startedMs: performance.now() };
+    const acks: { messageId: string; seq: number }[] = [];
+    const givesUp = Math.random() < 0.5;
+    for (let attempt = 0; attempt < triesMax; attempt++) {
+      try {
+        acks.push(await sendOnce(roomId, { clientId, text }));
+        // Now and then an answered message is sent again: its answer must be the same.
+        if (acks.length > 1 || Math.random() < 0.9) break;
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+        const unsure = acks.length > 0 || !isDefinite(error);
+        if (!unsure && (givesUp || !error.retryable)) {
+          // An earlier try may have been lost on its way and stored: the refusal is only of the last one.
+          sends.push(attempt === 0 ? { ...record, acks, refused: error.code } : { ...record, acks });
+          return;
+        }
+        await pause(200 + Math.random() * 300);
+      }
+    }
+    sends.push({ ...record, acks, ...(acks.length > 0 ? { ackedMs: performance.now() } : {}) });
+  }
+
+  async function sendOnce(roomId: string, body: { clientId: string; text: string }) {
+    const message = await callOnce<{ id: string; seq: number }>(url, {
+      method: 'POST',
+      path: `/v1/rooms/${roomId}/messages`,
+      body,
+      token: login.accessToken,
+    });
+    return { messageId: message.id, seq: message.seq };
+  }
+
+  return { userId: login.user.id, name, say, sends };
+}
