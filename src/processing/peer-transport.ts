@@ -1,8 +1,9 @@
 /** The two ways under a peer: gRPC over HTTP/2 to another process, and memory within this one. */
 import { createRouterTransport, type ServiceImpl, type Transport } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ProcessingService } from '../gen/parley/processing/v1/processing_pb.ts';
 import { frameBytes, streamWindowBytes } from './http2-sizes.ts';
+import { createPeerSession } from './peer-session.ts';
 
 export interface PeerLink {
   readonly transport: Transport;
@@ -16,9 +17,8 @@ export interface NetworkLinkSettings {
 
 /** Connects with the first call. */
 export function createNetworkLink(url: string, settings: NetworkLinkSettings): PeerLink {
-  // Without its pings: connect-node answers a missing one by an error that nobody hears, which ends the process. A frozen peer is
-  // noticed by the answers that do not come: its breaker opens and drops the connection.
-  const sessionManager = new Http2SessionManager(url, undefined, {
+  // No pings: a frozen peer is noticed by the answers that do not come; its breaker opens and drops the connection.
+  const sessionManager = createPeerSession(url, {
     settings: { enablePush: false, initialWindowSize: streamWindowBytes, maxFrameSize: frameBytes },
   });
   return {

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { startTcpProxy } from '../chaos/tcp-proxy.ts';
+import { connectPeer, draft, startClient, startMoodyEngine, startServer } from './processing-harness.ts';
+
+test('noise in place of answers is a peer that is away: the local engine judges, no error is left unheard, and the peer comes back', async () => {
+  const { url } = await startServer();
+  const proxy = await startTcpProxy(() => [Number(new URL(url).port)]);
+  const unheard: unknown[] = [];
+  const hear = (error: unknown) => unheard.push(error);
+  process.on('uncaughtExceptionMonitor', hear);
+  const { client, sources } = startClient({
+    peers: [connectPeer(`http://127.0.0.1:${proxy.port}`)],
+    local: await startMoodyEngine(),
+  });
+  await client.judgeOne(draft('first'));
+  for (let round = 0; round < 5; round++) {
+    proxy.become('garble');
+    for (let n = 0; n < 20; n++) expect((await client.judgeOne(draft(`noise ${n}`))).outcome).toBe('allow');
+    proxy.become('pass');
+    const before = sources.remote;
+    await expect
+      .poll(
+        async () => {
+          await client.judgeOne(draft('back?'));
+          return sources.remote;
+        },
+        { timeout: 8000 },
+      )
+      .toBeGreaterThan(before);
+  }
+  process.off('uncaughtExceptionMonitor', hear);
+  expect(unheard).toEqual([]);
+  await proxy.stop();
+});
