@@ -40,7 +40,7 @@ export function readBytes(name: string): Uint8Array {
 
 function createShipped() {
   const normalise = createNormaliser(readJson('artefacts/lookalikes.json'));
-  const terms = createTermMatcher(readJson('artefacts/terms.json'));
+  const terms = createTermMatcher(readJson('artefacts/terms.json'), normalise);
   const model = readModel(readBytes('artefacts/spam.model'));
   const classifier = createClassifier(model);
   return { normalise, terms, model, classifier, assess: createAssessor({ normalise, terms, classifier }) };

@@ -44,11 +44,12 @@ let ready: Ready;
 
 function compileLists({ lookalikes, terms, emoji, model: bytes }: TextState): Lists {
   const model = readModel(bytes);
+  const normalise = createNormaliser(lookalikes);
   return {
     model,
     extract: createExtractor(model.lexicon),
-    normalise: createNormaliser(lookalikes),
-    terms: createTermMatcher(terms),
+    normalise,
+    terms: createTermMatcher(terms, normalise),
     emoji: new Map(Object.entries(emoji)),
   };
 }

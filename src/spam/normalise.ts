@@ -7,7 +7,7 @@
 export interface Normalised {
   /** Folded text; ASCII where something Latin could be seen. */
   readonly folded: string;
-  /** For each unit of `folded`: where its source began and ended in the original, UTF-16. */
+  /** For each unit of `folded`: where its source began and ended in the original, UTF-16. Not to be written to. */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
   /** Characters that nobody sees, and letters that pretended to be others. */
@@ -20,18 +20,27 @@ export type Lookalikes = Readonly<Record<string, string>>;
 
 // Marks, joiners, direction controls, variation selectors, tags, fillers: nothing of it is seen.
 const invisible = /\p{M}|\p{Cf}|[\u115f\u1160\u3164\uffa0\u2800]/u;
-const entity = /&(?:#(\d{2,6})|#[xX]([0-9a-fA-F]{2,5}));?/y;
+/** Anything that needs more than lower case: beyond ASCII, `%` and `&`. */
+const notPlain = /[^\0-$'-\x7f]/;
+const entity =
+  /&(?:amp;)?(?:#0*(\d{2,6})|#[xX]0*([0-9a-fA-F]{2,5})|([a-zA-Z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron)|(shy|zwn?j|lrm|rlm|ZeroWidthSpace|NoBreak)|(nbsp|ensp|emsp|thinsp));?/y;
 const percent = /%([4-7][0-9a-fA-F])/y;
+const unseen = 0x200b;
+/** Characters of which the folding is remembered; beyond, it is worked out anew. */
+const rememberedMax = 100_000;
+/** Units of a string made at once: `String.fromCharCode` takes them as arguments. */
+const chunk = 4096;
 
 export function createNormaliser(lookalikes: Lookalikes): (text: string) => Normalised {
   const known = new Map<number, string>();
+  let places = countUp(1024);
 
   /** What one code point beyond ASCII folds to; empty for what is not seen. */
   function fold(code: number): string {
     const found = known.get(code);
     if (found !== undefined) return found;
     const folded = foldAnew(String.fromCodePoint(code), code);
-    if (known.size < 100_000) known.set(code, folded);
+    if (known.size < rememberedMax) known.set(code, folded);
     return folded;
   }
 
@@ -50,52 +59,62 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
   }
 
   return (text) => {
-    const room = text.length + 16;
-    let starts = new Int32Array(room);
-    let ends = new Int32Array(room);
-    let folded = '';
+    if (!notPlain.test(text)) {
+      // Most of what people write: each unit stands for itself, and all such texts share one way back.
+      if (places.length <= text.length) places = countUp(text.length * 2);
+      const starts = places.subarray(0, text.length);
+      return { folded: text.toLowerCase(), starts, ends: places.subarray(1, text.length + 1), hidden: 0, disguised: 0 };
+    }
+    let units = new Uint16Array(text.length + 32);
+    let starts = new Int32Array(text.length + 32);
+    let ends = new Int32Array(text.length + 32);
+    let length = 0;
     let hidden = 0;
     let disguised = 0;
 
-    function put(piece: string, start: number, end: number): void {
-      for (let each = 0; each < piece.length; each++) {
-        const at = folded.length + each;
-        if (at >= starts.length) {
-          starts = grown(starts);
-          ends = grown(ends);
-        }
-        starts[at] = start;
-        ends[at] = end;
-      }
-      folded += piece;
-    }
+    // A ligature or a word in one character folds to up to 18 units.
+    const grow = (by: number): void => {
+      units = grown(units, new Uint16Array(units.length * 2 + by));
+      starts = grown(starts, new Int32Array(units.length));
+      ends = grown(ends, new Int32Array(units.length));
+    };
 
     for (let at = 0; at < text.length; ) {
       const code = text.charCodeAt(at);
+      let end = at + 1;
+      let point = code;
       if (code < 128) {
         const escaped = code === 38 || code === 37 ? readEscape(text, at) : undefined;
-        if (escaped) {
-          disguised += 1;
-          put(escaped.code < 128 ? String.fromCharCode(lower(escaped.code)) : fold(escaped.code), at, escaped.end);
-          at = escaped.end;
+        if (!escaped) {
+          if (length === units.length) grow(0);
+          units[length] = lower(code);
+          starts[length] = at;
+          ends[length++] = end;
+          at = end;
           continue;
         }
-        put(code >= 65 && code <= 90 ? String.fromCharCode(code + 32) : text[at]!, at, at + 1);
-        at += 1;
-        continue;
+        point = escaped.code;
+        end = escaped.end;
+        disguised += 1;
+      } else if (code >= 0xd800) {
+        point = text.codePointAt(at)!;
+        if (point > 0xffff) end = at + 2;
       }
-      const point = text.codePointAt(at)!;
-      const end = at + (point > 0xffff ? 2 : 1);
-      const piece = fold(point);
+      const piece = point < 128 ? String.fromCharCode(lower(point)) : fold(point);
       if (piece === '') hidden += 1;
-      else if (piece.charCodeAt(0) < 128) disguised += 1;
-      put(piece, at, end);
+      else if (code >= 128 && piece.charCodeAt(0) < 128) disguised += 1;
+      if (length + piece.length > units.length) grow(piece.length);
+      for (let each = 0; each < piece.length; each++) {
+        units[length] = piece.charCodeAt(each);
+        starts[length] = at;
+        ends[length++] = end;
+      }
       at = end;
     }
     return {
-      folded,
-      starts: starts.subarray(0, folded.length),
-      ends: ends.subarray(0, folded.length),
+      folded: stringOf(units.subarray(0, length)),
+      starts: starts.subarray(0, length),
+      ends: ends.subarray(0, length),
       hidden,
       disguised,
     };
@@ -106,21 +125,41 @@ function lower(code: number): number {
   return code >= 65 && code <= 90 ? code + 32 : code;
 }
 
-/** A letter or digit written as `&#102;`, `&#x66;` or `%66`. */
+/** A letter or digit written as `&#102;`, `&#x66;`, `&eacute;` or `%66`; `&shy;` and its like, which nobody sees. */
 function readEscape(text: string, at: number): { code: number; end: number } | undefined {
-  const pattern = text.charCodeAt(at) === 38 ? entity : percent;
+  const isEntity = text.charCodeAt(at) === 38;
+  const pattern = isEntity ? entity : percent;
   pattern.lastIndex = at;
   const found = pattern.exec(text);
   if (!found) return undefined;
-  const code =
-    pattern === percent ? Number.parseInt(found[1]!, 16) : Number.parseInt(found[1] ?? found[2]!, found[1] ? 10 : 16);
-  return code <= 0x10ffff && /[\p{L}\p{N}]/u.test(String.fromCodePoint(code))
-    ? { code, end: at + found[0].length }
+  const end = at + found[0].length;
+  if (!isEntity) return readable(Number.parseInt(found[1]!, 16), end);
+  if (found[3]) return { code: found[3].charCodeAt(0), end };
+  if (found[4]) return { code: unseen, end };
+  if (found[5]) return { code: 32, end };
+  return readable(found[1] ? Number.parseInt(found[1], 10) : Number.parseInt(found[2]!, 16), end);
+}
+
+function readable(code: number, end: number): { code: number; end: number } | undefined {
+  if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return undefined;
+  return /[\p{L}\p{N}]|[@$!|]/u.test(String.fromCodePoint(code)) || invisible.test(String.fromCodePoint(code))
+    ? { code, end }
     : undefined;
 }
 
-function grown(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
+function countUp(length: number): Int32Array<ArrayBuffer> {
+  return Int32Array.from({ length: length + 1 }, (_, at) => at);
+}
+
+function grown<Kind extends Uint16Array | Int32Array>(array: Kind, larger: Kind): Kind {
   larger.set(array);
   return larger;
+}
+
+function stringOf(units: Uint16Array): string {
+  if (units.length <= chunk) return String.fromCharCode.apply(null, units as unknown as number[]);
+  let text = '';
+  for (let at = 0; at < units.length; at += chunk)
+    text += String.fromCharCode.apply(null, units.subarray(at, at + chunk) as unknown as number[]);
+  return text;
 }

@@ -1,302 +1,403 @@
 /**
- * Offensive words, however they are spelled: whole words first, then the disguises that people use, each only as far as
- * it does not hit innocent words. Terms live in `data/moderation/artefacts/terms.json`, none in the code.
+ * Offensive words, however they are spelled. Every character has several readings (`term-readings.ts`), and the text is
+ * walked through a tree of all words with all of them at once, over interruptions, repeated letters and masks; what is
+ * found is judged by `term-acceptance.ts`. Terms live in `data/moderation/artefacts/terms.json`, none in the code.
+ * Linear in the length of the text: each place that begins a word has a bounded number of steps.
  */
+import { isWordsInRow } from './joined-words.ts';
 import type { Label } from './label.ts';
 import type { Normalised } from './normalise.ts';
+import { isDeliberate, isRead, type Reading, startOf } from './term-acceptance.ts';
+import { compileTerms } from './term-compile.ts';
+import { createTermContext, isReclaimed } from './term-context.ts';
+import type { TermEntry, TermLists } from './term-lists.ts';
+import { createReadings, drawnLetters, hardMasks, signReadings, softMasks, turnedSign } from './term-readings.ts';
+import { createScan, fillScan, kinds, marks, reverseScan, type Scan, showOverrides, turnScan } from './term-scan.ts';
+import { childOf, rowWidth } from './term-trie.ts';
 
-export interface TermEntry {
-  readonly term: string;
-  readonly name: 'profanity' | 'slur' | 'sexual';
-  readonly score: number;
-  /** Recognised in disguise as well; the others only as a whole word. */
-  readonly core: boolean;
-  /** In no innocent word: recognised inside longer words too. */
-  readonly anywhere: boolean;
-}
+export type { TermEntry, TermLists } from './term-lists.ts';
 
-export interface TermLists {
-  readonly terms: readonly TermEntry[];
-  /** Words that look like a term, or a term in disguise, and are none. */
-  readonly innocent: readonly string[];
-  /** Short words that may stand beside a split word without being a part of it. */
-  readonly common: readonly string[];
-}
-
+/** Labels with spans in UTF-16 units of `text`, in the order of the text, none within another. Pure; not reentrant. */
 export type TermMatcher = (normalised: Normalised, text: string) => Label[];
 
-/** Digits and signs that are read as letters. */
-const leet: Readonly<Record<string, string>> = {
-  '0': 'o',
-  '1': 'il',
-  '2': 'z',
-  '3': 'e',
-  '4': 'a',
-  '5': 's',
-  '6': 'g',
-  '7': 't',
-  '8': 'b',
-  '9': 'g',
-  '@': 'a',
-  $: 's',
-  '!': 'il',
-  '|': 'il',
-  '+': 't',
-  '(': 'c',
-  '<': 'c',
-  '{': 'c',
-  '[': 'c',
-  '€': 'e',
-  '£': 'l',
-  '¥': 'y',
-  '¢': 'c',
-  '§': 's',
-  '^': 'a',
-  µ: 'u',
-};
-/** Signs that stand for any letter. */
-const masks = '*#%$@!?_-+&×•';
-/** Letters that may be written for another, after the word was read. */
-const sounds: readonly (readonly [RegExp, string])[] = [
-  [/ph/g, 'f'],
-  [/ck/g, 'k'],
-  [/qu?/g, 'k'],
-  [/c(?=[kaou]|$)/g, 'k'],
-  [/[xz]/g, 's'],
-  [/y/g, 'i'],
-  [/v/g, 'u'],
-  [/(.)\1+/g, '$1'],
-];
-const endings = ['s', 'es', 'ed', 'er', 'ers', 'in', 'ing', 'y', 'a', 'az', 'ah'];
-const readingsMax = 16;
-const wordMax = 40;
+/** Steps of the walk from one place, and for each character of the text: beyond, only what was found so far counts. */
+const stepsPerStart = 1000;
+const stepsPerPlace = 4;
+const stepsSpare = 4000;
+/** What each place has however many steps were taken before it: enough for a word that is hardly disguised. */
+const stepsLeast = 16;
+/** Places of one interruption; a tag of markup may be longer. */
+const gapMax = 6;
+const tagMax = 48;
+/** Letters of one run that are let go in one step. */
+const runMax = 200;
+const labelsMax = 100;
+/** Of a slur among those whom it is for: enough to be looked at. */
+const reclaimedScore = 0.4;
+/** Letters run together, longer than any that people write. */
+const joinedMax = 40;
+const less = 60;
+const greater = 62;
+const override = '\u202e';
 
-interface Word {
-  readonly start: number;
-  readonly end: number;
-}
+/**
+ * Compiles lists into a matcher: milliseconds for a few thousand words. Words are folded as texts are, so that the words
+ * of a deployment (`lists` with other `terms`) are found in the same disguises.
+ */
+export function createTermMatcher(lists: TermLists, normalise: (text: string) => Normalised): TermMatcher {
+  const { trie, inner, spellings, forms } = compileTerms(lists.terms, normalise);
+  const known = new Set(lists.words.split(' '));
+  const innocent = new Set(lists.innocent.split(' '));
+  const words = { common: known, known: new Set([...known, ...lists.pieces.split(' ')]), innocent, forms };
+  const readings = createReadings(lists.readings);
+  const isMeant = createTermContext(lists.markers);
+  let scan = createScan();
+  let text = '';
+  let from = 0;
+  let tight = false;
+  let steps = 0;
+  let best: Reading | undefined;
+  let bestCost = 0;
 
-export function createTermMatcher({ terms, innocent, common }: TermLists): TermMatcher {
-  const whole = new Map<string, TermEntry>();
-  const bySound = new Map<string, TermEntry>();
-  const byShape = new Map<string, TermEntry[]>();
-  const spared = new Set(innocent);
-  const short = new Set(common);
-  for (const entry of terms) {
-    const letters = entry.term.replace(/[^\p{L}\p{N}]/gu, '');
-    if (!whole.has(letters)) whole.set(letters, entry);
-    if (!entry.core) continue;
-    if (letters.length >= 4 && !bySound.has(soundOf(letters))) bySound.set(soundOf(letters), entry);
-    const shape = `${letters[0]}${letters.length}`;
-    byShape.set(shape, [...(byShape.get(shape) ?? []), entry]);
-  }
-  const anywhere = terms.filter((entry) => entry.anywhere).map((entry) => entry.term);
-  const inside =
-    anywhere.length > 0
-      ? new RegExp(anywhere.map((term) => [...term].map((letter) => `${letter}+`).join('')).join('|'))
-      : undefined;
-
-  function find(word: string): TermEntry | undefined {
-    if (word.length < 2 || word.length > wordMax || spared.has(word)) return undefined;
-    const plain = whole.get(word);
-    if (plain) return plain;
-    for (const ending of endings) {
-      if (!word.endsWith(ending) || word.length - ending.length < 3) continue;
-      const base = word.slice(0, -ending.length);
-      const entry = whole.get(base) ?? (base.at(-1) === base.at(-2) ? whole.get(base.slice(0, -1)) : undefined);
-      if (entry?.core) return entry;
-    }
-    return undefined;
-  }
-
-  /** The word itself, then with stretched letters let go, then as it sounds. */
-  function findSpoken(word: string, disguised: boolean): TermEntry | undefined {
-    const direct = find(word);
-    if (direct || spared.has(word)) return direct;
-    const stretched = /(.)\1\1/.test(word);
-    if (stretched) {
-      const entry =
-        find(word.replace(/(.)\1+/g, '$1$1')) ??
-        find(word.replace(/(.)\1+/g, '$1')) ??
-        find(word.replace(/(.)\1{2,}/g, '$1'));
-      if (entry?.core) return entry;
-    }
-    const sound = word.length >= 3 ? bySound.get(soundOf(word)) : undefined;
-    if (sound && (disguised || word.length >= 4)) return sound;
-    return undefined;
-  }
-
-  function findInside(word: string): TermEntry | undefined {
-    const found = word.length <= wordMax ? inside?.exec(word) : undefined;
-    return found
-      ? (whole.get(found[0].replace(/(.)\1+/g, '$1')) ?? whole.get(found[0]) ?? bySound.get(soundOf(found[0])))
-      : undefined;
-  }
-
-  function findMasked(token: string): TermEntry | undefined {
-    if (token.length < 3 || token.length > 14) return undefined;
-    for (const entry of byShape.get(`${token[0]}${token.length}`) ?? []) {
-      let letters = 0;
-      let fits = true;
-      for (let at = 0; at < token.length && fits; at++) {
-        if (token[at] === entry.term[at]) letters += 1;
-        else fits = masks.includes(token[at]!);
-      }
-      if (fits && letters >= 2 && letters * 2 >= token.length && letters < token.length) return entry;
-    }
-    return undefined;
-  }
-
-  /** All that stands between two spaces. */
-  function matchToken(token: string): { entry: TermEntry; from: number; to: number } | undefined {
-    const from = token.search(/[a-z0-9@$!|+(<€£]/);
-    if (from === -1) return undefined;
-    let to = token.length;
-    while (to > from && !/[a-z0-9@$!|+]/.test(token[to - 1]!)) to -= 1;
-    const core = token.slice(from, to);
-    const letters = core.replace(/[^a-z]/g, '');
-    const pure = letters.length === core.length;
-    if (pure) {
-      const entry = findSpoken(core, false) ?? findInside(core);
-      return entry && { entry, from, to };
-    }
-    if (letters.length < 2 && !/^[@$!|013457 +(]+[a-z]|[a-z][@$!|013457+(]/.test(core)) return undefined;
-    // Trailing signs belong to the sentence: "damn!" is no "damnl".
-    const trimmed = core.replace(/[!+|$@]+$/, '');
-    for (const candidate of trimmed === core ? [core] : [trimmed, core]) {
-      for (const reading of readings(candidate)) {
-        const entry = findSpoken(reading, true);
-        if (entry?.core || (entry && candidate === trimmed && /^[a-z]+$/.test(trimmed)))
-          return { entry, from, to: from + candidate.length };
-      }
-      const masked = findMasked(candidate);
-      if (masked) return { entry: masked, from, to: from + candidate.length };
-    }
-    // Letter by letter, whatever sign stands between them.
-    if (/^[a-z0-9@$!](?:[^a-z0-9@$!]+[a-z0-9@$!])+$/.test(core)) {
-      const entry = readings(core.replace(/[^a-z0-9@$!]/g, ''))
-        .map((reading) => findSpoken(reading, true))
-        .find((found) => found?.core);
-      if (entry) return { entry, from, to };
-    }
-    // Several words joined by signs, or one word cut by them.
-    if (/^[a-z0-9@$!|+]+([^a-z0-9][a-z0-9@$!|+]+)+$/.test(core) || /[^a-z0-9]/.test(core)) {
-      const joined = letters;
-      const cut = core.split(/[^a-z0-9@$!|]+/).filter(Boolean);
-      if (cut.length > 1 && joined.length <= 16) {
-        const entry = find(joined);
-        if (entry?.core && !cut.every((piece) => piece.length > 3)) return { entry, from, to };
-        const stretchedJoin = findSpoken(joined, true);
-        if (stretchedJoin?.core && cut.every((piece) => piece.length === 1)) return { entry: stretchedJoin, from, to };
-      }
-      let place = from;
-      for (const piece of cut) {
-        const at = token.indexOf(piece, place);
-        const entry = /^[a-z]+$/.test(piece) ? (findSpoken(piece, false) ?? findInside(piece)) : undefined;
-        if (entry) return { entry, from: at, to: at + piece.length };
-        place = at + piece.length;
-      }
-    }
-    for (const part of core.matchAll(/[a-z]{6,}/g)) {
-      const entry = findInside(part[0]);
-      if (entry) return { entry, from: from + part.index, to: from + part.index + part[0].length };
-    }
-    return undefined;
-  }
-
-  return ({ folded, starts, ends }, text) => {
-    const labels: Label[] = [];
-    const add = (entry: TermEntry, from: number, to: number): void => {
-      const start = starts[from]!;
-      const end = ends[to - 1]!;
-      labels.push({
-        name: entry.name,
-        score: entry.score,
-        start,
-        end,
-        matched: text.slice(start, end),
-        id: `term:${entry.term}`,
-      });
-    };
-    const tokens = splitAtSpaces(folded);
-    const taken = new Set<Word>();
-    for (const token of tokens) {
-      const { start, end } = token;
-      if (end - start > 200) continue;
-      const found = matchToken(folded.slice(start, end));
-      if (!found) continue;
-      add(found.entry, start + found.from, start + found.to);
-      taken.add(token);
-    }
-    matchAcross(tokens, folded, taken, add);
-    return labels;
-  };
-
-  /** Words spelled letter by letter, or cut once by a space; and phrases. */
-  function matchAcross(
-    all: readonly Word[],
-    folded: string,
-    taken: ReadonlySet<Word>,
-    add: (entry: TermEntry, from: number, to: number) => void,
+  function offer(
+    value: number,
+    to: number,
+    gaps: number,
+    spaces: number,
+    masks: number,
+    leets: number,
+    swaps: number,
   ): void {
-    // A lone sign between two pieces is a cut, no word.
-    const tokens = all.filter(({ start, end }) => end - start > 1 || /[a-z0-9@$!|+]/.test(folded[start]!));
-    const lettersOf = tokens.map(({ start, end }) =>
-      end - start > 24 ? '' : folded.slice(start, end).replace(/[^a-z0-9@$!|]/g, ''),
-    );
-    for (let at = 0; at < tokens.length; at++) {
-      let run = at;
-      while (run < tokens.length && lettersOf[run]!.length === 1 && run - at < 24) run += 1;
-      if (run - at >= 3) {
-        const spelled = lettersOf.slice(at, run).join('');
-        const hit = findSpelled(spelled);
-        if (hit) add(hit.entry, tokens[at + hit.from]!.start, tokens[at + hit.to - 1]!.end);
-        at = run - 1;
-        continue;
-      }
-      if (at + 1 >= tokens.length || taken.has(tokens[at]!) || taken.has(tokens[at + 1]!)) continue;
-      const [left, right] = [lettersOf[at]!, lettersOf[at + 1]!];
-      if (!left || !right || left.length + right.length > 14) continue;
-      const phrase = whole.get(left + right);
-      const odd = (piece: string) => piece.length <= 3 && !short.has(piece);
-      if (phrase?.core && (odd(left) || odd(right) || phrase.term.includes(' ')))
-        add(phrase, tokens[at]!.start, tokens[at + 1]!.end);
+    const spelling = spellings[value]!;
+    const cost = leets + swaps + (masks & 15) + (masks >> 4) + (spelling.variant ? 1 : 0);
+    if (best && (to < best.to || (to === best.to && cost >= bestCost))) return;
+    const reading: Reading = {
+      spelling,
+      from,
+      to,
+      gaps,
+      spaces,
+      hardMasks: masks & 15,
+      softMasks: masks >> 4,
+      leets,
+      swaps,
+      tight,
+    };
+    if (!isRead(reading, scan, text, words)) return;
+    if (spelling.entry.kind === 'ambiguous' || spelling.entry.senses || spelling.entry.foreign)
+      if (!isMeant(reading, scan, text, isDeliberate(reading, scan))) return;
+    best = reading;
+    bestCost = cost;
+  }
+
+  /** @param last the letter before, which may be repeated; `fresh` after an interruption, which a letter must follow */
+  function walk(
+    node: number,
+    at: number,
+    last: number,
+    gaps: number,
+    spaces: number,
+    masks: number,
+    leets: number,
+    swaps: number,
+    fresh: boolean,
+  ): void {
+    if (--steps < 0) return;
+    if (!fresh) {
+      const value = trie.values[node]!;
+      if (value >= 0) offer(value, at, gaps, spaces, masks, leets, swaps);
+    }
+    if (at >= scan.count) return;
+    const code = scan.codes[at]!;
+    const kind = scan.kinds[at]!;
+    if (kind === kinds.letter) {
+      const child = trie.children[node * rowWidth + code - 97]!;
+      if (child !== 0) walk(child, at + 1, code, gaps, spaces, masks, leets, swaps, false);
+      if (code === last) walk(node, runEnd(scan, at), last, gaps, spaces, masks, leets, swaps, false);
+      if (tight) return;
+      if (code === 108) swap(node, at, 105, gaps, spaces, masks, leets, swaps);
+      else if (code === 105 && (scan.marks[at]! & marks.upper) !== 0)
+        swap(node, at, 108, gaps, spaces, masks, leets, swaps);
+      else if (code === 118 || code === 114 || code === 117 || code === 110)
+        draw(node, at, code, gaps, spaces, masks, leets, swaps);
+      const others = readings(text.codePointAt(scan.starts[at]!)!);
+      if (others)
+        for (const read of others)
+          if (read !== code) step(node, at + 1, read, last, gaps, spaces, masks, leets, swaps + 1);
+      return;
+    }
+    if (kind === kinds.otherLetter) {
+      const child = childOf(trie, node, code);
+      if (child !== 0) walk(child, at + 1, code, gaps, spaces, masks, leets, swaps, false);
+      if (code === last) walk(node, at + 1, last, gaps, spaces, masks, leets, swaps, false);
+      if (tight) return;
+      const others = readings(text.codePointAt(scan.starts[at]!)!);
+      if (others) for (const read of others) step(node, at + 1, read, last, gaps, spaces, masks, leets, swaps + 1);
+      return;
+    }
+    if (tight) return;
+    if (kind !== kinds.space) {
+      const read = signReadings.get(code);
+      if (read) for (const letter of read) step(node, at + 1, letter, last, gaps, spaces, masks, leets + 1, swaps);
+      if (kind === kinds.sign || kind === kinds.digit) draw(node, at, code, gaps, spaces, masks, leets + 1, swaps);
+      if (!fresh && node !== 0 && kind !== kinds.digit) mask(node, at, code, kind, gaps, spaces, masks, leets, swaps);
+    }
+    if (!fresh && node !== 0 && kind !== kinds.digit) interrupt(node, at, last, gaps, spaces, masks, leets, swaps);
+  }
+
+  function step(
+    node: number,
+    next: number,
+    letter: number,
+    last: number,
+    gaps: number,
+    spaces: number,
+    masks: number,
+    leets: number,
+    swaps: number,
+  ): void {
+    const child = childOf(trie, node, letter);
+    if (child !== 0) walk(child, next, letter, gaps, spaces, masks, leets, swaps, false);
+    if (letter === last) walk(node, next, last, gaps, spaces, masks, leets, swaps, false);
+  }
+
+  /** One letter taken for another that looks like it. */
+  function swap(
+    node: number,
+    at: number,
+    letter: number,
+    gaps: number,
+    spaces: number,
+    masks: number,
+    leets: number,
+    swaps: number,
+  ): void {
+    const child = childOf(trie, node, letter);
+    if (child !== 0) walk(child, at + 1, -1, gaps, spaces, masks, leets, swaps + 1, false);
+  }
+
+  /** Several signs that draw one letter. */
+  function draw(
+    node: number,
+    at: number,
+    code: number,
+    gaps: number,
+    spaces: number,
+    masks: number,
+    leets: number,
+    swaps: number,
+  ): void {
+    const drawn = drawnLetters.get(code);
+    if (!drawn) return;
+    for (const { signs, letter } of drawn) {
+      const child = childOf(trie, node, letter);
+      if (child === 0) continue;
+      let fits = at + signs.length <= scan.count;
+      for (let each = 1; each < signs.length && fits; each++) fits = scan.codes[at + each] === signs[each];
+      const asLetters = scan.kinds[at] === kinds.letter ? 1 : 0;
+      if (fits) walk(child, at + signs.length, letter, gaps, spaces, masks, leets, swaps + asLetters, false);
     }
   }
 
-  function findSpelled(spelled: string): { entry: TermEntry; from: number; to: number } | undefined {
-    for (let from = 0; from + 3 <= spelled.length; from++) {
-      for (let to = spelled.length; to >= from + 3; to--) {
-        const part = spelled.slice(from, to);
-        for (const reading of readings(part)) {
-          const entry = whole.get(reading) ?? (to - from >= 4 ? findSpoken(reading, true) : undefined);
-          if (entry?.core && (to - from >= 4 || (from === 0 && to === spelled.length))) return { entry, from, to };
-        }
+  /** A sign that hides a letter, whichever. */
+  function mask(
+    node: number,
+    at: number,
+    code: number,
+    kind: number,
+    gaps: number,
+    spaces: number,
+    masks: number,
+    leets: number,
+    swaps: number,
+  ): void {
+    if (gaps > 0 || swaps > 0) return;
+    const hard = kind === kinds.emoji || hardMasks.has(code);
+    if (hard ? (masks & 15) >= 10 : masks >> 4 >= 1 || !softMasks.has(code)) return;
+    steps -= 2;
+    for (let place = node * rowWidth, end = place + rowWidth; place < end; place++) {
+      const child = trie.children[place]!;
+      if (child !== 0 && child < trie.firstNodes)
+        walk(child, at + 1, -1, gaps, spaces, masks + (hard ? 1 : 16), leets, swaps, false);
+    }
+  }
+
+  /** Signs, spaces and tags of markup between two letters of one word. */
+  function interrupt(
+    node: number,
+    at: number,
+    last: number,
+    gaps: number,
+    spaces: number,
+    masks: number,
+    leets: number,
+    swaps: number,
+  ): void {
+    if (masks > 0) return;
+    steps -= 1;
+    let end = at;
+    let isSpaced = 0;
+    while (end < scan.count && end - at < gapMax) {
+      const kind = scan.kinds[end]!;
+      if (kind <= kinds.digit) break;
+      if (kind === kinds.space) isSpaced = 1;
+      const isTag = end === at && (scan.codes[end] === less || scan.codes[end] === 93);
+      const tag = isTag ? tagEnd(scan, end) : 0;
+      if (isTag) steps -= 8;
+      if (tag > 0) {
+        walk(node, tag, last, gaps + 1, spaces + isSpaced, masks, leets, swaps, true);
+        return;
+      }
+      // A sign may as well be the next letter.
+      if (end > at && kind !== kinds.space && signReadings.has(scan.codes[end]!))
+        walk(node, end, last, gaps + 1, spaces + isSpaced, masks, leets, swaps, true);
+      end += 1;
+    }
+    if (end < scan.count && scan.kinds[end]! <= kinds.digit)
+      walk(node, end, last, gaps + 1, spaces + isSpaced, masks, leets, swaps, true);
+  }
+
+  /** All words that begin in some place of the scan, and terms within longer words. */
+  function search(found: Label[]): void {
+    let spare = stepsSpare + scan.count * stepsPerPlace;
+    let wordFrom = -1;
+    for (let at = 0; at <= scan.count && found.length < labelsMax; at++) {
+      const kind = at < scan.count ? scan.kinds[at]! : 0;
+      // The end of letters in a row: has it hidden a term that does not begin it?
+      if (kind !== kinds.letter && wordFrom >= 0) {
+        if (at - wordFrom > 4 && at - wordFrom <= joinedMax) searchWithin(wordFrom, at, found);
+        wordFrom = -1;
+      }
+      if (at === scan.count) break;
+      if (kind === kinds.letter && wordFrom < 0) wordFrom = at;
+      const start = startOf(scan, at);
+      if (start === 'none') continue;
+      from = at;
+      tight = start === 'tight';
+      best = undefined;
+      steps = Math.max(stepsLeast, Math.min(stepsPerStart, spare));
+      const allowed = steps;
+      walk(0, at, -1, 0, 0, 0, 0, 0, true);
+      spare -= allowed - Math.max(0, steps);
+      const reading = best as Reading | undefined;
+      if (!reading) continue;
+      const [first, to] = wholeWord(scan, at, reading.to);
+      const label = labelOf(reading.spelling.entry, first, to);
+      const isMild = label.name === 'slur' && isReclaimed(scan, first);
+      found.push(isMild ? { ...label, score: reclaimedScore } : label);
+      at = to - 1;
+      wordFrom = -1;
+    }
+  }
+
+  function searchWithin(wordStart: number, end: number, found: Label[]): void {
+    for (let at = wordStart; at + 3 < end; at++) {
+      const value = longestWithin(at, end);
+      if (value < 0) continue;
+      const { entry, length } = spellings[value]!;
+      const before = String.fromCharCode(...scan.codes.subarray(wordStart, at));
+      const word = String.fromCharCode(...scan.codes.subarray(wordStart, end));
+      if (innocent.has(word) || known.has(word)) return;
+      const to = at + length;
+      const after = String.fromCharCode(...scan.codes.subarray(withinEnd, end));
+      if (before === '' && after === '') continue;
+      const joined = isWordsInRow(before, known) && isWordsInRow(after.replace(/^s(?=.)|^s$/, ''), known);
+      if (!entry.inside && (!joined || isWordsInRow(word, known))) continue;
+      if (entry.inside && to - at < 4) continue;
+      found.push(labelOf(entry, wordStart, end));
+      return;
+    }
+  }
+
+  let withinEnd = 0;
+
+  /** The longest term that begins here, letters may be repeated; -1 is none. */
+  function longestWithin(start: number, end: number): number {
+    let node = 0;
+    let value = -1;
+    let last = -1;
+    for (let at = start; at < end; at++) {
+      const code = scan.codes[at]!;
+      const child = inner.children[node * rowWidth + code - 97]!;
+      if (child !== 0) node = child;
+      else if (code !== last) break;
+      last = code;
+      if (inner.values[node]! >= 0) {
+        value = inner.values[node]!;
+        withinEnd = at + 1;
       }
     }
-    return undefined;
+    return value;
   }
-}
 
-/** What a spelling may be read as: each sign as its letter or letters, other signs left out. */
-function readings(token: string): string[] {
-  let all = [''];
-  for (const character of token) {
-    const letters = character >= 'a' && character <= 'z' ? character : (leet[character] ?? '');
-    if (letters.length <= 1) all = all.map((each) => each + letters);
-    else all = all.flatMap((each) => [...letters].map((letter) => each + letter)).slice(0, readingsMax);
+  function labelOf({ name, score, term }: TermEntry, first: number, to: number): Label {
+    let start = text.length;
+    let end = 0;
+    // An override or a turned line may have put the places in any order.
+    for (let at = first; at < to; at++) {
+      start = Math.min(start, scan.starts[at]!);
+      end = Math.max(end, scan.ends[at]!);
+    }
+    return { name, score, start, end, matched: text.slice(start, end), id: `term:${term}` };
   }
-  return all;
+
+  return (normalised, original) => {
+    text = original;
+    scan = fillScan(scan, normalised, text);
+    const found: Label[] = [];
+    search(found);
+    // Lines that are meant to be read the other way round.
+    if (text.includes(override)) {
+      showOverrides(scan, text);
+      search(found);
+    }
+    if (turnedSign.test(text)) {
+      scan = fillScan(scan, normalised, text);
+      turnScan(scan, text);
+      search(found);
+      reverseScan(scan, 0, scan.count);
+      search(found);
+    }
+    text = '';
+    return withoutOverlaps(found);
+  };
 }
 
-function soundOf(word: string): string {
-  let sound = word;
-  for (const [pattern, replacement] of sounds) sound = sound.replace(pattern, replacement);
-  return sound;
+/** Where the letters that repeat the one at `at` end. */
+function runEnd({ codes, count }: Scan, at: number): number {
+  let end = at + 1;
+  const last = Math.min(count, at + runMax);
+  while (end < last && codes[end] === codes[at]) end += 1;
+  return end;
 }
 
-function splitAtSpaces(folded: string): Word[] {
-  const words: Word[] = [];
-  for (const found of folded.matchAll(/\S+/g)) words.push({ start: found.index, end: found.index + found[0].length });
-  return words;
+/** The end of `<tag …>`, `<!-- … -->` or `](address)` that begins here; 0 is none. */
+function tagEnd({ codes, count }: Scan, at: number): number {
+  if (codes[at] === less) {
+    const next = codes[at + 1]!;
+    // A name, `/name` or `!--`.
+    if (next !== 47 && next !== 33 && (next < 97 || next > 122)) return 0;
+    for (let end = at + 1; end < count && end < at + tagMax; end++) if (codes[end] === greater) return end + 1;
+    return 0;
+  }
+  if (codes[at + 1] !== 40) return 0;
+  for (let end = at + 2; end < count && end < at + tagMax; end++) if (codes[end] === 41) return end + 1;
+  return 0;
+}
+
+/** With the words that it is joined to by nothing but a capital, and the address of a link that it ends in. */
+function wholeWord(scan: Scan, from: number, to: number): [number, number] {
+  let first = from;
+  let end = to;
+  while (first > 0 && scan.kinds[first] === kinds.letter && scan.kinds[first - 1] === kinds.letter) first -= 1;
+  while (end < scan.count && scan.kinds[end - 1] === kinds.letter && scan.kinds[end] === kinds.letter) end += 1;
+  if (scan.codes[end] === 93 && end < scan.count) end = tagEnd(scan, end) || end;
+  return [first, end];
+}
+
+function withoutOverlaps(labels: readonly Label[]): Label[] {
+  const sorted = [...labels].sort((left, right) => left.start - right.start || right.end - left.end);
+  const kept: Label[] = [];
+  for (const label of sorted) if (label.start >= (kept.at(-1)?.end ?? 0)) kept.push(label);
+  return kept;
 }

@@ -1,0 +1,89 @@
+/** What the words around a term say about its sense: an insult, a bird, or another language. */
+import { isNameLike, piecesOf, type Reading } from './term-acceptance.ts';
+import type { Scan } from './term-scan.ts';
+
+/** Words before an ambiguous one that make it an insult, and those that do so with an article between. */
+const insulting: ReadonlySet<string> = new Set(
+  'you ya u your youre ur stupid dumb fat ugly lying filthy dirty little total complete absolute utter fucking fuckin fking goddamn bloody pathetic such suck sucking sucked lick licking'.split(
+    ' ',
+  ),
+);
+const insultingArticle: ReadonlySet<string> = new Set(
+  'such being be youre ur are is him her them what like of only suck sucks total'.split(' '),
+);
+const articles: ReadonlySet<string> = new Set(['a', 'an']);
+/** Words that speak of a word instead of using it: what is in quotation marks beside them is quoted. */
+const quoting: ReadonlySet<string> = new Set(
+  'call calls called calling say says said saying word words term slur slurs insult insults insulting use used using wrote written tweeted posted shouted yelled hear heard spell quote comment offensive unacceptable racist sexist homophobic transphobic bigoted hateful'.split(
+    ' ',
+  ),
+);
+const quotes: ReadonlySet<number> = new Set([34, 39, 96, 0x2018, 0x2019, 0x201c, 0x201d, 0x201e, 0xab, 0xbb]);
+/** Words before a slur among those whom it is for. */
+const own: ReadonlySet<string> = new Set(
+  "my our we us im i'm fellow proud as being beautiful lovely dear real these bad love".split(' '),
+);
+const nearby = 3;
+/** Places that a quotation may begin or end away. */
+const quoteReach = 60;
+/** Places around a term that are looked at. */
+const reach = 160;
+
+/**
+ * @param markers function words by language
+ * @returns whether a reading is meant as the term; `deliberate`: somebody took pains to disguise it
+ */
+export function createTermContext(
+  markers: Readonly<Record<string, string>>,
+): (reading: Reading, scan: Scan, text: string, deliberate: boolean) => boolean {
+  const languages = new Map<string, string[]>();
+  for (const [language, words] of Object.entries(markers))
+    for (const word of words.split(' ')) languages.set(word, [...(languages.get(word) ?? []), language]);
+
+  function isOrdinaryIn(senses: readonly string[], around: readonly string[]): boolean {
+    let here = 0;
+    let english = 0;
+    for (const word of around) {
+      const found = languages.get(word);
+      if (!found) continue;
+      const isEnglish = found.includes('en');
+      if (isEnglish) english += 1;
+      if (senses.some((language) => found.includes(language))) here += isEnglish ? 0.5 : 1;
+    }
+    return here >= 1 && here > english;
+  }
+
+  return ({ spelling, from, to }, scan, _text, deliberate) => {
+    const { entry } = spelling;
+    if (deliberate) return true;
+    const before = piecesOf(scan, Math.max(0, from - reach), from);
+    const after = piecesOf(scan, to, Math.min(scan.count, to + reach));
+    const around = [...before, ...after];
+    if (entry.senses?.some((word) => around.includes(word))) return false;
+    if (entry.foreign && isOrdinaryIn(entry.foreign, around)) return false;
+    if (isQuoted(scan, from, to) && around.some((word) => quoting.has(word))) return false;
+    if (entry.kind !== 'ambiguous') return true;
+    return isInsult(before) && !isNameLike(scan, from, to);
+  };
+}
+
+function isInsult(before: readonly string[]): boolean {
+  const last = before.at(-1) ?? '';
+  if (insulting.has(last)) return true;
+  return articles.has(last) && insultingArticle.has(before.at(-2) ?? '');
+}
+
+/** Between quotation marks, alone or with other words of one line. */
+function isQuoted({ codes, count }: Scan, from: number, to: number): boolean {
+  let first = from - 1;
+  while (first >= 0 && first > from - quoteReach && !quotes.has(codes[first]!)) first -= 1;
+  let end = to;
+  while (end < count && end < to + quoteReach && !quotes.has(codes[end]!)) end += 1;
+  return first >= 0 && first > from - quoteReach && end < count && end < to + quoteReach;
+}
+
+/** A slur among those whom it is for, as far as the words before it tell: `my`, `as a`, `we`. */
+export function isReclaimed(scan: Scan, from: number): boolean {
+  const before = piecesOf(scan, Math.max(0, from - nearby * 10), from).slice(-nearby);
+  return before.some((word) => own.has(word)) && !before.some((word) => insulting.has(word));
+}

@@ -1,0 +1,193 @@
+/**
+ * What a reader may take a sign for: every character has several readings, none of them the only one. Letters of other
+ * alphabets that look like one Latin letter are folded before (`normalise.ts`); here is what looks like several, what
+ * stands for a letter without being one, what merely hides a letter, and several signs that draw one letter.
+ */
+
+/** Digits, signs and emoji by the letter that they are read as; some are read as several. */
+const signs: Readonly<Record<string, string>> = {
+  a: '4@^∆',
+  b: '68',
+  c: '(<{[¢©≤☪',
+  d: '∂',
+  e: '3€£∑',
+  g: '69',
+  h: '#♓',
+  i: '1!|¡❗❕',
+  l: '1!|£',
+  m: '♏',
+  n: '∩',
+  o: '0°○●◯⭕⚪⚫☯⊙🔴🟠🟡🟢🔵🟣🅾🌐🍩',
+  p: '¶',
+  q: '9',
+  r: '®',
+  s: '5$§∫⚡💲💵',
+  t: '7+†✝✚➕',
+  u: '∪',
+  v: '√',
+  x: '×❌✖',
+  y: '¥',
+  z: '2',
+};
+
+/**
+ * Letters of other alphabets that are read as several, or are chosen for their outline alone, as the makers of fancy
+ * text do.
+ */
+const letters: Readonly<Record<string, string>> = {
+  a: 'дляλδæʌค卂ᗩልⲁ',
+  b: 'вбß฿๒乃ᗷⲃ',
+  c: 'сцς匚ᑕርⲥ',
+  d: 'дδð๔刀ᗪ',
+  e: 'зэσξœεє乇ᗴⲉ',
+  f: 'φŧ千ᖴቻ',
+  g: 'гбγǤጎ',
+  h: 'хнчηχɥђห卄ᕼዘⲏ',
+  i: 'ийыเ丨工ⲓ',
+  j: 'ןﾌフᒍ',
+  k: 'ⲕ',
+  l: 'глλןㄥᒪ',
+  m: 'μɯʍ๓爪ᗰጠⲙ',
+  n: 'ийнпηνπภท几ᑎክⲛ',
+  o: 'ωσφθœðø๏อㄖ口ዐⲟ',
+  p: 'рпρπþק卩ᑭየⲣ',
+  r: 'ргяρ尺ᖇዪ',
+  s: 'сσςßร丂ᔕነ',
+  t: 'θτþㄒ丅ፕⲧ',
+  u: 'ийуцυμɥยขนㄩ凵ᑌሁሀⲩ',
+  v: 'вυνʌᐯ',
+  w: 'ωψɯʍש山ᗯሠ',
+  x: 'хжχא乂メ',
+  y: 'учυγץㄚ丫',
+  z: 'з乙ᘔ',
+};
+
+/** Several signs that draw one letter; tried where their first one stands. */
+const drawings: readonly (readonly [string, string])[] = [
+  ['|-|', 'h'],
+  [']-[', 'h'],
+  ['}{', 'h'],
+  [')-(', 'h'],
+  ['|<', 'k'],
+  ['|{', 'k'],
+  ['|(', 'k'],
+  ['|3', 'b'],
+  ['|)', 'd'],
+  ['|]', 'd'],
+  ['|=', 'f'],
+  ['|*', 'p'],
+  ['|°', 'p'],
+  ['|2', 'r'],
+  ['|?', 'r'],
+  ['|_|', 'u'],
+  ['(_)', 'u'],
+  ['[_]', 'u'],
+  ['\\_/', 'u'],
+  ['|_', 'l'],
+  ['_|', 'j'],
+  ['()', 'o'],
+  ['[]', 'o'],
+  ['<>', 'o'],
+  ['/-\\', 'a'],
+  ['/\\', 'a'],
+  ['\\/\\/', 'w'],
+  ['\\/', 'v'],
+  ['\\/', 'u'],
+  ['|\\|', 'n'],
+  ['/\\/\\', 'm'],
+  ['|\\/|', 'm'],
+  ['|v|', 'm'],
+  ['/v\\', 'm'],
+  ['^^', 'm'],
+  ['/\\/', 'n'],
+  ['><', 'x'],
+  ['`/', 'y'],
+  ['7_', 'z'],
+  ['vv', 'w'],
+  ['rn', 'm'],
+  ['uu', 'w'],
+  ['nn', 'm'],
+];
+
+/** Signs that hide a letter: those that do nothing else, and those that mean something else as often. */
+const masksHard = '*#×•●■█▪▒░�';
+const masksSoft = '%$@!?_-+&.~^=/:"';
+
+const codesOf = (text: string): readonly number[] => [...text].map((each) => each.codePointAt(0)!);
+
+/** Characters by what they are read as, the first letter of the table first. */
+function readingsOf(table: Readonly<Record<string, string>>): ReadonlyMap<number, readonly number[]> {
+  const found = new Map<number, number[]>();
+  for (const [letter, characters] of Object.entries(table))
+    for (const code of codesOf(characters)) found.set(code, [...(found.get(code) ?? []), letter.charCodeAt(0)]);
+  return found;
+}
+
+export const signReadings = readingsOf(signs);
+const letterReadings = readingsOf(letters);
+
+/** Beyond, a character's readings are looked up anew each time. */
+const rememberedMax = 50_000;
+
+/**
+ * The readings of an original character besides what it folds to.
+ *
+ * @param more characters by letter, beside the table here
+ */
+export function createReadings(
+  more: Readonly<Record<string, string>>,
+): (code: number) => readonly number[] | undefined {
+  const own = readingsOf(more);
+  const known = new Map<number, readonly number[] | undefined>();
+  return (code) => {
+    if (code < 128) return undefined;
+    const found = known.get(code);
+    if (found !== undefined || known.has(code)) return found;
+    const lower = String.fromCodePoint(code).toLowerCase().codePointAt(0)!;
+    const read = own.get(code) ?? letterReadings.get(code) ?? letterReadings.get(lower);
+    if (known.size < rememberedMax) known.set(code, read);
+    return read;
+  };
+}
+export const drawnLetters: ReadonlyMap<
+  number,
+  readonly { readonly signs: readonly number[]; readonly letter: number }[]
+> = Map.groupBy(
+  drawings.map(([drawn, letter]) => ({ signs: codesOf(drawn), letter: letter.charCodeAt(0) })),
+  ({ signs }) => signs[0]!,
+);
+export const hardMasks: ReadonlySet<number> = new Set(codesOf(masksHard));
+export const softMasks: ReadonlySet<number> = new Set(codesOf(masksSoft));
+
+/** Letters turned upside down, as they look when the line is read the other way round. */
+const turned: Readonly<Record<string, string>> = {
+  a: 'ɐ∀',
+  b: 'q',
+  c: 'ɔƆ',
+  d: 'p',
+  e: 'ǝƎ',
+  f: 'ɟℲ',
+  g: 'ƃᵷɓ⅁',
+  h: 'ɥ',
+  i: 'ᴉı¡',
+  j: 'ɾſ',
+  k: 'ʞꞰ',
+  l: 'ןꞁl˥',
+  m: 'ɯ',
+  n: 'u',
+  p: 'dԀ',
+  q: 'b',
+  r: 'ɹᴚ',
+  t: 'ʇ⊥┴',
+  u: 'n∩',
+  v: 'ʌΛ',
+  w: 'ʍ',
+  y: 'ʎ⅄',
+};
+export const turnedReadings: ReadonlyMap<number, number> = new Map(
+  Object.entries(turned).flatMap(([letter, characters]) =>
+    codesOf(characters).map((code) => [code, letter.charCodeAt(0)] as const),
+  ),
+);
+/** Characters that nobody types unless to turn a line. */
+export const turnedSign = /[ɐɔǝɟƃᵷɥᴉɾʞꞁɯɹʇʌʍʎ⅄∀Ⅎ⅁˥ᴚ┴]/u;

@@ -1,0 +1,71 @@
+/** Many words as one tree of letters, walked letter by letter. Words are folded text without spaces. */
+
+/** Letters a to z have a place of their own in each node; others are looked up. */
+export const rowWidth = 26;
+const firstLetter = 97;
+
+export interface TermTrie {
+  /** `rowWidth` places a node: the child for a to z; 0 is none, as no child is the root. */
+  readonly children: Int32Array;
+  /** Children by other characters: by code point, then by node. */
+  readonly others: ReadonlyMap<number, ReadonlyMap<number, number>>;
+  /** The value of the word that ends in the node; -1 is none. */
+  readonly values: Int32Array;
+  /** Nodes below this one lead to words of the first list. */
+  readonly firstNodes: number;
+}
+
+/** The child of `node` for the code point; 0 is none. */
+export function childOf(
+  { children, others }: Pick<TermTrie, 'children' | 'others'>,
+  node: number,
+  code: number,
+): number {
+  const place = code - firstLetter;
+  return place >= 0 && place < rowWidth ? children[node * rowWidth + place]! : (others.get(code)?.get(node) ?? 0);
+}
+
+type Word = readonly [word: string, value: number];
+
+/** The first value of a word stays. Linear in the letters of all words. */
+export function createTrie(first: readonly Word[], second: readonly Word[] = []): TermTrie {
+  let children = new Int32Array(rowWidth * 1024);
+  let values = new Int32Array(1024).fill(-1);
+  const others = new Map<number, Map<number, number>>();
+  let nodes = 1;
+  let firstNodes = 1;
+  for (const [at, [word, value]] of [...first, ...second].entries()) {
+    if (at === first.length) firstNodes = nodes;
+    let node = 0;
+    for (const character of word) {
+      const code = character.codePointAt(0)!;
+      let child = childOf({ children, others }, node, code);
+      if (child === 0) {
+        child = nodes++;
+        if (child >= values.length) {
+          children = larger(children, new Int32Array(children.length * 2));
+          values = larger(values, new Int32Array(values.length * 2).fill(-1));
+        }
+        const place = code - firstLetter;
+        if (place >= 0 && place < rowWidth) children[node * rowWidth + place] = child;
+        else {
+          const row = others.get(code) ?? new Map<number, number>();
+          others.set(code, row.set(node, child));
+        }
+      }
+      node = child;
+    }
+    if (node !== 0 && values[node] === -1) values[node] = value;
+  }
+  return {
+    children: children.slice(0, nodes * rowWidth),
+    others,
+    values: values.slice(0, nodes),
+    firstNodes: second.length > 0 ? firstNodes : nodes,
+  };
+}
+
+function larger(array: Int32Array<ArrayBuffer>, room: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  room.set(array);
+  return room;
+}
