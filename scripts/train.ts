@@ -10,6 +10,7 @@ import { writeModel } from '../src/spam/model-file.ts';
 import { createNormaliser } from '../src/spam/normalise.ts';
 import { readDomain, writeComments } from './training/corpus.ts';
 import { trainModel } from './training/train-model.ts';
+import { trainToxicity } from './training/train-toxicity.ts';
 
 const data = new URL('../data/moderation/', import.meta.url);
 const startedMs = performance.now();
@@ -51,3 +52,4 @@ writeFileSync(new URL('artefacts/replay.json', data), `${JSON.stringify(replay)}
 process.stdout.write(
   `model ${version}: ${samples.length} texts, pivot ${named.pivot.toFixed(3)} at score ${pivotScore}, ${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`,
 );
+trainToxicity();

@@ -6,6 +6,8 @@ import { createClassifier } from '../../src/spam/classifier.ts';
 import { readModel } from '../../src/spam/model-file.ts';
 import { createNormaliser } from '../../src/spam/normalise.ts';
 import { createTermMatcher } from '../../src/spam/terms.ts';
+import { createToxicityClassifier } from '../../src/spam/toxicity.ts';
+import { readToxicityModel } from '../../src/spam/toxicity-file.ts';
 
 const data = new URL('../../data/moderation/', import.meta.url);
 
@@ -43,7 +45,9 @@ function createShipped() {
   const terms = createTermMatcher(readJson('artefacts/terms.json'), normalise);
   const model = readModel(readBytes('artefacts/spam.model'));
   const classifier = createClassifier(model);
-  return { normalise, terms, model, classifier, assess: createAssessor({ normalise, terms, classifier }) };
+  const toxicity = createToxicityClassifier(readToxicityModel(readBytes('artefacts/toxicity.model')));
+  const assess = createAssessor({ normalise, terms, toxicity, classifier });
+  return { normalise, terms, toxicity, model, classifier, assess };
 }
 
 let made: ReturnType<typeof createShipped> | undefined;

@@ -124,8 +124,9 @@ export async function startTextEngine({
 /** What the threads begin with before anybody taught them. @throws when an artefact is missing */
 export async function readShippedState(settings: Config['moderation']): Promise<TextState> {
   const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(new URL(name, artefacts), 'utf8'));
-  const [model, lookalikes, terms, emoji, chatSample] = await Promise.all([
+  const [model, toxicity, lookalikes, terms, emoji, chatSample] = await Promise.all([
     readFile(new URL('spam.model', artefacts)),
+    readFile(new URL('toxicity.model', artefacts)),
     json('lookalikes.json'),
     json('terms.json'),
     json('emoji.json'),
@@ -136,6 +137,7 @@ export async function readShippedState(settings: Config['moderation']): Promise<
   return {
     policy,
     model: new Uint8Array(model),
+    toxicity: new Uint8Array(toxicity),
     lookalikes,
     terms,
     emoji,

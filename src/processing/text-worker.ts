@@ -5,6 +5,8 @@ import { createExtractor, type Extractor } from '../spam/features.ts';
 import { readModel } from '../spam/model-file.ts';
 import { createNormaliser, type Lookalikes } from '../spam/normalise.ts';
 import { createTermMatcher, type TermLists } from '../spam/terms.ts';
+import { createToxicityClassifier, type ToxicityClassifier } from '../spam/toxicity.ts';
+import { readToxicityModel } from '../spam/toxicity-file.ts';
 import { render } from '../transform/render.ts';
 import type { ThreadResult } from './engine.ts';
 import type { TextTask } from './text-task.ts';
@@ -13,6 +15,7 @@ import { serveTasks } from './worker-thread.ts';
 export interface TextState {
   readonly policy: AssessPolicy;
   readonly model: Uint8Array;
+  readonly toxicity: Uint8Array;
   readonly lookalikes: Lookalikes;
   readonly terms: TermLists;
   readonly emoji: Readonly<Record<string, string>>;
@@ -26,6 +29,7 @@ export interface TextState {
 interface Lists {
   readonly normalise: ReturnType<typeof createNormaliser>;
   readonly terms: ReturnType<typeof createTermMatcher>;
+  readonly toxicity: ToxicityClassifier;
   readonly emoji: ReadonlyMap<string, string>;
   readonly model: Model;
   readonly extract: Extractor;
@@ -42,7 +46,7 @@ interface Ready {
 
 let ready: Ready;
 
-function compileLists({ lookalikes, terms, emoji, model: bytes }: TextState): Lists {
+function compileLists({ lookalikes, terms, toxicity, emoji, model: bytes }: TextState): Lists {
   const model = readModel(bytes);
   const normalise = createNormaliser(lookalikes);
   return {
@@ -50,6 +54,7 @@ function compileLists({ lookalikes, terms, emoji, model: bytes }: TextState): Li
     extract: createExtractor(model.lexicon),
     normalise,
     terms: createTermMatcher(terms, normalise),
+    toxicity: createToxicityClassifier(readToxicityModel(toxicity)),
     emoji: new Map(Object.entries(emoji)),
   };
 }
@@ -66,10 +71,13 @@ function warmUp({ chatSample, policy }: TextState): void {
 
 serveTasks<TextTask, ThreadResult, TextState>({
   apply: (state, changed) => {
-    const listsChanged = (['lookalikes', 'terms', 'emoji', 'model'] as const).some((part) => changed.has(part));
+    const listsChanged = (['lookalikes', 'terms', 'toxicity', 'emoji', 'model'] as const).some((part) =>
+      changed.has(part),
+    );
     const lists = listsChanged ? compileLists(state) : ready.lists;
-    const { normalise, terms, model, extract } = lists;
-    const assess = createAssessor({ normalise, terms, classifier: createClassifier(model, state.learned, extract) });
+    const { normalise, terms, toxicity, model, extract } = lists;
+    const classifier = createClassifier(model, state.learned, extract);
+    const assess = createAssessor({ normalise, terms, toxicity, classifier });
     ready = { lists, policy: state.policy, assess };
     if (listsChanged) warmUp(state);
   },

@@ -3,6 +3,7 @@ import type { Classifier } from './classifier.ts';
 import type { Label } from './label.ts';
 import type { Normalised } from './normalise.ts';
 import type { TermMatcher } from './terms.ts';
+import { flagScore, type ToxicityClassifier } from './toxicity.ts';
 
 export type PolicyAction = 'off' | 'flag' | 'block';
 
@@ -23,16 +24,20 @@ export interface Assessment {
 export interface AssessorParts {
   readonly normalise: (text: string) => Normalised;
   readonly terms: TermMatcher;
+  readonly toxicity: ToxicityClassifier;
   readonly classifier: Classifier;
 }
 
 /** Always blocked, label `test`: the standard string that lets anyone try a filter without writing spam (GTUBE). */
 const gtube = /XJS\*C4JDBQADN1\.NSBN3\*2IDNEN\*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL\*C\.34X/;
+/** Terms below it are flagged at most. */
+const graveScore = 0.5;
 const rank = { allow: 0, flag: 1, block: 2 } as const;
 
 export function createAssessor({
   normalise,
   terms,
+  toxicity,
   classifier,
 }: AssessorParts): (text: string, policy: AssessPolicy) => Assessment {
   return (text, policy) => {
@@ -54,11 +59,20 @@ export function createAssessor({
       raise('block');
     }
     const normalised = normalise(text);
-    for (const label of terms(normalised, text)) {
+    const found = terms(normalised, text);
+    for (const label of found) {
       const action = label.name === 'slur' ? policy.slurs : policy.profanity;
       if (action === 'off') continue;
       labels.push(label);
-      raise(action);
+      // What may be meant well, such as a slur among those whom it is for, is for people to decide.
+      raise(action === 'block' && label.score < graveScore ? 'flag' : action);
+    }
+    // Words that were found say more than a score over all of them.
+    const hostility = labels.length === 0 && policy.profanity !== 'off' ? toxicity.score(normalised, found) : 0;
+    if (hostility >= flagScore) {
+      labels.push({ name: 'toxicity', score: hostility, start: 0, end: text.length, matched: text, id: 'toxicity' });
+      // A model's opinion of manners blocks nobody.
+      raise('flag');
     }
     const spamScore = classifier.score(normalised, text);
     if (spamScore >= policy.flagThreshold) {

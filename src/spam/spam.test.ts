@@ -6,6 +6,8 @@ import { createLearner, type Replay } from './learner.ts';
 import { readModel, writeModel } from './model-file.ts';
 import { createNormaliser } from './normalise.ts';
 import { createTermMatcher } from './terms.ts';
+import { createToxicityClassifier } from './toxicity.ts';
+import { readToxicityModel } from './toxicity-file.ts';
 
 const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 const json = (name: string) => JSON.parse(readFileSync(new URL(name, artefacts), 'utf8'));
@@ -15,7 +17,8 @@ const model = readModel(readFileSync(new URL('spam.model', artefacts)));
 const classifier = createClassifier(model);
 const replay = json('replay.json') as Replay;
 const learner = createLearner({ model, normalise, replay });
-const assess = createAssessor({ normalise, terms, classifier });
+const toxicity = createToxicityClassifier(readToxicityModel(readFileSync(new URL('toxicity.model', artefacts))));
+const assess = createAssessor({ normalise, terms, toxicity, classifier });
 const policy: AssessPolicy = { flagThreshold: 0.8, blockThreshold: 0.95, profanity: 'flag', slurs: 'flag' };
 const score = (text: string) => classifier.score(normalise(text), text);
 

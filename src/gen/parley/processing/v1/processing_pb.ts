@@ -157,7 +157,7 @@ export const ProcessRequestSchema: GenMessage<ProcessRequest> = /*@__PURE__*/
  */
 export type TextLabel = Message<"parley.processing.v1.TextLabel"> & {
   /**
-   * Class: profanity, slur, sexual, threat, spam, link, flood, rule, test, error.
+   * Class: profanity, slur, sexual, threat, toxicity, spam, link, flood, rule, test, error.
    *
    * @generated from field: string name = 1;
    */
