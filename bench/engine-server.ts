@@ -80,6 +80,7 @@ const server = await startProcessingServer({
     requestTimeoutMs: 10_000,
     connectionsMax: 1000,
     streamsMax: 1000,
+    pingEveryMs: 20_000,
   },
   service: {
     engine: kind === 'echo' ? echo : await startShipped(),

@@ -79,7 +79,8 @@ export async function engineShipped(): Promise<Row[]> {
   const pair = await startPair('shipped');
   const seconds = 5;
   const unary = await pair.ask({ way: 'connect', seconds, inFlight: 64 });
-  const half = await pair.ask({ way: 'grpc', seconds, inFlight: 1, callsPerSecond: unary.rate / 2 });
+  const grpc = await pair.ask({ way: 'grpc', seconds, inFlight: 64 });
+  const half = await pair.ask({ way: 'grpc', seconds, inFlight: 1, callsPerSecond: grpc.rate / 2 });
   const stream = await pair.ask({ way: 'stream', seconds, inFlight: 8, batch: 128 });
   const flood = await pair.ask({ way: 'stream', seconds, inFlight: 64, batch: 128 });
   await pair.stop();
@@ -90,7 +91,8 @@ export async function engineShipped(): Promise<Row[]> {
   );
   return [
     toRow('unary Connect calls, 64 in flight', unary, unary.rate),
-    toRow('Process over gRPC at half that load', half, unary.rate),
+    toRow('unary gRPC calls, 64 in flight', grpc, unary.rate),
+    toRow('unary gRPC calls at half that load', half, unary.rate),
     toRow('one stream, batches of 128, 8 in flight', stream, unary.rate),
     { what: `  of it on the thread: ${stages.join(', ')}`, rate: texts / thread, ratio: texts / thread / unary.rate },
     toRow(`flood, 8,192 texts in flight; ${loopOf(flood.load)}`, flood, unary.rate),

@@ -5,6 +5,7 @@ import { fanOut } from './fan-out.ts';
 import { idleConnections } from './idle-connections.ts';
 import { printRows, type Row } from './measure.ts';
 import { storeAlone } from './store.ts';
+import { workerPools } from './worker-pools.ts';
 
 const benches: Readonly<Record<string, readonly [string, () => Promise<Row[]>, unit?: string]>> = {
   'fan-out-100': ['Deliveries to 100 members of one room', () => fanOut(100, 4000)],
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, readonly [string, () => Promise<Row[]>, u
   'idle-connections': ['Bytes of an idle connection', () => idleConnections(5000), 'B'],
   'engine-wire': ['Texts over the processing port, the engine taking no time', engineWire],
   engine: ['Texts judged and shown by the engine that ships, one thread, one core with its port', engineShipped],
+  'worker-pools': ['Texts through one worker thread', workerPools],
   'durable-sends': ['Acked durable sends', durableSends],
 };
 

@@ -6,6 +6,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@co
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { ProcessingService } from '../gen/parley/processing/v1/processing_pb.ts';
+import { markInvalidUtf8 } from './invalid-utf8.ts';
 import { createProcessingService, type ProcessingServiceOptions } from './processing-service.ts';
 import { createHealthStatus } from './rpc-health.ts';
 import { serveReflection, serviceNames } from './rpc-reflection.ts';
@@ -22,6 +23,7 @@ export interface ProcessingServerSettings {
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
   readonly streamsMax: number;
+  readonly pingEveryMs: number;
 }
 
 export interface Readiness {
@@ -47,6 +49,7 @@ export interface ProcessingServer {
 /** Starts listening; rejects when the address is taken. */
 export async function startProcessingServer(options: ProcessingServerOptions): Promise<ProcessingServer> {
   const { settings } = options;
+  markInvalidUtf8();
   const draining = new AbortController();
   const health = createHealthStatus(serviceNames, draining.signal);
   const routes = (router: ConnectRouter): void => {

@@ -49,6 +49,7 @@ function bad(field: string, problem: string): ConnectError {
 
 function readText(text: string, field: string, limits: WireLimits): string {
   if (text === '') throw bad(field, 'must not be empty');
+  if (!text.isWellFormed()) throw bad(field, 'is no UTF-8');
   if (text.length > limits.textMax) {
     throw new ConnectError(`${field} is longer than ${limits.textMax} UTF-16 units`, Code.ResourceExhausted);
   }
@@ -61,6 +62,7 @@ const control = /[\u0000-\u001f\u007f]/;
 function readId(id: string, field: string): string {
   if (id.length > idMax) throw bad(field, `is longer than ${idMax} characters`);
   if (control.test(id)) throw bad(field, 'holds control characters');
+  if (!id.isWellFormed()) throw bad(field, 'is no UTF-8');
   return id;
 }
 

@@ -2,7 +2,10 @@
 
 export interface StreamAnswerOptions<Request, Answer> {
   readonly answer: (request: Request) => Promise<Answer>;
-  /** Requests worked on at once; meanwhile no more are read, so flow control holds the sender back. */
+  /**
+   * Requests worked on, or answered and not yet taken, at once; meanwhile no more are read, so flow control holds back the sender,
+   * and one who does not read the answers as well.
+   */
   readonly atOnceMax: number;
   /** When it fires, open requests are answered and the stream ends; what comes later is not answered. */
   readonly until: AbortSignal;
@@ -16,6 +19,8 @@ export async function* answerAsReady<Request, Answer>(
   const iterator = requests[Symbol.asyncIterator]();
   let ready: Answer[] = [];
   let open = 0;
+  /** Answers that are being written out. */
+  let leaving = 0;
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
   let wakeReader = (): void => {};
@@ -40,7 +45,7 @@ export async function* answerAsReady<Request, Answer>(
   async function read(): Promise<void> {
     try {
       while (!until.aborted && !ended) {
-        if (open >= atOnceMax) {
+        if (open + ready.length + leaving >= atOnceMax) {
           await new Promise<void>((resolve) => {
             wakeReader = resolve;
           });
@@ -65,7 +70,12 @@ export async function* answerAsReady<Request, Answer>(
     while (true) {
       const answers = ready;
       ready = [];
-      yield* answers;
+      leaving = answers.length;
+      for (const answered of answers) {
+        yield answered;
+        leaving--;
+        wakeReader();
+      }
       if (ready.length > 0) continue;
       if (failure) throw failure.error;
       if (open === 0 && (ended || until.aborted)) return;

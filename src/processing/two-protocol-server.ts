@@ -25,6 +25,8 @@ export interface TwoProtocolOptions {
   readonly connectionsMax: number;
   /** HTTP/2 streams of one connection at once. */
   readonly streamsMax: number;
+  /** An HTTP/2 connection is asked this often whether its other end lives; one that did not answer by the next time is cut off. */
+  readonly pingEveryMs: number;
 }
 
 export interface TwoProtocolServer {
@@ -68,6 +70,7 @@ export async function startTwoProtocolServer(options: TwoProtocolOptions): Promi
     session.setLocalWindowSize(connectionWindowBytes);
     session.once('close', () => sessions.delete(session));
     session.on('error', () => session.destroy()); // a peer that went away is no error of ours
+    keepAsking(session, options.pingEveryMs);
   });
 
   // The HTTP/1.1 server listens, so that its own timeouts work; its connection listener is called by hand.
@@ -101,6 +104,20 @@ export async function startTwoProtocolServer(options: TwoProtocolOptions): Promi
       clearTimeout(timer);
     },
   };
+}
+
+/** A half-open connection would keep its streams for ever: TCP alone notices it after hours. */
+function keepAsking(session: ServerHttp2Session, everyMs: number): void {
+  let answered = true;
+  const timer = setInterval(() => {
+    if (!answered) return session.destroy();
+    if (session.destroyed) return;
+    answered = false;
+    session.ping((error) => {
+      answered = !error;
+    });
+  }, everyMs);
+  session.once('close', () => clearInterval(timer));
 }
 
 /** Reads until the protocol is clear and puts what was read back. */

@@ -52,6 +52,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
       requestTimeoutMs: config.http.requestTimeout,
       connectionsMax: 1000,
       streamsMax: 1000,
+      pingEveryMs: 20_000,
     },
     service,
     readiness: async () => {

@@ -111,7 +111,8 @@ function measureInline(children: readonly Token[]): { depth: number; addresses: 
 
 /** The text as it was written, line by line; addresses, mentions and emoji are found in it all the same. */
 function writePlain(text: string, writer: TextWriter): string {
-  const shown = withoutTail(text).trimStart();
+  // NUL is no character of HTML; CommonMark §2.3 puts U+FFFD in its place.
+  const shown = withoutTail(text).trimStart().replaceAll('\0', '\ufffd');
   if (shown === '') return '';
   let html = '';
   let from = 0;

@@ -65,6 +65,7 @@ export async function startServer(changes: ServerChanges = {}) {
       requestTimeoutMs: 2000,
       connectionsMax: 100,
       streamsMax: 1000,
+      pingEveryMs: 20_000,
       ...changes.settings,
     },
     service: {
