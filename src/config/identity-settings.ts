@@ -87,7 +87,7 @@ export function parseProviders(raw: unknown): Parsed<Readonly<Record<string, Pro
     const scopes = typeof each.scopes === 'string' ? each.scopes.split(/[\s,]+/).filter(Boolean) : each.scopes;
     const candidate = { ...each, ...(scopes === undefined ? {} : { scopes }) };
     const complaint = complain(candidate, providerFields, ['kind', 'clientId', 'clientSecret']);
-    if (complaint) return { expected: `a provider "${name}" where ${complaint} no longer holds` };
+    if (complaint) return { expected: `a whole provider "${name}" (${complaint})` };
     if (!['oidc', 'github', 'google'].includes(String(each.kind)))
       return { expected: `kind oidc, github or google for "${name}"` };
     if (each.kind === 'oidc' && each.issuer === undefined)
@@ -102,7 +102,7 @@ export function parseHostIssuers(raw: unknown): Parsed<readonly HostIssuerSettin
   for (const each of raw) {
     if (!isObject(each)) return { expected: 'a list of objects' };
     const complaint = complain(each, issuerFields, ['issuer', 'audience']);
-    if (complaint) return { expected: `issuers where ${complaint} no longer holds` };
+    if (complaint) return { expected: `whole issuers (${complaint})` };
     if ((each.secret === undefined) === (each.jwksUrl === undefined)) {
       return { expected: 'either "secret" or "jwksUrl" for every issuer' };
     }

@@ -3,7 +3,20 @@
  * In the program durations are milliseconds and sizes are bytes, whatever their spelling in the configuration.
  */
 import { parseHostIssuers, parseProviders } from './identity-settings.ts';
-import { choice, duration, flag, fraction, integer, list, optional, size, structure, text } from './setting.ts';
+import {
+  choice,
+  duration,
+  flag,
+  fraction,
+  integer,
+  list,
+  networks,
+  optional,
+  origins,
+  size,
+  structure,
+  text,
+} from './setting.ts';
 
 const url = /^[a-z][a-z0-9+.-]*:\/\/\S+$/i;
 const port = String.raw`(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])`;
@@ -21,7 +34,10 @@ export const schema = {
     pattern: httpUrl,
     expected: 'an http(s) URL',
   }),
-  admins: list([], 'Verified e-mail addresses whose accounts are deployment admins'),
+  admins: list([], 'Verified e-mail addresses whose accounts are deployment admins', {
+    item: (text) => /^[^\s@]+@[^\s@]+$/.test(text),
+    expected: 'a list of e-mail addresses',
+  }),
   log: {
     level: choice(
       ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
@@ -36,13 +52,14 @@ export const schema = {
   http: {
     host: text('0.0.0.0', 'Address the chat role listens on', { aliases: ['HOST'] }),
     port: integer(8080, 'Port of REST, WebSocket and the page', { max: 65_535, aliases: ['PORT'] }),
-    allowedOrigins: list([], 'Origins besides publicUrl that browsers may call from, exact'),
-    trustProxy: list([], 'CIDRs of proxies whose X-Forwarded-For counts'),
+    allowedOrigins: origins('Origins besides publicUrl that browsers may call from, exact'),
+    trustProxy: networks('CIDRs of proxies whose X-Forwarded-For counts'),
     bodyBytes: size('1MB', 'Largest REST body'),
     headersMax: integer(100, 'Most headers of one request', { min: 1 }),
     headersTimeout: duration('10s', 'Time for a request to send its headers'),
     requestTimeout: duration('10s', 'Time for a request to send all of itself'),
     handlerTimeout: duration('10s', 'Every request is answered within this time'),
+    idempotencyKeep: duration('24h', 'An Idempotency-Key is remembered this long', { minMs: 1000 }),
     connectionsMax: integer(50_000, 'Open TCP connections; more are refused', { min: 1 }),
   },
   metrics: {
@@ -134,6 +151,8 @@ export const schema = {
     topicMax: integer(1000, 'Code points of a topic', { min: 1 }),
     membersMax: integer(100_000, 'Members of a room', { min: 2 }),
     dmMembersMax: integer(16, 'People in a direct-message room', { min: 2 }),
+    inviteLifetime: duration('7d', 'An invite is good for this long, unless it says otherwise', { minMs: 1000 }),
+    invitesMax: integer(1000, 'Invites of a room that are good', { min: 1 }),
     unreadMax: integer(10_000, 'Unread messages are counted up to this number', { min: 1 }),
   },
   limits: {
@@ -206,14 +225,14 @@ export const schema = {
     apiKeysMax: integer(100, 'API keys that are good at once', { min: 1 }),
   },
   outbound: {
-    allow: list([], 'CIDRs that URLs given by users may reach besides public addresses'),
+    allow: networks('CIDRs that URLs given by users may reach besides public addresses'),
   },
   processing: {
     host: text('127.0.0.1', 'Address the processing role listens on; others than loopback need a token'),
     port: integer(8081, 'Port of the processing role', { max: 65_535 }),
     url: list([], 'Addresses of the processing instances, for chat instances', {
       aliases: ['PROCESSING_URL'],
-      item: url,
+      item: (text) => url.test(text),
       expected: 'http(s) URLs separated by commas',
     }),
     token: optional('Shared secret of chat and processing instances', { secret: true, aliases: ['PROCESSING_TOKEN'] }),

@@ -2,6 +2,7 @@
  * The kinds of settings there are: how each is written by a person, and the value the program gets.
  * Durations become milliseconds, sizes become bytes, so that no other module parses text.
  */
+import { isIP } from 'node:net';
 import { parse as parseYaml } from 'yaml';
 
 /** A parsed value, or what was expected instead. */
@@ -169,7 +170,11 @@ export function choice<const Options extends readonly string[]>(
 export function list(
   fallback: readonly string[],
   doc: string,
-  { item = /^.+$/, expected = 'a list of texts', ...extras }: Extras & { item?: RegExp; expected?: string } = {},
+  {
+    item = (text) => text !== '',
+    expected = 'a list of texts',
+    ...extras
+  }: Extras & { item?: (text: string) => boolean; expected?: string } = {},
 ): Setting<readonly string[]> {
   return define<readonly string[]>(
     'list',
@@ -182,10 +187,32 @@ export function list(
             .split(',')
             .map((part) => part.trim())
             .filter((part) => part !== '');
-      return items.every((each) => typeof each === 'string' && item.test(each)) ? { value: items } : { expected };
+      return items.every((each) => typeof each === 'string' && item(each)) ? { value: items } : { expected };
     },
     extras,
   );
+}
+
+/** Networks, as `10.0.0.0/8`, `fd00::/8` or one address. */
+export function networks(doc: string): Setting<readonly string[]> {
+  return list([], doc, { item: isNetwork, expected: 'a list of CIDRs such as 10.0.0.0/8 or fd00::/8' });
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  const inRange = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  return version !== 0 && inRange && rest.length === 0;
+}
+
+/** Origins as browsers send them: scheme, host and port, nothing behind. */
+export function origins(doc: string): Setting<readonly string[]> {
+  const isOrigin = (text: string) =>
+    URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
+  return list([], doc, {
+    item: isOrigin,
+    expected: 'a list of origins such as https://app.example.com, without a path',
+  });
 }
 
 /** A nested value (YAML, or JSON in the environment) checked by the caller's function. */

@@ -41,7 +41,7 @@ export function requireEmail(text: string): string {
 
 /** @throws Failure `invalid` when nothing visible is left, or it is too long */
 export function requireDisplayName(text: string): string {
-  if (!text.isWellFormed()) throw invalid('displayName', 'not a text');
+  if (!text.isWellFormed() || text.includes('\0')) throw invalid('displayName', 'not a text');
   const clean = text.normalize('NFC').replace(unprintable, '').replace(/\s+/g, ' ').trim();
   if (clean === '') throw invalid('displayName', 'must hold something visible');
   if ([...clean].length > displayNameMax) throw invalid('displayName', `at most ${displayNameMax} characters`);

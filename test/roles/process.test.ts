@@ -164,3 +164,16 @@ test('the API is described, odd requests are refused in its own words, and what 
   expect(await page.text()).toContain('parley_sends_total');
   await single.end();
 });
+
+test.each([
+  ['PARLEY_HTTP_TRUST_PROXY', '10.0.0.0/8,nearby', 'a list of CIDRs'],
+  ['PARLEY_HTTP_TRUST_PROXY', '10.0.0.0/64', 'a list of CIDRs'],
+  ['PARLEY_OUTBOUND_ALLOW', 'fd00::/129', 'a list of CIDRs'],
+  ['PARLEY_HTTP_ALLOWED_ORIGINS', 'https://app.example.com/path', 'a list of origins'],
+  ['PARLEY_HTTP_ALLOWED_ORIGINS', 'app.example.com', 'a list of origins'],
+  ['PARLEY_ADMINS', 'ana', 'a list of e-mail addresses'],
+])('%s=%s stops the start with the key, its origin and what is allowed', async (name, value, allowed) => {
+  const { stderr } = await parley(['--print-config'], { [name]: value }).catch((error: { stderr: string }) => error);
+  expect(stderr).toContain(name);
+  expect(stderr).toContain(`allowed is ${allowed}`);
+});
