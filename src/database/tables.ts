@@ -235,6 +235,29 @@ export const logIdentity = pgTable('log_identity', {
   createdAt: createdAt(),
 });
 
+/**
+ * Invite links that are or were good. Named after their maker only by id; they count while the maker is a member, so an
+ * erased one's are dead, and go when they have expired.
+ */
+export const invites = pgTable(
+  'invites',
+  {
+    id: uuid('id').primaryKey(),
+    roomId: uuid('room_id').notNull(),
+    codeHash: bytea('code_hash').notNull(),
+    /** For repeats of the request that made it. */
+    sealedCode: text('sealed_code').notNull(),
+    createdBy: uuid('created_by').notNull(),
+    /** Made by deployment staff or a server, who need be no members. */
+    byStaff: boolean('by_staff').notNull(),
+    createdAt: createdAt(),
+    expiresAt: time('expires_at').notNull(),
+    maxUses: integer('max_uses'),
+    uses: integer('uses').notNull().default(0),
+  },
+  (table) => [uniqueIndex('invites_code').on(table.codeHash), index('invites_room').on(table.roomId, table.expiresAt)],
+);
+
 export const rooms = pgTable(
   'rooms',
   {

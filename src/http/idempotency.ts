@@ -1,8 +1,10 @@
 /** `Idempotency-Key` on creating requests: the first answer is kept and repeated. */
 import { createHash } from 'node:crypto';
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import type { Database } from '../database/connect.ts';
+import { newId } from '../database/new-id.ts';
 import { idempotencyKeys } from '../database/tables.ts';
 import { Failure, invalid } from '../errors.ts';
 
@@ -24,12 +26,106 @@ export interface IdempotencyKeys {
     /** What of the body is kept for repeats; secrets that are shown once are not. */
     keep?: (body: unknown) => unknown,
   ) => Promise<never>;
+  /**
+   * Makes one thing per user and key, also across a crash: its id is drawn once and kept with the key.
+   * @param work makes the thing of this id, or answers with what is there: it may run again, and beside itself
+   * @throws Failure `conflict` when the key came with another request
+   */
+  readonly create: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    userId: string,
+    work: (id: string) => Promise<Answer>,
+  ) => Promise<never>;
+}
+
+export interface IdempotencySettings {
+  /** Milliseconds that a key is remembered. */
+  readonly idempotencyKeep: number;
 }
 
 /** While a request is worked on its key is held with this status. */
 const working = 0;
+/** Old keys are forgotten this often, and at most so many at once. */
+const sweepPauseMs = 60_000;
+const sweepMax = 1000;
 
-export function createIdempotencyKeys(db: Database): IdempotencyKeys {
+export function createIdempotencyKeys({
+  db,
+  logger,
+  settings,
+}: {
+  db: Database;
+  logger: Logger;
+  settings: IdempotencySettings;
+}): IdempotencyKeys {
+  let sweptAt = performance.now();
+
+  /** Beside the work of whoever comes when it is time. */
+  function sweep(): void {
+    if (performance.now() - sweptAt < sweepPauseMs) return;
+    sweptAt = performance.now();
+    const old = sql`select ctid from idempotency_keys
+      where created_at < now() - ${settings.idempotencyKeep} * interval '1 millisecond' limit ${sweepMax}`;
+    db.execute(sql`delete from idempotency_keys where ctid = any(array(${old}))`).catch((error: unknown) =>
+      logger.debug({ error }, 'old idempotency keys stay until the next time'),
+    );
+  }
+
+  /** @returns undefined without the header */
+  function readKey(request: FastifyRequest): { key: string; requestHash: Buffer } | undefined {
+    const key = request.headers['idempotency-key'];
+    if (key === undefined) return undefined;
+    if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key))
+      throw invalid('/headers/idempotency-key', '1 to 200 visible characters');
+    sweep();
+    const requestHash = createHash('sha256')
+      .update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`)
+      .digest();
+    return { key, requestHash };
+  }
+
+  async function create(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    userId: string,
+    work: (id: string) => Promise<Answer>,
+  ): Promise<never> {
+    const id = newId();
+    const read = readKey(request);
+    if (!read) return send(reply, await work(id));
+    const { key, requestHash } = read;
+    const held = await hold({ userId, key, requestHash, body: { id } });
+    if (!held) return send(reply, await work(await firstId(ownKey(userId, key), requestHash)));
+    try {
+      return send(reply, await work(id));
+    } catch (error) {
+      // What was surely refused leaves the key free; after anything else the id is made once all the same.
+      if (error instanceof Failure && !error.kind.retryable)
+        await db.delete(idempotencyKeys).where(ownKey(userId, key));
+      throw error;
+    }
+  }
+
+  async function firstId(own: ReturnType<typeof and>, requestHash: Buffer): Promise<string> {
+    const [first] = await db.select().from(idempotencyKeys).where(own);
+    if (!first) throw new Failure('unavailable', 'the first request was refused just now', { retryAfterMs: 100 });
+    if (!first.requestHash.equals(requestHash)) throw new Failure('conflict', 'this key was used for another request');
+    return (first.body as { id: string }).id;
+  }
+
+  const ownKey = (userId: string, key: string) => and(eq(idempotencyKeys.userId, userId), eq(idempotencyKeys.key, key));
+
+  /** @returns whether nobody held the key before */
+  async function hold(row: { userId: string; key: string; requestHash: Buffer; body?: unknown }): Promise<boolean> {
+    const held = await db
+      .insert(idempotencyKeys)
+      .values({ ...row, status: working })
+      .onConflictDoNothing()
+      .returning({ key: idempotencyKeys.key });
+    return held.length > 0;
+  }
+
   async function answer(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -37,20 +133,11 @@ export function createIdempotencyKeys(db: Database): IdempotencyKeys {
     work: () => Promise<Answer>,
     keep: (body: unknown) => unknown = (body) => body,
   ): Promise<never> {
-    const key = request.headers['idempotency-key'];
-    if (key === undefined) return send(reply, await work());
-    if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key))
-      throw invalid('/headers/idempotency-key', '1 to 200 visible characters');
-    const requestHash = createHash('sha256')
-      .update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`)
-      .digest();
-    const held = await db
-      .insert(idempotencyKeys)
-      .values({ userId, key, requestHash, status: working })
-      .onConflictDoNothing()
-      .returning({ key: idempotencyKeys.key });
-    const own = and(eq(idempotencyKeys.userId, userId), eq(idempotencyKeys.key, key));
-    if (held.length === 0) return send(reply, await firstAnswer(own, requestHash));
+    const read = readKey(request);
+    if (!read) return send(reply, await work());
+    const { key, requestHash } = read;
+    const own = ownKey(userId, key);
+    if (!(await hold({ userId, key, requestHash }))) return send(reply, await firstAnswer(own, requestHash));
     try {
       const done = await work();
       await db
@@ -73,7 +160,7 @@ export function createIdempotencyKeys(db: Database): IdempotencyKeys {
     return { status: first.status, body: first.body };
   }
 
-  return { answer };
+  return { answer, create };
 }
 
 function send(reply: FastifyReply, { status, body }: Answer): never {

@@ -36,6 +36,11 @@ export const Problem = Type.Object(
   { additionalProperties: true, description: 'RFC 9457 problem details' },
 );
 
+const problem = {
+  description: 'RFC 9457 problem details',
+  content: { 'application/problem+json': { schema: Problem } },
+} as const;
+
 export const PublicUser = Type.Object({
   id: Uuid,
   username: Type.String(),
@@ -48,6 +53,16 @@ export function exactly<Properties extends Parameters<typeof Type.Object>[0]>(pr
   return Type.Object(properties, { additionalProperties: false });
 }
 
+/** Of requests that create: the same key again creates nothing new. */
+export const IdempotencyHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,200}$',
+      description: 'The same key and request again create nothing new',
+    }),
+  ),
+});
+
 /** `{ items, nextCursor }`, the shape of every list. */
 export function listOf<Schema extends Parameters<typeof Type.Array>[0]>(schema: Schema) {
   return Type.Object({ items: Type.Array(schema), nextCursor: Nullable(Type.String()) });
@@ -55,5 +70,5 @@ export function listOf<Schema extends Parameters<typeof Type.Array>[0]>(schema: 
 
 /** Answers of a route: its success, and a problem for everything else. */
 export function answers<Schema>(status: number, schema: Schema) {
-  return { [status]: schema, '4xx': Problem, '5xx': Problem };
+  return { [status]: schema, '4xx': problem, '5xx': problem };
 }

@@ -11,6 +11,8 @@ import { messageRoutes } from '../chat/messages/message-routes.ts';
 import { createMessageService } from '../chat/messages/message-service.ts';
 import { readFrames, readRoutes } from '../chat/reads/read-routes.ts';
 import { createReadService } from '../chat/reads/read-service.ts';
+import { inviteRoutes } from '../chat/rooms/invite-routes.ts';
+import { createInviteService } from '../chat/rooms/invite-service.ts';
 import { createMembershipChanges } from '../chat/rooms/membership-changes.ts';
 import { roomFrames } from '../chat/rooms/room-frames.ts';
 import { roomNotificationRoutes } from '../chat/rooms/room-notification-routes.ts';
@@ -292,7 +294,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     },
   });
   const notifications = createNotificationService(db);
-  const idempotency = createIdempotencyKeys(db);
+  const idempotency = createIdempotencyKeys({ db, logger, settings: config.http });
   const loginLimit = { max: config.limits.loginsPerMinute, timeWindow: minuteMs };
   await app.register(keyRoutes, { keys: tokens.keys });
   await app.register(
@@ -309,6 +311,14 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         authenticator,
         idempotency,
         limits: config.room,
+      });
+      await v1.register(inviteRoutes, {
+        invites: createInviteService({
+          ...{ db, eventLog, hub, follow: roomService.follow, describe: roomService.get, sealer: logins.sealer },
+          settings: { ...config.room, publicUrl },
+        }),
+        authenticator,
+        idempotency,
       });
       await v1.register(messageRoutes, { messages, authenticator });
       await v1.register(eventRoutes, { rooms: roomService, reader, authenticator });

@@ -5,6 +5,7 @@ import { ClientError, createParleyClient } from '../client/parley-client.ts';
 import { AccountLinks } from './account-links.tsx';
 import { ChatScreen } from './chat-screen.tsx';
 import { ChatStore, explainRefusal } from './chat-store.ts';
+import { InviteAcceptance } from './invite-link.tsx';
 import { LoginScreen } from './login-screen.tsx';
 
 const client = createParleyClient();
@@ -61,7 +62,13 @@ function Page() {
     location.hash = '';
     leave('');
   };
-  return <ChatScreen store={store} roomId={/^#\/rooms\/([0-9a-f-]{36})/.exec(hash)?.[1]} onLogOut={logOut} />;
+  const invite = /^#\/invite\/([\w-]+)/.exec(hash)?.[1];
+  return (
+    <>
+      <ChatScreen store={store} roomId={/^#\/rooms\/([0-9a-f-]{36})/.exec(hash)?.[1]} onLogOut={logOut} />
+      {invite && <InviteAcceptance store={store} code={invite} />}
+    </>
+  );
 }
 
 for (const event of ['online', 'focus']) {

@@ -4,6 +4,7 @@ import type { Member, Message, OwnRoom, Page } from '../client/parley-client.ts'
 import { type ChatState, type ChatStore, explainRefusal } from './chat-store.ts';
 import { Composer } from './composer.tsx';
 import { Dialog } from './dialog.tsx';
+import { InviteMaker } from './invite-link.tsx';
 import { MessageItem, PendingItem } from './message-item.tsx';
 
 /** Within this distance of the end one is thought to be reading along. */
@@ -150,6 +151,7 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
           {problem}
         </p>
       )}
+      {room.kind === 'room' && <InviteMaker store={store} roomId={room.id} />}
       {room.kind === 'room' && (
         <button type="button" onClick={() => void leave()}>
           Leave room

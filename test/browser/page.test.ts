@@ -175,3 +175,21 @@ test('a wrong password is refused in words, and a logout brings back the door', 
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('button', { name: 'New room' }).waitFor();
 });
+
+test('a link invites: whoever follows it and logs in is in the room', async () => {
+  const [ana, ben] = [await visit(), await visit()];
+  await signUp(ana.page, 'host');
+  await ana.page.getByRole('button', { name: 'New room' }).click();
+  await ana.page.getByLabel('Room name').fill('Workshop');
+  await ana.page.getByRole('button', { name: 'Create room' }).click();
+  await ana.page.getByRole('heading', { name: 'Workshop' }).waitFor();
+  await ana.page.getByRole('button', { name: '1 person' }).click();
+  await ana.page.getByRole('button', { name: 'Invite by link' }).click();
+  const link = await ana.page.getByLabel('Invite link').inputValue();
+  await ben.page.goto(link);
+  await signUp(ben.page, 'visitor');
+  await ben.page.getByRole('heading', { name: 'Workshop' }).waitFor();
+  await ben.page.goto(`${parley.url}/#/invite/no-code-at-all`);
+  await ben.page.getByText('This invitation does not let you in').waitFor();
+  expect([...ana.complaints, ...ben.complaints]).toEqual([]);
+});

@@ -76,3 +76,8 @@ test('earlier versions of a message are a list like any other: by page, from any
   const far = Buffer.from(JSON.stringify([Number.MAX_SAFE_INTEGER - 1])).toString('base64url');
   expect((await mustCall(ben, 'GET', `${path}/edits?cursor=${far}`)).items).toEqual([]);
 });
+
+test('a display name with NUL in it is refused, not mended', async () => {
+  const answer = await ana.call('PATCH', '/v1/users/me', { displayName: 'a\0b' });
+  expect(answer).toMatchObject({ status: 400, body: { code: 'invalid' } });
+});

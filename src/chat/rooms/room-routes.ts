@@ -11,20 +11,9 @@ import type { MessageRepository } from '../messages/message-repository.ts';
 import { MessageShape } from '../messages/message-schemas.ts';
 import { requireText } from '../messages/message-text.ts';
 import type { RoomService } from './room-service.ts';
+import { RoomShape } from './room-shapes.ts';
 import type { Actor } from './room-state.ts';
 
-const RoomShape = Type.Object({
-  id: Uuid,
-  kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),
-  name: Type.String(),
-  topic: Type.String(),
-  visibility: Type.Union([Type.Literal('public'), Type.Literal('private')]),
-  history: Type.Union([Type.Literal('all'), Type.Literal('joined')]),
-  slowModeSeconds: Type.Integer(),
-  seq: Seq,
-  memberCount: Type.Integer(),
-  createdAt: Time,
-});
 const OwnRoomShape = Type.Object({
   ...RoomShape.properties,
   unread: Type.Optional(Type.Integer()),
@@ -86,9 +75,9 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       requireDeployment(caller, 'create_room');
-      return idempotency.answer(request, reply, caller.userId, async () => ({
+      return idempotency.create(request, reply, caller.userId, async (id) => ({
         status: 201,
-        body: await rooms.create(caller, cleanTexts(request.body)),
+        body: await rooms.create(caller, cleanTexts(request.body), id),
       }));
     },
   );

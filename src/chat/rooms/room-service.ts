@@ -4,7 +4,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation, readAfterCommit } from '../../database/database-errors.ts';
-import { blocks, events, members, membershipChanges, moderationBans, rooms } from '../../database/tables.ts';
+import { blocks, events, members, membershipChanges, rooms } from '../../database/tables.ts';
 import { Failure, invalid } from '../../errors.ts';
 import { type MemberRole, outranks } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed.ts';
@@ -12,6 +12,7 @@ import type { Hub } from '../../realtime/hub.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { DraftEvent, EventLog } from '../events/event-log.ts';
 import { unknownProfile } from '../events/message-shape.ts';
+import { admitMember } from './admission.ts';
 import type { OwnRoomRow, RoomRepository, RoomSummaryRow } from './room-repository.ts';
 import type { Actor, RoomSettings, RoomState } from './room-state.ts';
 
@@ -47,7 +48,8 @@ export interface RoomServiceSettings {
 export type JudgeText = (text: string, kind: 'name' | 'topic', actor: Actor) => Promise<void>;
 
 export interface RoomService {
-  readonly create: (actor: Actor, room: NewRoom) => Promise<Room>;
+  /** @param id of the room: the same again answers with the one that is there */
+  readonly create: (actor: Actor, room: NewRoom, id: string) => Promise<Room>;
   /** @returns the one room of exactly these people and the caller, and whether it was made now */
   readonly directMessage: (actor: Actor, userIds: readonly string[]) => Promise<{ room: Room; created: boolean }>;
   readonly get: (actor: Actor, roomId: string) => Promise<Room>;
@@ -143,29 +145,29 @@ export function createRoomService({
     if (missing) throw new Failure('not_found', 'no such user', { errors: [{ path, message: `no user ${missing}` }] });
   }
 
-  async function create(actor: Actor, draft: NewRoom): Promise<Room> {
+  async function create(actor: Actor, draft: NewRoom, id: string): Promise<Room> {
     await checkTexts(actor, draft);
     const ownerId = requireOwner(actor, draft.ownerId);
     const others = [...new Set(draft.memberIds ?? [])].filter((id) => id !== ownerId);
     if (others.length >= settings.membersMax) throw invalid('memberIds', `at most ${settings.membersMax} members`);
     await requireUsers(others, '/memberIds');
     if (ownerId !== undefined && ownerId !== actor.userId) await requireUsers([ownerId], '/ownerId');
-    const id = uuidv7();
-    await db.transaction((tx) =>
-      insertRoom(
-        tx,
-        { by: actor.userId, ownerId, others },
-        {
-          id,
-          kind: 'room',
-          name: draft.name,
-          topic: draft.topic ?? '',
-          visibility: draft.visibility,
-          history: draft.history ?? 'all',
-          slowModeSeconds: draft.slowModeSeconds ?? 0,
-        },
-      ),
-    );
+    const room = {
+      id,
+      kind: 'room',
+      name: draft.name,
+      topic: draft.topic ?? '',
+      visibility: draft.visibility,
+      history: draft.history ?? 'all',
+      slowModeSeconds: draft.slowModeSeconds ?? 0,
+    } as const;
+    try {
+      await db.transaction((tx) => insertRoom(tx, { by: actor.userId, ownerId, others }, room));
+    } catch (error) {
+      // A repeat, after an answer that was lost or beside the first request.
+      if (isUniqueViolation(error, 'rooms_pkey')) return get(actor, id);
+      throw error;
+    }
     announceMembers(id, ownerId === undefined ? others : [ownerId, ...others]);
     return readAfterCommit(describeNew(id, actor));
   }
@@ -345,19 +347,14 @@ export function createRoomService({
     if (userId !== actor.userId) await requireUsers([userId], '/userId');
     if (feed.state.members.has(userId))
       return role ? changeRole(actor, roomId, userId, role) : viewMember(roomId, userId);
-    const { answer: joined, seq } = await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
+    const { answer: joined, seq } = await eventLog.transact(roomId, async (context) => {
+      const { state } = context;
       requireAdd(state, actor, userId, role);
       if (state.members.has(userId)) return { events: [], answer: false };
-      if (state.members.size >= settings.membersMax) throw new Failure('conflict', 'the room is full');
-      await requireNotBanned(tx, roomId, userId);
       const founds = state.members.size === 0 && state.settings.kind === 'room' && actor.role !== 'server';
       const newRole = role ?? (founds ? 'owner' : 'member');
-      await tx.insert(members).values({ roomId, userId, role: newRole, joinedSeq: nextSeq });
-      await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: nextSeq });
-      return {
-        events: [{ type: 'member.joined', actorId: actor.userId, data: { userId, role: newRole, by: actor.userId } }],
-        answer: true,
-      };
+      const event = await admitMember(context, { roomId, userId, role: newRole, by: actor.userId }, settings);
+      return { events: [event], answer: true };
     });
     if (joined) hub.announceJoin({ userId, roomId, seq });
     return readAfterCommit(viewMember(roomId, userId));
@@ -377,22 +374,6 @@ export function createRoomService({
     }
     state.require(actor, state.members.has(userId) ? 'read' : 'add_member');
     if (role !== undefined && role !== 'member' && !state.members.has(userId)) state.require(actor, 'change_role');
-  }
-
-  async function requireNotBanned(tx: Transaction, roomId: string, userId: string): Promise<void> {
-    const [ban] = await tx
-      .select({ id: moderationBans.id })
-      .from(moderationBans)
-      .where(
-        and(
-          eq(moderationBans.userId, userId),
-          sql`${moderationBans.liftedAt} is null`,
-          sql`(${moderationBans.roomId} is null or ${moderationBans.roomId} = ${roomId})`,
-          sql`(${moderationBans.expiresAt} is null or ${moderationBans.expiresAt} > now())`,
-        ),
-      )
-      .limit(1);
-    if (ban) throw new Failure('banned', 'banned from this room');
   }
 
   async function changeRole(actor: Actor, roomId: string, userId: string, role: MemberRole): Promise<MemberView> {

@@ -1,0 +1,66 @@
+/** Invite links over REST. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import type { Authenticator } from '../../http/caller.ts';
+import type { IdempotencyKeys } from '../../http/idempotency.ts';
+import { answers, exactly, IdempotencyHeaders, Nullable, Time, Uuid } from '../../http/schemas.ts';
+import { requireDeployment } from '../../permissions.ts';
+import type { InviteService } from './invite-service.ts';
+import { RoomShape } from './room-shapes.ts';
+
+const InviteShape = Type.Object({
+  code: Type.String({ description: 'A secret: whoever holds it may join' }),
+  url: Type.String(),
+  expiresAt: Time,
+  maxUses: Nullable(Type.Integer()),
+  uses: Type.Integer(),
+});
+const TermsBody = exactly({
+  expiresIn: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000, description: 'Seconds' })),
+  maxUses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Absent: without end' })),
+});
+const tags = ['rooms'];
+
+export const inviteRoutes: FastifyPluginAsyncTypebox<{
+  invites: InviteService;
+  authenticator: Authenticator;
+  idempotency: IdempotencyKeys;
+}> = async (app, { invites, authenticator, idempotency }) => {
+  app.post(
+    '/rooms/:roomId/invites',
+    {
+      schema: {
+        tags,
+        summary: 'Make an invite link',
+        params: exactly({ roomId: Uuid }),
+        headers: IdempotencyHeaders,
+        body: Type.Optional(Type.Union([TermsBody, Type.Null()])),
+        response: answers(201, InviteShape),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      return idempotency.create(request, reply, caller.userId, async (id) => ({
+        status: 201,
+        body: await invites.create(caller, request.params.roomId, request.body ?? {}, id),
+      }));
+    },
+  );
+
+  app.post(
+    '/invites/:code/accept',
+    {
+      schema: {
+        tags,
+        summary: 'Join a room by an invite; a member stays one',
+        params: exactly({ code: Type.String({ pattern: '^[A-Za-z0-9_-]{1,128}$' }) }),
+        response: answers(200, RoomShape),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      requireDeployment(caller, 'chat');
+      return invites.accept(caller, request.params.code);
+    },
+  );
+};

@@ -1,0 +1,16 @@
+/** The shape of a room, as every route that answers with one says it. */
+import { Type } from 'typebox';
+import { Seq, Time, Uuid } from '../../http/schemas.ts';
+
+export const RoomShape = Type.Object({
+  id: Uuid,
+  kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),
+  name: Type.String(),
+  topic: Type.String(),
+  visibility: Type.Union([Type.Literal('public'), Type.Literal('private')]),
+  history: Type.Union([Type.Literal('all'), Type.Literal('joined')]),
+  slowModeSeconds: Type.Integer(),
+  seq: Seq,
+  memberCount: Type.Integer(),
+  createdAt: Time,
+});

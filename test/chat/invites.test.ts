@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Single, startSingle } from '../harness/stack.ts';
+import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+
+let parley: Single;
+let [ana, ben, eve]: TestUser[] = [];
+const absent = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+beforeAll(async () => {
+  parley = await startSingle({ PARLEY_ROOM_INVITES_MAX: '3' });
+  [ana, ben, eve] = await Promise.all([1, 2, 3].map(() => signUp(parley.url)));
+});
+afterAll(() => parley.end());
+
+interface Invite {
+  code: string;
+  url: string;
+  expiresAt: string;
+  maxUses: number | null;
+  uses: number;
+}
+
+const invite = async (maker: TestUser, room: string, terms?: object) =>
+  (await mustCall(maker, 'POST', `/v1/rooms/${room}/invites`, terms)) as unknown as Invite;
+const accept = (user: TestUser, code: string) => user.call('POST', `/v1/invites/${code}/accept`);
+const members = async (room: string) =>
+  (await mustCall(ana!, 'GET', `/v1/rooms/${room}/members`)).items!.map((each) => (each.user as { id: string }).id);
+
+test('who holds the code joins, sees the room at once, and everybody is told', async () => {
+  const room = await createRoom([ana!]);
+  const [there, here] = [await connect(parley.url, ana!), await connect(parley.url, ben!)];
+  const made = await invite(ana!, room, { expiresIn: 60 });
+  expect(made).toMatchObject({ maxUses: null, uses: 0, url: expect.stringContaining(made.code) });
+  expect(Buffer.from(made.code, 'base64url').length).toBeGreaterThanOrEqual(16);
+  expect(Date.parse(made.expiresAt) - Date.now()).toBeLessThanOrEqual(60_000);
+  expect((await ben!.call('GET', `/v1/rooms/${room}`)).status).toBe(404);
+  expect(await accept(ben!, made.code)).toMatchObject({ status: 200, body: { id: room, memberCount: 2, seq: 2 } });
+  const joined = { roomId: room, seq: 2, data: { user: { id: ben!.id }, role: 'member', by: ben!.id } };
+  expect(await there.until((frame) => frame.type === 'member.joined')).toMatchObject(joined);
+  expect(await here.until((frame) => frame.type === 'member.joined')).toMatchObject(joined);
+});
+
+test('a member who accepts again stays one, makes no event and uses nothing up', async () => {
+  const room = await createRoom([ana!]);
+  const { code } = await invite(ana!, room, { maxUses: 1 });
+  await accept(ben!, code);
+  expect(await accept(ben!, code)).toMatchObject({ status: 200, body: { id: room, seq: 2 } });
+  expect(await accept(eve!, code)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+});
+
+test('of many who accept at once no more come in than it may be used', async () => {
+  const room = await createRoom([ana!]);
+  const { code } = await invite(ana!, room, { maxUses: 2 });
+  const people = await Promise.all(Array.from({ length: 6 }, () => signUp(parley.url)));
+  const statuses = (await Promise.all(people.map((each) => accept(each, code)))).map(({ status }) => status);
+  expect(statuses.sort()).toEqual([200, 200, 404, 404, 404, 404]);
+  expect(await members(room)).toHaveLength(3);
+});
+
+test('unknown, used up, made by somebody who left, and of a deleted room answer alike', async () => {
+  const room = await createRoom([ana!, ben!]);
+  const ofBen = await invite(ben!, room);
+  const ofAna = await invite(ana!, room);
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
+  const answers = [
+    await accept(ben!, ofBen.code),
+    await accept(eve!, ofBen.code),
+    await accept(eve!, 'no-code-at-all'),
+  ];
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${room}`);
+  answers.push(await accept(eve!, ofAna.code));
+  for (const { status, body } of answers)
+    expect({ status, detail: body.detail }).toEqual({ status: 404, detail: 'no such invite' });
+});
+
+test('an invite ends when its time is over', async () => {
+  const room = await createRoom([ana!]);
+  const { code, expiresAt } = await invite(ana!, room, { expiresIn: 1 });
+  await expect.poll(() => Date.now() > Date.parse(expiresAt) + 200, { timeout: 5000 }).toBe(true);
+  expect((await accept(eve!, code)).status).toBe(404);
+});
+
+test('the same Idempotency-Key makes one invite, at once and again; with other terms it is a conflict', async () => {
+  const room = await createRoom([ana!]);
+  const make = (terms: object) => ana!.call('POST', `/v1/rooms/${room}/invites`, terms, { 'idempotency-key': room });
+  const answers = await Promise.all([1, 2, 3].map(() => make({ maxUses: 5 })));
+  answers.push(await make({ maxUses: 5 }));
+  expect(new Set(answers.map(({ body }) => body.code)).size).toBe(1);
+  expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+  expect(await make({ maxUses: 6 })).toMatchObject({ status: 409, body: { code: 'conflict' } });
+});
+
+test('outsiders, direct messages, odd terms and more than there may be are refused', async () => {
+  const room = await createRoom([ana!]);
+  const path = `/v1/rooms/${room}/invites`;
+  expect((await eve!.call('POST', path)).status).toBe(404);
+  expect((await ana!.call('POST', `/v1/rooms/${absent}/invites`)).status).toBe(404);
+  const direct = await mustCall(ana!, 'POST', '/v1/dms', { userIds: [ben!.id] });
+  expect((await ana!.call('POST', `/v1/rooms/${direct.id}/invites`)).status).toBe(403);
+  for (const terms of [{ expiresIn: 0 }, { expiresIn: 1e12 }, { maxUses: 0 }, { maxUses: 1.5 }, { uses: 1 }])
+    expect(await ana!.call('POST', path, terms)).toMatchObject({ status: 400, body: { code: 'invalid' } });
+  for (let n = 0; n < 3; n++) await invite(ana!, room);
+  expect(await ana!.call('POST', path)).toMatchObject({ status: 409, body: { code: 'conflict' } });
+});
