@@ -93,7 +93,11 @@ export const schema = {
       pattern: /^rediss?:\/\/\S+$/,
       expected: 'a redis:// URL',
     }),
-    cluster: flag(false, 'Use Redis Cluster with sharded Pub/Sub'),
+    cluster: choice(
+      ['auto', 'on', 'off'],
+      'auto',
+      'Redis Cluster with sharded Pub/Sub; auto asks the server at the start',
+    ),
     prefix: text('parley', 'Before every key and channel'),
     shards: integer(16, 'Channels that rooms and users are spread over', { min: 1, max: 4096 }),
     commandTimeout: duration('500ms', 'Longest Redis command'),

@@ -40,6 +40,7 @@ import { startCutOffWatch } from '../realtime/cut-off.ts';
 import { createLocalHints } from '../realtime/hints.ts';
 import { createHub, type Hub } from '../realtime/hub.ts';
 import { startLogIdentity } from '../realtime/log-identity.ts';
+import { findRedis } from '../realtime/redis-cluster.ts';
 import { createRedisHints } from '../realtime/redis-hints.ts';
 import { addSocketRoute, socketPath } from '../realtime/socket-route.ts';
 import { createSocketServer } from '../realtime/socket-session.ts';
@@ -99,9 +100,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   });
   const identity = await startLogIdentity({ sql: reserved, logger, settings: { checkMs: config.realtime.headCheck } });
   const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: 2000 } });
-  const hints = config.redis.url
-    ? createRedisHints({ ...config.redis, url: config.redis.url }, logger, chatMetrics.hints)
-    : createLocalHints();
+  const redis = await findRedis(config.redis);
+  const hints = redis ? createRedisHints(redis, logger, chatMetrics.hints) : createLocalHints();
 
   // The hub and the room service know each other: frames about memberships are made by whoever knows rooms.
   const rooms = createRooms();
@@ -176,11 +176,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
 
   // Who calls.
-  const counters = config.redis.url
-    ? createRedisCounters(
-        { ...config.redis, url: config.redis.url, fallbackWeight: config.limits.withoutRedis },
-        logger,
-        (state) => chatMetrics.breakers.set({ peer: 'redis-counters' }, state === 'closed' ? 0 : 1),
+  const counters = redis
+    ? createRedisCounters({ ...redis, fallbackWeight: config.limits.withoutRedis }, logger, (state) =>
+        chatMetrics.breakers.set({ peer: 'redis-counters' }, state === 'closed' ? 0 : 1),
       )
     : createLocalCounters();
   const app = await createApp({
@@ -339,8 +337,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
 
   async function readiness(): Promise<Readiness> {
     const database = await probe();
-    const redis = config.redis.url ? hints.state() : 'off';
-    return { ready: database === 'up', dependencies: { database, redis, processing: judge.state() } };
+    const link = redis ? hints.state() : 'off';
+    return { ready: database === 'up', dependencies: { database, redis: link, processing: judge.state() } };
   }
 
   /** Tells each socket when to come back, and closes them spread over the window. */

@@ -16,6 +16,7 @@ export interface ChaosWorld {
   readonly url: string;
   /** Each chat instance by itself. */
   readonly chatUrls: readonly string[];
+  readonly chatPids: () => readonly number[];
   /** The database itself, past all proxies, for the checker. */
   readonly databaseUrl: string;
   readonly faults: readonly Fault[];
@@ -98,6 +99,7 @@ export async function startChaosWorld({
   return {
     url: `http://127.0.0.1:${door.port}`,
     chatUrls: chatPorts.map((port) => `http://127.0.0.1:${port}`),
+    chatPids: () => chats.map((slot) => slot.process!.pid),
     databaseUrl,
     faults,
     restartChat: async (at) => {

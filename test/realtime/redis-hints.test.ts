@@ -1,0 +1,166 @@
+/** One suite for hints over a single Redis and over a cluster; the cluster is a real one, of one node. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import pino from 'pino';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { EventHint, Hints } from '../../src/realtime/hints.ts';
+import { isRedisCluster } from '../../src/realtime/redis-cluster.ts';
+import { createRedisHints, shardOf } from '../../src/realtime/redis-hints.ts';
+import { type RedisProcess, startRedisProcess } from '../harness/redis-process.ts';
+
+let single: RedisProcess;
+let clustered: RedisProcess;
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'parley-cluster-'));
+  single = await startRedisProcess();
+  const cluster = ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--dir', dir];
+  clustered = await startRedisProcess(...cluster, '--cluster-announce-ip', '127.0.0.1');
+  const admin = new Redis(clustered.url);
+  await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  while (!String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+    await new Promise((wake) => setTimeout(wake, 20));
+  admin.disconnect();
+});
+afterAll(async () => {
+  await Promise.all([single.kill(), clustered.kill()]);
+  await rm(dir, { recursive: true, force: true });
+});
+
+test('a server says by itself whether it is a cluster', async () => {
+  expect(await isRedisCluster(single.url, 1000)).toBe(false);
+  expect(await isRedisCluster(clustered.url, 1000)).toBe(true);
+  expect(await isRedisCluster('redis://127.0.0.1:1', 1000)).toBe(false);
+});
+
+interface Instance {
+  readonly hints: Hints;
+  readonly events: EventHint[];
+  readonly joins: string[];
+  readonly count: (metric: 'published' | 'dropped' | 'received') => Promise<number>;
+  /** How often the link was restored, and how often a subscription began. */
+  readonly told: { restored: number; subscribed: number };
+}
+
+function startInstance(redis: RedisProcess, cluster: boolean, prefix: string, shards = 16): Instance {
+  const registers = [new Registry()];
+  const counter = (name: string) => new Counter({ name, help: name, registers });
+  const metrics = {
+    published: counter('published'),
+    dropped: counter('dropped'),
+    received: counter('received'),
+    up: new Gauge({ name: 'up', help: 'up', registers }),
+  };
+  const settings = {
+    url: redis.url,
+    cluster,
+    prefix,
+    shards,
+    commandTimeout: 500,
+    probeInterval: 100,
+    probeTimeout: 500,
+    publishQueueMax: 100,
+  };
+  const hints = createRedisHints(settings, pino({ level: 'silent' }), metrics);
+  onTestFinished(() => hints.stop());
+  const events: EventHint[] = [];
+  const joins: string[] = [];
+  const told = { restored: 0, subscribed: 0 };
+  hints.listen({
+    onEvents: (hint) => events.push(hint),
+    onJoin: ({ userId, roomId, seq }) => joins.push(`${userId} ${roomId} ${seq}`),
+    onRoomSignal: () => {},
+    onUserSignal: () => {},
+    onRevocation: () => joins.push('revoked'),
+    onLinkRestored: () => {
+      told.restored += 1;
+    },
+    onSubscribed: () => {
+      told.subscribed += 1;
+    },
+  });
+  const count = async (metric: 'published' | 'dropped' | 'received') =>
+    (await metrics[metric].get()).values[0]?.value ?? 0;
+  return { hints, events, joins, told, count };
+}
+
+const isUp = (...instances: Instance[]) =>
+  expect.poll(() => instances.map(({ hints }) => hints.state()), { timeout: 6000 }).toEqual(instances.map(() => 'up'));
+
+describe.each([
+  ['a single server', () => single, false],
+  ['a cluster', () => clustered, true],
+])('over %s', (_, server, cluster) => {
+  const channelsOf = async (prefix: string) => {
+    const redis = new Redis(server().url);
+    const channels = (await redis.call('PUBSUB', cluster ? 'SHARDCHANNELS' : 'CHANNELS', `${prefix}:*`)) as string[];
+    redis.disconnect();
+    return channels.map((channel) => channel.slice(prefix.length + 1)).sort();
+  };
+
+  test('an instance hears of rooms and users that it follows, and subscribes to nothing else', async () => {
+    const prefix = `follow-${cluster}`;
+    const [here, there] = [startInstance(server(), cluster, prefix), startInstance(server(), cluster, prefix)];
+    await isUp(here, there);
+    const shard = (id: string) => shardOf(id, 16);
+    const other = Array.from({ length: 100 }, (_each, n) => `other${n}`).find((id) => shard(id) !== shard('r'))!;
+    const before = there.told.subscribed;
+    there.hints.followRoom('r');
+    there.hints.followUser('u');
+    await expect.poll(() => there.told.subscribed).toBeGreaterThanOrEqual(before + 2);
+    expect((await channelsOf(prefix)).filter((channel) => /^(room|user)/.test(channel))).toEqual([
+      `room:${shard('r')}`,
+      `user:${shard('u')}`,
+    ]);
+    here.hints.announceEvents([
+      { roomId: other, firstSeq: 1, events: ['{"of":"another room"}'] },
+      { roomId: 'r', firstSeq: 7, events: ['{"n":7}', '{"n":8}'] },
+    ]);
+    here.hints.announceJoin({ userId: 'u', roomId: 'r', seq: 7 });
+    here.hints.announceRevocation();
+    await expect.poll(() => there.joins).toEqual(['u r 7', 'revoked']);
+    await expect.poll(() => there.events).toEqual([{ roomId: 'r', firstSeq: 7, events: ['{"n":7}', '{"n":8}'] }]);
+    expect([here.events, here.joins]).toEqual([[], []]);
+
+    there.hints.unfollowRoom('r');
+    await expect.poll(async () => (await channelsOf(prefix)).some((channel) => channel.startsWith('room'))).toBe(false);
+  });
+
+  test('a batch of many rooms is one publish for each channel that it touches', async () => {
+    const one = startInstance(server(), cluster, `batch-${cluster}`, 4);
+    await isUp(one);
+    const rooms = Array.from({ length: 40 }, (_each, n) => `room${n}`);
+    one.hints.announceEvents(rooms.map((roomId) => ({ roomId, firstSeq: 1, events: ['{}'] })));
+    expect(await one.count('published')).toBe(new Set(rooms.map((roomId) => shardOf(roomId, 4))).size);
+  });
+
+  test('a frozen server is noticed, nothing is queued for it meanwhile, and hints flow again when it wakes', async () => {
+    const prefix = `frozen-${cluster}`;
+    const [here, there] = [startInstance(server(), cluster, prefix), startInstance(server(), cluster, prefix)];
+    await isUp(here, there);
+    there.hints.followRoom('r');
+    const restored = there.told.restored;
+    server().signal('SIGSTOP');
+    await expect.poll(() => here.hints.state(), { timeout: 5000 }).toBe('down');
+    const published = await here.count('published');
+    for (let n = 1; n <= 50; n++) here.hints.announceEvents([{ roomId: 'r', firstSeq: n, events: ['{}'] }]);
+    expect(await here.count('published')).toBe(published);
+    expect(await here.count('dropped')).toBeGreaterThanOrEqual(50);
+    server().signal('SIGCONT');
+    await expect.poll(() => [here, there].map(({ hints }) => hints.state()), { timeout: 6000 }).toEqual(['up', 'up']);
+    await expect.poll(() => there.told.restored, { timeout: 6000 }).toBeGreaterThan(restored);
+    await expect
+      .poll(
+        () => {
+          here.hints.announceEvents([{ roomId: 'r', firstSeq: 51, events: ['{}'] }]);
+          return there.events.at(-1)?.firstSeq;
+        },
+        { timeout: 6000 },
+      )
+      .toBe(51);
+  });
+});
