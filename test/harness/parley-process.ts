@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from './ports.ts';
 
 const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const startTimeoutMs = 60_000;
+const startTimeoutMs = 180_000;
 
 export interface ProcessOptions {
   readonly role: 'chat' | 'processing' | 'all';
