@@ -32,7 +32,7 @@ export interface Suite {
   readonly run: (options: { readonly quick: boolean }) => Row[] | Promise<Row[]>;
 }
 
-type Bounds = Omit<Figure, 'value' | 'unit'>;
+export type Bounds = Omit<Figure, 'value' | 'unit'>;
 
 export const share = (value: number, bounds: Bounds = {}): Figure => ({ value, unit: 'share', ...bounds });
 export const count = (value: number, bounds: Bounds = {}): Figure => ({ value, unit: 'count', ...bounds });

@@ -7,6 +7,8 @@ import { learningSuite } from './learning-suite.ts';
 import { markupSuite } from './markup-suite.ts';
 import { scriptInjectionSuite } from './script-injection-suite.ts';
 import type { Suite } from './suite.ts';
+import { termsSuite } from './terms-suite.ts';
+import { toxicitySuite } from './toxicity-suite.ts';
 import { unseenSuite } from './unseen-suite.ts';
 
 export const suites: readonly Suite[] = [
@@ -15,6 +17,8 @@ export const suites: readonly Suite[] = [
   disguiseSuite,
   learningSuite,
   floodSuite,
+  termsSuite,
+  toxicitySuite,
   checkSpeedSuite,
   markupSuite,
   scriptInjectionSuite,

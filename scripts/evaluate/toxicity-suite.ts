@@ -1,0 +1,86 @@
+/** Offensive tweets, other rows of the source trained on; sentences for and against people; beside word filters. */
+import { areaUnderCurve, confusionAt } from './measures.ts';
+import { loadPeers, type Peer } from './peers.ts';
+import { readJson, rows, shipped } from './shipped.ts';
+import { type Bounds, type Row, type Suite, share } from './suite.ts';
+
+const policy = { flagThreshold: 2, blockThreshold: 2, profanity: 'flag', slurs: 'block' } as const;
+
+interface Own {
+  readonly dev: { readonly hateful: readonly string[]; readonly fine: readonly string[] };
+  readonly groups: { readonly dev: readonly (readonly [string, string])[] };
+}
+
+/** What a word filter or the whole assessment says: caught or not. */
+const caught = (flags: Peer['flags'], texts: readonly string[]): number[] => texts.map((text) => (flags(text) ? 1 : 0));
+
+function tweets(peers: readonly Peer[]): Row[] {
+  const all = rows('toxicity/davidson.dev.jsonl.gz');
+  const offensive = all.filter(({ label }) => label !== 'clean').map(({ text }) => text);
+  const clean = all.filter(({ label }) => label === 'clean').map(({ text }) => text);
+  const { assess, normalise, terms, toxicity } = shipped();
+  const score = (text: string): number => {
+    const normalised = normalise(text);
+    return toxicity.score(normalised, terms(normalised, text));
+  };
+  const measure = (name: string, flags: Peer['flags'], isOurs: boolean): Row => {
+    const { recall, f1, falseAlarms } = confusionAt(caught(flags, offensive), caught(flags, clean), 1);
+    const bounds = (most: Bounds): Bounds => (isOurs ? most : {});
+    return {
+      name,
+      figures: {
+        F1: share(f1, bounds({ least: 0.968, goal: 0.97 })),
+        recall: share(recall),
+        falseAlarms: share(falseAlarms, bounds({ most: 0.08, goal: 0.08 })),
+      },
+    };
+  };
+  return [
+    measure('tweets: Parley', (text) => assess(text, policy).outcome !== 'allow', true),
+    ...peers.map(({ name, flags }) => measure(`tweets: ${name}`, flags, false)),
+    {
+      name: 'tweets: the model alone',
+      figures: { AUC: share(areaUnderCurve(offensive.map(score), clean.map(score)), { least: 0.975 }) },
+    },
+  ];
+}
+
+function sentences(peers: readonly Peer[]): Row[] {
+  const own = readJson('lists/toxicity-own.json') as Own;
+  const { assess } = shipped();
+  const fill = (templates: readonly string[]): string[] =>
+    templates.flatMap((template) =>
+      own.groups.dev
+        .slice(0, template.includes('{') ? undefined : 1)
+        .map(([group, one]) => template.replaceAll('{g}', group).replaceAll('{s}', one)),
+    );
+  const measure = (name: string, texts: readonly string[], wanted: boolean, least: number): Row => ({
+    name,
+    figures: {
+      right: share(
+        texts.filter((text) => (assess(text, policy).outcome !== 'allow') === wanted).length / texts.length,
+        { least },
+      ),
+      ...Object.fromEntries(
+        peers.map((peer) => [
+          peer.name,
+          share(texts.filter((text) => peer.flags(text) === wanted).length / texts.length),
+        ]),
+      ),
+    },
+  });
+  return [
+    measure('against people, no slur', fill(own.dev.hateful), true, 0.7),
+    measure('for people, neutral, objecting', fill(own.dev.fine), false, 0.9),
+  ];
+}
+
+export const toxicitySuite: Suite = {
+  name: 'toxicity',
+  title: 'Offensive tweets; sentences for and against groups of people, in words and about groups not trained on',
+  quick: true,
+  run: async ({ quick }) => {
+    const peers = quick ? [] : await loadPeers();
+    return [...tweets(peers), ...sentences(peers)];
+  },
+};
