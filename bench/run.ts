@@ -1,4 +1,5 @@
 /** `npm run bench [-- name …]`: every ratio from one run on one machine, the server on one core, the clients on another. */
+import { accountTiming } from './account-timing.ts';
 import { durableSends } from './durable-sends.ts';
 import { engineShipped, engineWire } from './engine.ts';
 import { fanOut } from './fan-out.ts';
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, readonly [string, () => Promise<Row[]>, u
   engine: ['Texts judged and shown by the engine that ships, one thread, one core with its port', engineShipped],
   'worker-pools': ['Texts through one worker thread', workerPools],
   'durable-sends': ['Acked durable sends', durableSends],
+  'account-timing': ['What time tells about accounts', accountTiming, 'µs'],
 };
 
 const wanted = process.argv.slice(2);

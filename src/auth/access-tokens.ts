@@ -35,8 +35,11 @@ export interface AccessTokens {
 }
 
 interface Claims {
+  readonly iss: string;
   readonly sub: string;
   readonly sid: string;
+  /** Seconds since the epoch. */
+  readonly iat: number;
   readonly role: Caller['role'];
   readonly kind: 'user' | 'guest';
   /** Seconds since the epoch. */
@@ -103,8 +106,9 @@ export async function createAccessTokens({
       claims = app.jwt.verify<Claims>(token, {
         key: key.publicKey,
         algorithms: [key.algorithm],
-        requiredClaims: ['sub', 'sid', 'exp', 'iat'],
+        requiredClaims: ['iss', 'aud', 'sub', 'sid', 'exp', 'iat'],
       });
+      requireClaims(claims);
     } catch (cause) {
       if ((cause as { code?: string }).code === 'FAST_JWT_EXPIRED')
         throw new Failure('token_expired', 'the access token has expired', { cause });
@@ -114,8 +118,21 @@ export async function createAccessTokens({
     return { userId, sessionId, role, kind, expiresAt: exp * 1000 };
   }
 
+  /** What our own key signed is ours; a token from the future, or of another shape, was signed by somebody who has it. */
+  function requireClaims({ sub, sid, iss, role, kind, iat }: Claims): void {
+    const fits =
+      iss === tokenIssuer &&
+      [sub, sid].every((id) => typeof id === 'string' && uuid.test(id)) &&
+      ['user', 'moderator', 'admin'].includes(role) &&
+      ['user', 'guest'].includes(kind) &&
+      iat * 1000 <= Date.now() + settings.leewayMs;
+    if (!fits) throw new Error('claims that Parley never makes');
+  }
+
   return { sign, verify };
 }
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Header members that would have the verifier fetch or believe a key, or that it does not understand. */
 const refusedHeaders = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'crit'];

@@ -42,7 +42,7 @@ export interface LoginCookies {
   readonly refreshToken: (request: FastifyRequest) => string | undefined;
   /** Takes the login's cookies away, if there are any. */
   readonly clear: (request: FastifyRequest, reply: FastifyReply) => void;
-  /** What the request comes from; a device without a cookie gets one. */
+  /** What a login comes from; a device without a cookie gets one. @throws Failure `forbidden` as `answer` */
   readonly deviceOf: (request: FastifyRequest, reply: FastifyReply) => Device;
 }
 
@@ -109,6 +109,8 @@ export function createLoginCookies({
       if (isKept(request)) void reply.clearCookie(names.access, attributes).clearCookie(names.refresh, attributes);
     },
     deviceOf: (request, reply) => {
+      // Before anything is begun that could not be answered.
+      if (wantsCookies(request)) requireKnownPage(request);
       const known = request.cookies[names.device];
       const key = known !== undefined && secret.test(known) ? known : makeSecret();
       if (key !== known)

@@ -4,7 +4,7 @@ import { type RateCounters, requireRate } from '../http/rate-counters.ts';
 
 export interface RequestLimits {
   /** Per minute and account. */
-  readonly requestsPerMinute: number;
+  readonly requestsPerAccount: number;
   /** Per minute and login on a device. */
   readonly requestsPerDevice: number;
 }
@@ -24,7 +24,7 @@ export function limitRequests<Kind extends Authenticator>(
       const caller = await authenticator.fromRequest(request);
       const { userId, sessionId } = caller;
       await Promise.all([
-        requireRate(counters, `account ${userId}`, { max: limits.requestsPerMinute, windowMs }, message),
+        requireRate(counters, `account ${userId}`, { max: limits.requestsPerAccount, windowMs }, message),
         sessionId !== undefined &&
           requireRate(counters, `device ${sessionId}`, { max: limits.requestsPerDevice, windowMs }, message),
       ]);

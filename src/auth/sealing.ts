@@ -79,14 +79,15 @@ function derive(material: string | Buffer): Key {
   return { id: createHash('sha256').update('id ').update(bytes).digest('base64url').slice(0, 11), bytes };
 }
 
-async function readKeyFile(path: string): Promise<Buffer> {
+/** The text of the file may be given to `auth.sealingKey` elsewhere, and opens what was sealed here. */
+async function readKeyFile(path: string): Promise<string> {
   try {
     // Fails when it is there: of two that start at once one makes it.
     await writeFile(path, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  const key = Buffer.from(await readFile(path, 'utf8'), 'base64url');
+  const key = (await readFile(path, 'utf8')).trim();
   if (key.length < 32) throw new Error(`${path} does not hold a key`);
   return key;
 }

@@ -166,8 +166,9 @@ export const schema = {
     framesBurst: integer(200, 'Frames of any kind at once per socket', { min: 1 }),
     typingPerSecond: integer(1, 'typing frames per second, socket and room', { min: 1 }),
     closeAfter: integer(200, 'Refusals for rate within a minute that close a socket with 4029', { min: 1 }),
-    requestsPerMinute: integer(6000, 'REST requests per minute and account, or address without a login', { min: 1 }),
-    requestsPerDevice: integer(3000, 'REST requests per minute and login on a device', { min: 1 }),
+    requestsPerMinute: integer(6000, 'REST requests per minute and address without a login', { min: 1 }),
+    requestsPerDevice: integer(6000, 'REST requests per minute and login on a device', { min: 1 }),
+    requestsPerAccount: integer(12_000, 'REST requests per minute and account, all its logins together', { min: 1 }),
     requestsPerAddress: integer(60_000, 'REST requests per minute and address of everybody logged in there', {
       min: 1,
     }),

@@ -1,0 +1,50 @@
+import pino from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type SigningKeys, startSigningKeys } from '../../src/auth/signing-keys.ts';
+import { connectDatabase } from '../../src/database/connect.ts';
+import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
+
+let database: TestDatabase;
+let connection: ReturnType<typeof connectDatabase>;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  const settings = { url: database.url, poolSize: 4, statementTimeout: 5000, connectTimeout: 5000, name: 'keys' };
+  connection = connectDatabase(settings);
+});
+afterAll(async () => {
+  await connection.close();
+  await database.drop();
+});
+
+const start = () =>
+  startSigningKeys({
+    db: connection.db,
+    logger: pino({ level: 'silent' }),
+    settings: { secret: undefined, rotationMs: 900, overlapMs: 300, verifyMs: 600 },
+  });
+
+test('a new key is known everywhere before it signs, an old one while its tokens live, and then it is gone', async () => {
+  const instances: SigningKeys[] = [await start(), await start(), await start()];
+  try {
+    const [first] = instances.map((each) => each.current().id);
+    expect(new Set(instances.map((each) => each.current().id)).size).toBe(1);
+    const signedBy = new Set<string>();
+    let unknown = 0;
+    // Four keys' lives, checked at every moment: whatever one instance signs with, all others know without a look.
+    while (signedBy.size < 4) {
+      for (const signer of instances) {
+        const { id } = signer.current();
+        signedBy.add(id);
+        for (const checker of instances) if (!checker.publicJwks().some(({ kid }) => kid === id)) unknown += 1;
+      }
+      await new Promise((wake) => setTimeout(wake, 10));
+    }
+    expect(unknown).toBe(0);
+    await expect.poll(() => instances[0]!.find(first!), { timeout: 10_000 }).toBeUndefined();
+    for (const each of instances) expect(each.publicJwks().length).toBeLessThanOrEqual(4);
+    expect(JSON.stringify(instances[0]!.publicJwks())).not.toContain('"d"');
+  } finally {
+    for (const each of instances) each.stop();
+  }
+});

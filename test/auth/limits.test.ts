@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startRedisProcess } from '../harness/redis-process.ts';
+import { type Fleet, type Single, startFleet, startSingle } from '../harness/stack.ts';
+import { callApi, signUp } from '../harness/test-client.ts';
+
+const from = (address: string) => ({ 'x-forwarded-for': address });
+const logIn = (url: string, login: string, password: string, headers: Record<string, string> = {}) =>
+  callApi(url, 'POST', '/v1/auth/login', { login, password }, headers);
+const deviceIn = (headers: Headers) => /parley-device=[\w-]{43}/.exec(headers.get('set-cookie') ?? '')![0];
+
+/** Behind a proxy that is trusted, so that a test can come from many addresses. */
+let parley: Single;
+let direct: Single;
+
+beforeAll(async () => {
+  [parley, direct] = await Promise.all([
+    startSingle({
+      PARLEY_HTTP_TRUST_PROXY: '127.0.0.1/32',
+      PARLEY_LIMITS_LOGINS_PER_ACCOUNT: '3',
+      PARLEY_LIMITS_LOGINS_PER_MINUTE: '40',
+      PARLEY_LIMITS_REQUESTS_PER_DEVICE: '30',
+    }),
+    startSingle({ PARLEY_LIMITS_LOGINS_PER_ACCOUNT: '3', PARLEY_HTTP_ALLOWED_ORIGINS: 'https://app.example.org' }),
+  ]);
+});
+afterAll(() => Promise.all([parley.end(), direct.end()]));
+
+test('who guesses is slowed down where they are; the owner elsewhere is not', async () => {
+  const ana = await signUp(parley.url);
+  for (let guess = 0; guess < 3; guess++)
+    expect((await logIn(parley.url, ana.username, `guess ${guess}`, from('203.0.113.7'))).status).toBe(401);
+  const slowed = await logIn(parley.url, ana.username, ana.password, from('203.0.113.7'));
+  expect(slowed).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
+  expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(60);
+  expect((await logIn(parley.url, ana.username, ana.password, from('198.51.100.4'))).status).toBe(200);
+});
+
+test('name and address are one account, and an IPv6 network is one place', async () => {
+  const ana = await signUp(parley.url);
+  await logIn(parley.url, ana.username, 'guess', from('2001:db8:1:2::1'));
+  await logIn(parley.url, ana.email, 'guess', from('2001:db8:1:2:ffff::2'));
+  await logIn(parley.url, ana.username.toUpperCase(), 'guess', from('2001:db8:1:2::3'));
+  expect((await logIn(parley.url, ana.email, ana.password, from('2001:db8:1:2::4'))).status).toBe(429);
+  expect((await logIn(parley.url, ana.email, ana.password, from('2001:db8:1:3::4'))).status).toBe(200);
+});
+
+test('a device that the account knows gets in behind the guesser’s own address', async () => {
+  const ana = await signUp(parley.url);
+  const address = from('192.0.2.9');
+  const known = deviceIn((await logIn(parley.url, ana.username, ana.password, address)).headers);
+  for (let guess = 0; guess < 4; guess++) await logIn(parley.url, ana.username, 'guess', address);
+  expect((await logIn(parley.url, ana.username, ana.password, address)).status).toBe(429);
+  expect((await logIn(parley.url, ana.username, ana.password, { ...address, cookie: known })).status).toBe(200);
+  // Another account's device, or a made-up one, is no help.
+  const ben = await signUp(parley.url);
+  const bens = deviceIn((await logIn(parley.url, ben.username, ben.password, address)).headers);
+  for (const cookie of [bens, `parley-device=${randomBytes(32).toString('base64url')}`])
+    expect((await logIn(parley.url, ana.username, ana.password, { ...address, cookie })).status).toBe(429);
+});
+
+test('somebody and nobody are slowed down alike', async () => {
+  const ana = await signUp(parley.url);
+  const trace = async (login: string, address: string) => {
+    const answers = [];
+    for (let guess = 0; guess < 5; guess++) {
+      const { status, body } = await logIn(parley.url, login, 'guess', from(address));
+      answers.push([status, body.code, body.detail]);
+    }
+    return answers;
+  };
+  expect(await trace(ana.username, '203.0.113.50')).toEqual(await trace('nobody-of-this-name', '203.0.113.51'));
+});
+
+test('an address logs in so often in a minute; a made-up token buys it no more', async () => {
+  const address = from('203.0.113.99');
+  const statuses: number[] = [];
+  for (let n = 0; n < 42; n++) {
+    const answer = await logIn(parley.url, `nobody-${n}`, 'guess guess', {
+      ...address,
+      authorization: `Bearer ${randomBytes(8).toString('hex')}`,
+    });
+    statuses.push(answer.status);
+  }
+  expect(statuses.slice(0, 40).every((status) => status === 401)).toBe(true);
+  expect(statuses.slice(40)).toEqual([429, 429]);
+});
+
+test('a login on a device asks so often in a minute, from whatever address; another login of the person goes on', async () => {
+  const ana = await signUp(parley.url);
+  const answers = [];
+  for (let n = 0; n < 31; n++) answers.push(await ana.call('GET', '/v1/users/me', undefined, from(`198.51.100.${n}`)));
+  expect(answers.slice(0, 30).every(({ status }) => status === 200)).toBe(true);
+  expect(answers[30]).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
+  expect(Number(answers[30]!.headers.get('retry-after'))).toBeGreaterThan(0);
+  const other = await logIn(parley.url, ana.username, ana.password, from('198.51.100.200'));
+  const authorization = `Bearer ${other.body.accessToken as string}`;
+  expect((await callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization })).status).toBe(200);
+});
+
+test('without trusted proxies X-Forwarded-For counts from nobody, loopback included', async () => {
+  const ana = await signUp(direct.url);
+  for (let guess = 0; guess < 3; guess++) await logIn(direct.url, ana.username, 'guess', from(`203.0.113.${guess}`));
+  expect((await logIn(direct.url, ana.username, ana.password, from('198.51.100.77'))).status).toBe(429);
+  const ben = await signUp(direct.url);
+  const forwarded = { ...from('198.51.100.77'), forwarded: 'for=198.51.100.78', 'x-real-ip': '198.51.100.79' };
+  await logIn(direct.url, ben.username, ben.password, forwarded);
+  const { body } = await ben.call('GET', '/v1/users/me/sessions');
+  expect(body.items!.map(({ address }) => address)).toEqual(['127.0.0.1', '127.0.0.1']);
+});
+
+test('a trusted proxy is believed for the hop that it saw, not for what a client wrote before', async () => {
+  const ana = await signUp(parley.url);
+  await logIn(parley.url, ana.username, ana.password, from('198.51.100.1, 203.0.113.200'));
+  const { body } = await ana.call('GET', '/v1/users/me/sessions');
+  expect(body.items!.map(({ address }) => address)).toContain('203.0.113.200');
+});
+
+test('pages of known origins may call with credentials, others may not, and headers say what browsers must not do', async () => {
+  const preflight = (origin: string) =>
+    fetch(`${direct.url}/v1/users/me`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization' },
+    });
+  const known = await preflight('https://app.example.org');
+  expect(known.headers.get('access-control-allow-origin')).toBe('https://app.example.org');
+  expect(known.headers.get('access-control-allow-credentials')).toBe('true');
+  expect(known.headers.get('access-control-allow-methods')).toContain('PATCH');
+  const strange = ['https://evil.example', 'https://app.example.org.evil.example', 'http://app.example.org', 'null'];
+  for (const origin of strange)
+    expect((await preflight(origin)).headers.get('access-control-allow-origin'), origin).toBeNull();
+  const page = await fetch(`${direct.url}/`);
+  expect(page.headers.get('content-security-policy')).toMatch(/default-src 'self'.*frame-ancestors 'none'/);
+  for (const [name, value] of [
+    ['x-content-type-options', 'nosniff'],
+    ['x-frame-options', 'SAMEORIGIN'],
+    ['referrer-policy', 'no-referrer'],
+    ['cross-origin-opener-policy', 'same-origin'],
+  ])
+    expect(page.headers.get(name!), name).toBe(value);
+  expect((await callApi(direct.url, 'POST', '/v1/auth/login', {})).headers.get('cache-control')).toBe('no-store');
+});
+
+test('instances count together in Redis; while it is away each counts for itself, more strictly, and nothing waits', async () => {
+  const redis = await startRedisProcess();
+  const fleet: Fleet = await startFleet({
+    chats: 2,
+    processings: 0,
+    redisUrl: redis.url,
+    settings: { PARLEY_LIMITS_LOGINS_PER_ACCOUNT: '8', PARLEY_LIMITS_WITHOUT_REDIS: '4' },
+  });
+  const [one, two] = fleet.chats.map(({ url }) => url) as [string, string];
+  try {
+    const [ana, ben] = await Promise.all([signUp(one), signUp(one)]);
+    for (let guess = 0; guess < 8; guess++) {
+      const url = guess % 2 === 0 ? one : two;
+      expect((await logIn(url, ana.username, `guess ${guess}`)).status).toBe(401);
+    }
+    for (const url of [one, two]) expect((await logIn(url, ana.username, ana.password)).status).toBe(429);
+
+    await redis.kill();
+    // Each attempt weighs four: the third is refused, on each instance for itself.
+    for (const url of [one, two]) {
+      const statuses = [];
+      for (let guess = 0; guess < 3; guess++) statuses.push((await logIn(url, ben.username, `guess ${guess}`)).status);
+      expect(statuses).toEqual([401, 401, 429]);
+    }
+    const startedMs = performance.now();
+    const me = await ana.call('GET', '/v1/users/me');
+    expect(me.status).toBe(200);
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+    const metrics = await (await fetch(`${one}/metrics`)).text();
+    expect(metrics).toMatch(/parley_breaker_open\{peer="redis-counters"\} 1/);
+
+    await redis.start();
+    await expect
+      .poll(async () => (await (await fetch(`${one}/metrics`)).text()).includes('peer="redis-counters"} 0'), {
+        timeout: 15_000,
+      })
+      .toBe(true);
+    const carla = await signUp(one);
+    for (let guess = 0; guess < 8; guess++) await logIn(guess % 2 === 0 ? one : two, carla.username, 'guess');
+    expect((await logIn(two, carla.username, carla.password)).status).toBe(429);
+  } finally {
+    await fleet.end();
+    await redis.kill();
+  }
+}, 120_000);
