@@ -157,7 +157,15 @@ export function createLiveSocket({
     become({ name: 'live' });
     clearInterval(heartbeat);
     const asked = socket;
-    heartbeat = setInterval(() => void ask({ type: 'ping' }).catch(() => drop(asked)), heartbeatMs);
+    heartbeat = setInterval(() => void keepAlive().catch(() => drop(asked)), heartbeatMs);
+  }
+
+  /** A sign of life, and a newer token as soon as there is one: so the connection outlives the one it began with. */
+  async function keepAlive(): Promise<void> {
+    const newest = await token().catch(() => usedToken);
+    if (newest === usedToken) await ask({ type: 'ping' });
+    else await ask({ type: 'refresh', token: newest });
+    usedToken = newest;
   }
 
   function receive(frame: ServerFrame): void {

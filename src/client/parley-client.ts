@@ -41,6 +41,14 @@ export interface HistoryPage {
   readonly hasMore: boolean;
 }
 
+/** What an authenticator answered, as JSON, with the ceremony that it was asked in. */
+export interface PasskeyAnswer {
+  readonly ceremony: string;
+  readonly response: unknown;
+}
+
+export type SecondFactorProof = { readonly code: string } | { readonly passkey: PasskeyAnswer };
+
 export interface ParleyClient {
   /** Who is logged in on this device. */
   readonly user: () => OwnUser | undefined;
@@ -50,7 +58,24 @@ export interface ParleyClient {
     password: string;
     displayName?: string;
   }) => Promise<OwnUser>;
+  /**
+   * @throws ClientError `second_factor_required` with `details.challenge` and `details.methods` where the account asks
+   *   for a second step: go on with `secondFactor`
+   */
   readonly login: (name: string, password: string) => Promise<OwnUser>;
+  /** The second step of a login: a code of an authenticator app or a recovery code, or a passkey. */
+  readonly secondFactor: (challenge: string, proof: SecondFactorProof) => Promise<OwnUser>;
+  /** Logs in by a passkey alone; begin with `POST /v1/auth/passkey/options`. */
+  readonly passkey: (answer: PasskeyAnswer) => Promise<OwnUser>;
+  /** Makes the guest of this device a user, who keeps rooms and messages. */
+  readonly upgrade: (account: {
+    username: string;
+    email: string;
+    password: string;
+    displayName?: string;
+  }) => Promise<OwnUser>;
+  /** Changes the profile, or reads it anew. */
+  readonly profile: (changes?: { displayName?: string; avatarUrl?: string | null }) => Promise<OwnUser>;
   readonly guest: (displayName: string) => Promise<OwnUser>;
   /** Takes the code that a login through a provider came back with. */
   readonly exchangeCode: (code: string) => Promise<OwnUser>;
@@ -141,6 +166,18 @@ export function createParleyClient({
     user: session.user,
     register: (account) => enter('/v1/auth/register', account),
     login: (name, password) => enter('/v1/auth/login', { login: name, password }),
+    secondFactor: (challenge, proof) => enter('/v1/auth/second-factor', { challenge, ...proof }),
+    passkey: (answer) => enter('/v1/auth/passkey', answer),
+    upgrade: async (account) => {
+      const login = await call<Login>('POST', '/v1/auth/upgrade', account);
+      session.keep(login);
+      return login.user;
+    },
+    profile: async (changes) => {
+      const user = await call<OwnUser>(changes ? 'PATCH' : 'GET', '/v1/users/me', changes);
+      session.update(user);
+      return user;
+    },
     guest: (displayName) => enter('/v1/auth/guest', { displayName }),
     exchangeCode: (code) => enter('/v1/auth/oauth/token', { code }),
     logout: async () => {

@@ -23,6 +23,8 @@ interface Kept {
 export interface Session {
   readonly user: () => OwnUser | undefined;
   readonly keep: (login: Login) => void;
+  /** The account was changed: what is kept of it follows. */
+  readonly update: (user: OwnUser) => void;
   /** A token that is good for a while yet. @throws ClientError `unauthenticated` when the login has ended */
   readonly token: () => Promise<string>;
   /** The server refused the token: get another one. */
@@ -99,6 +101,10 @@ export function createSession({
   return {
     user: () => read()?.user,
     keep,
+    update: (user) => {
+      const kept = read();
+      if (kept) storage.setItem(key, JSON.stringify({ ...kept, user } satisfies Kept));
+    },
     token: async () => {
       const kept = read();
       if (!kept) throw new ClientError('unauthenticated', 'not logged in');

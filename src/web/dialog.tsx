@@ -5,9 +5,11 @@ import { useEffect, useRef } from 'preact/hooks';
 export function Dialog({
   title,
   onClose,
+  wide = false,
   children,
 }: {
   title: string;
+  wide?: boolean;
   onClose: () => void;
   children: ComponentChildren;
 }) {
@@ -16,7 +18,7 @@ export function Dialog({
     element.current?.showModal();
   }, []);
   return (
-    <dialog ref={element} onClose={onClose} aria-label={title}>
+    <dialog ref={element} class={wide ? 'wide' : ''} onClose={onClose} aria-label={title}>
       <header class="dialog-head">
         <h2>{title}</h2>
         <button type="button" class="link" onClick={() => element.current?.close()} aria-label="Close">

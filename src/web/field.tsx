@@ -1,4 +1,6 @@
 /** A labelled line of text. */
+import { useEffect, useRef } from 'preact/hooks';
+
 interface FieldProps {
   readonly label: string;
   readonly name: string;
@@ -6,15 +8,35 @@ interface FieldProps {
   readonly autoComplete?: string;
   readonly hint?: string | undefined;
   readonly required?: boolean;
+  readonly value?: string | undefined;
+  readonly inputMode?: 'numeric' | undefined;
+  readonly autoFocus?: boolean;
 }
 
-export function Field({ label, name, type = 'text', autoComplete = 'off', hint, required = true }: FieldProps) {
+export function Field({
+  label,
+  name,
+  type = 'text',
+  autoComplete = 'off',
+  hint,
+  required = true,
+  value,
+  inputMode,
+  autoFocus,
+}: FieldProps) {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (autoFocus) input.current?.focus();
+  }, [autoFocus]);
   return (
     <div class="field">
       <label for={`field-${name}`}>{label}</label>
       <input
+        ref={input}
         id={`field-${name}`}
         name={name}
+        defaultValue={value ?? ''}
+        inputMode={inputMode}
         type={type as 'text'}
         autoComplete={autoComplete}
         required={required}

@@ -3,6 +3,8 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ParleyClient } from '../client/parley-client.ts';
 import { explainRefusal } from './chat-store.ts';
 import { Field } from './field.tsx';
+import { askPasskey, explainPasskey, passkeysWork } from './passkey.ts';
+import { type Challenge, challengeOf, SecondStepForm } from './second-step-form.tsx';
 
 interface Provider {
   readonly name: string;
@@ -15,10 +17,13 @@ type Mode = 'login' | 'signup' | 'guest' | 'forgot';
 export function LoginScreen({
   client,
   notice,
+  begun,
   onEnter,
 }: {
   client: ParleyClient;
   notice: string;
+  /** A login that was begun elsewhere and asks for its second step. */
+  begun: Challenge | undefined;
   onEnter: () => void;
 }) {
   const [mode, setMode] = useState<Mode>('login');
@@ -26,6 +31,9 @@ export function LoginScreen({
   const [problem, setProblem] = useState('');
   const [done, setDone] = useState('');
   const [busy, setBusy] = useState(false);
+  const [challenge, setChallenge] = useState(begun);
+
+  useEffect(() => setChallenge(begun), [begun]);
 
   useEffect(() => {
     client.callOpen<{ items: readonly Provider[] }>('GET', '/v1/auth/providers').then(
@@ -52,7 +60,22 @@ export function LoginScreen({
       else await client.guest(field('displayName'));
       onEnter();
     } catch (error) {
-      setProblem(explainRefusal(error));
+      const second = challengeOf(error);
+      if (second) setChallenge(second);
+      else setProblem(explainRefusal(error));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  async function enterByPasskey(): Promise<void> {
+    setBusy(true);
+    setProblem('');
+    try {
+      await client.passkey(await askPasskey(() => client.callOpen('POST', '/v1/auth/passkey/options')));
+      onEnter();
+    } catch (error) {
+      setProblem(explainPasskey(error) ?? explainRefusal(error));
     } finally {
       setBusy(false);
     }
@@ -75,6 +98,11 @@ export function LoginScreen({
     guest: 'Continue as guest',
     forgot: 'Send link',
   };
+
+  if (challenge)
+    return (
+      <SecondStepForm client={client} challenge={challenge} onEnter={onEnter} onBack={() => setChallenge(undefined)} />
+    );
 
   return (
     <main class="entrance">
@@ -111,6 +139,11 @@ export function LoginScreen({
         <button class="primary" type="submit" disabled={busy}>
           {actions[mode]}
         </button>
+        {mode === 'login' && passkeysWork && (
+          <button type="button" disabled={busy} onClick={() => void enterByPasskey()}>
+            Use a passkey
+          </button>
+        )}
         {mode === 'login' && providers.length > 0 && (
           <div class="providers">
             {providers.map(({ name, label, url }) => (

@@ -7,6 +7,7 @@ import { ChatScreen } from './chat-screen.tsx';
 import { ChatStore, explainRefusal } from './chat-store.ts';
 import { InviteAcceptance } from './invite-link.tsx';
 import { LoginScreen } from './login-screen.tsx';
+import { type Challenge, challengeOf } from './second-step-form.tsx';
 
 const client = createParleyClient();
 
@@ -25,11 +26,13 @@ function Page() {
   const hash = useHash();
   const [store, setStore] = useState<ChatStore>();
   const [notice, setNotice] = useState('');
+  const [begun, setBegun] = useState<Challenge>();
 
   function enter(): void {
     const entered = new ChatStore(client);
     client.connect();
     setNotice('');
+    setBegun(undefined);
     setStore(entered);
   }
 
@@ -50,11 +53,16 @@ function Page() {
     }
     history.replaceState(null, '', location.pathname);
     if (code === null) setNotice('The login at the provider was not finished.');
-    else client.exchangeCode(code).then(enter, (failure: unknown) => setNotice(explainRefusal(failure)));
+    else
+      client.exchangeCode(code).then(enter, (failure: unknown) => {
+        const challenge = challengeOf(failure);
+        if (challenge) setBegun(challenge);
+        else setNotice(explainRefusal(failure));
+      });
   }, []);
 
   if (/^#\/(verify-email|reset-password)\?/.test(hash)) return <AccountLinks client={client} hash={hash} />;
-  if (!store) return <LoginScreen client={client} notice={notice} onEnter={enter} />;
+  if (!store) return <LoginScreen client={client} notice={notice} begun={begun} onEnter={enter} />;
   const logOut = () => {
     client.logout().catch((error: unknown) => {
       if (!(error instanceof ClientError)) throw error;

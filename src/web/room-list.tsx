@@ -1,6 +1,7 @@
 /** The rooms one is in, with what is new in them, and the doors to more. */
 import { useState } from 'preact/hooks';
 import type { OwnRoom } from '../client/parley-client.ts';
+import { AccountDialog } from './account-dialog.tsx';
 import { BrowseDialog } from './browse-dialog.tsx';
 import type { ChatState, ChatStore } from './chat-store.ts';
 import { NewRoomDialog } from './new-room-dialog.tsx';
@@ -13,7 +14,7 @@ interface RoomListProps {
 }
 
 export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
-  const [dialog, setDialog] = useState<'new' | 'browse' | undefined>();
+  const [dialog, setDialog] = useState<'new' | 'browse' | 'account' | undefined>();
   const user = store.client.user();
   const rooms = [...state.rooms.values()].sort((left, right) => activeAt(right).localeCompare(activeAt(left)));
   const close = () => setDialog(undefined);
@@ -21,9 +22,16 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
     <aside class="rooms" aria-label="Rooms">
       <header class="rooms-head">
         <span class="brand">Parley</span>
-        <span class="me" title={user?.username}>
-          {user?.displayName}
-        </span>
+        <button
+          type="button"
+          class="me"
+          title={`Account settings of ${user?.username ?? ''}`}
+          aria-label={`Account settings: ${user?.displayName ?? ''}`}
+          onClick={() => setDialog('account')}
+        >
+          <span class="me-name">{user?.displayName}</span>
+          <span aria-hidden="true">⚙</span>
+        </button>
         <button type="button" class="link" onClick={onLogOut}>
           Log out
         </button>
@@ -65,6 +73,7 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
         {state.ready && rooms.length === 0 && <p class="hint">No rooms yet.</p>}
       </nav>
       {dialog === 'new' && <NewRoomDialog store={store} onClose={close} />}
+      {dialog === 'account' && <AccountDialog client={store.client} onClose={close} />}
       {dialog === 'browse' && <BrowseDialog store={store} onClose={close} />}
     </aside>
   );

@@ -1,0 +1,59 @@
+/** One's own account: profile, password and address, second step, devices. A guest may keep the account here. */
+import { useState } from 'preact/hooks';
+import type { OwnUser, ParleyClient } from '../client/parley-client.ts';
+import { DeviceSettings } from './device-settings.tsx';
+import { Dialog } from './dialog.tsx';
+import { PasswordSettings } from './password-settings.tsx';
+import { ProfileSettings } from './profile-settings.tsx';
+import { SecondStepSettings } from './second-step-settings.tsx';
+import { UpgradeForm } from './upgrade-form.tsx';
+
+export interface SettingsProps {
+  readonly client: ParleyClient;
+  readonly user: OwnUser;
+  readonly onChange: (user: OwnUser) => void;
+}
+
+const sections = {
+  profile: { title: 'Profile', view: ProfileSettings },
+  login: { title: 'Password & email', view: PasswordSettings },
+  second: { title: 'Second step', view: SecondStepSettings },
+  devices: { title: 'Devices', view: DeviceSettings },
+  keep: { title: 'Guest account', view: UpgradeForm },
+} as const;
+
+type Section = keyof typeof sections;
+
+export function AccountDialog({ client, onClose }: { client: ParleyClient; onClose: () => void }) {
+  const [user, setUser] = useState(client.user());
+  const [section, setSection] = useState<Section>(user?.kind === 'guest' ? 'keep' : 'profile');
+  if (!user) return null;
+  const shown: readonly Section[] =
+    user.kind === 'guest' ? ['keep', 'profile', 'devices'] : ['profile', 'login', 'second', 'devices'];
+  const open = shown.includes(section) ? section : 'profile';
+  const { title, view: View } = sections[open];
+  return (
+    <Dialog title="Account settings" wide onClose={onClose}>
+      <div class="settings">
+        <nav aria-label="Account settings">
+          <ul>
+            {shown.map((each) => (
+              <li key={each}>
+                <button
+                  type="button"
+                  aria-current={each === open ? 'page' : undefined}
+                  onClick={() => setSection(each)}
+                >
+                  {sections[each].title}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <section class="settings-body" aria-label={title} key={open}>
+          <View client={client} user={user} onChange={setUser} />
+        </section>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,21 @@
+/** What others see of me. */
+import type { SettingsProps } from './account-dialog.tsx';
+import { Field } from './field.tsx';
+import { SettingsForm } from './settings-form.tsx';
+
+export function ProfileSettings({ client, user, onChange }: SettingsProps) {
+  return (
+    <SettingsForm
+      title="Profile"
+      action="Save profile"
+      onSubmit={async (field) => {
+        onChange(await client.profile({ displayName: field('displayName'), avatarUrl: field('avatarUrl') || null }));
+        return 'Saved.';
+      }}
+    >
+      <p class="hint">You are @{user.username}.</p>
+      <Field label="Display name" name="displayName" autoComplete="nickname" value={user.displayName} />
+      <Field label="Picture" name="avatarUrl" hint="https://…" required={false} value={user.avatarUrl ?? undefined} />
+    </SettingsForm>
+  );
+}

@@ -1,0 +1,35 @@
+/** Recovery codes, in the one moment in which they are shown. */
+import { useState } from 'preact/hooks';
+
+export function RecoveryCodes({ codes, onKept }: { codes: readonly string[]; onKept: () => void }) {
+  const [copied, setCopied] = useState(false);
+  const copy = () =>
+    navigator.clipboard.writeText(codes.join('\n')).then(
+      () => setCopied(true),
+      () => setCopied(false),
+    );
+  return (
+    <section class="settings-form" aria-label="Recovery codes">
+      <h3>Your recovery codes</h3>
+      <p>
+        Each of them opens your account once, should you lose your other ways in. They are shown only now: keep them
+        safe.
+      </p>
+      <ol class="codes">
+        {codes.map((code) => (
+          <li key={code}>
+            <code>{code}</code>
+          </li>
+        ))}
+      </ol>
+      <div class="row">
+        <button type="button" onClick={() => void copy()}>
+          {copied ? 'Copied' : 'Copy'}
+        </button>
+        <button type="button" class="primary" onClick={onKept}>
+          I have kept them
+        </button>
+      </div>
+    </section>
+  );
+}
