@@ -20,6 +20,8 @@ export type DeploymentAction =
   | 'keep_account'
   /** Ways to log in besides a password. */
   | 'link_identity'
+  /** Queue, rules, bans and audit of all rooms. */
+  | 'moderate'
   | 'manage_api_keys'
   /** Create accounts for others, open and end their logins, erase them. */
   | 'manage_users';
@@ -30,8 +32,8 @@ const user: readonly DeploymentAction[] = [...guest, 'link_identity'];
 const inDeployment: Readonly<Record<CallerKind, ReadonlySet<DeploymentAction>>> = {
   guest: new Set(guest),
   user: new Set(user),
-  moderator: new Set(user),
-  admin: new Set([...user, 'manage_api_keys']),
+  moderator: new Set([...user, 'moderate']),
+  admin: new Set([...user, 'moderate', 'manage_api_keys']),
   // A server is nobody's account: it says who is meant.
   server: new Set(['create_room', 'manage_users', 'chat']),
 };

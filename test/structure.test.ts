@@ -24,7 +24,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   web: ['client'],
   client: [],
   jobs: ['chat', 'user', ...ground],
-  moderation: ['chat', 'auth', 'processing', ...ground],
+  moderation: ['chat', 'user', 'auth', 'processing', ...ground],
   chat: ['user', 'realtime', 'processing', ...ground],
   auth: ['user', ...ground],
   user: [...ground],

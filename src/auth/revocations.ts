@@ -70,15 +70,19 @@ export async function startRevocations({
   const listeners = new Set<() => void>();
   let horizon: RevocationHorizon = { xmin: '0', knownIds: [] };
   let next: Promise<void> | undefined;
+  /** What Postgres' clock says beyond `performance.now()`: bans end by it, whatever this machine's clock says. */
+  let clockOffsetMs = 0;
 
   async function read(): Promise<void> {
-    const [seen] = await sql<{ xmin: string; rows: Row[] | null }[]>`
-      select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, (
+    const askedMs = performance.now();
+    const [seen] = await sql<{ xmin: string; now_ms: string; rows: Row[] | null }[]>`
+      select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, (extract(epoch from clock_timestamp()) * 1000)::bigint::text as now_ms, (
         select json_agg(json_build_object('id', id::text, 'fresh', xid >= pg_snapshot_xmin(pg_current_snapshot()), 'kind', kind,
           'userId', user_id, 'sessionId', session_id, 'until', (extract(epoch from until) * 1000)::bigint,
           'at', (extract(epoch from at) * 1000)::bigint) order by id)
         from revocations where xid >= ${horizon.xmin}::xid8
           and (at > now() - ${settings.memoryMs} * interval '1 millisecond' or kind in ('ban', 'unban'))) as rows`;
+    clockOffsetMs = Number(seen!.now_ms) - askedMs;
     const rows = seen!.rows ?? [];
     // A look that began earlier and came later has nothing to add.
     if (BigInt(seen!.xmin) < BigInt(horizon.xmin)) return;
@@ -119,7 +123,7 @@ export async function startRevocations({
 
   function bannedUntil(userId: string): number | undefined {
     const until = bans.get(userId)?.until ?? 0;
-    return until > Date.now() ? until : undefined;
+    return until > performance.now() + clockOffsetMs ? until : undefined;
   }
 
   await sync();

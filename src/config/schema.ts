@@ -257,6 +257,23 @@ export const schema = {
     flagThreshold: fraction(0.8, 'Spam score from which a message is flagged'),
     profanity: choice(['off', 'flag', 'block'], 'flag', 'What happens to offensive words'),
     slurs: choice(['off', 'flag', 'block'], 'flag', 'What happens to the gravest words'),
+    rulesMax: integer(200, 'Rules of one room, and of the deployment', { min: 0, max: 2000 }),
+    ruleStepsMax: integer(2000, 'Steps per character that all expressions of a room, or of the deployment, may take', {
+      min: 1,
+      max: 20_000,
+    }),
+    rehearsalMessages: integer(20_000, 'Newest messages that a rule’s dry run looks at', { min: 1, max: 1_000_000 }),
+    rehearsalTimeout: duration('8s', 'Longest dry run; what was looked at until then is told', {
+      minMs: 100,
+      maxMs: 9000,
+    }),
+    rehearsalsMax: integer(2, 'Rules compiled or tried at once by one instance', { min: 1, max: 16 }),
+    reportsPerDay: integer(100, 'Messages that one person reports in a day', { min: 1 }),
+    keepRemoved: duration('90d', 'Text of a message that moderators took away can be given back this long', {
+      minMs: 60_000,
+    }),
+    keepRefusals: duration('30d', 'That and why a text was refused is remembered this long', { minMs: 60_000 }),
+    keepAudit: duration('730d', 'What moderators did is remembered this long', { minMs: 60_000 }),
   },
   notifications: {
     email: {

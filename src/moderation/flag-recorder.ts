@@ -32,11 +32,16 @@ export function createFlagRecorder({
         source: 'engine',
         labels: [...verdict.labels],
         spamScore: verdict.spamScore,
+        engineVersion: verdict.engineVersion,
       })
       .onConflictDoUpdate({
         target: moderationQueue.messageId,
         targetWhere: sql`state = 'open'`,
-        set: { labels: sql`excluded.labels`, spamScore: sql`excluded.spam_score` },
+        set: {
+          labels: sql`excluded.labels`,
+          spamScore: sql`excluded.spam_score`,
+          engineVersion: sql`excluded.engine_version`,
+        },
       });
   }
 

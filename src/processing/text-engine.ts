@@ -8,6 +8,7 @@ import { type Engine, startEngine } from './engine.ts';
 import { createLearnedExamples } from './learned-examples.ts';
 import { createLearning } from './learning.ts';
 import type { LearningBirth } from './learning-worker.ts';
+import { createStoredRules } from './stored-rules.ts';
 import type { LearnExample } from './text-task.ts';
 import type { TextState } from './text-worker.ts';
 
@@ -28,7 +29,7 @@ export interface TextEngineOptions {
 const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 /** Module of the threads. */
 export const textWorker = new URL('./text-worker.ts', import.meta.url);
-/** What moderators taught works on every engine after this time at the latest. */
+/** What moderators taught and ruled works on every engine after this time at the latest. */
 const pollMs = 1000;
 /** Learning all examples anew takes a few dozen milliseconds; the first time the thread has to start. */
 const learningTimeoutMs = 10_000;
@@ -41,26 +42,51 @@ export async function startTextEngine({
   registry,
 }: TextEngineOptions): Promise<RunningTextEngine> {
   const learned = createLearnedExamples(sql);
+  const rules = createStoredRules(sql);
   const shipped = await readShippedState(config.moderation);
   const learning = createLearning({ ...shipped, replay: await readReplay() }, { timeoutMs: learningTimeoutMs });
-  /** @throws when the database or the learning thread does not answer: the last state stays */
-  async function stateAt(wanted: string): Promise<TextState> {
-    const examples = await learned.read();
-    return { ...shipped, learned: examples.length === 0 ? undefined : await learning.learn(examples, wanted) };
+  interface Current {
+    readonly state: TextState;
+    readonly learned: string;
+    readonly rules: string;
   }
-  let version = await learned.version().catch(() => '0/0');
-  const first = await stateAt(version).catch((error: unknown): TextState => {
-    // What was taught is read again at the next poll; until then the shipped weights judge.
-    logger.warn({ error }, 'what moderators taught could not be read at the start');
-    version = 'none';
-    return shipped;
+  const nameOf = (current: Current) => `1/${current.learned}/${current.rules}`;
+
+  /**
+   * Reads what has another version. Versions are asked for first: what comes after them is read once more.
+   * @throws when the database or the learning thread does not answer: the last state stays
+   */
+  async function readOn(before: Current): Promise<Current> {
+    const [learnedVersion, ruleVersion] = await Promise.all([learned.version(), rules.version()]);
+    if (learnedVersion === before.learned && ruleVersion === before.rules) return before;
+    const [taught, ruleList] = await Promise.all([
+      learnedVersion === before.learned ? before.state.learned : learnAt(learnedVersion),
+      ruleVersion === before.rules ? before.state.rules : rules.read(),
+    ]);
+    return {
+      state: { ...before.state, learned: taught, rules: ruleList },
+      learned: learnedVersion,
+      rules: ruleVersion,
+    };
+  }
+
+  async function learnAt(wanted: string): Promise<TextState['learned']> {
+    const examples = await learned.read();
+    return examples.length === 0 ? undefined : learning.learn(examples, wanted);
+  }
+
+  const unread: Current = { state: shipped, learned: 'none', rules: 'none' };
+  let current = await readOn(unread).catch((error: unknown) => {
+    // It is read again at the next poll; until then the shipped weights judge.
+    logger.warn({ error }, 'what moderators taught and ruled could not be read at the start');
+    return unread;
   });
   const metrics = createEngineMetrics(registry, () => engine.stats());
   const { threads, queueMax, batchMax, itemTimeout } = config.processing;
   const engine: Engine<TextState> = await startEngine<TextState>({
     module: textWorker,
-    state: first,
-    version: `1/${version}`,
+    state: current.state,
+    version: nameOf(current),
     settings: {
       threads,
       spares: 1,
@@ -87,17 +113,17 @@ export async function startTextEngine({
   });
 
   async function refresh(): Promise<void> {
-    const current = await learned.version();
-    if (current === version) return;
-    await engine.reload(await stateAt(current), `1/${current}`);
-    version = current;
+    const next = await readOn(current);
+    if (next === current) return;
+    await engine.reload(next.state, nameOf(next));
+    current = next;
   }
 
   // One after another: a label that comes while another is learned is read by the next refresh.
   let refreshing: Promise<void> | undefined;
   function refreshOnce(): Promise<void> {
     refreshing ??= refresh()
-      .catch((error: unknown) => logger.debug({ error }, 'what moderators taught could not be read'))
+      .catch((error: unknown) => logger.debug({ error }, 'what moderators taught and ruled could not be read'))
       .finally(() => {
         refreshing = undefined;
       });
@@ -143,6 +169,7 @@ export async function readShippedState(settings: Config['moderation']): Promise<
     emoji,
     chatSample,
     learned: undefined,
+    rules: [],
   } as TextState;
 }
 

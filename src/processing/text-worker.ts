@@ -4,6 +4,7 @@ import { createClassifier, type Learned, type Model } from '../spam/classifier.t
 import { createExtractor, type Extractor } from '../spam/features.ts';
 import { readModel } from '../spam/model-file.ts';
 import { createNormaliser, type Lookalikes } from '../spam/normalise.ts';
+import { createRuleBook, type Rule, type RuleBook, type RuleHits } from '../spam/rules.ts';
 import { createTermMatcher, type TermLists } from '../spam/terms.ts';
 import { createToxicityClassifier, type ToxicityClassifier } from '../spam/toxicity.ts';
 import { readToxicityModel } from '../spam/toxicity-file.ts';
@@ -23,6 +24,8 @@ export interface TextState {
   readonly chatSample: readonly string[];
   /** What moderators taught; its weights lie in memory that all threads share. */
   readonly learned: Learned | undefined;
+  /** Of the deployment and of rooms. */
+  readonly rules: readonly Rule[];
 }
 
 /** What is made of the lists that ship, which no reload changes. */
@@ -40,6 +43,7 @@ const warmUpTexts = 200;
 
 interface Ready {
   readonly lists: Lists;
+  readonly rules: RuleBook;
   readonly policy: AssessPolicy;
   readonly assess: (text: string, policy: AssessPolicy) => Assessment;
 }
@@ -78,20 +82,30 @@ serveTasks<TextTask, ThreadResult, TextState>({
     const { normalise, terms, toxicity, model, extract } = lists;
     const classifier = createClassifier(model, state.learned, extract);
     const assess = createAssessor({ normalise, terms, toxicity, classifier });
-    ready = { lists, policy: state.policy, assess };
+    const rulesChanged = listsChanged || changed.has('rules');
+    const rules = rulesChanged ? createRuleBook(state.rules, { normalise, lists: state.terms }) : ready.rules;
+    ready = { lists, policy: state.policy, assess, rules };
     if (listsChanged) warmUp(state);
   },
-  run: ({ text, kind, assess, render: wanted, policy }, stages) => {
+  run: ({ text, kind, assess, render: wanted, policy, roomId }, stages) => {
+    const { lists, policy: standing, assess: assessText, rules } = ready;
     const assessment = assess
-      ? ready.assess(text, { ...ready.policy, ...policy })
+      ? withRules(assessText(text, { ...standing, ...policy }), rules.match(text, roomId))
       : { outcome: 'allow' as const, spamScore: 0, labels: [] };
     stages.lap('assess');
     // Names and topics are shown as plain text.
     const rendered =
       wanted && (kind === 'message' || kind === 'edit')
-        ? render(text, { emoji: ready.lists.emoji })
+        ? render(text, { emoji: lists.emoji })
         : { html: '', links: [], mentions: [] };
     stages.lap('render');
     return { ...assessment, ...rendered };
   },
 });
+
+/** The graver of the two words counts, and both say why. */
+function withRules(assessment: Assessment, hits: RuleHits | undefined): Assessment {
+  if (!hits) return assessment;
+  const outcome = assessment.outcome === 'block' || hits.action === 'block' ? 'block' : 'flag';
+  return { ...assessment, outcome, labels: [...assessment.labels, ...hits.labels] };
+}

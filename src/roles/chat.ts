@@ -31,7 +31,9 @@ import { addMetricsRoute } from '../http/metrics.ts';
 import { createLocalCounters, createRedisCounters } from '../http/rate-counters.ts';
 import { addWebPage } from '../http/web-page.ts';
 import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
+import { recordAct } from '../moderation/audit-log.ts';
 import { createFlagRecorder } from '../moderation/flag-recorder.ts';
+import { createRefusalLog } from '../moderation/refusal-log.ts';
 import type { PeerLink } from '../processing/peer-transport.ts';
 import type { TextEngine } from '../processing/text-task.ts';
 import { startCaretaker } from '../realtime/caretaker.ts';
@@ -55,6 +57,7 @@ import { createChatMetrics } from './chat-metrics.ts';
 import { createIdentityParts } from './identity-parts.ts';
 import { createJudge } from './judge.ts';
 import { createLogins, startLoginTokens } from './login-parts.ts';
+import { createModerationParts } from './moderation-parts.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
 export interface ChatRoleOptions extends RoleContext {
@@ -153,6 +156,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       head: reader.head,
       profiles,
       judgeText: judge.text,
+      recordAct,
       settings: config.room,
     });
     return { hub, reader, eventLog, roomService, roomRepository, membershipChanges, judge };
@@ -163,6 +167,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const users = createUserRepository(db);
   const userService = createUserService({ db, repository: users, profiles, judgeName: judge.name });
   const messageRepository = createMessageRepository({ sql, profiles });
+  const refusals = createRefusalLog({ db, sql, profiles, logger });
   const messages = createMessageService({
     judge: judge.message,
     eventLog,
@@ -171,6 +176,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     follow: roomService.follow,
     findFeed: hub.feed,
     onFlagged: createFlagRecorder({ db, logger }),
+    onBlocked: refusals.note,
+    recordAct,
     settings: config.message,
   });
   const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
@@ -293,6 +300,13 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   });
   const notifications = createNotificationService(db);
   const idempotency = createIdempotencyKeys({ db, logger, settings: config.http });
+  const moderation = createModerationParts({
+    ...{ db, sql, config, logger, profiles, eventLog, revocations, refusals, authenticator, idempotency },
+    sessions: logins.sessions,
+    rooms: roomService,
+    messages,
+    onRevoked: hints.announceRevocation,
+  });
   const loginLimit = { max: config.limits.loginsPerMinute, timeWindow: minuteMs };
   await app.register(keyRoutes, { keys: tokens.keys });
   await app.register(
@@ -327,6 +341,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       });
       await v1.register(notificationRoutes, { notifications, authenticator });
       await v1.register(unsubscribeRoutes, { notifications });
+      await v1.register(moderation.routes);
     },
     { prefix: '/v1' },
   );
@@ -398,6 +413,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['log identity', identity.stop],
         ['hub', hub.stop],
         ['event log', eventLog.stop],
+        ['moderation', moderation.stop],
         ['judge', judge.stop],
         ['providers', vouched.stop],
         ['logins', logins.stop],

@@ -63,8 +63,14 @@ export function createJudge({
 
   return {
     message: client.judgeOne,
-    text: (text, kind, actor) =>
-      requireAllowed({ key: `${kind} of ${actor.userId}`, text, kind, senderId: actor.userId }),
+    text: (text, kind, actor, roomId) =>
+      requireAllowed({
+        key: `${kind} of ${actor.userId}`,
+        text,
+        kind,
+        senderId: actor.userId,
+        ...(roomId === undefined ? {} : { roomId }),
+      }),
     name: (text, userId) =>
       requireAllowed({
         key: `name of ${userId || 'a new user'}`,

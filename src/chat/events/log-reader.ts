@@ -49,12 +49,14 @@ interface ReadRequest {
 const roomsPerQuery = 64;
 
 export function createLogReader({ sql, profiles }: { sql: Sql; profiles: Profiles }): LogReader {
+  // A message that moderators gave back is the version that was there before (`versionSeq`), not a new one.
   async function readMany(requests: readonly ReadRequest[]): Promise<FeedEvent[][]> {
     const rows = await sql<EventRow[]>`
       select r.request, e.room_id, e.seq, e.type, e.at, e.actor_id, e.message_id, e.data,
         m.actor_id as sender_id, m.seq as message_seq, m.client_id, coalesce(v.text, m.text) as text, coalesce(v.html, m.html) as html,
         case when v.message_id is null then m.mentions else v.mentions end as mentions, m.reply_to, m.at as created_at,
-        case when e.type = 'message.updated' then e.at end as edited_at, m.deleted_at
+        case when e.type = 'message.updated' then (case when e.data ? 'versionSeq' then (e.data ->> 'editedAt')::timestamptz else e.at end) end
+          as edited_at, m.deleted_at
       from unnest(${requests.map((_, index) => index)}::int[], ${requests.map((each) => each.roomId)}::uuid[],
         ${requests.map((each) => String(each.after))}::bigint[], ${requests.map((each) => each.limit)}::int[]
       ) as r(request, room_id, after, max)
@@ -62,7 +64,7 @@ export function createLogReader({ sql, profiles }: { sql: Sql; profiles: Profile
         select * from events e where e.room_id = r.room_id and e.seq > r.after order by e.seq limit r.max
       ) e
       left join events m on e.type in ('message.created', 'message.updated') and m.message_id = e.message_id and m.type = 'message.created'
-      left join message_edits v on e.type in ('message.created', 'message.updated') and v.message_id = e.message_id and v.seq = e.seq
+      left join message_edits v on e.type in ('message.created', 'message.updated') and v.message_id = e.message_id and v.seq = coalesce((e.data ->> 'versionSeq')::bigint, e.seq)
         and m.deleted_at is null
       order by r.request, e.seq`;
     const people = await profiles.byIds(peopleIn(rows));

@@ -14,7 +14,9 @@ import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { AppendContext, EventLog } from '../events/event-log.ts';
 import { type Message, unknownProfile } from '../events/message-shape.ts';
 import type { SendOutcome } from '../events/pending-send.ts';
+import type { RecordAct } from '../moderator-acts.ts';
 import type { Actor, RoomState } from '../rooms/room-state.ts';
+import { findVersionSeq, forgetRemoved, redact } from './message-removal.ts';
 import type { MessageEdit, MessageRepository, Page } from './message-repository.ts';
 import { contentDigest, requireText } from './message-text.ts';
 import type { SendOrder } from './send-order.ts';
@@ -34,6 +36,14 @@ export interface Sender extends Actor {
 
 /** Told of messages that were stored although moderation had something to say. */
 export type FlagListener = (flagged: { roomId: string; messageId: string; authorId: string; verdict: Verdict }) => void;
+
+/** Told that a text was refused and why, never of the text. */
+export type BlockListener = (blocked: {
+  roomId: string;
+  authorId: string;
+  kind: 'message' | 'edit';
+  verdict: Pick<Verdict, 'labels' | 'engineVersion'>;
+}) => void;
 
 export interface MessageService {
   /**
@@ -93,6 +103,8 @@ export function createMessageService({
   follow,
   findFeed,
   onFlagged,
+  onBlocked,
+  recordAct,
   settings,
 }: {
   judge: Judge;
@@ -104,6 +116,8 @@ export function createMessageService({
   /** A room as of some recent position: enough where an append proves it. */
   findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
   onFlagged: FlagListener;
+  onBlocked: BlockListener;
+  recordAct: RecordAct;
   settings: { maxLength: number };
 }): MessageService {
   async function send(sender: Sender, draft: Draft, order: SendOrder): Promise<SendOutcome> {
@@ -154,7 +168,10 @@ export function createMessageService({
     if (verdict.outcome === 'block') {
       // A repeat of what was stored gets its first answer, even if the engine has changed its mind since.
       const repeat = await findRepeat(draft, sender, digest);
-      if (!repeat) throw blocked(verdict);
+      if (!repeat) {
+        onBlocked({ roomId: draft.roomId, authorId: sender.userId, kind: 'message', verdict });
+        throw blocked(verdict);
+      }
       return { repeat };
     }
     return { ...ready, mentions: await mentionedMembers(feed.state, verdict) };
@@ -211,7 +228,10 @@ export function createMessageService({
     feed.state.require(sender, 'edit_own');
     feed.state.requireUnmuted(sender.userId, eventLog.nowMs());
     const verdict = await judge(draftText(sender, roomId, text, 'edit', messageId));
-    if (verdict.outcome === 'block') throw blocked(verdict);
+    if (verdict.outcome === 'block') {
+      onBlocked({ roomId, authorId: sender.userId, kind: 'edit', verdict });
+      throw blocked(verdict);
+    }
     const mentions = await mentionedMembers(feed.state, verdict);
     const { answer, seq } = await eventLog.transact(roomId, async (context) => {
       context.state.require(sender, 'edit_own');
@@ -249,17 +269,6 @@ export function createMessageService({
       .select({ count: sql<number>`count(*)::int` })
       .from(messageEdits)
       .where(eq(messageEdits.messageId, messageId));
-    const [newest] = await tx
-      .select({ seq: sql<number>`max(${events.seq})::int8`.mapWith(Number) })
-      .from(events)
-      .where(
-        and(
-          eq(events.roomId, roomId),
-          eq(events.messageId, messageId),
-          sql`${events.type} in ('message.created', 'message.updated')`,
-          sql`${events.seq} >= ${row.seq}`,
-        ),
-      );
     return {
       authorId: row.actorId!,
       text: row.text ?? '',
@@ -267,7 +276,7 @@ export function createMessageService({
       mentions: row.mentions,
       deleted: row.deletedAt !== null,
       version: edits?.count ?? 0,
-      seq: newest?.seq ?? row.seq,
+      seq: await findVersionSeq(tx, { roomId, messageId }, row.seq),
       at: row.editedAt ?? row.at,
     };
   }
@@ -293,8 +302,15 @@ export function createMessageService({
       const standing = context.state.require(sender, 'read');
       const own = current.authorId === sender.userId && may(standing, 'delete_own');
       if (!own) context.state.require(sender, 'delete_any');
+      // What a moderator took away, its author can still take back for good.
+      if (own) await forgetRemoved(context.tx, messageId);
       if (current.deleted) return { events: [], answer: await deletionSeq(context, roomId, messageId) };
-      await redact(context, messageId, sender.userId);
+      await redact(context.tx, { roomId, messageId }, sender.userId);
+      if (!own) {
+        const { authorId } = current;
+        const act = { action: 'message.delete', actorId: sender.userId, roomId, targetId: messageId };
+        await recordAct(context.tx, { ...act, details: { authorId } });
+      }
       return {
         events: [
           { type: 'message.deleted', actorId: sender.userId, messageId, data: { messageId, by: sender.userId } },
@@ -365,15 +381,6 @@ export function createMessageService({
       return message.deletedAt ? [] : repository.edits(messageId, from, limit);
     },
   };
-}
-
-/** After this every reader gets the tombstone: the text is gone from the row and its versions from the table. */
-async function redact({ tx }: AppendContext, messageId: string, by: string): Promise<void> {
-  await tx.delete(messageEdits).where(eq(messageEdits.messageId, messageId));
-  await tx
-    .update(events)
-    .set({ text: '', html: '', mentions: null, deletedAt: sql`date_trunc('milliseconds', now())`, deletedBy: by })
-    .where(and(eq(events.messageId, messageId), eq(events.type, 'message.created')));
 }
 
 /** The middle, half of it older; what one side has too little of is filled up from the other. */

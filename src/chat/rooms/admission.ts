@@ -1,10 +1,9 @@
 /** How somebody becomes a member, inside the transaction that appends `member.joined`: added, joining or invited alike. */
-import { and, eq, sql } from 'drizzle-orm';
-import type { Transaction } from '../../database/connect.ts';
-import { members, membershipChanges, moderationBans } from '../../database/tables.ts';
+import { members, membershipChanges } from '../../database/tables.ts';
 import { Failure } from '../../errors.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
+import { requireNotBanned } from './room-bans.ts';
 
 /**
  * @param by who lets them in: themselves, when they join or accept
@@ -21,20 +20,4 @@ export async function admitMember(
   await tx.insert(members).values({ roomId, userId, role, joinedSeq: nextSeq });
   await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: nextSeq });
   return { type: 'member.joined', actorId: by, data: { userId, role, by } };
-}
-
-async function requireNotBanned(tx: Transaction, roomId: string, userId: string): Promise<void> {
-  const [ban] = await tx
-    .select({ id: moderationBans.id })
-    .from(moderationBans)
-    .where(
-      and(
-        eq(moderationBans.userId, userId),
-        sql`${moderationBans.liftedAt} is null`,
-        sql`(${moderationBans.roomId} is null or ${moderationBans.roomId} = ${roomId})`,
-        sql`(${moderationBans.expiresAt} is null or ${moderationBans.expiresAt} > now())`,
-      ),
-    )
-    .limit(1);
-  if (ban) throw new Failure('banned', 'banned from this room');
 }

@@ -10,9 +10,11 @@ import { type MemberRole, outranks } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
-import type { DraftEvent, EventLog } from '../events/event-log.ts';
+import type { EventLog } from '../events/event-log.ts';
 import { unknownProfile } from '../events/message-shape.ts';
+import type { RecordAct } from '../moderator-acts.ts';
 import { admitMember } from './admission.ts';
+import { endMembership, findHeir, memberData, promote } from './member-departure.ts';
 import type { OwnRoomRow, RoomRepository, RoomSummaryRow } from './room-repository.ts';
 import type { Actor, RoomSettings, RoomState } from './room-state.ts';
 
@@ -45,7 +47,7 @@ export interface RoomServiceSettings {
 }
 
 /** Throws `message_blocked` for a name or topic that moderation refuses. */
-export type JudgeText = (text: string, kind: 'name' | 'topic', actor: Actor) => Promise<void>;
+export type JudgeText = (text: string, kind: 'name' | 'topic', actor: Actor, roomId?: string) => Promise<void>;
 
 export interface RoomService {
   /** @param id of the room: the same again answers with the one that is there */
@@ -70,7 +72,7 @@ export interface RoomService {
   /** Joins, adds, or changes a role; repeating it changes nothing. */
   readonly putMember: (actor: Actor, roomId: string, userId: string, role?: MemberRole) => Promise<MemberView>;
   readonly changeRole: (actor: Actor, roomId: string, userId: string, role: MemberRole) => Promise<MemberView>;
-  readonly removeMember: (actor: Actor, roomId: string, userId: string, reason?: 'removed' | 'banned') => Promise<void>;
+  readonly removeMember: (actor: Actor, roomId: string, userId: string) => Promise<void>;
   readonly mute: (actor: Actor, roomId: string, userId: string, seconds: number) => Promise<MemberView>;
   /** The room as this instance follows it, at its head as of now. @throws Failure not_found */
   readonly follow: (roomId: string) => Promise<Feed<RoomState>>;
@@ -88,6 +90,7 @@ export function createRoomService({
   head,
   profiles,
   judgeText,
+  recordAct,
   settings,
 }: {
   db: Database;
@@ -97,6 +100,7 @@ export function createRoomService({
   head: (roomId: string) => Promise<number>;
   profiles: Profiles;
   judgeText: JudgeText;
+  recordAct: RecordAct;
   settings: RoomServiceSettings;
 }): RoomService {
   async function follow(roomId: string): Promise<Feed<RoomState>> {
@@ -130,13 +134,17 @@ export function createRoomService({
     return others.map((id) => (people.get(id) ?? unknownProfile(id)).displayName).join(', ');
   }
 
-  async function checkTexts(actor: Actor, { name, topic }: { name?: string; topic?: string }): Promise<void> {
+  async function checkTexts(
+    actor: Actor,
+    { name, topic }: { name?: string; topic?: string },
+    roomId?: string,
+  ): Promise<void> {
     if (name !== undefined && [...name].length > settings.nameMax)
       throw invalid('name', `at most ${settings.nameMax} characters`);
     if (topic !== undefined && [...topic].length > settings.topicMax)
       throw invalid('topic', `at most ${settings.topicMax} characters`);
-    if (name) await judgeText(name, 'name', actor);
-    if (topic) await judgeText(topic, 'topic', actor);
+    if (name) await judgeText(name, 'name', actor, roomId);
+    if (topic) await judgeText(topic, 'topic', actor, roomId);
   }
 
   async function requireUsers(userIds: readonly string[], path: string): Promise<void> {
@@ -271,7 +279,7 @@ export function createRoomService({
   async function update(actor: Actor, roomId: string, changes: RoomChanges): Promise<Room> {
     const feed = await follow(roomId);
     feed.state.require(actor, 'change_room');
-    await checkTexts(actor, changes);
+    await checkTexts(actor, changes, roomId);
     await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
       state.require(actor, 'change_room');
       if (state.settings.kind === 'dm') throw new Failure('forbidden', 'a direct message has no settings');
@@ -382,18 +390,25 @@ export function createRoomService({
       const target = requireTarget(state, actor, userId);
       if (target.role === role) return { events: [], answer: undefined };
       state.require(actor, 'change_role');
-      const heir = target.role === 'owner' ? nextOwner(state, userId) : undefined;
+      const heir = target.role === 'owner' ? findHeir(state, userId) : undefined;
       if (target.role === 'owner' && heir === 'none') throw new Failure('conflict', 'a room keeps an owner');
       await tx
         .update(members)
         .set({ role })
         .where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
+      if (userId !== actor.userId) {
+        const details = { from: target.role, to: role };
+        await recordAct(tx, { action: 'member.role', actorId: actor.userId, roomId, targetId: userId, details });
+      }
       const updated = {
         type: 'member.updated',
         actorId: actor.userId,
-        data: memberData(userId, role, target.mutedUntil, actor.userId),
+        data: memberData({ userId, role, mutedUntil: target.mutedUntil, by: actor.userId }),
       };
-      return { events: [updated, ...(await promote(tx, state, roomId, heir, actor.userId))], answer: undefined };
+      return {
+        events: [updated, ...(await promote(tx, state, { roomId, heir, by: actor.userId }))],
+        answer: undefined,
+      };
     });
     return readAfterCommit(viewMember(roomId, userId));
   }
@@ -405,66 +420,26 @@ export function createRoomService({
     return target;
   }
 
-  function memberData(userId: string, role: MemberRole, mutedUntil: number, by: string): Record<string, unknown> {
-    return { userId, role, by, mutedUntil: mutedUntil > 0 ? new Date(mutedUntil).toISOString() : null };
-  }
-
-  /** Who owns the room when this owner goes: undefined while there is another, `none` when nobody is left. */
-  function nextOwner(state: RoomState, leavingId: string): string | 'none' | undefined {
-    if (state.settings.kind === 'dm') return undefined;
-    const others = [...state.members].filter(([id]) => id !== leavingId);
-    if (others.some(([, member]) => member.role === 'owner')) return undefined;
-    const longest = (role: MemberRole) =>
-      others
-        .filter(([, member]) => member.role === role)
-        .sort(([, left], [, right]) => left.joinedSeq - right.joinedSeq)[0]?.[0];
-    return longest('moderator') ?? longest('member') ?? 'none';
-  }
-
-  async function promote(
-    tx: Transaction,
-    state: RoomState,
-    roomId: string,
-    heir: string | undefined,
-    by: string,
-  ): Promise<DraftEvent[]> {
-    if (heir === undefined || heir === 'none') return [];
-    await tx
-      .update(members)
-      .set({ role: 'owner' })
-      .where(and(eq(members.roomId, roomId), eq(members.userId, heir)));
-    return [
-      { type: 'member.updated', actorId: by, data: memberData(heir, 'owner', state.members.get(heir)!.mutedUntil, by) },
-    ];
-  }
-
-  async function removeMember(
-    actor: Actor,
-    roomId: string,
-    userId: string,
-    reason: 'removed' | 'banned' = 'removed',
-  ): Promise<void> {
+  async function removeMember(actor: Actor, roomId: string, userId: string): Promise<void> {
     const feed = await follow(roomId);
     requireRemove(feed.state, actor, userId);
-    await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
-      requireRemove(state, actor, userId);
-      const target = state.members.get(userId);
-      if (!target) return { events: [], answer: undefined };
-      const why = userId === actor.userId ? 'left' : reason;
-      await tx.delete(members).where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
-      await tx.insert(membershipChanges).values({ roomId, userId, kind: 'left', reason: why, seq: nextSeq });
-      const heir = target.role === 'owner' ? nextOwner(state, userId) : undefined;
-      const left = { type: 'member.left', actorId: actor.userId, data: { userId, by: actor.userId, reason: why } };
-      return { events: [left, ...(await promote(tx, state, roomId, heir, actor.userId))], answer: undefined };
+    await eventLog.transact(roomId, async (context) => {
+      requireRemove(context.state, actor, userId);
+      if (!context.state.members.has(userId)) return { events: [], answer: undefined };
+      const reason = userId === actor.userId ? 'left' : 'removed';
+      if (reason === 'removed')
+        await recordAct(context.tx, { action: 'member.remove', actorId: actor.userId, roomId, targetId: userId });
+      const events = await endMembership(context, { roomId, userId, by: actor.userId, reason });
+      return { events, answer: undefined };
     });
   }
 
   function requireRemove(state: RoomState, actor: Actor, userId: string): void {
-    const standing = state.require(actor, 'read');
+    state.require(actor, 'read');
     const target = state.members.get(userId);
     if (state.settings.kind === 'dm') throw new Failure('forbidden', 'a direct message keeps its people');
     if (userId === actor.userId) return;
-    state.require(actor, 'remove_member');
+    const standing = state.require(actor, 'remove_member');
     if (target && !outranks(standing, target.role))
       throw new Failure('forbidden', 'they have the same or a higher role');
   }
@@ -483,7 +458,15 @@ export function createRoomService({
         .where(and(eq(members.roomId, roomId), eq(members.userId, userId)))
         .returning({ mutedUntil: members.mutedUntil });
       if (seconds === 0 && target.mutedUntil === 0) return { events: [], answer: undefined };
-      const data = memberData(userId, target.role, row?.mutedUntil?.getTime() ?? 0, actor.userId);
+      const mutedUntil = row?.mutedUntil?.getTime() ?? 0;
+      const data = memberData({ userId, role: target.role, mutedUntil, by: actor.userId });
+      await recordAct(tx, {
+        action: seconds > 0 ? 'member.mute' : 'member.unmute',
+        actorId: actor.userId,
+        roomId,
+        targetId: userId,
+        details: seconds > 0 ? { seconds } : {},
+      });
       return { events: [{ type: 'member.updated', actorId: actor.userId, data }], answer: undefined };
     });
     return readAfterCommit(viewMember(roomId, userId));

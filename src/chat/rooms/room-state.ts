@@ -73,9 +73,13 @@ export class RoomState implements FeedState {
   standingOf(actor: Actor): Standing {
     if (this.deleted) return 'outsider';
     const member = this.members.get(actor.userId);
-    if (member) return member.role;
-    if (actor.role === 'user' || this.settings.kind === 'dm') return 'outsider';
-    return actor.role === 'server' ? 'server' : 'admin';
+    return member ? member.role : this.#officeOf(actor);
+  }
+
+  /** What the deployment's staff is in any room, direct messages apart. */
+  #officeOf({ role }: Actor): Standing {
+    if (role === 'user' || this.settings.kind === 'dm') return 'outsider';
+    return role === 'server' ? 'server' : 'admin';
   }
 
   /**
@@ -84,6 +88,9 @@ export class RoomState implements FeedState {
   require(actor: Actor, action: RoomAction): Standing {
     const standing = this.standingOf(actor);
     if (may(standing, action)) return standing;
+    // Staff loses nothing by being a member as well.
+    const office = this.deleted ? 'outsider' : this.#officeOf(actor);
+    if (may(office, action)) return office;
     if (standing !== 'outsider') throw new Failure('forbidden', 'your role in this room does not allow that');
     if (!this.isPublic()) throw new Failure('not_found', 'no such room');
     if (action === 'read') return standing;

@@ -1,0 +1,60 @@
+/** How a membership ends inside a transaction of the room's log: the row, its memory, the event, and the next owner. */
+import { and, eq } from 'drizzle-orm';
+import type { Transaction } from '../../database/connect.ts';
+import { members, membershipChanges } from '../../database/tables.ts';
+import type { MemberRole } from '../../permissions.ts';
+import type { AppendContext, DraftEvent } from '../events/event-log.ts';
+import type { RoomState } from './room-state.ts';
+
+/** Ends the membership of a member. @returns the events that say so, for the plan of the transaction */
+export async function endMembership(
+  { tx, state, nextSeq }: AppendContext,
+  { roomId, userId, by, reason }: { roomId: string; userId: string; by: string; reason: 'left' | 'removed' | 'banned' },
+): Promise<DraftEvent[]> {
+  await tx.delete(members).where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
+  await tx.insert(membershipChanges).values({ roomId, userId, kind: 'left', reason, seq: nextSeq });
+  const heir = state.members.get(userId)?.role === 'owner' ? findHeir(state, userId) : undefined;
+  const left = { type: 'member.left', actorId: by, data: { userId, by, reason } };
+  return [left, ...(await promote(tx, state, { roomId, heir, by }))];
+}
+
+/** Who owns the room when this owner goes: undefined while there is another, `none` when nobody is left. */
+export function findHeir(state: RoomState, leavingId: string): string | 'none' | undefined {
+  if (state.settings.kind === 'dm') return undefined;
+  const others = [...state.members].filter(([id]) => id !== leavingId);
+  if (others.some(([, member]) => member.role === 'owner')) return undefined;
+  const longest = (role: MemberRole) =>
+    others
+      .filter(([, member]) => member.role === role)
+      .sort(([, left], [, right]) => left.joinedSeq - right.joinedSeq)[0]?.[0];
+  return longest('moderator') ?? longest('member') ?? 'none';
+}
+
+export async function promote(
+  tx: Transaction,
+  state: RoomState,
+  { roomId, heir, by }: { roomId: string; heir: string | undefined; by: string },
+): Promise<DraftEvent[]> {
+  if (heir === undefined || heir === 'none') return [];
+  await tx
+    .update(members)
+    .set({ role: 'owner' })
+    .where(and(eq(members.roomId, roomId), eq(members.userId, heir)));
+  const { mutedUntil } = state.members.get(heir)!;
+  return [{ type: 'member.updated', actorId: by, data: memberData({ userId: heir, role: 'owner', mutedUntil, by }) }];
+}
+
+/** `data` of `member.updated`. @param mutedUntil milliseconds since the epoch; 0: not muted */
+export function memberData({
+  userId,
+  role,
+  mutedUntil,
+  by,
+}: {
+  userId: string;
+  role: MemberRole;
+  mutedUntil: number;
+  by: string;
+}): Record<string, unknown> {
+  return { userId, role, by, mutedUntil: mutedUntil > 0 ? new Date(mutedUntil).toISOString() : null };
+}

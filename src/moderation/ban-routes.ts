@@ -1,0 +1,90 @@
+/** Bans over REST. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { requireText } from '../chat/messages/message-text.ts';
+import { invalid } from '../errors.ts';
+import type { Authenticator } from '../http/caller.ts';
+import { toPage } from '../http/cursors.ts';
+import { answers, exactly, listOf, Nullable, Uuid } from '../http/schemas.ts';
+import type { BanService } from './ban-service.ts';
+import { BanSeconds, BanShape, readPlace, ScopeQuery } from './moderation-schemas.ts';
+
+const tags = ['moderation'];
+const PersonParams = exactly({ userId: Uuid });
+/** Code points of a reason. */
+const reasonMax = 1000;
+
+export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authenticator: Authenticator }> = async (
+  app,
+  { bans, authenticator },
+) => {
+  app.get(
+    '/moderation/bans',
+    {
+      schema: {
+        tags,
+        summary: 'Who is kept out of a room; without roomId out of the deployment, for the staff',
+        querystring: exactly(ScopeQuery),
+        response: answers(200, listOf(BanShape)),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, limit = 50, cursor } = request.query;
+      return toPage(await bans.list(caller, roomId, readPlace(cursor), limit), limit, bans.cursorOf);
+    },
+  );
+
+  app.put(
+    '/moderation/bans/:userId',
+    {
+      schema: {
+        tags,
+        summary: 'Keep a person out of a room, or without roomId out of the deployment',
+        params: PersonParams,
+        body: Type.Optional(
+          Nullable(
+            exactly({
+              roomId: Type.Optional(Uuid),
+              seconds: Type.Optional(BanSeconds),
+              reason: Type.Optional(Type.String({ maxLength: 10_000 })),
+            }),
+          ),
+        ),
+        response: answers(200, BanShape),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, seconds, reason } = request.body ?? {};
+      return bans.ban(caller, {
+        userId: request.params.userId,
+        roomId,
+        seconds,
+        reason: reason?.trim() ? requireText(reason.trim(), 'reason', reasonMax) : undefined,
+      });
+    },
+  );
+
+  app.delete(
+    '/moderation/bans/:userId',
+    {
+      schema: {
+        tags,
+        summary: 'Let a person in again; roomId in the query or the body',
+        params: PersonParams,
+        querystring: exactly({ roomId: Type.Optional(Uuid) }),
+        body: Type.Optional(Nullable(exactly({ roomId: Type.Optional(Uuid) }))),
+        response: answers(204, Type.Null()),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      const [query, body] = [request.query.roomId, request.body?.roomId];
+      if (query !== undefined && body !== undefined && query !== body)
+        throw invalid('roomId', 'is another one in the query than in the body');
+      await bans.lift(caller, request.params.userId, query ?? body);
+      return reply.code(204).send(null);
+    },
+  );
+};

@@ -1,0 +1,35 @@
+/** Lets go of what moderation keeps for a while only. Every instance may run it: rows go once. */
+import type { Logger } from 'pino';
+import type { Sql } from '../database/connect.ts';
+
+export interface KeepTimes {
+  /** Text of messages that moderators took away, milliseconds. */
+  readonly keepRemoved: number;
+  readonly keepRefusals: number;
+  readonly keepAudit: number;
+}
+
+const everyMs = 3_600_000;
+/** Rows deleted by one statement, so that none is long. */
+const rowsMax = 5000;
+
+export function startModerationKeeper({ sql, keep, logger }: { sql: Sql; keep: KeepTimes; logger: Logger }): {
+  readonly run: () => Promise<void>;
+  readonly stop: () => void;
+} {
+  const older = (ms: number) => sql`now() - ${ms} * interval '1 millisecond'`;
+
+  async function run(): Promise<void> {
+    await sql`delete from moderation_removals where message_id in (
+      select message_id from moderation_removals where removed_at < ${older(keep.keepRemoved)} limit ${rowsMax})`;
+    await sql`delete from moderation_blocks where id in (
+      select id from moderation_blocks where created_at < ${older(keep.keepRefusals)} limit ${rowsMax})`;
+    await sql`delete from moderation_audit where id in (
+      select id from moderation_audit where created_at < ${older(keep.keepAudit)} limit ${rowsMax})`;
+  }
+
+  const timer = setInterval(() => {
+    run().catch((error: unknown) => logger.debug({ error }, 'old moderation rows stay for another hour'));
+  }, everyMs);
+  return { run, stop: () => clearInterval(timer) };
+}

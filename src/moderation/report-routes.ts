@@ -1,0 +1,36 @@
+/** Any reader's way to the moderators. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { MessageParams } from '../chat/messages/message-schemas.ts';
+import type { Authenticator } from '../http/caller.ts';
+import type { IdempotencyKeys } from '../http/idempotency.ts';
+import { answers, exactly, Time, Uuid } from '../http/schemas.ts';
+import type { ReportService } from './report-service.ts';
+
+const ReportShape = Type.Object({ id: Uuid, roomId: Uuid, messageId: Uuid, reason: Type.String(), createdAt: Time });
+
+export const reportRoutes: FastifyPluginAsyncTypebox<{
+  reports: ReportService;
+  authenticator: Authenticator;
+  idempotency: IdempotencyKeys;
+}> = async (app, { reports, authenticator, idempotency }) => {
+  app.post(
+    '/rooms/:roomId/messages/:messageId/report',
+    {
+      schema: {
+        tags: ['moderation'],
+        summary: 'Report a message to the moderators; 200 when the caller had reported it already',
+        params: MessageParams,
+        body: exactly({ reason: Type.String({ minLength: 1, maxLength: 10_000 }) }),
+        response: { ...answers(201, ReportShape), 200: ReportShape },
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      return idempotency.answer(request, reply, caller.userId, async () => {
+        const { report, repeated } = await reports.report(caller, { ...request.params, ...request.body });
+        return { status: repeated ? 200 : 201, body: report };
+      });
+    },
+  );
+};

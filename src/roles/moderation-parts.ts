@@ -1,0 +1,120 @@
+/** The moderators' desk of the chat role: reports, queue, rules, bans, audit. */
+import type { FastifyPluginAsync } from 'fastify';
+import type { Logger } from 'pino';
+import { createLoginBans } from '../auth/login-bans.ts';
+import type { Revocations } from '../auth/revocations.ts';
+import type { SessionStore } from '../auth/session-store.ts';
+import type { EventLog } from '../chat/events/event-log.ts';
+import type { MessageService } from '../chat/messages/message-service.ts';
+import type { RoomService } from '../chat/rooms/room-service.ts';
+import type { Config } from '../config/load.ts';
+import type { Database, Sql } from '../database/connect.ts';
+import type { Authenticator } from '../http/caller.ts';
+import type { IdempotencyKeys } from '../http/idempotency.ts';
+import { createAuditLog, recordAct } from '../moderation/audit-log.ts';
+import { banRoutes } from '../moderation/ban-routes.ts';
+import { createBanService } from '../moderation/ban-service.ts';
+import { startModerationKeeper } from '../moderation/moderation-keeper.ts';
+import { createModeratorAccess } from '../moderation/moderator-access.ts';
+import { createQueueRepository } from '../moderation/queue-repository.ts';
+import { queueRoutes } from '../moderation/queue-routes.ts';
+import { createQueueService } from '../moderation/queue-service.ts';
+import type { RefusalLog } from '../moderation/refusal-log.ts';
+import { reportRoutes } from '../moderation/report-routes.ts';
+import { createReportService } from '../moderation/report-service.ts';
+import { ruleRoutes } from '../moderation/rule-routes.ts';
+import { createRuleService } from '../moderation/rule-service.ts';
+import { createLearnedExamples } from '../processing/learned-examples.ts';
+import { createRuleTrier } from '../processing/rule-trier.ts';
+import type { Profiles } from '../user/profiles.ts';
+
+export interface ModerationParts {
+  readonly routes: FastifyPluginAsync;
+  readonly stop: () => void;
+}
+
+export interface ModerationPartsOptions {
+  readonly db: Database;
+  readonly sql: Sql;
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly profiles: Profiles;
+  readonly rooms: RoomService;
+  readonly messages: MessageService;
+  readonly eventLog: EventLog;
+  readonly sessions: SessionStore;
+  readonly revocations: Revocations;
+  readonly onRevoked: () => void;
+  readonly refusals: RefusalLog;
+  readonly authenticator: Authenticator;
+  readonly idempotency: IdempotencyKeys;
+}
+
+/** Longest wait for the compilation of a rule. */
+const compileTimeoutMs = 3000;
+
+export function createModerationParts(options: ModerationPartsOptions): ModerationParts {
+  const { db, sql, config, logger, profiles, rooms, messages, eventLog, authenticator, idempotency } = options;
+  const settings = config.moderation;
+  const access = createModeratorAccess(rooms.follow);
+  const repository = createQueueRepository({ sql, profiles });
+  const learned = createLearnedExamples(sql);
+  const bans = createBanService({
+    db,
+    sql,
+    access,
+    follow: rooms.follow,
+    eventLog,
+    profiles,
+    loginBans: createLoginBans(options),
+    recordAct,
+  });
+  const queue = createQueueService({
+    access,
+    repository,
+    eventLog,
+    bans,
+    recordAct,
+    teach: (example) => {
+      learned
+        .store([example])
+        .catch((error: unknown) => logger.warn({ error }, 'what a decision teaches could not be stored'));
+    },
+  });
+  const reports = createReportService({ db, findMessage: messages.find, reportsPerDay: settings.reportsPerDay });
+  const rules = createRuleService({
+    db,
+    sql,
+    access,
+    profiles,
+    recordAct,
+    trier: createRuleTrier({
+      answerTimeoutMs: compileTimeoutMs,
+      runTimeoutMs: settings.rehearsalTimeout,
+      threadsMax: settings.rehearsalsMax,
+    }),
+    settings: {
+      rulesMax: settings.rulesMax,
+      rehearsalMessages: settings.rehearsalMessages,
+      costMax: settings.ruleStepsMax,
+    },
+  });
+  const keeper = startModerationKeeper({ sql, keep: settings, logger });
+
+  return {
+    routes: async (app) => {
+      await app.register(reportRoutes, { reports, authenticator, idempotency });
+      await app.register(queueRoutes, {
+        queue,
+        cursorOf: repository.cursorOf,
+        access,
+        audit: createAuditLog({ sql, profiles }),
+        refusals: options.refusals,
+        authenticator,
+      });
+      await app.register(ruleRoutes, { rules, authenticator, idempotency });
+      await app.register(banRoutes, { bans, authenticator });
+    },
+    stop: keeper.stop,
+  };
+}
