@@ -158,7 +158,7 @@ export function createBanService({
   ): Promise<Date | null> {
     await liftRows(tx, userId, roomId);
     const expiresAt: SQL | null =
-      seconds === undefined ? null : sql`date_trunc('milliseconds', now()) + ${seconds} * interval '1 second'`;
+      seconds === undefined ? null : sql`now()::timestamptz(3) + ${seconds} * interval '1 second'`;
     const [row] = await tx
       .insert(moderationBans)
       .values({ id: uuidv7(), userId, roomId, reason, createdBy: by, expiresAt })
