@@ -5,13 +5,15 @@
 import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 
-const [port = '0', mode = 'perMessage'] = process.argv.slice(2);
+const [port = '0', mode = 'perMessage', roomCount = '1'] = process.argv.slice(2);
 const server = new WebSocketServer({ port: Number(port), host: '127.0.0.1', perMessageDeflate: false });
-const sockets = new Set<Socket>();
+const rooms = Array.from({ length: Number(roomCount) }, () => new Set<Socket>());
+let count = 0;
 
 server.on('connection', (socket, request) => {
-  sockets.add(request.socket);
-  socket.on('close', () => sockets.delete(request.socket));
+  const room = rooms[count++ % rooms.length]!;
+  room.add(request.socket);
+  socket.on('close', () => room.delete(request.socket));
 });
 
 function frame(text: string): Buffer {
@@ -23,19 +25,15 @@ function frame(text: string): Buffer {
 /** Messages of one turn of the event loop, as many as come together in a busy room. */
 const perTurn = 16;
 
-process.on('message', ({ text, count }: { text: string; count: number }) => {
+process.on('message', ({ text, count: total }: { text: string; count: number }) => {
   const bytes = frame(text);
   const batch = Buffer.concat(Array.from({ length: perTurn }, () => bytes));
   let sent = 0;
   const turn = (): void => {
-    if (mode === 'perTurn') {
-      for (const socket of sockets) socket.write(batch);
-      sent += perTurn;
-    } else {
-      for (const socket of sockets) socket.write(bytes);
-      sent += 1;
-    }
-    if (sent < count) setImmediate(turn);
+    const isBatched = mode === 'perTurn';
+    for (const room of rooms) for (const socket of room) socket.write(isBatched ? batch : bytes);
+    sent += isBatched ? perTurn : 1;
+    if (sent < total) setImmediate(turn);
   };
   turn();
 });

@@ -18,7 +18,13 @@ export type CrowdOrder =
   /** Counts frames from now on; reports when each socket has had this many. */
   | { readonly do: 'expect'; readonly framesEach: number }
   /** Keeps this many sends in flight per socket until `total` were answered; `{n}` in a text becomes a number. */
-  | { readonly do: 'send'; readonly texts: readonly string[]; readonly inFlight: number; readonly total: number };
+  | {
+      readonly do: 'send';
+      readonly texts: readonly string[];
+      readonly inFlight: number;
+      readonly total: number /** At most this many in a second, over all sockets. */;
+      readonly perSecond?: number;
+    };
 
 export type CrowdReport = {
   readonly done: 'open' | 'expect' | 'send';
@@ -134,7 +140,7 @@ function expectFrames({ framesEach }: Extract<CrowdOrder, { do: 'expect' }>): Pr
 /** Ids are unique on a connection, over all orders. */
 let nextId = 0;
 
-function send({ texts, inFlight, total }: Extract<CrowdOrder, { do: 'send' }>): Promise<CrowdReport> {
+function send({ texts, inFlight, total, perSecond }: Extract<CrowdOrder, { do: 'send' }>): Promise<CrowdReport> {
   const startedMs = performance.now();
   let sent = 0;
   let answered = 0;
@@ -142,10 +148,17 @@ function send({ texts, inFlight, total }: Extract<CrowdOrder, { do: 'send' }>): 
   const latencies: number[] = [];
   return new Promise((resolve) => {
     const begun = new Map<string, number>();
+    // Paced sends are spread evenly, as far as what is in flight lets them begin.
+    const due = (n: number): number => (perSecond === undefined ? 0 : startedMs + (n * 1000) / perSecond);
     for (const [index, member] of members.entries()) {
       const write = (): void => {
         if (sent >= total) return;
+        const waitMs = due(sent) - performance.now();
         sent += 1;
+        if (waitMs > 1) setTimeout(begin, waitMs);
+        else begin();
+      };
+      const begin = (): void => {
         const id = `${nextId++}`;
         begun.set(id, performance.now());
         member.socket.write(clientFrame(texts[index % texts.length]!.replaceAll('{n}', id)));

@@ -1,22 +1,14 @@
 /** Acked durable sends: Parley over its sockets, judged and with idempotency on, beside one Drizzle insert for each message. */
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { connectDatabase } from '../src/database/connect.ts';
 import { events } from '../src/database/tables.ts';
 import { startCrowd } from './crowd-control.ts';
-import { cpuSeconds, freePort, type Row, serverCore, startPinned, stop, waitFor } from './measure.ts';
-import { jwtSecret, startTown, type Town } from './town.ts';
+import { percentile, type Row, serverCore, systemCpuSeconds } from './measure.ts';
+import { startParleyServer } from './systems.ts';
+import { startTown, type Town } from './town.ts';
 
 const text = 'Shall we meet at the usual place around noon tomorrow? Bring the drawings, please.';
-const wide = {
-  PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000000',
-  PARLEY_LIMITS_MESSAGES_BURST: '1000000',
-  PARLEY_LIMITS_FRAMES_PER_SECOND: '1000000',
-  PARLEY_LIMITS_FRAMES_BURST: '1000000',
-  PARLEY_REALTIME_IN_FLIGHT_PER_SOCKET: '4096',
-};
-
 /** What an application does that inserts a row for each message and waits for it. */
 async function drizzleInserts(town: Town, inFlight: number, total: number): Promise<Row> {
   const { db, close } = connectDatabase({
@@ -50,23 +42,11 @@ async function drizzleInserts(town: Town, inFlight: number, total: number): Prom
   return { what: `Drizzle insert for each message, ${inFlight === 1 ? 'one by one' : `${inFlight} in flight`}`, rate };
 }
 
-async function parleySends(town: Town, inFlight: number, roomCount: number, total: number): Promise<Row> {
-  const people = await town.addPeople(Math.min(roomCount, 64));
-  const rooms = await town.addRooms(Array.from({ length: roomCount }, (_, at) => [people[at % people.length]!]));
-  const port = await freePort();
-  const server = startPinned(serverCore, fileURLToPath(new URL('../src/main.ts', import.meta.url)), {
-    args: ['--role', 'all'],
-    env: {
-      DATABASE_URL: town.url,
-      JWT_SECRET: jwtSecret,
-      PORT: String(port),
-      HOST: '127.0.0.1',
-      PARLEY_PROCESSING_PORT: String(await freePort()),
-      LOG_LEVEL: 'warn',
-      ...wide,
-    },
-  });
-  await waitFor(`http://127.0.0.1:${port}/health/ready`);
+export async function parleySends(town: Town, inFlight: number, roomCount: number, total: number): Promise<Row> {
+  const people = await town.addPeople(roomCount);
+  const rooms = await town.addRooms(people.map((person) => [person]));
+  const server = await startParleyServer(town);
+  const { port } = server;
   const crowd = startCrowd();
   await crowd.order({
     do: 'open',
@@ -86,27 +66,41 @@ async function parleySends(town: Town, inFlight: number, roomCount: number, tota
     inFlight: each,
     total: Math.min(2000, total),
   });
-  const [cpu, startedMs] = [cpuSeconds(server.pid!), performance.now()];
+  const pids = [server.child.pid!, town.pid];
+  const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
   const report = await crowd.order({ do: 'send', texts, inFlight: each, total });
   if (report.refused) throw new Error(`${report.refused} sends were refused`);
   const seconds = (performance.now() - startedMs) / 1000;
-  const used = cpuSeconds(server.pid!) - cpu;
+  const used = systemCpuSeconds(pids) - cpu;
   await crowd.stop();
-  await stop(server);
+  await server.stop();
   return {
     what: `Parley: judged, stored, acked over sockets, ${inFlight} in flight`,
     rate: total / seconds,
     cpuMicros: (used / total) * 1e6,
+    note: `ack p50 ${percentile(report.latencies!, 0.5).toFixed(1)} ms, p99 ${percentile(report.latencies!, 0.99).toFixed(1)} ms`,
   };
 }
 
+/** Postgres and the server share a core, for both. */
 export async function durableSends(): Promise<Row[]> {
-  const town = await startTown();
+  const town = await startTown(serverCore);
   try {
     const oneByOne = await drizzleInserts(town, 1, 2000);
-    const many = await drizzleInserts(town, 64, 10_000);
-    const parley = await parleySends(town, 1024, 64, 30_000);
-    return [oneByOne, many, parley];
+    const some = await drizzleInserts(town, 64, 6000);
+    const many = await drizzleInserts(town, 1024, 10_000);
+    const parleyOne = await parleySends(town, 1, 1, 2000);
+    const parleySome = await parleySends(town, 64, 64, 20_000);
+    const parleyMany = await parleySends(town, 1024, 1000, 60_000);
+    const beside = (own: Row, peer: Row) => ({ ...own, ratio: own.rate / peer.rate });
+    return [
+      { ...oneByOne, ratio: 1 },
+      beside(parleyOne, oneByOne),
+      { ...some, ratio: 1 },
+      beside(parleySome, some),
+      { ...many, ratio: 1 },
+      { ...beside(parleyMany, many), goal: { least: 12 } },
+    ];
   } finally {
     await town.end();
   }

@@ -1,21 +1,10 @@
 /** Deliveries to the members of one room: Parley, store and moderation and all, beside bare `ws` that only writes. */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startCrowd } from './crowd-control.ts';
-import { cpuSeconds, freePort, type Row, serverCore, startPinned, stop, waitFor } from './measure.ts';
-import { jwtSecret, startTown } from './town.ts';
-
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const wide = {
-  PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000000',
-  PARLEY_LIMITS_MESSAGES_BURST: '1000000',
-  PARLEY_LIMITS_FRAMES_PER_SECOND: '1000000',
-  PARLEY_LIMITS_FRAMES_BURST: '1000000',
-  PARLEY_REALTIME_SOCKETS_PER_USER: '100000',
-  PARLEY_REALTIME_QUEUE_BYTES: '64MB',
-  PARLEY_REALTIME_QUEUE_EVENTS: '1000000',
-};
+import { cpuSeconds, type Row, serverCore, systemCpuSeconds } from './measure.ts';
+import { startParleyServer, startRedis, startScript } from './systems.ts';
+import { startTown } from './town.ts';
 
 interface Fed {
   readonly what: string;
@@ -33,9 +22,7 @@ async function fed(
   count: number,
   text: string,
 ): Promise<Row> {
-  const port = await freePort();
-  const server = startPinned(serverCore, here(script), { args: [String(port), ...args], ipc: true });
-  await new Promise((resolve) => server.once('message', resolve));
+  const { port, child: server, stop } = await startScript(script, args);
   const crowd = startCrowd();
   await crowd.order({ do: 'open', port, path, hellos: Array(members).fill(hello), welcomeFrames });
   const reached = crowd.order({ do: 'expect', framesEach: count });
@@ -45,7 +32,7 @@ async function fed(
   const seconds = (performance.now() - startedMs) / 1000;
   const used = cpuSeconds(server.pid!) - cpu;
   await crowd.stop();
-  await stop(server);
+  await stop();
   const deliveries = members * count;
   return { what, rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6 };
 }
@@ -68,16 +55,12 @@ const hubAlone: Fed = {
 
 /** socket.io with Redis, when its packages were installed into bench/node_modules. */
 async function socketIo(members: number, count: number, text: string): Promise<Row[]> {
-  if (!existsSync(here('./node_modules/socket.io'))) return [];
-  const port = await freePort();
-  const redis = spawn('redis-server', ['--port', String(port), '--save', '', '--bind', '127.0.0.1'], {
-    stdio: 'ignore',
-  });
-  await new Promise((wake) => setTimeout(wake, 500));
+  if (!existsSync(fileURLToPath(new URL('./node_modules/socket.io', import.meta.url)))) return [];
+  const redis = await startRedis();
   const peer: Fed = {
     what: 'socket.io with its Redis adapter',
     script: './socket-io-server.ts',
-    args: [`redis://127.0.0.1:${port}`],
+    args: [redis.url],
     path: '/socket.io/?EIO=4&transport=websocket',
     hello: '40',
     welcomeFrames: 2,
@@ -85,28 +68,16 @@ async function socketIo(members: number, count: number, text: string): Promise<R
   try {
     return [await fed(peer, members, count, text)];
   } finally {
-    redis.kill();
+    await redis.stop();
   }
 }
 
 async function parley(members: number, count: number, filler: string): Promise<Row> {
-  const town = await startTown();
+  const town = await startTown(serverCore);
   const people = await town.addPeople(members);
   const room = await town.addRoom(people);
-  const port = await freePort();
-  const server = startPinned(serverCore, here('../src/main.ts'), {
-    args: ['--role', 'all'],
-    env: {
-      DATABASE_URL: town.url,
-      JWT_SECRET: jwtSecret,
-      PORT: String(port),
-      HOST: '127.0.0.1',
-      PARLEY_PROCESSING_PORT: String(await freePort()),
-      LOG_LEVEL: 'warn',
-      ...wide,
-    },
-  });
-  await waitFor(`http://127.0.0.1:${port}/health/ready`);
+  const server = await startParleyServer(town);
+  const { port } = server;
   const [readers, senders] = [startCrowd(), startCrowd()];
   const hello = (token: string) => JSON.stringify({ type: 'hello', id: 0, token });
   await readers.order({
@@ -135,13 +106,14 @@ async function parley(members: number, count: number, filler: string): Promise<R
   if (warm.refused) throw new Error(`${warm.refused} sends were refused`);
   const reached = readers.order({ do: 'expect', framesEach: count });
   await new Promise((wake) => setTimeout(wake, 500));
-  const [cpu, startedMs] = [cpuSeconds(server.pid!), performance.now()];
+  const pids = [server.child.pid!, town.pid];
+  const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
   await senders.order({ do: 'send', texts: [text], inFlight: 16, total: count });
   await reached;
   const seconds = (performance.now() - startedMs) / 1000;
-  const used = cpuSeconds(server.pid!) - cpu;
+  const used = systemCpuSeconds(pids) - cpu;
   await Promise.all([readers.stop(), senders.stop()]);
-  await stop(server);
+  await server.stop();
   await town.end();
   const deliveries = members * count;
   return {
@@ -151,16 +123,34 @@ async function parley(members: number, count: number, filler: string): Promise<R
   };
 }
 
+/** As long as one of Parley's frames is. */
+const frame = 'x'.repeat(560);
+
+/** Beside one write per message, beside one per turn, beside socket.io; and the CPU of one member in a thousand. */
+const goals: Readonly<Record<number, number>> = { 100: 15, 1000: 6, 5000: 2.5 };
+
 /** @param count messages of the run */
 export async function fanOut(members: number, count: number): Promise<Row[]> {
   const filler = 'The quick brown fox jumps over the lazy dog, and nobody minds.';
-  // As long as one of Parley's frames is.
-  const frame = 'x'.repeat(560);
+  const bare = await fed(perMessage, members, count, frame);
+  const batched = await fed(perTurn, members, count * 4, frame);
+  const hub = await fed(hubAlone, members, count * 4, frame.slice(60));
+  const whole = await parley(members, count * 4, filler);
+  const beside = (own: Row, peer: Row) => (own.rate / peer.rate).toFixed(2);
+  const peers = await socketIo(members, Math.ceil(count / 8), frame);
+  const note = (own: Row) =>
+    `${beside(own, batched)} × the batching bare server (goal ≥ 0.8), CPU ${(own.cpuMicros! / batched.cpuMicros!).toFixed(2)} × its (goal ≤ 1.5)${peers.map((peer) => `; ${beside(own, peer)} × socket.io`).join('')}`;
+  const goal = { least: goals[members]! };
+  return [bare, batched, { ...hub, goal, note: note(hub) }, { ...whole, goal, note: note(whole) }, ...peers];
+}
+
+/** Every room gets the same number of messages, a turn's worth at once. */
+export async function smallRooms(roomCount: number, membersEach: number, count: number): Promise<Row[]> {
+  const rooms = String(roomCount);
+  const members = roomCount * membersEach;
   return [
-    await fed(perMessage, members, count, frame),
-    await fed(perTurn, members, count, frame),
-    await fed(hubAlone, members, count * 4, frame.slice(60)),
-    await parley(members, count, filler),
-    ...(await socketIo(members, Math.ceil(count / 8), frame)),
+    await fed({ ...perMessage, args: ['perMessage', rooms] }, members, count, frame),
+    await fed({ ...perTurn, args: ['perTurn', rooms] }, members, count, frame),
+    await fed({ ...hubAlone, args: [rooms] }, members, count, frame.slice(60)),
   ];
 }

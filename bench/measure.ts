@@ -1,6 +1,6 @@
 /** What every benchmark shares: pinned processes, their CPU time, and a table of ratios. Loopback only; everything ends by itself. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 /** One core serves, another one asks: what is measured is the server's core. */
@@ -14,13 +14,14 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** Starts a Node process on one core. */
+/** Starts a Node process on one core; its CPU profile goes to the folder `BENCH_PROFILE` names. */
 export function startPinned(
   core: string,
   script: string,
   { args = [], env = {}, ipc = false }: { args?: readonly string[]; env?: Record<string, string>; ipc?: boolean } = {},
 ): ChildProcess {
-  const node = [process.execPath, '--max-semi-space-size=32', script, ...args];
+  const profile = process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : [];
+  const node = [process.execPath, '--max-semi-space-size=32', ...profile, script, ...args];
   const command = canPin ? ['taskset', '-c', core, ...node] : node;
   const child = spawn(command[0]!, command.slice(1), {
     env: { PATH: process.env.PATH, ...env },
@@ -40,11 +41,40 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
+/** Keeps a running process, and what it starts from now on, on one core. */
+export function pin(pid: number, core: string): void {
+  if (canPin) spawnSync('taskset', ['-a', '-c', '-p', core, String(pid)], { stdio: 'ignore' });
+}
+
+function statOf(pid: number): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
 /** Seconds of CPU that a process has used, all its threads together; Linux counts in hundredths. */
 export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = statOf(pid);
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** The same of processes and all they have started, the ended ones included: a whole system under test. */
+export function systemCpuSeconds(pids: readonly number[]): number {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const parent = Number(statOf(Number(name))[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      // Ended meanwhile: its parent has the time.
+    }
+  }
+  const seconds = (pid: number): number => {
+    const fields = statOf(pid);
+    const own = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) / 100;
+    return own + (children.get(pid) ?? []).reduce((sum, child) => sum + seconds(child), 0);
+  };
+  return pids.reduce((sum, pid) => sum + seconds(pid), 0);
 }
 
 /** Resident bytes of a process. */
@@ -79,23 +109,40 @@ export async function waitFor(url: string): Promise<void> {
 
 export interface Row {
   readonly what: string;
-  /** In the unit that `what` names. */
+  /** In the unit that the group names. */
   readonly rate: number;
-  /** Microseconds of the server's CPU for one operation. */
+  /** Microseconds of CPU of the system under test for one operation. */
   readonly cpuMicros?: number;
-  /** Beside the first row of its group. */
+  /** Beside the first row of its group, unless set. */
   readonly ratio?: number;
-  readonly goal?: string;
+  /** What is to be reached, of the ratio: `least` or `most`. */
+  readonly goal?: { readonly least: number } | { readonly most: number };
+  /** Further figures. */
+  readonly note?: string;
 }
 
 /** @param unit of the rates; operations in a second when absent */
 export function printRows(title: string, rows: readonly Row[], unit = '/s'): void {
   process.stdout.write(`\n${title}\n`);
-  const [first] = rows;
-  for (const { what, rate, cpuMicros, ratio = rate / first!.rate, goal = '' } of rows) {
+  for (const { what, rate, cpuMicros, ratio, goal, note = '' } of withRatios(rows)) {
     const cpu = cpuMicros === undefined ? '' : `${cpuMicros.toFixed(2)} µs CPU`;
+    const wanted = goal === undefined ? '' : `goal ${'least' in goal ? `≥ ${goal.least}` : `≤ ${goal.most}`}`;
     process.stdout.write(
-      `  ${what.padEnd(64)} ${Math.round(rate).toLocaleString('en').padStart(12)}${unit} ${cpu.padStart(16)} ${ratio.toFixed(2).padStart(8)} ×  ${goal}\n`,
+      `  ${what.padEnd(58)} ${formatted(rate).padStart(12)}${unit} ${cpu.padStart(16)} ${ratio.toFixed(2).padStart(8)} ×  ${wanted.padEnd(12)} ${note}\n`,
     );
   }
+}
+
+export function withRatios(rows: readonly Row[]): (Row & { readonly ratio: number })[] {
+  return rows.map((row) => ({ ...row, ratio: row.ratio ?? row.rate / rows[0]!.rate }));
+}
+
+function formatted(rate: number): string {
+  return rate < 100 ? rate.toFixed(2) : Math.round(rate).toLocaleString('en');
+}
+
+/** The value below which this share of the values lies. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }

@@ -1,28 +1,66 @@
-/** `npm run bench [-- name …]`: every ratio from one run on one machine, the server on one core, the clients on another. */
+/**
+ * `npm run bench [-- name …]`: every ratio from one run on one machine, the server with its Postgres and Redis on one core, the
+ * clients on another. Prints tables; writes `dist/bench.json` and `dist/bench.svg`.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { accountTiming } from './account-timing.ts';
+import { chart } from './chart.ts';
+import { connects } from './connects.ts';
 import { durableSends } from './durable-sends.ts';
+import { endToEnd } from './end-to-end.ts';
 import { engineShipped, engineWire } from './engine.ts';
-import { fanOut } from './fan-out.ts';
+import { fanOut, smallRooms } from './fan-out.ts';
+import { growthOfLog, growthOfRooms } from './growth.ts';
+import { history } from './history.ts';
 import { idleConnections } from './idle-connections.ts';
-import { printRows, type Row } from './measure.ts';
+import { isolation } from './isolation.ts';
+import { printRows, type Row, withRatios } from './measure.ts';
 import { storeAlone } from './store.ts';
 import { workerPools } from './worker-pools.ts';
 
-const benches: Readonly<Record<string, readonly [string, () => Promise<Row[]>, unit?: string]>> = {
-  'fan-out-100': ['Deliveries to 100 members of one room', () => fanOut(100, 4000)],
-  'fan-out-1000': ['Deliveries to 1,000 members of one room', () => fanOut(1000, 1600)],
-  'fan-out-5000': ['Deliveries to 5,000 members of one room', () => fanOut(5000, 320)],
-  store: ['The store alone', storeAlone],
-  'idle-connections': ['Bytes of an idle connection', () => idleConnections(5000), 'B'],
-  'engine-wire': ['Texts over the processing port, the engine taking no time', engineWire],
-  engine: ['Texts judged and shown by the engine that ships, one thread, one core with its port', engineShipped],
-  'worker-pools': ['Texts through one worker thread', workerPools],
-  'durable-sends': ['Acked durable sends', durableSends],
-  'account-timing': ['What time tells about accounts', accountTiming, 'µs'],
+interface Bench {
+  readonly title: string;
+  readonly run: () => Promise<Row[]>;
+  readonly unit?: string;
+}
+
+const benches: Readonly<Record<string, Bench>> = {
+  'fan-out-100': { title: 'Deliveries to 100 members of one room', run: () => fanOut(100, 4000) },
+  'fan-out-1000': { title: 'Deliveries to 1,000 members of one room', run: () => fanOut(1000, 1600) },
+  'fan-out-5000': { title: 'Deliveries to 5,000 members of one room', run: () => fanOut(5000, 320) },
+  'small-rooms': { title: 'Deliveries to 100 rooms of 10 members', run: () => smallRooms(100, 10, 4000) },
+  store: { title: 'The store alone', run: storeAlone },
+  'durable-sends': { title: 'Acked durable sends, judged on the way', run: durableSends },
+  'end-to-end-1': { title: 'From send to 200 readers, one instance', run: () => endToEnd(1) },
+  'end-to-end-2': { title: 'From send to 200 readers, two instances through Redis', run: () => endToEnd(2) },
+  isolation: { title: 'Small rooms beside a flood: p99 from send to ack', run: isolation, unit: ' ms' },
+  'history-1m': { title: 'The newest 50 of a room, 1 M messages', run: () => history(1_000_000) },
+  'history-10m': { title: 'The newest 50 of a room, 10 M messages', run: () => history(10_000_000) },
+  'idle-connections': { title: 'Bytes of an idle connection', run: () => idleConnections(10_000), unit: ' B' },
+  'engine-wire': { title: 'Texts over the processing port, the engine taking no time', run: engineWire },
+  engine: {
+    title: 'Texts judged and shown by the engine that ships, one thread, one core with its port',
+    run: engineShipped,
+  },
+  'worker-pools': { title: 'Texts through one worker thread', run: workerPools },
+  'account-timing': { title: 'What time tells about accounts', run: accountTiming, unit: ' µs' },
+  connects: { title: 'CPU of a connect with its welcome', run: () => connects(4000) },
+  'growth-rooms': { title: 'Deliveries as rooms become many', run: growthOfRooms },
+  'growth-log': { title: 'Sends as the log grows', run: growthOfLog },
 };
 
 const wanted = process.argv.slice(2);
-for (const [name, [title, run, unit]] of Object.entries(benches)) {
-  if (wanted.length === 0 || wanted.includes(name)) printRows(`${title} (${name})`, await run(), unit);
+const unknown = wanted.find((name) => !Object.hasOwn(benches, name));
+if (unknown !== undefined) throw new Error(`"${unknown}" is none of ${Object.keys(benches).join(', ')}`);
+const results: Record<string, { title: string; rows: ReturnType<typeof withRatios> }> = {};
+for (const [name, { title, run, unit }] of Object.entries(benches)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const rows = await run();
+  printRows(`${title} (${name})`, rows, unit);
+  results[name] = { title, rows: withRatios(rows) };
 }
+const dist = new URL('../dist/', import.meta.url);
+mkdirSync(dist, { recursive: true });
+writeFileSync(new URL('bench.json', dist), `${JSON.stringify(results, null, 2)}\n`);
+writeFileSync(new URL('bench.svg', dist), chart(Object.values(results)));
 process.exit(0);

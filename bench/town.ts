@@ -1,12 +1,13 @@
 /** People, rooms and tokens straight into the database, so that a benchmark begins where it measures. */
 import { createHmac, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import postgres from 'postgres';
 import { startEmbeddedPostgres } from '../src/database/embedded.ts';
 import { migrate } from '../src/database/migrate.ts';
+import { pin } from './measure.ts';
 
 export const jwtSecret = 'a secret for benchmarks, of more than 32 bytes';
 
@@ -17,6 +18,8 @@ export interface Person {
 
 export interface Town {
   readonly url: string;
+  /** Of its Postgres. */
+  readonly pid: number;
   readonly sql: postgres.Sql;
   readonly addPeople: (count: number) => Promise<Person[]>;
   readonly addRoom: (members: readonly Person[]) => Promise<string>;
@@ -24,10 +27,15 @@ export interface Town {
   readonly end: () => Promise<void>;
 }
 
-/** A real Postgres with its commits on disk. */
-export async function startTown(): Promise<Town> {
+/**
+ * A real Postgres with its commits on disk.
+ * @param core where it runs; anywhere when absent
+ */
+export async function startTown(core?: string): Promise<Town> {
   const dir = mkdtempSync(join(tmpdir(), 'parley-bench-'));
   const server = await startEmbeddedPostgres({ dir, logger: pino({ level: 'silent' }) });
+  const pid = Number(readFileSync(join(dir, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
+  if (core !== undefined) pin(pid, core);
   await migrate(server.url);
   const sql = postgres(server.url, { max: 4, onnotice: () => {} });
 
@@ -53,6 +61,7 @@ export async function startTown(): Promise<Town> {
 
   return {
     url: server.url,
+    pid,
     sql,
     addPeople,
     addRooms,

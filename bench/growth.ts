@@ -1,0 +1,115 @@
+/** What growth costs: CPU of a delivery with many rooms in use, and of a send with many messages stored. Flat is the goal. */
+import { startCrowd } from './crowd-control.ts';
+import { fillRooms } from './history.ts';
+import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
+import { startParleyServer } from './systems.ts';
+import { startTown } from './town.ts';
+
+const readersOfAll = 1000;
+const flat = { most: 1.5 };
+
+function beside(rows: readonly Row[]): Row[] {
+  return rows.map((row, at) => ({
+    ...row,
+    ratio: row.cpuMicros! / rows[0]!.cpuMicros!,
+    ...(at === 0 ? {} : { goal: flat }),
+  }));
+}
+
+/** The same thousand readers and the same messages, over 1, 10, 100 and 1,000 rooms. */
+async function deliveriesOver(roomCount: number): Promise<Row> {
+  const town = await startTown(serverCore);
+  const people = await town.addPeople(readersOfAll);
+  const each = readersOfAll / roomCount;
+  const rooms = await town.addRooms(
+    Array.from({ length: roomCount }, (_, at) => people.slice(at * each, (at + 1) * each)),
+  );
+  const server = await startParleyServer(town);
+  const [readers, senders] = [startCrowd(), startCrowd()];
+  const open = { do: 'open', port: server.port, path: '/v1/ws', protocol: 'parley.v1', welcomeFrames: 1 } as const;
+  const hello = ({ token }: { token: string }) => JSON.stringify({ type: 'hello', id: 0, token });
+  await readers.order({ ...open, hellos: people.map(hello) });
+  // As many senders whatever the number of rooms; each says the same number of things in its own room.
+  const speakers = Math.min(roomCount, 10);
+  await senders.order({
+    ...open,
+    hellos: Array.from({ length: 10 }, (_, at) =>
+      hello(people[(at % speakers) * each * Math.floor(roomCount / speakers)]!),
+    ),
+  });
+  const lines = Array.from({ length: 10 }, (_, at) =>
+    JSON.stringify({
+      type: 'message.send',
+      id: '{n}',
+      roomId: rooms[(at % speakers) * Math.floor(roomCount / speakers)]!,
+      clientId: 'k{n}',
+      text: 'The quick brown fox jumps over the lazy dog.',
+    }),
+  );
+  const send = { do: 'send', texts: lines, inFlight: 16 } as const;
+  await senders.order({ ...send, total: 500 });
+  await new Promise((wake) => setTimeout(wake, 500));
+  const pids = [server.child.pid!, town.pid];
+  const total = Math.min(20_000, 4000 * Math.ceil(roomCount / 100));
+  const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
+  await senders.order({ ...send, total });
+  await new Promise((wake) => setTimeout(wake, 300));
+  const seconds = (performance.now() - startedMs - 300) / 1000;
+  const used = systemCpuSeconds(pids) - cpu;
+  await Promise.all([readers.stop(), senders.stop()]);
+  await server.stop();
+  await town.end();
+  return {
+    what: `${roomCount.toLocaleString('en')} rooms, ${each.toLocaleString('en')} members each: CPU of a send and its deliveries`,
+    rate: total / seconds,
+    cpuMicros: (used / total) * 1e6,
+    note: `${((used / (total * (each + speakers / 10))) * 1e6).toFixed(2)} µs for each delivery`,
+  };
+}
+
+async function sendsBehind(stored: number): Promise<Row> {
+  const town = await startTown(serverCore);
+  const [owner] = await town.addPeople(1);
+  const rooms = await fillRooms(town, owner!, stored);
+  const server = await startParleyServer(town);
+  const crowd = startCrowd();
+  const hello = JSON.stringify({ type: 'hello', id: 0, token: owner!.token });
+  await crowd.order({
+    do: 'open',
+    port: server.port,
+    path: '/v1/ws',
+    protocol: 'parley.v1',
+    hellos: Array(16).fill(hello),
+    welcomeFrames: 1,
+  });
+  const texts = Array.from({ length: 16 }, (_, at) =>
+    JSON.stringify({ type: 'message.send', id: '{n}', roomId: rooms[at]!, clientId: 'b{n}', text: 'And noon it is.' }),
+  );
+  await crowd.order({ do: 'send', texts, inFlight: 16, total: 2000 });
+  const pids = [server.child.pid!, town.pid];
+  const total = 10_000;
+  const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
+  await crowd.order({ do: 'send', texts, inFlight: 16, total });
+  const seconds = (performance.now() - startedMs) / 1000;
+  const used = systemCpuSeconds(pids) - cpu;
+  await crowd.stop();
+  await server.stop();
+  await town.end();
+  return {
+    what: `CPU of a send, ${stored.toLocaleString('en')} messages stored`,
+    rate: total / seconds,
+    cpuMicros: (used / total) * 1e6,
+  };
+}
+
+export async function growthOfRooms(): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const roomCount of [1, 10, 100, 1000]) rows.push(await deliveriesOver(roomCount));
+  return rows;
+}
+
+export async function growthOfLog(): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const stored of [10_000, 1_000_000, 10_000_000]) rows.push(await sendsBehind(stored));
+  return beside(rows);
+}

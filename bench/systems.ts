@@ -1,0 +1,79 @@
+/** The systems under test, each on the server's core together with its Redis and Postgres. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { freePort, pin, serverCore, startPinned, stop, waitFor } from './measure.ts';
+import { jwtSecret, type Town } from './town.ts';
+
+/** Limits that a benchmark shall not run into: they are measured by nobody. */
+const wide = {
+  PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000000',
+  PARLEY_LIMITS_MESSAGES_BURST: '1000000',
+  PARLEY_LIMITS_FRAMES_PER_SECOND: '1000000',
+  PARLEY_LIMITS_FRAMES_BURST: '1000000',
+  PARLEY_LIMITS_REQUESTS_PER_MINUTE: '1000000000',
+  PARLEY_REALTIME_SOCKETS_PER_USER: '100000',
+  PARLEY_REALTIME_QUEUE_BYTES: '64MB',
+  PARLEY_REALTIME_QUEUE_EVENTS: '1000000',
+  PARLEY_REALTIME_IN_FLIGHT_PER_SOCKET: '4096',
+};
+
+export interface ServerUnderTest {
+  readonly port: number;
+  readonly child: ChildProcess;
+  readonly stop: () => Promise<void>;
+}
+
+export async function startParleyServer(
+  town: Town,
+  { role = 'all', settings = {} }: { role?: 'all' | 'chat'; settings?: Readonly<Record<string, string>> } = {},
+): Promise<ServerUnderTest> {
+  const port = await freePort();
+  const child = startPinned(serverCore, fileURLToPath(new URL('../src/main.ts', import.meta.url)), {
+    args: ['--role', role],
+    env: {
+      DATABASE_URL: town.url,
+      JWT_SECRET: jwtSecret,
+      PORT: String(port),
+      HOST: '127.0.0.1',
+      PARLEY_PROCESSING_PORT: String(await freePort()),
+      LOG_LEVEL: 'warn',
+      ...wide,
+      ...settings,
+    },
+  });
+  await waitFor(`http://127.0.0.1:${port}/health/ready`);
+  return { port, child, stop: () => stop(child) };
+}
+
+/** A Node program of this folder that says over IPC when it listens. */
+export async function startScript(name: string, args: readonly string[]): Promise<ServerUnderTest> {
+  const port = await freePort();
+  const script = fileURLToPath(new URL(name, import.meta.url));
+  const child = startPinned(serverCore, script, { args: [String(port), ...args], ipc: true });
+  await new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', () => reject(new Error(`${name} ended`)));
+  });
+  return { port, child, stop: () => stop(child) };
+}
+
+export interface RedisUnderTest {
+  readonly url: string;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
+
+export async function startRedis(): Promise<RedisUnderTest> {
+  const port = await freePort();
+  const child = spawn('redis-server', ['--port', String(port), '--save', '', '--bind', '127.0.0.1'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  pin(child.pid!, serverCore);
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', () => reject(new Error('redis-server ended')));
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (chunk.includes('Ready to accept connections')) resolve();
+    });
+  });
+  return { url: `redis://127.0.0.1:${port}`, pid: child.pid!, stop: () => stop(child) };
+}
