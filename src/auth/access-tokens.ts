@@ -139,8 +139,9 @@ const refusedHeaders = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'crit'];
 
 /** @throws Failure `unauthenticated` for anything that is not a plain token of ours */
 function keyIdOf(token: string): string {
-  const refusal = new Failure('unauthenticated', 'the access token is not valid');
-  if (token.length > 8192) throw refusal;
+  // Made when it is needed: a stack costs more than the check.
+  const refusal = () => new Failure('unauthenticated', 'the access token is not valid');
+  if (token.length > 8192) throw refusal();
   let header: Record<string, unknown>;
   try {
     header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('utf8')) as Record<
@@ -148,11 +149,11 @@ function keyIdOf(token: string): string {
       unknown
     >;
   } catch {
-    throw refusal;
+    throw refusal();
   }
-  if (typeof header !== 'object' || header === null || header.typ !== type) throw refusal;
-  if (refusedHeaders.some((name) => Object.hasOwn(header, name))) throw refusal;
+  if (typeof header !== 'object' || header === null || header.typ !== type) throw refusal();
+  if (refusedHeaders.some((name) => Object.hasOwn(header, name))) throw refusal();
   const { kid = '' } = header;
-  if (typeof kid !== 'string') throw refusal;
+  if (typeof kid !== 'string') throw refusal();
   return kid;
 }

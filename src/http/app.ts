@@ -51,6 +51,22 @@ export function addressKey(address: string): string {
   return normalizeIP(address, 64);
 }
 
+/** @see https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers */
+const apiHeaders = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-site',
+};
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** An API route whose answer is a page for people. */
+    document?: boolean;
+  }
+}
+
 export async function createApp({
   settings,
   counters,
@@ -102,9 +118,19 @@ export async function createApp({
       throw new Failure('headers_too_large', `at most ${settings.headersMax} headers`);
     }
   });
-  app.addHook('onSend', async (request, reply) => {
-    if (request.url.startsWith('/v1/') && !reply.hasHeader('cache-control'))
-      void reply.header('cache-control', 'no-store');
+  const isApi = (url: string) => url.startsWith('/v1/');
+  const strictTransport = settings.publicUrl.startsWith('https:') ? 'max-age=31536000; includeSubDomains' : undefined;
+  // Answers of the API are data: a fixed set says so. helmet, which is for documents, would make its own anew each time.
+  app.addHook('onRoute', (route) => {
+    if (isApi(route.url) && !route.config?.document) (route as { helmet?: false }).helmet = false;
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (isApi(request.url)) {
+      if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
+      if (!request.routeOptions.config.document) void reply.headers(apiHeaders);
+      if (strictTransport !== undefined) void reply.header('strict-transport-security', strictTransport);
+    }
+    done(null, payload);
   });
 
   const origins = new Set([new URL(settings.publicUrl).origin, ...settings.allowedOrigins]);

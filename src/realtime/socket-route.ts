@@ -76,15 +76,26 @@ export async function addSocketRoute(
     }
   }
 
-  app.get(
-    socketPath,
-    { websocket: true, preValidation: checkUpgrade, config: { rateLimit: false }, schema: { hide: true } },
-    (socket: WebSocket, request: FastifyRequest) => {
-      const raw = request.raw.socket as Socket;
-      letGo(socket, raw);
-      sockets.accept(socket, raw, proved.get(request.raw));
-    },
-  );
+  await app.register(async (scope) => {
+    // What a page needs an upgrade does not, and each costs a connect what its token check costs (bench/connects.ts): a
+    // logger of its own, and the headers that protect documents.
+    scope.setChildLoggerFactory((logger) => logger);
+    scope.get(
+      socketPath,
+      {
+        websocket: true,
+        preValidation: checkUpgrade,
+        helmet: false,
+        config: { rateLimit: false },
+        schema: { hide: true },
+      },
+      (socket: WebSocket, request: FastifyRequest) => {
+        const raw = request.raw.socket as Socket;
+        letGo(socket, raw);
+        sockets.accept(socket, raw, proved.get(request.raw));
+      },
+    );
+  });
 }
 
 /**

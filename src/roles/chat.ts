@@ -5,6 +5,7 @@ import { startRevocations } from '../auth/revocations.ts';
 import { createEventLog } from '../chat/events/event-log.ts';
 import { eventRoutes } from '../chat/events/event-routes.ts';
 import { createLogReader } from '../chat/events/log-reader.ts';
+import { createHistoryPages } from '../chat/messages/history-pages.ts';
 import { messageFrames } from '../chat/messages/message-frames.ts';
 import { createMessageRepository } from '../chat/messages/message-repository.ts';
 import { messageRoutes } from '../chat/messages/message-routes.ts';
@@ -75,6 +76,8 @@ export interface ChatRole extends RunningRole {
 }
 
 const minuteMs = 60_000;
+/** A changed name shows in what is made from memory after this time. */
+const profilesTtlMs = 2000;
 
 export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole> {
   const { config, logger, metrics, version, databaseUrl, embedded } = options;
@@ -102,7 +105,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     },
   });
   const identity = await startLogIdentity({ sql: reserved, logger, settings: { checkMs: config.realtime.headCheck } });
-  const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: 2000 } });
+  const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: profilesTtlMs } });
   const redis = await findRedis(config.redis);
   const hints = redis ? createRedisHints(redis, logger, chatMetrics.hints) : createLocalHints();
 
@@ -172,6 +175,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     judge: judge.message,
     eventLog,
     repository: messageRepository,
+    pages: createHistoryPages({
+      repository: messageRepository,
+      settings: { cacheBytes: config.message.historyCacheBytes, ttlMs: profilesTtlMs },
+    }),
     profiles,
     follow: roomService.follow,
     findFeed: hub.feed,

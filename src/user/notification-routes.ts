@@ -75,7 +75,10 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: Notif
   // Asks first: mail filters and previews follow links, and must not unsubscribe anybody by that.
   app.get(
     '/unsubscribe',
-    { schema: { tags, summary: 'Asks whether to end unread mail', security: [], querystring: Token } },
+    {
+      config: { document: true },
+      schema: { tags, summary: 'Asks whether to end unread mail', security: [], querystring: Token },
+    },
     async (request, reply) => {
       await notifications.requireMailToken(request.query.token);
       return reply.type('text/html; charset=utf-8').send(
@@ -90,7 +93,10 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: Notif
 
   app.post(
     '/unsubscribe',
-    { schema: { tags, summary: 'Ends unread mail to the receiver of a mail', security: [], querystring: Token } },
+    {
+      config: { document: true },
+      schema: { tags, summary: 'Ends unread mail to the receiver of a mail', security: [], querystring: Token },
+    },
     async (request, reply) => {
       await notifications.unsubscribe(request.query.token);
       return reply

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createdEventJson, eventJson, type MessageFields, toMessage } from './message-shape.ts';
+import { createdEventJson, eventJson, type MessageFields, messageJson, toMessage } from './message-shape.ts';
 
 const sender = { id: '0192', username: 'ana', displayName: 'Ana "the" \\ Ünal', avatarUrl: null };
 const plain: MessageFields = {
@@ -28,4 +28,13 @@ test.each<[string, Partial<MessageFields>]>([
       message: toMessage(message, sender),
     }),
   );
+});
+
+test.each<[string, Partial<MessageFields>]>([
+  ['as it was sent', {}],
+  ['edited, answered and sent without a key', { editedAt: plain.createdAt, replyCount: 3, clientId: null }],
+  ['deleted', { text: '', html: '', deletedAt: plain.createdAt }],
+])('a message in a page of history reads like one asked for by itself: %s', (_name, fields) => {
+  const message = { ...plain, ...fields };
+  expect(messageJson(message, sender)).toBe(JSON.stringify(toMessage(message, sender)));
 });

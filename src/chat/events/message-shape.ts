@@ -78,20 +78,29 @@ function jsonOf(profile: PublicProfile): string {
 }
 
 /**
- * The JSON of a new message's event: what `eventJson` makes of `toMessage`, to the letter, put together by hand because
- * every send pays for it. message-shape.test.ts holds the two together.
+ * A message's JSON: what `JSON.stringify` makes of `toMessage`, to the letter, put together by hand because every send and
+ * every page of history pays for it. message-shape.test.ts holds the two together.
  */
-export function createdEventJson(
-  { id, roomId, seq, text, html, mentions, replyTo, clientId, createdAt }: MessageFields,
-  sender: PublicProfile,
-): string {
+export function messageJson(fields: MessageFields, sender: PublicProfile): string {
+  const { id, roomId, seq, text, html, mentions, replyTo, replyCount, clientId, createdAt, editedAt, deletedAt } =
+    fields;
   return (
-    `{"type":"message.created","roomId":"${roomId}","seq":${seq},"at":"${createdAt}","data":{"message":{"id":"${id}",` +
-    `"roomId":"${roomId}","seq":${seq},"sender":${jsonOf(sender)},"text":${JSON.stringify(text)},"html":${JSON.stringify(html)},` +
-    `"mentions":${mentions.length === 0 ? '[]' : JSON.stringify(mentions)},"replyTo":${replyTo === null ? 'null' : `"${replyTo}"`},` +
-    `"replyCount":0,"attachments":[],"reactions":[],"pinned":false,"clientId":${JSON.stringify(clientId)},` +
-    `"createdAt":"${createdAt}","editedAt":null,"deletedAt":null}}}`
+    `{"id":"${id}","roomId":"${roomId}","seq":${seq},"sender":${jsonOf(sender)},"text":${JSON.stringify(text)},` +
+    `"html":${JSON.stringify(html)},"mentions":${mentions.length === 0 ? '[]' : JSON.stringify(mentions)},` +
+    `"replyTo":${quoted(replyTo)},"replyCount":${replyCount},"attachments":[],"reactions":[],"pinned":false,` +
+    `"clientId":${JSON.stringify(clientId)},"createdAt":"${createdAt}","editedAt":${quoted(editedAt)},"deletedAt":${quoted(deletedAt)}}`
   );
+}
+
+/** Ids and times hold nothing that JSON escapes. */
+function quoted(plain: string | null): string {
+  return plain === null ? 'null' : `"${plain}"`;
+}
+
+/** The JSON of a new message's event, as `eventJson` makes it. */
+export function createdEventJson(fields: MessageFields, sender: PublicProfile): string {
+  const { roomId, seq, createdAt } = fields;
+  return `{"type":"message.created","roomId":"${roomId}","seq":${seq},"at":"${createdAt}","data":{"message":${messageJson(fields, sender)}}}`;
 }
 
 /** A durable event's JSON; `type` comes first, which `feed.ts` relies on. */

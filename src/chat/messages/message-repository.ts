@@ -1,7 +1,7 @@
 /** Messages as rows: pages of history, one message, its thread and its earlier versions. */
 import type { Sql } from '../../database/connect.ts';
 import type { Profiles } from '../../user/profiles.ts';
-import { type Message, type MessageFields, toMessage, unknownProfile } from '../events/message-shape.ts';
+import { type Message, type MessageFields, messageJson, toMessage, unknownProfile } from '../events/message-shape.ts';
 
 interface MessageRow {
   room_id: string;
@@ -19,6 +19,8 @@ interface MessageRow {
   deleted_at: Date | null;
 }
 
+type HistoryRow = Omit<MessageRow, 'room_id' | 'reply_count'> & { readonly reply_count: number | null };
+
 export interface MessageEdit {
   readonly version: number;
   readonly text: string;
@@ -31,11 +33,17 @@ export interface Page {
   readonly hasMore: boolean;
 }
 
+/** A page of history: each message as its JSON. */
+export interface JsonPage {
+  readonly messages: string[];
+  readonly hasMore: boolean;
+}
+
 export interface MessageRepository {
   /** The newest messages with `from` ≤ seq < `before`, in seq order. */
-  readonly before: (roomId: string, before: number, from: number, limit: number) => Promise<Page>;
+  readonly before: (roomId: string, before: number, from: number, limit: number) => Promise<JsonPage>;
   /** The oldest messages with `after` < seq ≤ `to`, in seq order. */
-  readonly after: (roomId: string, after: number, to: number, limit: number) => Promise<Page>;
+  readonly after: (roomId: string, after: number, to: number, limit: number) => Promise<JsonPage>;
   readonly find: (roomId: string, messageId: string) => Promise<Message | undefined>;
   readonly bySeqs: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
   readonly replies: (roomId: string, messageId: string, after: number, to: number, limit: number) => Promise<Page>;
@@ -60,25 +68,57 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
     return rows.map((row) => toMessage(toFields(row), people.get(row.actor_id) ?? unknownProfile(row.actor_id)));
   }
 
-  async function toPage(rows: readonly MessageRow[], limit: number, newestFirst: boolean): Promise<Page> {
+  async function toPage(rows: readonly MessageRow[], limit: number): Promise<Page> {
+    return { messages: await toMessages(rows.slice(0, limit)), hasMore: rows.length > limit };
+  }
+
+  /** The same for history, which is asked for most: no more is read than is shown, and nothing is made but its text. */
+  async function toJsonPage(
+    roomId: string,
+    rows: readonly HistoryRow[],
+    limit: number,
+    newestFirst: boolean,
+  ): Promise<JsonPage> {
     const kept = rows.slice(0, limit);
-    return { messages: await toMessages(newestFirst ? kept.reverse() : kept), hasMore: rows.length > limit };
+    const people = await profiles.byIds([...new Set(kept.map((row) => row.actor_id))]);
+    const messages = kept.map((row) =>
+      messageJson(
+        toFields({ ...row, room_id: roomId, reply_count: row.reply_count ?? 0 }),
+        people.get(row.actor_id) ?? unknownProfile(row.actor_id),
+      ),
+    );
+    return { messages: newestFirst ? messages.reverse() : messages, hasMore: rows.length > limit };
   }
 
-  async function before(roomId: string, beforeSeq: number, from: number, limit: number): Promise<Page> {
-    const rows = await sql<MessageRow[]>`
-      select ${columns()} from events e
-      where e.room_id = ${roomId} and e.type = 'message.created' and e.seq < ${String(beforeSeq)} and e.seq >= ${String(from)}
-      order by e.seq desc limit ${limit + 1}`;
-    return toPage(rows, limit, true);
+  /** Replies are counted for a whole page at once: asking for each message costs more than the page itself. */
+  function history(range: ReturnType<typeof sql>, order: ReturnType<typeof sql>) {
+    return sql<HistoryRow[]>`
+      with page as materialized (
+        select seq, message_id, actor_id, client_id, text, html, mentions, reply_to, at, edited_at, deleted_at
+        from events where ${range} and type = 'message.created' ${order}
+      ), replies as (
+        select reply_to, count(*)::int as reply_count from events
+        where reply_to = any(array(select message_id from page)) and deleted_at is null group by reply_to
+      )
+      select page.seq, page.message_id, page.actor_id, page.client_id, page.text, page.html, page.mentions, page.reply_to, page.at,
+        page.edited_at, page.deleted_at, replies.reply_count
+      from page left join replies on replies.reply_to = page.message_id ${order}`;
   }
 
-  async function after(roomId: string, afterSeq: number, to: number, limit: number): Promise<Page> {
-    const rows = await sql<MessageRow[]>`
-      select ${columns()} from events e
-      where e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)} and e.seq <= ${String(to)}
-      order by e.seq limit ${limit + 1}`;
-    return toPage(rows, limit, false);
+  async function before(roomId: string, beforeSeq: number, from: number, limit: number): Promise<JsonPage> {
+    const rows = await history(
+      sql`room_id = ${roomId} and seq < ${String(beforeSeq)} and seq >= ${String(from)}`,
+      sql`order by seq desc limit ${limit + 1}`,
+    );
+    return toJsonPage(roomId, rows, limit, true);
+  }
+
+  async function after(roomId: string, afterSeq: number, to: number, limit: number): Promise<JsonPage> {
+    const rows = await history(
+      sql`room_id = ${roomId} and seq > ${String(afterSeq)} and seq <= ${String(to)}`,
+      sql`order by seq limit ${limit + 1}`,
+    );
+    return toJsonPage(roomId, rows, limit, false);
   }
 
   async function find(roomId: string, messageId: string): Promise<Message | undefined> {
@@ -106,7 +146,7 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
       select ${columns()} from events e
       where e.reply_to = ${messageId} and e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)} and e.seq <= ${String(to)}
       order by e.seq limit ${limit + 1}`;
-    return toPage(rows, limit, false);
+    return toPage(rows, limit);
   }
 
   async function edits(messageId: string, from: number, limit: number): Promise<MessageEdit[]> {

@@ -16,8 +16,9 @@ import { type Message, unknownProfile } from '../events/message-shape.ts';
 import type { SendOutcome } from '../events/pending-send.ts';
 import type { RecordAct } from '../moderator-acts.ts';
 import type { Actor, RoomState } from '../rooms/room-state.ts';
+import { type HistoryPages, pageJson } from './history-pages.ts';
 import { findVersionSeq, forgetRemoved, redact } from './message-removal.ts';
-import type { MessageEdit, MessageRepository, Page } from './message-repository.ts';
+import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
 import { contentDigest, requireText } from './message-text.ts';
 import type { SendOrder } from './send-order.ts';
 
@@ -60,7 +61,8 @@ export interface MessageService {
   /** A message that its author just sent: they see it, whatever they may do by now. */
   readonly findStored: (roomId: string, messageId: string) => Promise<Message>;
   readonly find: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
-  readonly history: (actor: Actor, roomId: string, range: HistoryRange) => Promise<Page>;
+  /** @returns the JSON of a `MessagePage`, in seq order */
+  readonly history: (actor: Actor, roomId: string, range: HistoryRange) => Promise<Buffer>;
   readonly replies: (actor: Actor, roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
   /** Earlier versions, from number `from` on. */
   readonly edits: (
@@ -99,6 +101,7 @@ export function createMessageService({
   judge,
   eventLog,
   repository,
+  pages,
   profiles,
   follow,
   findFeed,
@@ -110,6 +113,7 @@ export function createMessageService({
   judge: Judge;
   eventLog: EventLog;
   repository: MessageRepository;
+  pages: HistoryPages;
   profiles: Profiles;
   /** A room at its head as of now. */
   follow: (roomId: string) => Promise<Feed<RoomState>>;
@@ -343,18 +347,20 @@ export function createMessageService({
     return message;
   }
 
-  async function history(actor: Actor, roomId: string, { before, after, around, limit }: HistoryRange): Promise<Page> {
+  async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
+    const { before, after, around, limit } = range;
     const feed = await requireReadable(actor, roomId);
     const from = feed.state.readableFrom(actor.userId);
     // What comes while this is read may follow a removal: the caller's right was asked for up to here.
     const head = feed.position;
-    if (after !== undefined) return repository.after(roomId, Math.max(after, from - 1), head, limit);
-    if (around === undefined) return repository.before(roomId, Math.min(before ?? head + 1, head + 1), from, limit);
+    if (after !== undefined) return pageJson(await repository.after(roomId, Math.max(after, from - 1), head, limit));
+    if (before !== undefined) return pageJson(await repository.before(roomId, Math.min(before, head + 1), from, limit));
+    if (around === undefined) return pages.newest(roomId, head, from, limit);
     const [older, newer] = await Promise.all([
       repository.before(roomId, Math.min(around, head + 1), from, limit),
       repository.after(roomId, Math.max(around - 1, from - 1), head, limit),
     ]);
-    return pageAround(older, newer, limit);
+    return pageJson(pageAround(older, newer, limit));
   }
 
   async function findStored(roomId: string, messageId: string): Promise<Message> {
@@ -384,7 +390,7 @@ export function createMessageService({
 }
 
 /** The middle, half of it older; what one side has too little of is filled up from the other. */
-function pageAround(older: Page, newer: Page, limit: number): Page {
+function pageAround(older: JsonPage, newer: JsonPage, limit: number): JsonPage {
   const newerCount = Math.max(Math.ceil(limit / 2), limit - older.messages.length);
   const right = newer.messages.slice(0, newerCount);
   const left = older.messages.slice(Math.max(0, older.messages.length - (limit - right.length)));
