@@ -43,6 +43,7 @@ export async function startParley({
   const child = spawn(process.execPath, [entry, '--role', role], {
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       HOST: '127.0.0.1',
       PORT: String(http),
       PARLEY_PROCESSING_PORT: String(processing),
