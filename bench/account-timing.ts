@@ -108,7 +108,7 @@ async function compare(what: string, count: number, ask: Ask): Promise<Row[]> {
       what: `${what}: somebody`,
       rate: median(times.somebody) * 1000,
       ratio: median(times.somebody) / nobody,
-      goal: `longer with a chance of ${chance.toFixed(2)}`,
+      note: `longer with a chance of ${chance.toFixed(2)}`,
     },
   ];
 }
