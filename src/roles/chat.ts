@@ -284,6 +284,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   let draining = false;
   const isDraining = () => draining;
   const probe = createDatabaseProbe(reserved, config.database.acquireTimeout);
+  // Clients that keep connections find another instance with their next request.
+  app.addHook('onSend', async (_request, reply) => {
+    if (draining) void reply.header('connection', 'close');
+  });
   addHealthRoutes(app, { readiness, isDraining });
   const cutOff = startCutOffWatch({
     probe,
@@ -391,10 +395,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     url: `http://localhost:${(app.server.address() as { port: number }).port}`,
     hasPage,
     stop: async (deadlineMs) => {
+      // The door stays open until the sockets are gone: whoever asks meanwhile is told to go elsewhere, not refused by TCP.
       draining = true;
-      const closed = app.server.listening
-        ? new Promise<void>((resolve) => app.server.close(() => resolve()))
-        : Promise.resolve();
       await stopInOrder(logger, [
         [
           'sockets',
@@ -408,10 +410,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['requests', () => atMostUntil(deadlineMs - 500, app.close())],
         [
           'listener',
-          async () => {
+          () => {
             for (const connection of sockets.open()) connection.socket.terminate();
             app.server.closeAllConnections();
-            await atMostUntil(deadlineMs, closed);
           },
         ],
         ['socket server', sockets.stop],

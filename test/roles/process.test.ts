@@ -8,7 +8,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { startParley } from '../harness/parley-process.ts';
 import { startSingle } from '../harness/stack.ts';
-import { callApi, connect, createRoom, signUp } from '../harness/test-client.ts';
+import { callApi, connect, createRoom, openSocket, signUp } from '../harness/test-client.ts';
 import { createDatabase } from '../harness/test-database.ts';
 
 const run = promisify(execFile);
@@ -110,12 +110,19 @@ test('the first admin comes from the command line, the password from standard in
 });
 
 test('SIGTERM: every send in flight is answered, sockets are told when to come back, and the exit code is 0', async () => {
-  const single = await startSingle({ PARLEY_DRAIN_WINDOW: '1s' });
+  const single = await startSingle({ PARLEY_DRAIN_WINDOW: '4s' });
   const ana = await signUp(single.url);
   const room = await createRoom([ana]);
   const sockets = await Promise.all(Array.from({ length: 5 }, () => connect(single.url, ana)));
   const answers = Promise.all(Array.from({ length: 200 }, (_, n) => sockets[n % 5]!.say(room, `last words ${n}`)));
   single.signal('SIGTERM');
+  // The door is open until the sockets are gone, and says where not to go.
+  const ready = () => callApi(single.url, 'GET', '/health/ready');
+  await expect.poll(async () => (await ready()).status).toBe(503);
+  expect(await ready()).toMatchObject({ status: 503, body: { status: 'draining' } });
+  expect((await callApi(single.url, 'GET', '/health/live')).status).toBe(200);
+  expect((await ana.call('GET', '/v1/rooms')).status).toBe(200);
+  await expect(openSocket(single.url)).rejects.toMatchObject({ status: 503 });
   expect(new Set((await answers).map((each) => each.type))).toEqual(new Set(['ack']));
   const closes = await Promise.all(sockets.map(({ closed }) => closed));
   expect(new Set(closes.map(({ code }) => code))).toEqual(new Set([1012]));
