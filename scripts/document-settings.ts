@@ -14,7 +14,7 @@ function shown(value: unknown, kind: string): string {
 
 const rows = entries.map(({ path, setting, environmentNames }) => {
   const initial = setting.secret ? '' : shown(setting.fallback, setting.kind);
-  return `| \`${path}\` | ${environmentNames.map((name) => `\`${name}\``).join(' ')} | ${setting.kind} | ${initial} | ${setting.doc.replaceAll('|', '\\|')} |`;
+  return `| \`${path}\` | ${environmentNames.map((name) => `\`${name}\``).join(' ')} | ${setting.kind.replaceAll('|', '\\|')} | ${initial} | ${setting.doc.replaceAll('|', '\\|')} |`;
 });
 const table = ['| key | environment | kind | default | meaning |', '| --- | --- | --- | --- | --- |', ...rows].join(
   '\n',

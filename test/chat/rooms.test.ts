@@ -271,3 +271,11 @@ test.each([
     body: { code: 'invalid', errors: [expect.anything()] },
   });
 });
+
+test('leaving twice is leaving once, and says nothing to who never was there', async () => {
+  const room = await createRoom([ana, ben]);
+  const leave = (user: TestUser) => user.call('DELETE', `/v1/rooms/${room}/members/me`);
+  expect([(await leave(ben)).status, (await leave(ben)).status]).toEqual([204, 204]);
+  expect((await mustCall(ana, 'GET', `/v1/rooms/${room}`)).seq).toBe(3);
+  expect((await leave(eve)).status).toBe(404);
+});

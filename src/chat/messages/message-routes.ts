@@ -28,10 +28,10 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Send a message',
+        summary: 'Send a message; 200 when its clientId had been used for it',
         params: RoomParams,
         body: SendBody,
-        response: answers(201, MessageShape),
+        response: { ...answers(201, MessageShape), 200: MessageShape },
       },
     },
     async (request, reply) => {

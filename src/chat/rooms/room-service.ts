@@ -422,6 +422,8 @@ export function createRoomService({
 
   async function removeMember(actor: Actor, roomId: string, userId: string): Promise<void> {
     const feed = await follow(roomId);
+    // Leaving twice is leaving once: the first answer may have been lost.
+    if (userId === actor.userId && !feed.state.isMember(userId) && (await wasMember(roomId, userId))) return;
     requireRemove(feed.state, actor, userId);
     await eventLog.transact(roomId, async (context) => {
       requireRemove(context.state, actor, userId);
@@ -432,6 +434,15 @@ export function createRoomService({
       const events = await endMembership(context, { roomId, userId, by: actor.userId, reason });
       return { events, answer: undefined };
     });
+  }
+
+  async function wasMember(roomId: string, userId: string): Promise<boolean> {
+    const [change] = await db
+      .select({ kind: membershipChanges.kind })
+      .from(membershipChanges)
+      .where(and(eq(membershipChanges.roomId, roomId), eq(membershipChanges.userId, userId)))
+      .limit(1);
+    return change !== undefined;
   }
 
   function requireRemove(state: RoomState, actor: Actor, userId: string): void {
