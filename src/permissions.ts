@@ -18,6 +18,8 @@ export type DeploymentAction =
   | 'start_direct_message'
   /** One's own account: profile, settings, blocks, export, erasure. */
   | 'keep_account'
+  /** One's own password, address and second factors. */
+  | 'secure_account'
   /** Ways to log in besides a password. */
   | 'link_identity'
   /** Queue, rules, bans and audit of all rooms. */
@@ -27,7 +29,7 @@ export type DeploymentAction =
   | 'manage_users';
 
 const guest: readonly DeploymentAction[] = ['chat', 'create_room', 'start_direct_message', 'keep_account'];
-const user: readonly DeploymentAction[] = [...guest, 'link_identity'];
+const user: readonly DeploymentAction[] = [...guest, 'secure_account', 'link_identity'];
 
 const inDeployment: Readonly<Record<CallerKind, ReadonlySet<DeploymentAction>>> = {
   guest: new Set(guest),

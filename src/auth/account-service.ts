@@ -6,6 +6,7 @@ import { users } from '../database/tables.ts';
 import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { type RateCounters, requireRate } from '../http/rate-counters.ts';
+import { requireDeployment } from '../permissions.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { requireEmail } from '../user/user-text.ts';
 import type { OweAccountMail } from './auth-service.ts';
@@ -76,10 +77,10 @@ export function createAccountService({
       errors: [{ path: 'token', message: 'is no longer good' }],
     });
 
-  async function requireAccount({ userId }: Caller): Promise<UserRow> {
-    const user = await repository.find(userId);
+  async function requireAccount(caller: Caller): Promise<UserRow> {
+    requireDeployment(caller, 'secure_account');
+    const user = await repository.find(caller.userId);
     if (!user) throw new Failure('unauthenticated', 'the account is gone');
-    if (user.kind === 'guest') throw new Failure('forbidden', 'a guest becomes a user first');
     return user;
   }
 

@@ -3,6 +3,7 @@ import type { PublicKeyCredentialCreationOptionsJSON, RegistrationResponseJSON }
 import type { Database, Transaction } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
+import { requireDeployment } from '../permissions.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { requireDisplayName } from '../user/user-text.ts';
 import type { OweAccountMail } from './auth-service.ts';
@@ -53,11 +54,11 @@ export function createFactorService({
   secondStep: SecondStep;
   oweMail: OweAccountMail;
 }): FactorService {
-  async function requireAccount({ userId, sessionId }: Caller): Promise<UserRow> {
-    const user = await users.find(userId);
+  async function requireAccount(caller: Caller): Promise<UserRow> {
+    requireDeployment(caller, 'secure_account');
+    const user = await users.find(caller.userId);
     if (!user) throw new Failure('unauthenticated', 'the account is gone');
-    if (user.kind === 'guest') throw new Failure('forbidden', 'a guest becomes a user first');
-    if (sessionId === undefined)
+    if (caller.sessionId === undefined)
       throw new Failure('forbidden', 'this account is looked after by the application that you come from');
     return user;
   }

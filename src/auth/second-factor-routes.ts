@@ -24,11 +24,13 @@ export interface SecondFactorRouteOptions {
 }
 
 const Code = Type.String({ minLength: 6, maxLength: 64, description: 'Of the authenticator app, or a recovery code' });
+/** Base64url, at most 1,023 bytes (Web Authentication §4). */
+const CredentialId = Type.String({ pattern: '^[A-Za-z0-9_-]+$', maxLength: 1364 });
 /** What `navigator.credentials` answered, in the JSON form of Web Authentication Level 3; its own check is stricter. */
 const CredentialJson = Type.Object(
   {
-    id: Type.String({ minLength: 1, maxLength: 2048 }),
-    rawId: Type.String({ minLength: 1, maxLength: 2048 }),
+    id: CredentialId,
+    rawId: CredentialId,
     type: Type.Literal('public-key'),
     response: Type.Object({}, { additionalProperties: true }),
   },
@@ -49,7 +51,7 @@ const FactorShape = Type.Object({
 });
 const RecoveryCodes = Type.Array(Type.String(), { description: 'Each good once; shown now and never again' });
 const FactorName = Type.String({ minLength: 1, maxLength: 400 });
-const FactorParams = exactly({ factorId: Type.String({ minLength: 1, maxLength: 200 }) });
+const FactorParams = exactly({ factorId: CredentialId });
 const fresh = 'Needs a login, or a step up, that is fresh; otherwise `step_up_required`.';
 
 export const secondFactorRoutes: FastifyPluginAsyncTypebox<SecondFactorRouteOptions> = async (app, options) => {

@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { and, asc, eq, isNotNull, isNull, ne, sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
 import { secondFactors, users } from '../database/tables.ts';
@@ -63,6 +64,7 @@ export function createSecondFactors({
   sealer,
   issuer,
   onAdded,
+  logger,
 }: {
   db: Database;
   sealer: Sealer;
@@ -70,6 +72,7 @@ export function createSecondFactors({
   issuer: string;
   /** In the transaction that adds a factor. */
   onAdded: (tx: Transaction, userId: string) => Promise<void>;
+  logger: Logger;
 }): SecondFactors {
   const real = ne(secondFactors.kind, 'recovery');
   const confirmed = isNotNull(secondFactors.confirmedAt);
@@ -120,7 +123,20 @@ export function createSecondFactors({
       );
     if (!row) return undefined;
     const { secret, lastStep = 0 } = row.data as { secret: string; lastStep?: number };
-    return { id: row.id, secret: sealer.open(secret, sealPurpose(userId)), afterStep: lastStep, seconds: row.seconds };
+    return { id: row.id, secret: openSecret(secret, userId), afterStep: lastStep, seconds: row.seconds };
+  }
+
+  /** @throws Failure `unavailable` when the key that sealed it is gone: the other factors and the recovery codes still work */
+  function openSecret(sealed: string, userId: string): Buffer {
+    try {
+      return sealer.open(sealed, sealPurpose(userId));
+    } catch (cause) {
+      logger.error(
+        { err: cause, userId },
+        'the secret of a one-time password cannot be opened: was auth.sealingKey changed?',
+      );
+      throw new Failure('unavailable', 'codes cannot be checked now; use a recovery code or a passkey', { cause });
+    }
   }
 
   /** Takes a step once: of two who come with the same code one gets it. */

@@ -96,7 +96,8 @@ export async function createApp({
     frameworkErrors: (error, request, reply) => void sendProblem(error, request as never, reply as never),
     return503OnClosing: true,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 200 },
+    // The longest: a passkey's id.
+    routerOptions: { maxParamLength: 1400 },
     exposeHeadRoutes: true,
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = settings.connectionsMax;
@@ -138,6 +139,7 @@ export async function createApp({
     origin: (origin, decide) => decide(null, origin !== undefined && origins.has(origin)),
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['Retry-After'],
     maxAge: 600,
   });
   const socketOrigin = new URL(settings.publicUrl).origin.replace(/^http/, 'ws');

@@ -135,6 +135,7 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
   const factors = createSecondFactors({
     db,
     sealer,
+    logger,
     issuer: 'Parley',
     onAdded: async (tx, userId) => oweFactorNotice(tx, await users.find(userId), { oweMail, kind: 'factor_added' }),
   });

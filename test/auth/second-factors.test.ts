@@ -221,6 +221,15 @@ test('in the database the secret is sealed and recovery codes are hashed', async
   expect(await sql`select 1 from sealing_keys`).toEqual([]);
 });
 
+test('when the key that sealed a secret is gone, recovery codes still open the account', async () => {
+  const ana = await signUp(parley.url);
+  const { app, recoveryCodes } = await turnOn(ana);
+  await sql`update second_factors set data = data || '{"secret":"v1.gone.AAAA.AAAA.AAAA"}' where user_id = ${ana.id} and kind = 'totp'`;
+  const { challenge } = (await logIn(ana)).body;
+  expect(await second(challenge, app())).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  expect((await second(challenge, recoveryCodes[0]!)).status).toBe(200);
+});
+
 test.each([
   ['an unknown challenge', { challenge: randomBytes(32).toString('base64url'), code: '123456' }, 401],
   ['no code', { challenge: 'x' }, 401],
@@ -229,6 +238,14 @@ test.each([
 ])('%s is refused', async (_, body, status) => {
   expect((await api('POST', '/v1/auth/second-factor', body)).status).toBe(status);
 });
+
+test.each(['%00', 'a%00b', '%F0%9F%94%91', "x'--", 'a b'])(
+  'a factor called %j is refused, not an error',
+  async (id) => {
+    const ana = await signUp(parley.url);
+    expect((await ana.call('DELETE', `/v1/users/me/second-factors/${id}`)).status).toBe(400);
+  },
+);
 
 test.each([
   ['a ceremony that was never begun', { ceremony: 'x'.repeat(43) }],
