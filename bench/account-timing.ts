@@ -50,13 +50,13 @@ export async function accountTiming(): Promise<Row[]> {
   const asks: readonly (readonly [string, number, Ask])[] = [
     [
       'login by name',
-      120,
+      60,
       (about, n) =>
         post('login', { login: about === 'nobody' ? some() : somebody(n).username, password: 'not the one at all' }),
     ],
     [
       'login by address',
-      120,
+      60,
       (about, n) =>
         post('login', {
           login: about === 'nobody' ? `${some()}@example.org` : somebody(n).email,
@@ -65,13 +65,13 @@ export async function accountTiming(): Promise<Row[]> {
     ],
     [
       'forgotten password',
-      400,
+      200,
       (about, n) =>
         post('password/forgot', { email: about === 'nobody' ? `${some()}@example.org` : somebody(n).email }),
     ],
     [
       'registration with an address',
-      120,
+      60,
       (about, n) =>
         post('register', {
           username: some(),
