@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib';
 import { createNormaliser } from '../../src/spam/normalise.ts';
 import { createTermMatcher } from '../../src/spam/terms.ts';
 import {
-  createToxicityFeatures,
+  createToxicityExtractor,
   normOf,
   rawToxicity,
   type ToxicityModel,
@@ -89,10 +89,10 @@ export function trainToxicity(): void {
   const normalise = createNormaliser(json('artefacts/lookalikes.json'));
   const match = createTermMatcher(json('artefacts/terms.json'), normalise);
   const own = json('lists/toxicity-own.json') as Own;
-  const extract = createToxicityFeatures(own.classes);
+  const extract = createToxicityExtractor(own.classes);
   const featuresOf = (text: string): readonly number[] => {
     const normalised = normalise(text);
-    return extract(normalised, match(normalised, text));
+    return extract(normalised, match(normalised, text)).buckets;
   };
   const fill = (templates: readonly string[], toxic: boolean, weight: number): Example[] =>
     templates.flatMap((template) =>

@@ -26,6 +26,8 @@ const entity =
   /&(?:amp;)?(?:#0*(\d{2,6})|#[xX]0*([0-9a-fA-F]{2,5})|([a-zA-Z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron)|(shy|zwn?j|lrm|rlm|ZeroWidthSpace|NoBreak)|(nbsp|ensp|emsp|thinsp));?/y;
 const percent = /%([4-7][0-9a-fA-F])/y;
 const unseen = 0x200b;
+/** Units of one folded character: a ligature is not to make a text many times as long. */
+const foldedMax = 4;
 /** Characters of which the folding is remembered; beyond, it is worked out anew. */
 const rememberedMax = 100_000;
 /** Units of a string made at once: `String.fromCharCode` takes them as arguments. */
@@ -55,7 +57,7 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
       if (invisible.test(part)) continue;
       folded += lookalikes[part] ?? part;
     }
-    return folded;
+    return folded.slice(0, foldedMax);
   }
 
   return (text) => {
@@ -72,7 +74,7 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
     let hidden = 0;
     let disguised = 0;
 
-    // A ligature or a word in one character folds to up to 18 units.
+    // A ligature folds to several units.
     const grow = (by: number): void => {
       units = grown(units, new Uint16Array(units.length * 2 + by));
       starts = grown(starts, new Int32Array(units.length));

@@ -1,6 +1,6 @@
 /** What the words around a term say about its sense: an insult, a bird, or another language. */
 import { isNameLike, piecesOf, type Reading } from './term-acceptance.ts';
-import type { Scan } from './term-scan.ts';
+import { kinds, type Scan } from './term-scan.ts';
 
 /** Words before an ambiguous one that make it an insult, and those that do so with an article between. */
 const insulting: ReadonlySet<string> = new Set(
@@ -35,7 +35,7 @@ const reach = 160;
  */
 export function createTermContext(
   markers: Readonly<Record<string, string>>,
-): (reading: Reading, scan: Scan, text: string, deliberate: boolean) => boolean {
+): (reading: Reading, scan: Scan, deliberate: boolean) => boolean {
   const languages = new Map<string, string[]>();
   for (const [language, words] of Object.entries(markers))
     for (const word of words.split(' ')) languages.set(word, [...(languages.get(word) ?? []), language]);
@@ -53,7 +53,7 @@ export function createTermContext(
     return here >= 1 && here > english;
   }
 
-  return ({ spelling, from, to }, scan, _text, deliberate) => {
+  return ({ spelling, from, to }, scan, deliberate) => {
     const { entry } = spelling;
     if (deliberate) return true;
     const before = piecesOf(scan, Math.max(0, from - reach), from);
@@ -61,7 +61,7 @@ export function createTermContext(
     const around = [...before, ...after];
     if (entry.senses?.some((word) => around.includes(word))) return false;
     if (entry.foreign && isOrdinaryIn(entry.foreign, around)) return false;
-    if (isQuoted(scan, from, to) && around.some((word) => quoting.has(word))) return false;
+    if (entry.name === 'slur' && isQuoted(scan, from, to) && around.some((word) => quoting.has(word))) return false;
     if (entry.kind !== 'ambiguous') return true;
     return isInsult(before) && !isNameLike(scan, from, to);
   };
@@ -74,12 +74,19 @@ function isInsult(before: readonly string[]): boolean {
 }
 
 /** Between quotation marks, alone or with other words of one line. */
-function isQuoted({ codes, count }: Scan, from: number, to: number): boolean {
+function isQuoted(scan: Scan, from: number, to: number): boolean {
   let first = from - 1;
-  while (first >= 0 && first > from - quoteReach && !quotes.has(codes[first]!)) first -= 1;
+  while (first >= 0 && first > from - quoteReach && !isQuote(scan, first, -1)) first -= 1;
   let end = to;
-  while (end < count && end < to + quoteReach && !quotes.has(codes[end]!)) end += 1;
-  return first >= 0 && first > from - quoteReach && end < count && end < to + quoteReach;
+  while (end < scan.count && end < to + quoteReach && !isQuote(scan, end, 1)) end += 1;
+  return first >= 0 && first > from - quoteReach && end < scan.count && end < to + quoteReach;
+}
+
+/** A quotation mark with no letter on its outer side: an apostrophe has one. */
+function isQuote({ codes, kinds: found, count }: Scan, at: number, outwards: -1 | 1): boolean {
+  if (!quotes.has(codes[at]!)) return false;
+  const outer = at + outwards;
+  return outer < 0 || outer >= count || (found[outer] !== kinds.letter && found[outer] !== kinds.otherLetter);
 }
 
 /** A slur among those whom it is for, as far as the words before it tell: `my`, `as a`, `we`. */

@@ -22,10 +22,10 @@ export type TermMatcher = (normalised: Normalised, text: string) => Label[];
 
 /** Steps of the walk from one place, and for each character of the text: beyond, only what was found so far counts. */
 const stepsPerStart = 1000;
-const stepsPerPlace = 4;
+const stepsPerPlace = 3;
 const stepsSpare = 4000;
 /** What each place has however many steps were taken before it: enough for a word that is hardly disguised. */
-const stepsLeast = 16;
+const stepsLeast = 12;
 /** Places of one interruption; a tag of markup may be longer. */
 const gapMax = 6;
 const tagMax = 48;
@@ -58,6 +58,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
   let steps = 0;
   let best: Reading | undefined;
   let bestCost = 0;
+  let innocentTo = 0;
 
   function offer(
     value: number,
@@ -70,6 +71,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
   ): void {
     const spelling = spellings[value]!;
     const cost = leets + swaps + (masks & 15) + (masks >> 4) + (spelling.variant ? 1 : 0);
+    if (to === innocentTo) return;
     if (best && (to < best.to || (to === best.to && cost >= bestCost))) return;
     const reading: Reading = {
       spelling,
@@ -84,8 +86,13 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
       tight,
     };
     if (!isRead(reading, scan, text, words)) return;
-    if (spelling.entry.kind === 'ambiguous' || spelling.entry.senses || spelling.entry.foreign)
-      if (!isMeant(reading, scan, text, isDeliberate(reading, scan))) return;
+    const { kind, senses, foreign, name } = spelling.entry;
+    const hasSenses = kind === 'ambiguous' || senses || foreign || name === 'slur';
+    if (hasSenses && !isMeant(reading, scan, isDeliberate(reading, scan))) {
+      // Nor is it another word that is spelled alike.
+      innocentTo = to;
+      return;
+    }
     best = reading;
     bestCost = cost;
   }
@@ -275,6 +282,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
       from = at;
       tight = start === 'tight';
       best = undefined;
+      innocentTo = 0;
       steps = Math.max(stepsLeast, Math.min(stepsPerStart, spare));
       const allowed = steps;
       walk(0, at, -1, 0, 0, 0, 0, 0, true);

@@ -30,102 +30,200 @@ export interface ToxicityClassifier {
 /** From this score on a text is flagged. */
 export const flagScore = 0.8;
 
+/** Log-odds for hostility beside a group of people: tweets, of which the model learned most, show little of it. */
+const aimedWorth = 1.2;
+
 /** Longer texts are judged by their beginning. */
 const tokensMax = 400;
 const tokenMax = 20;
-/** Tokens that a pair may span. */
+/** Tokens that a pair of classes may span, and that lie between a denial and what is denied. */
 const spanMax = 4;
+const denialMax = 3;
 const lettersMin = 3;
 
-const kinds = ['profanity', 'slur', 'sexual', 'threat'];
+const termNames: ReadonlySet<string> = new Set(['profanity', 'slur', 'sexual', 'threat']);
+/** Classes that are hostile by themselves, and those that are when denied: `no rights`, `don't belong`. */
+const hostileClasses: ReadonlySet<string> = new Set([
+  'hates',
+  'vile',
+  'vermin',
+  'violent',
+  'exclude',
+  'insult',
+  'dying',
+  'crude',
+]);
+const letter = /\p{L}/u;
+const letterOfNone = -1;
 
-export type ToxicityFeatures = (normalised: Normalised, labels: readonly Label[]) => readonly number[];
+/** What the model sees of a text. */
+export interface ToxicityFeatures {
+  /** Distinct buckets. */
+  readonly buckets: readonly number[];
+  /**
+   * `harmless`: it speaks of a group of people and says nothing hostile, or quotes it to object: the model has no opinion.
+   * `aimed`: something hostile stands beside a group of people, and nothing that takes it back.
+   */
+  readonly stance: 'harmless' | 'aimed' | 'none';
+}
 
-/** @returns what the model sees of a text: distinct buckets */
-export function createToxicityFeatures(classes: ToxicityModel['classes']): ToxicityFeatures {
-  const classOf = new Map<string, string>();
-  for (const [name, words] of Object.entries(classes))
-    for (const word of words.split(' ')) if (word && !classOf.has(word)) classOf.set(word, name);
+export type ToxicityExtractor = (normalised: Normalised, labels: readonly Label[]) => ToxicityFeatures;
+
+interface Token {
+  readonly text: string;
+  /** Of `names`; -1 is none. */
+  readonly kind: number;
+}
+
+export function createToxicityExtractor(classes: ToxicityModel['classes']): ToxicityExtractor {
+  const names = [...Object.keys(classes), ...termNames];
+  const kindOf = new Map<string, number>();
+  for (const [kind, name] of names.entries())
+    for (const word of classes[name]?.split(' ') ?? []) if (word && !kindOf.has(word)) kindOf.set(word, kind);
+  const [group, negation, counter, denied, positive, crude] = [
+    'group',
+    'negation',
+    'counter',
+    'denied',
+    'positive',
+    'crude',
+  ].map((name) => names.indexOf(name));
+  const isHostile = names.map((name) => hostileClasses.has(name) || termNames.has(name));
+  const shapes = names.map((name) => hashOf(name, 3));
+  const pairs = names.map((name) => hashOf(name, 5));
+  /** The text in which each bucket was seen last: no set is filled and emptied. */
+  const stamps = new Uint32Array(toxicityBuckets);
+  let stamp = 0;
+
+  function stanceOf(tokens: readonly Token[]): ToxicityFeatures['stance'] {
+    let hostile = 0;
+    let quotedHostile = 0;
+    let groups = 0;
+    let objections = 0;
+    let kindWords = 0;
+    let isQuoted = false;
+    let isBeside = false;
+    let lastGroup = Number.NEGATIVE_INFINITY;
+    let lastHostile = Number.NEGATIVE_INFINITY;
+    for (const [at, { text, kind }] of tokens.entries()) {
+      if (text === '"') isQuoted = !isQuoted;
+      if (kind === group) {
+        groups += 1;
+        lastGroup = at;
+        isBeside ||= at - lastHostile <= spanMax;
+      }
+      if (kind === positive || (kind === negation && at - lastGroup <= 2)) kindWords += 1;
+      if (kind === counter && !isQuoted) objections += 1;
+      const isDenied =
+        kind === denied &&
+        tokens
+          .slice(Math.max(0, at - denialMax), at)
+          .some((before) => before.kind === negation || before.text === 'get');
+      if (kind === letterOfNone || !(isHostile[kind]! || isDenied)) continue;
+      hostile += 1;
+      if (isQuoted) quotedHostile += 1;
+      if (termNames.has(names[kind]!) || kind === crude) continue;
+      lastHostile = at;
+      isBeside ||= at - lastGroup <= spanMax;
+    }
+    if (groups === 0) return 'none';
+    if (hostile === 0 || (objections > 0 && hostile === quotedHostile)) return 'harmless';
+    return isBeside && objections === 0 && kindWords === 0 ? 'aimed' : 'none';
+  }
 
   return (normalised, labels) => {
-    const found = new Set<number>();
-    const seen = (hash: number): void => {
-      found.add((hash ^ (hash >>> 15)) & (toxicityBuckets - 1));
+    const tokens = readTokens(normalised, labels, kindOf, names);
+    stamp = (stamp + 1) >>> 0;
+    if (stamp === 0) {
+      stamps.fill(0);
+      stamp = 1;
+    }
+    const buckets: number[] = [];
+    const see = (hash: number): void => {
+      const bucket = (hash ^ (hash >>> 15)) & (toxicityBuckets - 1);
+      if (stamps[bucket] === stamp) return;
+      stamps[bucket] = stamp;
+      buckets.push(bucket);
     };
-    const tokens = readTokens(normalised, labels);
-    const classed = tokens.map((token) => (token.startsWith('~') ? token.slice(0, 3) : (classOf.get(token) ?? '')));
     let previous = 0;
-    let previousShaped = 0;
-    for (const [at, token] of tokens.entries()) {
-      const name = classed[at]!;
-      const isGroup = name === 'group';
-      const hash = isGroup ? hashOf('group', 3) : hashOf(token, 1);
-      seen(hash);
-      seen(mix(previous, hash));
+    let previousShape = 0;
+    for (let at = 0; at < tokens.length; at++) {
+      const { text, kind } = tokens[at]!;
+      const hash = kind === group ? shapes[kind]! : hashOf(text, 1);
+      see(hash);
+      see(mix(previous, hash));
       previous = hash;
       // As classes, with the words between them left out.
-      const shaped = name === '' ? hash : hashOf(name, 3);
-      if (name !== '') seen(shaped);
-      seen(mix(previousShaped, shaped) + 1);
-      previousShaped = shaped;
-      if (name !== '')
-        for (let back = 1; back <= spanMax && back <= at; back++)
-          if (classed[at - back] !== '') seen(mix(hashOf(classed[at - back]!, 5), shaped) + 2);
-      if (isGroup || token.length < lettersMin) continue;
-      const padded = `<${token}>`;
-      for (let from = 0; from + 4 <= padded.length; from++) seen(hashPart(padded, from, from + 4));
+      const shape = kind === letterOfNone ? hash : shapes[kind]!;
+      see(mix(previousShape, shape) + 1);
+      previousShape = shape;
+      if (kind !== letterOfNone) {
+        see(shape);
+        for (let back = Math.max(0, at - spanMax); back < at; back++)
+          if (tokens[back]!.kind !== letterOfNone) see(mix(pairs[tokens[back]!.kind]!, shape) + 2);
+      }
+      if (kind === group || text.length < lettersMin) continue;
+      for (let from = -1; from + 3 <= text.length; from++) see(hashPiece(text, from));
     }
-    return [...found];
+    return { buckets, stance: stanceOf(tokens) };
   };
 }
 
-/** Words in lower case, those of labels as `~` and the kind and term. */
-function readTokens({ folded, starts }: Normalised, labels: readonly Label[]): string[] {
-  const tokens: string[] = [];
-  const terms = labels.filter(({ name }) => kinds.includes(name));
-  let next = 0;
-  let token = '';
-  const end = (): void => {
-    if (token !== '' && tokens.length < tokensMax) tokens.push(token);
-    token = '';
+/** Words in lower case; those of labels as their term. */
+function readTokens(
+  { folded, starts }: Normalised,
+  labels: readonly Label[],
+  kindOf: ReadonlyMap<string, number>,
+  names: readonly string[],
+): Token[] {
+  const tokens: Token[] = [];
+  const terms = labels.filter(({ name }) => termNames.has(name));
+  let nextTerm = 0;
+  let from = letterOfNone;
+  const end = (to: number): void => {
+    if (from === letterOfNone) return;
+    const text = wordOf(folded, from, to);
+    tokens.push({ text, kind: kindOf.get(text) ?? letterOfNone });
+    from = letterOfNone;
   };
   for (let at = 0; at < folded.length && tokens.length < tokensMax; at++) {
     const place = starts[at]!;
-    while (next < terms.length && terms[next]!.end <= place) next += 1;
-    const term = terms[next];
+    while (nextTerm < terms.length && terms[nextTerm]!.end <= place) nextTerm += 1;
+    const term = terms[nextTerm];
     if (term && place >= term.start) {
-      end();
-      if (place === term.start || (at > 0 && starts[at - 1]! < term.start))
-        tokens.push(`~${term.name.slice(0, 2)}${term.id.slice(5)}`);
+      end(at);
+      if (at === 0 || starts[at - 1]! < term.start || starts[at - 1]! >= term.end)
+        tokens.push({ text: `~${term.id.slice(5)}`, kind: names.indexOf(term.name) });
       continue;
     }
     const code = folded.charCodeAt(at);
-    const isLetter = (code >= 97 && code <= 122) || (code >= 128 && letter.test(folded[at]!));
-    if (isLetter) {
-      // Stretched letters count twice.
-      const isThird = token.length > 1 && token.endsWith(folded[at]!) && token.at(-2) === folded[at];
-      if (!isThird && token.length < tokenMax) token += folded[at];
+    if ((code >= 97 && code <= 122) || (code >= 128 && code !== 0x2019 && letter.test(folded[at]!))) {
+      if (from === letterOfNone) from = at;
     } else if (code !== 39 && code !== 0x2019) {
-      end();
-      if (code === 34 || code === 0x201c || code === 0x201d) tokens.push('"');
-      else if (code === 63) tokens.push('?');
+      end(at);
+      if (code === 34 || code === 0x201c || code === 0x201d) tokens.push({ text: '"', kind: letterOfNone });
+      else if (code === 63) tokens.push({ text: '?', kind: letterOfNone });
     }
   }
-  end();
+  end(folded.length);
   return tokens;
 }
 
-const letter = /\p{L}/u;
+/** Without apostrophes, and with letters that were stretched as two. */
+function wordOf(folded: string, from: number, to: number): string {
+  const word = folded.slice(from, Math.min(to, from + tokenMax * 2)).replace(/['\u2019]/g, '');
+  return (/(.)\1\1/.test(word) ? word.replace(/(.)\1{2,}/g, '$1$1') : word).slice(0, tokenMax);
+}
 
 export function createToxicityClassifier(model: ToxicityModel): ToxicityClassifier {
   if (model.hashed.length !== toxicityBuckets) throw new Error(`the model ${model.version} is of another shape`);
-  const extract = createToxicityFeatures(model.classes);
+  const extract = createToxicityExtractor(model.classes);
   const flagOdds = Math.log(flagScore / (1 - flagScore));
   return {
     score: (normalised, labels) => {
-      const features = extract(normalised, labels);
-      if (features.length === 0) return 0;
-      const value = rawToxicity(model, features);
+      const { buckets, stance } = extract(normalised, labels);
+      if (buckets.length === 0 || stance === 'harmless') return 0;
+      const value = rawToxicity(model, buckets) + (stance === 'aimed' ? aimedWorth : 0);
       return 1 / (1 + Math.exp(-(flagOdds + (value - model.pivot) * model.slope)));
     },
   };
@@ -148,17 +246,23 @@ export function normOf(features: number): number {
 
 /** FNV-1a, seeded. */
 function hashOf(text: string, seed: number): number {
-  return hashPart(text, 0, text.length, seed);
+  let hash = (0x811c9dc5 ^ Math.imul(seed, 0x9e3779b1)) >>> 0;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return scattered(hash);
 }
 
-function hashPart(text: string, from: number, to: number, seed = 2): number {
-  let hash = (0x811c9dc5 ^ Math.imul(seed, 0x9e3779b1)) >>> 0;
-  for (let at = from; at < to; at++) {
-    hash ^= text.charCodeAt(at);
-    hash = Math.imul(hash, 0x01000193);
+/** Four characters of a word; beyond its ends stands a space. */
+function hashPiece(text: string, from: number): number {
+  let hash = 0x3c6ef372;
+  for (let at = from; at < from + 4; at++) {
+    const code = at >= 0 && at < text.length ? text.charCodeAt(at) : 32;
+    hash = Math.imul(hash ^ code, 0x01000193);
   }
-  hash ^= hash >>> 15;
-  return Math.imul(hash, 0x85ebca6b) >>> 0;
+  return scattered(hash);
+}
+
+function scattered(hash: number): number {
+  return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) >>> 0;
 }
 
 function mix(left: number, right: number): number {

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { type AssessPolicy, createAssessor } from './assess.ts';
+import { createClassifier } from './classifier.ts';
+import { readModel } from './model-file.ts';
+import { createNormaliser } from './normalise.ts';
+import { createTermMatcher } from './terms.ts';
+import { createToxicityClassifier, flagScore } from './toxicity.ts';
+import { readToxicityModel, writeToxicityModel } from './toxicity-file.ts';
+
+const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
+const json = (name: string) => JSON.parse(readFileSync(new URL(name, artefacts), 'utf8'));
+const normalise = createNormaliser(json('lookalikes.json'));
+const terms = createTermMatcher(json('terms.json'), normalise);
+const model = readToxicityModel(readFileSync(new URL('toxicity.model', artefacts)));
+const toxicity = createToxicityClassifier(model);
+const classifier = createClassifier(readModel(readFileSync(new URL('spam.model', artefacts))));
+const assess = createAssessor({ normalise, terms, toxicity, classifier });
+const strict: AssessPolicy = { flagThreshold: 0.8, blockThreshold: 0.95, profanity: 'flag', slurs: 'block' };
+const score = (text: string): number => {
+  const normalised = normalise(text);
+  return toxicity.score(normalised, terms(normalised, text));
+};
+
+test.each([
+  ['you are the most pathetic loser i ever met'],
+  ['Muslims are vermin and should be deported'],
+  ['i hate refugees, they are disgusting'],
+  ['women are inferior'],
+])('%s is hostile', (text) => {
+  expect(score(text)).toBeGreaterThanOrEqual(flagScore);
+  expect(assess(text, strict)).toMatchObject({ outcome: 'flag', labels: [{ name: 'toxicity', start: 0 }] });
+});
+
+const groups = ['women', 'Muslims', 'Jews', 'black people', 'refugees', 'gay people', 'trans people', 'Sikhs'];
+test.each([
+  ['G are welcome here'],
+  ['I am proud of the G in my family'],
+  ['why are there so few G in parliament?'],
+  ['a talk about the history of G'],
+])('%s is harmless, whoever they are', (text) => {
+  for (const group of groups) expect(score(text.replace('G', group))).toBeLessThan(flagScore);
+});
+
+test.each([
+  ['whoever wrote "G are vermin" should be ashamed'],
+  ['it is wrong to say that G are disgusting'],
+  ['stop the hatred against G'],
+])('%s objects', (text) => {
+  for (const group of groups) expect(score(text.replace('G', group))).toBeLessThan(flagScore);
+});
+
+test.each([
+  ['did you manage to fix the printer yesterday?'],
+  ['kill the process and restart it'],
+  ['i hate mondays'],
+  [''],
+])('“%s” is ordinary chat', (text) => {
+  expect(score(text)).toBeLessThan(flagScore);
+});
+
+test('a slur among those whom it is for is flagged, against others blocked where the policy says so', () => {
+  expect(assess('my nigga, good to see you', strict).outcome).toBe('flag');
+  expect(assess('get lost you nigger', strict).outcome).toBe('block');
+});
+
+test('a slur that is quoted to object to it is let be', () => {
+  expect(assess('calling somebody a "faggot" is not ok', strict).outcome).toBe('allow');
+});
+
+test('a model’s opinion of manners flags, never blocks, and is off with the policy', () => {
+  const text = 'Muslims are vermin and should be deported';
+  expect(assess(text, { ...strict, profanity: 'block' }).outcome).toBe('flag');
+  expect(assess(text, { ...strict, profanity: 'off' })).toMatchObject({ outcome: 'allow', labels: [] });
+});
+
+test('the model survives being written and read, and another build is refused', () => {
+  expect(readToxicityModel(writeToxicityModel(model))).toEqual(model);
+  expect(() => readToxicityModel(writeToxicityModel(model).subarray(0, -1))).toThrow('weights');
+});
