@@ -137,8 +137,9 @@ export function createSocketServer<State extends FeedState>({
       const { connection } = this;
       if (connection.state === 'closing') return;
       connection.seenAt = performance.now();
-      // Who was proved on the upgrade may resume as many rooms as a frame holds.
-      if (!connection.user && data.length > settings.preAuthBytes) {
+      // More than this is read of nobody who is not proved, but of a hello that proves it: it may name many rooms.
+      const oversize = !connection.user && data.length > settings.preAuthBytes;
+      if (oversize && (this.#greeting || isBinary)) {
         this.#close(closeCodes.tooLarge, 'too large before hello');
         return;
       }
@@ -148,10 +149,12 @@ export function createSocketServer<State extends FeedState>({
         frame = parseClientFrame(data.toString('utf8'));
         this.#rememberId(frame.id);
       } catch (error) {
-        this.#answerBad(error as Failure, error instanceof BadFrame ? error.id : undefined);
+        if (oversize) this.#close(closeCodes.tooLarge, 'too large before hello');
+        else this.#answerBad(error as Failure, error instanceof BadFrame ? error.id : undefined);
         return;
       }
-      if (frame.type === 'hello') void this.#hello(frame);
+      if (oversize) void this.#oversizeHello(frame);
+      else if (frame.type === 'hello') void this.#hello(frame);
       else if (connection.state === 'greeting') {
         // Sent behind hello without waiting for its answer: dealt with once the welcome is out.
         if (this.#greeting && this.#early.length < settings.inFlightPerSocket) this.#early.push(frame);
@@ -167,6 +170,17 @@ export function createSocketServer<State extends FeedState>({
       if (this.#ids.has(id)) throw new BadFrame('"id" was used before on this connection', id);
       this.#ids.add(id);
       if (this.#ids.size > recentIdsMax) this.#ids.delete(this.#ids.values().next().value!);
+    }
+
+    /** Its token counts before anything else is looked at. */
+    async #oversizeHello(frame: ClientFrame): Promise<void> {
+      this.#greeting = true;
+      const { type, token } = frame;
+      const isHello = type === 'hello' && typeof token === 'string' && token.length <= settings.preAuthBytes;
+      const user = isHello ? await greeter.authenticate(token).catch(() => undefined) : undefined;
+      this.#greeting = false;
+      if (!user) this.#close(closeCodes.tooLarge, 'too large before hello');
+      else if (!isGone(this.connection)) await this.#hello(frame);
     }
 
     async #hello(frame: ClientFrame): Promise<void> {

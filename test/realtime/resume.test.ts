@@ -161,3 +161,25 @@ test('an id used twice is a bad frame; more than twenty bad frames close the soc
   other.sendRaw('x'.repeat(70_000));
   expect((await other.closed).code).toBe(1009);
 });
+
+test('a hello may name many rooms; no other frame before it, and none without a good token, is over 8 kB', async () => {
+  const room = await createRoom([ana, ben]);
+  const { logId } = (await connect(parley.url, ben)).welcome as unknown as { logId: string };
+  const others = Array.from({ length: 400 }, (_, n) => [`01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`, 1]);
+  const resume = { logId, rooms: { ...Object.fromEntries(others), [room]: 1 } };
+  const socket = await connect(parley.url, ben, resume);
+  const resumed = await socket.until((frame) => frame.type === 'resumed');
+  expect(resumed.rooms).toEqual({ [room]: 2 });
+  expect(socket.events(room).map(({ seq }) => seq)).toEqual([2]);
+  const tooLarge = [
+    { type: 'hello', id: 1, token: 'not good', resume },
+    { type: 'hello', id: 1, resume },
+    { type: 'message.send', id: 1, roomId: room, clientId: 'c', text: 'x'.repeat(9000), token: ben.accessToken },
+  ];
+  for (const frame of tooLarge) {
+    const stranger = await openSocket(parley.url);
+    stranger.sendRaw(JSON.stringify(frame));
+    expect(await stranger.closed).toMatchObject({ code: 1009 });
+    expect(stranger.frames).toEqual([]);
+  }
+});
