@@ -15,6 +15,7 @@ import { history } from './history.ts';
 import { idleConnections } from './idle-connections.ts';
 import { isolation } from './isolation.ts';
 import { printRows, type Row, withRatios } from './measure.ts';
+import { renderBesidePeers } from './render.ts';
 import { storeAlone } from './store.ts';
 import { workerPools } from './worker-pools.ts';
 
@@ -42,6 +43,7 @@ const benches: Readonly<Record<string, Bench>> = {
     title: 'Texts judged and shown by the engine that ships, one thread, one core with its port',
     run: engineShipped,
   },
+  render: { title: 'Markdown to safe HTML, one thread', run: renderBesidePeers },
   'worker-pools': { title: 'Texts through one worker thread', run: workerPools },
   'account-timing': { title: 'What time tells about accounts', run: accountTiming, unit: ' µs' },
   connects: { title: 'CPU of a connect with its welcome', run: () => connects(4000) },

@@ -5,6 +5,7 @@ import { floodSuite } from './flood-suite.ts';
 import { inSourceSuite } from './in-source-suite.ts';
 import { learningSuite } from './learning-suite.ts';
 import { markupSuite } from './markup-suite.ts';
+import { renderSpeedSuite } from './render-speed-suite.ts';
 import { scriptInjectionSuite } from './script-injection-suite.ts';
 import type { Suite } from './suite.ts';
 import { termsSuite } from './terms-suite.ts';
@@ -22,4 +23,5 @@ export const suites: readonly Suite[] = [
   checkSpeedSuite,
   markupSuite,
   scriptInjectionSuite,
+  renderSpeedSuite,
 ];

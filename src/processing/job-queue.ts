@@ -23,6 +23,8 @@ export interface RunOptions {
 
 interface Job<Task, Result> {
   readonly tasks: readonly Task[];
+  /** By `performance.now()`. */
+  readonly admittedAtMs: number;
   readonly outcomes: TaskOutcome<Result>[];
   /** Indexes to run before `next`: they came back from a lost thread. */
   readonly again: number[];
@@ -104,6 +106,7 @@ export function createJobQueue<Task, Result>(
     const timer = deadlineMs === undefined ? undefined : setTimeout(late, deadlineMs);
     const job: Job<Task, Result> = {
       tasks,
+      admittedAtMs: performance.now(),
       outcomes: new Array<TaskOutcome<Result>>(tasks.length),
       again: [],
       next: 0,

@@ -101,6 +101,7 @@ export async function startTextEngine({
     },
     events: {
       onResult: (outcome) => metrics.results.inc({ outcome }),
+      onGiven: (waitedMs) => metrics.waits.observe(waitedMs / 1000),
       onBatch: (items, stageMs) => {
         metrics.batches.observe(items);
         for (const [stage, milliseconds] of Object.entries(stageMs)) metrics.stages.inc({ stage }, milliseconds / 1000);
@@ -206,6 +207,12 @@ function createEngineMetrics(registry: Registry, stats: () => { waiting: number;
       name: 'parley_engine_batch_size',
       help: 'Texts of one batch',
       buckets: [1, 4, 16, 64, 128, 256],
+      registers,
+    }),
+    waits: new Histogram({
+      name: 'parley_engine_wait_seconds',
+      help: 'How long the first text of a batch waited for its thread',
+      buckets: [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5],
       registers,
     }),
     stages: new Counter({

@@ -23,6 +23,8 @@ export interface WorkerPoolSettings extends JobQueueSettings {
 
 export interface PoolEvents {
   readonly onBatch?: (items: number, stageMs: Readonly<Record<string, number>>) => void;
+  /** A batch went to a thread: how long the call of its first item had waited, milliseconds. */
+  readonly onGiven?: (waitedMs: number) => void;
   readonly onLostThread?: (reason: 'overran' | 'crashed', cause: unknown) => void;
 }
 
@@ -143,6 +145,7 @@ export async function startWorkerPool<Task, Result, State extends object>(
   function give(thread: Thread, entries: readonly Item[]): void {
     const tasks = entries.map(({ job, index }) => job.tasks[index]!);
     thread.give(entries, tasks);
+    events.onGiven?.(performance.now() - entries[0]!.job.admittedAtMs);
     watch();
   }
 
