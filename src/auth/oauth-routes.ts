@@ -5,7 +5,7 @@ import { Type } from 'typebox';
 import type { ProviderSettings } from '../config/identity-settings.ts';
 import { Failure, invalid, toFailure } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
-import { answers, exactly, listOf, Nullable, Time, Uuid } from '../http/schemas.ts';
+import { answers, exactly, listOf, Nullable, redirectAnswers, Time, Uuid } from '../http/schemas.ts';
 import { requireDeployment } from '../permissions.ts';
 import type { LoginCookies } from './login-cookies.ts';
 import { LoginHeaders, LoginShape } from './login-shape.ts';
@@ -94,6 +94,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
           returnTo: Type.Optional(Type.String({ maxLength: 2048 })),
           link: Type.Optional(Type.String({ maxLength: 200, description: 'From POST /v1/users/me/identities' })),
         }),
+        response: redirectAnswers,
       },
     },
     async (request, reply) => {
@@ -125,6 +126,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
           error: Type.Optional(Type.String({ maxLength: 200 })),
           iss: Type.Optional(Type.String({ maxLength: 2048 })),
         }),
+        response: redirectAnswers,
       },
     },
     async (request, reply) => {

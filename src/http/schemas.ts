@@ -72,3 +72,17 @@ export function listOf<Schema extends Parameters<typeof Type.Array>[0]>(schema: 
 export function answers<Schema>(status: number, schema: Schema) {
   return { [status]: schema, '4xx': problem, '5xx': problem };
 }
+
+/** Answers of a page for people, as HTML. */
+export const htmlAnswers = {
+  200: { description: 'A page', content: { 'text/html': { schema: Type.String() } } },
+  '4xx': problem,
+  '5xx': problem,
+} as const;
+
+/** Answers of a route that sends the browser elsewhere. */
+export const redirectAnswers = {
+  302: Type.Null({ description: 'The way on, in Location' }),
+  '4xx': problem,
+  '5xx': problem,
+};

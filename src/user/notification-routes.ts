@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../http/caller.ts';
-import { answers, exactly } from '../http/schemas.ts';
+import { answers, exactly, htmlAnswers } from '../http/schemas.ts';
 import { defaultNotifications, type NotificationService } from './notification-settings.ts';
 
 const tags = ['notifications'];
@@ -77,7 +77,13 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: Notif
     '/unsubscribe',
     {
       config: { document: true },
-      schema: { tags, summary: 'Asks whether to end unread mail', security: [], querystring: Token },
+      schema: {
+        tags,
+        summary: 'Asks whether to end unread mail',
+        security: [],
+        querystring: Token,
+        response: htmlAnswers,
+      },
     },
     async (request, reply) => {
       await notifications.requireMailToken(request.query.token);
@@ -95,7 +101,13 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: Notif
     '/unsubscribe',
     {
       config: { document: true },
-      schema: { tags, summary: 'Ends unread mail to the receiver of a mail', security: [], querystring: Token },
+      schema: {
+        tags,
+        summary: 'Ends unread mail to the receiver of a mail',
+        security: [],
+        querystring: Token,
+        response: htmlAnswers,
+      },
     },
     async (request, reply) => {
       await notifications.unsubscribe(request.query.token);
