@@ -3,6 +3,7 @@
  * innocent words. The walk (`terms.ts`) finds readings, the rules here judge them.
  */
 import type { TermEntry } from './term-lists.ts';
+import { signReadings } from './term-readings.ts';
 import { kinds, marks, type Scan } from './term-scan.ts';
 
 /** One spelling of a term in the tree. */
@@ -137,6 +138,12 @@ function isWordOfOne({ codes, kinds: found, count }: Scan, at: number): boolean 
   return spaced && (codes[at] === 97 || codes[at] === 105 || codes[at] === 117);
 }
 
+/** Signs that are read as no letter: with spaces and letters written as signs they are the punctuation of a program. */
+function hasPunctuation({ codes, kinds: found }: Scan, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (found[at] === kinds.sign && !signReadings.has(codes[at]!)) return true;
+  return false;
+}
+
 /** What stands between the interruptions: the pieces a word was cut into. */
 export function piecesOf({ codes, kinds: found }: Scan, from: number, to: number): string[] {
   const pieces: string[] = [];
@@ -177,15 +184,17 @@ export function isRead(reading: Reading, scan: Scan, text: string, words: Accept
     (spelling.length < 8 || to - from > spelling.length)
   )
     return false;
-  if (spelling.variant && isNameLike(scan, from, to)) return false;
+  if (spelling.variant && (isNameLike(scan, from, to) || (to - from <= 3 && hasUpper(scan, from, to)))) return false;
+  if ((isCamelEdge(scan, from) || isCamelEdge(scan, to)) && hasUpper(scan, from + 1, to)) return false;
   if (disguises === 0) return true;
-  if (hardMasks + softMasks > 0) return isMaskRead(reading, scan);
+  if (hardMasks + softMasks > 0) return isMaskRead(reading, scan, words);
   if (leets > 0 && (!isLeetRead(reading, scan) || isAlternation(scan, from, to, words.known))) return false;
   if (swaps > 0 && spelling.variant) return false;
   if (swaps > 0 && words.known.has(lettersOf(scan, from, to))) return false;
   if (gaps === 0) return true;
   if (gaps === spelling.pieces.length - 1 && isPhrase(reading, scan)) return true;
   const spelled = gaps >= spelling.length - 1;
+  if (leets > 0 && spaces > 0 && hasPunctuation(scan, from, to)) return false;
   if (spelled) return spelling.length >= 3 && !goesOnSpelling(scan, reading) && !spelling.variant;
   if (!spelling.strong || spelling.variant) return false;
   if (spaces > 0 && spelling.entry.kind === 'foreign') return false;
@@ -234,6 +243,11 @@ function wordWithin(scan: Scan, from: number, to: number): string {
   return letters.length >= end - first ? letters : '';
 }
 
+function hasUpper({ marks: marked }: Scan, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if ((marked[at]! & marks.upper) !== 0) return true;
+  return false;
+}
+
 /** Capitalised within a sentence, and not all capitals. */
 export function isNameLike({ marks: marked, kinds: found }: Scan, from: number, to: number): boolean {
   if (from === 0 || (marked[from]! & marks.upper) === 0) return false;
@@ -243,7 +257,11 @@ export function isNameLike({ marks: marked, kinds: found }: Scan, from: number, 
 }
 
 /** `f**k`, `sh*t`, `b-tch`: enough letters must be left. */
-function isMaskRead({ spelling, from, to, gaps, leets, swaps, hardMasks, softMasks }: Reading, scan: Scan): boolean {
+function isMaskRead(
+  { spelling, from, to, gaps, leets, swaps, hardMasks, softMasks }: Reading,
+  scan: Scan,
+  { common }: AcceptanceWords,
+): boolean {
   const { length, variant, entry } = spelling;
   if (
     gaps + swaps > 0 ||
@@ -258,6 +276,8 @@ function isMaskRead({ spelling, from, to, gaps, leets, swaps, hardMasks, softMas
   const known = length - hardMasks - softMasks - leets;
   if (softMasks > 0) {
     const isWithin = isWordKind(scan.kinds[to - 1]!) || scan.kinds[to - 1] === kinds.digit;
+    // `p.key` names the key of something.
+    if (piecesOf(scan, from, to).some((piece) => piece.length > 2 && common.has(piece))) return false;
     return isWithin && hardMasks === 0 && softMasks === 1 && known >= 3 && spelling.strong;
   }
   const isLower = (scan.marks[from]! & marks.upper) === 0;
@@ -304,8 +324,10 @@ function isLeetRead({ spelling, from, to, leets, gaps }: Reading, scan: Scan): b
     if ((scan.marks[at]! & marks.upper) !== 0) uppers += 1;
   }
   const signs = leets - Math.min(leets, digits);
-  if (letters < 1) return (signs >= 2 && length >= 6) || (digits === 0 && to - from >= length + 2);
-  const atEdge = scan.kinds[to - 1] === kinds.digit || scan.codes[to - 1] === exclamation;
+  if (letters < 1) return (signs >= 2 && length >= 6) || (digits === 0 && gaps === 0 && to - from >= length + 2);
+  const last = scan.kinds[to - 1];
+  if (spelling.variant && (leets > 1 || last === kinds.sign)) return false;
+  const atEdge = last === kinds.digit || scan.codes[to - 1] === exclamation;
   if (atEdge && leets === 1 && (spelling.variant || signs > 0 || !spelling.strong)) return false;
   if (spelling.variant && letters * 2 < length) return false;
   if (length <= 3) return signs > 0 && uppers === 0 && gaps === 0;

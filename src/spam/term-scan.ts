@@ -30,6 +30,8 @@ const asciiKinds = Uint8Array.from({ length: 128 }, (_, code) => {
   return /\s/.test(character) ? kinds.space : kinds.sign;
 });
 const rememberedMax = 20_000;
+/** Places behind the last one that are empty. */
+const beyond = 4;
 const knownKinds = new Map<number, number>();
 
 function kindOf(code: number): number {
@@ -67,7 +69,7 @@ function isBorrowed(code: number): boolean {
 
 /** @returns `scan`, or a larger one that takes its place */
 export function fillScan(scan: Scan, { folded, starts, ends }: Normalised, text: string): Scan {
-  const filled = folded.length > scan.codes.length ? sized(folded.length * 2) : scan;
+  const filled = folded.length + beyond > scan.codes.length ? sized(folded.length * 2 + beyond) : scan;
   const { codes, kinds: found, marks: marked } = filled;
   let count = 0;
   for (let at = 0; at < folded.length; at++) {
@@ -86,6 +88,8 @@ export function fillScan(scan: Scan, { folded, starts, ends }: Normalised, text:
     filled.ends[count] = ends[at]!;
     marked[count++] = mark;
   }
+  // Who looks beyond the end finds nothing of the text before.
+  for (const each of [codes, found, marked]) each.fill(0, count, count + beyond);
   filled.count = count;
   return filled;
 }

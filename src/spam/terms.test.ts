@@ -130,6 +130,16 @@ test('words of a deployment are found in the same disguises, and phrases over th
   expect(ids('buy my courses, zorg')).toEqual([]);
 });
 
+test('a text is judged alike whatever was judged before it', () => {
+  const before = ['short', 'A LONGER TEXT IN CAPITALS', 'x'.repeat(5000), '**a** [b](c) <d>'];
+  for (const text of ['what a dUmBaSs', 'you shit', 'push it', 'fu[ck]'])
+    for (const each of before) {
+      const alone = find(text);
+      find(each);
+      expect(find(text)).toEqual(alone);
+    }
+});
+
 test('a term behind a hostile beginning is still found', () => {
   expect(find(`${'](f*'.repeat(4000)} you shit`).some(({ id }) => id === 'term:shit')).toBe(true);
 });
