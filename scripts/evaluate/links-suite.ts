@@ -1,6 +1,6 @@
 /** The link policy: the exact verdict on every row, and what is said of ordinary chat with links in it. */
-import { createLinkPolicy, type LinkSettings } from '../../src/spam/link-policy.ts';
-import { rows, shipped } from './shipped.ts';
+import { createLinkPolicy } from '../../src/spam/link-policy.ts';
+import { linkSettings, rows, shipped } from './shipped.ts';
 import { type Row, type Suite, share } from './suite.ts';
 
 interface LinkRow {
@@ -9,20 +9,13 @@ interface LinkRow {
   readonly verdict: 'allow' | 'flag' | 'block';
 }
 
-const settings: LinkSettings = {
-  deny: ['bad.example', 'scam-site.test'],
-  allow: [],
-  brands: ['paypal', 'google', 'discord'],
-  shorteners: ['bit.ly', 'tinyurl.com', 't.co', 'cutt.ly', 'is.gd'],
-};
-
 export const linksSuite: Suite = {
   name: 'links',
   title: 'The link policy, with the deny list of the data set',
   quick: true,
   run: () => {
     const { normalise } = shipped();
-    const policy = createLinkPolicy(settings, normalise);
+    const policy = createLinkPolicy(linkSettings, normalise);
     const judge = (text: string): LinkRow['verdict'] => {
       const actions = policy(normalise(text), text).map(({ action }) => action);
       return actions.includes('block') ? 'block' : actions.includes('flag') ? 'flag' : 'allow';

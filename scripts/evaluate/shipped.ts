@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { createAssessor } from '../../src/spam/assess.ts';
 import { createClassifier } from '../../src/spam/classifier.ts';
+import { createLinkPolicy } from '../../src/spam/link-policy.ts';
 import { readModel } from '../../src/spam/model-file.ts';
 import { createNormaliser } from '../../src/spam/normalise.ts';
 import { createTermMatcher } from '../../src/spam/terms.ts';
@@ -40,13 +41,22 @@ export function readBytes(name: string): Uint8Array {
   return readFileSync(new URL(name, data));
 }
 
+/** The deny list is that of the data set; the rest is as the settings ship. */
+export const linkSettings = {
+  deny: ['bad.example', 'scam-site.test'],
+  allow: [],
+  brands: ['paypal', 'google', 'discord'],
+  shorteners: ['bit.ly', 'tinyurl.com', 't.co', 'cutt.ly', 'is.gd'],
+};
+
 function createShipped() {
   const normalise = createNormaliser(readJson('artefacts/lookalikes.json'));
   const terms = createTermMatcher(readJson('artefacts/terms.json'), normalise);
   const model = readModel(readBytes('artefacts/spam.model'));
   const classifier = createClassifier(model);
   const toxicity = createToxicityClassifier(readToxicityModel(readBytes('artefacts/toxicity.model')));
-  const assess = createAssessor({ normalise, terms, toxicity, classifier });
+  const links = createLinkPolicy(linkSettings, normalise);
+  const assess = createAssessor({ normalise, terms, toxicity, classifier, links });
   return { normalise, terms, toxicity, model, classifier, assess };
 }
 

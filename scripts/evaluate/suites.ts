@@ -4,6 +4,7 @@ import { disguiseSuite } from './disguise-suite.ts';
 import { floodSuite } from './flood-suite.ts';
 import { inSourceSuite } from './in-source-suite.ts';
 import { learningSuite } from './learning-suite.ts';
+import { linksSuite } from './links-suite.ts';
 import { markupSuite } from './markup-suite.ts';
 import { renderSpeedSuite } from './render-speed-suite.ts';
 import { scriptInjectionSuite } from './script-injection-suite.ts';
@@ -20,6 +21,7 @@ export const suites: readonly Suite[] = [
   floodSuite,
   termsSuite,
   toxicitySuite,
+  linksSuite,
   checkSpeedSuite,
   markupSuite,
   scriptInjectionSuite,

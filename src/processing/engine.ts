@@ -15,15 +15,13 @@ export interface EngineSettings extends WorkerPoolSettings {
   readonly quarantineMax: number;
 }
 
-/** What a thread hands back: the result and the text's fingerprint for the flood window. */
-export interface ThreadResult extends TextResult {
-  readonly fingerprint?: bigint;
-}
+/** What a thread hands back. */
+export type ThreadResult = TextResult;
 
 /** Sees every judged text once, in order, in the main thread; says what the text is part of. */
 export type FloodWatch = (
   task: TextTask,
-  fingerprint: bigint,
+  fingerprint: string | undefined,
 ) => (TextLabel & { readonly action?: 'flag' | 'block' }) | undefined;
 
 export interface EngineEvents extends PoolEvents {
@@ -38,7 +36,7 @@ export interface EngineOptions<State> {
   /** Names that state. */
   readonly version: string;
   readonly settings: EngineSettings;
-  readonly flood?: FloodWatch;
+  readonly flood?: FloodWatch | undefined;
   readonly events?: EngineEvents;
 }
 
@@ -78,8 +76,8 @@ export async function startEngine<State extends object>(options: EngineOptions<S
       if (outcome.reason !== 'threw') quarantine.add(task.text);
       return unjudged(task, outcome.reason);
     }
-    const { fingerprint, ...result } = outcome.result;
-    const label = fingerprint === undefined ? undefined : flood?.(task, fingerprint);
+    const { result } = outcome;
+    const label = task.assess ? flood?.(task, result.fingerprint) : undefined;
     if (!label) return result;
     const { action = 'flag', ...rest } = label;
     const labels = [...result.labels, rest];

@@ -233,5 +233,7 @@ function readVerdict(response: ProcessResponse): Verdict | undefined {
   }));
   const links = response.links.map(({ url, text, start, end }) => ({ url, text, start, end }));
   const { spamScore, html, mentions, engineVersion } = response;
-  return toVerdict({ outcome, spamScore, labels, html, links, mentions }, engineVersion);
+  const fingerprint =
+    response.fingerprint.length === 0 ? undefined : Buffer.from(response.fingerprint).toString('latin1');
+  return toVerdict({ outcome, spamScore, labels, html, links, mentions, fingerprint }, engineVersion);
 }

@@ -122,7 +122,10 @@ function readSender(sender: WireSender): SenderHistory {
   };
 }
 
-type Judged = Pick<ProcessRequest, 'text' | 'messageId' | 'roomId' | 'senderId' | 'sender' | 'policy' | 'kind'>;
+type Judged = Pick<
+  ProcessRequest,
+  'text' | 'messageId' | 'roomId' | 'senderId' | 'sender' | 'policy' | 'kind' | 'sentAtMs'
+>;
 
 /**
  * @param path before the field's name in a complaint: `items[3].` or nothing
@@ -148,6 +151,7 @@ export function readTask(
     ...(senderId === '' ? {} : { senderId }),
     ...(request.sender ? { sender: readSender(request.sender) } : {}),
     ...(request.policy ? { policy: readPolicy(request.policy, `${path}policy`) } : {}),
+    ...(request.sentAtMs === undefined ? {} : { sentAtMs: Number(request.sentAtMs) }),
   };
 }
 
@@ -213,6 +217,7 @@ export function toProcessResponse(result: TextResult, engineVersion: string): Pr
   for (const link of result.links) response.links.push(create(LinkSchema, link));
   for (const mention of result.mentions) response.mentions.push(create(MentionSchema, mention));
   response.engineVersion = engineVersion;
+  if (result.fingerprint !== undefined) response.fingerprint = Buffer.from(result.fingerprint, 'latin1');
   return response;
 }
 

@@ -5,6 +5,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Config } from '../config/load.ts';
 import type { Sql } from '../database/connect.ts';
 import { type Engine, startEngine } from './engine.ts';
+import { createFloodWatch } from './flood-watch.ts';
 import { createLearnedExamples } from './learned-examples.ts';
 import { createLearning } from './learning.ts';
 import type { LearningBirth } from './learning-worker.ts';
@@ -99,6 +100,7 @@ export async function startTextEngine({
       quarantineMs: 60_000,
       quarantineMax: 1000,
     },
+    flood: createFloodWatch(config.moderation.flood),
     events: {
       onResult: (outcome) => metrics.results.inc({ outcome }),
       onGiven: (waitedMs) => metrics.waits.observe(waitedMs / 1000),
@@ -159,10 +161,11 @@ export async function readShippedState(settings: Config['moderation']): Promise<
     json('emoji.json'),
     json('chat-sample.json'),
   ]);
-  const { flagThreshold, blockThreshold, profanity, slurs } = settings;
-  const policy = { flagThreshold, blockThreshold, profanity, slurs };
+  const { flagThreshold, blockThreshold, profanity, slurs, links } = settings;
+  const policy = { flagThreshold, blockThreshold, profanity, slurs, links: links.action };
   return {
     policy,
+    links,
     model: new Uint8Array(model),
     toxicity: new Uint8Array(toxicity),
     lookalikes,

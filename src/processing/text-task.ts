@@ -32,6 +32,8 @@ export interface TextTask {
   readonly senderId?: string;
   readonly sender?: SenderHistory;
   readonly policy?: RoomPolicy;
+  /** When it was sent, milliseconds of any clock; absent: now. For texts that are judged again later. */
+  readonly sentAtMs?: number;
 }
 
 /** One reason. Offsets are UTF-16 units [start, end) of the original text. */
@@ -68,6 +70,8 @@ export interface TextResult {
   readonly html: string;
   readonly links: readonly TextLink[];
   readonly mentions: readonly TextMention[];
+  /** By which near-copies are known; absent for short texts and where nothing was assessed. */
+  readonly fingerprint?: string | undefined;
 }
 
 /** Whatever judges texts: the engine of this process, behind the service or beside the chat role. */

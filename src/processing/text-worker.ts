@@ -2,6 +2,7 @@
 import { type Assessment, type AssessPolicy, createAssessor } from '../spam/assess.ts';
 import { createClassifier, type Learned, type Model } from '../spam/classifier.ts';
 import { createExtractor, type Extractor } from '../spam/features.ts';
+import { createLinkPolicy, type LinkPolicy, type LinkSettings } from '../spam/link-policy.ts';
 import { readModel } from '../spam/model-file.ts';
 import { createNormaliser, type Lookalikes } from '../spam/normalise.ts';
 import { createRuleBook, type Rule, type RuleBook, type RuleHits } from '../spam/rules.ts';
@@ -20,6 +21,7 @@ export interface TextState {
   readonly lookalikes: Lookalikes;
   readonly terms: TermLists;
   readonly emoji: Readonly<Record<string, string>>;
+  readonly links: LinkSettings;
   /** Ordinary lines that a new thread warms up with. */
   readonly chatSample: readonly string[];
   /** What moderators taught; its weights lie in memory that all threads share. */
@@ -36,6 +38,7 @@ interface Lists {
   readonly emoji: ReadonlyMap<string, string>;
   readonly model: Model;
   readonly extract: Extractor;
+  readonly links: LinkPolicy;
 }
 
 /** Takes some 20 ms. */
@@ -50,13 +53,14 @@ interface Ready {
 
 let ready: Ready;
 
-function compileLists({ lookalikes, terms, toxicity, emoji, model: bytes }: TextState): Lists {
+function compileLists({ lookalikes, terms, toxicity, emoji, links, model: bytes }: TextState): Lists {
   const model = readModel(bytes);
   const normalise = createNormaliser(lookalikes);
   return {
     model,
     extract: createExtractor(model.lexicon),
     normalise,
+    links: createLinkPolicy(links, normalise),
     terms: createTermMatcher(terms, normalise),
     toxicity: createToxicityClassifier(readToxicityModel(toxicity)),
     emoji: new Map(Object.entries(emoji)),
@@ -75,13 +79,13 @@ function warmUp({ chatSample, policy }: TextState): void {
 
 serveTasks<TextTask, ThreadResult, TextState>({
   apply: (state, changed) => {
-    const listsChanged = (['lookalikes', 'terms', 'toxicity', 'emoji', 'model'] as const).some((part) =>
+    const listsChanged = (['lookalikes', 'terms', 'toxicity', 'emoji', 'model', 'links'] as const).some((part) =>
       changed.has(part),
     );
     const lists = listsChanged ? compileLists(state) : ready.lists;
-    const { normalise, terms, toxicity, model, extract } = lists;
+    const { normalise, terms, toxicity, links, model, extract } = lists;
     const classifier = createClassifier(model, state.learned, extract);
-    const assess = createAssessor({ normalise, terms, toxicity, classifier });
+    const assess = createAssessor({ normalise, terms, toxicity, classifier, links });
     const rulesChanged = listsChanged || changed.has('rules');
     const rules = rulesChanged ? createRuleBook(state.rules, { normalise, lists: state.terms }) : ready.rules;
     ready = { lists, policy: state.policy, assess, rules };
@@ -91,7 +95,7 @@ serveTasks<TextTask, ThreadResult, TextState>({
     const { lists, policy: standing, assess: assessText, rules } = ready;
     const assessment = assess
       ? withRules(assessText(text, { ...standing, ...policy }), rules.match(text, roomId))
-      : { outcome: 'allow' as const, spamScore: 0, labels: [] };
+      : { outcome: 'allow' as const, spamScore: 0, labels: [], fingerprint: undefined };
     stages.lap('assess');
     // Names and topics are shown as plain text.
     const rendered =

@@ -25,6 +25,8 @@ export interface Verdict {
   /** Lower-cased names without the @, each once, in the order of the text. */
   readonly mentions: readonly string[];
   readonly engineVersion: string;
+  /** By which near-copies of the text are known; absent for short ones. */
+  readonly fingerprint?: string | undefined;
 }
 
 /** Turns the engine's result into the chat role's verdict. */
@@ -37,5 +39,6 @@ export function toVerdict(result: TextResult, engineVersion: string): Verdict {
     links: result.links,
     mentions: [...new Set(result.mentions.map(({ name }) => name.toLowerCase()))],
     engineVersion,
+    fingerprint: result.fingerprint,
   };
 }

@@ -55,6 +55,7 @@ import { createUserRepository } from '../user/user-repository.ts';
 import { userRoutes } from '../user/user-routes.ts';
 import { createUserService } from '../user/user-service.ts';
 import { createChatMetrics } from './chat-metrics.ts';
+import { oncePerFlood } from './flood-parts.ts';
 import { createIdentityParts } from './identity-parts.ts';
 import { createJudge } from './judge.ts';
 import { createLogins, startLoginTokens } from './login-parts.ts';
@@ -182,7 +183,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     profiles,
     follow: roomService.follow,
     findFeed: hub.feed,
-    onFlagged: createFlagRecorder({ db, logger }),
+    onFlagged: oncePerFlood(createFlagRecorder({ db, logger })),
     onBlocked: refusals.note,
     recordAct,
     settings: config.message,

@@ -2,12 +2,14 @@
 
 import type { JudgeText } from '../chat/rooms/room-service.ts';
 import { Failure } from '../errors.ts';
+import { createFloodWatch } from '../processing/flood-watch.ts';
 import { createNetworkLink } from '../processing/peer-transport.ts';
 import { createProcessingClient, type DraftText, type Judge, type Verdict } from '../processing/processing-client.ts';
 import { createPeer } from '../processing/processing-peer.ts';
 import type { JudgeName } from '../user/user-service.ts';
 import type { ChatRoleOptions } from './chat.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
+import { watchFloods } from './flood-parts.ts';
 
 export interface JudgeParts {
   readonly message: Judge;
@@ -62,7 +64,7 @@ export function createJudge({
   }
 
   return {
-    message: client.judgeOne,
+    message: watchFloods(client.judgeOne, createFloodWatch(config.moderation.flood)),
     text: (text, kind, actor, roomId) =>
       requireAllowed({
         key: `${kind} of ${actor.userId}`,

@@ -1,6 +1,8 @@
 /** The verdict on one text: what it says, who it looks like, and what the deployment does about it. Pure. */
 import type { Classifier } from './classifier.ts';
 import type { Label } from './label.ts';
+import type { LinkPolicy } from './link-policy.ts';
+import { fingerprintOf } from './near-copy.ts';
 import type { Normalised } from './normalise.ts';
 import type { TermMatcher } from './terms.ts';
 import { flagScore, type ToxicityClassifier } from './toxicity.ts';
@@ -12,6 +14,8 @@ export interface AssessPolicy {
   readonly blockThreshold: number;
   readonly profanity: PolicyAction;
   readonly slurs: PolicyAction;
+  /** The most that is done about a link; `block`, the default, leaves it to the link policy. */
+  readonly links?: PolicyAction;
 }
 
 export interface Assessment {
@@ -19,6 +23,8 @@ export interface Assessment {
   /** 0 to 1, calibrated. */
   readonly spamScore: number;
   readonly labels: readonly Label[];
+  /** By which copies of the text are known; undefined for texts too short to be copies. */
+  readonly fingerprint: string | undefined;
 }
 
 export interface AssessorParts {
@@ -26,6 +32,7 @@ export interface AssessorParts {
   readonly terms: TermMatcher;
   readonly toxicity: ToxicityClassifier;
   readonly classifier: Classifier;
+  readonly links?: LinkPolicy;
 }
 
 /** Always blocked, label `test`: the standard string that lets anyone try a filter without writing spam (GTUBE). */
@@ -39,6 +46,7 @@ export function createAssessor({
   terms,
   toxicity,
   classifier,
+  links,
 }: AssessorParts): (text: string, policy: AssessPolicy) => Assessment {
   return (text, policy) => {
     const labels: Label[] = [];
@@ -79,6 +87,12 @@ export function createAssessor({
       labels.push({ name: 'spam', score: spamScore, start: 0, end: text.length, matched: '', id: 'model' });
       raise(spamScore >= policy.blockThreshold ? 'block' : 'flag');
     }
-    return { outcome, spamScore, labels };
+    const most = policy.links ?? 'block';
+    if (links && most !== 'off')
+      for (const { action, label } of links(normalised, text)) {
+        labels.push(label);
+        raise(most === 'flag' ? 'flag' : action);
+      }
+    return { outcome, spamScore, labels, fingerprint: fingerprintOf(normalised) };
   };
 }

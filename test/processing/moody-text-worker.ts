@@ -34,7 +34,7 @@ serveTasks<TextTask, ThreadResult, MoodyTextState>({
         start: found.index,
         end: found.index + found[0].length,
       })),
-      fingerprint: BigInt(text.length),
+      fingerprint: String.fromCharCode(text.length & 0xff).repeat(32),
     };
   },
 });
