@@ -78,10 +78,11 @@ export async function startEngine<State extends object>(options: EngineOptions<S
     }
     const { result } = outcome;
     const label = task.assess ? flood?.(task, result.fingerprint) : undefined;
-    if (!label) return result;
+    // What is refused anyway needs no further reason.
+    if (!label || result.outcome === 'block') return result;
     const { action = 'flag', ...rest } = label;
     const labels = [...result.labels, rest];
-    return { ...result, labels, outcome: result.outcome === 'block' ? 'block' : action };
+    return { ...result, labels, outcome: action };
   }
 
   return {

@@ -33,7 +33,7 @@ export const textWorker = new URL('./text-worker.ts', import.meta.url);
 /** What moderators taught and ruled works on every engine after this time at the latest. */
 const pollMs = 1000;
 /** Learning all examples anew takes a few dozen milliseconds; the first time the thread has to start. */
-const learningTimeoutMs = 10_000;
+const learningTimeoutMs = 60_000;
 
 /** Resolves when all threads are warm. @throws when the artefacts are missing or of another build */
 export async function startTextEngine({

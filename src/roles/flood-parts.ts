@@ -18,10 +18,10 @@ export function watchFloods(judge: Judge, watch: FloodWatch | undefined): Judge 
       { ...task, ...(roomId ? { roomId } : {}), ...(senderId ? { senderId } : {}) },
       verdict.fingerprint,
     );
-    if (!label || verdict.labels.some(({ name }) => name === label.name)) return verdict;
+    // What is refused anyway, or known as a flood to the instance that judged, needs no further reason.
+    if (!label || verdict.outcome === 'block' || verdict.labels.some(({ name }) => name === label.name)) return verdict;
     const { action = 'flag', ...rest } = label;
-    const outcome = verdict.outcome === 'block' ? 'block' : action;
-    return { ...verdict, outcome, labels: [...verdict.labels, rest] };
+    return { ...verdict, outcome: action, labels: [...verdict.labels, rest] };
   };
 }
 
