@@ -51,7 +51,7 @@ let wwwRest: RegExp | undefined;
 /** Bare links of one text; more stay text. */
 const bareLinksMax = 500;
 /** Without one of these there is none: cheaper than to look for them all. */
-const possible = /[:@]|\w\.\w|[^\0-\x7f]\./;
+const possible = /:\/\/|[^\s]@[^\s]|[^\s.]\.[^\s.]/;
 
 export function addBareLinks(markdown: MarkdownIt): void {
   markdown.inline.ruler.at('linkify', (state, silent) => readScheme(markdown, state, silent));

@@ -8,23 +8,36 @@ import { escapeHtml } from './escape-html.ts';
 import { isSafeUrl } from './safe-url.ts';
 import type { TextWriter } from './text-writer.ts';
 
-/** Elements by the type of their tokens, without `_open` and `_close`. `block`: stands on lines of its own. */
-const elements: Readonly<Record<string, { readonly tag: string; readonly block: boolean }>> = {
-  paragraph: { tag: 'p', block: true },
-  blockquote: { tag: 'blockquote', block: true },
-  bullet_list: { tag: 'ul', block: true },
-  ordered_list: { tag: 'ol', block: true },
-  list_item: { tag: 'li', block: true },
-  table: { tag: 'table', block: true },
-  thead: { tag: 'thead', block: true },
-  tbody: { tag: 'tbody', block: true },
-  tr: { tag: 'tr', block: true },
-  th: { tag: 'th', block: true },
-  td: { tag: 'td', block: true },
-  em: { tag: 'em', block: false },
-  strong: { tag: 'strong', block: false },
-  s: { tag: 'del', block: false },
+interface Element {
+  readonly tag: string;
+  /** Stands on lines of its own. */
+  readonly block: boolean;
+}
+
+const blocks: Readonly<Record<string, string>> = {
+  paragraph: 'p',
+  blockquote: 'blockquote',
+  bullet_list: 'ul',
+  ordered_list: 'ol',
+  list_item: 'li',
+  table: 'table',
+  thead: 'thead',
+  tbody: 'tbody',
+  tr: 'tr',
+  th: 'th',
+  td: 'td',
 };
+const inlines: Readonly<Record<string, string>> = { em: 'em', strong: 'strong', s: 'del' };
+/** Elements by the type of their tokens. */
+const elements = new Map<string, Element>(
+  [
+    ...Object.entries(blocks).map(([name, tag]) => [name, { tag, block: true }] as const),
+    ...Object.entries(inlines).map(([name, tag]) => [name, { tag, block: false }] as const),
+  ].flatMap(([name, element]) => [
+    [`${name}_open`, element],
+    [`${name}_close`, element],
+  ]),
+);
 const headings = new Set(['h1', 'h2', 'h3', 'h4', 'h5', 'h6']);
 const alignments = new Set(['left', 'right', 'center']);
 /** A stranger's link: no opener, no referrer, no vote for search engines. */
@@ -55,15 +68,14 @@ function startsLine(next: Token | undefined): boolean {
   return next !== undefined && next.nesting !== -1;
 }
 
-function nameOf({ type, tag }: Token): { readonly tag: string; readonly block: boolean } | undefined {
-  const name = type.replace(/_(?:open|close)$/, '');
-  if (name === 'heading') return headings.has(tag) ? { tag, block: true } : undefined;
-  return Object.hasOwn(elements, name) ? elements[name] : undefined;
+function elementOf({ type, tag }: Token): Element | undefined {
+  if (type === 'heading_open' || type === 'heading_close') return headings.has(tag) ? { tag, block: true } : undefined;
+  return elements.get(type);
 }
 
 function writeBlockTag(tokens: readonly Token[], at: number): string {
   const token = tokens[at]!;
-  const element = nameOf(token);
+  const element = elementOf(token);
   if (!element?.block) return '';
   if (token.nesting === -1) return `</${element.tag}>\n`;
   const next = tokens[at + 1];
@@ -139,7 +151,7 @@ function writeInline(children: readonly Token[], writer: TextWriter): string {
 }
 
 function writeInlineTag(token: Token): string {
-  const element = nameOf(token);
+  const element = elementOf(token);
   if (!element || element.block) return escapeHtml(token.content);
   return `<${token.nesting === -1 ? '/' : ''}${element.tag}>`;
 }

@@ -11,6 +11,8 @@ const nestingMax = 20;
 /** A table may fill short rows up to its width, so that two thousand short lines can become eighty thousand cells: beyond this many it is text. */
 const tableCellsMax = 2000;
 
+const plainUrl = /^[A-Za-z0-9\-._~:/?#@!$&'()*+,;=]*$/;
+
 export interface MarkdownOptions {
   /** Addresses that may be linked to, percent-encoded; a link to another one stays as it was written. */
   readonly isAllowedUrl: (url: string) => boolean;
@@ -19,6 +21,9 @@ export interface MarkdownOptions {
 export function createMarkdown({ isAllowedUrl }: MarkdownOptions): MarkdownIt {
   const markdown = createMarkdownIt('commonmark', { linkify: true, maxNesting: nestingMax });
   markdown.validateLink = isAllowedUrl;
+  const normalizeLink = markdown.normalizeLink.bind(markdown);
+  // Most addresses have nothing in them to encode, and then taking them apart changes nothing.
+  markdown.normalizeLink = (url) => (plainUrl.test(url) ? url : normalizeLink(url));
   markdown.enable('table');
   boundTables(markdown);
   addStrikethrough(markdown);

@@ -49,7 +49,7 @@ for (const each of '*_`~[]<>\\&!|\0') kinds[each.charCodeAt(0)] = mark;
 for (const each of ':@.') kinds[each.charCodeAt(0)] = linkSign;
 /** What makes a line more than words if it begins so. */
 const blockStart = /^(?:[\s#>+=-]|\d{1,9}[.)])/;
-const linkOrMention = /[:@]|[^\s.]\.[^\s.]/;
+const linkOrMention = /:\/\/|:[a-z0-9_+-]+:|@|[^\s.]\.[^\s.]/;
 
 // A link to nowhere is read as one, and then its text is shown.
 const markdown = createMarkdown({ isAllowedUrl: (url) => url === '' || isSafeUrl(url) });
