@@ -115,19 +115,20 @@ export async function appendFresh(
   sql: Sql,
   { rows, view, mailRooms, mailDelayMs }: AppendBatch,
 ): Promise<AppendOutcome> {
+  // Jobs after events, as below: two instances of which each holds the one and wants the other would lock each other out.
   const owed =
     mailRooms.length === 0
       ? sql``
-      : sql`, owing as materialized (
-      select r from unnest(${mailRooms as string[]}::uuid[]) r where not exists (select 1 from stale) and not exists (select 1 from replaced)
-    ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)})`;
+      : sql` returning 1), owing as materialized (
+      select r from unnest(${mailRooms as string[]}::uuid[]) r where (select count(*) from stored) > 0
+    ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)}`;
   const [result] = await sql<{ at_ms: string; stale: boolean; replaced: boolean }[]>`
     with stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}), stored as (
       insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
       select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
         text, html, mentions::uuid[], reply_to
-      from ${inputRows(sql, rows)} where not exists (select 1 from stale) and not exists (select 1 from replaced)
-    )${owed}
+      from ${inputRows(sql, rows)} where not exists (select 1 from stale) and not exists (select 1 from replaced)${owed}
+    )
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
       exists (select 1 from stale) as stale, exists (select 1 from replaced) as replaced
       ${mailRooms.length === 0 ? sql`` : sql`, (select count(*) from owed) as owed`}`;
