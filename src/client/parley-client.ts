@@ -12,6 +12,7 @@
  */
 import { ClientError } from './client-error.ts';
 import { createLiveSocket, type SocketListener, type SocketState } from './live-socket.ts';
+import { createModerationClient, type ModerationClient } from './moderation-client.ts';
 import { createOutbox, type Sent } from './outbox.ts';
 import { randomKey } from './random-key.ts';
 import { type Call, callOnce, createCall } from './rest.ts';
@@ -20,6 +21,7 @@ import type { Login, Message, OwnRoom, OwnUser, ReadState, Room } from './types.
 
 export { ClientError } from './client-error.ts';
 export type { SocketListener, SocketState, Welcome } from './live-socket.ts';
+export type * from './moderation-client.ts';
 export type { Sent } from './outbox.ts';
 export type { LoginStorage } from './session.ts';
 export type * from './types.ts';
@@ -84,6 +86,8 @@ export interface ParleyClient {
   readonly call: Call;
   /** A call that needs no login. */
   readonly callOpen: <Answer>(method: string, path: string, body?: unknown) => Promise<Answer>;
+  /** Reports, and for moderators the desk behind them. */
+  readonly moderation: ModerationClient;
   readonly rooms: () => Promise<readonly OwnRoom[]>;
   readonly createRoom: (room: {
     name: string;
@@ -190,6 +194,7 @@ export function createParleyClient({
     },
     call,
     callOpen: (method, path, body) => callOnce(base, { method, path, body }),
+    moderation: createModerationClient(call),
     rooms: async () => {
       const rooms: OwnRoom[] = [];
       for (let cursor: string | null = ''; cursor !== null; ) {

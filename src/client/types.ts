@@ -42,6 +42,8 @@ export interface Room {
 }
 
 export interface OwnRoom extends Room {
+  /** One's own. */
+  readonly role: Member['role'];
   readonly unread: number;
   readonly mentions: number;
   readonly lastReadSeq: number;
@@ -51,6 +53,7 @@ export interface OwnRoom extends Room {
 export interface Member {
   readonly user: Profile;
   readonly role: 'owner' | 'moderator' | 'member';
+  readonly mutedUntil: string | null;
 }
 
 export interface Login {

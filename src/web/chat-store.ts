@@ -158,7 +158,8 @@ export class ChatStore {
     else if (type === 'member.joined' || type === 'member.left') {
       const step = type === 'member.joined' ? 1 : -1;
       this.#setRoom(roomId, { memberCount: (this.state.rooms.get(roomId)?.memberCount ?? 0) + step });
-    }
+    } else if (type === 'member.updated' && user?.id === this.client.user()?.id)
+      this.#setRoom(roomId, { role: data.role as Member['role'] });
     this.#setRoom(roomId, { seq });
   }
 
@@ -274,12 +275,21 @@ export class ChatStore {
   }
 }
 
+/** Whether one may moderate a room: as its owner or moderator, or as the deployment's staff. */
+export function moderates(client: ParleyClient, room: OwnRoom | undefined): boolean {
+  if (client.user()?.role !== 'user') return room === undefined || room.kind === 'room';
+  return room !== undefined && room.kind === 'room' && room.role !== 'member';
+}
+
 /** A refusal in words for people. */
 export function explainRefusal(error: unknown): string {
   if (!(error instanceof ClientError)) return 'Something went wrong.';
   if (error.code === 'message_blocked') {
-    const labels = ((error.details.labels ?? []) as readonly { name: string }[]).map(({ name }) => name);
-    return `Blocked by moderation${labels.length > 0 ? `: ${[...new Set(labels)].join(', ')}` : ''}.`;
+    const labels = (error.details.labels ?? []) as readonly { name: string; matched: string }[];
+    const reasons = labels.map(({ name, matched }) =>
+      matched && name !== 'test' ? `${name} “${matched.slice(0, 40)}”` : name,
+    );
+    return `Blocked by moderation${reasons.length > 0 ? `: ${[...new Set(reasons)].join(', ')}` : ''}.`;
   }
   const wait = error.retryAfterMs === undefined ? '' : ` Try again in ${Math.ceil(error.retryAfterMs / 1000)} s.`;
   const words: Readonly<Record<string, string>> = {

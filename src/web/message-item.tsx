@@ -1,7 +1,9 @@
 /** One message, and what its author may do with it. */
 import { useState } from 'preact/hooks';
 import type { Message } from '../client/parley-client.ts';
-import { type ChatStore, explainRefusal, type Pending } from './chat-store.ts';
+import { type ChatStore, explainRefusal, moderates, type Pending } from './chat-store.ts';
+import { MemberActions } from './member-actions.tsx';
+import { ReportDialog } from './report-dialog.tsx';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
@@ -9,7 +11,9 @@ const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeS
 export function MessageItem({ store, message, head }: { store: ChatStore; message: Message; head: boolean }) {
   const [editing, setEditing] = useState(false);
   const [problem, setProblem] = useState('');
+  const [dialog, setDialog] = useState<'report' | 'moderate' | undefined>();
   const me = store.client.user();
+  const mayModerate = moderates(store.client, store.state.rooms.get(message.roomId));
   const mine = message.sender.id === me?.id;
   const mentioned = me !== undefined && message.mentions.includes(me.id);
 
@@ -63,6 +67,36 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
             Delete
           </button>
         </div>
+      )}
+      {!mine && !message.deletedAt && (
+        <div class="message-tools">
+          <button type="button" class="link" onClick={() => setDialog('report')}>
+            Report
+          </button>
+          {mayModerate && (
+            <>
+              <button type="button" class="link" onClick={() => setDialog('moderate')}>
+                Moderate
+              </button>
+              <button
+                type="button"
+                class="link"
+                onClick={() => attempt(store.client.remove(message.roomId, message.id))}
+              >
+                Delete
+              </button>
+            </>
+          )}
+        </div>
+      )}
+      {dialog === 'report' && <ReportDialog store={store} message={message} onClose={() => setDialog(undefined)} />}
+      {dialog === 'moderate' && (
+        <MemberActions
+          store={store}
+          roomId={message.roomId}
+          person={message.sender}
+          onClose={() => setDialog(undefined)}
+        />
       )}
     </article>
   );

@@ -3,7 +3,8 @@ import { useState } from 'preact/hooks';
 import type { OwnRoom } from '../client/parley-client.ts';
 import { AccountDialog } from './account-dialog.tsx';
 import { BrowseDialog } from './browse-dialog.tsx';
-import type { ChatState, ChatStore } from './chat-store.ts';
+import { type ChatState, type ChatStore, moderates } from './chat-store.ts';
+import { ModerationDialog } from './moderation-dialog.tsx';
 import { NewRoomDialog } from './new-room-dialog.tsx';
 
 interface RoomListProps {
@@ -14,7 +15,7 @@ interface RoomListProps {
 }
 
 export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
-  const [dialog, setDialog] = useState<'new' | 'browse' | 'account' | undefined>();
+  const [dialog, setDialog] = useState<'new' | 'browse' | 'account' | 'desk' | undefined>();
   const user = store.client.user();
   const rooms = [...state.rooms.values()].sort((left, right) => activeAt(right).localeCompare(activeAt(left)));
   const close = () => setDialog(undefined);
@@ -43,6 +44,11 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
         <button type="button" onClick={() => setDialog('browse')}>
           Browse
         </button>
+        {moderates(store.client, undefined) && (
+          <button type="button" onClick={() => setDialog('desk')}>
+            Moderation
+          </button>
+        )}
       </div>
       <nav aria-label="My rooms">
         <ul>
@@ -72,6 +78,7 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
         </ul>
         {state.ready && rooms.length === 0 && <p class="hint">No rooms yet.</p>}
       </nav>
+      {dialog === 'desk' && <ModerationDialog store={store} roomId={undefined} name="all rooms" onClose={close} />}
       {dialog === 'new' && <NewRoomDialog store={store} onClose={close} />}
       {dialog === 'account' && <AccountDialog client={store.client} onClose={close} />}
       {dialog === 'browse' && <BrowseDialog store={store} onClose={close} />}

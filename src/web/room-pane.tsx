@@ -1,11 +1,13 @@
 /** One room: its messages, who is writing, and where one writes oneself. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Member, Message, OwnRoom, Page } from '../client/parley-client.ts';
-import { type ChatState, type ChatStore, explainRefusal } from './chat-store.ts';
+import { type ChatState, type ChatStore, explainRefusal, moderates } from './chat-store.ts';
 import { Composer } from './composer.tsx';
 import { Dialog } from './dialog.tsx';
 import { InviteMaker } from './invite-link.tsx';
+import { MemberActions } from './member-actions.tsx';
 import { MessageItem, PendingItem } from './message-item.tsx';
+import { ModerationDialog } from './moderation-dialog.tsx';
 
 /** Within this distance of the end one is thought to be reading along. */
 const nearEndPx = 120;
@@ -20,6 +22,7 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
   const atEnd = useRef(true);
   const heightBefore = useRef(0);
   const [people, setPeople] = useState(false);
+  const [desk, setDesk] = useState(false);
   const messages = view?.messages ?? [];
   const firstId = messages[0]?.id;
   // The event may come before the answer.
@@ -55,6 +58,11 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
           <h1>{room.name}</h1>
           {room.topic && <p class="topic">{room.topic}</p>}
         </div>
+        {moderates(store.client, room) && (
+          <button type="button" class="link" onClick={() => setDesk(true)}>
+            Moderation
+          </button>
+        )}
         <button type="button" class="link" onClick={() => setPeople(true)}>
           {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
         </button>
@@ -85,6 +93,7 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
         {typing.length > 0 && `${typing.slice(0, 3).join(', ')} ${typing.length === 1 ? 'is' : 'are'} writing …`}
       </p>
       <Composer store={store} roomId={room.id} roomName={room.name} />
+      {desk && <ModerationDialog store={store} roomId={room.id} name={room.name} onClose={() => setDesk(false)} />}
       {people && <PeopleDialog store={store} room={room} onClose={() => setPeople(false)} />}
     </main>
   );
@@ -97,6 +106,7 @@ function startsGroup(message: Message, previous: Message | undefined): boolean {
 
 function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoom; onClose: () => void }) {
   const [members, setMembers] = useState<readonly Member[]>([]);
+  const [moderated, setModerated] = useState<Member['user']>();
   const [problem, setProblem] = useState('');
   useEffect(() => {
     store.client.call<Page<Member>>('GET', `/v1/rooms/${room.id}/members?limit=100`).then(
@@ -139,9 +149,21 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
               </span>
             </span>
             {user.id !== store.client.user()?.id && (
-              <button type="button" onClick={() => void writeTo(user.id)} aria-label={`Write to ${user.displayName}`}>
-                Message
-              </button>
+              <span class="row">
+                {moderates(store.client, room) && (
+                  <button
+                    type="button"
+                    class="link"
+                    onClick={() => setModerated(user)}
+                    aria-label={`Moderate ${user.displayName}`}
+                  >
+                    Moderate
+                  </button>
+                )}
+                <button type="button" onClick={() => void writeTo(user.id)} aria-label={`Write to ${user.displayName}`}>
+                  Message
+                </button>
+              </span>
             )}
           </li>
         ))}
@@ -156,6 +178,9 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
         <button type="button" onClick={() => void leave()}>
           Leave room
         </button>
+      )}
+      {moderated && (
+        <MemberActions store={store} roomId={room.id} person={moderated} onClose={() => setModerated(undefined)} />
       )}
     </Dialog>
   );

@@ -37,6 +37,8 @@ export interface RoomSummaryRow {
 }
 
 export interface OwnRoomRow extends RoomSummaryRow {
+  /** The member's own. */
+  readonly role: MemberRole;
   readonly joinedSeq: number;
   readonly lastReadSeq: number;
   readonly unread: number;
@@ -89,7 +91,7 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
 
   const ownRooms = coalesce(async (userIds: readonly string[]) => {
     const rows = await sql<(RoomRow & OwnColumns)[]>`
-      select m.user_id, m.joined_seq, r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
+      select m.user_id, m.role, m.joined_seq, r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
         false as deleted, coalesce(head.seq, 0) as seq, head.at as active_at, counts.member_count,
         least(coalesce(rs.last_read_seq, 0), coalesce(head.seq, 0)) as last_read_seq, unread.unread, unread.mentions, newest.seq as last_message_seq,
         case when r.kind = 'dm' then (select array_agg(o.user_id) from members o where o.room_id = r.id and o.user_id <> m.user_id) end as others
@@ -148,6 +150,7 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
 }
 
 interface OwnColumns {
+  role: MemberRole;
   user_id: string;
   joined_seq: string;
   active_at: Date | null;
@@ -177,6 +180,7 @@ function toOwnRoom(row: RoomRow & OwnColumns): OwnRoomRow {
   return {
     ...toSummary(row),
     memberCount: row.member_count,
+    role: row.role,
     joinedSeq: Number(row.joined_seq),
     lastReadSeq: Number(row.last_read_seq),
     unread: row.unread,

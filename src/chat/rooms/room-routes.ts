@@ -14,14 +14,15 @@ import type { RoomService } from './room-service.ts';
 import { RoomShape } from './room-shapes.ts';
 import type { Actor } from './room-state.ts';
 
+const Role = Type.Union([Type.Literal('owner'), Type.Literal('moderator'), Type.Literal('member')]);
 const OwnRoomShape = Type.Object({
   ...RoomShape.properties,
+  role: Type.Optional(Role),
   unread: Type.Optional(Type.Integer()),
   mentions: Type.Optional(Type.Integer()),
   lastReadSeq: Type.Optional(Seq),
   lastMessage: Type.Optional(Nullable(MessageShape)),
 });
-const Role = Type.Union([Type.Literal('owner'), Type.Literal('moderator'), Type.Literal('member')]);
 const MemberShape = Type.Object({ user: PublicUser, role: Role, joinedAt: Time, mutedUntil: Nullable(Time) });
 
 const RoomParams = exactly({ roomId: Uuid });

@@ -1,0 +1,116 @@
+/** What a moderator may do about a person, from a message or from the list of people. */
+import { useState } from 'preact/hooks';
+import type { Profile } from '../client/parley-client.ts';
+import { type ChatStore, explainRefusal } from './chat-store.ts';
+import { Dialog } from './dialog.tsx';
+
+const times = [
+  ['600', '10 minutes'],
+  ['3600', 'an hour'],
+  ['86400', 'a day'],
+  ['604800', 'a week'],
+] as const;
+
+export function MemberActions({
+  store,
+  roomId,
+  person,
+  onClose,
+}: {
+  store: ChatStore;
+  roomId: string;
+  person: Profile;
+  onClose: () => void;
+}) {
+  const [seconds, setSeconds] = useState<string>(times[1][0]);
+  const [reason, setReason] = useState('');
+  const [said, setSaid] = useState('');
+  const [problem, setProblem] = useState('');
+  const { moderation } = store.client;
+
+  async function attempt(work: () => Promise<unknown>, words: string): Promise<void> {
+    setProblem('');
+    setSaid('');
+    try {
+      await work();
+      setSaid(words);
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+  const why = () => (reason.trim() === '' ? {} : { reason: reason.trim() });
+
+  return (
+    <Dialog title={`Moderate ${person.displayName}`} onClose={onClose}>
+      <div class="settings-form">
+        <div class="field">
+          <label for="act-time">For how long?</label>
+          <select id="act-time" value={seconds} onChange={(event) => setSeconds(event.currentTarget.value)}>
+            {times.map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </div>
+        <div class="field">
+          <label for="act-reason">Reason of a ban (optional)</label>
+          <input
+            id="act-reason"
+            maxLength={1000}
+            value={reason}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
+        </div>
+        <div class="row">
+          <button
+            type="button"
+            onClick={() =>
+              void attempt(() => moderation.mute(roomId, person.id, Number(seconds)), `${person.displayName} is muted.`)
+            }
+          >
+            Mute
+          </button>
+          <button
+            type="button"
+            onClick={() =>
+              void attempt(() => moderation.mute(roomId, person.id, 0), `${person.displayName} may speak.`)
+            }
+          >
+            Unmute
+          </button>
+          <button
+            type="button"
+            class="danger"
+            onClick={() =>
+              void attempt(
+                () => moderation.ban(person.id, { roomId, seconds: Number(seconds), ...why() }),
+                `${person.displayName} is banned.`,
+              )
+            }
+          >
+            Ban
+          </button>
+          <button
+            type="button"
+            class="danger"
+            onClick={() =>
+              void attempt(
+                () => moderation.ban(person.id, { roomId, ...why() }),
+                `${person.displayName} is banned for good.`,
+              )
+            }
+          >
+            Ban for good
+          </button>
+        </div>
+        {said && <p role="status">{said}</p>}
+        {problem && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,44 @@
+/** The moderators' desk: of one room, or for the staff of all rooms. */
+import { useState } from 'preact/hooks';
+import type { ChatStore } from './chat-store.ts';
+import { Dialog } from './dialog.tsx';
+import { AuditPane, BansPane } from './moderation-lists.tsx';
+import { QueuePane } from './moderation-queue.tsx';
+import { RulesPane } from './moderation-rules.tsx';
+
+const panes = { queue: 'Queue', rules: 'Rules', bans: 'Bans', log: 'Log' } as const;
+type Pane = keyof typeof panes;
+
+export interface DeskProps {
+  readonly store: ChatStore;
+  /** Undefined: all rooms. */
+  readonly roomId: string | undefined;
+}
+
+export function ModerationDialog({ store, roomId, name, onClose }: DeskProps & { name: string; onClose: () => void }) {
+  const [pane, setPane] = useState<Pane>('queue');
+  const desk = { store, roomId };
+  return (
+    <Dialog title={`Moderation of ${name}`} wide onClose={onClose}>
+      <div class="settings desk">
+        <nav aria-label="Moderation">
+          <ul>
+            {(Object.keys(panes) as Pane[]).map((each) => (
+              <li key={each}>
+                <button type="button" aria-current={pane === each ? 'page' : undefined} onClick={() => setPane(each)}>
+                  {panes[each]}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <div class="settings-body">
+          {pane === 'queue' && <QueuePane {...desk} />}
+          {pane === 'rules' && <RulesPane {...desk} />}
+          {pane === 'bans' && <BansPane {...desk} />}
+          {pane === 'log' && <AuditPane {...desk} />}
+        </div>
+      </div>
+    </Dialog>
+  );
+}

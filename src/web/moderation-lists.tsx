@@ -1,0 +1,120 @@
+/** Who is kept out, and what moderators did. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { AuditEntry, Ban } from '../client/parley-client.ts';
+import { explainRefusal } from './chat-store.ts';
+import type { DeskProps } from './moderation-dialog.tsx';
+
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const acts: Readonly<Record<string, string>> = {
+  'message.remove': 'removed a message',
+  'message.approve': 'approved a message',
+  'message.delete': 'deleted a message',
+  'member.ban': 'banned',
+  'member.unban': 'lifted a ban',
+  'member.mute': 'muted',
+  'member.unmute': 'unmuted',
+  'member.remove': 'removed a member',
+  'member.role': 'changed a role',
+  'rule.create': 'made a rule',
+  'rule.delete': 'deleted a rule',
+};
+
+export function BansPane({ store, roomId }: DeskProps) {
+  const [bans, setBans] = useState<readonly Ban[]>();
+  const [problem, setProblem] = useState('');
+
+  async function attempt(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+      setBans((await store.client.moderation.bans(roomId)).items);
+      setProblem('');
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+  useEffect(() => void attempt(async () => undefined), [store, roomId]);
+
+  return (
+    <section aria-label="Bans">
+      <ListState problem={problem} empty={bans?.length === 0} words="Nobody is banned." />
+      <ul class="entries">
+        {bans?.map(({ user, by, reason, expiresAt }) => (
+          <li key={user.id}>
+            <span>
+              <strong>{user.displayName}</strong> <span class="handle">@{user.username}</span>
+              <span class="hint">
+                {expiresAt ? `until ${calendar.format(new Date(expiresAt))}` : 'for good'} · by {by.displayName}
+                {reason && ` · ${reason}`}
+              </span>
+            </span>
+            <button
+              type="button"
+              aria-label={`Lift the ban of ${user.displayName}`}
+              onClick={() => void attempt(() => store.client.moderation.unban(user.id, roomId))}
+            >
+              Lift
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function AuditPane({ store, roomId }: DeskProps) {
+  const [entries, setEntries] = useState<readonly AuditEntry[]>();
+  const [next, setNext] = useState<string | null>(null);
+  const [problem, setProblem] = useState('');
+
+  async function load(cursor?: string): Promise<void> {
+    try {
+      const page = await store.client.moderation.audit({ roomId, ...(cursor ? { cursor } : {}) });
+      setEntries((before) => (cursor ? [...(before ?? []), ...page.items] : page.items));
+      setNext(page.nextCursor);
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+  useEffect(() => void load(), [store, roomId]);
+
+  return (
+    <section aria-label="Log">
+      <ListState problem={problem} empty={entries?.length === 0} words="Nothing was done yet." />
+      <ul class="entries">
+        {entries?.map(({ id, at, action, actor, details }) => (
+          <li key={id}>
+            <span>
+              <strong>{actor?.displayName ?? 'Somebody'}</strong> {acts[action] ?? action}
+              <span class="hint">
+                {calendar.format(new Date(at))}
+                {describe(details)}
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
+      {next && (
+        <button type="button" onClick={() => void load(next)}>
+          More
+        </button>
+      )}
+    </section>
+  );
+}
+
+function describe({ pattern, reason, note, seconds }: AuditEntry['details']): string {
+  const parts = [pattern, reason, note].filter((part) => typeof part === 'string' && part !== '');
+  if (typeof seconds === 'number') parts.unshift(`${Math.round(seconds / 60)} minutes`);
+  return parts.length > 0 ? ` · ${parts.join(' · ')}` : '';
+}
+
+function ListState({ problem, empty, words }: { problem: string; empty: boolean; words: string }): ComponentChildren {
+  if (problem)
+    return (
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+    );
+  return empty ? <p class="hint">{words}</p> : null;
+}
