@@ -279,3 +279,19 @@ test('leaving twice is leaving once, and says nothing to who never was there', a
   expect((await mustCall(ana, 'GET', `/v1/rooms/${room}`)).seq).toBe(3);
   expect((await leave(eve)).status).toBe(404);
 });
+
+test('a stranger reads nothing of before in a public room whose history begins with joining, and what comes while they watch', async () => {
+  const room = await createRoom([ana], { history: 'joined' });
+  const { id } = await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'said in private' });
+  await mustCall(ana, 'PATCH', `/v1/rooms/${room}`, { visibility: 'public' });
+  const socket = await connect(parley.url, eve);
+  await socket.ask({ type: 'room.open', roomId: room });
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '2', text: 'said in public' });
+  await socket.until((frame) => frame.type === 'message.created');
+  expect(socket.texts(room)).toEqual(['said in public']);
+  expect(await mustCall(eve, 'GET', `/v1/rooms/${room}/messages`)).toEqual({ messages: [], hasMore: false });
+  expect(await mustCall(eve, 'GET', `/v1/rooms/${room}/messages?around=2`)).toEqual({ messages: [], hasMore: false });
+  expect(await mustCall(eve, 'GET', `/v1/rooms/${room}/events`)).toEqual({ events: [], hasMore: false });
+  for (const path of ['', '/replies', '/edits'])
+    expect((await eve.call('GET', `/v1/rooms/${room}/messages/${id}${path}`)).status).toBe(404);
+});

@@ -30,7 +30,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
       const { after = 0, limit = 50 } = request.query;
       const feed = await rooms.follow(request.params.roomId);
       feed.state.require(caller, 'read');
-      const from = Math.max(after, feed.state.readableFrom(caller.userId) - 1);
+      const from = Math.max(after, feed.state.firstReadable(caller) - 1);
       // What comes while this is read may follow a removal: the caller's right was asked for up to here.
       const head = feed.position;
       const events = (await reader.read(feed.roomId, from, limit + 1)).filter(({ seq }) => seq <= head);

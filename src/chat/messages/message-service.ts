@@ -200,7 +200,7 @@ export function createMessageService({
 
   async function requireReplyTarget(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<void> {
     const target = await repository.find(feed.roomId, messageId);
-    if (!target || target.deletedAt || target.seq < feed.state.readableFrom(actor.userId)) {
+    if (!target || target.deletedAt || target.seq < feed.state.firstReadable(actor)) {
       throw new Failure('not_found', 'the message replied to is not in this room', {
         errors: [{ path: 'replyTo', message: 'not a message of this room' }],
       });
@@ -342,7 +342,7 @@ export function createMessageService({
 
   async function requireMessage(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<Message> {
     const message = await repository.find(feed.roomId, messageId);
-    if (!message || message.seq < feed.state.readableFrom(actor.userId))
+    if (!message || message.seq < feed.state.firstReadable(actor))
       throw new Failure('not_found', 'no such message');
     return message;
   }
@@ -350,7 +350,7 @@ export function createMessageService({
   async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
     const { before, after, around, limit } = range;
     const feed = await requireReadable(actor, roomId);
-    const from = feed.state.readableFrom(actor.userId);
+    const from = feed.state.firstReadable(actor);
     // What comes while this is read may follow a removal: the caller's right was asked for up to here.
     const head = feed.position;
     if (after !== undefined) return pageJson(await repository.after(roomId, Math.max(after, from - 1), head, limit));
@@ -379,7 +379,7 @@ export function createMessageService({
     replies: async (actor, roomId, messageId, after, limit) => {
       const feed = await requireReadable(actor, roomId);
       await requireMessage(feed, actor, messageId);
-      const from = Math.max(after, feed.state.readableFrom(actor.userId) - 1);
+      const from = Math.max(after, feed.state.firstReadable(actor) - 1);
       return repository.replies(roomId, messageId, from, feed.position, limit);
     },
     edits: async (actor, roomId, messageId, from, limit) => {

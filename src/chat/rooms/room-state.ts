@@ -70,6 +70,15 @@ export class RoomState implements FeedState {
     return this.members.get(userId)?.joinedSeq ?? 1;
   }
 
+  /**
+   * The first seq that the actor may read of what was. Who has not joined a room whose history begins with joining may watch
+   * what comes while it is public, and reads nothing of before, such as what was said while it was private.
+   */
+  firstReadable(actor: Actor): number {
+    const outside = !this.members.has(actor.userId) && this.#officeOf(actor) === 'outsider';
+    return outside && this.settings.history === 'joined' ? Number.MAX_SAFE_INTEGER : this.readableFrom(actor.userId);
+  }
+
   standingOf(actor: Actor): Standing {
     if (this.deleted) return 'outsider';
     const member = this.members.get(actor.userId);
