@@ -260,7 +260,7 @@ function checkTogether(config: Config): void {
     throw new ConfigError(`"database.url" (DATABASE_URL) is missing: the role ${config.role} has no embedded database`);
   }
   const loopback = ['127.0.0.1', 'localhost', '::1'].includes(config.processing.host);
-  if (config.role === 'processing' && !loopback && !config.processing.token) {
+  if (config.role !== 'chat' && !loopback && !config.processing.token) {
     throw new ConfigError(
       '"processing.token" (PROCESSING_TOKEN) is missing: it is needed where "processing.host" is not loopback',
     );

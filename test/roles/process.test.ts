@@ -68,6 +68,12 @@ test.each([
     { PARLEY_PROCESSING_HOST: '0.0.0.0', DATABASE_URL: 'postgres://x/y' },
     /PROCESSING_TOKEN/,
   ],
+  [
+    'the same beside the chat role',
+    ['--role', 'all'],
+    { PARLEY_PROCESSING_HOST: '::', DATABASE_URL: 'postgres://x/y' },
+    /PROCESSING_TOKEN/,
+  ],
 ] as [string, string[], Record<string, string>, RegExp][])(
   '%s stops the start with one clear line',
   async (_, args, env, message) => {

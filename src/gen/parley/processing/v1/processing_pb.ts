@@ -293,7 +293,8 @@ export type ProcessResponse = Message<"parley.processing.v1.ProcessResponse"> & 
   labels: TextLabel[];
 
   /**
-   * Safe HTML: allow-listed elements and http, https, mailto addresses only. Empty for names and topics.
+   * Safe HTML of CommonMark 0.31 and GFM: allow-listed elements and attributes only. Addresses are http, https, mailto, or lead
+   * within the site that shows them; raw HTML is shown as text, an image as a link. Empty for names and topics.
    *
    * @generated from field: string html = 4;
    */
@@ -816,7 +817,8 @@ export const LabelSchema: GenEnum<Label> = /*@__PURE__*/
  * Judges and renders text. Callable over gRPC, gRPC-Web and Connect. Every call carries
  * `authorization: Bearer <PROCESSING_TOKEN>` where a token is configured.
  *
- * Bad input gets INVALID_ARGUMENT naming the field, too large input RESOURCE_EXHAUSTED, a full queue UNAVAILABLE.
+ * Bad input gets INVALID_ARGUMENT naming the field (a string that is no UTF-8 among it), too large input RESOURCE_EXHAUSTED,
+ * a full queue UNAVAILABLE.
  *
  * @generated from service parley.processing.v1.ProcessingService
  */
