@@ -342,8 +342,7 @@ export function createMessageService({
 
   async function requireMessage(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<Message> {
     const message = await repository.find(feed.roomId, messageId);
-    if (!message || message.seq < feed.state.firstReadable(actor))
-      throw new Failure('not_found', 'no such message');
+    if (!message || message.seq < feed.state.firstReadable(actor)) throw new Failure('not_found', 'no such message');
     return message;
   }
 

@@ -8,7 +8,9 @@ export const RoomShape = Type.Object({
   name: Type.String(),
   topic: Type.String(),
   visibility: Type.Union([Type.Literal('public'), Type.Literal('private')]),
-  history: Type.Union([Type.Literal('all'), Type.Literal('joined')]),
+  history: Type.Union([Type.Literal('all'), Type.Literal('joined')], {
+    description: 'What a new member sees of before: all, or nothing; of a public room whoever has not joined the same',
+  }),
   slowModeSeconds: Type.Integer(),
   seq: Seq,
   memberCount: Type.Integer(),
