@@ -11,20 +11,29 @@ interface Own {
   readonly groups: { readonly dev: readonly (readonly [string, string])[] };
 }
 
+const offensive: ReadonlySet<string> = new Set(['profanity', 'slur', 'sexual', 'threat', 'toxicity']);
+
+/** Flagged for what it says, not for the links it holds. */
+function isFlagged(text: string): boolean {
+  return shipped()
+    .assess(text, policy)
+    .labels.some(({ name }) => offensive.has(name));
+}
+
 /** What a word filter or the whole assessment says: caught or not. */
 const caught = (flags: Peer['flags'], texts: readonly string[]): number[] => texts.map((text) => (flags(text) ? 1 : 0));
 
 function tweets(peers: readonly Peer[]): Row[] {
   const all = rows('toxicity/davidson.dev.jsonl.gz');
-  const offensive = all.filter(({ label }) => label !== 'clean').map(({ text }) => text);
+  const rude = all.filter(({ label }) => label !== 'clean').map(({ text }) => text);
   const clean = all.filter(({ label }) => label === 'clean').map(({ text }) => text);
-  const { assess, normalise, terms, toxicity } = shipped();
+  const { normalise, terms, toxicity } = shipped();
   const score = (text: string): number => {
     const normalised = normalise(text);
     return toxicity.score(normalised, terms(normalised, text));
   };
   const measure = (name: string, flags: Peer['flags'], isOurs: boolean): Row => {
-    const { recall, f1, falseAlarms } = confusionAt(caught(flags, offensive), caught(flags, clean), 1);
+    const { recall, f1, falseAlarms } = confusionAt(caught(flags, rude), caught(flags, clean), 1);
     const bounds = (most: Bounds): Bounds => (isOurs ? most : {});
     return {
       name,
@@ -36,18 +45,17 @@ function tweets(peers: readonly Peer[]): Row[] {
     };
   };
   return [
-    measure('tweets: Parley', (text) => assess(text, policy).outcome !== 'allow', true),
+    measure('tweets: Parley', isFlagged, true),
     ...peers.map(({ name, flags }) => measure(`tweets: ${name}`, flags, false)),
     {
       name: 'tweets: the model alone',
-      figures: { AUC: share(areaUnderCurve(offensive.map(score), clean.map(score)), { least: 0.975 }) },
+      figures: { AUC: share(areaUnderCurve(rude.map(score), clean.map(score)), { least: 0.975 }) },
     },
   ];
 }
 
 function sentences(peers: readonly Peer[]): Row[] {
   const own = readJson('lists/toxicity-own.json') as Own;
-  const { assess } = shipped();
   const fill = (templates: readonly string[]): string[] =>
     templates.flatMap((template) =>
       own.groups.dev
@@ -57,10 +65,7 @@ function sentences(peers: readonly Peer[]): Row[] {
   const measure = (name: string, texts: readonly string[], wanted: boolean, least: number): Row => ({
     name,
     figures: {
-      right: share(
-        texts.filter((text) => (assess(text, policy).outcome !== 'allow') === wanted).length / texts.length,
-        { least },
-      ),
+      right: share(texts.filter((text) => isFlagged(text) === wanted).length / texts.length, { least }),
       ...Object.fromEntries(
         peers.map((peer) => [
           peer.name,

@@ -39,7 +39,8 @@ export function compileTerms(terms: readonly TermEntry[], normalise: (text: stri
       spellings.push({ entry, length, variant, pieces: cuts.get(letters) ?? pieces, strong, borrowed, needsAccents }) -
       1;
     (variant ? respelled : exact).push([letters, value]);
-    if (!variant && strong && length >= 4 && /^[a-z]+$/.test(letters)) within.push([letters, value]);
+    const isWithin = entry.kind === 'strong' || (strong && entry.inside);
+    if (!variant && isWithin && length >= 4 && plain.test(letters)) within.push([letters, value]);
   };
   const cuts = new Map<string, readonly string[]>();
   for (const entry of terms) if (entry.kind === 'phrase') add(entry, entry.term, false);

@@ -299,6 +299,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
   }
 
   function searchWithin(wordStart: number, end: number, found: Label[]): void {
+    if (isBorrowed(scan, wordStart, end)) return;
     for (let at = wordStart; at + 3 < end; at++) {
       const value = longestWithin(at, end);
       if (value < 0) continue;
@@ -369,6 +370,13 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
     text = '';
     return withoutOverlaps(found);
   };
+}
+
+/** A word of another alphabet, whatever its letters look like. */
+function isBorrowed({ marks: marked }: Scan, from: number, to: number): boolean {
+  let borrowed = 0;
+  for (let at = from; at < to; at++) if (marked[at] === marks.borrowed) borrowed += 1;
+  return borrowed * 2 > to - from;
 }
 
 /** Where the letters that repeat the one at `at` end. */
