@@ -128,6 +128,7 @@ export function createLiveSocket({
       if (socket !== opened) return;
       welcomed(welcome, new Map(named));
     } catch (error) {
+      if (error instanceof ClientError) askedMs = Math.max(askedMs, error.retryAfterMs ?? 0);
       // A refusal is followed by a close that says why; silence is not.
       if (error instanceof ClientError && error.code === 'offline') drop(opened);
     }

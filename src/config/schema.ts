@@ -81,6 +81,7 @@ export const schema = {
     poolSize: integer(10, 'Connections for ordinary queries', { min: 1, max: 500 }),
     lanes: integer(2, 'Group-commit lanes, one connection each', { min: 1, max: 16 }),
     statementTimeout: duration('5s', 'Longest statement'),
+    lockTimeout: duration('500ms', 'Longest wait of a commit for another instance’s in the same room', { minMs: 10 }),
     acquireTimeout: duration('2s', 'Longest wait for a connection'),
     connectTimeout: duration('2s', 'Longest wait for a new connection'),
     queueMax: integer(5000, 'Queries waiting for a connection; more are refused', { min: 1 }),

@@ -21,6 +21,8 @@ export interface ConnectSettings {
   readonly connectTimeout: number;
   /** Longest wait for a connection of the pool; default 2 s. */
   readonly acquireTimeout?: number;
+  /** Longest wait of a statement for a lock; default: as long as the statement may take. */
+  readonly lockTimeout?: number;
   /** Queries on their way at once on one connection, one behind the other; default 1. */
   readonly pipeline?: number;
   /** Queries that wait for one, more are refused; default 5000. */
@@ -54,6 +56,7 @@ export function connectSql(settings: ConnectSettings): Sql {
       application_name: `parley-${settings.name}`,
       statement_timeout: settings.statementTimeout,
       idle_in_transaction_session_timeout: settings.statementTimeout * 2,
+      ...(settings.lockTimeout === undefined ? {} : { lock_timeout: settings.lockTimeout }),
     },
     types: { bigint: postgres.BigInt },
   });

@@ -44,6 +44,8 @@ export interface WelcomeSettings {
   /** Hellos worked on at once; more wait their turn. */
   readonly handshakesMax: number;
   readonly handshakeQueueMax: number;
+  /** Whoever waited longer for their turn is told to come back. */
+  readonly answerTimeout: number;
 }
 
 const Hello = Type.Object(
@@ -97,7 +99,12 @@ export function createWelcome<State extends FeedState>({
   settings: WelcomeSettings;
 }): Greetings {
   const { resumes } = metrics;
-  const gate = createGate({ max: settings.handshakesMax, queueMax: settings.handshakeQueueMax, metrics });
+  const gate = createGate({
+    max: settings.handshakesMax,
+    queueMax: settings.handshakeQueueMax,
+    waitMaxMs: settings.answerTimeout,
+    metrics,
+  });
 
   async function enterAndWelcome(connection: Connection, frame: ClientFrame): Promise<void> {
     await gate.enter();
@@ -170,18 +177,27 @@ function isPosition(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Lets `max` in at once; others wait in line, and past `queueMax` they are sent away. */
+/** Lets `max` in at once; others wait in line, and past `queueMax` of them, or `waitMaxMs`, they are sent away. */
 function createGate({
   max,
   queueMax,
+  waitMaxMs,
   metrics,
 }: {
   max: number;
   queueMax: number;
+  waitMaxMs: number;
   metrics: Pick<WelcomeMetrics, 'waiting' | 'refused'>;
 }) {
   let inside = 0;
-  const waiting: (() => void)[] = [];
+  const waiting: { readonly untilMs: number; readonly come: () => void; readonly go: (failure: Failure) => void }[] =
+    [];
+
+  function crowded(): Failure {
+    return new Failure('unavailable', 'too many connect at once', {
+      retryAfterMs: 1000 + Math.floor(Math.random() * 5000),
+    });
+  }
 
   function isFull(): boolean {
     if (waiting.length < queueMax) return false;
@@ -196,20 +212,21 @@ function createGate({
         inside += 1;
         return;
       }
-      if (isFull()) {
-        throw new Failure('unavailable', 'too many connect at once', {
-          retryAfterMs: 1000 + Math.floor(Math.random() * 5000),
-        });
-      }
-      await new Promise<void>((resolve) => {
-        waiting.push(resolve);
+      if (isFull()) throw crowded();
+      await new Promise<void>((come, go) => {
+        waiting.push({ untilMs: performance.now() + waitMaxMs, come, go });
         metrics.waiting.set(waiting.length);
       });
     },
     leave: (): void => {
-      const next = waiting.shift();
+      const nowMs = performance.now();
+      let next = waiting.shift();
+      for (; next && next.untilMs < nowMs; next = waiting.shift()) {
+        metrics.refused.inc();
+        next.go(crowded());
+      }
       metrics.waiting.set(waiting.length);
-      if (next) next();
+      if (next) next.come();
       else inside -= 1;
     },
   };

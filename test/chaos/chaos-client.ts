@@ -74,6 +74,12 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
     views.delete(roomId);
   }
 
+  /** What it knew of the room is not kept up to date any more. */
+  function leave(roomId: string): void {
+    running.delete(roomId);
+    views.delete(roomId);
+  }
+
   function see(roomId: string, type: string, { message, messageId }: EventData): void {
     const view = views.get(roomId) ?? new Map<string, MessageView>();
     views.set(roomId, view);
@@ -84,7 +90,7 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
   client.on({
     onWelcome: ({ rooms }) => {
       const now = new Set(rooms.map(({ id }) => id));
-      for (const roomId of [...running]) if (!now.has(roomId)) running.delete(roomId);
+      for (const roomId of [...running]) if (!now.has(roomId)) leave(roomId);
       memberships.clear();
       for (const { id, seq } of rooms) {
         memberships.add(id);
@@ -101,7 +107,7 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
       if (type === 'room.joined') memberships.add(roomId!);
       if (type !== 'room.left') return;
       memberships.delete(roomId!);
-      running.delete(roomId!);
+      leave(roomId!);
     },
   });
 

@@ -1,6 +1,8 @@
 /** Many guests with plain sockets, for runs that count: who got what, and when. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket } from 'ws';
+import { backoffMs } from '../../src/client/backoff.ts';
+import { ClientError } from '../../src/client/client-error.ts';
 import { callOnce } from '../../src/client/rest.ts';
 import type { Login } from '../../src/client/types.ts';
 
@@ -35,11 +37,9 @@ export async function signUpGuests(url: string, count: number, atOnce = 50): Pro
   async function work(): Promise<void> {
     while (guests.length < count) {
       const place = guests.push(undefined as never) - 1;
-      const login = await callOnce<Login>(url, {
-        method: 'POST',
-        path: '/v1/auth/guest',
-        body: { displayName: `Guest ${place}` },
-      });
+      const login = await insist(() =>
+        callOnce<Login>(url, { method: 'POST', path: '/v1/auth/guest', body: { displayName: `Guest ${place}` } }),
+      );
       guests[place] = {
         userId: login.user.id,
         token: login.accessToken,
@@ -57,26 +57,43 @@ export async function signUpGuests(url: string, count: number, atOnce = 50): Pro
   return guests;
 }
 
+/** Calls again, with the same key, while the server may still do it. */
+async function insist<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof ClientError) || !error.retryable || attempt === 20) throw error;
+      await pause(backoffMs(Math.min(attempt, 3), error.retryAfterMs ?? 0));
+    }
+  }
+}
+
 /** A private room of these guests; the first one owns it. */
 export async function makeRoom(url: string, guests: readonly Guest[]): Promise<string> {
   const [owner, ...others] = guests;
-  const { id } = await callOnce<{ id: string }>(url, {
-    method: 'POST',
-    path: '/v1/rooms',
-    body: { name: 'Crowd', visibility: 'private', memberIds: others.map(({ userId }) => userId) },
-    token: owner!.token,
-  });
+  const { id } = await insist(() =>
+    callOnce<{ id: string }>(url, {
+      method: 'POST',
+      path: '/v1/rooms',
+      body: { name: 'Crowd', visibility: 'private', memberIds: others.map(({ userId }) => userId) },
+      token: owner!.token,
+      key: `room of ${owner!.userId}`,
+    }),
+  );
   for (const guest of guests) guest.roomId = id;
   return id;
 }
 
 export async function say(url: string, guest: Guest, text: string, clientId: string): Promise<number> {
-  const { seq } = await callOnce<{ seq: number }>(url, {
-    method: 'POST',
-    path: `/v1/rooms/${guest.roomId}/messages`,
-    body: { clientId, text },
-    token: guest.token,
-  });
+  const { seq } = await insist(() =>
+    callOnce<{ seq: number }>(url, {
+      method: 'POST',
+      path: `/v1/rooms/${guest.roomId}/messages`,
+      body: { clientId, text },
+      token: guest.token,
+    }),
+  );
   return seq;
 }
 

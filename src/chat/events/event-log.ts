@@ -109,6 +109,8 @@ export interface EventLog {
 /** A mail job that is due sooner than this may be running already and not see a new message. */
 const mailMarginMs = 30_000;
 const attemptsMax = 50;
+/** A database that was away or refused is asked again after this, with jitter. */
+const retryPauseMs = () => 100 + Math.random() * 100;
 /** A room where a seq or a key was used already is appended to carefully for this long. */
 const carefulMs = 5000;
 
@@ -371,7 +373,9 @@ export function createEventLog({
     logger.warn({ error: (error as Error).message, lane }, 'a batch failed and is tried again');
     const nowMs = performance.now();
     const lost = linkLoss(error);
-    if (lost === undefined && !isTornBatch(error) && !isUniqueViolation(error)) {
+    const isRefused = lost === undefined && !isTornBatch(error) && !isUniqueViolation(error);
+    // A room that is locked, or a row that makes the statement slow, is to hold up nobody else.
+    if (isRefused || (lost === 'rolled-back' && portions.length > 1)) {
       await isolate(lane, portions, error);
       return;
     }
@@ -387,14 +391,18 @@ export function createEventLog({
         }
         if (lost === undefined)
           await hub.catchUp(line.feed).catch((cause: unknown) => logger.debug({ cause }, 'catch-up failed'));
-        queue.putBack(line, due);
+        if (lost === 'rolled-back') {
+          // The room alone waits: the lane goes on with others, and does not take it into one statement with them again soon.
+          contendedUntil.set(line.feed.roomId, nowMs + carefulMs);
+          setTimeout(() => queue.putBack(line, due), retryPauseMs());
+        } else queue.putBack(line, due);
       }),
     );
     // A dead database is asked again at a human pace; conflicts at once.
-    if (lost !== undefined) await pause(100 + Math.random() * 100);
+    if (lost !== undefined && lost !== 'rolled-back') await pause(retryPauseMs());
   }
 
-  /** The database refuses something in the batch for good: halves find it, so that it fails alone. */
+  /** The database refuses something in the batch, for good or for now: halves find it, so that it fails alone. */
   async function isolate(lane: number, portions: readonly Portion[], error: unknown): Promise<void> {
     const [first] = portions;
     if (!first) return;

@@ -1,0 +1,24 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+
+const script = fileURLToPath(new URL('./chatty-process.ts', import.meta.url));
+
+test('an output that nobody reads neither blocks the process nor fills its memory, and the log says afterwards what is missing', async () => {
+  const child = fork(script, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  // 40,000 lines of 300 bytes; a pipe holds 64 kB.
+  const [told] = (await once(child, 'message')) as [{ heapMb: number }];
+  expect(told.heapMb).toBeLessThan(100);
+  let written = '';
+  child.stdout!.on('data', (chunk: Buffer) => {
+    written += chunk.toString('utf8');
+  });
+  await expect.poll(() => written.length, { timeout: 20_000 }).toBeGreaterThan(64 * 1024);
+  expect(written.length).toBeLessThan(1_000_000);
+  child.send('speak');
+  await once(child, 'message');
+  await expect.poll(() => written, { timeout: 20_000 }).toMatch(/log lines were dropped","dropped":\d{4,}/);
+  expect(written).toContain('somebody reads');
+});
