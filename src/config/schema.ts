@@ -270,6 +270,15 @@ export const schema = {
     }),
     rehearsalsMax: integer(2, 'Rules compiled or tried at once by one instance', { min: 1, max: 16 }),
     reportsPerDay: integer(100, 'Messages that one person reports in a day', { min: 1 }),
+    unjudgedPerAuthor: integer(
+      50,
+      'Messages of one person that wait for a verdict (fallback pending, open); more are refused',
+      {
+        min: 1,
+      },
+    ),
+    unjudgedMax: integer(10_000, 'Messages of all that wait for a verdict; more are refused', { min: 1 }),
+    unjudgedPoll: duration('500ms', 'Messages that wait for a verdict are tried again this often', { minMs: 50 }),
     keepRemoved: duration('90d', 'Text of a message that moderators took away can be given back this long', {
       minMs: 60_000,
     }),

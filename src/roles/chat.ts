@@ -59,7 +59,7 @@ import { oncePerFlood } from './flood-parts.ts';
 import { createIdentityParts } from './identity-parts.ts';
 import { createJudge } from './judge.ts';
 import { createLogins, startLoginTokens } from './login-parts.ts';
-import { createModerationParts } from './moderation-parts.ts';
+import { createModerationParts, startLaterJudgement } from './moderation-parts.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
 export interface ChatRoleOptions extends RoleContext {
@@ -173,6 +173,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const userService = createUserService({ db, repository: users, profiles, judgeName: judge.name });
   const messageRepository = createMessageRepository({ sql, profiles });
   const refusals = createRefusalLog({ db, sql, profiles, logger });
+  const onFlagged = oncePerFlood(createFlagRecorder({ db, logger }));
+  const later = startLaterJudgement({
+    ...{ sql, config, logger, profiles, eventLog, hub, onFlagged, judge: judge.message, onBlocked: refusals.note },
+  });
   const messages = createMessageService({
     judge: judge.message,
     eventLog,
@@ -184,10 +188,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     profiles,
     follow: roomService.follow,
     findFeed: hub.feed,
-    onFlagged: oncePerFlood(createFlagRecorder({ db, logger })),
+    onFlagged,
     onBlocked: refusals.note,
     recordAct,
-    settings: config.message,
+    unjudged: later.store,
+    settings: { ...config.message, fallback: config.moderation.fallback },
   });
   const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
 
@@ -423,6 +428,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['log identity', identity.stop],
         ['hub', hub.stop],
         ['event log', eventLog.stop],
+        ['later judgement', later.stop],
         ['moderation', moderation.stop],
         ['judge', judge.stop],
         ['providers', vouched.stop],

@@ -6,7 +6,10 @@ import type { Revocations } from '../auth/revocations.ts';
 import type { SessionStore } from '../auth/session-store.ts';
 import type { EventLog } from '../chat/events/event-log.ts';
 import type { MessageService } from '../chat/messages/message-service.ts';
+import { startUnjudgedDesk, type UnjudgedDeskOptions } from '../chat/messages/unjudged-desk.ts';
+import { createUnjudgedStore, type UnjudgedStore } from '../chat/messages/unjudged-store.ts';
 import type { RoomService } from '../chat/rooms/room-service.ts';
+import type { RoomState } from '../chat/rooms/room-state.ts';
 import type { Config } from '../config/load.ts';
 import type { Database, Sql } from '../database/connect.ts';
 import type { Authenticator } from '../http/caller.ts';
@@ -26,6 +29,7 @@ import { ruleRoutes } from '../moderation/rule-routes.ts';
 import { createRuleService } from '../moderation/rule-service.ts';
 import { createLearnedExamples } from '../processing/learned-examples.ts';
 import { createRuleTrier } from '../processing/rule-trier.ts';
+import type { Hub } from '../realtime/hub.ts';
 import type { Profiles } from '../user/profiles.ts';
 
 export interface ModerationParts {
@@ -117,4 +121,22 @@ export function createModerationParts(options: ModerationPartsOptions): Moderati
     },
     stop: keeper.stop,
   };
+}
+
+/** What is judged later than it was sent, in the fallback modes that allow it. */
+export function startLaterJudgement({
+  sql,
+  config,
+  hub,
+  ...rest
+}: Omit<UnjudgedDeskOptions, 'store' | 'findFeed' | 'signalUser' | 'pollMs'> & {
+  sql: Sql;
+  config: Config;
+  hub: Hub<RoomState>;
+}): { readonly store: UnjudgedStore; readonly stop: () => Promise<void> } {
+  const store = createUnjudgedStore({ sql, settings: config.moderation });
+  const { fallback, unjudgedPoll: pollMs } = config.moderation;
+  if (fallback !== 'pending' && fallback !== 'open') return { store, stop: async () => {} };
+  const desk = startUnjudgedDesk({ ...rest, store, pollMs, findFeed: hub.feed, signalUser: hub.signalUser });
+  return { store, stop: desk.stop };
 }

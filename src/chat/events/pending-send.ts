@@ -4,11 +4,14 @@ import type { Actor } from '../rooms/room-state.ts';
 
 export interface SendOutcome {
   readonly messageId: string;
+  /** 0 while `pending`. */
   readonly seq: number;
   /** Milliseconds since the epoch, Postgres' clock. */
   readonly atMs: number;
   /** The key had been used before, with the same content. */
   readonly duplicate: boolean;
+  /** Stored, and seen by its sender alone until it is judged (`moderation.fallback: pending`). */
+  readonly pending?: boolean;
 }
 
 export interface PendingSend {

@@ -20,12 +20,13 @@ export function messageFrames(messages: MessageService): FrameHandlers {
     'message.send': frameHandler(
       { roomId: Uuid, clientId: ClientId, text: MessageText, replyTo: Type.Optional(Uuid) },
       async ({ connection, caller }, { roomId, clientId, text, replyTo }) => {
-        const { messageId, seq, atMs, duplicate } = await messages.send(
+        const { messageId, seq, atMs, duplicate, pending } = await messages.send(
           caller,
           { roomId, clientId, text, replyTo },
           orderOf(connection),
         );
-        return { messageId, seq, createdAt: new Date(atMs).toISOString(), ...(duplicate ? { duplicate } : {}) };
+        const createdAt = new Date(atMs).toISOString();
+        return { messageId, ...(pending ? { pending } : { seq }), createdAt, ...(duplicate ? { duplicate } : {}) };
       },
     ),
     'message.edit': frameHandler(

@@ -11,6 +11,7 @@ import {
   MessagePage,
   MessageParams,
   MessageShape,
+  PendingShape,
   RoomParams,
   SendBody,
 } from './message-schemas.ts';
@@ -31,13 +32,19 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
         summary: 'Send a message; 200 when its clientId had been used for it',
         params: RoomParams,
         body: SendBody,
-        response: { ...answers(201, MessageShape), 200: MessageShape },
+        response: { ...answers(201, MessageShape), 200: MessageShape, 202: PendingShape },
       },
     },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       const { roomId } = request.params;
       const outcome = await messages.send(caller, { roomId, ...request.body }, new SendOrder());
+      if (outcome.pending) {
+        const { messageId: id, atMs, duplicate } = outcome;
+        const createdAt = new Date(atMs).toISOString();
+        const waiting = { id, roomId, clientId: request.body.clientId, createdAt, pending: true as const };
+        return reply.code(202).send(duplicate ? { ...waiting, duplicate } : waiting);
+      }
       const message = await messages.findStored(roomId, outcome.messageId);
       return outcome.duplicate ? reply.code(200).send({ ...message, duplicate: true }) : reply.code(201).send(message);
     },

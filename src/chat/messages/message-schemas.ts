@@ -22,6 +22,16 @@ export const MessageShape = Type.Object({
   duplicate: Type.Optional(Type.Boolean({ description: 'This clientId had been used: the first message is repeated' })),
 });
 
+/** Stored, without a place in the room yet: nobody judged it in time. */
+export const PendingShape = Type.Object({
+  id: Uuid,
+  roomId: Uuid,
+  clientId: Type.String(),
+  createdAt: Time,
+  pending: Type.Literal(true),
+  duplicate: Type.Optional(Type.Boolean()),
+});
+
 export const MessagePage = Type.Object({ messages: Type.Array(MessageShape), hasMore: Type.Boolean() });
 
 /** Longer texts than allowed are told `too_large` by the service; this bounds what is looked at. */

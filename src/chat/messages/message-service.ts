@@ -8,7 +8,13 @@ import { newId } from '../../database/new-id.ts';
 import { events, messageEdits } from '../../database/tables.ts';
 import { Failure } from '../../errors.ts';
 import { may } from '../../permissions.ts';
-import type { DraftText, Judge, Verdict } from '../../processing/processing-client.ts';
+import {
+  type DraftText,
+  type FallbackMode,
+  type Judge,
+  NoVerdict,
+  type Verdict,
+} from '../../processing/processing-client.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { AppendContext, EventLog } from '../events/event-log.ts';
@@ -21,6 +27,8 @@ import { findVersionSeq, forgetRemoved, redact } from './message-removal.ts';
 import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
 import { contentDigest, requireText } from './message-text.ts';
 import type { SendOrder } from './send-order.ts';
+import { plainHtml } from './unjudged-desk.ts';
+import type { UnjudgedDraft, UnjudgedStore } from './unjudged-store.ts';
 
 export interface Draft {
   readonly roomId: string;
@@ -108,6 +116,7 @@ export function createMessageService({
   onFlagged,
   onBlocked,
   recordAct,
+  unjudged,
   settings,
 }: {
   judge: Judge;
@@ -122,7 +131,9 @@ export function createMessageService({
   onFlagged: FlagListener;
   onBlocked: BlockListener;
   recordAct: RecordAct;
-  settings: { maxLength: number };
+  /** Where messages go that nobody judged in time, in the modes that keep them. */
+  unjudged: UnjudgedStore;
+  settings: { maxLength: number; fallback: FallbackMode };
 }): MessageService {
   async function send(sender: Sender, draft: Draft, order: SendOrder): Promise<SendOutcome> {
     const messageId = newId();
@@ -166,7 +177,17 @@ export function createMessageService({
       return { repeat };
     }
     const author = profiles.byIds([sender.userId]);
-    const verdict = await judge(draftText(sender, draft.roomId, text, 'message', messageId));
+    const held = { messageId, roomId: draft.roomId, authorId: sender.userId, digest, text };
+    const waiting = { ...held, clientId: draft.clientId, replyTo: draft.replyTo ?? null };
+    // Behind what is held back of the same author, so that their messages keep their order.
+    if (settings.fallback === 'pending' && (await unjudged.isWaiting(draft.roomId, sender.userId)))
+      return { repeat: await holdBack(waiting) };
+    const verdict = await judge(draftText(sender, draft.roomId, text, 'message', messageId)).catch(async (error) => {
+      const noted = error instanceof NoVerdict && (await withoutVerdict(error, waiting));
+      if (!noted) throw error;
+      return noted;
+    });
+    if ('messageId' in verdict) return { repeat: verdict };
     const people = await author;
     const ready = { feed, verdict, text, digest, sender: people.get(sender.userId) ?? unknownProfile(sender.userId) };
     if (verdict.outcome === 'block') {
@@ -179,6 +200,25 @@ export function createMessageService({
       return { repeat };
     }
     return { ...ready, mentions: await mentionedMembers(feed.state, verdict) };
+  }
+
+  /** The sender has the key's first answer, or the message waits where nobody else sees it. */
+  async function holdBack(draft: UnjudgedDraft): Promise<SendOutcome> {
+    const first = await findRepeat(draft, { userId: draft.authorId }, draft.digest);
+    return first ?? { ...(await unjudged.hold(draft, 'pending')), seq: 0, pending: true };
+  }
+
+  /** What the deployment does with a text that nobody judged in time; undefined: it is refused. */
+  async function withoutVerdict({ mode }: NoVerdict, draft: UnjudgedDraft): Promise<SendOutcome | Verdict | undefined> {
+    if (mode === 'pending') return holdBack(draft);
+    if (mode !== 'open') return undefined;
+    const first = await findRepeat(draft, { userId: draft.authorId }, draft.digest);
+    if (first) return first;
+    // Noted before it is delivered: what is delivered unjudged is surely judged later.
+    const noted = await unjudged.hold(draft, 'open');
+    if (noted.duplicate) throw new Failure('unavailable', 'the first of these is on its way', { retryAfterMs: 1000 });
+    const html = plainHtml(draft.text);
+    return { outcome: 'allow', spamScore: 0, labels: [], html, links: [], mentions: [], engineVersion: 'none' };
   }
 
   /**
@@ -207,7 +247,11 @@ export function createMessageService({
     }
   }
 
-  async function findRepeat(draft: Draft, sender: Sender, digest: bigint): Promise<SendOutcome | undefined> {
+  async function findRepeat(
+    draft: Pick<Draft, 'roomId' | 'clientId'>,
+    sender: Pick<Sender, 'userId'>,
+    digest: bigint,
+  ): Promise<SendOutcome | undefined> {
     const first = await repository.findKey(draft.roomId, sender.userId, draft.clientId);
     if (!first) return undefined;
     if (first.digest !== digest) throw new Failure('conflict', 'this clientId was used for another message');

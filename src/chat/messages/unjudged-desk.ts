@@ -1,0 +1,161 @@
+/**
+ * Judges later what nobody judged in time. Held back (`pending`): delivered when the verdict allows it, else its author is
+ * told. Delivered unjudged (`open`): gets its rendered form, or is taken away. Every instance works at it; a message that
+ * an instance was lost with is claimed by another.
+ */
+import { and, eq } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import { events } from '../../database/tables.ts';
+import { Failure } from '../../errors.ts';
+import type { Judge, Verdict } from '../../processing/processing-client.ts';
+import type { Feed } from '../../realtime/feed.ts';
+import type { Profiles } from '../../user/profiles.ts';
+import type { EventLog } from '../events/event-log.ts';
+import { unknownProfile } from '../events/message-shape.ts';
+import type { RoomState } from '../rooms/room-state.ts';
+import { withdraw } from './message-removal.ts';
+import type { BlockListener, FlagListener } from './message-service.ts';
+import type { Unjudged, UnjudgedStore } from './unjudged-store.ts';
+
+export interface UnjudgedDeskOptions {
+  readonly store: UnjudgedStore;
+  readonly judge: Judge;
+  readonly eventLog: EventLog;
+  readonly profiles: Profiles;
+  readonly findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
+  /** A frame to all connections of a user. */
+  readonly signalUser: (userId: string, json: string) => void;
+  readonly onFlagged: FlagListener;
+  readonly onBlocked: BlockListener;
+  readonly logger: Logger;
+  readonly pollMs: number;
+}
+
+/** Refusals after which trying again may help. */
+const passing = new Set(['unavailable', 'outcome_unknown', 'slow_mode', 'rate_limited', 'internal']);
+
+export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop: () => Promise<void> } {
+  const { store, judge, eventLog, profiles, logger } = options;
+
+  /** @returns whether there may be more to do at once */
+  async function round(): Promise<boolean> {
+    const claimed = await store.claim();
+    const done = await Promise.all(
+      claimed.map(async (item) => {
+        try {
+          await settle(item);
+          await store.remove(item.messageId);
+          return true;
+        } catch (error) {
+          const again = !(error instanceof Failure) || passing.has(error.code);
+          if (!again) tell(item, (error as Failure).code, 'your message could not be delivered', {});
+          await (again ? store.release(item.messageId) : store.remove(item.messageId));
+          return !again;
+        }
+      }),
+    );
+    return done.some(Boolean);
+  }
+
+  async function settle(item: Unjudged): Promise<void> {
+    const { messageId, roomId, authorId, text } = item;
+    const draft = { key: messageId, text, kind: 'message' as const, roomId, senderId: authorId };
+    const verdict = await judge(draft);
+    if (verdict.outcome === 'block') {
+      if (item.mode === 'open') await takeAway(item);
+      options.onBlocked({ roomId, authorId, kind: 'message', verdict });
+      tell(item, 'message_blocked', 'this message was refused by moderation', { labels: verdict.labels });
+      return;
+    }
+    const delivered = await (item.mode === 'pending' ? deliver(item, verdict) : complete(item, verdict));
+    if (verdict.outcome === 'flag' && delivered) options.onFlagged({ roomId, messageId, authorId, verdict });
+  }
+
+  /** By the same key as it was sent with: it is appended once, also when this is done twice. */
+  async function deliver(item: Unjudged, verdict: Verdict): Promise<boolean> {
+    const { messageId, roomId, authorId, clientId, digest, text, replyTo } = item;
+    const feed = await options.findFeed(roomId);
+    if (!feed) throw new Failure('not_found', 'no such room');
+    const people = await profiles.byIds([authorId]);
+    const { duplicate } = await eventLog.send(feed, {
+      actor: { userId: authorId, role: item.authorRole },
+      sessionId: undefined,
+      sender: people.get(authorId) ?? unknownProfile(authorId),
+      ...{ messageId, clientId, digest, text, replyTo },
+      html: verdict.html,
+      mentions: await mentioned(feed.state, verdict),
+    });
+    return !duplicate;
+  }
+
+  async function mentioned(state: RoomState, { mentions }: Verdict): Promise<string[]> {
+    const ids = mentions.length === 0 ? [] : [...(await profiles.idsByUsername(mentions)).values()];
+    return [...new Set(ids)].filter((id) => state.members.has(id));
+  }
+
+  /** What was shown as plain text gets its rendered form, unless it was edited or deleted meanwhile. */
+  async function complete(item: Unjudged, verdict: Verdict): Promise<boolean> {
+    const { messageId, roomId, authorId } = item;
+    const { answer } = await eventLog.transact(roomId, async ({ tx, state }) => {
+      const [row] = await tx
+        .select()
+        .from(events)
+        .where(and(eq(events.messageId, messageId), eq(events.type, 'message.created'), eq(events.roomId, roomId)))
+        .for('update');
+      if (!row && !item.old) throw new Failure('unavailable', 'the message is not there yet');
+      if (!row || row.deletedAt !== null || row.editedAt !== null || row.text !== item.text)
+        return { events: [], answer: false };
+      const mentions = await mentioned(state, verdict);
+      await tx
+        .update(events)
+        .set({ html: verdict.html, mentions })
+        .where(and(eq(events.roomId, roomId), eq(events.seq, row.seq)));
+      // No new version: the one that is there, as it looks now.
+      const data = { versionSeq: row.seq, editedAt: null };
+      return { events: [{ type: 'message.updated', actorId: authorId, messageId, data }], answer: true };
+    });
+    return answer;
+  }
+
+  async function takeAway({ messageId, roomId, authorId, old }: Unjudged): Promise<void> {
+    await eventLog.transact(roomId, async (context) => {
+      const gone = await withdraw(context, { roomId, messageId }, authorId);
+      if (gone.length === 0 && !old) {
+        const [row] = await context.tx.select().from(events).where(eq(events.messageId, messageId)).limit(1);
+        if (!row) throw new Failure('unavailable', 'the message is not there yet');
+      }
+      return { events: gone, answer: undefined };
+    });
+  }
+
+  function tell(item: Unjudged, code: string, message: string, details: Record<string, unknown>): void {
+    const { roomId, clientId, messageId } = item;
+    const notice = { type: 'notice', code, message, roomId, clientId, messageId, ...details };
+    options.signalUser(item.authorId, JSON.stringify(notice));
+  }
+
+  let working: Promise<unknown> | undefined;
+  const timer = setInterval(() => {
+    working ??= (async () => {
+      while (await round());
+    })()
+      .catch((error: unknown) => logger.debug({ error }, 'unjudged messages could not be read'))
+      .finally(() => {
+        working = undefined;
+      });
+  }, options.pollMs);
+
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await working;
+    },
+  };
+}
+
+const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+/** A text that nobody rendered, as it was written. */
+export function plainHtml(text: string): string {
+  return `<p>${text.replace(/[&<>"]/g, (sign) => escapes[sign]!).replace(/\r\n?|\n/g, '<br>\n')}</p>\n`;
+}

@@ -1,0 +1,119 @@
+import { afterEach, expect, test } from 'vitest';
+import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
+import { type Fleet, startFleet } from '../harness/stack.ts';
+import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+
+const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+interface Outage {
+  readonly fleet: Fleet;
+  readonly here: string;
+  readonly there: string;
+  readonly ana: TestUser;
+  readonly ben: TestUser;
+  readonly roomId: string;
+  /** The processing role comes back where it was. */
+  readonly heal: () => Promise<ParleyProcess>;
+}
+
+/** Two chat instances whose only processing instance has just died. */
+async function startOutage(fallback: 'refuse' | 'pending' | 'open'): Promise<Outage> {
+  const fleet = await startFleet({ chats: 2, processings: 1, settings: { PARLEY_MODERATION_FALLBACK: fallback } });
+  stops.push(fleet.end);
+  const [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
+  const [ana, ben] = (await Promise.all([1, 2].map(() => signUp(here)))) as [TestUser, TestUser];
+  const roomId = await createRoom([ana, ben]);
+  const [lost] = fleet.processings;
+  await lost!.kill();
+  return {
+    fleet,
+    here,
+    there,
+    ana,
+    ben,
+    roomId,
+    heal: async () => {
+      const healed = await startParley({
+        role: 'processing',
+        processingPort: Number(new URL(lost!.processingUrl).port),
+        settings: { DATABASE_URL: fleet.database.url, PARLEY_MODERATION_FALLBACK: fallback },
+      });
+      stops.push(healed.stop);
+      return healed;
+    },
+  };
+}
+
+const send = (person: TestUser, roomId: string, clientId: string, text: string) =>
+  person.call('POST', `/v1/rooms/${roomId}/messages`, { clientId, text });
+const textsOf = async (person: TestUser, roomId: string) =>
+  ((await mustCall(person, 'GET', `/v1/rooms/${roomId}/messages`)).messages as { text: string }[]).map(
+    ({ text }) => text,
+  );
+
+test('refuse: without a verdict nothing is stored, and the same key works when the verdicts are back', async () => {
+  const { ana, ben, roomId, heal } = await startOutage('refuse');
+  const startedMs = performance.now();
+  expect(await send(ana, roomId, 'k', 'hello')).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  expect(performance.now() - startedMs).toBeLessThan(5000);
+  expect(await textsOf(ben, roomId)).toEqual([]);
+  await heal();
+  await expect.poll(async () => (await send(ana, roomId, 'k', 'hello')).status, { timeout: 15_000 }).toBe(201);
+  expect(await textsOf(ben, roomId)).toEqual(['hello']);
+});
+
+test('pending: seen by nobody until it is judged, then delivered once and in order; what is blocked never is', async () => {
+  const { there, here, ana, ben, roomId, heal } = await startOutage('pending');
+  const [author, reader] = [await connect(here, ana), await connect(there, ben)];
+  const first = await author.say(roomId, 'one', 'k1');
+  expect(first).toMatchObject({ type: 'ack', pending: true, messageId: expect.any(String) as string });
+  expect(first.seq).toBeUndefined();
+  expect(await author.say(roomId, 'one', 'k1')).toMatchObject({ messageId: first.messageId, duplicate: true });
+  expect(await author.say(roomId, 'other words', 'k1')).toMatchObject({ type: 'error', code: 'conflict' });
+  expect((await send(ana, roomId, 'k2', gtube)).status).toBe(202);
+  expect((await send(ana.at(there), roomId, 'k3', 'three')).status).toBe(202);
+  expect(await textsOf(ben, roomId)).toEqual([]);
+  const edited = await ana.call('PATCH', `/v1/rooms/${roomId}`, { name: 'unjudged name' });
+  expect(edited).toMatchObject({ status: 503 });
+
+  await heal();
+  await expect.poll(() => textsOf(ben, roomId), { timeout: 20_000 }).toEqual(['one', 'three']);
+  const notice = await author.until(({ type, code }) => type === 'notice' && code === 'message_blocked');
+  expect(notice).toMatchObject({ clientId: 'k2', roomId, labels: [{ name: 'test' }] });
+  await reader.until(({ type, data }) => type === 'message.created' && JSON.stringify(data).includes('"three"'));
+  expect(reader.texts(roomId)).toEqual(['one', 'three']);
+  expect(JSON.stringify(reader.frames)).not.toContain('GTUBE');
+  // The key still belongs to the first message.
+  expect(await send(ana, roomId, 'k1', 'one')).toMatchObject({ status: 200, body: { id: first.messageId } });
+  await Promise.all([author.close(), reader.close()]);
+});
+
+test('pending: what was acked survives the instance that took it', async () => {
+  const { fleet, there, ana, ben, roomId, heal } = await startOutage('pending');
+  expect((await send(ana, roomId, 'k', 'kept')).status).toBe(202);
+  await fleet.chats[0]!.kill();
+  await heal();
+  await expect.poll(() => textsOf(ben.at(there), roomId), { timeout: 20_000 }).toEqual(['kept']);
+});
+
+test('open: delivered as plain text at once, then rendered; what turns out to be blocked is taken from every reader', async () => {
+  const { there, ana, ben, roomId, heal } = await startOutage('open');
+  const reader = await connect(there, ben);
+  const sent = await send(ana, roomId, 'k1', 'some *words* <b>');
+  expect(sent).toMatchObject({ status: 201, body: { html: '<p>some *words* &lt;b&gt;</p>\n' } });
+  expect((await send(ana, roomId, 'k2', gtube)).status).toBe(201);
+  expect(await textsOf(ben, roomId)).toEqual(['some *words* <b>', gtube]);
+  await heal();
+  const deletion = await reader.until(({ type }) => type === 'message.deleted', 20_000);
+  const rendered = await reader.until(({ type }) => type === 'message.updated', 20_000);
+  expect(rendered.data).toMatchObject({
+    message: { html: expect.stringContaining('<em>words</em>') as string, editedAt: null },
+  });
+  expect(deletion.data).toMatchObject({ by: ana.id });
+  expect(await textsOf(ben, roomId)).toEqual(['some *words* <b>', '']);
+  await reader.close();
+});
