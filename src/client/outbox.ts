@@ -14,8 +14,11 @@ export interface OutboxMessage {
 
 export interface Sent {
   readonly messageId: string;
+  /** 0 while `pending`. */
   readonly seq: number;
   readonly createdAt: string;
+  /** Held back until it is judged: `message.created` comes with its `clientId`, or a `notice`. */
+  readonly pending?: boolean;
 }
 
 export interface Outbox {

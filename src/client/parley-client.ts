@@ -153,7 +153,9 @@ export function createParleyClient({
       text,
       ...(replyTo === undefined ? {} : { replyTo }),
     });
-    return { messageId: String(ack.messageId), seq: Number(ack.seq), createdAt: String(ack.createdAt) };
+    const { messageId, seq = 0, createdAt, pending } = ack;
+    const sent = { messageId: String(messageId), seq: Number(seq), createdAt: String(createdAt) };
+    return pending === true ? { ...sent, pending } : sent;
   });
 
   function tell(what: (listener: Partial<SocketListener>) => void): void {

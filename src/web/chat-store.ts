@@ -17,6 +17,8 @@ export interface Pending {
   readonly clientId: string;
   readonly text: string;
   readonly refusal: string | undefined;
+  /** The server has it and holds it back until it is judged. */
+  readonly heldBack?: boolean;
 }
 
 export interface RoomView {
@@ -191,7 +193,11 @@ export class ChatStore {
     if (last?.id === messageId) this.#setRoom(roomId, { lastMessage: change(last) });
   }
 
-  #takeSignal({ type, roomId = '', data }: ServerFrame): void {
+  #takeSignal({ type, roomId = '', data, ...frame }: ServerFrame): void {
+    if (type === 'notice' && typeof frame.clientId === 'string') {
+      const error = new ClientError(frame.code ?? 'internal', frame.message ?? '', frame);
+      this.#changePending(roomId, frame.clientId, { refusal: explainRefusal(error) });
+    }
     const {
       userId = '',
       active,
@@ -251,18 +257,18 @@ export class ChatStore {
       pending: new Map(this.state.pending).set(roomId, [...waiting, { clientId, text, refusal: undefined }]),
     });
     try {
-      await this.client.send(roomId, text, { clientId });
-      this.#dropPending(roomId, clientId);
+      const sent = await this.client.send(roomId, text, { clientId });
+      if (sent.pending) this.#changePending(roomId, clientId, { heldBack: true });
+      else this.#dropPending(roomId, clientId);
     } catch (error) {
-      const list = this.state.pending.get(roomId) ?? [];
-      const refusal = explainRefusal(error);
-      this.#set({
-        pending: new Map(this.state.pending).set(
-          roomId,
-          list.map((each) => (each.clientId === clientId ? { ...each, refusal } : each)),
-        ),
-      });
+      this.#changePending(roomId, clientId, { refusal: explainRefusal(error) });
     }
+  }
+
+  #changePending(roomId: string, clientId: string, change: Partial<Pending>): void {
+    const list = this.state.pending.get(roomId) ?? [];
+    const changed = list.map((each) => (each.clientId === clientId ? { ...each, ...change } : each));
+    this.#set({ pending: new Map(this.state.pending).set(roomId, changed) });
   }
 
   #dropPending(roomId: string, clientId: string): void {

@@ -163,7 +163,7 @@ export function PendingItem({ store, pending, head, onDismiss }: PendingItemProp
           </button>
         </p>
       ) : (
-        <span class="hint">Sending …</span>
+        <span class="hint">{pending.heldBack ? 'Only you see this until it is checked.' : 'Sending …'}</span>
       )}
     </article>
   );
