@@ -41,7 +41,7 @@ export interface QueueService {
 
 const states = { approve: 'approved', remove: 'removed' } as const;
 const offensive = new Set(['profanity', 'slur', 'sexual', 'threat', 'toxicity']);
-const spammy = new Set(['spam', 'flood', 'link']);
+const spammy = (name: string): boolean => name === 'spam' || name === 'flood' || name.startsWith('link');
 
 export function createQueueService({
   access,
@@ -160,7 +160,7 @@ export function learnedLabel(
 ): TaughtExample['label'] {
   const names = labels.map(({ name }) => name);
   const said = reports.map(({ reason }) => reason).join(' ');
-  const spam = names.some((name) => spammy.has(name)) || /\b(?:spam|scam|advert|phish|fraud)/i.test(said);
+  const spam = names.some(spammy) || /\b(?:spam|scam|advert|phish|fraud)/i.test(said);
   const aboutOffence = names.some((name) => offensive.has(name)) || (!spam && reports.length > 0);
   if (decision === 'remove') return aboutOffence && !spam ? 'offensive' : 'spam';
   return aboutOffence && !spam ? 'clean' : 'ham';
