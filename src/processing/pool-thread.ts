@@ -61,10 +61,10 @@ interface Reload {
 }
 
 /**
- * Longest time that counts between two looks, milliseconds. Where looks come later than that the whole process had to wait for
+ * Longest time that counts between two looks, which are made every 10 ms. Where they come later the whole process had to wait for
  * the processor, the thread with it: its item must not pay for a busy machine.
  */
-const lookMsMax = 30;
+const lookMsMax = 15;
 
 export function startThread<Entry, Task, Result, State>(
   options: ThreadOptions<State>,
