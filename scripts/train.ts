@@ -38,7 +38,7 @@ const loudest = [...chat]
   .slice(0, 500);
 const replay = {
   // The loudest lines are those that a correction would lift over the threshold first.
-  ham: [...new Set([...some(chat, 2500), ...loudest])],
+  ham: [...new Set([...some(chat, 5500), ...loudest])],
   spam: (['sms', 'telegram', 'mail'] as const).flatMap((domain) =>
     some(
       readDomain(domain, 'train')

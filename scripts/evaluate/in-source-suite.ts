@@ -7,6 +7,13 @@ import { type Row, type Suite, share } from './suite.ts';
 const flagThreshold = 0.8;
 const blockThreshold = 0.95;
 
+/** A little under what was measured, and what is aimed for. */
+const bounds = {
+  'sms-uci': { f1: { least: 0.9, goal: 0.97 }, recall: { least: 0.93, goal: 0.96 } },
+  // A quarter of its spam is in scripts that the model cannot read and never flags.
+  'telegram-tgspam': { f1: { least: 0.8, goal: 0.98 }, recall: { least: 0.93, goal: 0.98 } },
+  spamassassin: { f1: { least: 0.93, goal: 0.97 }, recall: { least: 0.96, goal: 0.97 } },
+} as const;
 const sources = ['sms-uci', 'telegram-tgspam', 'spamassassin'] as const;
 
 function score({ text }: LabelledText): number {
@@ -30,10 +37,10 @@ export const inSourceSuite: Suite = {
         figures: {
           precision: share(precision),
           recall: share(recall),
-          F1: share(f1),
+          F1: share(f1, bounds[source].f1),
           AUC: share(areaUnderCurve(spam, ham)),
           'R@1%chat': share(shareAtLeast(spam, thresholdAt(chat, 0.01))),
-          'R@0.1%chat': share(shareAtLeast(spam, thresholdAt(chat, 0.001))),
+          'R@0.1%chat': share(shareAtLeast(spam, thresholdAt(chat, 0.001)), bounds[source].recall),
         },
       };
     });
@@ -41,8 +48,8 @@ export const inSourceSuite: Suite = {
     const alarms = (name: string, scores: readonly number[]): Row => ({
       name,
       figures: {
-        flagged: share(shareAtLeast(scores, flagThreshold)),
-        blocked: share(shareAtLeast(scores, blockThreshold)),
+        flagged: share(shareAtLeast(scores, flagThreshold), { most: 0.002, goal: 0.0005 }),
+        blocked: share(shareAtLeast(scores, blockThreshold), { most: 0.0005 }),
       },
     });
     return [...found, alarms('ordinary chat (irc-ubuntu)', chat), alarms('tweets (davidson)', clean)];

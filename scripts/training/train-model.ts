@@ -17,7 +17,7 @@ export interface TrainOptions {
 }
 
 /** Ordinary chat at this share is what the shipped threshold for flagging lets through wrongly. */
-const falseAlarms = 0.0003;
+const falseAlarms = 0.0004;
 const vocabularyMax = 12_000;
 /** Domains are of different sizes; ordinary chat weighs most, for that is what must stay quiet. */
 const weights: Readonly<Record<Domain, number>> = { sms: 2, telegram: 2, mail: 1, irc: 5, tweets: 0.5, comments: 1 };
@@ -61,15 +61,18 @@ function augment(samples: readonly Sample[]): { sample: Sample; weight: number }
     const chance = random();
     if (text.length <= 600 && chance < (spam ? 0.35 : 0.02))
       made.push({ sample: { ...sample, text: pick(ways, random)(text, random) }, weight: weight * 0.4 });
-    else if (spam && chance > 0.9 && text.length <= 300 && ordinary.length > 0)
-      made.push({ sample: { ...sample, text: pad(text, ordinary, 2.5, random) }, weight: weight * 0.3 });
-    const words = text.split(/\s+/);
-    if (words.length > 40) {
-      const start = Math.floor(random() * (words.length - 20));
+    if (spam && text.length <= 400 && ordinary.length > 0 && random() < 0.3)
       made.push({
-        sample: { ...sample, text: words.slice(start, start + 18).join(' ') },
-        weight: weight * (spam ? 0.2 : 0.6),
+        sample: { ...sample, text: pad(text, ordinary, 1.5 + random() * 2.5, random) },
+        weight: weight * 0.4,
       });
+    const words = text.split(/\s+/);
+    // A stretch of a long letter must not look like spam because it is out of its place.
+    const cuttings = words.length <= 40 ? 0 : spam ? 1 : Math.min(5, Math.ceil(words.length / 40));
+    for (let cutting = 0; cutting < cuttings; cutting++) {
+      const start = Math.floor(random() * (words.length - 14));
+      const part = words.slice(start, start + 18).join(' ');
+      made.push({ sample: { ...sample, text: part }, weight: weight * (spam ? 0.2 : 1) });
     }
   }
   return made;
@@ -111,7 +114,11 @@ export function trainModel(samples: readonly Sample[], { normalise, chat, epochs
   const raws = chat
     .map((text) => oddsOf(createClassifierOnce(model).score(normalise(text), text)))
     .sort((left, right) => right - left);
-  return { ...model, pivot: Number((raws[Math.floor(raws.length * falseAlarms)]! + 0.05).toFixed(4)), slope: 1.1 };
+  // Between two lines where the share falls between them.
+  const place = raws.length * falseAlarms;
+  const [louder, quieter] = [raws[Math.floor(place)]!, raws[Math.floor(place) + 1]!];
+  const pivot = louder + (quieter - louder) * (place % 1);
+  return { ...model, pivot: Number(pivot.toFixed(4)), slope: 1.1 };
 }
 
 let last: { model: Model; classifier: ReturnType<typeof createClassifier> } | undefined;

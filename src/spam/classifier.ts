@@ -48,14 +48,25 @@ export const pivotScore = 0.8;
 const knownMin = 0.5;
 /** A text that cannot be read is never flagged for its shape alone. */
 export const opinionMax = pivotScore - 0.01;
+/** What is suspicious in it ranks among the suspicious, though below flagging: its weights were set among readable texts. */
+const foreignLift = 2;
 /** Weights in memory are this much finer than on disk, so that corrections are not rounded away. */
 export const finer = 64;
 /** Fewer features than this count as this many: a single word is no proof. */
 export const featuresMin = 4;
-/** Ordinary lines around a spam do not hide it: the loudest stretch of this many words counts as well, less a little. */
-const stretchTokens = 18;
-const stretchStep = 6;
-export const stretchPenalty = 0.6;
+/**
+ * Ordinary lines around a spam do not hide it: its loudest stretch counts as well. Stretches of so many words each, by so
+ * many words apart; less a little, and more the more stretches there are, for of many one is loud by chance. Measured on
+ * padded spam against long letters: recall of padded spam 0.83 of the plain at an F1 of 0.96 on mail.
+ */
+const stretches = [
+  { tokens: 9, step: 3 },
+  { tokens: 18, step: 6 },
+] as const;
+const stretchPenalty = 0.5;
+const chancePenalty = 0.6;
+/** A stretch has a share of the shape of its text. */
+const shapeShare = 0.7;
 
 /** The weights as a classifier uses them, without anything learned. */
 export function unlearned(model: Model): Learned {
@@ -76,7 +87,8 @@ export function createClassifier(model: Model, learned: Learned = unlearned(mode
   function scorePart(normalised: Normalised, original: string): number {
     const features = read(normalised, original);
     if (features.count === 0) return 0;
-    if (features.known < knownMin) return opinionMax * squash(dot(features.shape, foreignShape) + foreignBias);
+    if (features.known < knownMin)
+      return opinionMax * squash(dot(features.shape, foreignShape) + foreignBias + foreignLift);
     return squash(pivotOdds + (rawOf(features, learned) - learned.pivot) * slope);
   }
 
@@ -100,7 +112,7 @@ const counts = new Float64Array(4096);
 export function rawOf(features: Features, { weights, unit, shape, bias }: Learned): number {
   const { hashed, tokenOf, count, tokens } = features;
   const shaped = dot(features.shape, shape);
-  if (tokens <= stretchTokens + stretchStep || tokens >= sums.length) {
+  if (tokens <= stretches[0].tokens + stretches[0].step || tokens >= sums.length) {
     let sum = 0;
     for (let at = 0; at < count; at++) sum += weights[hashed[at]!]!;
     return bias + shaped + (sum * unit) / Math.sqrt(Math.max(featuresMin, count));
@@ -117,16 +129,20 @@ export function rawOf(features: Features, { weights, unit, shape, bias }: Learne
   }
   const whole = bias + shaped + (sum * unit) / Math.sqrt(Math.max(featuresMin, count));
   let loudest = Number.NEGATIVE_INFINITY;
-  for (let start = 0; start + stretchTokens <= tokens; start += stretchStep) {
-    let part = 0;
-    let size = 0;
-    for (let token = start; token < start + stretchTokens; token++) {
-      part += sums[token]!;
-      size += counts[token]!;
+  let number = 0;
+  for (const { tokens: length, step } of stretches)
+    for (let start = 0; start + length <= tokens; start += step) {
+      let part = 0;
+      let size = 0;
+      for (let token = start; token < start + length; token++) {
+        part += sums[token]!;
+        size += counts[token]!;
+      }
+      number++;
+      loudest = Math.max(loudest, (part * unit) / Math.sqrt(Math.max(featuresMin, size)));
     }
-    loudest = Math.max(loudest, (part * unit) / Math.sqrt(Math.max(featuresMin, size)));
-  }
-  return Math.max(whole, bias + shaped * 0.7 + loudest - stretchPenalty);
+  const penalty = stretchPenalty + chancePenalty * Math.log(Math.max(1, number));
+  return Math.max(whole, bias + shaped * shapeShare + loudest - penalty);
 }
 
 function dot(values: Float32Array, weights: readonly number[]): number {

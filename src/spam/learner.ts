@@ -71,7 +71,9 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
       norm: 1 / Math.sqrt(Math.max(4, count)),
     };
   };
-  const quiet = replay.ham.map(see);
+  // One half is learned again, the other half says where the threshold is: on what was learned it would look too low.
+  const quiet = replay.ham.filter((_, at) => at % 2 === 0).map(see);
+  const measured = replay.ham.filter((_, at) => at % 2 === 1).map(see);
   const loud = replay.spam.map(see).filter(({ raw }) => raw > 0);
   const known = new Map<string, Seen>();
   // Reused: making them anew takes longer than learning.
@@ -127,10 +129,14 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
         for (const each of loud) if (each.raw + correctionOf(each) < margin / 2) step(each, 1, 0.5);
       }
 
-      const hams = [...quiet, ...seen.filter((_, at) => !examples[at]!.spam)];
-      const threshold = loudest(hams, (each) => each.raw + correctionOf(each));
-      const before = loudest(hams, (each) => each.raw);
-      const pivot = base.pivot + Math.max(0, threshold - Math.max(0, before));
+      const hams = [...measured, ...seen.filter((_, at) => !examples[at]!.spam)];
+      // Never below the shipped threshold, and above all but the stated share of ordinary chat.
+      const pivot =
+        base.pivot +
+        Math.max(
+          0,
+          loudest(hams, (each) => each.raw + correctionOf(each)),
+        );
       const learned = apply(base, { touched, delta, shape, bias, pivot, version });
       for (const bucket of touched) {
         delta[bucket] = 0;

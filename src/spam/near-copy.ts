@@ -14,7 +14,7 @@ const pieceLength = 4;
 /** Shorter texts (`lol`, `thanks`) are said by many and copied by nobody. */
 export const lettersMin = 12;
 
-const seeds = Uint32Array.from({ length: fingerprintSize }, (_, at) => mix(at + 1, 0x5bd1e995) | 1);
+const seeds = Uint32Array.from({ length: fingerprintSize / 2 }, (_, at) => mix(at + 1, 0x5bd1e995) | 1);
 
 /** What a sign is read as, so that copies in different disguises agree; 0 for what is left out. */
 const readings = new Uint16Array(128);
@@ -48,13 +48,17 @@ export function fingerprintOf({ folded }: Normalised): string | undefined {
   const count = readUnits(folded);
   if (count < lettersMin) return undefined;
   const pieces = count - pieceLength + 1;
-  const smallest = new Uint32Array(fingerprintSize).fill(0xffffffff);
+  const smallest = new Uint16Array(fingerprintSize).fill(0xffff);
   for (let at = 0; at < pieces; at++) {
     if (at >= piecesMax * 0.75 && at < pieces - piecesMax * 0.25) continue;
     const hash = mix(units[at]! | (units[at + 1]! << 16), units[at + 2]! | (units[at + 3]! << 16));
-    for (let seed = 0; seed < fingerprintSize; seed++) {
-      const value = Math.imul(hash ^ (hash >>> 15), seeds[seed]!) >>> 0;
-      if (value < smallest[seed]!) smallest[seed] = value;
+    // One product makes two values: its halves.
+    for (let seed = 0; seed < seeds.length; seed++) {
+      const value = Math.imul(hash ^ (hash >>> 15), seeds[seed]!);
+      const high = value >>> 16;
+      const low = value & 0xffff;
+      if (high < smallest[seed * 2]!) smallest[seed * 2] = high;
+      if (low < smallest[seed * 2 + 1]!) smallest[seed * 2 + 1] = low;
     }
   }
   let fingerprint = '';
