@@ -31,6 +31,8 @@ export interface Revocations {
   readonly horizon: () => RevocationHorizon;
   /** Something new ended. */
   readonly onChange: (listener: () => void) => void;
+  /** An account ended: this instance may remember nothing of it. */
+  readonly onAccountEnd: (listener: (userId: string) => void) => void;
   readonly stop: () => void;
 }
 
@@ -68,6 +70,7 @@ export async function startRevocations({
   /** By user: the last row about a ban, and until when it bans. */
   const bans = new Map<string, { rowId: bigint; until: number }>();
   const listeners = new Set<() => void>();
+  const accountListeners = new Set<(userId: string) => void>();
   let horizon: RevocationHorizon = { xmin: '0', knownIds: [] };
   let next: Promise<void> | undefined;
   /** What Postgres' clock says beyond `performance.now()`: bans end by it, whatever this machine's clock says. */
@@ -90,6 +93,7 @@ export async function startRevocations({
     const news = rows.filter((row) => !before.has(row.id));
     horizon = { xmin: seen!.xmin, knownIds: rows.filter((row) => row.fresh).map((row) => row.id) };
     for (const row of news) take(row);
+    for (const { kind, userId } of news) if (kind === 'user') for (const tell of accountListeners) tell(userId);
     if (news.length > 0) for (const listener of listeners) listener();
   }
 
@@ -143,6 +147,9 @@ export async function startRevocations({
     horizon: () => horizon,
     onChange: (listener) => {
       listeners.add(listener);
+    },
+    onAccountEnd: (listener) => {
+      accountListeners.add(listener);
     },
     stop: () => clearInterval(timer),
   };

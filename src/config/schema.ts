@@ -166,6 +166,8 @@ export const schema = {
     framesPerSecond: integer(50, 'Frames of any kind per second and socket', { min: 1 }),
     framesBurst: integer(200, 'Frames of any kind at once per socket', { min: 1 }),
     typingPerSecond: integer(1, 'typing frames per second, socket and room', { min: 1 }),
+    exportsPerHour: integer(10, 'Archives of one’s own data per hour and user', { min: 1 }),
+    blocksPerUser: integer(1000, 'People that one person blocks', { min: 1 }),
     closeAfter: integer(200, 'Refusals for rate within a minute that close a socket with 4029', { min: 1 }),
     requestsPerMinute: integer(6000, 'REST requests per minute and address without a login', { min: 1 }),
     requestsPerDevice: integer(6000, 'REST requests per minute and login on a device', { min: 1 }),
@@ -181,6 +183,10 @@ export const schema = {
     loginsPerAccount: integer(10, 'Failed logins per quarter hour, account and address or known device', { min: 1 }),
     codesPerAccount: integer(10, 'Wrong codes per quarter hour and account, or known device of it', { min: 1 }),
     guestsPerMinute: integer(300, 'New guests per minute and address', { min: 1 }),
+  },
+  erasure: {
+    poll: duration('5s', 'Erasures that another instance left unfinished are looked for this often', { minMs: 50 }),
+    claim: duration('20s', 'An instance that is silent for this long no longer works on an erasure', { minMs: 500 }),
   },
   auth: {
     jwtSecret: optional(

@@ -6,6 +6,7 @@ import type { DeploymentRole } from '../permissions.ts';
 export const apiScopes = [
   'users:read',
   'users:write',
+  'users:erase',
   'sessions:write',
   'rooms:read',
   'rooms:write',

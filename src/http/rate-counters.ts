@@ -5,6 +5,7 @@
  * instances count for themselves) when Redis fails or is silent → `closed` when a probe finds it well.
  * Losing every count loses nothing but the memory of attempts.
  */
+import { createHash } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
@@ -92,7 +93,8 @@ export function createRedisCounters(
       logger.info({ state }, 'counting of attempts in Redis');
     },
   });
-  const nameOf = (key: string) => `${settings.prefix}:rate:${key}`;
+  // Names in Redis say nothing of whom they count: neither an address nor an account is found there.
+  const nameOf = (key: string) => `${settings.prefix}:rate:${createHash('sha256').update(key).digest('base64url')}`;
 
   return {
     hit: async (key, windowMs) => {

@@ -93,6 +93,8 @@ export interface Hub<State extends FeedState> {
   readonly announce: (hints: readonly EventHint[]) => void;
   /** The log was replaced by another: all readers are sent to begin anew, and every room in memory is loaded again. */
   readonly beginAnew: () => Promise<void>;
+  /** What was said of somebody is to be read anew. */
+  readonly forgetRecent: () => void;
   readonly stop: () => void;
 }
 
@@ -625,6 +627,10 @@ export function createHub<State extends FeedState>({
     },
     announce: hints.announceEvents,
     beginAnew,
+    forgetRecent: () => {
+      for (const feed of feeds.values()) feed.forgetRecent();
+      recentBytes = 0;
+    },
     stop: () => {
       stopped = true;
       clearInterval(timer);

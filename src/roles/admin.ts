@@ -1,18 +1,21 @@
-/** `node src/main.ts admin create`: the first admin of a deployment, without SQL. */
+/** `node src/main.ts admin …`: the first admin of a deployment without SQL, and the proof that a person is gone. */
 import { createPasswords, requirePassword } from '../auth/passwords.ts';
 import { type Config, ConfigError } from '../config/load.ts';
-import { connectDatabase, connectionLimits } from '../database/connect.ts';
+import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { createLogger } from '../logger/logger.ts';
 import { createUserRepository } from '../user/user-repository.ts';
 import { requireEmail, requireUsername } from '../user/user-text.ts';
+import { findTraces, type Wanted } from './erasure-verifier.ts';
 
 const usage =
-  'usage: node src/main.ts admin create --username <name> --email <address>, the password on standard input';
+  'usage: node src/main.ts admin create --username <name> --email <address>, the password on standard input; ' +
+  'or admin verify-erased <user id or receipt> [--contains <text> …]';
 
 /** @throws ConfigError with the usage, Failure for a name, address or password that may not be */
 export async function runAdminCommand(words: readonly string[], config: Config): Promise<void> {
+  if (words[0] === 'verify-erased') return verifyErased(words.slice(1), config);
   if (words[0] !== 'create') throw new ConfigError(usage);
   const flags = readFlags(words.slice(1));
   const username = requireUsername(flags.get('username') ?? '');
@@ -37,6 +40,46 @@ export async function runAdminCommand(words: readonly string[], config: Config):
     await close();
     await stop();
   }
+}
+
+/** Prints what is left of a person; the exit code is 1 when that is anything. */
+async function verifyErased(words: readonly string[], config: Config): Promise<void> {
+  const [who = '', ...rest] = words;
+  const wanted = readWanted(who, rest);
+  if (!wanted) throw new ConfigError(usage);
+  const { url, stop } = await openDatabase(config);
+  const sql = connectSql({ ...connectionLimits(config), url, poolSize: 1, name: 'admin' });
+  try {
+    const { searched, findings } = await findTraces({ sql, redis: config.redis, wanted });
+    for (const { place, what, count } of findings)
+      process.stdout.write(`${place}: ${what} in ${count} row${count === 1 ? '' : 's'}\n`);
+    const total = findings.reduce((sum, { count }) => sum + count, 0);
+    process.stdout.write(`${total} found of ${wanted.userId} in ${searched}\n`);
+    if (total > 0) process.exitCode = 1;
+  } finally {
+    await sql.end({ timeout: 2 });
+    await stop();
+  }
+}
+
+function readWanted(who: string, rest: readonly string[]): Wanted | undefined {
+  const texts: string[] = [];
+  for (let at = 0; at < rest.length; at += 2) {
+    if (rest[at] !== '--contains' || !rest[at + 1]) return undefined;
+    texts.push(rest[at + 1]!);
+  }
+  if (isUuid(who)) return { userId: who, texts };
+  try {
+    const { userId, markers } = JSON.parse(Buffer.from(who, 'base64url').toString('utf8')) as Record<string, unknown>;
+    if (!isUuid(userId) || !Array.isArray(markers)) return undefined;
+    return { userId, texts: [...texts, ...markers.filter((each): each is string => typeof each === 'string')] };
+  } catch {
+    return undefined;
+  }
+}
+
+function isUuid(text: unknown): text is string {
+  return typeof text === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }
 
 function readFlags(words: readonly string[]): Map<string, string> {

@@ -48,6 +48,7 @@ import { createRedisHints } from '../realtime/redis-hints.ts';
 import { addSocketRoute, socketPath } from '../realtime/socket-route.ts';
 import { createSocketServer } from '../realtime/socket-session.ts';
 import { checkHello, createWelcome, type WelcomeSource } from '../realtime/welcome.ts';
+import { createBlockLookup } from '../user/block-lookup.ts';
 import { notificationRoutes, unsubscribeRoutes } from '../user/notification-routes.ts';
 import { createNotificationService } from '../user/notification-settings.ts';
 import { createProfiles } from '../user/profiles.ts';
@@ -60,6 +61,7 @@ import { createIdentityParts } from './identity-parts.ts';
 import { createJudge } from './judge.ts';
 import { createLogins, startLoginTokens } from './login-parts.ts';
 import { createModerationParts, startLaterJudgement } from './moderation-parts.ts';
+import { startPrivacy } from './privacy-parts.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
 export interface ChatRoleOptions extends RoleContext {
@@ -111,6 +113,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const redis = await findRedis(config.redis);
   const hints = redis ? createRedisHints(redis, logger, chatMetrics.hints) : createLocalHints();
 
+  const isBlocked = createBlockLookup(sql);
+
   // The hub and the room service know each other: frames about memberships are made by whoever knows rooms.
   const rooms = createRooms();
   const { hub, reader, eventLog, roomService, roomRepository, membershipChanges, judge } = rooms;
@@ -160,6 +164,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       hub,
       head: reader.head,
       profiles,
+      isBlocked,
       judgeText: judge.text,
       recordAct,
       settings: config.room,
@@ -188,6 +193,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     profiles,
     follow: roomService.follow,
     findFeed: hub.feed,
+    isBlocked,
     onFlagged,
     onBlocked: refusals.note,
     recordAct,
@@ -219,6 +225,13 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     embedded,
     onRevoked: hints.announceRevocation,
   });
+  const privacy = startPrivacy({
+    ...people,
+    ...logins,
+    ...{ hub, eventLog, authenticator },
+    onRevoked: hints.announceRevocation,
+  });
+
   // Sockets.
   const source: WelcomeSource = {
     snapshot: async (user) => {
@@ -334,6 +347,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ...{ ...logins, idempotency, loginLimit },
         onRevoked: hints.announceRevocation,
       });
+      await privacy.register(v1);
       await v1.register(userRoutes, { users: userService, authenticator });
       await v1.register(roomRoutes, {
         rooms: roomService,
@@ -427,6 +441,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['caretaker', caretaker.stop],
         ['log identity', identity.stop],
         ['hub', hub.stop],
+        ['erasures', privacy.stop],
         ['event log', eventLog.stop],
         ['later judgement', later.stop],
         ['moderation', moderation.stop],

@@ -16,6 +16,7 @@ import {
   type Verdict,
 } from '../../processing/processing-client.ts';
 import type { Feed } from '../../realtime/feed.ts';
+import type { IsBlocked } from '../../user/block-lookup.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { AppendContext, EventLog } from '../events/event-log.ts';
 import { type Message, unknownProfile } from '../events/message-shape.ts';
@@ -113,6 +114,7 @@ export function createMessageService({
   profiles,
   follow,
   findFeed,
+  isBlocked,
   onFlagged,
   onBlocked,
   recordAct,
@@ -128,6 +130,7 @@ export function createMessageService({
   follow: (roomId: string) => Promise<Feed<RoomState>>;
   /** A room as of some recent position: enough where an append proves it. */
   findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
+  isBlocked: IsBlocked;
   onFlagged: FlagListener;
   onBlocked: BlockListener;
   recordAct: RecordAct;
@@ -169,6 +172,7 @@ export function createMessageService({
     let feed: Feed<RoomState>;
     try {
       feed = await requirePost(sender, draft.roomId);
+      await requireUnblocked(feed.state, sender.userId);
       if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
     } catch (refusal) {
       // What was stored stays stored: a repeat gets its first answer, even from someone muted or removed since.
@@ -236,6 +240,14 @@ export function createMessageService({
       current.state.requirePost(sender, eventLog.nowMs());
       return current;
     }
+  }
+
+  /** To somebody who is blocked, a conversation with the other alone is not there to post to. */
+  async function requireUnblocked({ settings: room, members }: RoomState, senderId: string): Promise<void> {
+    if (room.kind !== 'dm' || members.size !== 2) return;
+    const other = [...members.keys()].find((id) => id !== senderId);
+    if (other !== undefined && (await isBlocked({ by: other, blockedId: senderId })))
+      throw new Failure('not_found', 'no such room');
   }
 
   async function requireReplyTarget(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<void> {

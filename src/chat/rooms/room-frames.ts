@@ -60,6 +60,9 @@ export function roomFrames({
     'room.open': frameHandler({ roomId: Uuid }, async ({ connection, caller }, { roomId }) => {
       const feed = await rooms.follow(roomId);
       feed.state.require(caller, 'read');
+      // Staff may read a private room, but is no silent listener in it.
+      if (!feed.state.isPublic() && !feed.state.isMember(caller.userId))
+        throw new Failure('forbidden', 'only public rooms are watched');
       if (!hub.isReading(connection, roomId) && hub.readingCount(connection) >= settings.roomsPerSocket) {
         throw new Failure('rate_limited', `at most ${settings.roomsPerSocket} rooms per socket; close one first`, {
           retryAfterMs: 30_000,

@@ -4,11 +4,12 @@ import { and, eq, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation, readAfterCommit } from '../../database/database-errors.ts';
-import { blocks, events, members, membershipChanges, rooms } from '../../database/tables.ts';
+import { events, members, membershipChanges, rooms } from '../../database/tables.ts';
 import { Failure, invalid } from '../../errors.ts';
 import { type MemberRole, outranks } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
+import type { IsBlocked } from '../../user/block-lookup.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { unknownProfile } from '../events/message-shape.ts';
@@ -89,6 +90,7 @@ export function createRoomService({
   hub,
   head,
   profiles,
+  isBlocked,
   judgeText,
   recordAct,
   settings,
@@ -99,6 +101,7 @@ export function createRoomService({
   hub: Hub<RoomState>;
   head: (roomId: string) => Promise<number>;
   profiles: Profiles;
+  isBlocked: IsBlocked;
   judgeText: JudgeText;
   recordAct: RecordAct;
   settings: RoomServiceSettings;
@@ -233,8 +236,9 @@ export function createRoomService({
       .update([actor.userId, ...others].sort().join(' '))
       .digest();
     const existing = await findDirectMessage(dmKey);
+    // A conversation of several goes on whoever blocks whom; a new one is not begun against somebody's will.
+    if (!existing || others.length === 1) await requireUnblocked(actor.userId, others);
     if (existing) return { room: await describe(await follow(existing), actor.userId), created: false };
-    await requireUnblocked(actor.userId, others);
     const id = uuidv7();
     const room = {
       id,
@@ -266,8 +270,8 @@ export function createRoomService({
 
   /** Who blocked the caller is, to the caller, not there. */
   async function requireUnblocked(userId: string, others: readonly string[]): Promise<void> {
-    const blocking = await db.select({ by: blocks.userId }).from(blocks).where(eq(blocks.blockedId, userId));
-    if (blocking.some(({ by }) => others.includes(by))) throw new Failure('not_found', 'no such user');
+    const blocked = await Promise.all(others.map((by) => isBlocked({ by, blockedId: userId })));
+    if (blocked.includes(true)) throw new Failure('not_found', 'no such user');
   }
 
   async function get(actor: Actor, roomId: string): Promise<Room> {

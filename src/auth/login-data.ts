@@ -1,0 +1,85 @@
+/** How a person logs in: handed out without secrets, and taken away whole. */
+import { eq, inArray } from 'drizzle-orm';
+import type { Database } from '../database/connect.ts';
+import { onePage, type PersonalData } from '../database/personal-data.ts';
+import {
+  apiKeys,
+  erasedIdentities,
+  identities,
+  knownDevices,
+  oneTimeTokens,
+  refreshTokens,
+  revocations,
+  secondFactors,
+  sessions,
+} from '../database/tables.ts';
+import { hashIdentity } from './identity-accounts.ts';
+
+export function createLoginData(db: Database): PersonalData {
+  return {
+    name: 'logins',
+    cut: async (tx, { userId, identities: known }) => {
+      // Every token of before is over with this row, on every instance.
+      await tx.insert(revocations).values({ kind: 'user', userId });
+      if (known.length > 0) {
+        await tx
+          .insert(erasedIdentities)
+          .values(known.map((identity) => ({ hash: hashIdentity(identity) })))
+          .onConflictDoUpdate({ target: erasedIdentities.hash, set: { erasedAt: new Date() } });
+      }
+      await tx.delete(identities).where(eq(identities.userId, userId));
+      const own = tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
+      await tx.delete(refreshTokens).where(inArray(refreshTokens.sessionId, own));
+      await tx.delete(sessions).where(eq(sessions.userId, userId));
+      await tx.delete(oneTimeTokens).where(eq(oneTimeTokens.userId, userId));
+      await tx.delete(secondFactors).where(eq(secondFactors.userId, userId));
+      await tx.delete(knownDevices).where(eq(knownDevices.userId, userId));
+    },
+    exports: {
+      identities: onePage((userId) =>
+        db
+          .select({
+            issuer: identities.issuer,
+            subject: identities.subject,
+            provider: identities.provider,
+            profile: identities.profile,
+            createdAt: identities.createdAt,
+          })
+          .from(identities)
+          .where(eq(identities.userId, userId)),
+      ),
+      sessions: onePage((userId) =>
+        db
+          .select({
+            id: sessions.id,
+            userAgent: sessions.userAgent,
+            address: sessions.address,
+            createdAt: sessions.createdAt,
+            lastUsedAt: sessions.lastUsedAt,
+            expiresAt: sessions.expiresAt,
+            revokedAt: sessions.revokedAt,
+          })
+          .from(sessions)
+          .where(eq(sessions.userId, userId)),
+      ),
+      'second-factors': onePage((userId) =>
+        db
+          .select({
+            kind: secondFactors.kind,
+            name: secondFactors.name,
+            confirmedAt: secondFactors.confirmedAt,
+            lastUsedAt: secondFactors.lastUsedAt,
+            createdAt: secondFactors.createdAt,
+          })
+          .from(secondFactors)
+          .where(eq(secondFactors.userId, userId)),
+      ),
+      'api-keys': onePage((userId) =>
+        db
+          .select({ id: apiKeys.id, name: apiKeys.name, scopes: apiKeys.scopes, createdAt: apiKeys.createdAt })
+          .from(apiKeys)
+          .where(eq(apiKeys.createdBy, userId)),
+      ),
+    },
+  };
+}

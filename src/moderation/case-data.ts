@@ -1,0 +1,87 @@
+/** What moderators keep of a person: reports they made, texts of theirs that were looked at, bans. */
+import { eq, inArray, or, sql } from 'drizzle-orm';
+import type { Database } from '../database/connect.ts';
+import { onePage, type PersonalData } from '../database/personal-data.ts';
+import {
+  moderationAudit,
+  moderationBans,
+  moderationBlocks,
+  moderationQueue,
+  moderationRemovals,
+  moderationReports,
+  unjudgedMessages,
+} from '../database/tables.ts';
+
+export function createCaseData(db: Database): PersonalData {
+  return {
+    name: 'moderation',
+    cut: async (tx, { userId }) => {
+      // That something was decided stays; what was said and why goes.
+      const cases = tx
+        .select({ id: moderationQueue.id })
+        .from(moderationQueue)
+        .where(eq(moderationQueue.authorId, userId));
+      await tx
+        .update(moderationReports)
+        .set({ reason: '' })
+        .where(or(eq(moderationReports.reporterId, userId), inArray(moderationReports.queueId, cases)));
+      await tx.update(moderationQueue).set({ labels: [], note: null }).where(eq(moderationQueue.authorId, userId));
+      await tx.update(moderationQueue).set({ note: null }).where(eq(moderationQueue.decidedBy, userId));
+      await tx.delete(moderationRemovals).where(eq(moderationRemovals.authorId, userId));
+      await tx.delete(moderationBlocks).where(eq(moderationBlocks.authorId, userId));
+      await tx.delete(unjudgedMessages).where(eq(unjudgedMessages.authorId, userId));
+      await tx.update(moderationBans).set({ reason: null }).where(eq(moderationBans.userId, userId));
+    },
+    sweep: async (userId) => {
+      await db
+        .update(moderationAudit)
+        .set({ details: {} })
+        .where(or(eq(moderationAudit.actorId, userId), eq(moderationAudit.targetId, userId)));
+    },
+    exports: {
+      reports: onePage((userId) =>
+        db
+          .select({ reason: moderationReports.reason, createdAt: moderationReports.createdAt })
+          .from(moderationReports)
+          .where(eq(moderationReports.reporterId, userId))
+          .limit(50_000),
+      ),
+      bans: onePage((userId) =>
+        db
+          .select({
+            roomId: moderationBans.roomId,
+            reason: moderationBans.reason,
+            createdAt: moderationBans.createdAt,
+            expiresAt: moderationBans.expiresAt,
+            liftedAt: moderationBans.liftedAt,
+          })
+          .from(moderationBans)
+          .where(eq(moderationBans.userId, userId)),
+      ),
+      'removed-messages': onePage((userId) =>
+        db
+          .select({
+            messageId: moderationRemovals.messageId,
+            roomId: moderationRemovals.roomId,
+            text: moderationRemovals.text,
+            removedAt: moderationRemovals.removedAt,
+          })
+          .from(moderationRemovals)
+          .where(eq(moderationRemovals.authorId, userId))
+          .limit(10_000),
+      ),
+      'refused-messages': onePage((userId) =>
+        db
+          .select({
+            roomId: moderationBlocks.roomId,
+            kind: moderationBlocks.kind,
+            labels: sql<unknown>`${moderationBlocks.labels}`,
+            createdAt: moderationBlocks.createdAt,
+          })
+          .from(moderationBlocks)
+          .where(eq(moderationBlocks.authorId, userId))
+          .limit(50_000),
+      ),
+    },
+  };
+}

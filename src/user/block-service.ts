@@ -1,0 +1,46 @@
+/** Whom a person wants nothing from. Who is blocked finds them absent where they would begin to talk. */
+import { and, desc, eq } from 'drizzle-orm';
+import type { Database } from '../database/connect.ts';
+import { blocks } from '../database/tables.ts';
+import { Failure, invalid } from '../errors.ts';
+import type { Profiles, PublicProfile } from './profiles.ts';
+
+export interface BlockService {
+  /** Again changes nothing. @throws Failure `not_found`, `invalid` for oneself, `conflict` at the most blocks there may be */
+  readonly put: (userId: string, blockedId: string) => Promise<void>;
+  readonly remove: (userId: string, blockedId: string) => Promise<void>;
+  readonly list: (userId: string) => Promise<PublicProfile[]>;
+}
+
+export function createBlockService({
+  db,
+  profiles,
+  settings,
+}: {
+  db: Database;
+  profiles: Profiles;
+  settings: { blocksMax: number };
+}): BlockService {
+  return {
+    put: async (userId, blockedId) => {
+      if (blockedId === userId) throw invalid('/params/userId', 'nobody blocks themselves');
+      if (!(await profiles.byIds([blockedId])).has(blockedId)) throw new Failure('not_found', 'no such user');
+      if ((await db.$count(blocks, eq(blocks.userId, userId))) >= settings.blocksMax)
+        throw new Failure('conflict', `at most ${settings.blocksMax} people are blocked`);
+      await db.insert(blocks).values({ userId, blockedId }).onConflictDoNothing();
+    },
+    remove: async (userId, blockedId) => {
+      await db.delete(blocks).where(and(eq(blocks.userId, userId), eq(blocks.blockedId, blockedId)));
+    },
+    list: async (userId) => {
+      const rows = await db
+        .select({ blockedId: blocks.blockedId })
+        .from(blocks)
+        .where(eq(blocks.userId, userId))
+        .orderBy(desc(blocks.createdAt))
+        .limit(settings.blocksMax);
+      const people = await profiles.byIds(rows.map(({ blockedId }) => blockedId));
+      return rows.flatMap(({ blockedId }) => people.get(blockedId) ?? []);
+    },
+  };
+}
