@@ -1,0 +1,308 @@
+/**
+ * What each kind of caller may do: the answer of every route and frame. A new route or frame without a line here fails
+ * test/auth/matrix.test.ts; write what should be, not what is.
+ *
+ * Whoever cannot prove who they are (no token, expired, revoked, another issuer's) gets 401 everywhere but in `anyone`,
+ * and whoever is banned 403; so the lines are about the others.
+ */
+
+/** People whose place in the room of the cell is their only difference, then those whose place in the deployment is. */
+export type Caller = 'outsider' | 'removed' | 'member' | 'moderator' | 'owner' | 'guest' | 'admin' | 'server';
+export type Unproved = 'nobody' | 'expired' | 'revoked' | 'foreign' | 'banned';
+
+/** What the cell's request is made of. */
+export interface World {
+  readonly roomId: string;
+  /** A message of `otherId`, a member. */
+  readonly messageId: string;
+  readonly otherId: string;
+  /** The caller; a person of no importance where it is a server. */
+  readonly callerId: string;
+  /** Somebody who is in no room. */
+  readonly strangerId: string;
+  /** Differs in every cell. */
+  readonly unique: string;
+}
+
+export type Answers = Readonly<Record<Caller, number>>;
+export interface RouteExpectation {
+  readonly path?: (world: World) => string;
+  readonly body?: (world: World) => unknown;
+  /** The same for everybody, whoever they say they are. */
+  readonly anyone?: number;
+  /** Of a private room, or where there is no room. */
+  readonly answers?: Answers;
+  /** Of a public room, where it differs. */
+  readonly inPublic?: Partial<Answers>;
+}
+
+const uuid = '01890000-0000-7000-8000-000000000000';
+/** One's own account: people yes, servers no. */
+const own = (status: number, others: Partial<Answers> = {}): Answers => ({
+  ...{ outsider: status, removed: status, member: status, moderator: status, owner: status },
+  ...{ guest: status, admin: status, server: 403, ...others },
+});
+/** In a room: what members, moderators and owners get; then staff and servers; outsiders know of nothing. */
+const room = (member: number, moderator: number, owner: number, admin: number, server: number): Answers => ({
+  ...{ outsider: 404, removed: 404, guest: 404, member, moderator, owner, admin, server },
+});
+const seenByAll = { outsider: 200, removed: 200, guest: 200 };
+const notJoined = { outsider: 403, removed: 403, guest: 403 };
+const onlyServer = (status: number) => own(403, { server: status });
+const onlyAdmin = (status: number) => own(403, { admin: status });
+
+export const routes: Readonly<Record<string, RouteExpectation>> = {
+  'GET /.well-known/jwks.json': { anyone: 200 },
+  // ── Coming in ──
+  'POST /v1/auth/register': {
+    anyone: 201,
+    body: ({ unique }) => ({ username: `r${unique}`, email: `r${unique}@example.org`, password: 'a long enough one' }),
+  },
+  'POST /v1/auth/login': { anyone: 401, body: ({ unique }) => ({ login: `nobody${unique}`, password: 'wrong one' }) },
+  'POST /v1/auth/guest': { anyone: 201, body: () => ({ displayName: 'A guest' }) },
+  'POST /v1/auth/refresh': { anyone: 401, body: () => ({ refreshToken: 'invented' }) },
+  'POST /v1/auth/verify-email': { anyone: 400, body: () => ({ token: 'invented' }) },
+  'POST /v1/auth/password/forgot': { anyone: 202, body: () => ({ email: 'nobody@example.org' }) },
+  'POST /v1/auth/password/reset': { anyone: 400, body: () => ({ token: 'invented', password: 'a long enough one' }) },
+  'POST /v1/auth/second-factor': { anyone: 401, body: () => ({ challenge: 'invented', code: '123456' }) },
+  'POST /v1/auth/second-factor/options': { anyone: 401, body: () => ({ challenge: 'invented' }) },
+  'POST /v1/auth/passkey/options': { anyone: 200 },
+  'POST /v1/auth/passkey': {
+    anyone: 401,
+    body: () => ({
+      ceremony: 'invented',
+      response: { id: 'x', rawId: 'x', type: 'public-key', response: {}, clientExtensionResults: {} },
+    }),
+  },
+  'GET /v1/auth/providers': { anyone: 200 },
+  'GET /v1/auth/oauth/{provider}': { anyone: 404, path: () => '/v1/auth/oauth/unknown' },
+  'GET /v1/auth/oauth/{provider}/callback': { anyone: 404, path: () => '/v1/auth/oauth/unknown/callback' },
+  'POST /v1/auth/oauth/token': { anyone: 401, body: () => ({ code: 'invented' }) },
+  'GET /v1/unsubscribe': { anyone: 404, path: () => '/v1/unsubscribe?token=invented' },
+  'POST /v1/unsubscribe': { anyone: 404, path: () => '/v1/unsubscribe?token=invented' },
+  // ── One's own account ──
+  'POST /v1/auth/logout': { answers: own(204) },
+  'POST /v1/auth/upgrade': {
+    answers: own(409, { guest: 200, server: 403 }),
+    body: ({ unique }) => ({ username: `g${unique}`, email: `g${unique}@example.org`, password: 'a long enough one' }),
+  },
+  'POST /v1/auth/step-up': { answers: own(403), body: () => ({ password: 'not the right one' }) },
+  'POST /v1/auth/step-up/options': { answers: own(200) },
+  'GET /v1/users/me': { answers: own(200) },
+  'PATCH /v1/users/me': { answers: own(200), body: () => ({ displayName: 'Renamed' }) },
+  'DELETE /v1/users/me': { answers: own(200) },
+  'GET /v1/users/me/export': { answers: own(200) },
+  'PUT /v1/users/me/password': {
+    answers: own(204, { guest: 403 }),
+    body: () => ({ newPassword: 'another long enough one' }),
+  },
+  'POST /v1/users/me/email': {
+    answers: own(202, { guest: 403 }),
+    body: ({ unique }) => ({ email: `n${unique}@example.org` }),
+  },
+  'POST /v1/users/me/email/verification': { answers: own(202, { guest: 403 }) },
+  'GET /v1/users/me/sessions': { answers: own(200) },
+  'DELETE /v1/users/me/sessions': { answers: own(204) },
+  'DELETE /v1/users/me/sessions/{sessionId}': { answers: own(404), path: () => `/v1/users/me/sessions/${uuid}` },
+  'GET /v1/users/me/notifications': { answers: own(200) },
+  'PUT /v1/users/me/notifications': { answers: own(200), body: () => ({ email: { enabled: false } }) },
+  'GET /v1/users/me/blocks': { answers: own(200) },
+  'PUT /v1/users/me/blocks/{userId}': {
+    answers: own(204),
+    path: ({ strangerId }) => `/v1/users/me/blocks/${strangerId}`,
+  },
+  'DELETE /v1/users/me/blocks/{userId}': {
+    answers: own(204),
+    path: ({ strangerId }) => `/v1/users/me/blocks/${strangerId}`,
+  },
+  'GET /v1/users/me/identities': { answers: own(200) },
+  // No provider is configured where this runs: 404 to whoever may ask at all.
+  'POST /v1/users/me/identities': { answers: own(404, { guest: 403 }), body: () => ({ provider: 'acme' }) },
+  'POST /v1/users/me/identities/link': { answers: own(401, { guest: 403 }), body: () => ({ code: 'invented' }) },
+  'DELETE /v1/users/me/identities/{identityId}': {
+    answers: own(404, { guest: 403 }),
+    path: () => `/v1/users/me/identities/${uuid}`,
+  },
+  'GET /v1/users/me/second-factors': { answers: own(200, { guest: 403 }) },
+  'POST /v1/users/me/second-factors/totp': { answers: own(201, { guest: 403 }) },
+  'POST /v1/users/me/second-factors/totp/confirm': {
+    answers: own(409, { guest: 403 }),
+    body: () => ({ code: '123456' }),
+  },
+  'POST /v1/users/me/second-factors/passkeys/options': { answers: own(200, { guest: 403 }) },
+  'POST /v1/users/me/second-factors/passkeys': {
+    answers: own(400, { guest: 403 }),
+    body: () => ({
+      ceremony: 'invented',
+      response: { id: 'x', rawId: 'x', type: 'public-key', response: {}, clientExtensionResults: {} },
+    }),
+  },
+  'POST /v1/users/me/second-factors/recovery-codes': { answers: own(409, { guest: 403 }) },
+  'PATCH /v1/users/me/second-factors/{factorId}': {
+    answers: own(404, { guest: 403 }),
+    path: () => '/v1/users/me/second-factors/unknown',
+    body: () => ({ name: 'x' }),
+  },
+  'DELETE /v1/users/me/second-factors/{factorId}': {
+    answers: own(404, { guest: 403 }),
+    path: () => '/v1/users/me/second-factors/unknown',
+  },
+  // ── People ──
+  'GET /v1/users': { answers: own(200, { server: 200 }), path: () => '/v1/users?query=x' },
+  'GET /v1/users/{userId}': { answers: own(200, { server: 200 }), path: ({ otherId }) => `/v1/users/${otherId}` },
+  'POST /v1/users': { answers: onlyServer(201), body: ({ unique }) => ({ username: `s${unique}` }) },
+  'DELETE /v1/users/{userId}': { answers: onlyServer(200), path: ({ strangerId }) => `/v1/users/${strangerId}` },
+  'POST /v1/users/{userId}/sessions': {
+    answers: onlyServer(201),
+    path: ({ otherId }) => `/v1/users/${otherId}/sessions`,
+  },
+  'DELETE /v1/users/{userId}/sessions': {
+    answers: onlyServer(204),
+    path: ({ otherId }) => `/v1/users/${otherId}/sessions`,
+  },
+  // ── Other servers ──
+  'GET /v1/api-keys': { answers: onlyAdmin(200) },
+  'POST /v1/api-keys': { answers: onlyAdmin(201), body: () => ({ name: 'x', scopes: ['users:read'] }) },
+  'DELETE /v1/api-keys/{keyId}': { answers: onlyAdmin(404), path: () => `/v1/api-keys/${uuid}` },
+  // ── The moderators' desk, of the deployment; of a room see below ──
+  'GET /v1/moderation/bans': { answers: onlyAdmin(200) },
+  'PUT /v1/moderation/bans/{userId}': { answers: onlyAdmin(200), body: () => ({ seconds: 60 }) },
+  'DELETE /v1/moderation/bans/{userId}': { answers: onlyAdmin(204) },
+  'GET /v1/moderation/queue': { answers: onlyAdmin(200) },
+  'GET /v1/moderation/queue/{id}': { answers: own(404), path: () => `/v1/moderation/queue/${uuid}` },
+  'POST /v1/moderation/queue/{id}': {
+    answers: own(404),
+    path: () => `/v1/moderation/queue/${uuid}`,
+    body: () => ({ decision: 'approve' }),
+  },
+  'GET /v1/moderation/audit': { answers: onlyAdmin(200) },
+  'GET /v1/moderation/refusals': { answers: onlyAdmin(200) },
+  'GET /v1/moderation/rules': { answers: onlyAdmin(200) },
+  'POST /v1/moderation/rules': {
+    answers: onlyAdmin(201),
+    body: ({ unique }) => ({ kind: 'word', pattern: `w${unique}`, action: 'flag' }),
+  },
+  'DELETE /v1/moderation/rules/{id}': { answers: own(404), path: () => `/v1/moderation/rules/${uuid}` },
+  'POST /v1/rooms/{roomId}/messages/{messageId}/report': {
+    answers: room(201, 201, 201, 201, 403),
+    inPublic: { outsider: 201, removed: 201, guest: 201 },
+    body: () => ({ reason: 'look at this' }),
+  },
+  // ── Rooms ──
+  'POST /v1/rooms/{roomId}/invites': { answers: room(201, 201, 201, 403, 403), inPublic: notJoined },
+  'POST /v1/invites/{code}/accept': { answers: own(404), path: () => '/v1/invites/invented/accept' },
+  'POST /v1/rooms': { answers: own(201, { server: 201 }), body: () => ({ name: 'Garden', visibility: 'private' }) },
+  'GET /v1/rooms': { answers: own(200) },
+  'POST /v1/dms': { answers: own(201), body: ({ strangerId }) => ({ userIds: [strangerId] }) },
+  'GET /v1/rooms/{roomId}': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'PATCH /v1/rooms/{roomId}': {
+    answers: room(403, 200, 200, 200, 200),
+    inPublic: notJoined,
+    body: () => ({ topic: 'trees' }),
+  },
+  'DELETE /v1/rooms/{roomId}': { answers: room(403, 403, 204, 204, 204), inPublic: notJoined },
+  'GET /v1/rooms/{roomId}/members': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'PUT /v1/rooms/{roomId}/members/{userId}': {
+    path: ({ roomId, strangerId }) => `/v1/rooms/${roomId}/members/${strangerId}`,
+    answers: room(403, 200, 200, 403, 200),
+    inPublic: notJoined,
+  },
+  'PATCH /v1/rooms/{roomId}/members/{userId}': {
+    answers: room(403, 403, 200, 200, 200),
+    inPublic: notJoined,
+    body: () => ({ role: 'moderator' }),
+  },
+  'DELETE /v1/rooms/{roomId}/members/{userId}': {
+    answers: room(403, 204, 204, 204, 204),
+    inPublic: notJoined,
+  },
+  'PUT /v1/rooms/{roomId}/members/{userId}/mute': {
+    answers: room(403, 200, 200, 200, 200),
+    inPublic: notJoined,
+    body: () => ({ seconds: 60 }),
+  },
+  'DELETE /v1/rooms/{roomId}/members/{userId}/mute': { answers: room(403, 200, 200, 200, 200), inPublic: notJoined },
+  'GET /v1/rooms/{roomId}/messages': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'POST /v1/rooms/{roomId}/messages': {
+    answers: room(201, 201, 201, 403, 403),
+    inPublic: notJoined,
+    body: ({ unique }) => ({ clientId: unique, text: 'hello' }),
+  },
+  'GET /v1/rooms/{roomId}/messages/{messageId}': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'PATCH /v1/rooms/{roomId}/messages/{messageId}': {
+    answers: room(403, 403, 403, 403, 403),
+    inPublic: notJoined,
+    body: () => ({ text: 'in somebody else’s name' }),
+  },
+  'DELETE /v1/rooms/{roomId}/messages/{messageId}': { answers: room(403, 204, 204, 204, 403), inPublic: notJoined },
+  'GET /v1/rooms/{roomId}/messages/{messageId}/replies': {
+    answers: room(200, 200, 200, 200, 403),
+    inPublic: seenByAll,
+  },
+  'GET /v1/rooms/{roomId}/messages/{messageId}/edits': { answers: room(200, 200, 200, 200, 403), inPublic: seenByAll },
+  'GET /v1/rooms/{roomId}/events': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'PUT /v1/rooms/{roomId}/read': {
+    answers: room(200, 200, 200, 403, 403),
+    inPublic: notJoined,
+    body: () => ({ seq: 1 }),
+  },
+  'GET /v1/rooms/{roomId}/notifications': { answers: room(200, 200, 200, 403, 403), inPublic: notJoined },
+  'PUT /v1/rooms/{roomId}/notifications': {
+    answers: room(200, 200, 200, 403, 403),
+    inPublic: notJoined,
+    body: () => ({ level: 'mentions' }),
+  },
+};
+
+export interface FrameExpectation {
+  readonly frame: (world: World) => Record<string, unknown>;
+  /** `ack` or a failure's code, of a private room; servers have no sockets. */
+  readonly answers: Readonly<Record<Exclude<Caller, 'server'>, string>>;
+  readonly inPublic?: Partial<Readonly<Record<Exclude<Caller, 'server'>, string>>>;
+}
+
+const everywhere = (code: string): FrameExpectation['answers'] => ({
+  ...{ outsider: code, removed: code, member: code, moderator: code, owner: code, guest: code, admin: code },
+});
+const inRoom = (member: string, moderator: string, owner: string, admin: string): FrameExpectation['answers'] => ({
+  ...{ outsider: 'not_found', removed: 'not_found', guest: 'not_found', member, moderator, owner, admin },
+});
+const joinFirst = { outsider: 'forbidden', removed: 'forbidden', guest: 'forbidden' };
+const seen = { outsider: 'ack', removed: 'ack', guest: 'ack' };
+
+export const frames: Readonly<Record<string, FrameExpectation>> = {
+  ping: { frame: () => ({}), answers: everywhere('ack') },
+  typing: {
+    frame: ({ roomId }) => ({ roomId, active: true }),
+    answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
+    inPublic: joinFirst,
+  },
+  read: {
+    frame: ({ roomId }) => ({ roomId, seq: 1 }),
+    answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
+    inPublic: joinFirst,
+  },
+  'room.open': {
+    frame: ({ roomId }) => ({ roomId }),
+    answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
+    inPublic: { ...seen, admin: 'ack' },
+  },
+  // Closing what was never opened tells nothing of whether it is there.
+  'room.close': { frame: ({ roomId }) => ({ roomId }), answers: everywhere('ack') },
+  'message.send': {
+    frame: ({ roomId, unique }) => ({ roomId, clientId: unique, text: 'hello' }),
+    answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
+    inPublic: joinFirst,
+  },
+  'message.edit': {
+    frame: ({ roomId, messageId }) => ({ roomId, messageId, text: 'in somebody else’s name' }),
+    answers: inRoom('forbidden', 'forbidden', 'forbidden', 'forbidden'),
+    inPublic: joinFirst,
+  },
+  'message.delete': {
+    frame: ({ roomId, messageId }) => ({ roomId, messageId }),
+    answers: inRoom('forbidden', 'ack', 'ack', 'ack'),
+    inPublic: joinFirst,
+  },
+  refresh: { frame: () => ({ token: 'invented' }), answers: everywhere('unauthenticated') },
+};
