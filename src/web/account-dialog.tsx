@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { OwnUser, ParleyClient } from '../client/parley-client.ts';
 import { DeviceSettings } from './device-settings.tsx';
 import { Dialog } from './dialog.tsx';
+import { LinkedAccounts } from './linked-accounts.tsx';
 import { PasswordSettings } from './password-settings.tsx';
 import { ProfileSettings } from './profile-settings.tsx';
 import { SecondStepSettings } from './second-step-settings.tsx';
@@ -18,18 +19,28 @@ const sections = {
   profile: { title: 'Profile', view: ProfileSettings },
   login: { title: 'Password & email', view: PasswordSettings },
   second: { title: 'Second step', view: SecondStepSettings },
+  linked: { title: 'Linked accounts', view: LinkedAccounts },
   devices: { title: 'Devices', view: DeviceSettings },
   keep: { title: 'Guest account', view: UpgradeForm },
 } as const;
 
 type Section = keyof typeof sections;
 
-export function AccountDialog({ client, onClose }: { client: ParleyClient; onClose: () => void }) {
+export function AccountDialog({
+  client,
+  first = 'profile',
+  onClose,
+}: {
+  client: ParleyClient;
+  /** What is shown first to whoever is no guest. */
+  first?: Section;
+  onClose: () => void;
+}) {
   const [user, setUser] = useState(client.user());
-  const [section, setSection] = useState<Section>(user?.kind === 'guest' ? 'keep' : 'profile');
+  const [section, setSection] = useState<Section>(user?.kind === 'guest' ? 'keep' : first);
   if (!user) return null;
   const shown: readonly Section[] =
-    user.kind === 'guest' ? ['keep', 'profile', 'devices'] : ['profile', 'login', 'second', 'devices'];
+    user.kind === 'guest' ? ['keep', 'profile', 'devices'] : ['profile', 'login', 'second', 'linked', 'devices'];
   const open = shown.includes(section) ? section : 'profile';
   const { title, view: View } = sections[open];
   return (

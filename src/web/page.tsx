@@ -2,10 +2,13 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ClientError, createParleyClient } from '../client/parley-client.ts';
+import { AccountDialog } from './account-dialog.tsx';
 import { AccountLinks } from './account-links.tsx';
 import { ChatScreen } from './chat-screen.tsx';
 import { ChatStore, explainRefusal } from './chat-store.ts';
+import { Dialog } from './dialog.tsx';
 import { InviteAcceptance } from './invite-link.tsx';
+import { finishLinking } from './linked-accounts.tsx';
 import { LoginScreen } from './login-screen.tsx';
 import { type Challenge, challengeOf } from './second-step-form.tsx';
 
@@ -26,6 +29,8 @@ function Page() {
   const hash = useHash();
   const [store, setStore] = useState<ChatStore>();
   const [notice, setNotice] = useState('');
+  /** How the linking of a provider ended that this page has come back from. */
+  const [linking, setLinking] = useState<{ problem: string }>();
   const [begun, setBegun] = useState<Challenge>();
 
   function enter(): void {
@@ -46,13 +51,23 @@ function Page() {
   useEffect(() => {
     const answer = new URLSearchParams(location.hash.slice(1));
     const code = answer.get('code');
-    const error = answer.get('error');
-    if (code === null && error === null) {
+    const link = answer.get('link');
+    const unfinished = answer.get('error') === null ? '' : 'The login at the provider was not finished.';
+    if (code === null && link === null && !unfinished) {
       if (client.user()) enter();
       return;
     }
     history.replaceState(null, '', location.pathname);
-    if (code === null) setNotice('The login at the provider was not finished.');
+    if (client.user() && code === null) {
+      // Back from a provider that was to be linked to the account that is logged in here.
+      enter();
+      if (link === null) setLinking({ problem: unfinished });
+      else
+        finishLinking(client, link).then(
+          () => setLinking({ problem: '' }),
+          (failure: unknown) => setLinking({ problem: explainRefusal(failure) }),
+        );
+    } else if (code === null) setNotice(unfinished);
     else
       client.exchangeCode(code).then(enter, (failure: unknown) => {
         const challenge = challengeOf(failure);
@@ -75,6 +90,16 @@ function Page() {
     <>
       <ChatScreen store={store} roomId={/^#\/rooms\/([0-9a-f-]{36})/.exec(hash)?.[1]} onLogOut={logOut} />
       {invite && <InviteAcceptance store={store} code={invite} />}
+      {linking?.problem === '' && (
+        <AccountDialog client={client} first="linked" onClose={() => setLinking(undefined)} />
+      )}
+      {linking?.problem && (
+        <Dialog title="Not linked" onClose={() => setLinking(undefined)}>
+          <p class="problem" role="alert">
+            {linking.problem}
+          </p>
+        </Dialog>
+      )}
     </>
   );
 }

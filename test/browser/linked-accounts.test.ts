@@ -1,0 +1,87 @@
+import { mkdirSync } from 'node:fs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { clientSecret, type OidcIssuer, startOidcIssuer } from '../auth/oidc-issuer.ts';
+import { freePort } from '../harness/ports.ts';
+import { type Single, startSingle } from '../harness/stack.ts';
+
+/** Pictures are kept where `SCREENSHOTS` names a folder. */
+const pictures = process.env.SCREENSHOTS;
+if (pictures) mkdirSync(pictures, { recursive: true });
+
+let browser: Browser;
+let parley: Single;
+let oidc: OidcIssuer;
+
+beforeAll(async () => {
+  const port = await freePort();
+  const publicUrl = `http://127.0.0.1:${port}`;
+  oidc = await startOidcIssuer([`${publicUrl}/v1/auth/oauth/acme/callback`]);
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox'],
+  });
+  const acme = { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret, label: 'Acme' };
+  parley = await startSingle({ PUBLIC_URL: publicUrl, PARLEY_AUTH_PROVIDERS: JSON.stringify({ acme }) }, port);
+}, 120_000);
+afterAll(async () => {
+  await browser.close();
+  await parley.end();
+  await oidc.stop();
+});
+
+async function visit(): Promise<Page> {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(parley.url);
+  return page;
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (pictures) await page.screenshot({ path: `${pictures}/${name}.png` });
+}
+
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+/** On the provider's own pages: log in, then consent. */
+async function passProvider(page: Page, name: string): Promise<void> {
+  await page.locator('input[name=login]').fill(name);
+  await page.locator('input[name=password]').fill('any');
+  await picture(page, 'provider-login');
+  await page.locator('button[type=submit]').click();
+  await page.locator('button[type=submit]', { hasText: /continue/i }).click();
+}
+
+test('logging in through a provider', async () => {
+  const page = await visit();
+  await page.getByRole('link', { name: /Acme/ }).click();
+  await passProvider(page, 'olga');
+  await button(page, 'New room').waitFor();
+  await page.getByText('Name of olga').first().waitFor();
+  expect(new URL(page.url()).hash).toBe('');
+  await picture(page, 'oidc-logged-in');
+});
+
+test('linking a provider to an account, logging in by it, and unlinking it', async () => {
+  const page = await visit();
+  await button(page, 'Sign up').click();
+  await page.getByLabel('Username').fill('petra');
+  await page.getByLabel('Email').fill('petra@example.org');
+  await page.getByLabel('Password').fill('the secret of petra');
+  await button(page, 'Sign up').click();
+  await page.getByRole('button', { name: /^Account settings/ }).click();
+  await button(page, 'Linked accounts').click();
+  await picture(page, 'no-linked-accounts');
+  await button(page, 'Link Acme').click();
+  await passProvider(page, 'petra-at-acme');
+  await page.getByText('Name of petra-at-acme').waitFor();
+  await picture(page, 'linked-account');
+
+  const other = await visit();
+  await other.getByRole('link', { name: /Acme/ }).click();
+  await passProvider(other, 'petra-at-acme');
+  await button(other, 'New room').waitFor();
+  await other.getByText('petra', { exact: true }).first().waitFor();
+
+  await button(page, 'Unlink Acme').click();
+  await page.getByText('No account elsewhere is linked to this one.').waitFor();
+});
