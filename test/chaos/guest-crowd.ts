@@ -78,7 +78,7 @@ export async function makeRoom(url: string, guests: readonly Guest[]): Promise<s
       path: '/v1/rooms',
       body: { name: 'Crowd', visibility: 'private', memberIds: others.map(({ userId }) => userId) },
       token: owner!.token,
-      key: `room of ${owner!.userId}`,
+      key: `room-of-${owner!.userId}`,
     }),
   );
   for (const guest of guests) guest.roomId = id;
