@@ -1,0 +1,21 @@
+/** Quick versions of the runs with many clients; what they claim about time is printed by the scripts, not tested here. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+function run(script: string, ...args: string[]): Promise<string> {
+  const path = fileURLToPath(new URL(`../chaos/${script}`, import.meta.url));
+  return new Promise((resolve) =>
+    execFile(process.execPath, [path, ...args], { env: { PATH: process.env.PATH } }, (_, stdout, stderr) =>
+      resolve(stdout + stderr),
+    ),
+  );
+}
+
+test('clients who all come back at once find everything that they missed', async () => {
+  expect(await run('reconnect-storm.ts', '--clients', '100')).toMatch(/; 100 of 100 at head; 0 gaps;/);
+}, 300_000);
+
+test('readers who stopped reading are let go and find everything when they come back', async () => {
+  expect(await run('stalled-readers.ts', '--readers', '20')).toMatch(/all back at the head, 0 gaps$/m);
+}, 300_000);
