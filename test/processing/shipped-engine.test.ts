@@ -80,6 +80,21 @@ test('a text alone is rendered without a verdict, and checked without HTML', asy
   expect((await call('Check', { text: gtube })).verdict).toBe('VERDICT_BLOCK');
 });
 
+test('the fourth copy of a sender is labelled as a flood, by the time that the caller says, and links are judged', async () => {
+  const send = (sentAtMs: number) =>
+    call('Process', { text: 'who wants to see the photos of our trip', senderId: 'flo', roomId: 'hall', sentAtMs });
+  for (const at of [1000, 9000, 17_000]) expect((await send(at)).labels).toEqual([]);
+  expect(await send(25_000)).toMatchObject({
+    verdict: 'VERDICT_FLAG',
+    labels: [{ name: 'flood', id: 'author-copies' }],
+  });
+  expect((await send(90_000)).labels).toEqual([]);
+  expect(await call('Check', { text: 'log in at https://pаypal.com' })).toMatchObject({
+    verdict: 'VERDICT_BLOCK',
+    labels: [{ name: 'link', id: 'link-homograph', start: 10 }],
+  });
+});
+
 test('a malformed call is INVALID_ARGUMENT and names the field', async () => {
   await expect(call('Process', { text: '' })).rejects.toMatchObject({
     code: status.INVALID_ARGUMENT,
