@@ -4,7 +4,7 @@
  *
  * Guards. Every example moves the model a bounded way, and older ones less. One moderator alone carries at most half of the
  * weight once there are several. Ordinary chat and the spam of old are learned again beside the examples (replay), so that
- * neither grows louder nor is forgotten; and the threshold is set anew on ordinary chat and on what moderators called ham,
+ * neither grows louder nor is forgotten; and the threshold is set anew on ordinary chat that was not learned again,
  * so that false alarms stay where they are stated. Traffic that nobody looked at is no ham to fit to: a wave would hide in it.
  */
 import { type Learned, type Model, rawOf, unlearned } from './classifier.ts';
@@ -129,14 +129,9 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
         for (const each of loud) if (each.raw + correctionOf(each) < margin / 2) step(each, 1, 0.5);
       }
 
-      const hams = [...measured, ...seen.filter((_, at) => !examples[at]!.spam)];
-      // Never below the shipped threshold, and above all but the stated share of ordinary chat.
-      const pivot =
-        base.pivot +
-        Math.max(
-          0,
-          loudest(hams, (each) => each.raw + correctionOf(each)),
-        );
+      // By as much as the loudest of the sample rose. Labels have no say in it: one moderator could silence the filter with them.
+      const rise = loudest(measured, (each) => each.raw + correctionOf(each)) - loudest(measured, (each) => each.raw);
+      const pivot = base.pivot + Math.max(0, rise);
       const learned = apply(base, { touched, delta, shape, bias, pivot, version });
       for (const bucket of touched) {
         delta[bucket] = 0;
