@@ -49,11 +49,11 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
   const say = (person: TestUser, text: string) =>
     mustCall(person, 'POST', `/v1/rooms/${roomId}/messages`, { clientId: text.slice(0, 60), text });
   await say(reader, 'The beans are up, and the first courgettes as well.');
-  await say(author, 'Cheap seedlings at my shop, act now before all are gone');
+  await say(author, 'Seedlings again, I have far too many of them');
   await say(owner, 'No adverts here, please.');
 
   const watching = await visit(reader, 'Allotment');
-  await messages(watching).getByText('Cheap seedlings').hover();
+  await messages(watching).getByText('Seedlings again').hover();
   const report = watching.getByRole('button', { name: 'Report' }).nth(0);
   await report.focus();
   await watching.keyboard.press('Enter');
@@ -71,7 +71,7 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
   await entry.getByText('third time today').waitFor();
   expect(await entry.getByRole('listitem').allTextContents()).toEqual([
     expect.stringContaining('The beans are up'),
-    expect.stringContaining('Cheap seedlings'),
+    expect.stringContaining('Seedlings again'),
     expect.stringContaining('No adverts here'),
     expect.stringContaining('third time today'),
   ]);
@@ -80,12 +80,12 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
   await entry.getByRole('button', { name: 'Remove' }).click();
   await desk.getByText('Nothing waits for a decision.').waitFor();
   await messages(watching).getByText('This message was deleted.').waitFor();
-  expect(await messages(watching).getByText('Cheap seedlings').count()).toBe(0);
+  expect(await messages(watching).getByText('Seedlings again').count()).toBe(0);
 
   await desk.getByRole('button', { name: 'Removed', exact: true }).click();
-  await entry.getByText('Cheap seedlings').waitFor();
+  await entry.getByText('Seedlings again').waitFor();
   await entry.getByRole('button', { name: 'Give back' }).click();
-  await messages(watching).getByText('Cheap seedlings').waitFor();
+  await messages(watching).getByText('Seedlings again').waitFor();
 
   await desk.getByRole('button', { name: 'Rules' }).click();
   await desk.getByLabel('Pattern').fill('seedlings');
@@ -110,7 +110,7 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
     .toBe('message_blocked');
 
   await desk.keyboard.press('Escape');
-  await messages(desk).getByText('Cheap seedlings').hover();
+  await messages(desk).getByText('Seedlings again').hover();
   await desk.getByRole('button', { name: 'Moderate', exact: true }).nth(1).click();
   await desk.getByLabel('Reason of a ban (optional)').fill('enough');
   await picture(desk, 'member');

@@ -1,10 +1,12 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
 import { type Fleet, startFleet } from '../harness/stack.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
 const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
 const stops: (() => Promise<unknown>)[] = [];
+// Each test starts a fleet of its own, and heals it.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
@@ -59,10 +61,10 @@ test('refuse: without a verdict nothing is stored, and the same key works when t
   const { ana, ben, roomId, heal } = await startOutage('refuse');
   const startedMs = performance.now();
   expect(await send(ana, roomId, 'k', 'hello')).toMatchObject({ status: 503, body: { code: 'unavailable' } });
-  expect(performance.now() - startedMs).toBeLessThan(5000);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
   expect(await textsOf(ben, roomId)).toEqual([]);
   await heal();
-  await expect.poll(async () => (await send(ana, roomId, 'k', 'hello')).status, { timeout: 15_000 }).toBe(201);
+  await expect.poll(async () => (await send(ana, roomId, 'k', 'hello')).status, { timeout: 60_000 }).toBe(201);
   expect(await textsOf(ben, roomId)).toEqual(['hello']);
 });
 
@@ -81,7 +83,7 @@ test('pending: seen by nobody until it is judged, then delivered once and in ord
   expect(edited).toMatchObject({ status: 503 });
 
   await heal();
-  await expect.poll(() => textsOf(ben, roomId), { timeout: 20_000 }).toEqual(['one', 'three']);
+  await expect.poll(() => textsOf(ben, roomId), { timeout: 60_000 }).toEqual(['one', 'three']);
   const notice = await author.until(({ type, code }) => type === 'notice' && code === 'message_blocked');
   expect(notice).toMatchObject({ clientId: 'k2', roomId, labels: [{ name: 'test' }] });
   await reader.until(({ type, data }) => type === 'message.created' && JSON.stringify(data).includes('"three"'));
@@ -97,7 +99,7 @@ test('pending: what was acked survives the instance that took it', async () => {
   expect((await send(ana, roomId, 'k', 'kept')).status).toBe(202);
   await fleet.chats[0]!.kill();
   await heal();
-  await expect.poll(() => textsOf(ben.at(there), roomId), { timeout: 20_000 }).toEqual(['kept']);
+  await expect.poll(() => textsOf(ben.at(there), roomId), { timeout: 60_000 }).toEqual(['kept']);
 });
 
 test('open: delivered as plain text at once, then rendered; what turns out to be blocked is taken from every reader', async () => {
@@ -108,8 +110,8 @@ test('open: delivered as plain text at once, then rendered; what turns out to be
   expect((await send(ana, roomId, 'k2', gtube)).status).toBe(201);
   expect(await textsOf(ben, roomId)).toEqual(['some *words* <b>', gtube]);
   await heal();
-  const deletion = await reader.until(({ type }) => type === 'message.deleted', 20_000);
-  const rendered = await reader.until(({ type }) => type === 'message.updated', 20_000);
+  const deletion = await reader.until(({ type }) => type === 'message.deleted', 60_000);
+  const rendered = await reader.until(({ type }) => type === 'message.updated', 60_000);
   expect(rendered.data).toMatchObject({
     message: { html: expect.stringContaining('<em>words</em>') as string, editedAt: null },
   });
