@@ -1,5 +1,6 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
@@ -7,9 +8,10 @@ let browser: Browser;
 let parley: Single;
 
 beforeAll(async () => {
+  const port = await freePort();
   [browser, parley] = await Promise.all([
     chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] }),
-    startSingle(),
+    startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}` }, port),
   ]);
 });
 afterAll(async () => {
@@ -101,16 +103,17 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
     .getByRole('alert')
     .getByText(/no regular expression/)
     .waitFor();
+  let tries = 0;
   await expect
     .poll(
       async () =>
-        (await author.call('POST', `/v1/rooms/${roomId}/messages`, { clientId: 'r', text: 'SEEDLINGS!' })).body.code,
-      { timeout: 10_000 },
+        (await author.call('POST', `/v1/rooms/${roomId}/messages`, { clientId: `r${tries++}`, text: 'SEEDLINGS!' })).body.code,
+      { timeout: 20_000, interval: 500 },
     )
     .toBe('message_blocked');
 
   await desk.keyboard.press('Escape');
-  await messages(desk).getByText('Seedlings again').hover();
+  await messages(desk).getByText('Seedlings again').first().hover();
   await desk.getByRole('button', { name: 'Moderate', exact: true }).nth(1).click();
   await desk.getByLabel('Reason of a ban (optional)').fill('enough');
   await picture(desk, 'member');
