@@ -48,6 +48,14 @@ export const pivotScore = 0.8;
 const knownMin = 0.5;
 /** A text that cannot be read is never flagged for its shape alone. */
 export const opinionMax = pivotScore - 0.01;
+/**
+ * So few words with nowhere to go prove nothing: the name of a room, the number of an order. They rank by their score, below
+ * flagging.
+ */
+const fewTokens = 3;
+const contacts = (['links', 'phones', 'handles', 'emails', 'spelled', 'leet'] as const).map((name) =>
+  shapeNames.indexOf(name),
+);
 /** What is suspicious in it ranks among the suspicious, though below flagging: its weights were set among readable texts. */
 const foreignLift = 2;
 /** Weights in memory are this much finer than on disk, so that corrections are not rounded away. */
@@ -89,7 +97,10 @@ export function createClassifier(model: Model, learned: Learned = unlearned(mode
     if (features.count === 0) return 0;
     if (features.known < knownMin)
       return opinionMax * squash(dot(features.shape, foreignShape) + foreignBias + foreignLift);
-    return squash(pivotOdds + (rawOf(features, learned) - learned.pivot) * slope);
+    const score = squash(pivotOdds + (rawOf(features, learned) - learned.pivot) * slope);
+    return features.tokens <= fewTokens && contacts.every((at) => features.shape[at] === 0)
+      ? opinionMax * score
+      : score;
   }
 
   return {

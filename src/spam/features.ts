@@ -13,6 +13,8 @@ import { addShape, createShapeCounts, type ShapeCounts, shapeNames, shapeOf } fr
 export const bucketBits = 20;
 export const buckets = 1 << bucketBits;
 const mask = buckets - 1;
+/** ITU-T E.164 has 15; one for luck. */
+const phoneDigitsMax = 16;
 
 /** Kinds of sparse features, for training that leaves whole kinds out. */
 export const views = { word: 0, pair: 1, piece: 2, family: 3, link: 4 } as const;
@@ -327,14 +329,15 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
   function addNumber(text: string, start: number, end: number, counts: ShapeCounts): number {
     let digits = end - start;
     let last = end;
-    for (let at = end; at < text.length && at - last < 3; at++) {
+    // More digits than any telephone number has: not looked at again for each number in the row.
+    for (let at = end; at < text.length && at - last < 3 && digits <= phoneDigitsMax; at++) {
       const code = text.charCodeAt(at);
       if (classes[code] === digit) {
         digits++;
         last = at + 1;
       } else if (code !== 32 && code !== 45 && code !== 40 && code !== 41 && code !== 46) break;
     }
-    if (digits >= 9 && digits <= 16) {
+    if (digits >= 9 && digits <= phoneDigitsMax) {
       counts.phones++;
       addToken(mix(0x11b2, digits), [numberFamily]);
       return last;
