@@ -17,6 +17,8 @@ const wide = {
   PARLEY_REALTIME_QUEUE_BYTES: '64MB',
   PARLEY_REALTIME_QUEUE_EVENTS: '1000000',
   PARLEY_REALTIME_IN_FLIGHT_PER_SOCKET: '4096',
+  // The same line again and again is a flood, and moderators would be told of each sender.
+  PARLEY_MODERATION_FLOOD_ACTION: 'off',
 };
 
 export interface ServerUnderTest {

@@ -64,7 +64,8 @@ export function createJudge({
   }
 
   return {
-    message: watchFloods(client.judgeOne, createFloodWatch(config.moderation.flood)),
+    // The engine of this process has seen all that this process asks: no second look.
+    message: watchFloods(client.judgeOne, memoryLink ? undefined : createFloodWatch(config.moderation.flood)),
     text: (text, kind, actor, roomId) =>
       requireAllowed({
         key: `${kind} of ${actor.userId}`,

@@ -57,7 +57,7 @@ export function createFloodWindow(limits: FloodLimits): FloodWindow {
       let id = '';
       if (author) {
         const again = messageId !== undefined && author.holds(messageId);
-        if (print && author.copies(print, atMs - limits.authorCopiesMs, atMs) >= limits.authorCopies)
+        if (print && author.hasCopies(limits.authorCopies, print, atMs - limits.authorCopiesMs, atMs))
           id = 'author-copies';
         else if (author.count(atMs - limits.authorMessagesMs, atMs) - (again ? 1 : 0) >= limits.authorMessages)
           id = 'author-rate';
@@ -65,7 +65,7 @@ export function createFloodWindow(limits: FloodLimits): FloodWindow {
       }
       if (room && print) {
         const again = messageId !== undefined && room.holds(messageId);
-        if (id === '' && room.copies(print, atMs - limits.roomCopiesMs, atMs) >= limits.roomCopies) id = 'room-copies';
+        if (id === '' && room.hasCopies(limits.roomCopies, print, atMs - limits.roomCopiesMs, atMs)) id = 'room-copies';
         if (!again) room.add(atMs, print, messageId);
       }
       return id === '' ? undefined : { name: 'flood', score: 1, start: 0, end: text.length, matched: '', id };
@@ -87,16 +87,21 @@ function take(memories: Map<string, Memory>, key: string, max: number, size: num
 interface Memory {
   readonly add: (atMs: number, print: Int32Array | undefined, messageId: string | undefined) => void;
   readonly count: (fromMs: number, toMs: number) => number;
-  readonly copies: (print: Int32Array, fromMs: number, toMs: number) => number;
+  /** Whether at least `wanted` are near-copies: looked for until so many are found, the newest first. */
+  readonly hasCopies: (wanted: number, print: Int32Array, fromMs: number, toMs: number) => boolean;
   readonly holds: (messageId: string) => boolean;
 }
 
 /** A ring that grows up to `size` messages. */
 function createMemory(size: number): Memory {
   const entries: { atMs: number; print: Int32Array | undefined; messageId: string | undefined }[] = [];
+  const ids = new Set<string>();
   let next = 0;
   return {
     add: (atMs, print, messageId) => {
+      const oldest = entries[next]?.messageId;
+      if (oldest !== undefined) ids.delete(oldest);
+      if (messageId !== undefined) ids.add(messageId);
       entries[next] = { atMs, print, messageId };
       next = (next + 1) % size;
     },
@@ -105,13 +110,15 @@ function createMemory(size: number): Memory {
       for (const { atMs } of entries) if (atMs >= fromMs && atMs <= toMs) found++;
       return found;
     },
-    copies: (print, fromMs, toMs) => {
+    hasCopies: (wanted, print, fromMs, toMs) => {
       let found = 0;
-      for (const entry of entries)
+      for (let age = 1; age <= entries.length && found < wanted; age++) {
+        const entry = entries[(next - age + entries.length) % entries.length]!;
         if (entry.print && entry.atMs >= fromMs && entry.atMs <= toMs && isNear(entry.print, print)) found++;
-      return found;
+      }
+      return found >= wanted;
     },
-    holds: (messageId) => entries.some((entry) => entry.messageId === messageId),
+    holds: (messageId) => ids.has(messageId),
   };
 }
 
