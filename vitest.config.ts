@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-const shared = { testTimeout: 30_000, hookTimeout: 180_000, globals: false, setupFiles: ['src/database/driver-fix.ts'] };
+const shared = {
+  testTimeout: 30_000,
+  hookTimeout: 180_000,
+  globals: false,
+  setupFiles: ['src/database/driver-fix.ts'],
+};
 
 /** Kinds of tests: beside the code without servers; on real servers; in a real browser. */
 export default defineConfig({

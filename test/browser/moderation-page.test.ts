@@ -107,7 +107,8 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
   await expect
     .poll(
       async () =>
-        (await author.call('POST', `/v1/rooms/${roomId}/messages`, { clientId: `r${tries++}`, text: 'SEEDLINGS!' })).body.code,
+        (await author.call('POST', `/v1/rooms/${roomId}/messages`, { clientId: `r${tries++}`, text: 'SEEDLINGS!' }))
+          .body.code,
       { timeout: 20_000, interval: 500 },
     )
     .toBe('message_blocked');
