@@ -80,7 +80,8 @@ export function startPrivacy({
   async function prove(caller: Caller, password: string | undefined): Promise<void> {
     if (password !== undefined) return provePassword(caller, password);
     // A guest has nothing to prove it with, and nobody else can be them.
-    if (caller.kind === 'guest') return;
+    // As of now: a guest's token outlives the guest's becoming a user.
+    if (caller.kind === 'guest' && (await users.find(caller.userId))?.kind === 'guest') return;
     if (caller.kind !== 'host') return secondStep.requireFresh(caller);
     if ((caller.issuedAt ?? 0) < Date.now() - config.auth.stepUpLifetime)
       throw new Failure('step_up_required', 'a token that was made just now is needed');

@@ -144,7 +144,9 @@ export function createUserRepository(db: Database): UserRepository {
         .select()
         .from(users)
         .where(and(eq(sql`lower(${users.email})`, login.toLowerCase()), present))
-        .limit(2000);
+        // The owner first, however many others gave the address.
+        .orderBy(sql`${users.emailVerifiedAt} is null`)
+        .limit(2);
       return rows.find((row) => row.emailVerifiedAt !== null) ?? (rows.length === 1 ? rows[0] : undefined);
     },
     findVerifiedOwner: async (email) => {
