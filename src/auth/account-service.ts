@@ -7,7 +7,7 @@ import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { type RateCounters, requireRate } from '../http/rate-counters.ts';
 import { requireDeployment } from '../permissions.ts';
-import type { UserRepository, UserRow } from '../user/user-repository.ts';
+import type { AddressProof, UserRepository, UserRow } from '../user/user-repository.ts';
 import { requireEmail } from '../user/user-text.ts';
 import type { OweAccountMail } from './auth-service.ts';
 import type { KnownDevices } from './known-devices.ts';
@@ -24,8 +24,14 @@ export interface AccountSettings {
 }
 
 export interface AccountService {
-  /** Redeems the link of a verification or of a change of address. @throws Failure `invalid` for a stale one */
-  readonly verifyEmail: (token: string) => Promise<void>;
+  /**
+   * Redeems the link of a verification or of a change of address. Only in a login of the same account does it also show
+   * that one person holds both: what an address brings with it (`admins`) is given then alone, for anybody may sign up
+   * with somebody else's address and wait for the click.
+   * @param caller the login that the link is redeemed in, of whatever account
+   * @throws Failure `invalid` for a stale one
+   */
+  readonly verifyEmail: (token: string, caller?: Caller) => Promise<void>;
   /** Takes as long whether there is such an account or not. */
   readonly forgotPassword: (email: string) => Promise<void>;
   /** Ends every login. @throws Failure `invalid` for a stale link or a password that may not be */
@@ -40,7 +46,7 @@ export interface AccountService {
     caller: Caller,
     change: { readonly email: string; readonly password?: string },
   ) => Promise<void>;
-  /** Mails the link of the present address again. */
+  /** Mails the link of the present address again, as long as its confirmation brings anything. */
   readonly resendVerification: (caller: Caller) => Promise<void>;
 }
 
@@ -102,23 +108,27 @@ export function createAccountService({
     if (user.emailVerifiedAt !== null) await oweMail(tx, { userId: user.id, to: user.email, kind });
   }
 
-  async function verifyEmail(token: string): Promise<void> {
+  const isAdminAddress = ({ email }: Pick<UserRow, 'email'>) =>
+    email !== null && settings.admins.has(email.toLowerCase());
+
+  async function verifyEmail(token: string, caller?: Caller): Promise<void> {
     await db.transaction(async (tx) => {
       const verification = await oneTimeTokens.redeem(tx, 'verify_email', token);
       const redeemed = verification ?? (await oneTimeTokens.redeem(tx, 'change_email', token));
       if (!redeemed) throw staleLink();
       const { userId } = redeemed;
-      const email = String(redeemed.data.email);
+      const inside = caller?.userId === userId && caller.sessionId !== undefined;
+      const proof = { email: String(redeemed.data.email), inside };
       // The account may have another address by now, and the address another owner.
       if (verification) {
-        if (!(await repository.verifyEmail(tx, userId, email))) throw staleLink();
-      } else await takeNewAddress(tx, userId, email);
-      if (settings.admins.has(email.toLowerCase())) await repository.update(tx, userId, { role: 'admin' });
+        if (!(await repository.verifyEmail(tx, userId, proof))) throw staleLink();
+      } else await takeNewAddress(tx, userId, proof);
+      if (inside && isAdminAddress(proof)) await repository.update(tx, userId, { role: 'admin' });
     });
   }
 
-  async function takeNewAddress(tx: Transaction, userId: string, email: string): Promise<void> {
-    const changed = await repository.changeEmail(tx, userId, email);
+  async function takeNewAddress(tx: Transaction, userId: string, proof: AddressProof): Promise<void> {
+    const changed = await repository.changeEmail(tx, userId, proof);
     if (!changed) throw staleLink();
     await endOldWays(tx, userId);
     await oneTimeTokens.withdraw(tx, 'verify_email', userId);
@@ -215,8 +225,11 @@ export function createAccountService({
     changeEmail,
     resendVerification: async (caller) => {
       const user = await requireAccount(caller);
-      if (user.email === null || user.emailVerifiedAt !== null) return;
-      await db.transaction((tx) => oweMail(tx, { userId: user.id, to: user.email, kind: 'verify' }));
+      if (user.email === null) return;
+      const isVerified = user.emailVerifiedAt !== null;
+      if (isVerified && !user.confirmedOutside && (user.role === 'admin' || !isAdminAddress(user))) return;
+      const kind = isVerified ? 'verify_again' : 'verify';
+      await db.transaction((tx) => oweMail(tx, { userId: user.id, to: user.email, kind }));
     },
   };
 }

@@ -26,6 +26,7 @@ export interface Login {
 /** Mails about an account: links to follow, and notices of what has changed. */
 export type AccountMailKind =
   | 'verify'
+  | 'verify_again'
   | 'reset'
   | 'already_registered'
   | 'change_email'

@@ -34,7 +34,7 @@ export const schema = {
     pattern: httpUrl,
     expected: 'an http(s) URL',
   }),
-  admins: list([], 'Verified e-mail addresses whose accounts are deployment admins', {
+  admins: list([], 'Addresses that make their account a deployment admin, once confirmed in its login', {
     item: (text) => /^[^\s@]+@[^\s@]+$/.test(text),
     expected: 'a list of e-mail addresses',
   }),

@@ -44,6 +44,8 @@ export const users = pgTable(
     role: text('role').$type<'user' | 'moderator' | 'admin'>().notNull().default('user'),
     email: text('email'),
     emailVerifiedAt: time('email_verified_at'),
+    /** The address was confirmed without a login of the account: whose mailbox it is need not have made the account. */
+    confirmedOutside: boolean('confirmed_outside').notNull().default(false),
     passwordHash: text('password_hash'),
     createdAt: createdAt(),
     lastSeenAt: time('last_seen_at'),
@@ -401,6 +403,7 @@ export const mails = pgTable(
     /** Which account mail, and where to; an unread mail goes to the member's address as of its claim. */
     template: text('template').$type<
       | 'verify'
+      | 'verify_again'
       | 'reset'
       | 'already_registered'
       | 'change_email'

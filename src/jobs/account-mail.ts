@@ -13,6 +13,7 @@ import { writeAccount } from './mail-text.ts';
 /** Templates with a link that is good once, and what their link is for. */
 const links = {
   verify: { purpose: 'verify_email', page: 'verify-email' },
+  verify_again: { purpose: 'verify_email', page: 'verify-email' },
   change_email: { purpose: 'change_email', page: 'verify-email' },
   reset: { purpose: 'reset_password', page: 'reset-password' },
 } as const;

@@ -119,6 +119,11 @@ const accountWords = {
     before: 'please confirm that this address is yours:',
     after: 'If you did not sign up, ignore this mail.',
   },
+  verify_again: {
+    subject: 'Confirm that your account and this address belong together',
+    before: 'please follow this link in a browser where you are logged in:',
+    after: 'If you did not ask for it, ignore this mail.',
+  },
   reset: {
     subject: 'Choose a new password',
     before: 'somebody, hopefully you, asked for a new password. Choose it here:',

@@ -20,6 +20,12 @@ export interface NewUser {
   readonly role?: UserRow['role'];
 }
 
+export interface AddressProof {
+  readonly email: string;
+  /** Whether whoever holds the address has shown to hold the account as well. */
+  readonly inside: boolean;
+}
+
 export interface UserRepository {
   /** @throws Failure `conflict` when the username is taken */
   readonly create: (tx: Database | Transaction, user: NewUser) => Promise<UserRow>;
@@ -45,16 +51,16 @@ export interface UserRepository {
     account: { username: string; displayName: string; email: string; passwordHash: string },
   ) => Promise<UserRow | undefined>;
   /**
-   * Gives the account a new address, proved already.
+   * Gives the account a new address, proved already; `inside`: in a login of the account.
    * @returns the old one, verified or not; undefined when somebody else owns the new one
    */
   readonly changeEmail: (
     tx: Transaction,
     id: string,
-    email: string,
+    proof: AddressProof,
   ) => Promise<{ oldEmail: string | null; wasVerified: boolean } | undefined>;
-  /** @returns false when somebody else owns the address by now, or it is no longer the account's */
-  readonly verifyEmail: (tx: Transaction, id: string, email: string) => Promise<boolean>;
+  /** @returns the account; undefined when somebody else owns the address by now, or it is no longer the account's */
+  readonly verifyEmail: (tx: Transaction, id: string, proof: AddressProof) => Promise<UserRow | undefined>;
   readonly search: (
     query: string,
     after: { username: string; id: string } | undefined,
@@ -110,7 +116,7 @@ export function createUserRepository(db: Database): UserRepository {
         throw asTakenName(error);
       }
     },
-    changeEmail: async (tx, id, email) => {
+    changeEmail: async (tx, id, { email, inside }) => {
       await lockAddress(tx, email);
       const [before] = await tx
         .select({ oldEmail: users.email, verifiedAt: users.emailVerifiedAt })
@@ -120,7 +126,7 @@ export function createUserRepository(db: Database): UserRepository {
       if (!before) return undefined;
       const changed = await tx
         .update(users)
-        .set({ email, emailVerifiedAt: sql`now()` })
+        .set({ email, emailVerifiedAt: sql`now()`, confirmedOutside: !inside })
         .where(and(eq(users.id, id), notExists(ownedByOther(tx, id, email))))
         .returning({ id: users.id });
       return changed.length > 0 ? { oldEmail: before.oldEmail, wasVerified: before.verifiedAt !== null } : undefined;
@@ -173,14 +179,18 @@ export function createUserRepository(db: Database): UserRepository {
       );
       await tx
         .update(users)
-        .set({ email, emailVerifiedAt: emailVerified ? sql`now()` : null })
+        .set({ email, emailVerifiedAt: emailVerified ? sql`now()` : null, confirmedOutside: false })
         .where(and(eq(users.id, id), present, not(same!)));
     },
-    verifyEmail: async (tx, id, email) => {
+    verifyEmail: async (tx, id, { email, inside }) => {
       await lockAddress(tx, email);
-      const verified = await tx
+      const [verified] = await tx
         .update(users)
-        .set({ emailVerifiedAt: sql`now()` })
+        .set({
+          emailVerifiedAt: sql`now()`,
+          // What was shown once stays shown.
+          confirmedOutside: inside ? false : sql`${users.emailVerifiedAt} is null or ${users.confirmedOutside}`,
+        })
         .where(
           and(
             eq(users.id, id),
@@ -189,8 +199,8 @@ export function createUserRepository(db: Database): UserRepository {
             notExists(ownedByOther(tx, id, email)),
           ),
         )
-        .returning({ id: users.id });
-      return verified.length > 0;
+        .returning();
+      return verified;
     },
     search: async (query, after, limit) => {
       const pattern = `${query.toLowerCase().replace(/[\\%_]/g, (each) => `\\${each}`)}%`;

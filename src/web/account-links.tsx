@@ -1,6 +1,6 @@
 /** What mailed links open: proving an address, and setting a new password. */
 import { useEffect, useState } from 'preact/hooks';
-import type { ParleyClient } from '../client/parley-client.ts';
+import { ClientError, type ParleyClient } from '../client/parley-client.ts';
 import { explainRefusal } from './chat-store.ts';
 import { Field } from './field.tsx';
 
@@ -24,12 +24,23 @@ export function AccountLinks({ client, hash }: { client: ParleyClient; hash: str
 function VerifyEmail({ client, token }: { client: ParleyClient; token: string }) {
   const [words, setWords] = useState('One moment …');
   useEffect(() => {
-    client.callOpen('POST', '/v1/auth/verify-email', { token }).then(
+    confirmAddress(client, token).then(
       () => setWords('Your address is confirmed. Thank you!'),
       (error: unknown) => setWords(explainRefusal(error)),
     );
   }, [client, token]);
   return <p role="status">{words}</p>;
+}
+
+/** In this device's login, if there is one that still is: so it is known that one person holds account and address. */
+async function confirmAddress(client: ParleyClient, token: string): Promise<void> {
+  const request = ['POST', '/v1/auth/verify-email', { token }] as const;
+  try {
+    if (client.user()) return await client.call(...request);
+  } catch (error) {
+    if (!(error instanceof ClientError && error.code === 'unauthenticated')) throw error;
+  }
+  await client.callOpen(...request);
 }
 
 function ResetPassword({ client, token }: { client: ParleyClient; token: string }) {

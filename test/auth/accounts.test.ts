@@ -9,7 +9,11 @@ let parley: Single;
 let sql: postgres.Sql;
 
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000', PARLEY_AUTH_STEP_UP_LIFETIME: '1m' });
+  parley = await startSingle({
+    PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000',
+    PARLEY_AUTH_STEP_UP_LIFETIME: '1m',
+    PARLEY_ADMINS: 'Boss@example.org,operator@example.org,chief@example.org',
+  });
   sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
 });
 afterAll(async () => {
@@ -38,6 +42,64 @@ test('a mailed link proves an address, once', async () => {
   expect((await api('POST', '/v1/auth/verify-email', { token })).status).toBe(204);
   expect((await ana.call('GET', '/v1/users/me')).body.emailVerified).toBe(true);
   expect((await api('POST', '/v1/auth/verify-email', { token })).body).toMatchObject({ code: 'invalid' });
+});
+
+test('who confirms an address of `admins` in a login of the account is an admin', async () => {
+  const boss = await signUp(parley.url, 'boss');
+  const token = tokenIn(await mailTo(parley.url, boss.email, /Confirm your e-mail/));
+  expect((await boss.call('GET', '/v1/users/me')).body.role).toBe('user');
+  expect((await boss.call('POST', '/v1/auth/verify-email', { token })).status).toBe(204);
+  expect((await boss.call('GET', '/v1/users/me')).body).toMatchObject({ role: 'admin', emailVerified: true });
+  const renewed = await api('POST', '/v1/auth/refresh', { refreshToken: boss.refreshToken });
+  expect((await api('GET', '/v1/api-keys', undefined, bearer(renewed.body.accessToken))).status).toBe(200);
+});
+
+test('who signs up with an operator’s address is no admin when the operator clicks, until it is done in that login', async () => {
+  const stranger = await signUp(parley.url, 'operator');
+  const role = async () => (await logIn(stranger.username, stranger.password)).body.user;
+  const other = await signUp(parley.url);
+  const click = async (subject: RegExp, headers: Record<string, string> = {}) => {
+    const token = tokenIn(await mailTo(parley.url, stranger.email, subject));
+    return (await api('POST', '/v1/auth/verify-email', { token }, headers)).status;
+  };
+  expect(await click(/Confirm your e-mail/)).toBe(204);
+  expect(await role()).toMatchObject({ emailVerified: true, role: 'user' });
+
+  const logins = [bearer(other.accessToken), bearer('made up'), { cookie: 'parley-access=made-up' }];
+  for (const [asked, login] of logins.entries()) {
+    await mustCall(stranger, 'POST', '/v1/users/me/email/verification');
+    const again = async () =>
+      (await mailsTo(parley.url, stranger.email)).filter(({ subject }) => /belong together/.test(subject)).length;
+    await expect.poll(again, { timeout: 15_000, interval: 50 }).toBe(asked + 1);
+    expect(await click(/belong together/, login)).toBe(204);
+    expect(await role()).toMatchObject({ role: 'user' });
+  }
+  await mustCall(stranger, 'POST', '/v1/users/me/email/verification');
+  await expect
+    .poll(() => mailsTo(parley.url, stranger.email), { timeout: 15_000, interval: 50 })
+    .toHaveLength(2 + logins.length);
+  expect(await click(/belong together/, bearer(stranger.accessToken))).toBe(204);
+  expect(await role()).toMatchObject({ role: 'admin' });
+  // Nothing is left to be shown: no more mail.
+  await mustCall(stranger, 'POST', '/v1/users/me/email/verification');
+  const marker = await signUp(parley.url);
+  await mailTo(parley.url, marker.email, /Confirm/);
+  expect(await mailsTo(parley.url, stranger.email)).toHaveLength(2 + logins.length);
+});
+
+test('a new address of `admins` makes an admin in the login that asked for it, and not by a click alone', async () => {
+  const email = 'chief@example.org';
+  const ana = await signUp(parley.url);
+  const ask = async () => {
+    await mustCall(ana, 'POST', '/v1/users/me/email', { email, password: ana.password });
+    return tokenIn(await mailTo(parley.url, email, /new e-mail address|Confirm/));
+  };
+  expect((await api('POST', '/v1/auth/verify-email', { token: await ask() })).status).toBe(204);
+  expect((await ana.call('GET', '/v1/users/me')).body).toMatchObject({ email, emailVerified: true, role: 'user' });
+  await mustCall(ana, 'POST', '/v1/users/me/email/verification');
+  const token = tokenIn(await mailTo(parley.url, email, /belong together/));
+  await mustCall(ana, 'POST', '/v1/auth/verify-email', { token });
+  expect((await ana.call('GET', '/v1/users/me')).body).toMatchObject({ role: 'admin' });
 });
 
 test('a taken address registers as always, its owner hears of it, and the owner alone logs in by it', async () => {

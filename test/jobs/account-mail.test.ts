@@ -42,6 +42,7 @@ const tokensOf = (userId: string) => town.sql<{ hash: Buffer; purpose: string; d
 
 test.each([
   ['verify', 'verify_email', 'verify-email'],
+  ['verify_again', 'verify_email', 'verify-email'],
   ['reset', 'reset_password', 'reset-password'],
 ] as const)('a %s mail carries a link whose token is nowhere else in plain text', async (kind, purpose, page) => {
   const person = await newcomer();

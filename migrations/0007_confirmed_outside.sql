@@ -1,0 +1,1 @@
+ALTER TABLE "users" ADD COLUMN "confirmed_outside" boolean DEFAULT false NOT NULL;
