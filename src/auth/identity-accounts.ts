@@ -3,7 +3,7 @@
  * (issuer, subject) and nothing else: an address or a name that is said of them opens and links no account.
  */
 import { createHash } from 'node:crypto';
-import { and, eq, gte } from 'drizzle-orm';
+import { and, eq, gte, isNull } from 'drizzle-orm';
 import type { Database, Transaction } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
 import { erasedIdentities, identities, users as usersTable } from '../database/tables.ts';
@@ -26,7 +26,7 @@ export interface VouchedPerson {
 export interface NewIdentity {
   /** Absent: a host application. */
   readonly provider?: string;
-  /** Of the token that vouches, milliseconds since the epoch: one of before an erasure brings nobody back. */
+  /** When somebody vouched, milliseconds since the epoch: what was said before an erasure brings nobody back. */
   readonly issuedAt?: number;
   readonly profile?: Record<string, unknown>;
   readonly role?: UserRow['role'] | undefined;
@@ -81,7 +81,7 @@ export function createIdentityAccounts({
       })
       .from(identities)
       .innerJoin(usersTable, eq(usersTable.id, identities.userId))
-      .where(and(eq(identities.issuer, issuer), eq(identities.subject, subject)));
+      .where(and(eq(identities.issuer, issuer), eq(identities.subject, subject), isNull(usersTable.erasedAt)));
     return row;
   }
 
@@ -115,6 +115,12 @@ export function createIdentityAccounts({
     if (erased) throw new Failure('unauthenticated', 'this account was erased');
   }
 
+  async function requireFound(person: VouchedPerson): Promise<IdentityRow> {
+    const row = await find(person);
+    if (!row) throw new Failure('unavailable', 'the account is gone again', { retryAfterMs: 1000 });
+    return row;
+  }
+
   async function create(
     person: VouchedPerson,
     { provider, issuedAt, profile = {}, role }: NewIdentity,
@@ -126,7 +132,6 @@ export function createIdentityAccounts({
       try {
         const address = await ownAddress(person);
         return await db.transaction(async (tx) => {
-          await requireNotErased(tx, person, issuedAt);
           const user = await users.create(tx, {
             username,
             displayName: displayName ?? username,
@@ -136,11 +141,13 @@ export function createIdentityAccounts({
             ...(role ? { role } : {}),
           });
           await tx.insert(identities).values({ issuer, subject, userId: user.id, provider: provider ?? null, profile });
+          // Afterwards: the row could not be written while an erasure was still taking the old one away.
+          await requireNotErased(tx, person, issuedAt);
           return user.id;
         });
       } catch (error) {
         // The same person on another instance at the same moment.
-        if (isUniqueViolation(error, 'identities')) return (await find(person))!.userId;
+        if (isUniqueViolation(error, 'identities')) return (await requireFound(person)).userId;
         const taken =
           (error instanceof Failure && error.code === 'conflict') || isUniqueViolation(error, 'users_verified_email');
         if (!taken) throw error;

@@ -1,7 +1,7 @@
 /** How a person logs in: handed out without secrets, and taken away whole. */
-import { eq, inArray } from 'drizzle-orm';
-import type { Database } from '../database/connect.ts';
-import { onePage, type PersonalData } from '../database/personal-data.ts';
+import { eq, inArray, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../database/connect.ts';
+import { type ErasedPerson, onePage, type PersonalData } from '../database/personal-data.ts';
 import {
   apiKeys,
   erasedIdentities,
@@ -15,26 +15,44 @@ import {
 } from '../database/tables.ts';
 import { hashIdentity } from './identity-accounts.ts';
 
+/** Those whom no token of before may bring back. */
+async function remember(tx: Transaction, known: ErasedPerson['identities']): Promise<void> {
+  if (known.length === 0) return;
+  await tx
+    .insert(erasedIdentities)
+    .values(known.map((identity) => ({ hash: hashIdentity(identity) })))
+    .onConflictDoUpdate({ target: erasedIdentities.hash, set: { erasedAt: sql`clock_timestamp()` } });
+}
+
+async function deleteLogins(tx: Transaction, userId: string): Promise<void> {
+  const own = await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
+  const ids = own.map(({ id }) => id);
+  await tx.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
+  await tx.delete(sessions).where(eq(sessions.userId, userId));
+  // Once more: a token that was being exchanged has left its successor.
+  await tx.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
+  await tx.delete(oneTimeTokens).where(eq(oneTimeTokens.userId, userId));
+  await tx.delete(secondFactors).where(eq(secondFactors.userId, userId));
+  await tx.delete(knownDevices).where(eq(knownDevices.userId, userId));
+}
+
 export function createLoginData(db: Database): PersonalData {
   return {
     name: 'logins',
     cut: async (tx, { userId, identities: known }) => {
       // Every token of before is over with this row, on every instance.
       await tx.insert(revocations).values({ kind: 'user', userId });
-      if (known.length > 0) {
-        await tx
-          .insert(erasedIdentities)
-          .values(known.map((identity) => ({ hash: hashIdentity(identity) })))
-          .onConflictDoUpdate({ target: erasedIdentities.hash, set: { erasedAt: new Date() } });
-      }
+      await remember(tx, known);
       await tx.delete(identities).where(eq(identities.userId, userId));
-      const own = tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
-      await tx.delete(refreshTokens).where(inArray(refreshTokens.sessionId, own));
-      await tx.delete(sessions).where(eq(sessions.userId, userId));
-      await tx.delete(oneTimeTokens).where(eq(oneTimeTokens.userId, userId));
-      await tx.delete(secondFactors).where(eq(secondFactors.userId, userId));
-      await tx.delete(knownDevices).where(eq(knownDevices.userId, userId));
+      await deleteLogins(tx, userId);
     },
+    // What an instance of an older version, or a statement that was under way, may have written beside the cut.
+    sweep: (userId) =>
+      db.transaction(async (tx) => {
+        const left = await tx.delete(identities).where(eq(identities.userId, userId)).returning();
+        await remember(tx, left);
+        await deleteLogins(tx, userId);
+      }),
     exports: {
       identities: onePage((userId) =>
         db

@@ -139,8 +139,9 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
         return goBack(reply, returnTo, {
           error: /^[a-z_]{1,64}$/.test(request.query.error) ? request.query.error : 'failed',
         });
+      const begunAt = Date.now();
       const person = await finish(flow, request, reply);
-      if (link === undefined) return goBack(reply, returnTo, { code: await oauth.codeFor(person, provider) });
+      if (link === undefined) return goBack(reply, returnTo, { code: await oauth.codeFor(person, provider, begunAt) });
       return goBack(reply, returnTo, { link: await oauth.linkCodeFor(link, person, provider) });
     },
   );

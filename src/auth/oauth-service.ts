@@ -8,9 +8,10 @@
 import { and, eq, isNotNull, ne, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
-import { identities, users as usersTable } from '../database/tables.ts';
+import { identities } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
+import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import type { AuthService, Login } from './auth-service.ts';
 import type { IdentityAccounts, VouchedPerson } from './identity-accounts.ts';
@@ -28,8 +29,11 @@ export interface IdentityView {
 }
 
 export interface OAuthService {
-  /** @returns a code that is good once, for a minute, at `exchange` */
-  readonly codeFor: (person: VouchedPerson, providerName: string) => Promise<string>;
+  /**
+   * @param begunAt when this proof began, milliseconds since the epoch: an erasure since then is not undone by it
+   * @returns a code that is good once, for a minute, at `exchange`
+   */
+  readonly codeFor: (person: VouchedPerson, providerName: string, begunAt: number) => Promise<string>;
   readonly exchange: (code: string, device: Device) => Promise<Login>;
   /** @returns a token for the start of the way through the provider, good once and for `linkLifetimeMs` */
   readonly startLink: (caller: Caller, providerName: string) => Promise<string>;
@@ -78,7 +82,7 @@ export function createOAuthService({
     try {
       return await db.transaction(async (tx) => {
         // One change of a person's ways to log in at a time.
-        await tx.select({ id: usersTable.id }).from(usersTable).where(eq(usersTable.id, userId)).for('update');
+        await holdAccount(tx, userId, 'update');
         if ((await tx.$count(identities, eq(identities.userId, userId))) >= identitiesMax)
           throw new Failure('conflict', `at most ${identitiesMax} identities`);
         const { issuer, subject } = person;
@@ -98,17 +102,13 @@ export function createOAuthService({
 
   async function unlink(userId: string, identityId: string): Promise<void> {
     await db.transaction(async (tx) => {
-      const [user] = await tx
-        .select({ passwordHash: usersTable.passwordHash })
-        .from(usersTable)
-        .where(eq(usersTable.id, userId))
-        .for('update');
+      const user = await holdAccount(tx, userId, 'update');
       const own = eq(identities.userId, userId);
       const [target] = await tx
         .select({ id: identities.id })
         .from(identities)
         .where(and(own, eq(identities.id, identityId), isNotNull(identities.provider)));
-      if (!user || !target) throw new Failure('not_found', 'no such identity');
+      if (!target) throw new Failure('not_found', 'no such identity');
       const others = await tx
         .select({ provider: identities.provider })
         .from(identities)
@@ -122,9 +122,10 @@ export function createOAuthService({
   }
 
   return {
-    codeFor: async (person, provider) => {
+    codeFor: async (person, provider, begunAt) => {
       const profile = { name: person.name ?? person.username ?? null };
-      const userId = (await accounts.find(person))?.userId ?? (await accounts.create(person, { provider, profile }));
+      const known = await accounts.find(person);
+      const userId = known?.userId ?? (await accounts.create(person, { provider, profile, issuedAt: begunAt }));
       return oneTimeTokens.issue(db, 'login_code', userId, {}, codeLifetimeMs);
     },
     exchange: async (code, device) => {

@@ -2,6 +2,7 @@
 import { and, eq, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../database/connect.ts';
 import { oneTimeTokens } from '../database/tables.ts';
+import { holdAccount } from '../user/account-hold.ts';
 import { hashSecret, makeSecret } from './secrets.ts';
 
 export type TokenPurpose =
@@ -23,7 +24,7 @@ export interface OneTimeToken {
 }
 
 export interface OneTimeTokens {
-  /** @returns the token, which is kept nowhere */
+  /** @returns the token, which is kept nowhere. @throws Failure `unauthenticated` when the user was erased meanwhile */
   readonly issue: (
     tx: Database | Transaction,
     purpose: TokenPurpose,
@@ -74,13 +75,19 @@ export function createOneTimeTokens(db: Database): OneTimeTokens {
   return {
     issue: async (tx, purpose, userId, data, lifetimeMs) => {
       const token = makeSecret();
-      await tx.insert(oneTimeTokens).values({
+      const row = {
         hash: hashSecret(token),
         purpose,
         userId,
         data,
         expiresAt: sql`now() + ${lifetimeMs} * interval '1 millisecond'` as unknown as Date,
-      });
+      };
+      await (userId === null
+        ? tx.insert(oneTimeTokens).values(row)
+        : tx.transaction(async (inner) => {
+            await holdAccount(inner, userId);
+            await inner.insert(oneTimeTokens).values(row);
+          }));
       return token;
     },
     peek: async (tx, purpose, token) => {

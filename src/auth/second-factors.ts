@@ -10,8 +10,9 @@ import { and, asc, eq, isNotNull, isNull, ne, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
-import { secondFactors, users } from '../database/tables.ts';
+import { secondFactors } from '../database/tables.ts';
 import { Failure, invalid } from '../errors.ts';
+import { holdAccount } from '../user/account-hold.ts';
 import type { Sealer } from './sealing.ts';
 import { hashSecret } from './secrets.ts';
 import { findStep, toBase32, totpUri } from './totp.ts';
@@ -43,7 +44,7 @@ export interface SecondFactors {
   readonly useCode: (userId: string, code: string) => Promise<'totp' | 'recovery_code' | undefined>;
   /** In the caller's transaction, after a factor was added. @returns recovery codes when there were none */
   readonly addedFactor: (tx: Transaction, userId: string) => Promise<readonly string[] | undefined>;
-  /** Changes of one person's factors happen one after the other. */
+  /** Changes of one person's factors happen one after the other. @throws Failure `unauthenticated` for an erased one */
   readonly lock: (tx: Transaction, userId: string) => Promise<void>;
   /** @throws Failure `not_found` */
   readonly rename: (userId: string, factorId: string, name: string) => Promise<FactorView>;
@@ -80,7 +81,7 @@ export function createSecondFactors({
   const sealPurpose = (userId: string) => `totp ${userId}`;
 
   async function lock(tx: Transaction, userId: string): Promise<void> {
-    await tx.select({ id: users.id }).from(users).where(eq(users.id, userId)).for('update');
+    await holdAccount(tx, userId, 'update');
   }
 
   async function makeRecoveryCodes(tx: Transaction, userId: string): Promise<string[]> {

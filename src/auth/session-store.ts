@@ -9,6 +9,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
 import { refreshTokens, revocations, sessions } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
+import { holdAccount } from '../user/account-hold.ts';
 import { hashSecret, makeSecret } from './secrets.ts';
 
 export interface SessionSettings {
@@ -39,7 +40,8 @@ export interface OpenedSession {
 }
 
 export interface SessionStore {
-  readonly open: (tx: Database | Transaction, userId: string, device: Device) => Promise<OpenedSession>;
+  /** @throws Failure `unauthenticated` when the account was erased meanwhile */
+  readonly open: (tx: Transaction, userId: string, device: Device) => Promise<OpenedSession>;
   /** @throws Failure `unauthenticated` for an unknown or ended one, `conflict` for a repetition within the grace */
   readonly rotate: (refreshToken: string) => Promise<OpenedSession & { userId: string }>;
   readonly list: (userId: string) => Promise<SessionView[]>;
@@ -113,6 +115,7 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
 
   return {
     open: async (tx, userId, { userAgent, address }) => {
+      await holdAccount(tx, userId);
       const sessionId = uuidv7();
       const refreshToken = makeSecret();
       await tx.insert(sessions).values({

@@ -1,0 +1,29 @@
+/**
+ * Keeps an account from being erased while something is written for it. An erasure takes the user's row for update
+ * before anything else (erasure-service.ts): who holds the row goes first and is swept away with the rest, who comes
+ * later finds nobody.
+ */
+import { and, eq, isNull } from 'drizzle-orm';
+import type { Transaction } from '../database/connect.ts';
+import { users } from '../database/tables.ts';
+import { Failure } from '../errors.ts';
+
+/**
+ * Holds the account until the transaction ends.
+ *
+ * @param strength `key share`: others may hold it too; `update`: one at a time
+ * @throws Failure `unauthenticated` when it was erased
+ */
+export async function holdAccount(
+  tx: Transaction,
+  userId: string,
+  strength: 'key share' | 'update' = 'key share',
+): Promise<{ passwordHash: string | null }> {
+  const [row] = await tx
+    .select({ passwordHash: users.passwordHash })
+    .from(users)
+    .where(and(eq(users.id, userId), isNull(users.erasedAt)))
+    .for(strength);
+  if (!row) throw new Failure('unauthenticated', 'the account is gone');
+  return row;
+}

@@ -1,0 +1,172 @@
+/** A login, a link or a new way in that is under way when its account is erased leaves nothing on the erased account. */
+import { randomBytes } from 'node:crypto';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { holdUser } from '../harness/held-row.ts';
+import { freePort } from '../harness/ports.ts';
+import { type Single, startSingle } from '../harness/stack.ts';
+import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import { audience, type HostIssuer, startHostIssuer } from './host-issuer.ts';
+import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
+
+let parley: Single;
+let oidc: OidcIssuer;
+let host: HostIssuer;
+let sql: postgres.Sql;
+
+beforeAll(async () => {
+  const port = await freePort();
+  oidc = await startOidcIssuer([`http://127.0.0.1:${port}/v1/auth/oauth/acme/callback`]);
+  host = await startHostIssuer();
+  parley = await startSingle(
+    {
+      PUBLIC_URL: `http://127.0.0.1:${port}`,
+      PARLEY_AUTH_PROVIDERS: JSON.stringify({
+        acme: { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret },
+      }),
+      PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer: host.issuer, audience, jwksUrl: host.jwksUrl }]),
+    },
+    port,
+  );
+  sql = postgres(parley.database.url, { max: 2, onnotice: () => {} });
+});
+afterAll(async () => {
+  await sql.end();
+  await parley.end();
+  await oidc.stop();
+  await host.stop();
+});
+
+const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(1)).get(name)!;
+const proved = (name: string, path = '/v1/auth/oauth/acme') => new Browser().logIn(`${parley.url}${path}`, name);
+const exchange = (code: string) => callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code });
+
+/** The erasure is the first to come to the user's row, `late` the second; both have passed every check before. */
+async function eraseBefore<Result>(user: TestUser, late: () => Promise<Result>): Promise<Result> {
+  const row = await holdUser(parley.database, user.id);
+  const erasure = user.call('DELETE', '/v1/users/me', { password: user.password });
+  await row.waiting(1);
+  const second = late();
+  await row.waiting(2);
+  await row.release();
+  expect((await erasure).status).toBe(200);
+  return second;
+}
+
+/** What tables of logins hold of the user. */
+async function leftOf(userId: string): Promise<Record<string, number>> {
+  const [row] = await sql`select
+    (select count(*)::int from identities where user_id = ${userId}) as identities,
+    (select count(*)::int from sessions where user_id = ${userId}) as sessions,
+    (select count(*)::int from refresh_tokens where session_id not in (select id from sessions)) as refresh_tokens,
+    (select count(*)::int from one_time_tokens where user_id = ${userId}) as one_time_tokens,
+    (select count(*)::int from second_factors where user_id = ${userId}) as second_factors,
+    (select count(*)::int from known_devices where user_id = ${userId}) as known_devices`;
+  return row as unknown as Record<string, number>;
+}
+const nothing = {
+  identities: 0,
+  sessions: 0,
+  refresh_tokens: 0,
+  one_time_tokens: 0,
+  second_factors: 0,
+  known_devices: 0,
+};
+
+test('a provider is not linked to an account that was erased meanwhile', async () => {
+  const user = await signUp(parley.url);
+  const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
+  const code = fragment(await new Browser().logIn(url as string, 'linker'), 'link');
+  const answer = await eraseBefore(user, () => user.call('POST', '/v1/users/me/identities/link', { code }));
+  expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  expect(await leftOf(user.id)).toEqual(nothing);
+  // The identity is nobody's: it logs in somebody new.
+  const login = await exchange(fragment(await proved('linker'), 'code'));
+  expect(login.status).toBe(200);
+  expect((login.body.user as { id: string }).id).not.toBe(user.id);
+});
+
+test('a login by password opens no session of an account that was erased meanwhile', async () => {
+  const user = await signUp(parley.url);
+  const login = { login: user.username, password: user.password };
+  const answer = await eraseBefore(user, () => callApi(parley.url, 'POST', '/v1/auth/login', login));
+  expect(answer.status).toBe(401);
+  expect(await leftOf(user.id)).toEqual(nothing);
+});
+
+test('a login through a provider opens no session of an account that was erased meanwhile', async () => {
+  const user = await signUp(parley.url);
+  const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
+  const link = fragment(await new Browser().logIn(url as string, 'returner'), 'link');
+  await mustCall(user, 'POST', '/v1/users/me/identities/link', { code: link });
+  const code = fragment(await proved('returner'), 'code');
+  expect((await eraseBefore(user, () => exchange(code))).status).toBe(401);
+  expect(await leftOf(user.id)).toEqual(nothing);
+});
+
+test('a second factor is not begun for an account that was erased meanwhile', async () => {
+  const user = await signUp(parley.url);
+  const answer = await eraseBefore(user, () => user.call('POST', '/v1/users/me/second-factors/totp'));
+  expect(answer.status).toBe(401);
+  expect(await leftOf(user.id)).toEqual(nothing);
+});
+
+test('a proof that was under way at the erasure brings nobody back', async () => {
+  const user = await signUp(parley.url);
+  const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
+  const link = fragment(await new Browser().logIn(url as string, 'undone'), 'link');
+  await mustCall(user, 'POST', '/v1/users/me/identities/link', { code: link });
+  // The callback finds the account, and comes to write its code when that account is being erased.
+  const outcome = () =>
+    proved('undone').then(
+      () => 'a code',
+      (error: Error) => error.message,
+    );
+  expect(await eraseBefore(user, outcome)).toContain('401');
+  expect(await leftOf(user.id)).toEqual(nothing);
+});
+
+test('a token of a host application says nothing of an account that was erased meanwhile', async () => {
+  const name = `Host ${randomBytes(4).toString('hex')}`;
+  const now = Math.floor(Date.now() / 1000);
+  const call = (token: string, method: string) =>
+    callApi(parley.url, method, '/v1/users/me', undefined, { authorization: `Bearer ${token}` });
+  const first = await host.sign({ sub: 'renewed', name: 'Before', iat: now - 5 });
+  const { id } = (await call(first, 'GET')).body as { id: string };
+  const newer = await host.sign({ sub: 'renewed', name, email: 'renewed@example.org', iat: now - 4 });
+  const row = await holdUser(parley.database, id);
+  const erasure = call(first, 'DELETE');
+  await row.waiting(1);
+  const second = call(newer, 'GET');
+  await row.waiting(2);
+  await row.release();
+  expect((await erasure).status).toBe(200);
+  expect((await second).status).toBe(401);
+  const [left] = await sql`select display_name, email from users where id = ${id}`;
+  expect(left).toEqual({ display_name: 'Deleted user', email: null });
+  expect(await leftOf(id)).toEqual(nothing);
+});
+
+test('what an older instance wrote beside the erasure is swept, and its tokens of before bring nobody back', async () => {
+  const user = await signUp(parley.url);
+  const room = (await mustCall(user, 'POST', '/v1/rooms', { name: 'Held', visibility: 'private' })).id as string;
+  await mustCall(user, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'one', text: 'one' });
+  const token = await host.sign({ sub: 'beside', name: 'Beside', iat: Math.floor(Date.now() / 1000) - 5 });
+  // In the transaction that asks for the erasure, after the cut: as if it had been committed a moment later.
+  await sql`create function write_beside() returns trigger language plpgsql as $$ begin
+    insert into identities (issuer, subject, user_id, profile) values (${sql.unsafe(`'${host.issuer}'`)}, 'beside', new.user_id, '{}');
+    insert into known_devices (hash, user_id) values ('\\x01', new.user_id);
+    insert into sessions (id, user_id, expires_at) values (new.id, new.user_id, now());
+    insert into refresh_tokens (hash, session_id) values ('\\x01', new.id);
+    return new;
+  end $$`.simple();
+  await sql`create trigger write_beside after insert on erasures for each row execute function write_beside()`;
+  try {
+    expect((await user.call('DELETE', '/v1/users/me', { password: user.password })).status).toBe(200);
+    await expect.poll(() => leftOf(user.id), { timeout: 20_000 }).toEqual(nothing);
+  } finally {
+    await sql`drop trigger write_beside on erasures`;
+  }
+  const answer = await callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization: `Bearer ${token}` });
+  expect(answer.status).toBe(401);
+});
