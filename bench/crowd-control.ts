@@ -1,5 +1,6 @@
 /** Gives orders to a crowd of clients in a process of its own. */
 import type { ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { CrowdOrder, CrowdReport } from './crowd.ts';
 import { clientCore, startPinned, stop } from './measure.ts';
@@ -10,8 +11,10 @@ export interface Crowd {
   readonly stop: () => Promise<void>;
 }
 
-export function startCrowd(core = clientCore): Crowd {
+/** @param yields this crowd only reads along: it leaves the core to whoever measures a wait */
+export function startCrowd({ core = clientCore, yields = false }: { core?: string; yields?: boolean } = {}): Crowd {
   const child: ChildProcess = startPinned(core, fileURLToPath(new URL('./crowd.ts', import.meta.url)), { ipc: true });
+  if (yields) setPriority(child.pid!, constants.priority.PRIORITY_LOW);
   const waiting = new Map<CrowdReport['done'], (report: CrowdReport) => void>();
   child.on('message', (report: CrowdReport) => waiting.get(report.done)?.(report));
   return {

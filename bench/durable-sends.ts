@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm';
 import { connectDatabase } from '../src/database/connect.ts';
 import { events } from '../src/database/tables.ts';
 import { startCrowd } from './crowd-control.ts';
-import { percentile, type Row, serverCore, systemCpuSeconds } from './measure.ts';
+import { onServerCore, percentile, type Row, serverCore, systemCpuSeconds } from './measure.ts';
 import { startParleyServer } from './systems.ts';
 import { startTown, type Town } from './town.ts';
 
@@ -82,13 +82,13 @@ export async function parleySends(town: Town, inFlight: number, roomCount: numbe
   };
 }
 
-/** Postgres and the server share a core, for both. */
+/** Postgres and what inserts share a core, for both. */
 export async function durableSends(): Promise<Row[]> {
   const town = await startTown(serverCore);
   try {
-    const oneByOne = await drizzleInserts(town, 1, 2000);
-    const some = await drizzleInserts(town, 64, 6000);
-    const many = await drizzleInserts(town, 1024, 10_000);
+    const oneByOne = await onServerCore(() => drizzleInserts(town, 1, 2000));
+    const some = await onServerCore(() => drizzleInserts(town, 64, 6000));
+    const many = await onServerCore(() => drizzleInserts(town, 1024, 10_000));
     const parleyOne = await parleySends(town, 1, 1, 2000);
     const parleySome = await parleySends(town, 64, 64, 20_000);
     const parleyMany = await parleySends(town, 1024, 1000, 60_000);

@@ -18,7 +18,7 @@ export async function isolation(): Promise<Row[]> {
   const server = await startParleyServer(town);
   const open = { do: 'open', port: server.port, path: '/v1/ws', protocol: 'parley.v1', welcomeFrames: 1 } as const;
   const hello = ({ token }: { token: string }) => JSON.stringify({ type: 'hello', id: 0, token });
-  const [mass, flooder, talkers] = [startCrowd(), startCrowd(), startCrowd()];
+  const [mass, flooder, talkers] = [startCrowd({ yields: true }), startCrowd(), startCrowd()];
   await mass.order({ ...open, hellos: crowdPeople.map(hello) });
   await flooder.order({ ...open, hellos: crowdPeople.slice(0, 4).map(hello) });
   await talkers.order({ ...open, hellos: small.filter((_, at) => at % 2 === 0).map(hello) });

@@ -46,6 +46,16 @@ export function pin(pid: number, core: string): void {
   if (canPin) spawnSync('taskset', ['-a', '-c', '-p', core, String(pid)], { stdio: 'ignore' });
 }
 
+/** Has this process itself be the system under test: on the server's core while it works, and where it was afterwards. */
+export async function onServerCore<T>(work: () => Promise<T>): Promise<T> {
+  pin(process.pid, serverCore);
+  try {
+    return await work();
+  } finally {
+    pin(process.pid, `${serverCore},${clientCore}`);
+  }
+}
+
 function statOf(pid: number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -19,7 +19,7 @@ import { createHub } from '../src/realtime/hub.ts';
 import { startLogIdentity } from '../src/realtime/log-identity.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
 import { createProfiles, type PublicProfile } from '../src/user/profiles.ts';
-import type { Row } from './measure.ts';
+import { onServerCore, type Row, serverCore } from './measure.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
 const text = 'Shall we meet at the usual place around noon tomorrow? Bring the drawings, please.';
@@ -150,8 +150,13 @@ async function withCte(sql: Sql, roomId: string, userId: string): Promise<void> 
     select ${roomId}, room.seq, ${randomUUID()}, ${userId}, ${randomUUID()}, ${text}, ${html} from room`;
 }
 
+/** One core for whoever inserts and for Postgres, as for every other server of these benchmarks. */
 export async function storeAlone(): Promise<Row[]> {
-  const town = await startTown();
+  return onServerCore(measureStores);
+}
+
+async function measureStores(): Promise<Row[]> {
+  const town = await startTown(serverCore);
   const people = await town.addPeople(256);
   const rooms = await town.addRooms(Array.from({ length: 1000 }, (_, at) => [people[at % people.length]!]));
   const hot = await town.addRoom(people);

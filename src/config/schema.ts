@@ -134,7 +134,7 @@ export const schema = {
     recentEvents: integer(256, 'Newest events of a room kept as bytes for resume', { min: 1 }),
     recentBytes: size('256kB', 'The same in bytes, per room'),
     recentBytesTotal: size('256MB', 'The same in bytes, for all rooms'),
-    deliverySlice: integer(128, 'Sockets of one room written to before other work gets a turn', { min: 1 }),
+    deliverySlice: integer(16, 'Sockets of one room written to before other work gets a turn', { min: 1 }),
     badFramesPerMinute: integer(20, 'More bad frames than this close the socket with 1008', { min: 1 }),
     inFlightPerSocket: integer(256, 'Frames of one socket worked on at once; more wait unread', { min: 1 }),
   },
