@@ -33,7 +33,9 @@ export type AccountMailKind =
   | 'email_changed'
   | 'password_changed'
   | 'factor_added'
-  | 'factor_removed';
+  | 'factor_removed'
+  | 'identity_linked'
+  | 'identity_unlinked';
 
 /** Owes one in the transaction that causes it; `to` nobody: the same work, and no mail. */
 export type OweAccountMail = (

@@ -1,11 +1,12 @@
 /** A person's own second factors: who may change them, and the notices of what was changed. */
 import type { PublicKeyCredentialCreationOptionsJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
-import type { Database, Transaction } from '../database/connect.ts';
+import type { Database } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { requireDeployment } from '../permissions.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { requireDisplayName } from '../user/user-text.ts';
+import { oweNotice } from './account-notice.ts';
 import type { OweAccountMail } from './auth-service.ts';
 import type { Ceremony, Passkeys } from './passkeys.ts';
 import type { FactorMethod, FactorOverview, FactorView, SecondFactors } from './second-factors.ts';
@@ -28,15 +29,6 @@ export interface FactorService {
   readonly remove: (caller: Caller, factorId: string) => Promise<void>;
   /** @throws Failure `step_up_required`, `conflict` */
   readonly renewRecoveryCodes: (caller: Caller) => Promise<readonly string[]>;
-}
-
-/** Tells a person, where an address is proved, that their second factors have changed. */
-export async function oweFactorNotice(
-  tx: Transaction,
-  user: UserRow | undefined,
-  { oweMail, kind }: { oweMail: OweAccountMail; kind: 'factor_added' | 'factor_removed' },
-): Promise<void> {
-  if (user && user.emailVerifiedAt !== null) await oweMail(tx, { userId: user.id, to: user.email, kind });
 }
 
 export function createFactorService({
@@ -91,7 +83,7 @@ export function createFactorService({
       const user = await requireFreshAccount(caller);
       await db.transaction(async (tx) => {
         await factors.remove(tx, user.id, factorId);
-        await oweFactorNotice(tx, user, { oweMail, kind: 'factor_removed' });
+        await oweNotice(tx, user, { oweMail, kind: 'factor_removed' });
       });
     },
     renewRecoveryCodes: async (caller) => factors.renewRecoveryCodes((await requireFreshAccount(caller)).id),

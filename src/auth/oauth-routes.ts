@@ -26,6 +26,7 @@ export interface OAuthRouteOptions {
 const tags = ['login'];
 const returnCookie = 'parley-oauth-return';
 const linkCookie = 'parley-oauth-link';
+const fresh = 'Needs a login, or a step up, that is fresh; otherwise `step_up_required`.';
 const ProviderParams = exactly({ provider: Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }) });
 
 export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
@@ -204,6 +205,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       schema: {
         tags: mine,
         summary: 'Begin to link a provider to my account: the browser goes to `url`',
+        description: fresh,
         body: exactly({
           provider: Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }),
           returnTo: Type.Optional(Type.String({ maxLength: 2048 })),
@@ -248,6 +250,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       schema: {
         tags: mine,
         summary: 'Unlink a provider; the last way to log in stays',
+        description: fresh,
         params: exactly({ identityId: Uuid }),
         response: answers(204, Type.Null()),
       },
@@ -255,8 +258,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       requireDeployment(caller, 'link_identity');
-      if (caller.sessionId === undefined) throw new Failure('forbidden', 'only a login of the account itself unlinks');
-      await oauth.unlink(caller.userId, request.params.identityId);
+      await oauth.unlink(caller, request.params.identityId);
       return reply.code(204).send(null);
     },
   );

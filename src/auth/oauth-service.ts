@@ -13,9 +13,11 @@ import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository } from '../user/user-repository.ts';
-import type { AuthService, Login } from './auth-service.ts';
+import { oweNotice } from './account-notice.ts';
+import type { AuthService, Login, OweAccountMail } from './auth-service.ts';
 import type { IdentityAccounts, VouchedPerson } from './identity-accounts.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
+import type { SecondStep } from './second-step.ts';
 import type { Device } from './session-store.ts';
 
 export interface IdentityView {
@@ -35,15 +37,18 @@ export interface OAuthService {
    */
   readonly codeFor: (person: VouchedPerson, providerName: string, begunAt: number) => Promise<string>;
   readonly exchange: (code: string, device: Device) => Promise<Login>;
-  /** @returns a token for the start of the way through the provider, good once and for `linkLifetimeMs` */
+  /**
+   * @returns a token for the start of the way through the provider, good once and for `linkLifetimeMs`
+   * @throws Failure `step_up_required` unless the login is fresh, `forbidden` to a host application's user
+   */
   readonly startLink: (caller: Caller, providerName: string) => Promise<string>;
   /** @returns a code for `finishLink`, good once and for a minute. @throws Failure `invalid` for a token that is over */
   readonly linkCodeFor: (linkToken: string, person: VouchedPerson, providerName: string) => Promise<string>;
   /** @throws Failure `unauthenticated` for a code that is over or another login's, `conflict` for somebody else's identity */
   readonly finishLink: (caller: Caller, code: string) => Promise<IdentityView>;
   readonly list: (userId: string) => Promise<IdentityView[]>;
-  /** @throws Failure `not_found`, `conflict` when the person could not log in without it */
-  readonly unlink: (userId: string, identityId: string) => Promise<void>;
+  /** @throws Failure `step_up_required`, `forbidden`, `not_found`, `conflict` when the person could not log in without it */
+  readonly unlink: (caller: Caller, identityId: string) => Promise<void>;
 }
 
 const codeLifetimeMs = 60_000;
@@ -57,6 +62,8 @@ export function createOAuthService({
   accounts,
   oneTimeTokens,
   auth,
+  secondStep,
+  oweMail,
   providerNames,
 }: {
   db: Database;
@@ -64,6 +71,8 @@ export function createOAuthService({
   accounts: IdentityAccounts;
   oneTimeTokens: OneTimeTokens;
   auth: Pick<AuthService, 'openLogin'>;
+  secondStep: Pick<SecondStep, 'requireFresh'>;
+  oweMail: OweAccountMail;
   /** Those that can be logged in through. */
   providerNames: ReadonlySet<string>;
 }): OAuthService {
@@ -82,7 +91,7 @@ export function createOAuthService({
     try {
       return await db.transaction(async (tx) => {
         // One change of a person's ways to log in at a time.
-        await holdAccount(tx, userId, 'update');
+        const user = await holdAccount(tx, userId, 'update');
         if ((await tx.$count(identities, eq(identities.userId, userId))) >= identitiesMax)
           throw new Failure('conflict', `at most ${identitiesMax} identities`);
         const { issuer, subject } = person;
@@ -90,6 +99,7 @@ export function createOAuthService({
           .insert(identities)
           .values({ issuer, subject, userId, provider, profile: { name } })
           .returning();
+        await oweNotice(tx, user, { oweMail, kind: 'identity_linked' });
         return row!;
       });
     } catch (error) {
@@ -100,7 +110,9 @@ export function createOAuthService({
     }
   }
 
-  async function unlink(userId: string, identityId: string): Promise<void> {
+  async function unlink(caller: Caller, identityId: string): Promise<void> {
+    await secondStep.requireFresh(caller);
+    const { userId } = caller;
     await db.transaction(async (tx) => {
       const user = await holdAccount(tx, userId, 'update');
       const own = eq(identities.userId, userId);
@@ -118,6 +130,7 @@ export function createOAuthService({
       if (user.passwordHash === null && !remains)
         throw new Failure('conflict', 'this is the only way to log in; set a password or link another first');
       await tx.delete(identities).where(eq(identities.id, identityId));
+      await oweNotice(tx, user, { oweMail, kind: 'identity_unlinked' });
     });
   }
 
@@ -134,8 +147,9 @@ export function createOAuthService({
       if (!user) throw new Failure('unauthenticated', 'this code is not good, or was used');
       return auth.openLogin(user, device);
     },
-    startLink: async ({ userId, sessionId }, provider) => {
-      if (sessionId === undefined) throw new Failure('forbidden', 'only a login of the account itself links to it');
+    startLink: async (caller, provider) => {
+      await secondStep.requireFresh(caller);
+      const { userId, sessionId } = caller;
       return oneTimeTokens.issue(db, 'link_start', userId, { sessionId, provider }, linkLifetimeMs);
     },
     linkCodeFor: async (linkToken, person, provider) => {

@@ -411,6 +411,8 @@ export const mails = pgTable(
       | 'password_changed'
       | 'factor_added'
       | 'factor_removed'
+      | 'identity_linked'
+      | 'identity_unlinked'
     >(),
     recipient: text('recipient'),
     unsubscribeHash: bytea('unsubscribe_hash'),

@@ -24,7 +24,9 @@ export type AccountTemplate =
   | 'email_changed'
   | 'password_changed'
   | 'factor_added'
-  | 'factor_removed';
+  | 'factor_removed'
+  | 'identity_linked'
+  | 'identity_unlinked';
 
 /** What goes to another address than the account's: the one that it may get, and the one that it had. */
 const toOtherAddress: ReadonlySet<AccountTemplate> = new Set(['change_email', 'email_changed']);

@@ -160,6 +160,16 @@ const accountWords = {
     before: 'an authenticator app or a passkey was taken from your account. You see it in its settings:',
     after: 'If that was not you, change your password there.',
   },
+  identity_linked: {
+    subject: 'Another way to log in was added to your account',
+    before: 'your account is linked to a login provider now, which opens it. You see it in its settings:',
+    after: 'If that was not you, unlink it there and change your password.',
+  },
+  identity_unlinked: {
+    subject: 'A way to log in was taken from your account',
+    before: 'a login provider was unlinked from your account. You see what is left in its settings:',
+    after: 'If that was not you, change your password there.',
+  },
 } as const;
 
 /** One line of plain text: no control, bidi or invisible characters, cut between code points. */

@@ -18,6 +18,7 @@ import type { OneTimeTokens } from '../auth/one-time-tokens.ts';
 import { createProviderLink, type ProviderLink } from '../auth/provider-link.ts';
 import { limitRequests } from '../auth/request-limits.ts';
 import type { Revocations } from '../auth/revocations.ts';
+import type { SecondStep } from '../auth/second-step.ts';
 import { serverRoutes } from '../auth/server-routes.ts';
 import { createServerUsers } from '../auth/server-users.ts';
 import type { SessionStore } from '../auth/session-store.ts';
@@ -28,6 +29,7 @@ import { Failure } from '../errors.ts';
 import type { App } from '../http/app.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
 import type { RateCounters } from '../http/rate-counters.ts';
+import { oweAccountMail } from '../jobs/account-mail.ts';
 import type { Profiles } from '../user/profiles.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import type { JudgeName } from '../user/user-service.ts';
@@ -155,6 +157,7 @@ export function createIdentityParts({
     {
       auth,
       sessions,
+      secondStep,
       oneTimeTokens,
       idempotency,
       loginLimit,
@@ -162,6 +165,7 @@ export function createIdentityParts({
     }: {
       auth: AuthService;
       sessions: SessionStore;
+      secondStep: SecondStep;
       oneTimeTokens: OneTimeTokens;
       idempotency: IdempotencyKeys;
       loginLimit: { max: number; timeWindow: number };
@@ -170,7 +174,16 @@ export function createIdentityParts({
     },
   ): Promise<void> {
     await v1.register(oauthRoutes, {
-      oauth: createOAuthService({ db, users, accounts, oneTimeTokens, auth, providerNames: new Set(providers.keys()) }),
+      oauth: createOAuthService({
+        db,
+        users,
+        accounts,
+        oneTimeTokens,
+        auth,
+        secondStep,
+        oweMail: oweAccountMail,
+        providerNames: new Set(providers.keys()),
+      }),
       authenticator,
       cookies,
       providers,

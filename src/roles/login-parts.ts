@@ -1,11 +1,12 @@
 /** Accounts of Parley's own: their tokens and cookies, logins, passwords and second factors. */
 import type { FastifyPluginAsync } from 'fastify';
 import { type AccessTokens, createAccessTokens } from '../auth/access-tokens.ts';
+import { oweNotice } from '../auth/account-notice.ts';
 import { accountRoutes } from '../auth/account-routes.ts';
 import { createAccountService } from '../auth/account-service.ts';
 import { authRoutes } from '../auth/auth-routes.ts';
 import { type AuthService, createAuthService } from '../auth/auth-service.ts';
-import { createFactorService, oweFactorNotice } from '../auth/factor-service.ts';
+import { createFactorService } from '../auth/factor-service.ts';
 import { createKnownDevices } from '../auth/known-devices.ts';
 import { createLoginCookies, type LoginCookies } from '../auth/login-cookies.ts';
 import { createLoginThrottle } from '../auth/login-throttle.ts';
@@ -137,7 +138,7 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     sealer,
     logger,
     issuer: 'Parley',
-    onAdded: async (tx, userId) => oweFactorNotice(tx, await users.find(userId), { oweMail, kind: 'factor_added' }),
+    onAdded: async (tx, userId) => oweNotice(tx, await users.find(userId), { oweMail, kind: 'factor_added' }),
   });
   const passkeys = createPasskeys({
     db,

@@ -7,6 +7,7 @@ import { and, eq, isNull } from 'drizzle-orm';
 import type { Transaction } from '../database/connect.ts';
 import { users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
+import type { UserRow } from './user-repository.ts';
 
 /**
  * Holds the account until the transaction ends.
@@ -18,9 +19,9 @@ export async function holdAccount(
   tx: Transaction,
   userId: string,
   strength: 'key share' | 'update' = 'key share',
-): Promise<{ passwordHash: string | null }> {
+): Promise<UserRow> {
   const [row] = await tx
-    .select({ passwordHash: users.passwordHash })
+    .select()
     .from(users)
     .where(and(eq(users.id, userId), isNull(users.erasedAt)))
     .for(strength);

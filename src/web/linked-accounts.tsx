@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ParleyClient } from '../client/parley-client.ts';
 import type { SettingsProps } from './account-dialog.tsx';
 import { explainRefusal } from './chat-store.ts';
+import { StepUp, stepUpOf } from './step-up.tsx';
 
 interface Identity {
   readonly id: string;
@@ -25,6 +26,8 @@ export function LinkedAccounts({ client }: SettingsProps) {
   const [identities, setIdentities] = useState<readonly Identity[]>();
   const [providers, setProviders] = useState<readonly Provider[]>([]);
   const [problem, setProblem] = useState('');
+  /** What waits for a step up. */
+  const [waiting, setWaiting] = useState<{ methods: readonly string[]; work: () => Promise<void> }>();
 
   async function load(): Promise<void> {
     const [own, all] = await Promise.all([
@@ -37,10 +40,13 @@ export function LinkedAccounts({ client }: SettingsProps) {
 
   async function work(step: () => Promise<void>): Promise<void> {
     setProblem('');
+    setWaiting(undefined);
     try {
       await step();
     } catch (error) {
-      setProblem(explainRefusal(error));
+      const methods = stepUpOf(error);
+      if (methods) setWaiting({ methods, work: step });
+      else setProblem(explainRefusal(error));
     }
   }
   useEffect(() => void work(load), [client]);
@@ -60,6 +66,7 @@ export function LinkedAccounts({ client }: SettingsProps) {
     providers.find(({ name }) => name === provider)?.label ?? provider ?? issuer;
   const addable = providers.filter(({ name }) => !identities?.some(({ provider }) => provider === name));
 
+  if (waiting) return <StepUp client={client} methods={waiting.methods} onDone={() => void work(waiting.work)} />;
   return (
     <section class="settings-form" aria-label="Linked accounts">
       <h3>Other ways to log in</h3>

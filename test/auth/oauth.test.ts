@@ -1,4 +1,6 @@
+import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mailTo, tokenIn } from '../harness/mailbox.ts';
 import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
@@ -251,6 +253,33 @@ test('the way to a link is good once, and at its provider', async () => {
   await expect(new Browser().logIn(url as string, 'jana')).rejects.toThrow('400');
   const second = (await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' })).url as string;
   await expect(new Browser().logIn(second.replace('/acme', '/hub'), '')).rejects.toThrow('400');
+});
+
+test('linking and unlinking need a login that is fresh, and the owner of the address is told', async () => {
+  const user = await signUp(parley.url);
+  const sql = postgres(parley.database.url, { max: 1 });
+  const age = () => sql`update sessions set authenticated_at = now() - interval '6 minutes' where user_id = ${user.id}`;
+  const proof = { token: tokenIn(await mailTo(parley.url, user.email, /Confirm your e-mail/)) };
+  expect((await callApi(parley.url, 'POST', '/v1/auth/verify-email', proof)).status).toBe(204);
+  const begin = () => user.call('POST', '/v1/users/me/identities', { provider: 'acme' });
+  const stepUp = () => mustCall(user, 'POST', '/v1/auth/step-up', { password: user.password });
+  const asked = { status: 403, body: { code: 'step_up_required', methods: ['password'] } };
+  await age();
+  expect(await begin()).toMatchObject(asked);
+  await stepUp();
+  const { url } = (await begin()).body as { url: string };
+  const code = fragment(await new Browser().logIn(url, 'paula'), 'link');
+  // Whoever was slow at the provider was fresh when they set out.
+  await age();
+  const { id } = (await finish(user, code)).body as { id: string };
+  await mailTo(parley.url, user.email, /way to log in was added/);
+  const unlink = () => user.call('DELETE', `/v1/users/me/identities/${id}`);
+  expect(await unlink()).toMatchObject(asked);
+  expect((await mustCall(user, 'GET', '/v1/users/me/identities')).items).toHaveLength(1);
+  await stepUp();
+  expect((await unlink()).status).toBe(204);
+  await mailTo(parley.url, user.email, /way to log in was taken/);
+  await sql.end();
 });
 
 test('an identity of somebody else is not taken, and one’s own may be linked again', async () => {

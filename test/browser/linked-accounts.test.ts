@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clientSecret, type OidcIssuer, startOidcIssuer } from '../auth/oidc-issuer.ts';
 import { freePort } from '../harness/ports.ts';
@@ -82,6 +83,12 @@ test('linking a provider to an account, logging in by it, and unlinking it', asy
   await button(other, 'New room').waitFor();
   await other.getByText('petra', { exact: true }).first().waitFor();
 
+  const sql = postgres(parley.database.url, { max: 1 });
+  await sql`update sessions set authenticated_at = now() - interval '6 minutes'`;
+  await sql.end();
   await button(page, 'Unlink Acme').click();
+  await page.getByLabel('Confirm your password').fill('the secret of petra');
+  await picture(page, 'unlink-step-up');
+  await button(page, 'Confirm').click();
   await page.getByText('No account elsewhere is linked to this one.').waitFor();
 });
