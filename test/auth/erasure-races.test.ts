@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { holdUser } from '../harness/held-row.ts';
+import { mailTo } from '../harness/mailbox.ts';
 import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
@@ -41,6 +42,13 @@ const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(
 const proved = (name: string, path = '/v1/auth/oauth/acme') => new Browser().logIn(`${parley.url}${path}`, name);
 const exchange = (code: string) => callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code });
 
+/** A new account that nothing is under way for: its first mail would come to the row as well. */
+async function settle(): Promise<TestUser> {
+  const user = await signUp(parley.url);
+  await mailTo(parley.url, user.email, /Confirm/);
+  return user;
+}
+
 /** The erasure is the first to come to the user's row, `late` the second; both have passed every check before. */
 async function eraseBefore<Result>(user: TestUser, late: () => Promise<Result>): Promise<Result> {
   const row = await holdUser(parley.database, user.id);
@@ -74,7 +82,7 @@ const nothing = {
 };
 
 test('a provider is not linked to an account that was erased meanwhile', async () => {
-  const user = await signUp(parley.url);
+  const user = await settle();
   const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
   const code = fragment(await new Browser().logIn(url as string, 'linker'), 'link');
   const answer = await eraseBefore(user, () => user.call('POST', '/v1/users/me/identities/link', { code }));
@@ -87,7 +95,7 @@ test('a provider is not linked to an account that was erased meanwhile', async (
 });
 
 test('a login by password opens no session of an account that was erased meanwhile', async () => {
-  const user = await signUp(parley.url);
+  const user = await settle();
   const login = { login: user.username, password: user.password };
   const answer = await eraseBefore(user, () => callApi(parley.url, 'POST', '/v1/auth/login', login));
   expect(answer.status).toBe(401);
@@ -95,7 +103,7 @@ test('a login by password opens no session of an account that was erased meanwhi
 });
 
 test('a login through a provider opens no session of an account that was erased meanwhile', async () => {
-  const user = await signUp(parley.url);
+  const user = await settle();
   const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
   const link = fragment(await new Browser().logIn(url as string, 'returner'), 'link');
   await mustCall(user, 'POST', '/v1/users/me/identities/link', { code: link });
@@ -105,14 +113,14 @@ test('a login through a provider opens no session of an account that was erased 
 });
 
 test('a second factor is not begun for an account that was erased meanwhile', async () => {
-  const user = await signUp(parley.url);
+  const user = await settle();
   const answer = await eraseBefore(user, () => user.call('POST', '/v1/users/me/second-factors/totp'));
   expect(answer.status).toBe(401);
   expect(await leftOf(user.id)).toEqual(nothing);
 });
 
 test('a proof that was under way at the erasure brings nobody back', async () => {
-  const user = await signUp(parley.url);
+  const user = await settle();
   const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
   const link = fragment(await new Browser().logIn(url as string, 'undone'), 'link');
   await mustCall(user, 'POST', '/v1/users/me/identities/link', { code: link });
@@ -148,7 +156,7 @@ test('a token of a host application says nothing of an account that was erased m
 });
 
 test('what an older instance wrote beside the erasure is swept, and its tokens of before bring nobody back', async () => {
-  const user = await signUp(parley.url);
+  const user = await settle();
   const room = (await mustCall(user, 'POST', '/v1/rooms', { name: 'Held', visibility: 'private' })).id as string;
   await mustCall(user, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'one', text: 'one' });
   const token = await host.sign({ sub: 'beside', name: 'Beside', iat: Math.floor(Date.now() / 1000) - 5 });
