@@ -26,6 +26,7 @@ export interface OAuthRouteOptions {
 const tags = ['login'];
 const returnCookie = 'parley-oauth-return';
 const linkCookie = 'parley-oauth-link';
+const bindingCookie = 'parley-oauth-binding';
 const fresh = 'Needs a login, or a step up, that is fresh; otherwise `step_up_required`.';
 const ProviderParams = exactly({ provider: Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }) });
 
@@ -94,20 +95,32 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
         querystring: exactly({
           returnTo: Type.Optional(Type.String({ maxLength: 2048 })),
           link: Type.Optional(Type.String({ maxLength: 200, description: 'From POST /v1/users/me/identities' })),
+          binding: Type.Optional(
+            Type.String({
+              pattern: '^[A-Za-z0-9_-]{43}$',
+              description:
+                'SHA-256 of a secret that the page keeps, base64url: the code is exchanged by whoever shows the secret',
+            }),
+          ),
         }),
         response: redirectAnswers,
       },
     },
     async (request, reply) => {
       const { provider } = request.params;
-      const { link } = request.query;
+      const { link, binding } = request.query;
       const flow = requireProvider(provider);
       const returnTo = requireReturnTo(request.query.returnTo);
       const url = await flow.start(request, reply);
       void reply.setCookie(returnCookie, returnTo, cookieOptions(provider));
-      // A login that was begun and left must not become a linking, nor the other way round.
-      if (link === undefined) void reply.clearCookie(linkCookie, cookieOptions(provider));
-      else void reply.setCookie(linkCookie, link, cookieOptions(provider));
+      // What belongs to a login that was begun and left must not become part of this one: a linking, another page's secret.
+      for (const [name, value] of [
+        [linkCookie, link],
+        [bindingCookie, binding],
+      ] as const) {
+        if (value === undefined) void reply.clearCookie(name, cookieOptions(provider));
+        else void reply.setCookie(name, value, cookieOptions(provider));
+      }
       return reply.redirect(url, 302);
     },
   );
@@ -135,14 +148,17 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       const flow = requireProvider(provider);
       const returnTo = requireReturnTo(request.cookies[returnCookie]);
       const link = request.cookies[linkCookie];
-      void reply.clearCookie(returnCookie, cookieOptions(provider)).clearCookie(linkCookie, cookieOptions(provider));
+      const binding = request.cookies[bindingCookie];
+      for (const name of [returnCookie, linkCookie, bindingCookie])
+        void reply.clearCookie(name, cookieOptions(provider));
       if (request.query.error !== undefined)
         return goBack(reply, returnTo, {
           error: /^[a-z_]{1,64}$/.test(request.query.error) ? request.query.error : 'failed',
         });
       const begunAt = Date.now();
       const person = await finish(flow, request, reply);
-      if (link === undefined) return goBack(reply, returnTo, { code: await oauth.codeFor(person, provider, begunAt) });
+      if (link === undefined)
+        return goBack(reply, returnTo, { code: await oauth.codeFor(person, { provider, begunAt, binding }) });
       return goBack(reply, returnTo, { link: await oauth.linkCodeFor(link, person, provider) });
     },
   );
@@ -172,12 +188,21 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
         summary: 'Exchange the code for a login',
         security: [],
         headers: LoginHeaders,
-        body: exactly({ code: Type.String({ minLength: 1, maxLength: 200 }) }),
+        body: exactly({
+          code: Type.String({ minLength: 1, maxLength: 200 }),
+          verifier: Type.Optional(
+            Type.String({
+              minLength: 43,
+              maxLength: 128,
+              description: 'The secret of `binding`, where the login began with one, and only there',
+            }),
+          ),
+        }),
         response: answers(200, LoginShape),
       },
     },
     async (request, reply) =>
-      cookies.answer(request, reply, await oauth.exchange(request.body.code, cookies.deviceOf(request, reply))),
+      cookies.answer(request, reply, await oauth.exchange(request.body, cookies.deviceOf(request, reply))),
   );
 
   const Identity = Type.Object({

@@ -18,6 +18,7 @@ import type { AuthService, Login, OweAccountMail } from './auth-service.ts';
 import type { IdentityAccounts, VouchedPerson } from './identity-accounts.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import type { SecondStep } from './second-step.ts';
+import { hashSecret } from './secrets.ts';
 import type { Device } from './session-store.ts';
 
 export interface IdentityView {
@@ -30,13 +31,24 @@ export interface IdentityView {
   readonly createdAt: string;
 }
 
+/** A way through a provider that has come to its end. */
+export interface FinishedProof {
+  readonly provider: string;
+  /** When the end began, milliseconds since the epoch: an erasure since then is not undone by it. */
+  readonly begunAt: number;
+  /** SHA-256, base64url, of the secret that the page keeps which asked for the login. */
+  readonly binding: string | undefined;
+}
+
 export interface OAuthService {
+  /** @returns a code that is good once, for a minute, at `exchange` */
+  readonly codeFor: (person: VouchedPerson, proof: FinishedProof) => Promise<string>;
   /**
-   * @param begunAt when this proof began, milliseconds since the epoch: an erasure since then is not undone by it
-   * @returns a code that is good once, for a minute, at `exchange`
+   * Opens the login of a code. Bound and unbound must fit both ways: a page that binds its logins takes no code that
+   * somebody got without.
+   * @throws Failure `unauthenticated` for a code that is over or another page's, and as `openLogin`
    */
-  readonly codeFor: (person: VouchedPerson, providerName: string, begunAt: number) => Promise<string>;
-  readonly exchange: (code: string, device: Device) => Promise<Login>;
+  readonly exchange: (proof: { code: string; verifier?: string }, device: Device) => Promise<Login>;
   /**
    * @returns a token for the start of the way through the provider, good once and for `linkLifetimeMs`
    * @throws Failure `step_up_required` unless the login is fresh, `forbidden` to a host application's user
@@ -135,14 +147,17 @@ export function createOAuthService({
   }
 
   return {
-    codeFor: async (person, provider, begunAt) => {
+    codeFor: async (person, { provider, begunAt, binding }) => {
       const profile = { name: person.name ?? person.username ?? null };
       const known = await accounts.find(person);
       const userId = known?.userId ?? (await accounts.create(person, { provider, profile, issuedAt: begunAt }));
-      return oneTimeTokens.issue(db, 'login_code', userId, {}, codeLifetimeMs);
+      return oneTimeTokens.issue(db, 'login_code', userId, binding === undefined ? {} : { binding }, codeLifetimeMs);
     },
-    exchange: async (code, device) => {
+    exchange: async ({ code, verifier }, device) => {
       const redeemed = await oneTimeTokens.redeem(db, 'login_code', code);
+      const shown = verifier === undefined ? undefined : hashSecret(verifier).toString('base64url');
+      if (redeemed && redeemed.data.binding !== shown)
+        throw new Failure('unauthenticated', 'this login was begun by another page');
       const user = redeemed && (await users.find(redeemed.userId));
       if (!user) throw new Failure('unauthenticated', 'this code is not good, or was used');
       return auth.openLogin(user, device);

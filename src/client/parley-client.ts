@@ -14,6 +14,7 @@ import { ClientError } from './client-error.ts';
 import { createLiveSocket, type SocketListener, type SocketState } from './live-socket.ts';
 import { createModerationClient, type ModerationClient } from './moderation-client.ts';
 import { createOutbox, type Sent } from './outbox.ts';
+import { createProviderLogins } from './provider-login.ts';
 import { randomKey } from './random-key.ts';
 import { type Call, callOnce, createCall } from './rest.ts';
 import { createSession, type LoginStorage } from './session.ts';
@@ -31,6 +32,8 @@ export interface ClientOptions {
   readonly baseUrl?: string;
   /** Where the login is kept; default: `localStorage`. */
   readonly storage?: LoginStorage;
+  /** Where a login through a provider is remembered while it is under way; default: `sessionStorage`. */
+  readonly tabStorage?: LoginStorage;
 }
 
 export interface Page<Item> {
@@ -79,7 +82,16 @@ export interface ParleyClient {
   /** Changes the profile, or reads it anew. */
   readonly profile: (changes?: { displayName?: string; avatarUrl?: string | null }) => Promise<OwnUser>;
   readonly guest: (displayName: string) => Promise<OwnUser>;
-  /** Takes the code that a login through a provider came back with. */
+  /**
+   * Begins a login through a provider, bound to this tab.
+   * @param returnTo the page that takes the code; default: this one
+   * @returns where the browser is to go: `location.assign(await parley.beginProviderLogin('google'))`
+   */
+  readonly beginProviderLogin: (provider: string, returnTo?: string) => Promise<string>;
+  /**
+   * Takes the code that a login through a provider came back with.
+   * @throws ClientError `unauthenticated` for a code that is over, or of a login that this tab did not begin
+   */
   readonly exchangeCode: (code: string) => Promise<OwnUser>;
   readonly logout: () => Promise<void>;
   /** Any REST call, with the login's token. */
@@ -116,6 +128,7 @@ export interface ParleyClient {
 export function createParleyClient({
   baseUrl = location.origin,
   storage = localStorage,
+  tabStorage,
 }: ClientOptions = {}): ParleyClient {
   const listeners = new Set<Partial<SocketListener>>();
   const base = baseUrl.replace(/\/$/, '');
@@ -126,6 +139,7 @@ export function createParleyClient({
     onEnd: () => tell((listener) => listener.onEnd?.()),
   });
   const call = createCall(base, session);
+  const providerLogins = createProviderLogins(base, () => tabStorage ?? sessionStorage);
   const socket = createLiveSocket({
     url: `${base.replace(/^http/, 'ws')}/v1/ws`,
     token: session.token,
@@ -185,7 +199,9 @@ export function createParleyClient({
       return user;
     },
     guest: (displayName) => enter('/v1/auth/guest', { displayName }),
-    exchangeCode: (code) => enter('/v1/auth/oauth/token', { code }),
+    beginProviderLogin: (provider, returnTo = location.origin + location.pathname) =>
+      providerLogins.begin(provider, returnTo),
+    exchangeCode: async (code) => enter('/v1/auth/oauth/token', providerLogins.finish(code)),
     logout: async () => {
       try {
         await call('POST', '/v1/auth/logout');

@@ -68,6 +68,15 @@ export function LoginScreen({
     }
   }
 
+  async function enterByProvider(name: string): Promise<void> {
+    setProblem('');
+    try {
+      location.assign(await client.beginProviderLogin(name));
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+
   async function enterByPasskey(): Promise<void> {
     setBusy(true);
     setProblem('');
@@ -149,8 +158,12 @@ export function LoginScreen({
             {providers.map(({ name, label, url }) => (
               <a
                 class="button"
-                href={`${url}?returnTo=${encodeURIComponent(location.origin + location.pathname)}`}
+                href={url}
                 key={name}
+                onClick={(event) => {
+                  event.preventDefault();
+                  void enterByProvider(name);
+                }}
               >
                 Log in with {label}
               </a>

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mailTo, tokenIn } from '../harness/mailbox.ts';
@@ -63,6 +64,31 @@ test('the code is good once', async () => {
   const code = fragment(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'dora'), 'code');
   const answers = await Promise.all([exchange(code), exchange(code)]);
   expect(answers.map((each) => each.status).sort()).toEqual([200, 401]);
+});
+
+test('a code is exchanged by the page that began its login, and by no other', async () => {
+  const start = (binding?: string) =>
+    `${parley.url}/v1/auth/oauth/acme${binding === undefined ? '' : `?binding=${binding}`}`;
+  const trade = (code: string, verifier?: string) =>
+    callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code, ...(verifier === undefined ? {} : { verifier }) });
+  const [own, others] = [randomBytes(32).toString('base64url'), randomBytes(32).toString('base64url')];
+  const binding = createHash('sha256').update(own).digest('base64url');
+  const browser = new Browser();
+  const code = async (of: string) => fragment(await browser.logIn(of, 'dunja'), 'code');
+  for (const verifier of [undefined, others, binding])
+    expect((await trade(await code(start(binding)), verifier)).body).toMatchObject({ code: 'unauthenticated' });
+  // Somebody’s login that was begun without, planted in a page that binds its own.
+  expect((await trade(await code(start()), own)).status).toBe(401);
+  // A try with a wrong secret uses the code up.
+  const tried = await code(start(binding));
+  expect((await trade(tried, others)).status).toBe(401);
+  expect((await trade(tried, own)).status).toBe(401);
+  expect((await trade(await code(start(binding)), own)).status).toBe(200);
+  // A login that is left does not bind the next one.
+  await browser.go('GET', start(binding));
+  expect((await trade(await code(start()))).status).toBe(200);
+  for (const wrong of ['short', `${binding}x`, 'ä'.repeat(43)])
+    expect((await browser.go('GET', start(encodeURIComponent(wrong)))).status).toBe(400);
 });
 
 test('an address or a name that somebody has here does not open their account', async () => {

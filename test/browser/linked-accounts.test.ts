@@ -2,9 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { clientSecret, type OidcIssuer, startOidcIssuer } from '../auth/oidc-issuer.ts';
+import { clientSecret, type OidcIssuer, Browser as ProviderBrowser, startOidcIssuer } from '../auth/oidc-issuer.ts';
 import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
+import { callApi } from '../harness/test-client.ts';
 
 /** Pictures are kept where `SCREENSHOTS` names a folder. */
 const pictures = process.env.SCREENSHOTS;
@@ -60,6 +61,25 @@ test('logging in through a provider', async () => {
   await page.getByText('Name of olga').first().waitFor();
   expect(new URL(page.url()).hash).toBe('');
   await picture(page, 'oidc-logged-in');
+});
+
+test('a code of somebody else’s login that is planted in the page logs nobody in, nor out', async () => {
+  const back = await new ProviderBrowser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'mallory');
+  const stranger = await visit();
+  await stranger.goto(back.href);
+  await stranger.getByText('This login was not begun in this tab').waitFor();
+  const page = await visit();
+  await page.getByRole('link', { name: /Acme/ }).click();
+  await passProvider(page, 'victor');
+  await button(page, 'New room').waitFor();
+  const again = await new ProviderBrowser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'mallory');
+  await page.goto('about:blank');
+  await page.goto(again.href);
+  await button(page, 'New room').waitFor();
+  await page.getByText('Name of victor').first().waitFor();
+  // The code is as good as ever: it was the page that refused it.
+  const code = new URLSearchParams(again.hash.slice(1)).get('code');
+  expect((await callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code })).status).toBe(200);
 });
 
 test('linking a provider to an account, logging in by it, and unlinking it', async () => {
