@@ -13,6 +13,7 @@ import type { OweAccountMail } from './auth-service.ts';
 import type { KnownDevices } from './known-devices.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import { type Passwords, requirePassword } from './passwords.ts';
+import { endPlantedWays } from './planted-ways.ts';
 import type { SecondStep } from './second-step.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -34,7 +35,11 @@ export interface AccountService {
   readonly verifyEmail: (token: string, caller?: Caller) => Promise<void>;
   /** Takes as long whether there is such an account or not. */
   readonly forgotPassword: (email: string) => Promise<void>;
-  /** Ends every login. @throws Failure `invalid` for a stale link or a password that may not be */
+  /**
+   * Ends every login, and proves the address. When it shows for the first time that one person holds account and address,
+   * whatever else was a way in ends as well (planted-ways.ts).
+   * @throws Failure `invalid` for a stale link or a password that may not be
+   */
   readonly resetPassword: (token: string, password: string) => Promise<void>;
   /** Ends every login but the caller's. @throws Failure `invalid`, `step_up_required`, `rate_limited` */
   readonly changePassword: (
@@ -102,10 +107,13 @@ export function createAccountService({
   async function endOldWays(tx: Transaction, userId: string): Promise<void> {
     await oneTimeTokens.withdraw(tx, 'reset_password', userId);
     await oneTimeTokens.withdraw(tx, 'second_step', userId);
+    await withdrawChangeOfEmail(tx, userId);
   }
 
-  async function noticeOf(tx: Transaction, user: UserRow, kind: 'password_changed'): Promise<void> {
-    if (user.emailVerifiedAt !== null) await oweMail(tx, { userId: user.id, to: user.email, kind });
+  async function withdrawChangeOfEmail(tx: Transaction, userId: string): Promise<void> {
+    await oneTimeTokens.withdraw(tx, 'change_email', userId);
+    await tx.execute(sql`update mails set state = 'cancelled', finished_at = now()
+      where user_id = ${userId} and kind = 'account' and template = 'change_email' and state = 'owed'`);
   }
 
   const isAdminAddress = ({ email }: Pick<UserRow, 'email'>) =>
@@ -132,7 +140,6 @@ export function createAccountService({
     if (!changed) throw staleLink();
     await endOldWays(tx, userId);
     await oneTimeTokens.withdraw(tx, 'verify_email', userId);
-    await oneTimeTokens.withdraw(tx, 'change_email', userId);
     // The new address has refused nothing yet.
     await tx.execute(sql`delete from mail_suppressions where user_id = ${userId} and reason = 'bounced'`);
     if (changed.wasVerified) await oweMail(tx, { userId, to: changed.oldEmail, kind: 'email_changed' });
@@ -153,16 +160,16 @@ export function createAccountService({
       const redeemed = await oneTimeTokens.redeem(tx, 'reset_password', token);
       if (!redeemed) throw staleLink();
       const { userId } = redeemed;
-      const [user] = await tx
-        .update(users)
-        .set({ passwordHash })
-        .where(and(eq(users.id, userId), eq(sql`lower(${users.email})`, String(redeemed.data.email).toLowerCase())))
-        .returning();
-      if (!user) throw staleLink();
+      // The account may have another address by now, and the address another owner.
+      const before = await repository.verifyEmail(tx, userId, { email: String(redeemed.data.email), inside: true });
+      if (!before) throw staleLink();
+      await repository.update(tx, userId, { passwordHash });
       await endOldWays(tx, userId);
       await sessions.revokeAll(tx, userId);
       await knownDevices.forgetAll(tx, userId);
-      await noticeOf(tx, user, 'password_changed');
+      const isFirstProof = before.emailVerifiedAt === null || before.confirmedOutside;
+      if (isFirstProof) await endPlantedWays(tx, { userId, provedAt: before.emailVerifiedAt });
+      await oweMail(tx, { userId, to: before.email, kind: isFirstProof ? 'account_claimed' : 'password_changed' });
     });
     await announceRevocation();
   }
@@ -186,7 +193,8 @@ export function createAccountService({
       if (changed.length === 0) throw new Failure('conflict', 'the password was changed meanwhile');
       await endOldWays(tx, user.id);
       await sessions.revokeAll(tx, user.id, caller.sessionId);
-      await noticeOf(tx, user, 'password_changed');
+      if (user.emailVerifiedAt !== null)
+        await oweMail(tx, { userId: user.id, to: user.email, kind: 'password_changed' });
     });
     await announceRevocation();
   }
@@ -205,9 +213,7 @@ export function createAccountService({
     const own = user.email?.toLowerCase() === address.toLowerCase();
     await db.transaction(async (tx) => {
       // The last wish counts.
-      await oneTimeTokens.withdraw(tx, 'change_email', user.id);
-      await tx.execute(sql`update mails set state = 'cancelled', finished_at = now()
-        where user_id = ${user.id} and kind = 'account' and template = 'change_email' and state = 'owed'`);
+      await withdrawChangeOfEmail(tx, user.id);
       await oweMail(
         tx,
         owner && owner.id !== user.id

@@ -32,6 +32,7 @@ export type AccountMailKind =
   | 'change_email'
   | 'email_changed'
   | 'password_changed'
+  | 'account_claimed'
   | 'factor_added'
   | 'factor_removed'
   | 'identity_linked'

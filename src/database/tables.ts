@@ -409,6 +409,7 @@ export const mails = pgTable(
       | 'change_email'
       | 'email_changed'
       | 'password_changed'
+      | 'account_claimed'
       | 'factor_added'
       | 'factor_removed'
       | 'identity_linked'

@@ -23,6 +23,7 @@ export type AccountTemplate =
   | 'already_registered'
   | 'email_changed'
   | 'password_changed'
+  | 'account_claimed'
   | 'factor_added'
   | 'factor_removed'
   | 'identity_linked'

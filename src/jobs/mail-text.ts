@@ -150,6 +150,13 @@ const accountWords = {
     before: 'your password was changed, and all other logins have ended. Your account is here:',
     after: 'If that was not you, choose a new password there with “Forgot password?”.',
   },
+  account_claimed: {
+    subject: 'Your password was changed',
+    before:
+      'your password was changed. As it was the first time that you showed this account to be yours, every other way into it ended too: linked accounts, second steps from before your address was confirmed, API keys, and all logins. Your account is here:',
+    after:
+      'Link and set up there again what you use. If that was not you, choose a new password with “Forgot password?”.',
+  },
   factor_added: {
     subject: 'A second step was added to your login',
     before: 'your account has a new authenticator app or passkey. You see it in its settings:',

@@ -59,7 +59,10 @@ export interface UserRepository {
     id: string,
     proof: AddressProof,
   ) => Promise<{ oldEmail: string | null; wasVerified: boolean } | undefined>;
-  /** @returns the account; undefined when somebody else owns the address by now, or it is no longer the account's */
+  /**
+   * Locks the account until the transaction ends.
+   * @returns the account as it was before; undefined when somebody else owns the address by now, or it is no longer the account's
+   */
   readonly verifyEmail: (tx: Transaction, id: string, proof: AddressProof) => Promise<UserRow | undefined>;
   readonly search: (
     query: string,
@@ -184,7 +187,8 @@ export function createUserRepository(db: Database): UserRepository {
     },
     verifyEmail: async (tx, id, { email, inside }) => {
       await lockAddress(tx, email);
-      const [verified] = await tx
+      const [before] = await tx.select().from(users).where(eq(users.id, id)).for('update');
+      const verified = await tx
         .update(users)
         .set({
           emailVerifiedAt: sql`now()`,
@@ -199,8 +203,8 @@ export function createUserRepository(db: Database): UserRepository {
             notExists(ownedByOther(tx, id, email)),
           ),
         )
-        .returning();
-      return verified;
+        .returning({ id: users.id });
+      return verified.length > 0 ? before : undefined;
     },
     search: async (query, after, limit) => {
       const pattern = `${query.toLowerCase().replace(/[\\%_]/g, (each) => `\\${each}`)}%`;

@@ -5,6 +5,7 @@ import { codeAt, stepAt } from '../../src/auth/totp.ts';
 import { mailTo, tokenIn } from '../harness/mailbox.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import { fromBase32, turnOnApp } from './authenticator-app.ts';
 
 let parley: Single;
 let sql: postgres.Sql;
@@ -29,24 +30,6 @@ const second = (challenge: unknown, code: string) => api('POST', '/v1/auth/secon
 const age = ({ id }: TestUser) =>
   sql`update sessions set authenticated_at = now() - interval '10 minutes' where user_id = ${id}`;
 const factorsOf = (user: TestUser) => mustCall(user, 'GET', '/v1/users/me/second-factors');
-
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-function fromBase32(text: string): Buffer {
-  const bits = [...text].map((each) => alphabet.indexOf(each).toString(2).padStart(5, '0')).join('');
-  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
-}
-
-/** An authenticator app: the code of now, or of steps from now. */
-type App = (steps?: number) => string;
-
-async function turnOn(user: TestUser): Promise<{ app: App; recoveryCodes: string[] }> {
-  const { secret } = await mustCall(user, 'POST', '/v1/users/me/second-factors/totp');
-  const key = fromBase32(secret as string);
-  const app: App = (steps = 0) => codeAt(key, stepAt(Date.now() / 1000) + steps);
-  // The step before the present one, so that the present one is still to be used.
-  const { recoveryCodes } = await mustCall(user, 'POST', '/v1/users/me/second-factors/totp/confirm', { code: app(-1) });
-  return { app, recoveryCodes: recoveryCodes as string[] };
-}
 
 test('an authenticator app is turned on by a first code, and recovery codes are shown once', async () => {
   const ana = await signUp(parley.url);
@@ -75,7 +58,7 @@ test('an authenticator app is turned on by a first code, and recovery codes are 
 
 test('a right password alone opens nothing then: the second step does', async () => {
   const ana = await signUp(parley.url);
-  const { app } = await turnOn(ana);
+  const { app } = await turnOnApp(ana);
   const first = await logIn(ana);
   expect(first).toMatchObject({
     status: 401,
@@ -94,7 +77,7 @@ test('a right password alone opens nothing then: the second step does', async ()
 
 test('a code is good once, also for two who come with it at the same time', async () => {
   const ana = await signUp(parley.url);
-  const { app } = await turnOn(ana);
+  const { app } = await turnOnApp(ana);
   const challenges = await Promise.all([logIn(ana), logIn(ana), logIn(ana)]);
   const code = app();
   const answers = await Promise.all(challenges.map(({ body }) => second(body.challenge, code)));
@@ -105,7 +88,7 @@ test('a code is good once, also for two who come with it at the same time', asyn
 
 test('a recovery code is good once, however it is spelled', async () => {
   const ana = await signUp(parley.url);
-  const { recoveryCodes } = await turnOn(ana);
+  const { recoveryCodes } = await turnOnApp(ana);
   const typed = recoveryCodes[0]!.toLowerCase().replaceAll('-', ' ');
   expect((await second((await logIn(ana)).body.challenge, typed)).status).toBe(200);
   expect((await second((await logIn(ana)).body.challenge, typed)).status).toBe(401);
@@ -114,7 +97,7 @@ test('a recovery code is good once, however it is spelled', async () => {
 
 test('nobody uses another person’s recovery code, challenge or factor', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
-  const [anas, bens] = [await turnOn(ana), await turnOn(ben)];
+  const [anas, bens] = [await turnOnApp(ana), await turnOnApp(ben)];
   const challenge = (await logIn(ana)).body.challenge;
   expect((await second(challenge, bens.recoveryCodes[0]!)).status).toBe(401);
   expect((await second(challenge, bens.app())).status).toBe(401);
@@ -128,7 +111,7 @@ test('nobody uses another person’s recovery code, challenge or factor', async 
 
 test('who guesses codes is slowed down, and a device that the account knows is not', async () => {
   const ana = await signUp(parley.url);
-  const { app, recoveryCodes } = await turnOn(ana);
+  const { app, recoveryCodes } = await turnOnApp(ana);
   const first = await logIn(ana);
   const entered = await second(first.body.challenge, app());
   const [device] = /parley-device=[\w-]{43}/.exec(entered.headers.get('set-cookie')!)!;
@@ -145,7 +128,7 @@ test('who guesses codes is slowed down, and a device that the account knows is n
 
 test('a factor is taken away by a fresh login or a code, not by a token or a password alone', async () => {
   const ana = await signUp(parley.url);
-  const { app, recoveryCodes } = await turnOn(ana);
+  const { app, recoveryCodes } = await turnOnApp(ana);
   const [factor] = (await factorsOf(ana)).items!;
   const remove = () => ana.call('DELETE', `/v1/users/me/second-factors/${factor!.id as string}`);
   await age(ana);
@@ -169,7 +152,7 @@ test('a factor is taken away by a fresh login or a code, not by a token or a pas
 
 test('an address is changed by a step up where there are second factors', async () => {
   const ana = await signUp(parley.url);
-  const { app } = await turnOn(ana);
+  const { app } = await turnOnApp(ana);
   await age(ana);
   const change = () => ana.call('POST', '/v1/users/me/email', { email: `new-${ana.email}`, password: ana.password });
   expect((await change()).body.code).toBe('step_up_required');
@@ -179,8 +162,9 @@ test('an address is changed by a step up where there are second factors', async 
 
 test('a reset password still asks for the second step, and ends challenges of before', async () => {
   const ana = await signUp(parley.url);
-  await mustCall(ana, 'GET', '/v1/users/me');
-  const { app } = await turnOn(ana);
+  const confirmation = tokenIn(await mailTo(parley.url, ana.email, /Confirm/));
+  await mustCall(ana, 'POST', '/v1/auth/verify-email', { token: confirmation });
+  const { app } = await turnOnApp(ana);
   const before = (await logIn(ana)).body.challenge;
   await api('POST', '/v1/auth/password/forgot', { email: ana.email });
   const token = tokenIn(await mailTo(parley.url, ana.email, /new password/));
@@ -200,7 +184,7 @@ test('an owner with a proved address hears of every change', async () => {
   const ana = await signUp(parley.url);
   const token = tokenIn(await mailTo(parley.url, ana.email, /Confirm/));
   await api('POST', '/v1/auth/verify-email', { token });
-  await turnOn(ana);
+  await turnOnApp(ana);
   await mailTo(parley.url, ana.email, /second step was added/);
   const [factor] = (await factorsOf(ana)).items!;
   await mustCall(ana, 'DELETE', `/v1/users/me/second-factors/${factor!.id as string}`);
@@ -223,7 +207,7 @@ test('in the database the secret is sealed and recovery codes are hashed', async
 
 test('when the key that sealed a secret is gone, recovery codes still open the account', async () => {
   const ana = await signUp(parley.url);
-  const { app, recoveryCodes } = await turnOn(ana);
+  const { app, recoveryCodes } = await turnOnApp(ana);
   await sql`update second_factors set data = data || '{"secret":"v1.gone.AAAA.AAAA.AAAA"}' where user_id = ${ana.id} and kind = 'totp'`;
   const { challenge } = (await logIn(ana)).body;
   expect(await second(challenge, app())).toMatchObject({ status: 503, body: { code: 'unavailable' } });

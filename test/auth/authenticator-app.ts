@@ -1,0 +1,22 @@
+/** An authenticator app, as a person has one on the telephone. */
+import { codeAt, stepAt } from '../../src/auth/totp.ts';
+import { mustCall, type TestUser } from '../harness/test-client.ts';
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+export function fromBase32(text: string): Buffer {
+  const bits = [...text].map((each) => alphabet.indexOf(each).toString(2).padStart(5, '0')).join('');
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+}
+
+/** The code of now, or of steps from now. */
+export type AuthenticatorApp = (steps?: number) => string;
+
+export async function turnOnApp(user: TestUser): Promise<{ app: AuthenticatorApp; recoveryCodes: string[] }> {
+  const { secret } = await mustCall(user, 'POST', '/v1/users/me/second-factors/totp');
+  const key = fromBase32(secret as string);
+  const app: AuthenticatorApp = (steps = 0) => codeAt(key, stepAt(Date.now() / 1000) + steps);
+  // The step before the present one, so that the present one is still to be used.
+  const { recoveryCodes } = await mustCall(user, 'POST', '/v1/users/me/second-factors/totp/confirm', { code: app(-1) });
+  return { app, recoveryCodes: recoveryCodes as string[] };
+}
