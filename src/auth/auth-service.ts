@@ -137,7 +137,14 @@ export function createAuthService({
     return open(user, device);
   }
 
+  /** A key with `sessions:write` must not become more than its scopes say. */
+  function requireOwnStep({ role }: UserRow, byServer: boolean): void {
+    if (byServer && role !== 'user')
+      throw new Failure('forbidden', `a ${role} logs in themselves: no server opens or keeps a login for them`);
+  }
+
   async function open(user: UserRow, device: Device): Promise<Login> {
+    requireOwnStep(user, device.isServer ?? false);
     const session = await db.transaction((tx) => sessions.open(tx, user.id, device));
     await knownDevices.remember(user.id, device.key);
     return toLogin(user, session);
@@ -245,6 +252,7 @@ export function createAuthService({
     const user = await repository.find(session.userId);
     if (!user) throw new Failure('unauthenticated', 'the account is gone');
     await requireNotBanned(user.id);
+    requireOwnStep(user, session.byServer);
     return toLogin(user, session);
   }
 

@@ -65,7 +65,13 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
     '/users/:userId/sessions',
     {
       config: { scope: 'sessions:write' },
-      schema: { tags, summary: 'Log a user in', params: UserParams, response: answers(201, LoginShape) },
+      schema: {
+        tags,
+        summary: 'Log a user in',
+        description: 'Not moderators and admins: a key must not become more than its scopes say.',
+        params: UserParams,
+        response: answers(201, LoginShape),
+      },
     },
     async (request, reply) => {
       await requireServer(request);
@@ -73,6 +79,7 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
         userAgent: undefined,
         address: undefined,
         key: undefined,
+        isServer: true,
       });
       return reply.code(201).send(login);
     },

@@ -23,7 +23,7 @@ export interface NewServerUser {
 export interface ServerUsers {
   /** @returns the account; of an identity that has one already, that one. @throws Failure `invalid`, `conflict`, `message_blocked` */
   readonly create: (user: NewServerUser) => Promise<{ user: OwnUser; created: boolean }>;
-  /** @throws Failure `not_found`, `banned` */
+  /** @throws Failure `not_found`, `banned`, `forbidden` for moderators and admins, who log in themselves */
   readonly openSession: (userId: string, device: Device) => Promise<Login>;
   /** Ends every login of the user and every token of a host application that was issued until now. @throws Failure `not_found` */
   readonly endSessions: (userId: string) => Promise<void>;

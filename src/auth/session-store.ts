@@ -24,6 +24,8 @@ export interface Device {
   readonly address: string | undefined;
   /** The device's cookie, by which an account knows it again. */
   readonly key: string | undefined;
+  /** Another server, which logs somebody in with its API key. */
+  readonly isServer?: boolean;
 }
 
 export interface SessionView {
@@ -39,11 +41,17 @@ export interface OpenedSession {
   readonly refreshToken: string;
 }
 
+export interface RotatedSession extends OpenedSession {
+  readonly userId: string;
+  /** Whether another server opened it. */
+  readonly byServer: boolean;
+}
+
 export interface SessionStore {
   /** @throws Failure `unauthenticated` when the account was erased meanwhile */
   readonly open: (tx: Transaction, userId: string, device: Device) => Promise<OpenedSession>;
   /** @throws Failure `unauthenticated` for an unknown or ended one, `conflict` for a repetition within the grace */
-  readonly rotate: (refreshToken: string) => Promise<OpenedSession & { userId: string }>;
+  readonly rotate: (refreshToken: string) => Promise<RotatedSession>;
   readonly list: (userId: string) => Promise<SessionView[]>;
   /** @returns false when the user has no such open session */
   readonly revoke: (tx: Database | Transaction, userId: string, sessionId: string) => Promise<boolean>;
@@ -81,9 +89,7 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
     return ended.length;
   }
 
-  type Rotation =
-    | { outcome: 'rotated'; session: OpenedSession & { userId: string } }
-    | { outcome: 'unknown' | 'repeated' | 'stolen' };
+  type Rotation = { outcome: 'rotated'; session: RotatedSession } | { outcome: 'unknown' | 'repeated' | 'stolen' };
 
   async function rotateIn(tx: Transaction, hash: Buffer): Promise<Rotation> {
     const [token] = await tx
@@ -104,17 +110,17 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
       .update(sessions)
       .set({ lastUsedAt: sql`now()`, ...(token.rotated ? {} : { expiresAt: expiry() }) })
       .where(and(eq(sessions.id, token.sessionId), open, gt(sessions.expiresAt, sql`now()`)))
-      .returning({ userId: sessions.userId });
+      .returning({ userId: sessions.userId, byServer: sessions.byServer });
     if (!session) return { outcome: 'unknown' };
     if (token.rotated) return { outcome: 'repeated' };
     const refreshToken = makeSecret();
     await tx.update(refreshTokens).set({ rotatedAt: sql`now()` }).where(eq(refreshTokens.hash, hash));
     await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId: token.sessionId });
-    return { outcome: 'rotated', session: { sessionId: token.sessionId, refreshToken, userId: session.userId } };
+    return { outcome: 'rotated', session: { sessionId: token.sessionId, refreshToken, ...session } };
   }
 
   return {
-    open: async (tx, userId, { userAgent, address }) => {
+    open: async (tx, userId, { userAgent, address, isServer = false }) => {
       await holdAccount(tx, userId);
       const sessionId = uuidv7();
       const refreshToken = makeSecret();
@@ -123,6 +129,7 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
         userId,
         userAgent: userAgent?.slice(0, 400) ?? null,
         address: address ?? null,
+        byServer: isServer,
         expiresAt: expiry(),
       });
       await tx.insert(refreshTokens).values({ hash: hashSecret(refreshToken), sessionId });

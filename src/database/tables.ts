@@ -131,6 +131,8 @@ export const sessions = pgTable(
     userId: uuid('user_id').notNull(),
     userAgent: text('user_agent'),
     address: text('address'),
+    /** Another server opened it with its API key: it never acts as staff. */
+    byServer: boolean('by_server').notNull().default(false),
     createdAt: createdAt(),
     /** When the person last proved who they are; needed for grave changes. */
     authenticatedAt: time('authenticated_at').notNull().defaultNow(),

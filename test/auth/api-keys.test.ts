@@ -149,6 +149,24 @@ test('a server logs users in, and ends their logins and their tokens on every in
   expect((await call('DELETE', `/v1/users/${crypto.randomUUID()}/sessions`)).status).toBe(404);
 });
 
+test('no key opens a login for staff, nor keeps one for somebody who has become staff', async () => {
+  const { call } = await makeKey('users:write', 'sessions:write');
+  const user = await signUp(url);
+  const sql = postgres(fleet.database.url, { max: 1 });
+  const opened = await call('POST', `/v1/users/${user.id}/sessions`);
+  expect(opened.status).toBe(201);
+  for (const role of ['moderator', 'admin']) {
+    await sql`update users set role = ${role} where id = ${user.id}`;
+    const refused = await call('POST', `/v1/users/${user.id}/sessions`);
+    expect(refused).toMatchObject({ status: 403, body: { code: 'forbidden', detail: expect.stringContaining(role) } });
+    expect(refused.body.accessToken).toBeUndefined();
+  }
+  await sql.end();
+  const refresh = (refreshToken: unknown) => callApi(url, 'POST', '/v1/auth/refresh', { refreshToken });
+  expect(await refresh(opened.body.refreshToken)).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  expect((await refresh(user.refreshToken)).body.user).toMatchObject({ role: 'admin' });
+});
+
 test('there are only so many keys', async () => {
   const answers = await Promise.all(
     Array.from({ length: 40 }, () => admin.call('POST', '/v1/api-keys', { name: 'many', scopes: ['users:read'] })),

@@ -74,12 +74,26 @@ async function asServer(method: string, path: string, body?: unknown): Promise<R
   return answer.body;
 }
 
-async function makePerson(role: 'user' | 'admin' = 'user'): Promise<Person> {
+async function makePerson(): Promise<Person> {
   const { id } = await asServer('POST', '/v1/users', { username: `p${randomBytes(8).toString('hex')}` });
-  const email = `${id}@example.org`;
-  await sql`update users set role = ${role}, email = ${email} where id = ${id as string}`;
+  await sql`update users set email = ${`${id}@example.org`} where id = ${id as string}`;
   const { accessToken } = await asServer('POST', `/v1/users/${id}/sessions`);
   return { id: id as string, token: accessToken as string };
+}
+
+/** Nobody else opens a login for an admin: this one has the password of the first. */
+async function makeAdmin(): Promise<Person> {
+  const username = `a${randomBytes(8).toString('hex')}`;
+  const { id } = await asServer('POST', '/v1/users', { username });
+  await sql`update users set role = 'admin', email = ${`${id}@example.org`},
+    password_hash = (select password_hash from users where id = ${admin.id}) where id = ${id as string}`;
+  const { body } = await callApi(parley.url, 'POST', '/v1/auth/login', {
+    login: username,
+    password: 'a long enough one',
+  });
+  // In all else like the others.
+  await sql`update users set password_hash = null where id = ${id as string}`;
+  return { id: id as string, token: body.accessToken as string };
 }
 
 async function makeGuest(): Promise<Person> {
@@ -131,7 +145,7 @@ async function makeWorld(
   visibility: 'private' | 'public',
   withRoom = true,
 ): Promise<{ world: World; token: string }> {
-  const person = caller === 'guest' ? await makeGuest() : await makePerson(caller === 'admin' ? 'admin' : 'user');
+  const person = await (caller === 'guest' ? makeGuest() : caller === 'admin' ? makeAdmin() : makePerson());
   const [other, stranger] = [await makePerson(), await makePerson()];
   const token = caller === 'server' ? serverKey : person.token;
   const people = { otherId: other.id, strangerId: stranger.id, callerId: person.id };
