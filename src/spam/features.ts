@@ -5,8 +5,9 @@
  * counts once. One pass, linear in the length of the text.
  */
 import { hashCode, hashStep, hashText, mix } from './hashing.ts';
+import { createKnownWords } from './known-words.ts';
 import type { Normalised } from './normalise.ts';
-import { joinSpelled, type RankOf, readLeet } from './spelled.ts';
+import { createLeetReader, createSpelledJoiner } from './spelled.ts';
 import { addShape, createShapeCounts, type ShapeCounts, shapeNames, shapeOf } from './text-shape.ts';
 
 /** Size of the hashed space; the artefact holds one weight for each. A power of two. */
@@ -76,8 +77,9 @@ for (const sign of '@$!+|(') leetSign[sign.charCodeAt(0)] = 1;
 
 /** @returns an extractor with buffers of its own */
 export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
-  const ranks = new Map(vocabulary.map((word, rank) => [word, rank]));
-  const rankOf: RankOf = (word) => ranks.get(word) ?? (familiesOf.has(hashText(word)) ? vocabulary.length : undefined);
+  const known = createKnownWords(vocabulary, Object.values(families).flat());
+  const readLeet = createLeetReader(known);
+  const joinSpelled = createSpelledJoiner(known);
   const knownWords = new Set(vocabulary.map(hashText));
   const familiesOf = new Map<number, number[]>();
   for (const [id, words] of Object.values(families).entries())
@@ -192,9 +194,9 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
   }
 
   function addLeet(token: string, counts: ShapeCounts): void {
-    const word = readLeet(token, rankOf);
+    const word = readLeet(token);
     if (word === undefined || word.length < 2) return;
-    if (rankOf(word) !== undefined) counts.leet++;
+    if (known.rankOf(word) >= 0) counts.leet++;
     else if (counts.leet < 2) return;
     addWord(word, 0, word.length, counts);
   }
@@ -362,7 +364,7 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
     present.fill(0);
     const folded = normalised.folded.length <= unitsMax ? normalised.folded : normalised.folded.slice(0, unitsMax);
     const counts = createShapeCounts();
-    const joined = mayBeSpelled(folded) ? joinSpelled(folded, rankOf) : undefined;
+    const joined = mayBeSpelled(folded) ? joinSpelled(folded) : undefined;
     if (joined !== undefined) counts.spelled = 1;
     scan(joined ?? folded, counts);
     let families = 0;
