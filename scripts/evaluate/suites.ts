@@ -2,6 +2,7 @@
 import { checkSpeedSuite } from './check-speed-suite.ts';
 import { disguiseSuite } from './disguise-suite.ts';
 import { floodSuite } from './flood-suite.ts';
+import { hostileSuite } from './hostile-suite.ts';
 import { inSourceSuite } from './in-source-suite.ts';
 import { learningSuite } from './learning-suite.ts';
 import { linksSuite } from './links-suite.ts';
@@ -23,6 +24,7 @@ export const suites: readonly Suite[] = [
   toxicitySuite,
   linksSuite,
   checkSpeedSuite,
+  hostileSuite,
   markupSuite,
   scriptInjectionSuite,
   renderSpeedSuite,

@@ -2,7 +2,7 @@
 import { createRandom, pick } from '../training/random.ts';
 import { loadPeers, type Peer } from './peers.ts';
 import { readJson, rows, shipped } from './shipped.ts';
-import { type Bounds, milliseconds, type Row, type Suite, share } from './suite.ts';
+import { type Bounds, type Row, type Suite, share } from './suite.ts';
 import { disguises } from './term-disguises.ts';
 
 interface Disguised {
@@ -139,61 +139,12 @@ function otherInnocents(peers: readonly Peer[]): Row[] {
   }));
 }
 
-/** Units that make a walk take many ways, repeated. Processor time, the least of five. */
-function hostile(): Row[] {
-  const { normalise, terms } = shipped();
-  const units = [
-    'f*',
-    'f***',
-    '((',
-    '](',
-    'a ',
-    '<b>',
-    'f u ',
-    's|_',
-    '!',
-    'ค',
-    '操',
-    'f<',
-    '&#1',
-    '%4',
-    'a\u0301',
-    '\u202ea',
-    'ɐ',
-    'сука',
-  ];
-  const timed = (text: string): number => {
-    let least = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 5; round++) {
-      const before = process.threadCpuUsage();
-      terms(normalise(text), text);
-      const { user, system } = process.threadCpuUsage(before);
-      least = Math.min(least, (user + system) / 1000);
-    }
-    return least;
-  };
-  const worst = (length: number): number =>
-    Math.max(...units.map((unit) => timed(unit.repeat(Math.ceil(length / unit.length)).slice(0, length))));
-  return [
-    {
-      name: 'hostile texts, the worst',
-      figures: { '8 KiB': milliseconds(worst(8192), { goal: 3 }), '64 KiB': milliseconds(worst(65_536), { goal: 25 }) },
-    },
-  ];
-}
-
 export const termsSuite: Suite = {
   name: 'terms',
   title: 'Offensive words in disguise and innocent look-alikes, one setting; beside word filters from npm',
   quick: true,
   run: async ({ quick }) => {
     const peers = quick ? [] : await loadPeers();
-    return [
-      ...besidePeers(peers),
-      spans(),
-      ...otherDisguises(peers),
-      ...otherInnocents(peers),
-      ...(quick ? [] : hostile()),
-    ];
+    return [...besidePeers(peers), spans(), ...otherDisguises(peers), ...otherInnocents(peers)];
   },
 };

@@ -3,7 +3,7 @@
  * innocent words. The walk (`terms.ts`) finds readings, the rules here judge them.
  */
 import type { TermEntry } from './term-lists.ts';
-import { signReadings } from './term-readings.ts';
+import { readingsOfSign } from './term-readings.ts';
 import { kinds, marks, type Scan } from './term-scan.ts';
 
 /** One spelling of a term in the tree. */
@@ -140,7 +140,7 @@ function isWordOfOne({ codes, kinds: found, count }: Scan, at: number): boolean 
 
 /** Signs that are read as no letter: with spaces and letters written as signs they are the punctuation of a program. */
 function hasPunctuation({ codes, kinds: found }: Scan, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) if (found[at] === kinds.sign && !signReadings.has(codes[at]!)) return true;
+  for (let at = from; at < to; at++) if (found[at] === kinds.sign && !readingsOfSign(codes[at]!)) return true;
   return false;
 }
 

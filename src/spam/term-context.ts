@@ -29,48 +29,98 @@ const quoteReach = 60;
 /** Places around a term that are looked at. */
 const reach = 160;
 
-/**
- * @param markers function words by language
- * @returns whether a reading is meant as the term; `deliberate`: somebody took pains to disguise it
- */
-export function createTermContext(
-  markers: Readonly<Record<string, string>>,
-): (reading: Reading, scan: Scan, deliberate: boolean) => boolean {
+/** Judges the senses of terms in one text at a time; not reentrant. */
+export interface TermContext {
+  /** The scan holds other places than before. */
+  readonly begin: () => void;
+  /** @returns whether a reading is meant as the term; `deliberate`: somebody took pains to disguise it */
+  readonly isMeant: (reading: Reading, scan: Scan, deliberate: boolean) => boolean;
+}
+
+/** @param markers function words by language */
+export function createTermContext(markers: Readonly<Record<string, string>>): TermContext {
   const languages = new Map<string, string[]>();
   for (const [language, words] of Object.entries(markers))
     for (const word of words.split(' ')) languages.set(word, [...(languages.get(word) ?? []), language]);
 
-  function isOrdinaryIn(senses: readonly string[], around: readonly string[]): boolean {
-    let here = 0;
-    let english = 0;
-    for (const word of around) {
-      const found = languages.get(word);
-      if (!found) continue;
-      const isEnglish = found.includes('en');
-      if (isEnglish) english += 1;
-      if (senses.some((language) => found.includes(language))) here += isEnglish ? 0.5 : 1;
+  // The words of the scan, read once however many terms are found in it.
+  let isRead = false;
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const words: string[] = [];
+  const spoken: (readonly string[] | undefined)[] = [];
+
+  function readWords({ codes, kinds: found, count }: Scan): void {
+    isRead = true;
+    starts.length = ends.length = words.length = spoken.length = 0;
+    for (let at = 0; at < count; at++) {
+      if (!isWordPlace(found[at]!)) continue;
+      const start = at;
+      let word = '';
+      for (; at < count && isWordPlace(found[at]!); at++) word += String.fromCodePoint(codes[at]!);
+      starts.push(start);
+      ends.push(at);
+      words.push(word);
+      spoken.push(languages.get(word));
     }
-    return here >= 1 && here > english;
   }
 
-  return ({ spelling, from, to }, scan, deliberate) => {
-    const { entry } = spelling;
-    if (deliberate) return true;
-    const before = piecesOf(scan, Math.max(0, from - reach), from);
-    const after = piecesOf(scan, to, Math.min(scan.count, to + reach));
-    const around = [...before, ...after];
-    if (entry.senses?.some((word) => around.includes(word))) return false;
-    if (entry.foreign && isOrdinaryIn(entry.foreign, around)) return false;
-    if (entry.name === 'slur' && isQuoted(scan, from, to) && around.some((word) => quoting.has(word))) return false;
-    if (entry.kind !== 'ambiguous') return true;
-    return isInsult(before) && !isNameLike(scan, from, to);
+  /** The first word that ends behind `place`. */
+  function wordAt(place: number): number {
+    let low = 0;
+    let high = words.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ends[middle]! > place) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  return {
+    begin: () => {
+      isRead = false;
+    },
+    isMeant: ({ spelling, from, to }, scan, deliberate) => {
+      const { entry } = spelling;
+      if (deliberate) return true;
+      if (!isRead) readWords(scan);
+      const first = wordAt(from - reach);
+      const own = wordAt(from);
+      let next = own;
+      while (next < words.length && starts[next]! < to) next++;
+      let last = next;
+      while (last < words.length && starts[last]! < to + reach) last++;
+      const isAround = (is: (word: string) => boolean): boolean => {
+        for (let at = first; at < last; at++) if ((at < own || at >= next) && is(words[at]!)) return true;
+        return false;
+      };
+      if (entry.senses && isAround((word) => entry.senses!.includes(word))) return false;
+      if (entry.foreign) {
+        let here = 0;
+        let english = 0;
+        for (let at = first; at < last; at++) {
+          const found = at < own || at >= next ? spoken[at] : undefined;
+          if (!found) continue;
+          const isEnglish = found.includes('en');
+          if (isEnglish) english += 1;
+          if (entry.foreign.some((language) => found.includes(language))) here += isEnglish ? 0.5 : 1;
+        }
+        if (here >= 1 && here > english) return false;
+      }
+      if (entry.name === 'slur' && isQuoted(scan, from, to) && isAround((word) => quoting.has(word))) return false;
+      if (entry.kind !== 'ambiguous') return true;
+      return isInsult(words[own - 1], words[own - 2]) && !isNameLike(scan, from, to);
+    },
   };
 }
 
-function isInsult(before: readonly string[]): boolean {
-  const last = before.at(-1) ?? '';
-  if (insulting.has(last)) return true;
-  return articles.has(last) && insultingArticle.has(before.at(-2) ?? '');
+function isWordPlace(kind: number): boolean {
+  return kind === kinds.letter || kind === kinds.otherLetter || kind === kinds.digit;
+}
+
+function isInsult(last = '', lastButOne = ''): boolean {
+  return insulting.has(last) || (articles.has(last) && insultingArticle.has(lastButOne));
 }
 
 /** Between quotation marks, alone or with other words of one line. */

@@ -123,7 +123,12 @@ function readingsOf(table: Readonly<Record<string, string>>): ReadonlyMap<number
   return found;
 }
 
-export const signReadings = readingsOf(signs);
+const signReadings = readingsOf(signs);
+const asciiSignReadings = Array.from({ length: 128 }, (_, code) => signReadings.get(code));
+/** The letters that a digit, sign or emoji stands for. */
+export function readingsOfSign(code: number): readonly number[] | undefined {
+  return code < 128 ? asciiSignReadings[code] : signReadings.get(code);
+}
 const letterReadings = readingsOf(letters);
 
 /** Beyond, a character's readings are looked up anew each time. */
@@ -149,10 +154,12 @@ export function createReadings(
     return read;
   };
 }
-export const drawnLetters: ReadonlyMap<
-  number,
-  readonly { readonly signs: readonly number[]; readonly letter: number }[]
-> = Map.groupBy(
+export interface Drawing {
+  readonly signs: readonly number[];
+  readonly letter: number;
+}
+/** By their first sign, at most 31 for each. */
+export const drawnLetters: ReadonlyMap<number, readonly Drawing[]> = Map.groupBy(
   drawings.map(([drawn, letter]) => ({ signs: codesOf(drawn), letter: letter.charCodeAt(0) })),
   ({ signs }) => signs[0]!,
 );

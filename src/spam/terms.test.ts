@@ -143,3 +143,10 @@ test('a text is judged alike whatever was judged before it', () => {
 test('a term behind a hostile beginning is still found', () => {
   expect(find(`${'](f*'.repeat(4000)} you shit`).some(({ id }) => id === 'term:shit')).toBe(true);
 });
+
+test('signs made to use up the steps of a walk hide no word behind them', () => {
+  const junk = '@$!|1([{'.repeat(400);
+  expect(find(`${junk} fuck`)).toHaveLength(1);
+  // A text that goes on as people write is looked at closely again.
+  expect(find(`${junk} ${'and some ordinary words after it '.repeat(60)} f**k`)).toHaveLength(1);
+});

@@ -11,8 +11,17 @@ import { isDeliberate, isRead, type Reading, startOf } from './term-acceptance.t
 import { compileTerms } from './term-compile.ts';
 import { createTermContext, isReclaimed } from './term-context.ts';
 import type { TermEntry, TermLists } from './term-lists.ts';
-import { createReadings, drawnLetters, hardMasks, signReadings, softMasks, turnedSign } from './term-readings.ts';
-import { createScan, fillScan, kinds, marks, reverseScan, type Scan, showOverrides, turnScan } from './term-scan.ts';
+import { isBorrowedWord, runEnd, tagEnd, wholeWord } from './term-places.ts';
+import {
+  createReadings,
+  type Drawing,
+  drawnLetters,
+  hardMasks,
+  readingsOfSign,
+  softMasks,
+  turnedSign,
+} from './term-readings.ts';
+import { createScan, fillScan, kinds, marks, reverseScan, showOverrides, turnScan } from './term-scan.ts';
 import { childOf, rowWidth } from './term-trie.ts';
 
 export type { TermEntry, TermLists } from './term-lists.ts';
@@ -20,24 +29,29 @@ export type { TermEntry, TermLists } from './term-lists.ts';
 /** Labels with spans in UTF-16 units of `text`, in the order of the text, none within another. Pure; not reentrant. */
 export type TermMatcher = (normalised: Normalised, text: string) => Label[];
 
-/** Steps of the walk from one place, and for each character of the text: beyond, only what was found so far counts. */
+/** Steps of the walk from one place: disguises that people use need a tenth of them. */
 const stepsPerStart = 1000;
-const stepsPerPlace = 3;
-const stepsSpare = 4000;
-/** What each place has however many steps were taken before it: enough for a word that is hardly disguised. */
-const stepsLeast = 12;
+/**
+ * Steps that a text has at its beginning, and that every place adds to those that are left: ordinary texts take one a place.
+ * Who uses them up with signs made for it is looked at more closely again after some ordinary ones.
+ */
+const stepsSpare = 3000;
+const stepsPerPlace = 2;
+/** Without any left, a place that begins a word has these for the word as it is written; deeper in debt it has none. */
+const stepsLeast = 24;
+const debtMax = 2000;
+/** What it costs, in steps, to look at how a find is spelled, and at the words around it. */
+const stepsPerFind = 8;
+const stepsPerSense = 32;
 /** Places of one interruption; a tag of markup may be longer. */
 const gapMax = 6;
-const tagMax = 48;
-/** Letters of one run that are let go in one step. */
-const runMax = 200;
 const labelsMax = 100;
 /** Of a slur among those whom it is for: enough to be looked at. */
 const reclaimedScore = 0.4;
 /** Letters run together, longer than any that people write. */
 const joinedMax = 40;
 const less = 60;
-const greater = 62;
+const bracket = 93;
 const override = '\u202e';
 
 /**
@@ -50,7 +64,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
   const innocent = new Set(lists.innocent.split(' '));
   const words = { common: known, known: new Set([...known, ...lists.pieces.split(' ')]), innocent, forms };
   const readings = createReadings(lists.readings);
-  const isMeant = createTermContext(lists.markers);
+  const context = createTermContext(lists.markers);
   let scan = createScan();
   let text = '';
   let from = 0;
@@ -58,6 +72,8 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
   let steps = 0;
   let best: Reading | undefined;
   let bestCost = 0;
+  /** By place; below 0 where nobody has looked yet. */
+  let fitting = new Int32Array(1024);
   let innocentTo = 0;
 
   function offer(
@@ -85,10 +101,12 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
       swaps,
       tight,
     };
+    steps -= stepsPerFind;
     if (!isRead(reading, scan, text, words)) return;
     const { kind, senses, foreign, name } = spelling.entry;
     const hasSenses = kind === 'ambiguous' || senses || foreign || name === 'slur';
-    if (hasSenses && !isMeant(reading, scan, isDeliberate(reading, scan))) {
+    if (hasSenses) steps -= stepsPerSense;
+    if (hasSenses && !context.isMeant(reading, scan, isDeliberate(reading, scan))) {
       // Nor is it another word that is spelled alike.
       innocentTo = to;
       return;
@@ -144,7 +162,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
     }
     if (tight) return;
     if (kind !== kinds.space) {
-      const read = signReadings.get(code);
+      const read = readingsOfSign(code);
       if (read) for (const letter of read) step(node, at + 1, letter, last, gaps, spaces, masks, leets + 1, swaps);
       if (kind === kinds.sign || kind === kinds.digit) draw(node, at, code, gaps, spaces, masks, leets + 1, swaps);
       if (!fresh && node !== 0 && kind !== kinds.digit) mask(node, at, code, kind, gaps, spaces, masks, leets, swaps);
@@ -196,14 +214,28 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
   ): void {
     const drawn = drawnLetters.get(code);
     if (!drawn) return;
-    for (const { signs, letter } of drawn) {
+    for (let fits = drawnAt(at, drawn), each = 0; fits !== 0; fits >>>= 1, each++) {
+      if ((fits & 1) === 0) continue;
+      const { signs, letter } = drawn[each]!;
       const child = childOf(trie, node, letter);
       if (child === 0) continue;
-      let fits = at + signs.length <= scan.count;
-      for (let each = 1; each < signs.length && fits; each++) fits = scan.codes[at + each] === signs[each];
       const asLetters = scan.kinds[at] === kinds.letter ? 1 : 0;
-      if (fits) walk(child, at + signs.length, letter, gaps, spaces, masks, leets, swaps + asLetters, false);
+      walk(child, at + signs.length, letter, gaps, spaces, masks, leets, swaps + asLetters, false);
     }
+  }
+
+  /** Which of the drawings fit in a place, a bit for each; looked at once a place however many walks come by. */
+  function drawnAt(at: number, drawn: readonly Drawing[]): number {
+    const seen = fitting[at]!;
+    if (seen >= 0) return seen;
+    let fits = 0;
+    for (const [each, { signs }] of drawn.entries()) {
+      let next = 1;
+      while (next < signs.length && scan.codes[at + next] === signs[next]) next++;
+      if (next === signs.length) fits |= 1 << each;
+    }
+    fitting[at] = fits;
+    return fits;
   }
 
   /** A sign that hides a letter, whichever. */
@@ -248,7 +280,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
       const kind = scan.kinds[end]!;
       if (kind <= kinds.digit) break;
       if (kind === kinds.space) isSpaced = 1;
-      const isTag = end === at && (scan.codes[end] === less || scan.codes[end] === 93);
+      const isTag = end === at && (scan.codes[end] === less || scan.codes[end] === bracket);
       const tag = isTag ? tagEnd(scan, end) : 0;
       if (isTag) steps -= 8;
       if (tag > 0) {
@@ -256,7 +288,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
         return;
       }
       // A sign may as well be the next letter.
-      if (end > at && kind !== kinds.space && signReadings.has(scan.codes[end]!))
+      if (end > at && kind !== kinds.space && readingsOfSign(scan.codes[end]!))
         walk(node, end, last, gaps + 1, spaces + isSpaced, masks, leets, swaps, true);
       end += 1;
     }
@@ -266,7 +298,10 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
 
   /** All words that begin in some place of the scan, and terms within longer words. */
   function search(found: Label[]): void {
-    let spare = stepsSpare + scan.count * stepsPerPlace;
+    context.begin();
+    if (fitting.length < scan.count) fitting = new Int32Array(scan.count * 2);
+    fitting.fill(-1, 0, scan.count);
+    let spare = stepsSpare;
     let wordFrom = -1;
     for (let at = 0; at <= scan.count && found.length < labelsMax; at++) {
       const kind = at < scan.count ? scan.kinds[at]! : 0;
@@ -277,16 +312,18 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
       }
       if (at === scan.count) break;
       if (kind === kinds.letter && wordFrom < 0) wordFrom = at;
+      if (spare < stepsSpare) spare += stepsPerPlace;
       const start = startOf(scan, at);
       if (start === 'none') continue;
       from = at;
-      tight = start === 'tight';
+      if (spare <= 0 && (spare < -debtMax || (kind !== kinds.letter && kind !== kinds.otherLetter))) continue;
+      tight = start === 'tight' || spare <= 0;
       best = undefined;
       innocentTo = 0;
-      steps = Math.max(stepsLeast, Math.min(stepsPerStart, spare));
-      const allowed = steps;
+      const allowed = tight ? stepsLeast : Math.max(stepsLeast, Math.min(stepsPerStart, spare));
+      steps = allowed;
       walk(0, at, -1, 0, 0, 0, 0, 0, true);
-      spare -= allowed - Math.max(0, steps);
+      spare -= allowed - steps;
       const reading = best as Reading | undefined;
       if (!reading) continue;
       const [first, to] = wholeWord(scan, at, reading.to);
@@ -299,7 +336,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
   }
 
   function searchWithin(wordStart: number, end: number, found: Label[]): void {
-    if (isBorrowed(scan, wordStart, end)) return;
+    if (isBorrowedWord(scan, wordStart, end)) return;
     for (let at = wordStart; at + 3 < end; at++) {
       const value = longestWithin(at, end);
       if (value < 0) continue;
@@ -370,45 +407,6 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
     text = '';
     return withoutOverlaps(found);
   };
-}
-
-/** A word of another alphabet, whatever its letters look like. */
-function isBorrowed({ marks: marked }: Scan, from: number, to: number): boolean {
-  let borrowed = 0;
-  for (let at = from; at < to; at++) if (marked[at] === marks.borrowed) borrowed += 1;
-  return borrowed * 2 > to - from;
-}
-
-/** Where the letters that repeat the one at `at` end. */
-function runEnd({ codes, count }: Scan, at: number): number {
-  let end = at + 1;
-  const last = Math.min(count, at + runMax);
-  while (end < last && codes[end] === codes[at]) end += 1;
-  return end;
-}
-
-/** The end of `<tag …>`, `<!-- … -->` or `](address)` that begins here; 0 is none. */
-function tagEnd({ codes, count }: Scan, at: number): number {
-  if (codes[at] === less) {
-    const next = codes[at + 1]!;
-    // A name, `/name` or `!--`.
-    if (next !== 47 && next !== 33 && (next < 97 || next > 122)) return 0;
-    for (let end = at + 1; end < count && end < at + tagMax; end++) if (codes[end] === greater) return end + 1;
-    return 0;
-  }
-  if (codes[at + 1] !== 40) return 0;
-  for (let end = at + 2; end < count && end < at + tagMax; end++) if (codes[end] === 41) return end + 1;
-  return 0;
-}
-
-/** With the words that it is joined to by nothing but a capital, and the address of a link that it ends in. */
-function wholeWord(scan: Scan, from: number, to: number): [number, number] {
-  let first = from;
-  let end = to;
-  while (first > 0 && scan.kinds[first] === kinds.letter && scan.kinds[first - 1] === kinds.letter) first -= 1;
-  while (end < scan.count && scan.kinds[end - 1] === kinds.letter && scan.kinds[end] === kinds.letter) end += 1;
-  if (scan.codes[end] === 93 && end < scan.count) end = tagEnd(scan, end) || end;
-  return [first, end];
 }
 
 function withoutOverlaps(labels: readonly Label[]): Label[] {
