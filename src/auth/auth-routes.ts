@@ -156,7 +156,13 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
 
   app.post(
     '/auth/logout',
-    { schema: { tags, summary: 'End this login', response: answers(204, Type.Null()) } },
+    {
+      schema: {
+        tags,
+        summary: 'End this login; a host application’s user ends the tokens issued until now',
+        response: answers(204, Type.Null()),
+      },
+    },
     async (request, reply) => {
       await auth.logout(await authenticator.fromRequest(request));
       cookies.clear(request, reply);
@@ -239,6 +245,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
       schema: {
         tags: ['users'],
         summary: 'End all my logins',
+        description: 'Tokens of host applications that were issued until now end as well.',
         querystring: exactly({
           keep: Type.Optional(Type.Literal('current', { description: 'All but the one that asks' })),
         }),
@@ -246,9 +253,8 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
       },
     },
     async (request, reply) => {
-      const { userId, sessionId } = await authenticator.fromRequest(request);
       const keep = request.query.keep === 'current';
-      await auth.endAllSessions(userId, keep ? sessionId : undefined);
+      await auth.endAllSessions(await authenticator.fromRequest(request), keep);
       if (!keep) cookies.clear(request, reply);
       return reply.code(204).send(null);
     },

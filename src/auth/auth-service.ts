@@ -66,8 +66,11 @@ export interface AuthService {
   readonly logout: (caller: Caller) => Promise<void>;
   readonly listSessions: (userId: string) => Promise<SessionView[]>;
   readonly endSession: (userId: string, sessionId: string) => Promise<void>;
-  /** @param except a login that goes on */
-  readonly endAllSessions: (userId: string, except?: string) => Promise<void>;
+  /**
+   * Ends every login, and the tokens that host applications issued until now.
+   * @param keepCurrent what the caller came with goes on; of a host application's tokens those issued before it end
+   */
+  readonly endAllSessions: (caller: Caller, keepCurrent: boolean) => Promise<void>;
   /** Makes a guest's account a user's: it keeps its id, rooms and messages, and this login goes on. */
   readonly upgrade: (caller: Caller, registration: Registration) => Promise<Login>;
   /**
@@ -256,8 +259,18 @@ export function createAuthService({
     return toLogin(user, session);
   }
 
-  async function logout({ userId, sessionId }: Caller): Promise<void> {
-    if (sessionId !== undefined) await endSession(userId, sessionId);
+  async function logout({ userId, sessionId, kind }: Caller): Promise<void> {
+    if (sessionId !== undefined) return endSession(userId, sessionId);
+    if (kind !== 'host') return;
+    // Such a login is known by nothing but when its token was made, and nothing of before is to open the account again.
+    await db.transaction((tx) => sessions.endHostTokens(tx, userId));
+    await announceRevocation();
+  }
+
+  async function endAllSessions({ userId, sessionId, issuedAt }: Caller, keepCurrent: boolean): Promise<void> {
+    const until = keepCurrent && issuedAt !== undefined ? issuedAt - 1 : undefined;
+    await db.transaction((tx) => sessions.revokeAll(tx, userId, keepCurrent ? sessionId : undefined, until));
+    await announceRevocation();
   }
 
   async function endSession(userId: string, sessionId: string): Promise<void> {
@@ -274,10 +287,7 @@ export function createAuthService({
     logout,
     listSessions: sessions.list,
     endSession,
-    endAllSessions: async (userId, except) => {
-      await db.transaction((tx) => sessions.revokeAll(tx, userId, except));
-      await announceRevocation();
-    },
+    endAllSessions,
     upgrade,
     openLogin,
     finishLogin,

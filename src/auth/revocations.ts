@@ -102,7 +102,7 @@ export async function startRevocations({
     if (kind === 'session' && sessionId) ended.set(`session ${sessionId}`, forgetAt);
     else if (kind === 'user') ended.set(`user ${userId}`, forgetAt);
     else if (kind === 'tokens')
-      tokensEnded.set(userId, { until: Math.max(at, tokensEnded.get(userId)?.until ?? 0), forgetAt });
+      tokensEnded.set(userId, { until: Math.max(until ?? at, tokensEnded.get(userId)?.until ?? 0), forgetAt });
     else if ((bans.get(userId)?.rowId ?? -1n) < BigInt(id)) {
       bans.set(userId, { rowId: BigInt(id), until: kind === 'ban' ? (until ?? Number.POSITIVE_INFINITY) : 0 });
     }

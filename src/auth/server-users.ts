@@ -1,7 +1,5 @@
 /** What another server does with accounts: makes them, opens and ends logins. Rooms it handles by the rooms' own routes. */
-import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
-import { revocations as revocationsTable, users as usersTable } from '../database/tables.ts';
 import { Failure, invalid } from '../errors.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import { type JudgeName, type OwnUser, toOwnUser } from '../user/user-service.ts';
@@ -91,11 +89,7 @@ export function createServerUsers({
     openSession: async (userId, device) => auth.finishLogin((await requireUser(userId)).id, device),
     endSessions: async (userId) => {
       await requireUser(userId);
-      await db.transaction(async (tx) => {
-        await tx.update(usersTable).set({ tokensEndedAt: sql`clock_timestamp()` }).where(eq(usersTable.id, userId));
-        await tx.insert(revocationsTable).values({ kind: 'tokens', userId });
-        await sessions.revokeAll(tx, userId);
-      });
+      await db.transaction((tx) => sessions.revokeAll(tx, userId));
       await onRevoked();
     },
   };

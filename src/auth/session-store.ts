@@ -7,7 +7,7 @@
 import { and, desc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
-import { refreshTokens, revocations, sessions } from '../database/tables.ts';
+import { refreshTokens, revocations, sessions, users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
 import { holdAccount } from '../user/account-hold.ts';
 import { hashSecret, makeSecret } from './secrets.ts';
@@ -55,7 +55,13 @@ export interface SessionStore {
   readonly list: (userId: string) => Promise<SessionView[]>;
   /** @returns false when the user has no such open session */
   readonly revoke: (tx: Database | Transaction, userId: string, sessionId: string) => Promise<boolean>;
-  readonly revokeAll: (tx: Database | Transaction, userId: string, except?: string) => Promise<void>;
+  /** Ends every login of the user but `except`, and tokens as `endHostTokens`. */
+  readonly revokeAll: (tx: Transaction, userId: string, except?: string, tokensUntilMs?: number) => Promise<void>;
+  /**
+   * Ends the tokens of host applications that name the user and were issued at `untilMs` or before.
+   * @param untilMs milliseconds since the epoch, in whole seconds as the tokens have it; absent: now
+   */
+  readonly endHostTokens: (tx: Transaction, userId: string, untilMs?: number) => Promise<void>;
   /** A new refresh token for a login that goes on; the old one counts as exchanged. @throws Failure `unauthenticated` */
   readonly reissue: (tx: Transaction, sessionId: string) => Promise<OpenedSession>;
   /** The person of this login has just proved again who they are. */
@@ -87,6 +93,15 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
         .values(ended.map(({ id, userId }) => ({ kind: 'session' as const, userId, sessionId: id })));
     }
     return ended.length;
+  }
+
+  async function endHostTokens(tx: Transaction, userId: string, untilMs?: number): Promise<void> {
+    const until = untilMs === undefined ? sql`clock_timestamp()` : sql`${new Date(untilMs).toISOString()}::timestamptz`;
+    await tx
+      .update(users)
+      .set({ tokensEndedAt: sql`greatest(${users.tokensEndedAt}, ${until})` })
+      .where(eq(users.id, userId));
+    await tx.insert(revocations).values({ kind: 'tokens', userId, until: until as unknown as Date });
   }
 
   type Rotation = { outcome: 'rotated'; session: RotatedSession } | { outcome: 'unknown' | 'repeated' | 'stolen' };
@@ -192,7 +207,9 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
     },
     revoke: async (tx, userId, sessionId) =>
       (await revokeWhere(tx, and(eq(sessions.id, sessionId), eq(sessions.userId, userId)))) > 0,
-    revokeAll: async (tx, userId, except) => {
+    endHostTokens,
+    revokeAll: async (tx, userId, except, tokensUntilMs) => {
+      await endHostTokens(tx, userId, tokensUntilMs);
       await revokeWhere(
         tx,
         and(eq(sessions.userId, userId), except === undefined ? undefined : ne(sessions.id, except)),

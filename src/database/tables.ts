@@ -160,7 +160,7 @@ export const revocations = pgTable(
   {
     id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
     xid: transactionId(),
-    /** `tokens`: host applications' tokens of before are no longer good. */
+    /** `tokens`: host applications' tokens that were issued at `until` or before are no longer good. */
     kind: text('kind').$type<'session' | 'user' | 'tokens' | 'ban' | 'unban'>().notNull(),
     userId: uuid('user_id').notNull(),
     sessionId: uuid('session_id'),

@@ -2,9 +2,11 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startRedisProcess } from '../harness/redis-process.ts';
 import { type Fleet, startFleet } from '../harness/stack.ts';
-import { callApi, connect, createRoom, signUp, type TestUser } from '../harness/test-client.ts';
+import { callApi, connect, createRoom, openSocket, signUp, type TestUser } from '../harness/test-client.ts';
+import { audience, type HostIssuer, startHostIssuer } from './host-issuer.ts';
 
 let fleet: Fleet;
+let host: HostIssuer;
 let redis: Awaited<ReturnType<typeof startRedisProcess>>;
 let sql: postgres.Sql;
 let one: string;
@@ -12,7 +14,13 @@ let two: string;
 
 beforeAll(async () => {
   redis = await startRedisProcess();
-  fleet = await startFleet({ chats: 2, processings: 1, redisUrl: redis.url });
+  host = await startHostIssuer();
+  fleet = await startFleet({
+    chats: 2,
+    processings: 1,
+    redisUrl: redis.url,
+    settings: { PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer: host.issuer, audience, jwksUrl: host.jwksUrl }]) },
+  });
   sql = postgres(fleet.database.url, { max: 1, onnotice: () => {} });
   [one, two] = fleet.chats.map(({ url }) => url) as [string, string];
 });
@@ -20,6 +28,7 @@ afterAll(async () => {
   await sql.end();
   await fleet.end();
   await redis.kill();
+  await host.stop();
 });
 
 /** What ends a login, called on the first instance. */
@@ -83,6 +92,76 @@ test.for(endings)('%s is silence on another instance within milliseconds', async
   await annotate(`last event ${silentMs.toFixed(1)} ms after the ack, closed after ${closedMs.toFixed(1)} ms`);
   expect(code).toBe(4003);
   expect(silentMs).toBeLessThan(5000);
+});
+
+// ── Tokens of host applications ──
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const seconds = () => Math.floor(Date.now() / 1000);
+let people = 0;
+
+/** Somebody of the host application, with a token of a moment ago, and a login of Parley's own by an API key. */
+async function startHostPerson() {
+  const subject = `person-${people++}`;
+  const token = await host.sign({ sub: subject, name: 'Host person', iat: seconds() - 5 });
+  const { id } = (await callApi(one, 'GET', '/v1/users/me', undefined, bearer(token))).body as { id: string };
+  const admin = await signUp(one);
+  await sql`update users set role = 'admin' where id = ${admin.id}`;
+  const login = await callApi(one, 'POST', '/v1/auth/login', { login: admin.username, password: admin.password });
+  const key = { name: 'the shop', scopes: ['sessions:write'] };
+  const made = await callApi(one, 'POST', '/v1/api-keys', key, bearer(login.body.accessToken as string));
+  const minted = await callApi(one, 'POST', `/v1/users/${id}/sessions`, undefined, bearer(made.body.key as string));
+  return { subject, token, id, session: minted.body.accessToken as string };
+}
+type HostPerson = Awaited<ReturnType<typeof startHostPerson>>;
+
+const hostEndings: readonly (readonly [string, (person: HostPerson) => Promise<{ status: number }>])[] = [
+  ['a logout with one of them', ({ token }) => callApi(one, 'POST', '/v1/auth/logout', undefined, bearer(token))],
+  [
+    'the end of all logins, asked for with one of them',
+    ({ token }) => callApi(one, 'DELETE', '/v1/users/me/sessions', undefined, bearer(token)),
+  ],
+  [
+    'the end of all logins, asked for in a login of Parley’s own',
+    ({ session }) => callApi(one, 'DELETE', '/v1/users/me/sessions', undefined, bearer(session)),
+  ],
+  [
+    'the end of all other logins',
+    ({ session }) => callApi(one, 'DELETE', '/v1/users/me/sessions?keep=current', undefined, bearer(session)),
+  ],
+  [
+    'a change of the password',
+    ({ session }) => callApi(one, 'PUT', '/v1/users/me/password', { newPassword: 'quite a good one' }, bearer(session)),
+  ],
+];
+
+test.for(hostEndings)('%s ends the tokens of host applications on every instance', async ([, end]) => {
+  const person = await startHostPerson();
+  const me = (url: string, token: string) => callApi(url, 'GET', '/v1/users/me', undefined, bearer(token));
+  // Known by both, and one that nobody has seen yet.
+  expect((await me(two, person.token)).status).toBe(200);
+  const unseen = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() - 4 });
+  const socket = await openSocket(two);
+  expect((await socket.ask({ type: 'hello', token: person.token })).type).toBe('welcome');
+  expect((await end(person)).status).toBe(204);
+  for (const token of [person.token, unseen])
+    for (const url of [one, two]) expect((await me(url, token)).body).toMatchObject({ code: 'unauthenticated' });
+  expect((await socket.closed).code).toBe(4003);
+  // Tokens say seconds: one of a later second is a new login.
+  const later = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() + 1 });
+  expect((await me(two, later)).body.id).toBe(person.id);
+});
+
+test('who keeps the present token of a host application ends older ones and every login', async () => {
+  const person = await startHostPerson();
+  const present = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() - 2 });
+  const me = (token: string) => callApi(two, 'GET', '/v1/users/me', undefined, bearer(token));
+  expect((await me(present)).status).toBe(200);
+  const path = '/v1/users/me/sessions?keep=current';
+  expect((await callApi(one, 'DELETE', path, undefined, bearer(present))).status).toBe(204);
+  expect((await me(present)).status).toBe(200);
+  expect((await me(person.token)).status).toBe(401);
+  expect((await me(person.session)).status).toBe(401);
 });
 
 test('a refresh token that is used again late ends the family on every instance', async () => {
