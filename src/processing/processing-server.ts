@@ -58,10 +58,14 @@ export async function startProcessingServer(options: ProcessingServerOptions): P
     serveReflection(router);
   };
   const pages = createPages(options, () => draining.signal.aborted);
+  const requireToken = createGate(settings.token);
   const rpc = connectNodeAdapter({
     routes,
     readMaxBytes: settings.requestBytes,
-    requestGate: createGate(settings.token),
+    requestGate: (context) => {
+      requireToken(context);
+      blameCallerForNoise(context);
+    },
     jsonOptions: { ignoreUnknownFields: false },
     fallback: pages,
   });
@@ -85,6 +89,20 @@ function createGate(token: string | undefined): (context: HandlerContext) => voi
     if (timingSafeEqual(digest(requestHeader.get('authorization') ?? ''), expected)) return;
     throw new ConnectError('a valid token is needed', Code.Unauthenticated);
   };
+}
+
+/**
+ * The RPC library calls bytes that are no protobuf an internal error, as if it were ours. It ends the call with the error
+ * before it reads the code from it, and offers no other place where it could be told.
+ */
+function blameCallerForNoise({ signal }: HandlerContext): void {
+  const blame = (): void => {
+    const error: unknown = signal.reason;
+    if (!(error instanceof ConnectError && error.code === Code.Internal)) return;
+    if (!error.rawMessage.startsWith('parse binary')) return;
+    Object.assign(error, { code: Code.InvalidArgument, rawMessage: 'the request is no message of this type' });
+  };
+  signal.addEventListener('abort', blame, { once: true });
 }
 
 function write(response: AnyResponse, status: number, headers: Record<string, string>, body: string): void {

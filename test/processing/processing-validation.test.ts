@@ -1,3 +1,4 @@
+import { connect as connectHttp2 } from 'node:http2';
 import { type Client, Code, type ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { expect, test } from 'vitest';
@@ -130,17 +131,50 @@ test.each([
   expect(problem.message).toContain(field);
 });
 
-test('bytes that are no protobuf are an error of the call alone', async () => {
+test('bytes that are no protobuf are the caller’s mistake, by every protocol, and of that call alone', async () => {
   const { url } = await startServer();
-  const answer = await fetch(`${url}/parley.processing.v1.ProcessingService/Process`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/proto' },
-    body: new Uint8Array([0xff, 0xff, 0xff, 0x01, 0x02]),
-  });
-  // What gRPC says of a message that cannot be read; there is no field to name.
-  expect(await answer.json()).toMatchObject({ code: 'internal' });
+  const noise = Buffer.from([0xff, 0xff, 0xff, 0x01, 0x02]);
+  const post = (method: string, type: string, body: Buffer) =>
+    fetch(`${url}/parley.processing.v1.ProcessingService/${method}`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: new Uint8Array(body),
+    });
+  const plain = await post('Process', 'application/proto', noise);
+  expect(plain.status).toBe(400);
+  expect(await plain.json()).toMatchObject({ code: 'invalid_argument' });
+  const enveloped = Buffer.concat([Buffer.from([0, 0, 0, 0, noise.length]), noise]);
+  const web = await post('Process', 'application/grpc-web+proto', enveloped);
+  expect(await web.text()).toContain('grpc-status: 3\r\n');
+  for (const method of ['Process', 'ProcessStream']) expect(await callGrpcRaw(url, method, enveloped)).toBe('3');
   expect((await fetch(`${url}/health/ready`)).status).toBe(200);
 });
+
+/** One gRPC call with this body. @returns its `grpc-status` */
+async function callGrpcRaw(url: string, method: string, body: Buffer): Promise<string> {
+  const session = connectHttp2(url);
+  const call = session.request({
+    ':method': 'POST',
+    ':path': `/parley.processing.v1.ProcessingService/${method}`,
+    'content-type': 'application/grpc+proto',
+    te: 'trailers',
+  });
+  const status = new Promise<string>((resolve, reject) => {
+    const look = (headers: Record<string, unknown>) => {
+      if (headers['grpc-status'] !== undefined) resolve(String(headers['grpc-status']));
+    };
+    call.on('response', look);
+    call.on('trailers', look);
+    call.on('error', reject);
+  });
+  call.resume();
+  call.end(body);
+  try {
+    return await status;
+  } finally {
+    session.close();
+  }
+}
 
 test('a stream with bad input ends with its name, after what was asked before was answered', async () => {
   const { url } = await startServer();
