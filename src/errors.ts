@@ -64,9 +64,12 @@ export const failures = {
 
 export type FailureCode = keyof typeof failures;
 
-/** One complaint about one place of the input; `path` is a JSON pointer (RFC 6901) or a field name. */
+/** A place in the body, the address or the frame, as a JSON pointer (RFC 6901): `/email/delay`; one form, whoever complains. */
+export type InputPath = `/${string}`;
+
+/** One complaint about one place of the input. */
 export interface InputError {
-  readonly path: string;
+  readonly path: InputPath;
   readonly message: string;
 }
 
@@ -102,8 +105,8 @@ export class Failure extends Error {
 }
 
 /** An `invalid` failure that names one field. */
-export function invalid(path: string, message: string): Failure {
-  return new Failure('invalid', `${path}: ${message}`, { errors: [{ path, message }] });
+export function invalid(path: InputPath, message: string): Failure {
+  return new Failure('invalid', `${path.slice(1)}: ${message}`, { errors: [{ path, message }] });
 }
 
 /** What a client is told of anything thrown: the failure itself, or `internal` without a word of the cause. */

@@ -3,7 +3,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
 import { users } from '../database/tables.ts';
-import { Failure, invalid } from '../errors.ts';
+import { Failure, type InputPath, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { type RateCounters, requireRate } from '../http/rate-counters.ts';
 import { requireDeployment } from '../permissions.ts';
@@ -85,7 +85,7 @@ export function createAccountService({
 }): AccountService {
   const staleLink = () =>
     new Failure('invalid', 'this link is no longer good', {
-      errors: [{ path: 'token', message: 'is no longer good' }],
+      errors: [{ path: '/token', message: 'is no longer good' }],
     });
 
   async function requireAccount(caller: Caller): Promise<UserRow> {
@@ -96,7 +96,7 @@ export function createAccountService({
   }
 
   /** Counted for this login: whoever holds a stolen token cannot use up the owner's attempts. */
-  async function requireOwnPassword(caller: Caller, user: UserRow, password: string, path: string): Promise<void> {
+  async function requireOwnPassword(caller: Caller, user: UserRow, password: string, path: InputPath): Promise<void> {
     const key = `password ${user.id} ${caller.sessionId ?? ''}`;
     await requireRate(counters, key, { max: settings.guessesMax, windowMs }, 'too many wrong passwords');
     if (!(await passwords.verify(user.passwordHash, password))) throw invalid(path, 'is not your password');
@@ -179,10 +179,10 @@ export function createAccountService({
     { currentPassword, newPassword }: { readonly currentPassword?: string; readonly newPassword: string },
   ): Promise<void> {
     const user = await requireAccount(caller);
-    await requirePassword(newPassword, 'newPassword');
+    await requirePassword(newPassword, '/newPassword');
     if (user.passwordHash === null) await secondStep.requireFresh(caller);
-    else if (currentPassword === undefined) throw invalid('currentPassword', 'is missing');
-    else await requireOwnPassword(caller, user, currentPassword, 'currentPassword');
+    else if (currentPassword === undefined) throw invalid('/currentPassword', 'is missing');
+    else await requireOwnPassword(caller, user, currentPassword, '/currentPassword');
     const passwordHash = await passwords.hash(newPassword);
     await db.transaction(async (tx) => {
       const changed = await tx
@@ -208,7 +208,7 @@ export function createAccountService({
     // Whoever asks for a second step at the door is asked for it here as well.
     const bySecondStep = user.passwordHash === null || (await secondStep.isAskedOf(user.id));
     if (password === undefined || bySecondStep) await secondStep.requireFresh(caller);
-    else await requireOwnPassword(caller, user, password, 'password');
+    else await requireOwnPassword(caller, user, password, '/password');
     const owner = await repository.findVerifiedOwner(address);
     const own = user.email?.toLowerCase() === address.toLowerCase();
     await db.transaction(async (tx) => {

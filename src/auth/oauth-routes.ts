@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { ProviderSettings } from '../config/identity-settings.ts';
-import { Failure, invalid, toFailure } from '../errors.ts';
+import { Failure, type InputPath, invalid, toFailure } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { answers, exactly, listOf, Nullable, redirectAnswers, Time, Uuid } from '../http/schemas.ts';
 import { requireDeployment } from '../permissions.ts';
@@ -46,7 +46,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
     }) as const;
 
   /** @throws Failure `invalid` for an address that is not on the list */
-  function requireReturnTo(url: string | undefined, path = '/querystring/returnTo'): string {
+  function requireReturnTo(url: string | undefined, path: InputPath = '/returnTo'): string {
     if (url === undefined) return publicUrl;
     if (!URL.canParse(url) || !origins.has(new URL(url).origin)) throw invalid(path, 'not an allowed address');
     return new URL(url).href;

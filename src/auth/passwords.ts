@@ -1,7 +1,7 @@
 /** Passwords as argon2id hashes (RFC 9106), made off the main thread and only a few at a time. */
 import { type Argon2Parameters, argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { Failure, invalid } from '../errors.ts';
+import { Failure, type InputPath, invalid } from '../errors.ts';
 
 const hashWith = promisify(argon2) as (algorithm: 'argon2id', parameters: Argon2Parameters) => Promise<Buffer>;
 
@@ -28,7 +28,7 @@ export interface Passwords {
  * Refuses passwords that are too short, too long or among the commonest.
  * @throws Failure `invalid` naming the field
  */
-export async function requirePassword(password: string, path = 'password'): Promise<void> {
+export async function requirePassword(password: string, path: InputPath = '/password'): Promise<void> {
   const bytes = Buffer.byteLength(password);
   if (bytes < bytesMin || bytes > bytesMax || !password.isWellFormed())
     throw invalid(path, `${bytesMin} to ${bytesMax} bytes`);

@@ -290,7 +290,7 @@ export const secondFactorRoutes: FastifyPluginAsyncTypebox<SecondFactorRouteOpti
     },
     async (request) => {
       const name = request.body.name.trim();
-      if (name === '' || !name.isWellFormed()) throw invalid('name', 'must hold something visible');
+      if (name === '' || !name.isWellFormed()) throw invalid('/name', 'must hold something visible');
       return factors.rename(await authenticator.fromRequest(request), request.params.factorId, name);
     },
   );

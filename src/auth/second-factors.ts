@@ -206,7 +206,7 @@ export function createSecondFactors({
         const totp = await findTotp(tx, userId, false);
         if (!totp) throw new Failure('conflict', 'no one-time password was begun');
         const step = findStep(totp.secret, code, totp);
-        if (step === undefined) throw invalid('code', 'is not the code of now; is the clock of the device right?');
+        if (step === undefined) throw invalid('/code', 'is not the code of now; is the clock of the device right?');
         await takeStep(tx, totp.id, step);
         return addedFactor(tx, userId);
       }),

@@ -17,11 +17,11 @@ export function readCursor<const Kinds extends readonly ('string' | 'number' | '
   try {
     value = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
   } catch {
-    throw invalid('cursor', 'not a cursor of this list');
+    throw invalid('/cursor', 'not a cursor of this list');
   }
   const fits =
     Array.isArray(value) && value.length === kinds.length && kinds.every((kind, index) => matches(kind, value[index]));
-  if (!fits) throw invalid('cursor', 'not a cursor of this list');
+  if (!fits) throw invalid('/cursor', 'not a cursor of this list');
   return value as { [Index in keyof Kinds]: Kinds[Index] extends 'number' ? number : string };
 }
 

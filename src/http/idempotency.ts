@@ -77,7 +77,7 @@ export function createIdempotencyKeys({
     const key = request.headers['idempotency-key'];
     if (key === undefined) return undefined;
     if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key))
-      throw invalid('/headers/idempotency-key', '1 to 200 visible characters');
+      throw invalid('/idempotency-key', '1 to 200 visible characters');
     sweep();
     const requestHash = createHash('sha256')
       .update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`)

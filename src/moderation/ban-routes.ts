@@ -61,7 +61,7 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
         userId: request.params.userId,
         roomId,
         seconds,
-        reason: reason?.trim() ? requireText(reason.trim(), 'reason', reasonMax) : undefined,
+        reason: reason?.trim() ? requireText(reason.trim(), '/reason', reasonMax) : undefined,
       });
     },
   );
@@ -82,7 +82,7 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
       const caller = await authenticator.fromRequest(request);
       const [query, body] = [request.query.roomId, request.body?.roomId];
       if (query !== undefined && body !== undefined && query !== body)
-        throw invalid('roomId', 'is another one in the query than in the body');
+        throw invalid('/roomId', 'is another one in the query than in the body');
       await bans.lift(caller, request.params.userId, query ?? body);
       return reply.code(204).send(null);
     },

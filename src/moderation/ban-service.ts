@@ -91,7 +91,7 @@ export function createBanService({
   async function ban(caller: Caller, order: BanOrder): Promise<Ban> {
     const { userId, roomId } = order;
     await access.require(caller, roomId);
-    if (userId === caller.userId) throw invalid('userId', 'is you');
+    if (userId === caller.userId) throw invalid('/userId', 'is you');
     const person = await requirePerson(userId);
     if (roomId === undefined) await banFromDeployment(caller, person.role, order);
     else {

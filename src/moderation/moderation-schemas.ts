@@ -16,7 +16,7 @@ export function readPlace(cursor: string | undefined): Place | undefined {
   if (cursor === undefined) return undefined;
   const [at, id] = readCursor(cursor, ['string', 'uuid']);
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(at) || Number.isNaN(Date.parse(at)))
-    throw invalid('cursor', 'not a cursor of this list');
+    throw invalid('/cursor', 'not a cursor of this list');
   return { at, id };
 }
 

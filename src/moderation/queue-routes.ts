@@ -78,7 +78,7 @@ export const queueRoutes: FastifyPluginAsyncTypebox<{
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { note, ...decision } = request.body;
-      const clean = note?.trim() ? { note: requireText(note.trim(), 'note', noteMax) } : {};
+      const clean = note?.trim() ? { note: requireText(note.trim(), '/note', noteMax) } : {};
       return queue.decide(caller, request.params.id, { ...decision, ...clean });
     },
   );

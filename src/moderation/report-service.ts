@@ -43,10 +43,10 @@ export function createReportService({
 }): ReportService {
   async function report(caller: Caller, given: { roomId: string; messageId: string; reason: string }) {
     const { roomId, messageId } = given;
-    const reason = requireText(given.reason.trim(), 'reason', reasonMax);
+    const reason = requireText(given.reason.trim(), '/reason', reasonMax);
     const message = await findMessage(caller, roomId, messageId);
     if (message.deletedAt) throw new Failure('not_found', 'no such message');
-    if (message.sender.id === caller.userId) throw invalid('messageId', 'is your own message');
+    if (message.sender.id === caller.userId) throw invalid('/messageId', 'is your own message');
     return db.transaction(async (tx) => {
       const [today] = await tx
         .select({ count: count() })

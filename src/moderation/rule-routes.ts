@@ -53,7 +53,7 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{
       const caller = await authenticator.fromRequest(request);
       const { dryRun = false, days } = request.query;
       if (dryRun) return reply.code(200).send(await rules.rehearse(caller, request.body, days ?? daysDefault));
-      if (days !== undefined) throw invalid('/querystring/days', 'only with dryRun=true');
+      if (days !== undefined) throw invalid('/days', 'only with dryRun=true');
       return idempotency.create(request, reply, caller.userId, async (id) => ({
         status: 201,
         body: await rules.create(caller, request.body, id),

@@ -23,7 +23,7 @@ export function createBlockService({
 }): BlockService {
   return {
     put: async (userId, blockedId) => {
-      if (blockedId === userId) throw invalid('/params/userId', 'nobody blocks themselves');
+      if (blockedId === userId) throw invalid('/userId', 'nobody blocks themselves');
       if (!(await profiles.byIds([blockedId])).has(blockedId)) throw new Failure('not_found', 'no such user');
       if ((await db.$count(blocks, eq(blocks.userId, userId))) >= settings.blocksMax)
         throw new Failure('conflict', `at most ${settings.blocksMax} people are blocked`);

@@ -233,6 +233,6 @@ function asTakenName(error: unknown): unknown {
   if (!isUniqueViolation(error, 'users_username')) return error;
   return new Failure('conflict', 'this username is taken', {
     cause: error,
-    errors: [{ path: 'username', message: 'is taken' }],
+    errors: [{ path: '/username', message: 'is taken' }],
   });
 }

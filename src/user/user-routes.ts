@@ -84,7 +84,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
     async (request) => {
       await authenticator.fromRequest(request);
       const { query = '', limit = 50, cursor } = request.query;
-      if (!query.isWellFormed() || query.includes('\0')) throw invalid('/querystring/query', 'not a text');
+      if (!query.isWellFormed() || query.includes('\0')) throw invalid('/query', 'not a text');
       const from = cursor === undefined ? undefined : readCursor(cursor, ['string', 'uuid']);
       const found = await users.search(query.trim(), from && { username: from[0], id: from[1] }, limit + 1);
       return toPage(found, limit, (user) => writeCursor([user.username.toLowerCase(), user.id]));

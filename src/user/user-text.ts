@@ -28,22 +28,22 @@ export const displayNameMax = 64;
 /** @throws Failure `invalid` naming the field */
 export function requireUsername(text: string): string {
   if (!username.test(text))
-    throw invalid('username', '2 to 32 letters, digits, "_", "." or "-", the first one a letter or digit');
-  if (reserved.has(text.toLowerCase())) throw invalid('username', 'is reserved');
+    throw invalid('/username', '2 to 32 letters, digits, "_", "." or "-", the first one a letter or digit');
+  if (reserved.has(text.toLowerCase())) throw invalid('/username', 'is reserved');
   return text;
 }
 
 /** @throws Failure `invalid` naming the field */
 export function requireEmail(text: string): string {
-  if (text.length > 320 || !address.test(text)) throw invalid('email', 'not an e-mail address');
+  if (text.length > 320 || !address.test(text)) throw invalid('/email', 'not an e-mail address');
   return text;
 }
 
 /** @throws Failure `invalid` when nothing visible is left, or it is too long */
 export function requireDisplayName(text: string): string {
-  if (!text.isWellFormed() || text.includes('\0')) throw invalid('displayName', 'not a text');
+  if (!text.isWellFormed() || text.includes('\0')) throw invalid('/displayName', 'not a text');
   const clean = text.normalize('NFC').replace(unprintable, '').replace(/\s+/g, ' ').trim();
-  if (clean === '') throw invalid('displayName', 'must hold something visible');
-  if ([...clean].length > displayNameMax) throw invalid('displayName', `at most ${displayNameMax} characters`);
+  if (clean === '') throw invalid('/displayName', 'must hold something visible');
+  if ([...clean].length > displayNameMax) throw invalid('/displayName', `at most ${displayNameMax} characters`);
   return clean;
 }

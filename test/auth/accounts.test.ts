@@ -136,9 +136,9 @@ test('a forgotten password is set by a mailed link, once, and every login ends',
   expect(await api('POST', '/v1/auth/password/forgot', { email: ana.email })).toMatchObject({ status: 202, body: {} });
   const token = tokenIn(await mailTo(parley.url, ana.email, /new password/));
   const reset = (password: string) => api('POST', '/v1/auth/password/reset', { token, password });
-  expect((await reset('short')).body).toMatchObject({ code: 'invalid', errors: [{ path: 'password' }] });
+  expect((await reset('short')).body).toMatchObject({ code: 'invalid', errors: [{ path: '/password' }] });
   expect((await reset('quite another one')).status).toBe(204);
-  expect((await reset('yet another one')).body).toMatchObject({ code: 'invalid', errors: [{ path: 'token' }] });
+  expect((await reset('yet another one')).body).toMatchObject({ code: 'invalid', errors: [{ path: '/token' }] });
   expect((await socket.closed).code).toBe(4003);
   expect((await ana.call('GET', '/v1/users/me')).status).toBe(401);
   expect((await logIn(ana.username, ana.password)).status).toBe(401);
@@ -161,9 +161,9 @@ test('a changed password ends the other logins and not this one, on sockets too'
   const there = await connect(parley.url, { ...ana, accessToken: other.body.accessToken as string });
   const change = (currentPassword: string | undefined, newPassword: string) =>
     ana.call('PUT', '/v1/users/me/password', { ...(currentPassword ? { currentPassword } : {}), newPassword });
-  expect((await change('not the one', 'the next password')).body.errors).toMatchObject([{ path: 'currentPassword' }]);
-  expect((await change(undefined, 'the next password')).body.errors).toMatchObject([{ path: 'currentPassword' }]);
-  expect((await change(ana.password, 'password123')).body.errors).toMatchObject([{ path: 'newPassword' }]);
+  expect((await change('not the one', 'the next password')).body.errors).toMatchObject([{ path: '/currentPassword' }]);
+  expect((await change(undefined, 'the next password')).body.errors).toMatchObject([{ path: '/currentPassword' }]);
+  expect((await change(ana.password, 'password123')).body.errors).toMatchObject([{ path: '/newPassword' }]);
   expect((await change(ana.password, 'the next password')).status).toBe(204);
   expect((await there.closed).code).toBe(4003);
   expect((await api('GET', '/v1/users/me', undefined, bearer(other.body.accessToken))).status).toBe(401);
@@ -193,7 +193,7 @@ test('a new address counts once its link was followed; the old one hears of it',
   const change = (body: object) => ana.call('POST', '/v1/users/me/email', body);
   await age(ana);
   expect((await change({ email: next })).body).toMatchObject({ code: 'step_up_required', methods: ['password'] });
-  expect((await change({ email: next, password: 'not the one' })).body.errors).toMatchObject([{ path: 'password' }]);
+  expect((await change({ email: next, password: 'not the one' })).body.errors).toMatchObject([{ path: '/password' }]);
   expect((await change({ email: next, password: ana.password })).status).toBe(202);
   const token = tokenIn(await mailTo(parley.url, next, /new e-mail address/));
   expect((await ana.call('GET', '/v1/users/me')).body).toMatchObject({ email: ana.email, emailVerified: true });
@@ -250,7 +250,7 @@ test('a guest becomes a user and keeps the id, the rooms, the messages and the s
     { ...registration, username: owner.username },
     bearer(body.accessToken),
   );
-  expect(taken).toMatchObject({ status: 409, body: { errors: [{ path: 'username' }] } });
+  expect(taken).toMatchObject({ status: 409, body: { errors: [{ path: '/username' }] } });
   const upgraded = await call(body.accessToken);
   expect(upgraded).toMatchObject({ status: 200, body: { user: { id: guestId, username, kind: 'user' } } });
   expect((await call(upgraded.body.accessToken)).status).toBe(409);

@@ -41,7 +41,7 @@ test('an authenticator app is turned on by a first code, and recovery codes are 
   const confirm = (code: string) => ana.call('POST', '/v1/users/me/second-factors/totp/confirm', { code });
   const app = codeAt(fromBase32(begun.secret as string), stepAt(Date.now() / 1000));
   const wrong = String((Number(app) + 1) % 1_000_000).padStart(6, '0');
-  expect((await confirm(wrong)).body).toMatchObject({ code: 'invalid', errors: [{ path: 'code' }] });
+  expect((await confirm(wrong)).body).toMatchObject({ code: 'invalid', errors: [{ path: '/code' }] });
   expect((await logIn(ana)).status).toBe(200);
   const confirmed = await confirm(app);
   const codes = confirmed.body.recoveryCodes as string[];

@@ -1,7 +1,7 @@
 /** Input that is nearly right: each gets a clear answer, and none is stored. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Single, startSingle } from '../harness/stack.ts';
-import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import { callApi, connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
 let parley: Single;
 let ana: TestUser;
@@ -15,6 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => parley.end());
 
+const password = 'a password of some length';
 const send = (text: string) => mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: text, text });
 
 test.each([
@@ -80,4 +81,67 @@ test('earlier versions of a message are a list like any other: by page, from any
 test('a display name with NUL in it is refused, not mended', async () => {
   const answer = await ana.call('PATCH', '/v1/users/me', { displayName: 'a\0b' });
   expect(answer).toMatchObject({ status: 400, body: { code: 'invalid' } });
+});
+
+test('a complaint names its place in one form, a JSON pointer, whoever complains and wherever the place is', async () => {
+  const post = (path: string, body: unknown) => ana.call('POST', path, body);
+  const messages = `/v1/rooms/${room}/messages`;
+  const complaints: [string, Promise<{ body: Record<string, unknown> }>][] = [
+    ['/text', post(messages, { clientId: 'p1', text: '\u200b' })],
+    ['/text', post(messages, { clientId: 'p2', text: 'x'.repeat(8001) })],
+    ['/text', post(messages, { clientId: 'p3' })],
+    ['/colour', post(messages, { clientId: 'p4', text: 'x', colour: 'red' })],
+    ['/replyTo', post(messages, { clientId: 'p5', text: 'x', replyTo: room })],
+    ['/name', post('/v1/rooms', { name: ' \u200b ', visibility: 'private' })],
+    ['/topic', post('/v1/rooms', { name: 'x', topic: 'a\0', visibility: 'private' })],
+    ['/memberIds', post('/v1/rooms', { name: 'x', visibility: 'private', memberIds: [room] })],
+    ['/memberIds/0', post('/v1/rooms', { name: 'x', visibility: 'private', memberIds: ['nobody'] })],
+    ['/displayName', ana.call('PATCH', '/v1/users/me', { displayName: '\u200b' })],
+    ['/cursor', ana.call('GET', '/v1/rooms?cursor=odd')],
+    ['/limit', ana.call('GET', '/v1/rooms?limit=101')],
+    ['/query', ana.call('GET', '/v1/rooms?query=x')],
+    ['/querystring', ana.call('GET', `${messages}?before=5&after=2`)],
+    ['/roomId', ana.call('GET', '/v1/rooms/nowhere')],
+    ['/userId', ana.call('PUT', `/v1/users/me/blocks/${ana.id}`)],
+    [
+      '/idempotency-key',
+      ana.call('POST', '/v1/rooms', { name: 'x', visibility: 'private' }, { 'idempotency-key': ' ' }),
+    ],
+    [
+      '/username',
+      callApi(parley.url, 'POST', '/v1/auth/register', { username: '-', email: 'a@example.org', password }),
+    ],
+    [
+      '/password',
+      callApi(parley.url, 'POST', '/v1/auth/register', { username: 'abc', email: 'a@example.org', password: 'x' }),
+    ],
+  ];
+  for (const [path, answer] of complaints)
+    expect((await answer).body).toMatchObject({ errors: [{ path, message: expect.any(String) }] });
+
+  const socket = await connect(parley.url, ana);
+  const say = (fields: object) => socket.ask({ type: 'message.send', roomId: room, clientId: 'p6', ...fields });
+  for (const [path, fields] of [
+    ['/text', { text: '\u200b' }],
+    ['/text', {}],
+    ['/replyTo', { text: 'x', replyTo: room }],
+    ['/colour', { text: 'x', colour: 'red' }],
+  ] as const)
+    expect(await say(fields)).toMatchObject({ type: 'error', errors: [{ path }] });
+  await socket.close();
+});
+
+test('a message without attachments may say so; one with any is refused, for nothing can be uploaded', async () => {
+  const path = `/v1/rooms/${room}/messages`;
+  const sent = await ana.call('POST', path, { clientId: 'none', text: 'nothing attached', attachmentIds: [] });
+  expect(sent).toMatchObject({ status: 201, body: { attachments: [] } });
+  const socket = await connect(parley.url, ana);
+  const frame = { type: 'message.send', roomId: room, clientId: 'none', text: 'nothing attached' };
+  // An empty list is no content: the same message.
+  expect(await socket.ask({ ...frame, attachmentIds: [] })).toMatchObject({ messageId: sent.body.id, duplicate: true });
+  expect(await socket.ask(frame)).toMatchObject({ messageId: sent.body.id, duplicate: true });
+  const errors = [{ path: '/attachmentIds' }];
+  expect(await socket.ask({ ...frame, attachmentIds: [room] })).toMatchObject({ code: 'invalid', errors });
+  expect((await ana.call('POST', path, { ...frame, attachmentIds: [room] })).status).toBe(400);
+  await socket.close();
 });

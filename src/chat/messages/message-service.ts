@@ -167,7 +167,7 @@ export function createMessageService({
   }
 
   async function prepare(sender: Sender, draft: Draft, messageId: string): Promise<Prepared | Repeated> {
-    const text = requireText(draft.text, 'text', settings.maxLength);
+    const text = requireText(draft.text, '/text', settings.maxLength);
     const digest = contentDigest(text, draft.replyTo ?? null);
     let feed: Feed<RoomState>;
     try {
@@ -254,7 +254,7 @@ export function createMessageService({
     const target = await repository.find(feed.roomId, messageId);
     if (!target || target.deletedAt || target.seq < feed.state.firstReadable(actor)) {
       throw new Failure('not_found', 'the message replied to is not in this room', {
-        errors: [{ path: 'replyTo', message: 'not a message of this room' }],
+        errors: [{ path: '/replyTo', message: 'not a message of this room' }],
       });
     }
   }
@@ -281,7 +281,7 @@ export function createMessageService({
   }
 
   async function edit(sender: Sender, roomId: string, messageId: string, source: string): Promise<{ seq: number }> {
-    const text = requireText(source, 'text', settings.maxLength);
+    const text = requireText(source, '/text', settings.maxLength);
     const feed = await requireReadable(sender, roomId);
     const before = await requireMessage(feed, sender, messageId);
     if (before.sender.id !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');

@@ -62,8 +62,8 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
   /** Names and topics are text like any other, except that a topic may be empty. */
   function cleanTexts<Fields extends { name?: string; topic?: string }>(fields: Fields): Fields {
     const clean = { ...fields };
-    if (fields.name !== undefined) clean.name = requireText(fields.name.trim(), 'name', limits.nameMax);
-    if (fields.topic) clean.topic = requireText(fields.topic, 'topic', limits.topicMax);
+    if (fields.name !== undefined) clean.name = requireText(fields.name.trim(), '/name', limits.nameMax);
+    if (fields.topic) clean.topic = requireText(fields.topic, '/topic', limits.topicMax);
     return clean;
   }
 
@@ -121,7 +121,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
       const caller = await authenticator.fromRequest(request);
       const { visibility, query = '', limit = 50, cursor } = request.query;
       if (visibility === 'public') return listPublic(query, limit, cursor);
-      if (query !== '') throw invalid('/querystring/query', 'only with visibility=public');
+      if (query !== '') throw invalid('/query', 'only with visibility=public');
       return listMine(caller, limit, cursor);
     },
   );
@@ -133,7 +133,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
   }
 
   function requireQuery(query: string): string {
-    if (!query.isWellFormed() || query.includes('\0')) throw invalid('/querystring/query', 'not a text');
+    if (!query.isWellFormed() || query.includes('\0')) throw invalid('/query', 'not a text');
     return query;
   }
 
@@ -223,7 +223,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
 
   function targetOf(caller: Actor, userId: string): string {
     if (userId !== 'me') return userId;
-    if (caller.role === 'server') throw invalid('/params/userId', 'an API key is nobody: name a user');
+    if (caller.role === 'server') throw invalid('/userId', 'an API key is nobody: name a user');
     return caller.userId;
   }
 

@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation, readAfterCommit } from '../../database/database-errors.ts';
 import { events, members, membershipChanges, rooms } from '../../database/tables.ts';
-import { Failure, invalid } from '../../errors.ts';
+import { Failure, type InputPath, invalid } from '../../errors.ts';
 import { type MemberRole, outranks } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
@@ -143,14 +143,14 @@ export function createRoomService({
     roomId?: string,
   ): Promise<void> {
     if (name !== undefined && [...name].length > settings.nameMax)
-      throw invalid('name', `at most ${settings.nameMax} characters`);
+      throw invalid('/name', `at most ${settings.nameMax} characters`);
     if (topic !== undefined && [...topic].length > settings.topicMax)
-      throw invalid('topic', `at most ${settings.topicMax} characters`);
+      throw invalid('/topic', `at most ${settings.topicMax} characters`);
     if (name) await judgeText(name, 'name', actor, roomId);
     if (topic) await judgeText(topic, 'topic', actor, roomId);
   }
 
-  async function requireUsers(userIds: readonly string[], path: string): Promise<void> {
+  async function requireUsers(userIds: readonly string[], path: InputPath): Promise<void> {
     const known = await profiles.byIds(userIds);
     const missing = userIds.find((id) => !known.has(id));
     if (missing) throw new Failure('not_found', 'no such user', { errors: [{ path, message: `no user ${missing}` }] });
@@ -160,7 +160,7 @@ export function createRoomService({
     await checkTexts(actor, draft);
     const ownerId = requireOwner(actor, draft.ownerId);
     const others = [...new Set(draft.memberIds ?? [])].filter((id) => id !== ownerId);
-    if (others.length >= settings.membersMax) throw invalid('memberIds', `at most ${settings.membersMax} members`);
+    if (others.length >= settings.membersMax) throw invalid('/memberIds', `at most ${settings.membersMax} members`);
     await requireUsers(others, '/memberIds');
     if (ownerId !== undefined && ownerId !== actor.userId) await requireUsers([ownerId], '/ownerId');
     const room = {
@@ -228,9 +228,9 @@ export function createRoomService({
 
   async function directMessage(actor: Actor, userIds: readonly string[]): Promise<{ room: Room; created: boolean }> {
     const others = [...new Set(userIds)].filter((id) => id !== actor.userId);
-    if (others.length === 0) throw invalid('userIds', 'name at least one other person');
+    if (others.length === 0) throw invalid('/userIds', 'name at least one other person');
     if (others.length >= settings.dmMembersMax)
-      throw invalid('userIds', `at most ${settings.dmMembersMax - 1} other people`);
+      throw invalid('/userIds', `at most ${settings.dmMembersMax - 1} other people`);
     await requireUsers(others, '/userIds');
     const dmKey = createHash('sha256')
       .update([actor.userId, ...others].sort().join(' '))
