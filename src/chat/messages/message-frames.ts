@@ -1,9 +1,8 @@
 /** Messages over WebSocket; the REST twin is message-routes.ts. */
-import { Type } from 'typebox';
-import { ClientId, Uuid } from '../../http/schemas.ts';
+import { Uuid } from '../../http/schemas.ts';
 import type { Connection } from '../../realtime/connection.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
-import { MessageText } from './message-schemas.ts';
+import { DraftFields, MessageText } from './message-schemas.ts';
 import type { MessageService } from './message-service.ts';
 import { SendOrder } from './send-order.ts';
 
@@ -18,7 +17,7 @@ export function messageFrames(messages: MessageService): FrameHandlers {
 
   return {
     'message.send': frameHandler(
-      { roomId: Uuid, clientId: ClientId, text: MessageText, replyTo: Type.Optional(Uuid) },
+      { roomId: Uuid, ...DraftFields },
       async ({ connection, caller }, { roomId, clientId, text, replyTo }) => {
         const { messageId, seq, atMs, duplicate, pending } = await messages.send(
           caller,

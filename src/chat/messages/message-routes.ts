@@ -38,11 +38,12 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       const { roomId } = request.params;
-      const outcome = await messages.send(caller, { roomId, ...request.body }, new SendOrder());
+      const { clientId, text, replyTo } = request.body;
+      const outcome = await messages.send(caller, { roomId, clientId, text, replyTo }, new SendOrder());
       if (outcome.pending) {
         const { messageId: id, atMs, duplicate } = outcome;
         const createdAt = new Date(atMs).toISOString();
-        const waiting = { id, roomId, clientId: request.body.clientId, createdAt, pending: true as const };
+        const waiting = { id, roomId, clientId, createdAt, pending: true as const };
         return reply.code(202).send(duplicate ? { ...waiting, duplicate } : waiting);
       }
       const message = await messages.findStored(roomId, outcome.messageId);

@@ -37,7 +37,16 @@ export const MessagePage = Type.Object({ messages: Type.Array(MessageShape), has
 /** Longer texts than allowed are told `too_large` by the service; this bounds what is looked at. */
 export const MessageText = Type.String({ minLength: 1, maxLength: 500_000 });
 
-export const SendBody = exactly({ clientId: ClientId, text: MessageText, replyTo: Type.Optional(Uuid) });
+/** Of a message, over REST and WebSocket alike. */
+export const DraftFields = {
+  clientId: ClientId,
+  text: MessageText,
+  replyTo: Type.Optional(Uuid),
+  // Clients that know of attachments say that there are none; any is one too many while nothing can be uploaded.
+  attachmentIds: Type.Optional(Type.Array(Uuid, { maxItems: 0, description: 'Empty: there are no uploads' })),
+};
+
+export const SendBody = exactly(DraftFields);
 export const EditBody = exactly({ text: MessageText });
 export const RoomParams = exactly({ roomId: Uuid });
 export const MessageParams = exactly({ roomId: Uuid, messageId: Uuid });
