@@ -8,6 +8,7 @@ import type { Database, Transaction } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
 import { erasedIdentities, identities, users as usersTable } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
+import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import type { JudgeName } from '../user/user-service.ts';
 import { displayNameMax, requireDisplayName, requireEmail, requireUsername } from '../user/user-text.ts';
@@ -36,7 +37,7 @@ export interface IdentityAccounts {
   readonly find: (person: { issuer: string; subject: string }) => Promise<IdentityRow | undefined>;
   /** @returns the user; of somebody who came at the same moment elsewhere, theirs. @throws Failure `unauthenticated` for what was issued before an erasure */
   readonly create: (person: VouchedPerson, identity: NewIdentity) => Promise<string>;
-  /** What a host application says now becomes what is shown. */
+  /** What a host application says now becomes what is shown, as far as the account is its to look after. */
   readonly refresh: (
     row: IdentityRow,
     person: VouchedPerson,
@@ -49,10 +50,21 @@ export interface IdentityRow {
   readonly issuer: string;
   readonly subject: string;
   readonly userId: string;
+  /** The login provider that it came through; null: a host application. */
+  readonly provider: string | null;
   readonly profile: Record<string, unknown>;
   readonly role: UserRow['role'];
   readonly tokensEndedAt: Date | null;
+  /** What a host application says of the user goes as far as this. */
+  readonly keeping: Keeping;
 }
+
+/**
+ * Who looks after an account. `host`: the application that made it, address and role included; `shared`: it has a
+ * password or another address by now, so the application keeps its name and picture alone; `own`: it came about
+ * otherwise, and an issuer that is a login provider as well says nothing of it.
+ */
+export type Keeping = 'host' | 'shared' | 'own';
 
 /** How an erased identity is remembered. */
 export function hashIdentity({ issuer, subject }: { issuer: string; subject: string }): Buffer {
@@ -78,11 +90,16 @@ export function createIdentityAccounts({
         profile: identities.profile,
         role: usersTable.role,
         tokensEndedAt: usersTable.tokensEndedAt,
+        provider: identities.provider,
+        email: usersTable.email,
+        passwordHash: usersTable.passwordHash,
       })
       .from(identities)
       .innerJoin(usersTable, eq(usersTable.id, identities.userId))
       .where(and(eq(identities.issuer, issuer), eq(identities.subject, subject), isNull(usersTable.erasedAt)));
-    return row;
+    if (!row) return undefined;
+    const { email, passwordHash, ...identity } = row;
+    return { ...identity, keeping: keepingOf(identity, { email, passwordHash }) };
   }
 
   /** The name, if it may be shown: what moderation refuses nobody gets to see. */
@@ -99,10 +116,10 @@ export function createIdentityAccounts({
   }
 
   /** An address that somebody owns stays theirs: this account does not even mention it. */
-  async function ownAddress({ email, emailVerified = false }: VouchedPerson, userId?: string) {
+  async function ownAddress({ email, emailVerified = false }: VouchedPerson, userId?: string): Promise<Address> {
     const usable = email !== undefined && isAddress(email);
     const owner = usable ? await users.findVerifiedOwner(email) : undefined;
-    if (!usable || (owner && owner.id !== userId)) return { email: null, emailVerified: false };
+    if (!usable || (owner && owner.id !== userId)) return noAddress;
     return { email, emailVerified };
   }
 
@@ -140,7 +157,13 @@ export function createIdentityAccounts({
             ...address,
             ...(role ? { role } : {}),
           });
-          await tx.insert(identities).values({ issuer, subject, userId: user.id, provider: provider ?? null, profile });
+          await tx.insert(identities).values({
+            issuer,
+            subject,
+            userId: user.id,
+            provider: provider ?? null,
+            profile: { ...profile, givenAddress: address.email },
+          });
           // Afterwards: the row could not be written while an erasure was still taking the old one away.
           await requireNotErased(tx, person, issuedAt);
           return user.id;
@@ -162,30 +185,52 @@ export function createIdentityAccounts({
     { profile = {}, role }: Pick<NewIdentity, 'profile' | 'role'>,
   ): Promise<void> {
     const displayName = await allowedName(person.name, row.userId);
-    const address = await ownAddress(person, row.userId);
-    const shown = {
-      ...(displayName === undefined ? {} : { displayName }),
-      ...(role ? { role } : {}),
-      avatarUrl: pictureOf(person),
-    };
-    const own = eq(identities.id, row.id);
-    try {
-      await db.transaction(async (tx) => {
-        await users.update(tx, row.userId, shown);
-        if (address.email !== null) await users.setAddress(tx, row.userId, address);
-        await tx.update(identities).set({ profile }).where(own);
+    const shown = { ...(displayName === undefined ? {} : { displayName }), avatarUrl: pictureOf(person) };
+    const write = (address: Address) =>
+      db.transaction(async (tx) => {
+        const user = await holdAccount(tx, row.userId, 'update');
+        const keeping = keepingOf(row, user);
+        const whole = keeping === 'host';
+        if (keeping !== 'own') await users.update(tx, row.userId, { ...shown, ...(whole && role ? { role } : {}) });
+        // What is proved already is no less proved because the application does not say so.
+        const takes = whole && address.email !== null && (address.emailVerified || address.email !== user.email);
+        if (takes) await users.setAddress(tx, row.userId, address);
+        const givenAddress = takes ? address.email : givenBy(row.profile);
+        await tx
+          .update(identities)
+          .set({ profile: { ...profile, givenAddress } })
+          .where(eq(identities.id, row.id));
       });
+    try {
+      await write(await ownAddress(person, row.userId));
     } catch (error) {
       if (!isUniqueViolation(error, 'users_verified_email')) throw error;
       // Somebody else verified that address a moment ago: it is theirs.
-      await db.transaction(async (tx) => {
-        await users.update(tx, row.userId, shown);
-        await tx.update(identities).set({ profile }).where(own);
-      });
+      await write(noAddress);
     }
   }
 
   return { find, create, refresh };
+}
+
+interface Address {
+  readonly email: string | null;
+  readonly emailVerified: boolean;
+}
+
+const noAddress: Address = { email: null, emailVerified: false };
+
+function keepingOf(
+  { provider, profile }: { provider: string | null; profile: Record<string, unknown> },
+  { email, passwordHash }: { email: string | null; passwordHash: string | null },
+): Keeping {
+  if (provider !== null) return 'own';
+  return passwordHash !== null || (email !== null && email !== givenBy(profile)) ? 'shared' : 'host';
+}
+
+/** The address that the account has from the application, which may have named another since that is somebody else's. */
+function givenBy({ givenAddress, email }: Record<string, unknown>): unknown {
+  return givenAddress ?? email ?? null;
 }
 
 /** What the issuer calls the person, made to fit; then the same with numbers; then anything. */

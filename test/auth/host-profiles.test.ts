@@ -1,0 +1,150 @@
+/** How far a host application's word goes: over the accounts that it made, and not over what their owners did since. */
+import { SignJWT } from 'jose';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mailTo, tokenIn } from '../harness/mailbox.ts';
+import { freePort } from '../harness/ports.ts';
+import { type Single, startSingle } from '../harness/stack.ts';
+import { callApi, mustCall, signUp } from '../harness/test-client.ts';
+import { audience } from './host-issuer.ts';
+import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
+
+const secret = 'a secret of the application, of 32 bytes or more';
+let parley: Single;
+let oidc: OidcIssuer;
+let key: string;
+
+beforeAll(async () => {
+  const port = await freePort();
+  oidc = await startOidcIssuer([`http://127.0.0.1:${port}/v1/auth/oauth/acme/callback`]);
+  parley = await startSingle(
+    {
+      PUBLIC_URL: `http://127.0.0.1:${port}`,
+      PARLEY_AUTH_PROVIDERS: JSON.stringify({
+        acme: { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret },
+      }),
+      // The provider is a host application too, under the same name.
+      PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer: oidc.issuer, audience, secret, claims: { roles: 'roles' } }]),
+    },
+    port,
+  );
+  const admin = await signUp(parley.url);
+  const sql = postgres(parley.database.url, { max: 1 });
+  await sql`update users set role = 'admin' where id = ${admin.id}`;
+  await sql.end();
+  const login = await callApi(parley.url, 'POST', '/v1/auth/login', {
+    login: admin.username,
+    password: admin.password,
+  });
+  const made = { name: 'the application', scopes: ['sessions:write', 'users:write'] };
+  const answer = await call('POST', '/v1/api-keys', login.body.accessToken, made);
+  key = answer.body.key as string;
+});
+afterAll(async () => {
+  await parley.end();
+  await oidc.stop();
+});
+
+const call = (method: string, path: string, token: unknown, body?: unknown) =>
+  callApi(parley.url, method, path, body, { authorization: `Bearer ${String(token)}` });
+const me = async (token: unknown) => (await call('GET', '/v1/users/me', token)).body;
+const audit = async (token: unknown) => (await call('GET', '/v1/moderation/audit', token)).status;
+const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(1)).get(name)!;
+let minute = 0;
+
+/** Each later than the one before, so that it says something new. */
+function sign(claims: Record<string, unknown>): Promise<string> {
+  const now = Math.floor(Date.now() / 1000) - 3600 + 60 * minute++;
+  return new SignJWT({ email_verified: true, ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer(oidc.issuer)
+    .setAudience(audience)
+    .setIssuedAt(now)
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(secret));
+}
+
+test('an account of a provider’s login is not changed by a token of the same issuer', async () => {
+  const back = await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'gudrun');
+  const { body } = await callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code: fragment(back, 'code') });
+  const before = await me(body.accessToken);
+  expect(before).toMatchObject({ displayName: 'Name of gudrun', email: 'gudrun@example.org', emailVerified: true });
+  const token = await sign({ sub: 'gudrun', name: 'Other', email: 'other@example.org', roles: ['admin'] });
+  expect(await me(token)).toEqual(before);
+  expect(await audit(token)).toBe(403);
+  // The identity is the same as ever: it logs in here, and says what the person is called there.
+  expect((await call('GET', '/v1/users/me/identities', token)).body.items).toMatchObject([
+    { provider: 'acme', name: 'Other' },
+  ]);
+});
+
+test('an account that was linked to the issuer keeps its address and role, too', async () => {
+  const user = await signUp(parley.url);
+  const proof = { token: tokenIn(await mailTo(parley.url, user.email, /Confirm/)) };
+  await mustCall(user, 'POST', '/v1/auth/verify-email', proof);
+  const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
+  const code = fragment(await new Browser().logIn(url as string, 'hanna'), 'link');
+  await mustCall(user, 'POST', '/v1/users/me/identities/link', { code });
+  const before = await me(user.accessToken);
+  const token = await sign({ sub: 'hanna', name: 'Other', email: 'hanna@example.org', roles: ['moderator'] });
+  expect(await me(token)).toEqual(before);
+  expect(await audit(token)).toBe(403);
+});
+
+test('an account that the application made follows it, also after an address that is somebody else’s', async () => {
+  const taken = await signUp(parley.url);
+  const proof = { token: tokenIn(await mailTo(parley.url, taken.email, /Confirm/)) };
+  await mustCall(taken, 'POST', '/v1/auth/verify-email', proof);
+  const say = async (claims: object) => me(await sign({ sub: 'irma', name: 'Irma', ...claims }));
+  expect(await say({ email: 'irma@one.example' })).toMatchObject({ email: 'irma@one.example', role: 'user' });
+  expect(await say({ email: taken.email })).toMatchObject({ email: 'irma@one.example', emailVerified: true });
+  expect(await say({ email: 'irma@two.example', roles: ['moderator'] })).toMatchObject({
+    email: 'irma@two.example',
+    role: 'moderator',
+  });
+  // Proved is proved.
+  const unsure = await say({ email: 'irma@two.example', email_verified: false, roles: ['user'] });
+  expect(unsure).toMatchObject({ email: 'irma@two.example', emailVerified: true, role: 'user' });
+});
+
+test('an account that another server made by its identity follows the application as well', async () => {
+  const identity = { issuer: oidc.issuer, subject: 'jonas' };
+  const user = { identity, displayName: 'Jonas', email: 'jonas@one.example', emailVerified: true };
+  expect((await call('POST', '/v1/users', key, user)).status).toBe(201);
+  const token = await sign({ sub: 'jonas', name: 'Jonas', email: 'jonas@two.example' });
+  expect(await me(token)).toMatchObject({ email: 'jonas@two.example', emailVerified: true });
+});
+
+test('what the owner did in a login of Parley’s own stands against later tokens', async () => {
+  const say = (claims: object) => sign({ sub: 'klara', name: 'Klara', email: 'klara@one.example', ...claims });
+  const { id } = await me(await say({}));
+  const open = async () => (await call('POST', `/v1/users/${String(id)}/sessions`, key)).body.accessToken;
+  // Another address, proved by its mail.
+  const address = 'klara@own.example';
+  expect((await call('POST', '/v1/users/me/email', await open(), { email: address })).status).toBe(202);
+  const proof = { token: tokenIn(await mailTo(parley.url, address, /Confirm/)) };
+  expect((await callApi(parley.url, 'POST', '/v1/auth/verify-email', proof)).status).toBe(204);
+  const second = await say({ name: 'Klara the second', email: 'klara@two.example', roles: ['admin'] });
+  const kept = { email: address, emailVerified: true, role: 'user' };
+  expect(await me(second)).toMatchObject({ displayName: 'Klara the second', ...kept });
+  expect(await audit(second)).toBe(403);
+});
+
+test('with a password the account is its owner’s, and its address and role with it', async () => {
+  const say = (claims: object) => sign({ sub: 'lutz', name: 'Lutz', email: 'lutz@one.example', ...claims });
+  const { id } = await me(await say({}));
+  const open = async () => (await call('POST', `/v1/users/${String(id)}/sessions`, key)).body.accessToken;
+  const change = { newPassword: 'quite a good one' };
+  expect((await call('PUT', '/v1/users/me/password', await open(), change)).status).toBe(204);
+  const later = new SignJWT({ name: 'Lutz again', email: 'lutz@two.example', email_verified: true, roles: ['admin'] })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer(oidc.issuer)
+    .setAudience(audience)
+    .setSubject('lutz')
+    // A change of the password ends the tokens of before, and they say seconds.
+    .setIssuedAt(Math.floor(Date.now() / 1000) + 1)
+    .setExpirationTime('1h');
+  const token = await later.sign(new TextEncoder().encode(secret));
+  expect(await me(token)).toMatchObject({ displayName: 'Lutz again', email: 'lutz@one.example', role: 'user' });
+  expect(await audit(token)).toBe(403);
+});
