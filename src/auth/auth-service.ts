@@ -3,6 +3,7 @@ import type { Database, Transaction } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import { addressKey } from '../http/app.ts';
 import type { Caller } from '../http/caller.ts';
+import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { type JudgeName, type OwnUser, toOwnUser } from '../user/user-service.ts';
 import { requireDisplayName, requireEmail, requireUsername } from '../user/user-text.ts';
@@ -79,8 +80,14 @@ export interface AuthService {
    */
   readonly openLogin: (user: UserRow, device: Device) => Promise<Login>;
   /** The same for someone who has taken every step. */
-  readonly finishLogin: (userId: string, device: Device) => Promise<Login>;
+  readonly finishLogin: (account: ProvedAccount, device: Device) => Promise<Login>;
 }
+
+/**
+ * Whose login was proved, as the account was before the proof was taken. A password that is another by the time that the
+ * login is opened ended what the proof rests on: it opens nothing.
+ */
+export type ProvedAccount = Pick<UserRow, 'id' | 'passwordHash'>;
 
 /** Stands for an account that is not there. */
 const nobody = '00000000-0000-0000-0000-000000000000';
@@ -133,23 +140,27 @@ export function createAuthService({
     return open(user, device);
   }
 
-  async function finishLogin(userId: string, device: Device): Promise<Login> {
-    const user = await repository.find(userId);
-    if (!user) throw new Failure('unauthenticated', 'the account is gone');
-    await requireNotBanned(userId);
-    return open(user, device);
-  }
-
   /** A key with `sessions:write` must not become more than its scopes say. */
   function requireOwnStep({ role }: UserRow, byServer: boolean): void {
     if (byServer && role !== 'user')
       throw new Failure('forbidden', `a ${role} logs in themselves: no server opens or keeps a login for them`);
   }
 
-  async function open(user: UserRow, device: Device): Promise<Login> {
-    requireOwnStep(user, device.isServer ?? false);
-    const session = await db.transaction((tx) => sessions.open(tx, user.id, device));
-    await knownDevices.remember(user.id, device.key);
+  /**
+   * Whatever was proved was proved a while ago. What may have ended it since (another password, an erasure, a ban) takes
+   * the account's row first, as this does: it comes before and is seen here, or after and ends this login with the rest.
+   */
+  async function open(account: ProvedAccount, device: Device): Promise<Login> {
+    const { user, session } = await db.transaction(async (tx) => {
+      const user = await holdAccount(tx, account.id, 'no key update');
+      if (user.passwordHash !== account.passwordHash)
+        throw new Failure('unauthenticated', 'the password was changed meanwhile: log in again');
+      await requireNotBanned(user.id);
+      requireOwnStep(user, device.isServer ?? false);
+      const session = await sessions.open(tx, user.id, device);
+      await knownDevices.remember(tx, user.id, device.key);
+      return { user, session };
+    });
     return toLogin(user, session);
   }
 
@@ -194,9 +205,10 @@ export function createAuthService({
       const first = settings.firstUserIsAdmin && (await repository.isOnly(tx, created.id));
       const row = first ? (await repository.update(tx, created.id, { role: 'admin' }))! : created;
       await oweWelcome(tx, row.id, account.email);
-      return { user: row, session: await sessions.open(tx, row.id, device) };
+      const opened = await sessions.open(tx, row.id, device);
+      await knownDevices.remember(tx, row.id, device.key);
+      return { user: row, session: opened };
     });
-    await knownDevices.remember(user.id, device.key);
     return toLogin(user, session);
   }
 
@@ -290,6 +302,6 @@ export function createAuthService({
     endAllSessions,
     upgrade,
     openLogin,
-    finishLogin,
+    finishLogin: open,
   };
 }

@@ -5,14 +5,13 @@
 import { and, eq, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../database/connect.ts';
 import { knownDevices } from '../database/tables.ts';
-import { holdAccount } from '../user/account-hold.ts';
 import { hashSecret } from './secrets.ts';
 
 export interface KnownDevices {
   /** @returns a name for the device where the account knows it */
   readonly find: (userId: string, deviceKey: string | undefined) => Promise<string | undefined>;
-  /** @throws Failure `unauthenticated` when the account was erased meanwhile */
-  readonly remember: (userId: string, deviceKey: string | undefined) => Promise<void>;
+  /** In the transaction that opens the login: what ends it ends this too. */
+  readonly remember: (tx: Transaction, userId: string, deviceKey: string | undefined) => Promise<void>;
   readonly forgetAll: (tx: Transaction, userId: string) => Promise<void>;
   /** Forgets devices that were not used for so long. */
   readonly sweep: (unusedMs: number) => Promise<void>;
@@ -32,16 +31,13 @@ export function createKnownDevices(db: Database): KnownDevices {
         .where(and(eq(knownDevices.hash, hash), eq(knownDevices.userId, userId)));
       return row && hash.toString('base64url');
     },
-    remember: async (userId, deviceKey) => {
+    remember: async (tx, userId, deviceKey) => {
       if (deviceKey === undefined) return;
-      await db.transaction(async (tx) => {
-        await holdAccount(tx, userId);
-        await tx
-          .insert(knownDevices)
-          .values({ hash: hashSecret(deviceKey), userId })
-          .onConflictDoUpdate({ target: [knownDevices.hash, knownDevices.userId], set: { lastUsedAt: sql`now()` } });
-      });
-      await db.execute(sql`delete from known_devices where user_id = ${userId} and hash in (
+      await tx
+        .insert(knownDevices)
+        .values({ hash: hashSecret(deviceKey), userId })
+        .onConflictDoUpdate({ target: [knownDevices.hash, knownDevices.userId], set: { lastUsedAt: sql`now()` } });
+      await tx.execute(sql`delete from known_devices where user_id = ${userId} and hash in (
         select hash from known_devices where user_id = ${userId} order by last_used_at desc offset ${devicesMax})`);
     },
     forgetAll: async (tx, userId) => {

@@ -154,12 +154,14 @@ export function createOAuthService({
       return oneTimeTokens.issue(db, 'login_code', userId, binding === undefined ? {} : { binding }, codeLifetimeMs);
     },
     exchange: async ({ code, verifier }, device) => {
+      const begun = await oneTimeTokens.peek(db, 'login_code', code);
+      // Before the code is taken: a reset takes it away, or is seen when the login is opened.
+      const user = begun && (await users.find(begun.userId));
       const redeemed = await oneTimeTokens.redeem(db, 'login_code', code);
       const shown = verifier === undefined ? undefined : hashSecret(verifier).toString('base64url');
       if (redeemed && redeemed.data.binding !== shown)
         throw new Failure('unauthenticated', 'this login was begun by another page');
-      const user = redeemed && (await users.find(redeemed.userId));
-      if (!user) throw new Failure('unauthenticated', 'this code is not good, or was used');
+      if (!user || !redeemed) throw new Failure('unauthenticated', 'this code is not good, or was used');
       return auth.openLogin(user, device);
     },
     startLink: async (caller, provider) => {

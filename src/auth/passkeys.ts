@@ -8,11 +8,12 @@ import type {
   PublicKeyCredentialRequestOptionsJSON,
   RegistrationResponseJSON,
 } from '@simplewebauthn/server';
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
-import { secondFactors } from '../database/tables.ts';
+import { secondFactors, users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
+import type { ProvedAccount } from './auth-service.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import { passkeysMax, type SecondFactors } from './second-factors.ts';
 
@@ -42,7 +43,7 @@ export interface Passkeys {
   readonly finishProof: (
     use: PasskeyUse,
     answer: { ceremony: string; response: AuthenticationResponseJSON },
-  ) => Promise<{ userId: string }>;
+  ) => Promise<ProvedAccount>;
 }
 
 export interface RelyingParty {
@@ -136,13 +137,14 @@ export function createPasskeys({
   async function finishProof(
     use: PasskeyUse,
     { ceremony, response }: { ceremony: string; response: AuthenticationResponseJSON },
-  ): Promise<{ userId: string }> {
+  ): Promise<ProvedAccount> {
     const refusal = (cause?: unknown) => new Failure('unauthenticated', 'this passkey is not good here', { cause });
     const begun = await oneTimeTokens.redeemAny(db, `passkey_${use}`, ceremony);
     if (!begun) throw refusal();
     const [row] = await db
-      .select()
+      .select({ ...getTableColumns(secondFactors), passwordHash: users.passwordHash })
       .from(secondFactors)
+      .innerJoin(users, eq(users.id, secondFactors.userId))
       .where(and(eq(secondFactors.id, response.id), eq(secondFactors.kind, 'passkey')));
     if (!row || (begun.userId !== null && begun.userId !== row.userId)) throw refusal();
     const { publicKey, counter, transports } = row.data as unknown as StoredKey;
@@ -174,7 +176,7 @@ export function createPasskeys({
       )
       .returning({ id: secondFactors.id });
     if (counted.length === 0) throw refusal();
-    return { userId: row.userId };
+    return { id: row.userId, passwordHash: row.passwordHash };
   }
 
   return {

@@ -89,8 +89,8 @@ export const secondFactorRoutes: FastifyPluginAsyncTypebox<SecondFactorRouteOpti
     async (request, reply) => {
       const { challenge, ...proof } = request.body;
       const device = cookies.deviceOf(request, reply);
-      const { userId } = await secondStep.finish(challenge, proofOf(proof), device);
-      return cookies.answer(request, reply, await auth.finishLogin(userId, device));
+      const account = await secondStep.finish(challenge, proofOf(proof), device);
+      return cookies.answer(request, reply, await auth.finishLogin(account, device));
     },
   );
 
@@ -124,8 +124,8 @@ export const secondFactorRoutes: FastifyPluginAsyncTypebox<SecondFactorRouteOpti
     },
     async (request, reply) => {
       const device = cookies.deviceOf(request, reply);
-      const { userId } = await passkeys.finishProof('login', passkeyAnswer(request.body));
-      return cookies.answer(request, reply, await auth.finishLogin(userId, device));
+      const account = await passkeys.finishProof('login', passkeyAnswer(request.body));
+      return cookies.answer(request, reply, await auth.finishLogin(account, device));
     },
   );
 

@@ -10,7 +10,9 @@ import type { Database } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { type RateCounters, requireRate } from '../http/rate-counters.ts';
+import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
+import type { ProvedAccount } from './auth-service.ts';
 import type { KnownDevices } from './known-devices.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import type { Ceremony, Passkeys } from './passkeys.ts';
@@ -36,7 +38,7 @@ export interface SecondStep {
   /** @throws Failure `second_factor_required` with a challenge when the account has second factors */
   readonly requireNone: (user: UserRow) => Promise<void>;
   /** @returns whose login it finishes. @throws Failure `unauthenticated`, `rate_limited` */
-  readonly finish: (challenge: string, proof: Proof, device: Device) => Promise<{ userId: string }>;
+  readonly finish: (challenge: string, proof: Proof, device: Device) => Promise<ProvedAccount>;
   /** @throws Failure `unauthenticated` */
   readonly beginByPasskey: (challenge: string) => Promise<Ceremony<unknown>>;
   /** @throws Failure `step_up_required` unless the login, or a step up in it, is fresh */
@@ -87,10 +89,12 @@ export function createSecondStep({
     return key;
   }
 
-  async function finish(challenge: string, { code, passkey }: Proof, device: Device): Promise<{ userId: string }> {
+  async function finish(challenge: string, { code, passkey }: Proof, device: Device): Promise<ProvedAccount> {
     const begun = await oneTimeTokens.peek(db, 'second_step', challenge);
-    if (!begun) throw stale();
-    const { userId } = begun;
+    // Before the challenge is taken: another password takes it away, or is seen when the login is opened.
+    const account = begun && (await users.find(begun.userId));
+    if (!account) throw stale();
+    const userId = account.id;
     if (passkey) {
       if (!(await isPasskeyOf(userId, passkey, 'second_step')))
         throw new Failure('unauthenticated', 'this passkey is not good here');
@@ -100,12 +104,12 @@ export function createSecondStep({
       await counters.forget(key);
     } else throw new Failure('invalid', 'a code or a passkey is needed');
     if (!(await oneTimeTokens.redeem(db, 'second_step', challenge))) throw stale();
-    return { userId };
+    return account;
   }
 
   async function isPasskeyOf(userId: string, answer: PasskeyAnswer, use: 'second_step' | 'step_up'): Promise<boolean> {
     try {
-      return (await passkeys.finishProof(use, answer)).userId === userId;
+      return (await passkeys.finishProof(use, answer)).id === userId;
     } catch (error) {
       // What the refusal means is the caller's to say: a login goes on that a step up is asked in.
       if (error instanceof Failure && error.code === 'unauthenticated') return false;
@@ -150,7 +154,11 @@ export function createSecondStep({
     requireNone: async (user) => {
       const methods = await factors.methodsOf(user.id);
       if (methods.length === 0) return;
-      const challenge = await oneTimeTokens.issue(db, 'second_step', user.id, {}, challengeLifetimeMs);
+      const challenge = await db.transaction(async (tx) => {
+        const { passwordHash } = await holdAccount(tx, user.id, 'no key update');
+        if (passwordHash !== user.passwordHash) throw stale();
+        return oneTimeTokens.issue(tx, 'second_step', user.id, {}, challengeLifetimeMs);
+      });
       throw new Failure('second_factor_required', 'the second step of this login is to be taken', {
         details: { challenge, methods, expiresIn: challengeLifetimeMs / 1000 },
       });

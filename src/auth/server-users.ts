@@ -86,7 +86,7 @@ export function createServerUsers({
 
   return {
     create: (draft) => (draft.identity ? createByIdentity(draft, draft.identity) : createByName(draft)),
-    openSession: async (userId, device) => auth.finishLogin((await requireUser(userId)).id, device),
+    openSession: async (userId, device) => auth.finishLogin(await requireUser(userId), device),
     endSessions: async (userId) => {
       await requireUser(userId);
       await db.transaction((tx) => sessions.revokeAll(tx, userId));

@@ -1,5 +1,5 @@
 /**
- * Keeps an account from being erased while something is written for it. An erasure takes the user's row for update
+ * Keeps an account from being erased, and where one asks for more from being changed, while something is written for it. An erasure takes the user's row for update
  * before anything else (erasure-service.ts): who holds the row goes first and is swept away with the rest, who comes
  * later finds nobody.
  */
@@ -12,13 +12,14 @@ import type { UserRow } from './user-repository.ts';
 /**
  * Holds the account until the transaction ends.
  *
- * @param strength `key share`: others may hold it too; `update`: one at a time
+ * @param strength `key share`: others may hold it too; `no key update`: nobody changes it meanwhile, and of those who ask
+ *   for this one is served at a time; `update`: nobody else holds it
  * @throws Failure `unauthenticated` when it was erased
  */
 export async function holdAccount(
   tx: Transaction,
   userId: string,
-  strength: 'key share' | 'update' = 'key share',
+  strength: 'key share' | 'no key update' | 'update' = 'key share',
 ): Promise<UserRow> {
   const [row] = await tx
     .select()

@@ -1,0 +1,166 @@
+/** A login that is being opened while its proof ends: whoever comes to the account first, no login of before is left. */
+import { randomBytes } from 'node:crypto';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { holdUser } from '../harness/held-row.ts';
+import { mailTo, tokenIn } from '../harness/mailbox.ts';
+import { freePort } from '../harness/ports.ts';
+import { type Single, startSingle } from '../harness/stack.ts';
+import { type Answer, callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import { turnOnApp } from './authenticator-app.ts';
+import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
+
+let parley: Single;
+let oidc: OidcIssuer;
+let admin: TestUser;
+
+beforeAll(async () => {
+  const port = await freePort();
+  const publicUrl = `http://127.0.0.1:${port}`;
+  oidc = await startOidcIssuer([`${publicUrl}/v1/auth/oauth/acme/callback`]);
+  const acme = { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret };
+  const settings = { PUBLIC_URL: publicUrl, PARLEY_AUTH_PROVIDERS: JSON.stringify({ acme }) };
+  parley = await startSingle({ ...settings, PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000' }, port);
+  admin = await signUp(parley.url);
+  const sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
+  await sql`update users set role = 'admin' where id = ${admin.id}`;
+  await sql.end();
+  admin.accessToken = (await logIn(admin)).body.accessToken as string;
+});
+afterAll(async () => {
+  await parley.end();
+  await oidc.stop();
+});
+
+const api = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+  callApi(parley.url, method, path, body, headers);
+const logIn = ({ username, password }: TestUser) => api('POST', '/v1/auth/login', { login: username, password });
+const refresh = ({ body }: Answer) => api('POST', '/v1/auth/refresh', { refreshToken: body.refreshToken });
+const bearer = ({ body }: Answer) => ({ authorization: `Bearer ${String(body.accessToken)}` });
+const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(1)).get(name)!;
+const next = 'the next password';
+
+/** A new account that nothing is under way for: its first mail would come to the row as well. */
+async function settle(): Promise<TestUser> {
+  const user = await signUp(parley.url);
+  await mailTo(parley.url, user.email, /Confirm/);
+  return user;
+}
+
+/** Both have passed every check before they come to the account, in this order. */
+async function inOrder<First, Second>(
+  user: TestUser,
+  first: () => Promise<First>,
+  second: () => Promise<Second>,
+): Promise<[First, Second]> {
+  const row = await holdUser(parley.database, user.id);
+  const one = first();
+  await row.waiting(1);
+  const two = second();
+  await row.waiting(2);
+  await row.release();
+  return Promise.all([one, two]);
+}
+
+const changePassword = (user: TestUser) => () =>
+  user.call('PUT', '/v1/users/me/password', { currentPassword: user.password, newPassword: next });
+
+/** @returns a reset, its link already mailed */
+async function resetOf({ email }: TestUser): Promise<() => Promise<Answer>> {
+  await api('POST', '/v1/auth/password/forgot', { email });
+  const token = tokenIn(await mailTo(parley.url, email, /new password/));
+  return () => api('POST', '/v1/auth/password/reset', { token, password: next });
+}
+
+test('the old password opens nothing once the new one is there, however far the login was', async () => {
+  const ana = await settle();
+  const [changed, login] = await inOrder(ana, changePassword(ana), () => logIn(ana));
+  expect(changed.status).toBe(204);
+  expect(login).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  expect((await ana.call('GET', '/v1/users/me/sessions')).body.items).toHaveLength(1);
+});
+
+test('a login by the old password that came first ends with the change', async () => {
+  const ana = await settle();
+  const [login, changed] = await inOrder(ana, () => logIn(ana), changePassword(ana));
+  expect([login.status, changed.status]).toEqual([200, 204]);
+  expect((await api('GET', '/v1/users/me', undefined, bearer(login))).status).toBe(401);
+  expect((await refresh(login)).status).toBe(401);
+});
+
+test('a reset overtakes a login by password, and no device of the loser is remembered', async () => {
+  const ana = await settle();
+  const reset = await resetOf(ana);
+  const [done, login] = await inOrder(ana, reset, () => logIn(ana));
+  expect(done.status).toBe(204);
+  expect(login.status).toBe(401);
+  const sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
+  expect(await sql`select 1 from known_devices where user_id = ${ana.id}`).toEqual([]);
+  await sql.end();
+});
+
+test('a reset overtakes a login whose second step was right', async () => {
+  const ana = await settle();
+  const token = tokenIn(await mailTo(parley.url, ana.email, /Confirm/));
+  await mustCall(ana, 'POST', '/v1/auth/verify-email', { token });
+  const { app } = await turnOnApp(ana);
+  await mailTo(parley.url, ana.email, /second step was added/);
+  const { challenge } = (await logIn(ana)).body;
+  const reset = await resetOf(ana);
+  const [done, login] = await inOrder(ana, reset, () =>
+    api('POST', '/v1/auth/second-factor', { challenge, code: app() }),
+  );
+  expect(done.status).toBe(204);
+  expect(login.status).toBe(401);
+});
+
+test('a reset overtakes the question for a second step', async () => {
+  const ana = await settle();
+  const token = tokenIn(await mailTo(parley.url, ana.email, /Confirm/));
+  await mustCall(ana, 'POST', '/v1/auth/verify-email', { token });
+  await turnOnApp(ana);
+  await mailTo(parley.url, ana.email, /second step was added/);
+  const reset = await resetOf(ana);
+  const [, login] = await inOrder(ana, reset, () => logIn(ana));
+  expect(login).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  expect(login.body.challenge).toBeUndefined();
+});
+
+test('a reset that takes a linked provider away overtakes a login through it', async () => {
+  const ana = await settle();
+  const name = `n${randomBytes(5).toString('hex')}`;
+  const { url } = await mustCall(ana, 'POST', '/v1/users/me/identities', { provider: 'acme' });
+  const link = fragment(await new Browser().logIn(String(url), name), 'link');
+  await mustCall(ana, 'POST', '/v1/users/me/identities/link', { code: link });
+  const code = fragment(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, name), 'code');
+  const reset = await resetOf(ana);
+  const [done, login] = await inOrder(ana, reset, () => api('POST', '/v1/auth/oauth/token', { code }));
+  expect(done.status).toBe(204);
+  expect(login.status).toBe(401);
+});
+
+test('a ban overtakes a login, and ends one that came first for good', async () => {
+  const [ana, ben] = [await settle(), await settle()];
+  const ban = (user: TestUser) => () => admin.call('PUT', `/v1/moderation/bans/${user.id}`, { seconds: 3600 });
+  const [, late] = await inOrder(ana, ban(ana), () => logIn(ana));
+  expect(late).toMatchObject({ status: 403, body: { code: 'banned' } });
+
+  const [early] = await inOrder(ben, () => logIn(ben), ban(ben));
+  expect(early.status).toBe(200);
+  expect((await admin.call('DELETE', `/v1/moderation/bans/${ben.id}`)).status).toBe(204);
+  expect((await refresh(early)).status).toBe(401);
+  expect((await logIn(ben)).status).toBe(200);
+});
+
+test('no key logs somebody in who becomes staff at this moment', async () => {
+  const ana = await settle();
+  const { key } = await mustCall(admin, 'POST', '/v1/api-keys', { name: 'x', scopes: ['sessions:write'] });
+  const sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
+  const [, opened] = await inOrder(
+    ana,
+    () => sql`update users set role = 'admin' where id = ${ana.id}`.execute(),
+    () => api('POST', `/v1/users/${ana.id}/sessions`, undefined, { authorization: `Bearer ${String(key)}` }),
+  );
+  expect(opened).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  await sql.end();
+});
