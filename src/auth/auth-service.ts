@@ -229,7 +229,7 @@ export function createAuthService({
     const user = name.isWellFormed() && !name.includes('\0') ? await repository.findByLogin(name) : undefined;
     // The same questions for somebody and for nobody.
     const attempt = await throttle.begin({
-      account: user?.id ?? name.toLowerCase(),
+      name,
       address: addressKey(device.address ?? ''),
       knownDevice: await knownDevices.find(user?.id ?? nobody, device.key),
     });

@@ -169,7 +169,7 @@ export const schema = {
     exportsPerHour: integer(10, 'Archives of one’s own data per hour and user', { min: 1 }),
     blocksPerUser: integer(1000, 'People that one person blocks', { min: 1 }),
     closeAfter: integer(200, 'Refusals for rate within a minute that close a socket with 4029', { min: 1 }),
-    requestsPerMinute: integer(6000, 'REST requests per minute and address without a login', { min: 1 }),
+    requestsPerMinute: integer(6000, 'REST requests per minute and address without a login that is good', { min: 1 }),
     requestsPerDevice: integer(6000, 'REST requests per minute and login on a device', { min: 1 }),
     requestsPerAccount: integer(12_000, 'REST requests per minute and account, all its logins together', { min: 1 }),
     requestsPerAddress: integer(60_000, 'REST requests per minute and address of everybody logged in there', {
@@ -180,7 +180,7 @@ export const schema = {
       max: 100,
     }),
     loginsPerMinute: integer(300, 'Logins, registrations and resets per minute and address', { min: 1 }),
-    loginsPerAccount: integer(10, 'Failed logins per quarter hour, account and address or known device', { min: 1 }),
+    loginsPerAccount: integer(10, 'Failed logins per quarter hour, name typed and address or known device', { min: 1 }),
     codesPerAccount: integer(10, 'Wrong codes per quarter hour and account, or known device of it', { min: 1 }),
     guestsPerMinute: integer(300, 'New guests per minute and address', { min: 1 }),
   },
