@@ -1,7 +1,7 @@
 /** A person who may not come in at all: every login of theirs ends, and new ones are refused until the ban does. */
 import { and, eq, inArray } from 'drizzle-orm';
 import type { Transaction } from '../database/connect.ts';
-import { revocations as revocationRows, users } from '../database/tables.ts';
+import { revocations as revocationRows } from '../database/tables.ts';
 import type { Revocations } from './revocations.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -32,8 +32,6 @@ export function createLoginBans({
 
   return {
     impose: async (tx, userId, until) => {
-      // A login that is being opened holds it: it is there to be ended, or sees the ban.
-      await tx.select({ id: users.id }).from(users).where(eq(users.id, userId)).for('no key update');
       await sessions.revokeAll(tx, userId);
       await write(tx, { kind: 'ban', userId, until });
     },

@@ -7,12 +7,12 @@
  */
 import { and, eq, isNotNull, isNull, lte, ne, notExists, sql } from 'drizzle-orm';
 import type { Transaction } from '../database/connect.ts';
-import { apiKeys, identities, oneTimeTokens, revocations, secondFactors, users } from '../database/tables.ts';
+import { apiKeys, identities, oneTimeTokens, secondFactors } from '../database/tables.ts';
 
 /**
  * Takes away linked logins, API keys and links under way. Second factors go too, but for those that were added after
  * the address was proved, for its owner was mailed about each: a mailbox alone shall not take them away.
- * The caller holds the lock of the account, ends its sessions, and announces after the commit what was revoked.
+ * The caller holds the lock of the account, and ends its logins.
  *
  * @param provedAt when the address was proved without a login of the account; null: never before
  */
@@ -21,9 +21,6 @@ export async function endPlantedWays(
   { userId, provedAt }: { userId: string; provedAt: Date | null },
 ): Promise<void> {
   await tx.delete(identities).where(eq(identities.userId, userId));
-  // A host application's tokens would otherwise be remembered as this account's for a while.
-  await tx.update(users).set({ tokensEndedAt: sql`clock_timestamp()` }).where(eq(users.id, userId));
-  await tx.insert(revocations).values({ kind: 'tokens', userId });
   await tx
     .update(apiKeys)
     .set({ revokedAt: sql`now()` })

@@ -55,7 +55,10 @@ export interface SessionStore {
   readonly list: (userId: string) => Promise<SessionView[]>;
   /** @returns false when the user has no such open session */
   readonly revoke: (tx: Database | Transaction, userId: string, sessionId: string) => Promise<boolean>;
-  /** Ends every login of the user but `except`, and tokens as `endHostTokens`. */
+  /**
+   * Ends every login of the user but `except`, and tokens as `endHostTokens`. Takes the account's row first: a login that is
+   * being opened holds it, so it is there to be ended or sees what came before.
+   */
   readonly revokeAll: (tx: Transaction, userId: string, except?: string, tokensUntilMs?: number) => Promise<void>;
   /**
    * Ends the tokens of host applications that name the user and were issued at `untilMs` or before.
