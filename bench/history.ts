@@ -37,7 +37,7 @@ async function ask(order: AskOrder): Promise<AskReport> {
     crowd.send(order);
   });
   await stop(crowd);
-  if (report.failed) throw new Error(`${report.failed} requests were refused`);
+  if (report.failed) throw new Error(`${report.failed} requests were refused, the first with ${report.firstFailure}`);
   return report;
 }
 

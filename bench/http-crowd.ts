@@ -14,6 +14,8 @@ export interface AskReport {
   readonly milliseconds: number;
   readonly latencies: readonly number[];
   readonly failed: number;
+  /** The head of the first answer that was no 200, and what came of its body with it. */
+  readonly firstFailure?: string;
   readonly bytes: number;
 }
 
@@ -21,6 +23,7 @@ function ask({ port, token, paths, connections, total }: AskOrder): Promise<AskR
   const startedMs = performance.now();
   const latencies: number[] = [];
   let [asked, failed, bytes] = [0, 0, 0];
+  let firstFailure: string | undefined;
   return new Promise((resolve) => {
     const openOne = (): void => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -42,13 +45,22 @@ function ask({ port, token, paths, connections, total }: AskOrder): Promise<AskR
           head += chunk.toString('latin1');
           const end = head.indexOf('\r\n\r\n');
           if (end === -1) return;
-          if (!head.startsWith('HTTP/1.1 200')) failed += 1;
+          if (!head.startsWith('HTTP/1.1 200')) {
+            failed += 1;
+            firstFailure ??= head;
+          }
           expected = end + 4 + Number(/content-length: (\d+)/i.exec(head)?.[1]);
         }
         if (received < expected) return;
         latencies.push(performance.now() - begunMs);
         if (latencies.length === total)
-          resolve({ milliseconds: performance.now() - startedMs, latencies, failed, bytes });
+          resolve({
+            milliseconds: performance.now() - startedMs,
+            latencies,
+            failed,
+            bytes,
+            ...(firstFailure === undefined ? {} : { firstFailure }),
+          });
         else next();
       });
     };

@@ -122,6 +122,7 @@ async function openStore(town: Town) {
       sender: profile,
       messageId: newId(),
       clientId: randomUUID(),
+      allowedAt: feed.position,
       digest: contentDigest(text, null),
       text,
       html,

@@ -246,6 +246,9 @@ export function createEventLog({
         throw new Failure('unauthenticated', 'this login has ended');
       }
       const now = nowMs();
+      // A repeat of it may have been refused for certain while its author was muted or gone: then it is never stored.
+      if (feed.state.barredUntilSeq(item.actor.userId) > item.allowedAt)
+        throw new Failure('unavailable', 'the right to post changed meanwhile', { retryAfterMs: 500 });
       if (item.admitted) {
         // Its own first try does not make it wait in slow mode.
         feed.state.require(item.actor, 'post');

@@ -26,6 +26,8 @@ export interface PendingSend {
   readonly html: string;
   readonly mentions: string[];
   readonly replyTo: string | null;
+  /** The room's position at which its author might post. */
+  readonly allowedAt: number;
   /** Monotonic milliseconds. */
   readonly deadlineMs: number;
   /** Postgres may have seen it: its outcome is unknown until Postgres answers. */

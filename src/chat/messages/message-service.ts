@@ -98,6 +98,7 @@ interface Repeated {
 
 interface Prepared {
   readonly feed: Feed<RoomState>;
+  readonly allowedAt: number;
   readonly sender: PublicProfile;
   readonly verdict: Verdict;
   readonly text: string;
@@ -152,6 +153,7 @@ export function createMessageService({
           sender: ready.sender,
           messageId,
           clientId: draft.clientId,
+          allowedAt: ready.allowedAt,
           digest: ready.digest,
           text: ready.text,
           html: verdict.html,
@@ -170,8 +172,10 @@ export function createMessageService({
     const text = requireText(draft.text, '/text', settings.maxLength);
     const digest = contentDigest(text, draft.replyTo ?? null);
     let feed: Feed<RoomState>;
+    let allowedAt: number;
     try {
       feed = await requirePost(sender, draft.roomId);
+      allowedAt = feed.position;
       await requireUnblocked(feed.state, sender.userId);
       if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
     } catch (refusal) {
@@ -193,7 +197,14 @@ export function createMessageService({
     });
     if ('messageId' in verdict) return { repeat: verdict };
     const people = await author;
-    const ready = { feed, verdict, text, digest, sender: people.get(sender.userId) ?? unknownProfile(sender.userId) };
+    const ready = {
+      feed,
+      allowedAt,
+      verdict,
+      text,
+      digest,
+      sender: people.get(sender.userId) ?? unknownProfile(sender.userId),
+    };
     if (verdict.outcome === 'block') {
       // A repeat of what was stored gets its first answer, even if the engine has changed its mind since.
       const repeat = await findRepeat(draft, sender, digest);

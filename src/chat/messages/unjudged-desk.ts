@@ -81,7 +81,7 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
       actor: { userId: authorId, role: item.authorRole },
       sessionId: undefined,
       sender: people.get(authorId) ?? unknownProfile(authorId),
-      ...{ messageId, clientId, digest, text, replyTo },
+      ...{ messageId, clientId, digest, text, replyTo, allowedAt: feed.position },
       html: verdict.html,
       mentions: await mentioned(feed.state, verdict),
     });

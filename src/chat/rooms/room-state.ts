@@ -46,6 +46,8 @@ export class RoomState implements FeedState {
   readonly members: Map<string, MemberState>;
   /** When each member last posted, milliseconds by Postgres' clock; kept only in slow mode. */
   readonly #lastPostAt = new Map<string, number>();
+  /** By member: the seq at which they were last muted, as far as this instance has seen it happen. */
+  readonly #mutedSeq = new Map<string, number>();
 
   constructor(settings: RoomSettings, members: Map<string, MemberState>, deleted: boolean) {
     this.settings = settings;
@@ -122,6 +124,14 @@ export class RoomState implements FeedState {
     if (waitMs > 0) throw new Failure('muted', 'you are muted in this room', { retryAfterMs: Math.ceil(waitMs) });
   }
 
+  /**
+   * The last seq at which this member might not post: what was allowed before it and is not stored yet may have been refused
+   * for certain meanwhile, elsewhere, under the same key.
+   */
+  barredUntilSeq(userId: string): number {
+    return Math.max(this.#mutedSeq.get(userId) ?? 0, this.members.get(userId)?.joinedSeq ?? 0);
+  }
+
   /** Remembers a post for slow mode. @param atMs Postgres' clock */
   notePost(userId: string, atMs: number): void {
     if (this.settings.slowModeSeconds > 0)
@@ -141,6 +151,7 @@ export class RoomState implements FeedState {
     if (type === 'member.left') {
       const { data } = JSON.parse(event.json) as { data: { userId: string; reason: string } };
       this.members.delete(data.userId);
+      this.#mutedSeq.delete(data.userId);
       return { left: { userId: data.userId, reason: data.reason } };
     }
     if (type === 'room.updated') return this.#applySettings(event);
@@ -159,6 +170,7 @@ export class RoomState implements FeedState {
       joinedSeq: type === 'member.joined' ? event.seq : (before?.joinedSeq ?? event.seq),
       mutedUntil: data.mutedUntil ? Date.parse(data.mutedUntil) : 0,
     });
+    if (data.mutedUntil) this.#mutedSeq.set(data.user.id, event.seq);
     return type === 'member.joined' ? { joined: data.user.id } : undefined;
   }
 

@@ -1,0 +1,64 @@
+/** A send whose outcome is unknown, and whose repeat was refused for certain on another instance: it is never stored. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTcpProxy, type TcpProxy } from '../chaos/tcp-proxy.ts';
+import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
+import { connect, createRoom, mustCall, signUp } from '../harness/test-client.ts';
+import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
+
+let database: TestDatabase;
+let proxy: TcpProxy;
+let cut: ParleyProcess;
+let well: ParleyProcess;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  const url = new URL(database.url);
+  const port = Number(url.port);
+  proxy = await startTcpProxy(() => [port]);
+  url.port = String(proxy.port);
+  const settings = {
+    PARLEY_REALTIME_HEAD_CHECK: '500ms',
+    PARLEY_DATABASE_STATEMENT_TIMEOUT: '1s',
+    PARLEY_REALTIME_CUT_OFF_AFTER: '60s',
+  };
+  [cut, well] = (await Promise.all(
+    [url.href, database.url].map((address) =>
+      startParley({ role: 'chat', settings: { DATABASE_URL: address, ...settings } }),
+    ),
+  )) as [ParleyProcess, ParleyProcess];
+});
+afterAll(async () => {
+  await Promise.all([cut.stop(), well.stop()]);
+  await proxy.stop();
+  await database.drop();
+});
+
+test.each(['mute', 'removal'] as const)('a %s that came and went while a send waited behind a fault', async (kind) => {
+  const [ana, ben] = await Promise.all([signUp(well.url), signUp(well.url)]);
+  const room = await createRoom([ana, ben]);
+  const socket = await connect(cut.url, ben);
+  await socket.say(room, 'before', 'before');
+  const member = `/v1/rooms/${room}/members/${ben.id}`;
+
+  // Its statement is lost on the way, and tried again for as long as a send may wait.
+  const batches = async () =>
+    Number(/^parley_commit_batch_size_count (\d+)/m.exec(await (await fetch(`${cut.url}/metrics`)).text())![1]);
+  const before = await batches();
+  proxy.become('swallow up');
+  const waiting = socket.say(room, 'late', 'late');
+  await expect.poll(batches, { timeout: 5000 }).toBeGreaterThan(before);
+  if (kind === 'mute') await mustCall(ana, 'PUT', `${member}/mute`, { seconds: 600 });
+  else await mustCall(ana, 'DELETE', member);
+  const refused = await ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'late', text: 'late' });
+  expect(refused.body.code).toBe(kind === 'mute' ? 'muted' : 'not_found');
+  if (kind === 'mute') await mustCall(ana, 'DELETE', `${member}/mute`);
+  else await mustCall(ana, 'PUT', member);
+  proxy.become('pass');
+
+  expect(['outcome_unknown', 'unavailable']).toContain((await waiting).code);
+  // The instance writes again, and what it writes stands right behind.
+  const again = await connect(cut.url, ben);
+  await again.say(room, 'after', 'after');
+  const { body } = await ana.call('GET', `/v1/rooms/${room}/messages`);
+  expect((body.messages as { text: string }[]).map(({ text }) => text)).toEqual(['before', 'after']);
+});
