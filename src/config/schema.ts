@@ -237,7 +237,7 @@ export const schema = {
     apiKeysMax: integer(100, 'API keys that are good at once', { min: 1 }),
   },
   outbound: {
-    allow: networks('CIDRs that URLs given by users may reach besides public addresses'),
+    allow: networks('CIDRs that URLs given by users may reach besides public addresses; nothing fetches such URLs yet'),
   },
   processing: {
     host: text('127.0.0.1', 'Address the processing role listens on; others than loopback need a token'),
