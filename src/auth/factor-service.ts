@@ -4,6 +4,7 @@ import type { Database } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { requireDeployment } from '../permissions.ts';
+import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { requireDisplayName } from '../user/user-text.ts';
 import { oweNotice } from './account-notice.ts';
@@ -11,6 +12,7 @@ import type { OweAccountMail } from './auth-service.ts';
 import type { Ceremony, Passkeys } from './passkeys.ts';
 import type { FactorMethod, FactorOverview, FactorView, SecondFactors } from './second-factors.ts';
 import type { SecondStep } from './second-step.ts';
+import type { WaysIn } from './ways-in.ts';
 
 /** Each throws Failure `forbidden` for guests and for accounts of other applications. */
 export interface FactorService {
@@ -25,7 +27,7 @@ export interface FactorService {
     answer: { ceremony: string; response: RegistrationResponseJSON; name: string },
   ) => Promise<{ id: string; recoveryCodes: readonly string[] | undefined }>;
   readonly rename: (caller: Caller, factorId: string, name: string) => Promise<FactorView>;
-  /** @throws Failure `step_up_required`, `not_found` */
+  /** @throws Failure `step_up_required`, `not_found`, `conflict` when the person could not log in without it */
   readonly remove: (caller: Caller, factorId: string) => Promise<void>;
   /** @throws Failure `step_up_required`, `conflict` */
   readonly renewRecoveryCodes: (caller: Caller) => Promise<readonly string[]>;
@@ -37,6 +39,7 @@ export function createFactorService({
   factors,
   passkeys,
   secondStep,
+  waysIn,
   oweMail,
 }: {
   db: Database;
@@ -44,6 +47,7 @@ export function createFactorService({
   factors: SecondFactors;
   passkeys: Passkeys;
   secondStep: SecondStep;
+  waysIn: WaysIn;
   oweMail: OweAccountMail;
 }): FactorService {
   async function requireAccount(caller: Caller): Promise<UserRow> {
@@ -80,8 +84,10 @@ export function createFactorService({
     rename: async (caller, factorId, name) =>
       factors.rename((await requireAccount(caller)).id, factorId, requireDisplayName(name)),
     remove: async (caller, factorId) => {
-      const user = await requireFreshAccount(caller);
+      const { id } = await requireFreshAccount(caller);
       await db.transaction(async (tx) => {
+        const user = await holdAccount(tx, id, 'update');
+        await waysIn.requireAnother(tx, user, { factorId });
         await factors.remove(tx, user.id, factorId);
         await oweNotice(tx, user, { oweMail, kind: 'factor_removed' });
       });

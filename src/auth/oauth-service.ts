@@ -5,7 +5,7 @@
  * Linking: the login asks for an address (`startLink`); the browser goes through the provider with it; the callback hands
  * the page a code, which only the login that asked can redeem. So neither a lured browser nor a foreign code links anything.
  */
-import { and, eq, isNotNull, ne, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
 import { identities } from '../database/tables.ts';
@@ -20,6 +20,7 @@ import type { OneTimeTokens } from './one-time-tokens.ts';
 import type { SecondStep } from './second-step.ts';
 import { hashSecret } from './secrets.ts';
 import type { Device } from './session-store.ts';
+import type { WaysIn } from './ways-in.ts';
 
 export interface IdentityView {
   readonly id: string;
@@ -76,7 +77,7 @@ export function createOAuthService({
   auth,
   secondStep,
   oweMail,
-  providerNames,
+  waysIn,
 }: {
   db: Database;
   users: UserRepository;
@@ -85,8 +86,7 @@ export function createOAuthService({
   auth: Pick<AuthService, 'openLogin'>;
   secondStep: Pick<SecondStep, 'requireFresh'>;
   oweMail: OweAccountMail;
-  /** Those that can be logged in through. */
-  providerNames: ReadonlySet<string>;
+  waysIn: WaysIn;
 }): OAuthService {
   async function findOwn(userId: string, person: { issuer: string; subject: string }) {
     const [row] = await db
@@ -133,14 +133,7 @@ export function createOAuthService({
         .from(identities)
         .where(and(own, eq(identities.id, identityId), isNotNull(identities.provider)));
       if (!target) throw new Failure('not_found', 'no such identity');
-      const others = await tx
-        .select({ provider: identities.provider })
-        .from(identities)
-        .where(and(own, ne(identities.id, identityId)));
-      // A provider that the operator took away lets nobody in; a host application does.
-      const remains = others.some(({ provider }) => provider === null || providerNames.has(provider));
-      if (user.passwordHash === null && !remains)
-        throw new Failure('conflict', 'this is the only way to log in; set a password or link another first');
+      await waysIn.requireAnother(tx, user, { identityId });
       await tx.delete(identities).where(eq(identities.id, identityId));
       await oweNotice(tx, user, { oweMail, kind: 'identity_unlinked' });
     });

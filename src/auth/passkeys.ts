@@ -59,9 +59,16 @@ interface StoredKey {
   readonly publicKey: string;
   readonly counter: number;
   readonly transports: string[];
+  /** It has asked for its owner (PIN, finger, face) at least once, so that it can be a login by itself. */
+  readonly verifiesUser?: boolean;
 }
 
 const lifetimeMs = 5 * 60_000;
+
+/** Whether a second factor is a login by itself, too. */
+export function opensAlone({ kind, data }: Pick<typeof secondFactors.$inferSelect, 'kind' | 'data'>): boolean {
+  return kind === 'passkey' && (data as unknown as StoredKey).verifiesUser === true;
+}
 
 /** The library is read when it is first needed: most processes start without anybody asking for a passkey. */
 const library = () => import('@simplewebauthn/server');
@@ -109,6 +116,7 @@ export function createPasskeys({
       publicKey: Buffer.from(publicKey).toString('base64url'),
       counter,
       transports,
+      verifiesUser: registrationInfo.userVerified,
     };
     try {
       return await db.transaction(async (tx) => {
@@ -160,12 +168,13 @@ export function createPasskeys({
       throw refusal(cause);
     });
     if (!verified) throw refusal();
-    const { newCounter } = authenticationInfo;
+    const { newCounter, userVerified } = authenticationInfo;
     // Web Authentication §7.2 step 22: a counter that does not grow means a copy of the authenticator.
     const counted = await db
       .update(secondFactors)
       .set({
-        data: sql`${secondFactors.data} || jsonb_build_object('counter', ${newCounter}::bigint)`,
+        data: sql`${secondFactors.data} || jsonb_build_object('counter', ${newCounter}::bigint)
+          || case when ${userVerified}::boolean then '{"verifiesUser":true}'::jsonb else '{}'::jsonb end`,
         lastUsedAt: sql`now()`,
       })
       .where(

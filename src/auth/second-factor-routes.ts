@@ -300,7 +300,7 @@ export const secondFactorRoutes: FastifyPluginAsyncTypebox<SecondFactorRouteOpti
     {
       schema: {
         tags,
-        summary: 'Take a second factor away; with the last one the recovery codes go',
+        summary: 'Take a second factor away; with the last one the recovery codes go, and the last way to log in stays',
         description: fresh,
         params: FactorParams,
         response: answers(204, Type.Null()),

@@ -22,6 +22,7 @@ import type { SecondStep } from '../auth/second-step.ts';
 import { serverRoutes } from '../auth/server-routes.ts';
 import { createServerUsers } from '../auth/server-users.ts';
 import type { SessionStore } from '../auth/session-store.ts';
+import type { WaysIn } from '../auth/ways-in.ts';
 import type { RoomService } from '../chat/rooms/room-service.ts';
 import type { Config } from '../config/load.ts';
 import type { Database } from '../database/connect.ts';
@@ -158,6 +159,7 @@ export function createIdentityParts({
       auth,
       sessions,
       secondStep,
+      waysIn,
       oneTimeTokens,
       idempotency,
       loginLimit,
@@ -166,6 +168,7 @@ export function createIdentityParts({
       auth: AuthService;
       sessions: SessionStore;
       secondStep: SecondStep;
+      waysIn: WaysIn;
       oneTimeTokens: OneTimeTokens;
       idempotency: IdempotencyKeys;
       loginLimit: { max: number; timeWindow: number };
@@ -182,7 +185,7 @@ export function createIdentityParts({
         auth,
         secondStep,
         oweMail: oweAccountMail,
-        providerNames: new Set(providers.keys()),
+        waysIn,
       }),
       authenticator,
       cookies,

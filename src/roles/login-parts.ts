@@ -20,6 +20,7 @@ import { createSecondFactors } from '../auth/second-factors.ts';
 import { createSecondStep, type SecondStep } from '../auth/second-step.ts';
 import { createSessionStore, type SessionStore } from '../auth/session-store.ts';
 import { type SigningKeys, startSigningKeys } from '../auth/signing-keys.ts';
+import { createWaysIn, type WaysIn } from '../auth/ways-in.ts';
 import type { Database } from '../database/connect.ts';
 import type { App } from '../http/app.ts';
 import type { Authenticator } from '../http/caller.ts';
@@ -62,6 +63,7 @@ export interface Logins {
   readonly sealer: Sealer;
   readonly secondStep: SecondStep;
   readonly sessions: SessionStore;
+  readonly waysIn: WaysIn;
   /** To be registered under `/v1`. */
   readonly routes: FastifyPluginAsync;
   readonly frames: FrameHandlers;
@@ -158,6 +160,10 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     counters,
     settings: { stepUpLifetimeMs: config.auth.stepUpLifetime, codesMax: limits.codesPerAccount },
   });
+  const waysIn = createWaysIn({
+    providerNames: new Set(Object.keys(config.auth.providers)),
+    issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
+  });
   const auth = createAuthService({
     db,
     users,
@@ -207,7 +213,7 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
       auth,
       authenticator,
       cookies,
-      factors: createFactorService({ db, users, factors, passkeys, secondStep, oweMail }),
+      factors: createFactorService({ db, users, factors, passkeys, secondStep, waysIn, oweMail }),
       passkeys,
       secondStep,
       loginLimit,
@@ -228,6 +234,7 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     sealer,
     secondStep,
     sessions,
+    waysIn,
     routes,
     frames: refreshFrames({
       authenticate: authenticator.fromToken,
