@@ -120,6 +120,13 @@ export const schema = {
     roomsPerSocket: integer(500, 'Rooms a socket follows', { min: 1 }),
     handshakesMax: integer(256, 'Hellos worked on at once; more wait', { min: 1 }),
     handshakeQueueMax: integer(10_000, 'Hellos waiting; while there are as many, upgrades get 503', { min: 1 }),
+    frozen: duration(
+      '1500ms',
+      'What arrived while the process stood still this long is taken up only if its sender is still there',
+      {
+        minMs: 500,
+      },
+    ),
     stall: duration('5s', 'A process that stood still this long reads authority again before it sends', {
       minMs: 1500,
     }),

@@ -12,6 +12,7 @@ import { Connection, type ConnectionUser, closeCodes, isGone, type QueueBounds }
 import type { FeedState } from './feed.ts';
 import { BadFrame, type ClientFrame, parseClientFrame } from './frame-codec.ts';
 import type { FrameHandlers } from './frame-handlers.ts';
+import type { FreezeWatch } from './freeze-watch.ts';
 import type { Hub } from './hub.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -72,6 +73,7 @@ export function createSocketServer<State extends FeedState>({
   hub,
   greeter,
   handlers,
+  freeze,
   metrics,
   logger,
   settings,
@@ -79,6 +81,7 @@ export function createSocketServer<State extends FeedState>({
   hub: Hub<State>;
   greeter: Greeter;
   handlers: FrameHandlers;
+  freeze: Pick<FreezeWatch, 'isJustAwake' | 'graceMs'>;
   metrics: SocketMetrics;
   logger: Logger;
   settings: SocketSettings;
@@ -112,6 +115,8 @@ export function createSocketServer<State extends FeedState>({
   class Conversation {
     readonly connection: Connection;
     #early: ClientFrame[] = [];
+    /** Frames that came while the process stood still, until it is known whether their sender is still there. */
+    #held: ClientFrame[] | undefined;
     #inFlight = 0;
     #greeting = false;
     #helloTimer: NodeJS.Timeout | undefined;
@@ -228,6 +233,26 @@ export function createSocketServer<State extends FeedState>({
     }
 
     #dispatch(frame: ClientFrame): void {
+      if (this.#held) {
+        if (this.#held.length < settings.framesBurst) this.#held.push(frame);
+        else this.#answerError(new Failure('rate_limited', 'too fast', { retryAfterMs: freeze.graceMs }), frame.id);
+      } else if (freeze.isJustAwake()) {
+        this.#held = [frame];
+        setTimeout(() => this.#letIn(), freeze.graceMs);
+      } else this.#handle(frame);
+    }
+
+    #letIn(): void {
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      for (const frame of held) if (this.#isThere()) this.#handle(frame);
+    }
+
+    #isThere(): boolean {
+      return !isGone(this.connection) && this.connection.socket.readyState === this.connection.socket.OPEN;
+    }
+
+    #handle(frame: ClientFrame): void {
       const wait = this.#takeRate(frame.type);
       if (wait > 0) {
         this.#refused = this.#sameMinute() ? this.#refused + 1 : 1;

@@ -37,9 +37,11 @@ import { createFlagRecorder } from '../moderation/flag-recorder.ts';
 import { createRefusalLog } from '../moderation/refusal-log.ts';
 import type { PeerLink } from '../processing/peer-transport.ts';
 import type { TextEngine } from '../processing/text-task.ts';
+import { refuseAbandonedRequests } from '../realtime/abandoned-requests.ts';
 import { startCaretaker } from '../realtime/caretaker.ts';
 import { closeCodes } from '../realtime/connection.ts';
 import { startCutOffWatch } from '../realtime/cut-off.ts';
+import { startFreezeWatch } from '../realtime/freeze-watch.ts';
 import { createLocalHints } from '../realtime/hints.ts';
 import { createHub, type Hub } from '../realtime/hub.ts';
 import { startLogIdentity } from '../realtime/log-identity.ts';
@@ -262,6 +264,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     metrics: chatMetrics.welcome,
     settings: { ...config.realtime, heartbeatMs: config.realtime.heartbeat },
   });
+  const freeze = startFreezeWatch(config.realtime.frozen);
   const sockets = createSocketServer({
     hub,
     greeter: {
@@ -282,6 +285,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       }),
       ...logins.frames,
     },
+    freeze,
     metrics: chatMetrics.sockets,
     logger,
     settings: { ...config.realtime, ...config.limits },
@@ -308,6 +312,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   app.addHook('onSend', async (_request, reply) => {
     if (draining) void reply.header('connection', 'close');
   });
+  refuseAbandonedRequests(app, freeze);
   addHealthRoutes(app, { readiness, isDraining });
   const cutOff = startCutOffWatch({
     probe,
@@ -439,6 +444,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['socket server', sockets.stop],
         ['cut-off watch', cutOff.stop],
         ['caretaker', caretaker.stop],
+        ['freeze watch', freeze.stop],
         ['log identity', identity.stop],
         ['hub', hub.stop],
         ['erasures', privacy.stop],

@@ -62,3 +62,39 @@ test.each(['mute', 'removal'] as const)('a %s that came and went while a send wa
   const { body } = await ana.call('GET', `/v1/rooms/${room}/messages`);
   expect((body.messages as { text: string }[]).map(({ text }) => text)).toEqual(['before', 'after']);
 });
+
+test('a mute that came and went while the instance stood still, with the send in its sockets’ buffers', async () => {
+  const [ana, ben] = await Promise.all([signUp(well.url), signUp(well.url)]);
+  const room = await createRoom([ana, ben]);
+  const path = `/v1/rooms/${room}/messages`;
+  const member = `/v1/rooms/${room}/members/${ben.id}`;
+  const socket = await connect(cut.url, ben);
+  await socket.say(room, 'before', 'before');
+
+  cut.signal('SIGSTOP');
+  const frozenMs = performance.now();
+  const lost = socket.say(room, 'over a socket', 'socket').catch((error: Error) => error.message);
+  const request = fetch(`${cut.url}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ben.accessToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ clientId: 'request', text: 'over a request' }),
+    signal: AbortSignal.timeout(500),
+  }).catch((error: Error) => error.name);
+  expect(await request).toBe('TimeoutError');
+  socket.socket.terminate();
+  expect(await lost).toBe('the socket was closed');
+  await mustCall(ana, 'PUT', `${member}/mute`, { seconds: 600 });
+  for (const clientId of ['socket', 'request']) {
+    const text = `over a ${clientId}`;
+    expect(await ben.call('POST', path, { clientId, text })).toMatchObject({ body: { code: 'muted' } });
+  }
+  await mustCall(ana, 'DELETE', `${member}/mute`);
+  // As long as it takes to be noticed (realtime.frozen).
+  await new Promise((wake) => setTimeout(wake, 2000 - (performance.now() - frozenMs)));
+  cut.signal('SIGCONT');
+
+  const again = await connect(cut.url, ben);
+  await again.say(room, 'after', 'after');
+  const { body } = await ana.call('GET', path);
+  expect((body.messages as { text: string }[]).map(({ text }) => text)).toEqual(['before', 'after']);
+});
