@@ -32,7 +32,7 @@ export interface AppSettings {
   readonly requestTimeout: number;
   readonly handlerTimeout: number;
   readonly connectionsMax: number;
-  /** Requests per minute and address that show no login; routes may have their own bound. */
+  /** Requests per minute and address that show no good login; routes may have their own bound. */
   readonly requestsPerMinute: number;
   /** The same for requests that show one: many people may share an address. */
   readonly requestsPerAddress: number;
@@ -70,11 +70,14 @@ declare module 'fastify' {
 export async function createApp({
   settings,
   counters,
+  isCaller,
   logger,
   version,
 }: {
   settings: AppSettings;
   counters: RateCounters;
+  /** Whether a request proves who makes it. Asked of those alone that are too many for an address without a login. */
+  isCaller: (request: FastifyRequest) => Promise<boolean>;
   logger: FastifyBaseLogger;
   version: string;
 }): Promise<App> {
@@ -163,17 +166,21 @@ export async function createApp({
     referrerPolicy: { policy: 'no-referrer' },
   });
   await app.register(cookie);
+  app.addHook('onRequest', async (request) => {
+    // Routes with a bound of their own, or none, are counted there.
+    if (request.routeOptions.config?.rateLimit !== undefined) return;
+    const { count, resetMs } = await counters.hit(`address ${addressKey(request.ip)}`, 60_000);
+    if (count <= settings.requestsPerMinute) return;
+    // A header that anybody can make up raises no bound.
+    if (count <= settings.requestsPerAddress && (await isCaller(request))) return;
+    throw tooMany(resetMs);
+  });
   await app.register(rateLimit, {
-    max: ({ headers }: FastifyRequest) =>
-      headers.authorization === undefined && headers.cookie === undefined
-        ? settings.requestsPerMinute
-        : settings.requestsPerAddress,
-    timeWindow: 60_000,
+    global: false,
     store: rateStore(counters) as never,
     // By address alone: a header that anybody can make up buys nobody a second allowance.
     keyGenerator: ({ ip }) => addressKey(ip),
-    errorResponseBuilder: (_request, { ttl }) =>
-      new Failure('rate_limited', 'too many requests', { retryAfterMs: ttl }),
+    errorResponseBuilder: (_request, { ttl }) => tooMany(ttl),
   });
   await app.register(swagger, {
     openapi: {
@@ -192,6 +199,10 @@ export async function createApp({
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { config: { rateLimit: false }, schema: { hide: true } }, async () => app.swagger());
   return app;
+}
+
+function tooMany(retryAfterMs: number): Failure {
+  return new Failure('rate_limited', 'too many requests', { retryAfterMs: Math.max(1000, Math.round(retryAfterMs)) });
 }
 
 function isPlainUtf8(headers: IncomingMessage['headers']): boolean {

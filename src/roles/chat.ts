@@ -213,6 +213,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const app = await createApp({
     settings: { ...config.http, ...config.limits, publicUrl, socketPath },
     counters,
+    isCaller: (request) => vouched.isCaller(request),
     logger,
     version,
   });

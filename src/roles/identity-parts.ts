@@ -1,4 +1,5 @@
 /** People whom others vouch for: login providers, host applications, and other servers with API keys. */
+import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
 import type { AccessTokens } from '../auth/access-tokens.ts';
@@ -116,11 +117,19 @@ export function createIdentityParts({
     logger,
     settings: { cacheMax: config.auth.tokenCacheMax },
   });
-  const authenticator = limitRequests(
-    createAuthenticator({ accessTokens, cookies, hostUsers, apiKeys, revocations }),
-    counters,
-    config.limits,
-  );
+  const proof = createAuthenticator({ accessTokens, cookies, hostUsers, apiKeys, revocations });
+  const authenticator = limitRequests(proof, counters, config.limits);
+
+  async function isCaller(request: FastifyRequest): Promise<boolean> {
+    if (!proof.hasLogin(request)) return false;
+    try {
+      await proof.fromRequest(request);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.kind.retryable) throw error;
+      return false;
+    }
+  }
 
   /** Rooms that are not there, or do not want the user, are dealt with too: asking again would change nothing. */
   async function joinRooms(userId: string, roomIds: readonly string[], by: string): Promise<string[]> {
@@ -213,6 +222,7 @@ export function createIdentityParts({
 
   return {
     authenticator,
+    isCaller,
     register,
     stop: () => {
       for (const link of links) link.stop();

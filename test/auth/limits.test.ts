@@ -20,6 +20,8 @@ beforeAll(async () => {
       PARLEY_LIMITS_LOGINS_PER_ACCOUNT: '3',
       PARLEY_LIMITS_LOGINS_PER_MINUTE: '40',
       PARLEY_LIMITS_REQUESTS_PER_DEVICE: '30',
+      PARLEY_LIMITS_REQUESTS_PER_MINUTE: '60',
+      PARLEY_LIMITS_REQUESTS_PER_ADDRESS: '90',
     }),
     startSingle({ PARLEY_LIMITS_LOGINS_PER_ACCOUNT: '3', PARLEY_HTTP_ALLOWED_ORIGINS: 'https://app.example.org' }),
   ]);
@@ -99,6 +101,40 @@ test('an address tries so often in a minute; a made-up token buys it no more', a
   expect(statuses.slice(40)).toEqual([429, 429]);
   const elsewhere = await callApi(parley.url, 'POST', '/v1/auth/verify-email', { token: 'x' }, from('203.0.113.98'));
   expect(elsewhere.status).toBe(400);
+});
+
+test('a made-up login raises no bound of an address, a good one does', async () => {
+  const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
+  await ben.call('POST', '/v1/auth/logout');
+  const address = from('203.0.113.120');
+  const ask = async (headers: Record<string, string>) =>
+    (await callApi(parley.url, 'GET', '/v1/users/me', undefined, { ...headers, ...address })).status;
+  const madeUp = () => randomBytes(32).toString('base64url');
+  const [head, claims] = ana.accessToken.split('.');
+  const shown = [
+    () => ({ authorization: `Bearer ${madeUp()}` }),
+    () => ({ authorization: `Bearer ${head}.${claims}.${madeUp()}` }),
+    () => ({ authorization: `Bearer parley_key_${madeUp()}` }),
+    () => ({ authorization: `Basic ${madeUp()}` }),
+    () => ({ authorization: `Bearer ${ben.accessToken}` }),
+    () => ({ cookie: `parley-access=${madeUp()}` }),
+  ];
+  for (let n = 0; n < 60; n++) expect(await ask(shown[n % shown.length]!())).toBe(401);
+  for (const each of [...shown, () => ({})]) expect(await ask(each())).toBe(429);
+  const good: Record<string, string>[] = [
+    { authorization: `Bearer ${ana.accessToken}` },
+    { cookie: `parley-access=${ana.accessToken}` },
+  ];
+  for (const each of good) expect(await ask(each)).toBe(200);
+  for (let n = 69; n < 90; n++) expect(await ask(good[0]!)).toBe(200);
+  for (const each of good) expect(await ask(each)).toBe(429);
+});
+
+test('what is not there is counted as well', async () => {
+  const statuses = [];
+  for (let n = 0; n < 61; n++)
+    statuses.push((await callApi(parley.url, 'GET', `/v1/nothing/${n}`, undefined, from('203.0.113.121'))).status);
+  expect(statuses.indexOf(429)).toBe(60);
 });
 
 test('a login on a device asks so often in a minute, from whatever address; another login of the person goes on', async () => {
