@@ -47,13 +47,13 @@ test('a taken username is a conflict, whatever its case; a taken address tells n
 
 test.each([
   ['an unknown field', { colour: 'red' }, '/colour'],
-  ['a short password', { password: 'short' }, 'password'],
-  ['a common password', { password: 'password123' }, 'password'],
-  ['a password of 1,025 bytes', { password: 'x'.repeat(1025) }, 'password'],
-  ['two addresses', { email: 'a@example.org,b@example.org' }, 'email'],
-  ['a line break in the address', { email: 'a@example.org\r\nBcc: b@example.org' }, 'email'],
-  ['a name with spaces', { username: 'two words' }, 'username'],
-  ['an invisible display name', { displayName: '\u200b\u200b' }, 'displayName'],
+  ['a short password', { password: 'short' }, '/password'],
+  ['a common password', { password: 'password123' }, '/password'],
+  ['a password of 1,025 bytes', { password: 'x'.repeat(1025) }, '/password'],
+  ['two addresses', { email: 'a@example.org,b@example.org' }, '/email'],
+  ['a line break in the address', { email: 'a@example.org\r\nBcc: b@example.org' }, '/email'],
+  ['a name with spaces', { username: 'two words' }, '/username'],
+  ['an invisible display name', { displayName: '\u200b\u200b' }, '/displayName'],
   ['a number for a name', { username: 7 }, '/username'],
 ])('registering with %s is refused by name', async (_, change, path) => {
   const { status, body } = await api('POST', '/v1/auth/register', {
