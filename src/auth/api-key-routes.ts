@@ -59,13 +59,10 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
     },
     async (request, reply) => {
       const { userId } = await requireAdmin(request);
-      return idempotency.answer(
-        request,
-        reply,
-        userId,
-        async () => ({ status: 201, body: await apiKeys.create(userId, request.body) }),
-        (body) => ({ ...(body as object), key: null }),
-      );
+      return idempotency.create(request, reply, userId, async (id) => ({
+        status: 201,
+        body: await apiKeys.create(userId, { ...request.body, id }),
+      }));
     },
   );
 

@@ -3,7 +3,6 @@
  * every request, so that one that was revoked is over with the answer to the revocation, on every instance.
  */
 import { and, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/connect.ts';
 import { apiKeys } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
@@ -20,11 +19,14 @@ export interface ApiKeyView {
 }
 
 export interface ApiKeys {
-  /** @returns the key, which is kept nowhere. @throws Failure `conflict` at the most keys there may be */
+  /**
+   * @param key.id drawn by the caller; when it is there already nothing is made
+   * @returns the key, which is kept nowhere: null when it was made before. @throws Failure `conflict` at the most keys there may be
+   */
   readonly create: (
     by: string,
-    key: { name: string; scopes: readonly ApiScope[] },
-  ) => Promise<{ id: string; key: string }>;
+    key: { id: string; name: string; scopes: readonly ApiScope[] },
+  ) => Promise<{ id: string; key: string | null }>;
   readonly list: () => Promise<ApiKeyView[]>;
   /** @throws Failure `not_found` */
   readonly revoke: (id: string) => Promise<void>;
@@ -49,18 +51,18 @@ export function createApiKeys({ db, settings }: { db: Database; settings: { keys
   }
 
   return {
-    create: async (by, { name, scopes }) => {
+    create: async (by, { id, name, scopes }) => {
       const key = prefix + makeSecret();
-      const id = uuidv7();
-      await db.transaction(async (tx) => {
+      return db.transaction(async (tx) => {
         await tx.execute(sql`lock table ${apiKeys} in share row exclusive mode`);
+        if ((await tx.$count(apiKeys, eq(apiKeys.id, id))) > 0) return { id, key: null };
         if ((await tx.$count(apiKeys, present)) >= settings.keysMax)
           throw new Failure('conflict', `at most ${settings.keysMax} API keys; revoke one first`);
         await tx
           .insert(apiKeys)
           .values({ id, name, hash: hashSecret(key), scopes: [...new Set(scopes)].sort(), createdBy: by });
+        return { id, key };
       });
-      return { id, key };
     },
     list: async () => {
       const rows = await db.select().from(apiKeys).where(present).orderBy(desc(apiKeys.createdAt)).limit(1000);

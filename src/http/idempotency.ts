@@ -23,8 +23,6 @@ export interface IdempotencyKeys {
     reply: FastifyReply,
     userId: string,
     work: () => Promise<Answer>,
-    /** What of the body is kept for repeats; secrets that are shown once are not. */
-    keep?: (body: unknown) => unknown,
   ) => Promise<never>;
   /**
    * Makes one thing per user and key, also across a crash: its id is drawn once and kept with the key.
@@ -131,7 +129,6 @@ export function createIdempotencyKeys({
     reply: FastifyReply,
     userId: string,
     work: () => Promise<Answer>,
-    keep: (body: unknown) => unknown = (body) => body,
   ): Promise<never> {
     const read = readKey(request);
     if (!read) return send(reply, await work());
@@ -140,10 +137,7 @@ export function createIdempotencyKeys({
     if (!(await hold({ userId, key, requestHash }))) return send(reply, await firstAnswer(own, requestHash));
     try {
       const done = await work();
-      await db
-        .update(idempotencyKeys)
-        .set({ status: done.status, body: keep(done.body) })
-        .where(own);
+      await db.update(idempotencyKeys).set({ status: done.status, body: done.body }).where(own);
       return send(reply, done);
     } catch (error) {
       // What was refused leaves the key free.

@@ -148,16 +148,11 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     oneTimeTokens,
     relyingParty: relyingPartyOf(publicUrl, http.allowedOrigins),
   });
+  const shared = { db, users, passwords, sessions, oneTimeTokens, knownDevices, counters, oweMail };
   const secondStep = createSecondStep({
-    db,
-    users,
-    passwords,
-    sessions,
+    ...shared,
     factors,
     passkeys,
-    oneTimeTokens,
-    knownDevices,
-    counters,
     settings: { stepUpLifetimeMs: config.auth.stepUpLifetime, codesMax: limits.codesPerAccount },
   });
   const waysIn = createWaysIn({
@@ -165,17 +160,12 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
   });
   const auth = createAuthService({
-    db,
-    users,
-    passwords,
-    sessions,
+    ...shared,
     accessTokens,
-    knownDevices,
     secondStep,
     revocations,
     throttle: createLoginThrottle(counters, { failuresMax: limits.loginsPerAccount }),
     judgeName: options.judgeName,
-    oweMail,
     onRevoked: options.onRevoked,
     onProfileChange: options.profiles.invalidate,
     settings: {
@@ -185,15 +175,8 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     },
   });
   const accounts = createAccountService({
-    db,
-    users,
-    passwords,
-    sessions,
-    oneTimeTokens,
-    knownDevices,
+    ...shared,
     secondStep,
-    counters,
-    oweMail,
     announceRevocation: async () => {
       options.onRevoked();
       await revocations.sync();

@@ -75,6 +75,17 @@ test('only admins handle keys, a key handles none, and the secret is not repeate
   expect(second).toMatchObject({ status: 201, body: { id: first.body.id, key: null } });
 });
 
+test('of many who ask for one key at the same moment, on two instances, one gets to see it', async () => {
+  const again = { 'idempotency-key': name() };
+  const body = { name: 'once', scopes: ['users:read'] };
+  const answers = await Promise.all(
+    [url, otherUrl, url, otherUrl].map((at) => admin.at(at).call('POST', '/v1/api-keys', body, again)),
+  );
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+  expect(new Set(answers.map(({ body: { id } }) => id)).size).toBe(1);
+  expect(answers.filter(({ body: { key } }) => key !== null)).toHaveLength(1);
+});
+
 test('a key does what its scopes say and nothing else, and is no person', async () => {
   const { key, call } = await makeKey('users:read');
   expect((await call('POST', '/v1/users', { username: name() })).body).toMatchObject({ code: 'forbidden' });
