@@ -54,7 +54,7 @@ export interface BanService {
   readonly cursorOf: (ban: Ban) => string;
   /** A room ban as a part of somebody else's transaction of the room's log. @returns the events for its plan */
   readonly banInside: (context: AppendContext, order: RoomBanOrder) => Promise<DraftEvent[]>;
-  /** After `banInside` was committed: ends a membership that began while it was not. */
+  /** After `banInside` was committed: ends a membership that began while it was not, and watching. */
   readonly endLateMembership: (actor: Caller, roomId: string, userId: string) => Promise<void>;
 }
 
@@ -68,6 +68,7 @@ export function createBanService({
   eventLog,
   profiles,
   loginBans,
+  onRoomBan,
   recordAct,
 }: {
   db: Database;
@@ -77,6 +78,8 @@ export function createBanService({
   eventLog: EventLog;
   profiles: Profiles;
   loginBans: LoginBans;
+  /** A room has shut somebody out: who watches it without being a member is to be looked for. */
+  onRoomBan: () => void;
   recordAct: RecordAct;
 }): BanService {
   async function requirePerson(userId: string): Promise<{ role: DeploymentRole }> {
@@ -122,6 +125,7 @@ export function createBanService({
 
   /** Who joined between our look at the room and the ban is a member all the same: until now. */
   async function endLateMembership(actor: Caller, roomId: string, userId: string): Promise<void> {
+    onRoomBan();
     const { state } = await follow(roomId);
     if (!state.members.has(userId)) return;
     await eventLog.transact(roomId, async (context) => ({

@@ -13,6 +13,7 @@ import { createDeliveryTurn, type DeliveryTurn } from './delivery-turn.ts';
 import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.ts';
 import { frameText } from './frame-codec.ts';
 import type { EventHint, Hints, JoinHint } from './hints.ts';
+import { createSingleLook } from './single-look.ts';
 
 export interface HubSettings {
   readonly headCheck: number;
@@ -78,6 +79,10 @@ export interface Hub<State extends FeedState> {
   ) => Promise<{ result: AttachResult; seq: number }>;
   readonly detach: (connection: Connection, roomId: string) => void;
   readonly isReading: (connection: Connection, roomId: string) => boolean;
+  /** Connections that read rooms which they are no members of. */
+  readonly watching: () => Iterable<{ readonly connection: Connection; readonly roomId: string }>;
+  /** Ends a connection's watching of a room and tells it why; what it was to get by now it gets before. */
+  readonly dismiss: (connection: Connection, roomId: string, reason: string) => void;
   /** Rooms that the connection reads, or is about to. */
   readonly readingCount: (connection: Connection) => number;
   /** The welcome was sent. */
@@ -400,27 +405,7 @@ export function createHub<State extends FeedState>({
     for (const feed of followed) if ((heads.get(feed.roomId) ?? 0) > feed.position) void catchUp(feed);
   }
 
-  let checking = false;
-  let checkAgain = false;
-  async function checkHeadsOnce(): Promise<void> {
-    if (checking || stopped) return;
-    checking = true;
-    checkAgain = false;
-    try {
-      await checkHeads();
-    } catch (error) {
-      logger.debug({ error }, 'head check failed');
-    } finally {
-      checking = false;
-      if (checkAgain) void checkHeadsOnce();
-    }
-  }
-
-  /** A look that is under way may have come too early: another follows it. */
-  function checkHeadsSoon(): void {
-    checkAgain = true;
-    void checkHeadsOnce();
-  }
+  const headCheck = createSingleLook(checkHeads, (error) => logger.debug({ error }, 'head check failed'));
 
   async function beginAnew(): Promise<void> {
     for (const connection of [...reading.keys()]) connection.close(closeCodes.restart, 'the log was replaced');
@@ -518,6 +503,18 @@ export function createHub<State extends FeedState>({
     if (feed) removeReader(feed, connection);
   }
 
+  function* watching() {
+    for (const feed of feeds.values())
+      for (const connection of feed.watchers) yield { connection, roomId: feed.roomId };
+  }
+
+  function dismiss(connection: Connection, roomId: string, reason: string): void {
+    const feed = feeds.get(roomId);
+    if (!feed?.watchers.has(connection)) return;
+    pushNow(feed);
+    leave(feed, connection, reason, feed.position);
+  }
+
   function isReading(connection: Connection, roomId: string): boolean {
     const feed = feeds.get(roomId);
     return feed !== undefined && (feed.readers.has(connection) || feed.watchers.has(connection));
@@ -591,10 +588,10 @@ export function createHub<State extends FeedState>({
     onRoomSignal: localRoomSignal,
     onUserSignal: localUserSignal,
     onRevocation: onRevocationHint,
-    onLinkRestored: () => void checkHeadsOnce(),
-    onSubscribed: checkHeadsSoon,
+    onLinkRestored: headCheck.ifIdle,
+    onSubscribed: headCheck.surely,
   });
-  const timer = setInterval(() => void checkHeadsOnce(), settings.headCheck);
+  const timer = setInterval(headCheck.ifIdle, settings.headCheck);
 
   return {
     turn,
@@ -609,6 +606,8 @@ export function createHub<State extends FeedState>({
     attach,
     detach,
     isReading,
+    watching,
+    dismiss,
     readingCount: (connection) => (reading.get(connection)?.size ?? 0) + (attaching.get(connection)?.size ?? 0),
     goLive,
     followJoinsMeanwhile,
@@ -633,6 +632,7 @@ export function createHub<State extends FeedState>({
     },
     stop: () => {
       stopped = true;
+      headCheck.stop();
       clearInterval(timer);
     },
   };

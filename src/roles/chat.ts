@@ -22,6 +22,7 @@ import { createRoomRepository } from '../chat/rooms/room-repository.ts';
 import { roomRoutes } from '../chat/rooms/room-routes.ts';
 import { createRoomService } from '../chat/rooms/room-service.ts';
 import type { RoomState } from '../chat/rooms/room-state.ts';
+import { startWatcherBans } from '../chat/rooms/watcher-bans.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe } from '../database/database-probe.ts';
 import { Failure } from '../errors.ts';
@@ -119,7 +120,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
 
   // The hub and the room service know each other: frames about memberships are made by whoever knows rooms.
   const rooms = createRooms();
-  const { hub, reader, eventLog, roomService, roomRepository, membershipChanges, judge } = rooms;
+  const { hub, watcherBans, reader, eventLog, roomService, roomRepository, membershipChanges, judge } = rooms;
 
   function createRooms() {
     const roomRepository = createRoomRepository({ sql, unreadMax: config.room.unreadMax });
@@ -128,8 +129,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     const hub: Hub<RoomState> = createHub<RoomState>({
       log: { load: roomRepository.load, read: reader.read, heads: reader.heads },
       hints,
-      onRevocationHint: () =>
-        void revocations.sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read')),
+      onRevocationHint: () => {
+        void revocations.sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read'));
+        watcherBans.look();
+      },
       membership: { joined: (roomId, userId) => roomService.describeJoined(roomId, userId), left: leftFrame },
       metrics: chatMetrics.hub,
       logger,
@@ -171,7 +174,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       recordAct,
       settings: config.room,
     });
-    return { hub, reader, eventLog, roomService, roomRepository, membershipChanges, judge };
+    const watcherBans = startWatcherBans({ hub, db, logger, pollMs: config.realtime.headCheck });
+    return { hub, watcherBans, reader, eventLog, roomService, roomRepository, membershipChanges, judge };
   }
 
   identity.onReplaced(hub.beginAnew);
@@ -194,6 +198,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     }),
     profiles,
     follow: roomService.follow,
+    followToRead: roomService.followToRead,
     findFeed: hub.feed,
     isBlocked,
     onFlagged,
@@ -343,6 +348,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     rooms: roomService,
     messages,
     onRevoked: hints.announceRevocation,
+    onRoomBan: () => {
+      hints.announceRevocation();
+      watcherBans.look();
+    },
   });
   const loginLimit = { max: config.limits.loginsPerMinute, timeWindow: minuteMs };
   await app.register(keyRoutes, { keys: tokens.keys });
@@ -447,6 +456,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['caretaker', caretaker.stop],
         ['freeze watch', freeze.stop],
         ['log identity', identity.stop],
+        ['watchers', watcherBans.stop],
         ['hub', hub.stop],
         ['erasures', privacy.stop],
         ['event log', eventLog.stop],

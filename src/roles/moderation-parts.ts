@@ -49,6 +49,8 @@ export interface ModerationPartsOptions {
   readonly sessions: SessionStore;
   readonly revocations: Revocations;
   readonly onRevoked: () => void;
+  /** A room has shut somebody out: every instance looks whether they watch it. */
+  readonly onRoomBan: () => void;
   readonly refusals: RefusalLog;
   readonly authenticator: Authenticator;
   readonly idempotency: IdempotencyKeys;
@@ -71,6 +73,7 @@ export function createModerationParts(options: ModerationPartsOptions): Moderati
     eventLog,
     profiles,
     loginBans: createLoginBans(options),
+    onRoomBan: options.onRoomBan,
     recordAct,
   });
   const queue = createQueueService({

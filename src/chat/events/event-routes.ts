@@ -28,8 +28,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       const { after = 0, limit = 50 } = request.query;
-      const feed = await rooms.follow(request.params.roomId);
-      feed.state.require(caller, 'read');
+      const feed = await rooms.followToRead(caller, request.params.roomId);
       const from = Math.max(after, feed.state.firstReadable(caller) - 1);
       // What comes while this is read may follow a removal: the caller's right was asked for up to here.
       const head = feed.position;

@@ -114,6 +114,7 @@ export function createMessageService({
   pages,
   profiles,
   follow,
+  followToRead,
   findFeed,
   isBlocked,
   onFlagged,
@@ -129,6 +130,8 @@ export function createMessageService({
   profiles: Profiles;
   /** A room at its head as of now. */
   follow: (roomId: string) => Promise<Feed<RoomState>>;
+  /** For somebody who may read there. @throws Failure `not_found`, `banned` */
+  followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   /** A room as of some recent position: enough where an append proves it. */
   findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
   isBlocked: IsBlocked;
@@ -293,7 +296,7 @@ export function createMessageService({
 
   async function edit(sender: Sender, roomId: string, messageId: string, source: string): Promise<{ seq: number }> {
     const text = requireText(source, '/text', settings.maxLength);
-    const feed = await requireReadable(sender, roomId);
+    const feed = await followToRead(sender, roomId);
     const before = await requireMessage(feed, sender, messageId);
     if (before.sender.id !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');
     feed.state.require(sender, 'edit_own');
@@ -367,7 +370,7 @@ export function createMessageService({
   }
 
   async function remove(sender: Sender, roomId: string, messageId: string): Promise<{ seq: number }> {
-    await requireMessage(await requireReadable(sender, roomId), sender, messageId);
+    await requireMessage(await followToRead(sender, roomId), sender, messageId);
     const { answer, seq } = await eventLog.transact(roomId, async (context) => {
       const current = await lockMessage(context, roomId, messageId);
       const standing = context.state.require(sender, 'read');
@@ -401,12 +404,6 @@ export function createMessageService({
     return row?.seq ?? 0;
   }
 
-  async function requireReadable(actor: Actor, roomId: string): Promise<Feed<RoomState>> {
-    const feed = await follow(roomId);
-    feed.state.require(actor, 'read');
-    return feed;
-  }
-
   async function requireMessage(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<Message> {
     const message = await repository.find(feed.roomId, messageId);
     if (!message || message.seq < feed.state.firstReadable(actor)) throw new Failure('not_found', 'no such message');
@@ -415,7 +412,7 @@ export function createMessageService({
 
   async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
     const { before, after, around, limit } = range;
-    const feed = await requireReadable(actor, roomId);
+    const feed = await followToRead(actor, roomId);
     const from = feed.state.firstReadable(actor);
     // What comes while this is read may follow a removal: the caller's right was asked for up to here.
     const head = feed.position;
@@ -440,16 +437,16 @@ export function createMessageService({
     findStored,
     edit,
     remove,
-    find: async (actor, roomId, messageId) => requireMessage(await requireReadable(actor, roomId), actor, messageId),
+    find: async (actor, roomId, messageId) => requireMessage(await followToRead(actor, roomId), actor, messageId),
     history,
     replies: async (actor, roomId, messageId, after, limit) => {
-      const feed = await requireReadable(actor, roomId);
+      const feed = await followToRead(actor, roomId);
       await requireMessage(feed, actor, messageId);
       const from = Math.max(after, feed.state.firstReadable(actor) - 1);
       return repository.replies(roomId, messageId, from, feed.position, limit);
     },
     edits: async (actor, roomId, messageId, from, limit) => {
-      const message = await requireMessage(await requireReadable(actor, roomId), actor, messageId);
+      const message = await requireMessage(await followToRead(actor, roomId), actor, messageId);
       return message.deletedAt ? [] : repository.edits(messageId, from, limit);
     },
   };

@@ -3,7 +3,7 @@ import { members, membershipChanges } from '../../database/tables.ts';
 import { Failure } from '../../errors.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
-import { requireNotBanned } from './room-bans.ts';
+import { lockEntry, requireNotBanned } from './room-bans.ts';
 
 /**
  * @param by who lets them in: themselves, when they join or accept
@@ -16,6 +16,7 @@ export async function admitMember(
   { membersMax }: { membersMax: number },
 ): Promise<DraftEvent> {
   if (state.members.size >= membersMax) throw new Failure('conflict', 'the room is full');
+  await lockEntry(tx, roomId, userId);
   await requireNotBanned(tx, roomId, userId);
   await tx.insert(members).values({ roomId, userId, role, joinedSeq: nextSeq });
   await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: nextSeq });

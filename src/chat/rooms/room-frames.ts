@@ -58,8 +58,7 @@ export function roomFrames({
       },
     ),
     'room.open': frameHandler({ roomId: Uuid }, async ({ connection, caller }, { roomId }) => {
-      const feed = await rooms.follow(roomId);
-      feed.state.require(caller, 'read');
+      const feed = await rooms.followToRead(caller, roomId);
       // Staff may read a private room, but is no silent listener in it.
       if (!feed.state.isPublic() && !feed.state.isMember(caller.userId))
         throw new Failure('forbidden', 'only public rooms are watched');

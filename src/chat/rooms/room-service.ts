@@ -16,6 +16,7 @@ import { unknownProfile } from '../events/message-shape.ts';
 import type { RecordAct } from '../moderator-acts.ts';
 import { admitMember } from './admission.ts';
 import { endMembership, findHeir, memberData, promote } from './member-departure.ts';
+import { requireNotBanned } from './room-bans.ts';
 import type { OwnRoomRow, RoomRepository, RoomSummaryRow } from './room-repository.ts';
 import type { Actor, RoomSettings, RoomState } from './room-state.ts';
 
@@ -77,6 +78,12 @@ export interface RoomService {
   readonly mute: (actor: Actor, roomId: string, userId: string, seconds: number) => Promise<MemberView>;
   /** The room as this instance follows it, at its head as of now. @throws Failure not_found */
   readonly follow: (roomId: string) => Promise<Feed<RoomState>>;
+  /**
+   * The same for somebody who may read there. A room's bans are asked of Postgres for whoever has not joined: shut out of a
+   * public room is less than outside of it.
+   * @throws Failure `not_found`, `banned`
+   */
+  readonly followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   /** Names of rooms as this viewer sees them: a direct message is called by the others' names. */
   readonly nameFor: (room: { kind: 'room' | 'dm'; name: string }, others: readonly string[]) => Promise<string>;
   /** JSON of `room.joined` for a user. */
@@ -111,6 +118,12 @@ export function createRoomService({
     if (!feed) throw new Failure('not_found', 'no such room');
     // Every request sees what was acked before it began, on whatever instance.
     if ((await head(roomId)) > feed.position) await hub.catchUp(feed);
+    return feed;
+  }
+
+  async function followToRead(actor: Actor, roomId: string): Promise<Feed<RoomState>> {
+    const feed = await follow(roomId);
+    if (feed.state.require(actor, 'read') === 'outsider') await requireNotBanned(db, roomId, actor.userId);
     return feed;
   }
 
@@ -275,9 +288,7 @@ export function createRoomService({
   }
 
   async function get(actor: Actor, roomId: string): Promise<Room> {
-    const feed = await follow(roomId);
-    feed.state.require(actor, 'read');
-    return describe(feed, actor.userId);
+    return describe(await followToRead(actor, roomId), actor.userId);
   }
 
   async function update(actor: Actor, roomId: string, changes: RoomChanges): Promise<Room> {
@@ -331,7 +342,7 @@ export function createRoomService({
     after: string | undefined,
     limit: number,
   ): Promise<MemberView[]> {
-    (await follow(roomId)).state.require(actor, 'read');
+    await followToRead(actor, roomId);
     const rows = await repository.memberIds(roomId, after, limit);
     const people = await profiles.byIds(rows.map((row) => row.userId));
     return rows.map(({ userId, ...row }) => ({ user: people.get(userId) ?? unknownProfile(userId), ...row }));
@@ -389,7 +400,7 @@ export function createRoomService({
   }
 
   async function changeRole(actor: Actor, roomId: string, userId: string, role: MemberRole): Promise<MemberView> {
-    (await follow(roomId)).state.require(actor, 'read');
+    await followToRead(actor, roomId);
     await eventLog.transact(roomId, async ({ tx, state }) => {
       const target = requireTarget(state, actor, userId);
       if (target.role === role) return { events: [], answer: undefined };
@@ -506,6 +517,7 @@ export function createRoomService({
     removeMember,
     mute,
     follow,
+    followToRead,
     nameFor,
     describeJoined,
   };

@@ -1,0 +1,55 @@
+/**
+ * Ends the watching of public rooms by people whom the room shuts out. Watchers are no members, so their ban is no event of
+ * the room's log: every instance looks for itself, at once when it is told of a ban and now and then in any case.
+ */
+import type { Logger } from 'pino';
+import type { Database } from '../../database/connect.ts';
+import type { Hub } from '../../realtime/hub.ts';
+import { createSingleLook } from '../../realtime/single-look.ts';
+import { findBanned } from './room-bans.ts';
+import type { RoomState } from './room-state.ts';
+
+/** Watchers asked about in one query. */
+const batchSize = 5000;
+
+export interface WatcherBans {
+  /** Looks now; a look that is under way is followed by another. */
+  readonly look: () => void;
+  readonly stop: () => void;
+}
+
+export function startWatcherBans({
+  hub,
+  db,
+  logger,
+  pollMs,
+}: {
+  hub: Pick<Hub<RoomState>, 'watching' | 'dismiss'>;
+  db: Database;
+  logger: Logger;
+  pollMs: number;
+}): WatcherBans {
+  async function dismissBanned(): Promise<void> {
+    const places = [...hub.watching()].map(({ connection, roomId }) => ({
+      connection,
+      roomId,
+      userId: connection.user!.userId,
+    }));
+    for (let from = 0; from < places.length; from += batchSize) {
+      const banned = await findBanned(db, places.slice(from, from + batchSize));
+      for (const { connection, roomId } of banned) hub.dismiss(connection, roomId, 'banned');
+    }
+  }
+
+  const look = createSingleLook(dismissBanned, (error) =>
+    logger.debug({ error }, 'bans of watchers could not be read and are asked for again'),
+  );
+  const timer = setInterval(look.ifIdle, pollMs);
+  return {
+    look: look.surely,
+    stop: () => {
+      look.stop();
+      clearInterval(timer);
+    },
+  };
+}
