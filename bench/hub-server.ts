@@ -48,7 +48,8 @@ const hub = createHub<FeedState>({
 const host = {
   bounds: { queueBytes: 268_435_456, queueEvents: 10_000_000 },
   touch: hub.turn.touch,
-  countSlowClose: () => {},
+  onClose: () => {},
+  onDrop: () => {},
 };
 const server = new WebSocketServer({ port: Number(port), host: '127.0.0.1', perMessageDeflate: false });
 let count = 0;

@@ -15,7 +15,8 @@ import Fastify, {
   LogController,
   type RawServerDefault,
 } from 'fastify';
-import { Failure } from '../errors.ts';
+import type { Counter } from 'prom-client';
+import { Failure, type FailureCode } from '../errors.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type RateCounters, rateStore } from './rate-counters.ts';
 import { validatorCompiler } from './validator.ts';
@@ -36,6 +37,13 @@ export interface AppSettings {
   readonly requestsPerMinute: number;
   /** The same for requests that show one: many people may share an address. */
   readonly requestsPerAddress: number;
+}
+
+export interface AppMetrics {
+  /** Requests that were refused or failed. */
+  readonly errors: Counter<'code'>;
+  /** TCP connections refused because as many were open as may be. */
+  readonly dropped: Counter;
 }
 
 export type App = FastifyInstance<
@@ -71,6 +79,7 @@ export async function createApp({
   settings,
   counters,
   isCaller,
+  metrics,
   logger,
   version,
 }: {
@@ -78,9 +87,11 @@ export async function createApp({
   counters: RateCounters;
   /** Whether a request proves who makes it. Asked of those alone that are too many for an address without a login. */
   isCaller: (request: FastifyRequest) => Promise<boolean>;
+  metrics: AppMetrics;
   logger: FastifyBaseLogger;
   version: string;
 }): Promise<App> {
+  const onRefused = (code: FailureCode) => metrics.errors.inc({ code });
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -95,8 +106,8 @@ export async function createApp({
       shouldUpgradeCallback: ({ headers, url }) =>
         headers.upgrade?.toLowerCase() === 'websocket' && url?.split('?')[0] === settings.socketPath,
     },
-    clientErrorHandler: answerUnreadable,
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request as never, reply as never),
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, onRefused),
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request as never, reply as never, onRefused),
     return503OnClosing: true,
     forceCloseConnections: 'idle',
     // The longest: a passkey's id.
@@ -104,14 +115,16 @@ export async function createApp({
     exposeHeadRoutes: true,
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = settings.connectionsMax;
+  app.server.on('drop', () => metrics.dropped.inc());
   app.server.maxHeadersCount = settings.headersMax + 1;
   app.setValidatorCompiler(validatorCompiler);
   // Answers are made by our own code in the documented shape: one plain stringify, no second compiler.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  app.setErrorHandler((error: Error, request, reply) => sendProblem(error, request, reply));
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(new Failure('not_found', `no route ${request.method} ${request.url.split('?')[0]}`), request, reply),
-  );
+  app.setErrorHandler((error: Error, request, reply) => sendProblem(error, request, reply, onRefused));
+  app.setNotFoundHandler((request, reply) => {
+    const failure = new Failure('not_found', `no route ${request.method} ${request.url.split('?')[0]}`);
+    return sendProblem(failure, request, reply, onRefused);
+  });
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request) => {
     // Bodies are read as UTF-8, as they are: others would be stored as something else than was meant.
@@ -211,7 +224,11 @@ function isPlainUtf8(headers: IncomingMessage['headers']): boolean {
 }
 
 /** What Node could not read as a request, or waited for too long, still gets an answer in the words of the API. */
-function answerUnreadable({ code }: Error & { code?: string }, socket: Socket): void {
+function answerUnreadable(
+  { code }: Error & { code?: string },
+  socket: Socket,
+  onRefused: (code: FailureCode) => void,
+): void {
   const { _httpMessage: begun } = socket as Socket & { _httpMessage?: ServerResponse };
   if (!socket.writable || begun?.headersSent) {
     socket.destroy();
@@ -223,6 +240,7 @@ function answerUnreadable({ code }: Error & { code?: string }, socket: Socket): 
       : code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? new Failure('request_timeout', 'the request did not come in time')
         : new Failure('invalid', 'not a request of HTTP/1.1');
+  onRefused(failure.code);
   const { http: status } = failure.kind;
   const body = JSON.stringify(problemOf(failure));
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/problem+json; charset=utf-8\r\n`;

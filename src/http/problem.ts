@@ -57,11 +57,17 @@ export function problemOf(failure: Failure): Record<string, unknown> {
   };
 }
 
-/** Answers with the problem; the cause goes to the log, never to the client. */
-export function sendProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Answers with the problem; the cause goes to the log, never to the client. @param onRefused counts it */
+export function sendProblem(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  onRefused: (code: FailureCode) => void,
+): FastifyReply {
   const failure = request.raw.complete
     ? failureOf(error, request.method !== 'GET' && request.method !== 'HEAD')
     : failureWhileReading(error, reply);
+  onRefused(failure.code);
   if (failure.code === 'internal') request.log.error({ err: error }, 'a request failed unexpectedly');
   if (failure.retryAfterMs !== undefined)
     void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));

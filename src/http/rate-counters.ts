@@ -38,6 +38,10 @@ export interface RedisCounterSettings {
   readonly commandTimeout: number;
   /** What one attempt counts for while Redis is away. */
   readonly fallbackWeight: number;
+  /** Failures in a row after which this process counts. */
+  readonly failuresToOpen: number;
+  /** Longest pause between probes of Redis. */
+  readonly probePauseMax: number;
 }
 
 /** Keys remembered in this process; the oldest are forgotten first. */
@@ -84,7 +88,7 @@ export function createRedisCounters(
   const link = connect(settings);
   link.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis counters'));
   const breaker = createCircuitBreaker({
-    settings: { failuresToOpen: 3, pauseMs: 500, pauseMaxMs: 4000 },
+    settings: { failuresToOpen: settings.failuresToOpen, pauseMs: 500, pauseMaxMs: settings.probePauseMax },
     probe: async () => {
       await link.countAttempt(`${settings.prefix}:rate:probe`, 1000);
     },

@@ -45,7 +45,7 @@ export function startCaretaker<State extends FeedState>({
   function ping(): void {
     const nowMs = performance.now();
     for (const connection of open()) {
-      if (nowMs - connection.seenAt > settings.heartbeat + settings.pongTimeout) connection.socket.terminate();
+      if (nowMs - connection.seenAt > settings.heartbeat + settings.pongTimeout) connection.terminate();
       else if (connection.state === 'live' && nowMs - connection.seenAt > settings.heartbeat / 2)
         connection.socket.ping();
     }

@@ -30,6 +30,10 @@ export interface QueueBounds {
 /** Close codes of the protocol. */
 export const closeCodes = {
   goingAway: 1001,
+  /** Never sent (RFC 6455 §7.4.1): the connection ended without a close frame. */
+  abnormal: 1006,
+  protocolBreach: 1002,
+  invalidText: 1007,
   policy: 1008,
   tooLarge: 1009,
   restart: 1012,
@@ -47,7 +51,9 @@ export interface ConnectionHost {
   readonly bounds: QueueBounds;
   /** Has the bytes written at the end of this turn. */
   readonly touch: (connection: Connection) => void;
-  readonly countSlowClose: () => void;
+  readonly onClose: (code: number) => void;
+  /** An event without a seq was not sent, because the reader is behind. */
+  readonly onDrop: () => void;
 }
 
 export class Connection {
@@ -90,7 +96,6 @@ export class Connection {
     const { queueBytes, queueEvents } = this.#host.bounds;
     // A lone write of a turn may be as large as it must be; the bound is on what waits behind an unread one.
     if (unread > 0 && (unread + this.#outBytes + bytes.length > queueBytes || this.#events + events > queueEvents)) {
-      this.#host.countSlowClose();
       this.close(closeCodes.slowConsumer, 'slow consumer');
       return false;
     }
@@ -107,6 +112,7 @@ export class Connection {
   /** Ephemeral frames are the first to go when a reader is behind. */
   pushEphemeral(bytes: Buffer): void {
     if (this.#raw.writableLength < this.#host.bounds.queueBytes / 8) this.push(bytes, 0);
+    else this.#host.onDrop();
   }
 
   send(value: unknown): void {
@@ -150,6 +156,7 @@ export class Connection {
   /** Says goodbye and takes nothing more; `ws` ends the socket itself when the peer does not answer in time. */
   close(code: number, reason: string): void {
     if (this.state === 'closing') return;
+    this.#host.onClose(code);
     // What a login that has ended did not get yet it does not get any more.
     if (code === closeCodes.revoked) this.#discard();
     else this.flush();
@@ -161,6 +168,13 @@ export class Connection {
       return;
     }
     this.socket.close(code, reason);
+  }
+
+  /** The peer is silent, or no longer of interest: ends without a goodbye. */
+  terminate(): void {
+    if (this.state !== 'closing') this.#host.onClose(closeCodes.abnormal);
+    this.markClosed();
+    this.socket.terminate();
   }
 
   /** The peer has gone. */

@@ -11,6 +11,7 @@ import type { SocketServer } from './socket-session.ts';
 
 export interface SocketRouteSettings {
   readonly frameBytes: number;
+  readonly fragmentsMax: number;
   readonly socketsMax: number;
   /** Origins of pages that may connect; connections without an Origin are no browsers. */
   readonly origins: ReadonlySet<string>;
@@ -47,7 +48,7 @@ export async function addSocketRoute(
       maxPayload: settings.frameBytes,
       perMessageDeflate: false,
       // Many small or empty fragments cost more than they carry.
-      maxFragments: 64,
+      maxFragments: settings.fragmentsMax,
       maxBufferedChunks: 1024,
       closeTimeout: closeTimeoutMs,
       handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),

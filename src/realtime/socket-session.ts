@@ -35,6 +35,8 @@ export interface SocketMetrics {
   readonly frames: Counter<'type'>;
   readonly errors: Counter<'code'>;
   readonly closes: Counter<'code'>;
+  /** Events without a seq that slow readers did not get. */
+  readonly dropped: Counter;
 }
 
 /** Greets: proves who the token's bearer is, and welcomes the connection with its rooms. */
@@ -94,13 +96,17 @@ export function createSocketServer<State extends FeedState>({
   const host = {
     bounds: settings,
     touch: hub.turn.touch,
-    countSlowClose: () => metrics.closes.inc({ code: String(closeCodes.slowConsumer) }),
+    onClose: (code: number) => metrics.closes.inc({ code: String(code) }),
+    onDrop: () => metrics.dropped.inc(),
   };
 
   interface Work {
+    readonly handler: NonNullable<FrameHandlers[string]>;
+    readonly frame: ClientFrame;
     readonly startedMs: number;
-    /** Answers in place of the work, which may still happen. */
+    /** Answers in place of the work, which may still happen if it has begun. */
     readonly giveUp: () => void;
+    begun: boolean;
   }
 
   const sweeper = setInterval(() => {
@@ -118,6 +124,8 @@ export function createSocketServer<State extends FeedState>({
     /** Frames that came while the process stood still, until it is known whether their sender is still there. */
     #held: ClientFrame[] | undefined;
     #inFlight = 0;
+    /** What was read together with the last frame that may be in flight: no more than one chunk of the network's. */
+    #later: Work[] = [];
     #greeting = false;
     #helloTimer: NodeJS.Timeout | undefined;
     #ids: Set<string | number> | undefined;
@@ -134,7 +142,6 @@ export function createSocketServer<State extends FeedState>({
     }
 
     #close(code: number, reason: string): void {
-      metrics.closes.inc({ code: String(code) });
       this.connection.close(code, reason);
     }
 
@@ -272,18 +279,26 @@ export function createSocketServer<State extends FeedState>({
         this.#answerBad(error as Failure, frame.id);
         return;
       }
-      this.#begin();
       const work: Work = {
+        handler,
+        frame,
         startedMs: performance.now(),
-        giveUp: () =>
-          this.#answerError(new Failure('outcome_unknown', 'this took too long', { retryAfterMs: 1000 }), frame.id),
+        giveUp: () => {
+          const code = work.begun ? 'outcome_unknown' : 'unavailable';
+          this.#answerError(new Failure(code, 'this took too long', { retryAfterMs: 1000 }), frame.id);
+        },
+        begun: false,
       };
       unanswered.add(work);
-      void this.#run(handler, frame, work);
+      if (this.#inFlight < settings.inFlightPerSocket) void this.#run(work);
+      else this.#later.push(work);
     }
 
-    async #run(handler: NonNullable<FrameHandlers[string]>, frame: ClientFrame, work: Work): Promise<void> {
+    async #run(work: Work): Promise<void> {
       const { connection } = this;
+      const { handler, frame } = work;
+      work.begun = true;
+      this.#begin();
       try {
         if (!confirmedElsewhere.has(frame.type)) await greeter.confirm(connection.user!);
         const ack = await handler.run({ connection, caller: connection.user! }, frame as never);
@@ -305,8 +320,12 @@ export function createSocketServer<State extends FeedState>({
     }
 
     #end(): void {
-      if (this.#inFlight === settings.inFlightPerSocket) this.connection.socket.resume();
       this.#inFlight -= 1;
+      let next = this.#later.shift();
+      // Whoever was answered in the meantime was told that nothing happened.
+      while (next && !unanswered.has(next)) next = this.#later.shift();
+      if (next) void this.#run(next);
+      else if (this.#inFlight === settings.inFlightPerSocket - 1) this.connection.socket.resume();
     }
 
     #takeRate(type: string): number {
@@ -355,6 +374,7 @@ export function createSocketServer<State extends FeedState>({
     onClose(): void {
       clearTimeout(this.#helloTimer);
       this.connection.markClosed();
+      for (const work of this.#later) unanswered.delete(work);
       open.delete(this.connection);
       conversations.delete(this);
       hub.removeConnection(this.connection);
@@ -373,7 +393,11 @@ export function createSocketServer<State extends FeedState>({
     });
     socket.on('close', () => conversation.onClose());
     // ws answers protocol breaches by itself (1002, 1007, 1009) and then closes.
-    socket.on('error', (error) => logger.debug({ error: error.message }, 'socket error'));
+    socket.on('error', (error: Error & { code?: string }) => {
+      const code = breachCode(error.code);
+      if (code !== undefined) host.onClose(code);
+      logger.debug({ error: error.message }, 'socket error');
+    });
   }
 
   return {
@@ -383,4 +407,12 @@ export function createSocketServer<State extends FeedState>({
     busy: () => unanswered.size,
     stop: () => clearInterval(sweeper),
   };
+}
+
+/** What `ws` closes with for this error of its own; undefined: no breach, the network failed. */
+function breachCode(error = ''): number | undefined {
+  if (!error.startsWith('WS_ERR_')) return undefined;
+  if (error.endsWith('_LENGTH') && error !== 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH') return closeCodes.tooLarge;
+  if (error === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return closeCodes.policy;
+  return error === 'WS_ERR_INVALID_UTF8' ? closeCodes.invalidText : closeCodes.protocolBreach;
 }

@@ -44,7 +44,26 @@ export function createChatMetrics(registry: Registry) {
     sockets: {
       frames: counter('frames_total', 'Client frames by type', 'type'),
       errors: counter('frame_errors_total', 'Error answers by code', 'code'),
-      closes: counter('socket_closes_total', 'Sockets closed by the server, by code', 'code'),
+      closes: counter('socket_closes_total', 'Sockets closed by the server, by code; 1006: silent peers', 'code'),
+      dropped: counter('ephemeral_dropped_total', 'Events without a seq that a slow reader did not get'),
+    },
+    requests: {
+      errors: counter('request_errors_total', 'Requests that were refused or failed, by code', 'code'),
+      dropped: counter('connections_refused_total', 'TCP connections refused because too many were open'),
+    },
+    /** Read when somebody asks. */
+    watch: ({ queueBytes, sendsWaiting }: { queueBytes: () => number; sendsWaiting: () => number }) => {
+      const watched = (name: string, help: string, value: () => number) =>
+        new Gauge({
+          name: `parley_${name}`,
+          help,
+          registers,
+          collect() {
+            this.set(value());
+          },
+        });
+      watched('socket_queue_bytes', 'Bytes that readers have not taken yet, over all sockets', queueBytes);
+      watched('sends_waiting', 'Sends that wait for their commit', sendsWaiting);
     },
     stalls: counter('stalls_total', 'Times the process stood still and read authority again'),
     welcome: {

@@ -219,6 +219,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     settings: { ...config.http, ...config.limits, publicUrl, socketPath },
     counters,
     isCaller: (request) => vouched.isCaller(request),
+    metrics: chatMetrics.requests,
     logger,
     version,
   });
@@ -296,6 +297,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     logger,
     settings: { ...config.realtime, ...config.limits },
   });
+  chatMetrics.watch({
+    queueBytes: () => [...sockets.open()].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0),
+    sendsWaiting: eventLog.waiting,
+  });
   const caretaker = startCaretaker({
     hub,
     open: sockets.open,
@@ -335,7 +340,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     isLeaving: () => draining || cutOff.isCutOff(),
     isCrowded: greetings.isFull,
     settings: {
-      frameBytes: config.realtime.frameBytes,
+      ...config.realtime,
       socketsMax: config.http.connectionsMax,
       origins: new Set([new URL(publicUrl).origin, ...config.http.allowedOrigins]),
     },

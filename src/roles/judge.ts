@@ -22,7 +22,7 @@ export interface JudgeParts {
 
 /** Bytes of one answer. */
 const answerBytes = 16 * 1024 * 1024;
-const breaker = { failuresToOpen: 3, pauseMs: 250, pauseMaxMs: 2000 };
+const firstPauseMs = 250;
 
 export function createJudge({
   config,
@@ -30,6 +30,8 @@ export function createJudge({
   memoryLink,
   metrics,
 }: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics }): JudgeParts {
+  const { failuresToOpen, probePauseMax } = config.processing;
+  const breaker = { failuresToOpen, pauseMs: Math.min(firstPauseMs, probePauseMax), pauseMaxMs: probePauseMax };
   const links = config.processing.url.map((url) => ({ name: url, ...createNetworkLink(url, { answerBytes }) }));
   const peers = (links.length === 0 && memoryLink ? [{ name: 'memory', ...memoryLink }] : links).map((link) =>
     createPeer({

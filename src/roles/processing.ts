@@ -22,8 +22,6 @@ export interface ProcessingRole extends RunningRole {
   readonly memoryLink: PeerLink;
 }
 
-/** Bytes of one request: a full batch of long texts. */
-const requestBytes = 4 * 1024 * 1024;
 const limits = { textMax: 65_536, batchItemsMax: 1000 };
 
 export async function startProcessingRole(options: ProcessingRoleOptions): Promise<ProcessingRole> {
@@ -47,12 +45,12 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
       host: config.processing.host,
       port: config.processing.port,
       token: config.processing.token,
-      requestBytes,
+      requestBytes: config.processing.requestBytes,
       headersTimeoutMs: config.http.headersTimeout,
       requestTimeoutMs: config.http.requestTimeout,
-      connectionsMax: 1000,
-      streamsMax: 1000,
-      pingEveryMs: 20_000,
+      connectionsMax: config.processing.connectionsMax,
+      streamsMax: config.processing.streamsMax,
+      pingEveryMs: config.processing.ping,
     },
     service,
     readiness: async () => {

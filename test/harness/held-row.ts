@@ -9,8 +9,34 @@ export interface HeldRow {
   readonly release: () => Promise<void>;
 }
 
+/** The end of a hold: what it took is rolled back. */
+class LetGo extends Error {}
+
 /** Holds a user's row for update with a connection of the test's own. */
-export async function holdUser(database: TestDatabase, userId: string): Promise<HeldRow> {
+export function holdUser(database: TestDatabase, userId: string): Promise<HeldRow> {
+  return hold(database, (tx) => tx`select from users where id = ${userId} for update`);
+}
+
+/** Holds a table against every reader and writer. */
+export function holdTable(database: TestDatabase, table: string): Promise<HeldRow> {
+  return hold(database, (tx) => tx`lock table ${tx(table)} in access exclusive mode`);
+}
+
+/** Holds the next seq of a room, which an insert of it waits for; nothing of it stays. */
+export function holdLog(
+  database: TestDatabase,
+  { roomId, seq, userId }: { roomId: string; seq: number; userId: string },
+): Promise<HeldRow> {
+  return hold(database, async (tx) => {
+    await tx`insert into events (room_id, seq, type, at, actor_id, data)
+      values (${roomId}, ${seq}, 'room.updated', now(), ${userId}, '{}')`;
+  });
+}
+
+async function hold(
+  database: TestDatabase,
+  take: (tx: postgres.TransactionSql) => PromiseLike<unknown>,
+): Promise<HeldRow> {
   const sql = postgres(database.url, { max: 2, onnotice: () => {} });
   let letGo: () => void = () => {};
   const ended = new Promise<void>((resolve) => {
@@ -18,11 +44,16 @@ export async function holdUser(database: TestDatabase, userId: string): Promise<
   });
   let transaction: Promise<unknown> | undefined;
   await new Promise<void>((resolve, reject) => {
-    transaction = sql.begin(async (tx) => {
-      await tx`select from users where id = ${userId} for update`;
-      resolve();
-      await ended;
-    });
+    transaction = sql
+      .begin(async (tx) => {
+        await take(tx);
+        resolve();
+        await ended;
+        throw new LetGo();
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof LetGo)) throw error;
+      });
     transaction.catch(reject);
   });
   return {

@@ -1,0 +1,243 @@
+/** What one socket, one user and one crowd may ask of an instance: each bound is reached, says so, and lets others be. */
+import { connect as connectTcp } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { holdLog, holdTable } from '../harness/held-row.ts';
+import { metricOf } from '../harness/metric.ts';
+import { type Single, startSingle } from '../harness/stack.ts';
+import {
+  connect,
+  createRoom,
+  type Frame,
+  mustCall,
+  openSocket,
+  signUp,
+  type TestSocket,
+  type TestUser,
+} from '../harness/test-client.ts';
+
+let parley: Single;
+
+beforeAll(async () => {
+  parley = await startSingle({
+    PARLEY_MODERATION_TIMEOUT: '5s',
+    PARLEY_MODERATION_FLOOD_ACTION: 'off',
+    PARLEY_REALTIME_SOCKETS_PER_USER: '3',
+    PARLEY_REALTIME_IN_FLIGHT_PER_SOCKET: '2',
+    PARLEY_REALTIME_ANSWER_TIMEOUT: '1500ms',
+    PARLEY_REALTIME_HANDSHAKES_MAX: '2',
+    PARLEY_REALTIME_HANDSHAKE_QUEUE_MAX: '2',
+    PARLEY_REALTIME_FRAGMENTS_MAX: '8',
+    PARLEY_REALTIME_QUEUE_EVENTS: '40',
+    PARLEY_REALTIME_QUEUE_BYTES: '1MB',
+    PARLEY_RESUME_MAX_EVENTS: '100000',
+    PARLEY_LIMITS_MESSAGES_PER_SECOND: '2',
+    PARLEY_LIMITS_MESSAGES_BURST: '4',
+    PARLEY_LIMITS_FRAMES_PER_SECOND: '5',
+    PARLEY_LIMITS_FRAMES_BURST: '30',
+    PARLEY_LIMITS_TYPING_PER_SECOND: '1',
+    PARLEY_LIMITS_CLOSE_AFTER: '10',
+  });
+});
+afterAll(() => parley.end());
+
+const closes = (code: number) => metricOf(parley.url, 'parley_socket_closes_total', { code: String(code) });
+const refused = (code: string) => metricOf(parley.url, 'parley_frame_errors_total', { code });
+const codesOf = (frames: readonly Frame[]) => frames.map(({ type, code }) => code ?? type);
+/** Says hello and resolves with its answer, whatever it is. */
+const greet = async ({ accessToken }: TestUser): Promise<{ socket: TestSocket; answer: Frame }> => {
+  const socket = await openSocket(parley.url);
+  return { socket, answer: await socket.ask({ type: 'hello', token: accessToken }) };
+};
+
+test('a user has so many sockets and no more, until one of them ends; others have theirs', async () => {
+  const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
+  const before = await closes(4029);
+  const own = [await connect(parley.url, ana), await connect(parley.url, ana), await connect(parley.url, ana)];
+  const { socket, answer } = await greet(ana);
+  expect(answer).toMatchObject({ type: 'error', code: 'rate_limited', retryAfterMs: expect.any(Number) });
+  expect((await socket.closed).code).toBe(4029);
+  expect(await closes(4029)).toBe(before + 1);
+  expect((await greet(ben)).answer.type).toBe('welcome');
+  await own[0]!.close();
+  await expect.poll(async () => (await greet(ana)).answer.type).toBe('welcome');
+});
+
+test('a socket that sends faster than it may is told when to go on; its refused keys are free, other sockets are not slowed', async () => {
+  const ana = await signUp(parley.url);
+  const room = await createRoom([ana]);
+  const [fast, other] = [await connect(parley.url, ana), await connect(parley.url, ana)];
+  const before = await refused('rate_limited');
+  const answers = await Promise.all(Array.from({ length: 6 }, (_, n) => fast.say(room, `text ${n}`, `k${n}`)));
+  expect(codesOf(answers)).toEqual(['ack', 'ack', 'ack', 'ack', 'rate_limited', 'rate_limited']);
+  expect(answers[5]!.retryAfterMs).toBeGreaterThan(0);
+  expect(answers[5]!.retryAfterMs).toBeLessThanOrEqual(1000);
+  expect(await refused('rate_limited')).toBe(before + 2);
+  expect(await other.say(room, 'beside')).toMatchObject({ type: 'ack' });
+  await expect.poll(async () => (await fast.say(room, 'text 5', 'k5')).type, { interval: 300 }).toBe('ack');
+  expect(await other.say(room, 'text 5', 'k5')).toMatchObject({ duplicate: true });
+});
+
+test('typing is passed on so often, and not more often', async () => {
+  const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
+  const room = await createRoom([ana, ben]);
+  const [here, there] = [await connect(parley.url, ana), await connect(parley.url, ben)];
+  const typing = [true, false, true, false].map((active) => here.ask({ type: 'typing', roomId: room, active }));
+  expect(codesOf(await Promise.all(typing))).toEqual(['ack', 'ack', 'rate_limited', 'rate_limited']);
+  await here.say(room, 'said');
+  await there.until(({ type }) => type === 'message.created');
+  expect(there.frames.filter(({ type }) => type === 'typing')).toHaveLength(2);
+});
+
+test('frames of any kind beyond the rate are refused one by one, and who goes on is closed with 4029', async () => {
+  const socket = await connect(parley.url, await signUp(parley.url));
+  const before = await closes(4029);
+  const burst = await Promise.all(Array.from({ length: 30 }, () => socket.ask({ type: 'ping' })));
+  expect(codesOf(burst)).toEqual(burst.map(() => 'ack'));
+  for (let id = 0; id < 100; id++) socket.sendRaw(JSON.stringify({ type: 'ping', id }));
+  expect((await socket.closed).code).toBe(4029);
+  const answers = codesOf(socket.frames.filter(({ id }) => typeof id === 'number'));
+  expect(answers.filter((code) => code === 'rate_limited')).toHaveLength(11);
+  expect(answers.length).toBeLessThan(30);
+  expect(await closes(4029)).toBe(before + 1);
+});
+
+test('a frame is answered in time, and frames beyond those in flight wait unread until then', async () => {
+  const ana = await signUp(parley.url);
+  const [room, free] = [await createRoom([ana]), await createRoom([ana])];
+  const [socket, other] = [await connect(parley.url, ana), await connect(parley.url, ana)];
+  const log = await holdLog(parley.database, { roomId: room, seq: 2, userId: ana.id });
+  const order: string[] = [];
+  const startedMs = performance.now();
+  const note = async (name: string, answer: Promise<Frame>) => {
+    const { code, type } = await answer;
+    order.push(`${name} ${code ?? type}`);
+  };
+  const all = [
+    note('first', socket.say(room, 'first', 'k1')),
+    note('second', socket.say(room, 'second', 'k2')),
+    note('ping', socket.ask({ type: 'ping' })),
+  ];
+  expect(await other.say(free, 'beside')).toMatchObject({ type: 'ack' });
+  expect(order).toEqual([]);
+  await Promise.all(all.slice(0, 2));
+  // Who asked knows in time that the outcome is not known, although nothing has let go yet.
+  expect(order.slice(0, 2).toSorted()).toEqual(['first outcome_unknown', 'second outcome_unknown']);
+  expect(performance.now() - startedMs).toBeLessThan(4000);
+  await log.release();
+  await Promise.all(all);
+  // Read with the two, it was refused for certain in time; read after them, it was answered.
+  expect(['ping unavailable', 'ping ack']).toContain(order[2]);
+  await expect.poll(async () => (await socket.say(room, 'first', 'k1')).seq, { interval: 500 }).toBe(2);
+  expect(await socket.say(room, 'second', 'k2')).toMatchObject({ seq: 3 });
+});
+
+test('so many hellos are worked on and so many wait; while as many wait upgrades are refused, and all that waited are served', async () => {
+  const people = await Promise.all(Array.from({ length: 4 }, () => signUp(parley.url)));
+  const before = await metricOf(parley.url, 'parley_hellos_refused_total');
+  const open = await Promise.all([...people, people[0]!].map(() => openSocket(parley.url)));
+  const members = await holdTable(parley.database, 'members');
+  const answers = people.map(({ accessToken }, at) => open[at]!.ask({ type: 'hello', token: accessToken }));
+  await expect.poll(() => metricOf(parley.url, 'parley_hellos_waiting')).toBe(2);
+  await expect(openSocket(parley.url)).rejects.toMatchObject({ status: 503 });
+  const late = await open[4]!.ask({ type: 'hello', token: people[0]!.accessToken });
+  expect(late).toMatchObject({ type: 'error', code: 'unavailable', retryAfterMs: expect.any(Number) });
+  expect((await open[4]!.closed).code).toBe(1012);
+  expect(await metricOf(parley.url, 'parley_hellos_refused_total')).toBe(before + 2);
+  await members.release();
+  expect(codesOf(await Promise.all(answers))).toEqual(['welcome', 'welcome', 'welcome', 'welcome']);
+  expect((await greet(people[1]!)).answer.type).toBe('welcome');
+});
+
+test('a reader has so many events waiting, however small they are; ephemeral ones are not sent to who is behind', async () => {
+  const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
+  const room = await createRoom([ana, ben]);
+  const stalled = await connect(parley.url, ben);
+  stalled.socket.pause();
+  const [closed, dropped] = [await closes(4008), await metricOf(parley.url, 'parley_ephemeral_dropped_total')];
+  const text = 'A line of ordinary words. '.repeat(290);
+  const send = (n: number) =>
+    ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: `${n}`, text: `${n} ${text}` });
+  let last = 0;
+  // First what the kernels buffer fills, then the queue.
+  for (let round = 0; round < 100 && (await closes(4008)) === closed; round++) {
+    await Promise.all(Array.from({ length: 10 }, () => send(last++)));
+    // Told to the devices of whoever reads, without a seq.
+    await mustCall(ben, 'PUT', `/v1/rooms/${room}/read`, { seq: last });
+    expect(await metricOf(parley.url, 'parley_socket_queue_bytes')).toBeLessThan(4_000_000);
+  }
+  expect(await closes(4008)).toBe(closed + 1);
+  expect(await metricOf(parley.url, 'parley_ephemeral_dropped_total')).toBeGreaterThan(dropped);
+  stalled.socket.resume();
+  await stalled.closed;
+  const seen = stalled.events(room).at(-1)!.seq!;
+  const back = await connect(parley.url, ben, { logId: stalled.welcome.logId as string, rooms: { [room]: seen } });
+  await back.until(({ type }) => type === 'resumed');
+  const seqs = [...stalled.events(room), ...back.events(room)].map(({ seq }) => seq!);
+  expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, at) => seqs[0]! + at));
+  expect(seqs.at(-1)).toBe(last + 2);
+});
+
+/** Opens a socket by hand and writes bytes behind the handshake. @returns the code of the close frame that answers them */
+function closeCodeFor(bytes: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { port, host } = new URL(parley.url);
+    const raw = connectTcp(Number(port), '127.0.0.1');
+    raw.on('error', reject);
+    raw.write(
+      `GET /v1/ws HTTP/1.1\r\nhost: ${host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: parley.v1\r\n\r\n`,
+    );
+    let read = Buffer.alloc(0);
+    let upgraded = false;
+    raw.on('data', (chunk: Buffer) => {
+      read = Buffer.concat([read, chunk]);
+      const end = read.indexOf('\r\n\r\n');
+      if (!upgraded && end >= 0) {
+        upgraded = true;
+        read = read.subarray(end + 4);
+        raw.write(bytes);
+      }
+    });
+    raw.on('close', () => (read[0] === 0x88 ? resolve(read.readUInt16BE(2)) : reject(new Error('no close frame'))));
+  });
+}
+
+/** A client frame; the mask is zero, so that the payload stands in it as it is. */
+const frame = (first: number, payload: Buffer | string, masked = true) => {
+  const body = Buffer.from(payload);
+  return Buffer.concat([
+    Buffer.from([first, (masked ? 0x80 : 0) | body.length, ...(masked ? [0, 0, 0, 0] : [])]),
+    body,
+  ]);
+};
+const hugeHeader = Buffer.from([0x81, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+
+test.each<[string, Buffer, number]>([
+  ['a frame without a mask', frame(0x81, '{}', false), 1002],
+  ['compression that nobody agreed on', frame(0xc1, '{}'), 1002],
+  ['an opcode that there is not', frame(0x83, '{}'), 1002],
+  ['a control frame in fragments', frame(0x09, ''), 1002],
+  ['text that is no UTF-8', frame(0x81, Buffer.from([0xff, 0xfe])), 1007],
+  ['a frame that says it has 4 GB', hugeHeader, 1009],
+  [
+    'more fragments than there may be',
+    Buffer.concat([frame(0x01, 'x'), ...Array.from({ length: 8 }, () => frame(0x00, 'x'))]),
+    1008,
+  ],
+  [
+    'as many empty fragments',
+    Buffer.concat([frame(0x01, ''), ...Array.from({ length: 8 }, () => frame(0x00, ''))]),
+    1008,
+  ],
+])('%s closes the socket with its code, and is counted', async (_, bytes, code) => {
+  const before = await closes(code);
+  expect(await closeCodeFor(bytes)).toBe(code);
+  expect(await closes(code)).toBe(before + 1);
+});
+
+test('a frame in as many fragments as there may be is read', async () => {
+  const socket = await connect(parley.url, await signUp(parley.url));
+  const letters = [...JSON.stringify({ type: 'ping', id: 7 })];
+  const parts = Array.from({ length: 8 }, (_, at) => letters.filter((_letter, place) => Math.floor(place / 4) === at));
+  for (const [at, part] of parts.entries()) socket.socket.send(part.join(''), { fin: at === 7 });
+  await socket.until(({ type, id }) => type === 'ack' && id === 7);
+});
