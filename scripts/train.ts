@@ -6,9 +6,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createClassifier, type Model, pivotScore } from '../src/spam/classifier.ts';
 import { createExtractor } from '../src/spam/features.ts';
+import type { Replay } from '../src/spam/learner.ts';
 import { writeModel } from '../src/spam/model-file.ts';
 import { createNormaliser } from '../src/spam/normalise.ts';
-import { readDomain, writeComments } from './training/corpus.ts';
+import { readChat, readDomain, type Sample, writeComments } from './training/corpus.ts';
 import { trainModel } from './training/train-model.ts';
 import { trainToxicity } from './training/train-toxicity.ts';
 
@@ -16,8 +17,10 @@ const data = new URL('../data/moderation/', import.meta.url);
 const startedMs = performance.now();
 const normalise = createNormaliser(JSON.parse(readFileSync(new URL('artefacts/lookalikes.json', data), 'utf8')));
 
+const chat = readChat();
 const samples = [
-  ...(['sms', 'telegram', 'mail', 'irc', 'tweets'] as const).flatMap((domain) => readDomain(domain, 'train')),
+  ...(['sms', 'telegram', 'mail', 'tweets'] as const).flatMap((domain) => readDomain(domain, 'train')),
+  ...chat.trained,
   ...writeComments(60, 5),
 ];
 const model = trainModel(samples, { normalise, chat: readDomain('irc', 'dev').map(({ text }) => text) });
@@ -30,22 +33,18 @@ const some = <Item>(items: readonly Item[], count: number): Item[] =>
   items.filter((_, at) => Math.floor((at * count) / items.length) !== Math.floor(((at - 1) * count) / items.length));
 const short = (text: string): boolean => text.length <= 400 && text.length >= 8;
 const classifier = createClassifier(named, undefined, createExtractor(named.lexicon));
-const chat = readDomain('irc', 'train')
-  .map(({ text }) => text)
-  .filter(short);
-const loudest = [...chat]
+const linesOf = (texts: readonly Sample[]): string[] => texts.map(({ text }) => text).filter(short);
+const trained = linesOf(chat.trained);
+const heldBack = linesOf(chat.heldBack);
+const loudest = [...trained]
   .sort((left, right) => classifier.score(normalise(right), right) - classifier.score(normalise(left), left))
-  .slice(0, 500);
-const replay = {
+  .slice(0, 800);
+const replay: Replay = {
   // The loudest lines are those that a correction would lift over the threshold first.
-  ham: [...new Set([...some(chat, 5500), ...loudest])],
+  ham: [...new Set([...loudest, ...heldBack.filter((_, at) => at % 2 === 0), ...some(trained, 1000)])],
+  measured: heldBack.filter((_, at) => at % 2 === 1),
   spam: (['sms', 'telegram', 'mail'] as const).flatMap((domain) =>
-    some(
-      readDomain(domain, 'train')
-        .filter(({ spam, text }) => spam && short(text))
-        .map(({ text }) => text),
-      120,
-    ),
+    some(linesOf(readDomain(domain, 'train').filter(({ spam }) => spam)), 240),
   ),
 };
 writeFileSync(new URL('artefacts/replay.json', data), `${JSON.stringify(replay)}\n`);

@@ -35,7 +35,7 @@ function curve(domain: keyof typeof others): Row[] {
   const learner = createLearner({
     model,
     normalise,
-    replay: { ham: replay.ham, spam: replay.spam.filter((text) => !own.has(text)) },
+    replay: { ...replay, spam: replay.spam.filter((text) => !own.has(text)) },
   });
   const chat = rows('ham/irc-ubuntu.dev.jsonl.gz').map(({ text }) => text);
   const old = others[domain]
@@ -89,10 +89,16 @@ function poisoning(): Row[] {
   const { normalise, model } = shipped();
   const learner = createLearner({ model, normalise, replay: readJson<Replay>('artefacts/replay.json') });
   const chat = rows('ham/irc-ubuntu.dev.jsonl.gz').map(({ text }) => text);
-  const spam = readDomain('sms', 'dev').filter((each) => each.spam);
+  const spam = (['sms', 'telegram'] as const)
+    .flatMap((domain) => readDomain(domain, 'dev'))
+    .filter((each) => each.spam);
+  const others = spam.filter((_, at) => at % 2 === 1);
   const target = chat.filter((text) => text.length > 30).slice(0, 400);
   const lies = target.slice(0, 200).map((text): LearnedExample => ({ text, spam: true, moderatorId: 'liar' }));
-  const denials = spam.map(({ text }): LearnedExample => ({ text, spam: false, moderatorId: 'liar' }));
+  // What a liar said of a text itself counts as long as nobody else spoke of it; what counts here is all other spam.
+  const denials = spam
+    .filter((_, at) => at % 2 === 0)
+    .map(({ text }): LearnedExample => ({ text, spam: false, moderatorId: 'liar' }));
   const honest = Array.from({ length: 60 }, (_, at): LearnedExample => {
     const text =
       at % 2 === 0 ? chat[3000 + at]! : (readDomain('sms', 'train').filter((each) => each.spam)[at]?.text ?? '');
@@ -105,9 +111,9 @@ function poisoning(): Row[] {
       figures: {
         labels: count(examples.length),
         'chat flagged': share(shareAtLeast(chat.slice(400).map(score), flagThreshold), bounded ? { most: 0.001 } : {}),
-        'sms spam flagged': share(
+        'other spam flagged': share(
           shareAtLeast(
-            spam.map(({ text }) => score(text)),
+            others.map(({ text }) => score(text)),
             flagThreshold,
           ),
         ),
@@ -117,7 +123,7 @@ function poisoning(): Row[] {
   return [
     measure('honest labels alone', honest, true),
     measure('and 200 ordinary lines called spam by one', [...honest, ...lies], true),
-    measure('and spam called ham by one', [...honest, ...denials], true),
+    measure(`and ${denials.length} spams called ham by one`, [...honest, ...denials], true),
     measure('taken back', honest, true),
   ];
 }

@@ -1,6 +1,6 @@
 /** Models that never saw one of the sources: what the shipped one may do on sources that nobody has shown it. */
 import type { Model } from '../../src/spam/classifier.ts';
-import { type Domain, readDomain, type Sample, writeComments } from '../training/corpus.ts';
+import { type Domain, readChat, readDomain, type Sample, writeComments } from '../training/corpus.ts';
 import { trainModel } from '../training/train-model.ts';
 import { rows, shipped } from './shipped.ts';
 
@@ -19,7 +19,9 @@ export function leaveOut(domain: Domain): LeftOut {
   const known = made.get(domain);
   if (known) return known;
   const kept = [
-    ...real.filter((each) => each !== domain).flatMap((each) => readDomain(each, 'train')),
+    ...real
+      .filter((each) => each !== domain)
+      .flatMap((each) => (each === 'irc' ? readChat().trained : readDomain(each, 'train'))),
     ...(domain === 'comments' ? [] : writeComments(60, 5)),
   ];
   const unseen =

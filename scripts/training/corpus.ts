@@ -43,6 +43,21 @@ export function readDomain(domain: Exclude<Domain, 'comments'>, part: Part): Sam
   }));
 }
 
+/**
+ * Ordinary chat of the training part that no model is trained on: what learning from moderators is measured with, for lines
+ * that a model was trained on are quieter than others.
+ */
+const isHeldBack = (at: number): boolean => at % 4 === 3;
+
+/** Ordinary chat for training, and what is held back of it. */
+export function readChat(): { readonly trained: Sample[]; readonly heldBack: Sample[] } {
+  const all = readDomain('irc', 'train');
+  return {
+    trained: all.filter((_, at) => !isHeldBack(at)),
+    heldBack: all.filter((_, at) => isHeldBack(at)),
+  };
+}
+
 /** @param each texts a pattern writes */
 export function writeComments(each: number, seed: number): Sample[] {
   const grammar = JSON.parse(readFileSync(new URL('spam/comments-own.json', data), 'utf8')) as Grammar;
