@@ -47,7 +47,7 @@ export function createHistoryPages({
     const readingKey = `${key} ${position}`;
     const already = reading.get(readingKey);
     if (already) return already;
-    const read = repository.before(roomId, position + 1, from, limit).then((page) => {
+    const read = repository.newest(roomId, position, from, limit).then((page) => {
       const bytes = pageJson(page);
       kept.set(key, { position, bytes });
       return bytes;

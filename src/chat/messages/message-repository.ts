@@ -40,6 +40,8 @@ export interface JsonPage {
 }
 
 export interface MessageRepository {
+  /** The newest messages of a room, of those with `from` ≤ seq ≤ `head`, in seq order; `head` is the room's position. */
+  readonly newest: (roomId: string, head: number, from: number, limit: number) => Promise<JsonPage>;
   /** The newest messages with `from` ≤ seq < `before`, in seq order. */
   readonly before: (roomId: string, before: number, from: number, limit: number) => Promise<JsonPage>;
   /** The oldest messages with `after` < seq ≤ `to`, in seq order. */
@@ -105,6 +107,19 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
       from page left join replies on replies.reply_to = page.message_id ${order}`;
   }
 
+  /** What answers a message comes after it: of the newest messages all answers are among them, and cost no look of their own. */
+  async function newest(roomId: string, head: number, from: number, limit: number): Promise<JsonPage> {
+    const rows = await sql<Omit<HistoryRow, 'reply_count'>[]>`
+      select seq, message_id, actor_id, client_id, text, html, mentions, reply_to, at, edited_at, deleted_at from events
+      where room_id = ${roomId} and seq <= ${String(head)} and seq >= ${String(from)} and type = 'message.created'
+      order by seq desc limit ${limit + 1}`;
+    const replies = new Map<string, number>();
+    for (const { reply_to: target, deleted_at: deletedAt } of rows)
+      if (target !== null && deletedAt === null) replies.set(target, (replies.get(target) ?? 0) + 1);
+    const counted = rows.map((row) => ({ ...row, reply_count: replies.get(row.message_id) ?? 0 }));
+    return toJsonPage(roomId, counted, limit, true);
+  }
+
   async function before(roomId: string, beforeSeq: number, from: number, limit: number): Promise<JsonPage> {
     const rows = await history(
       sql`room_id = ${roomId} and seq < ${String(beforeSeq)} and seq >= ${String(from)}`,
@@ -163,7 +178,7 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
     );
   }
 
-  return { before, after, find, bySeqs, replies, edits, findKey };
+  return { newest, before, after, find, bySeqs, replies, edits, findKey };
 }
 
 function toFields(row: MessageRow): MessageFields {
