@@ -17,6 +17,7 @@ import Fastify, {
 } from 'fastify';
 import type { Counter } from 'prom-client';
 import { Failure, type FailureCode } from '../errors.ts';
+import { answerInTime, noteArrival } from './answer-deadline.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type RateCounters, rateStore } from './rate-counters.ts';
 import { validatorCompiler } from './validator.ts';
@@ -126,6 +127,9 @@ export async function createApp({
     return sendProblem(failure, request, reply, onRefused);
   });
   app.removeContentTypeParser('text/plain');
+  app.decorateRequest('cameAtMs', 0);
+  app.addHook('onRequest', noteArrival);
+  app.addHook('preHandler', answerInTime(settings.handlerTimeout));
   app.addHook('onRequest', async (request) => {
     // Bodies are read as UTF-8, as they are: others would be stored as something else than was meant.
     if (!isPlainUtf8(request.headers))
