@@ -67,7 +67,7 @@ async function openStore(town: Town) {
   const sql = connectSql({ ...connection(town), poolSize: 4, name: 'reads' });
   const metrics = createChatMetrics(new Registry());
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
-  const reader = createLogReader({ sql, profiles });
+  const reader = createLogReader({ sql, profiles, settings: { concurrency: 16 } });
   const repository = createRoomRepository({ sql, unreadMax: 1000 });
   const hub = createHub<RoomState>({
     log: { load: repository.load, read: reader.read, heads: reader.heads },

@@ -52,7 +52,11 @@ export function createChatMetrics(registry: Registry) {
       dropped: counter('connections_refused_total', 'TCP connections refused because too many were open'),
     },
     /** Read when somebody asks. */
-    watch: ({ queueBytes, sendsWaiting }: { queueBytes: () => number; sendsWaiting: () => number }) => {
+    watch: ({
+      queueBytes,
+      sendsWaiting,
+      replaysWaiting,
+    }: Record<'queueBytes' | 'sendsWaiting' | 'replaysWaiting', () => number>) => {
       const watched = (name: string, help: string, value: () => number) =>
         new Gauge({
           name: `parley_${name}`,
@@ -63,6 +67,7 @@ export function createChatMetrics(registry: Registry) {
           },
         });
       watched('socket_queue_bytes', 'Bytes that readers have not taken yet, over all sockets', queueBytes);
+      watched('replays_waiting', 'Rooms of resumes and backfills that wait to be read', replaysWaiting);
       watched('sends_waiting', 'Sends that wait for their commit', sendsWaiting);
     },
     stalls: counter('stalls_total', 'Times the process stood still and read authority again'),

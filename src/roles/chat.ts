@@ -124,7 +124,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
 
   function createRooms() {
     const roomRepository = createRoomRepository({ sql, unreadMax: config.room.unreadMax });
-    const reader = createLogReader({ sql, profiles });
+    const reader = createLogReader({ sql, profiles, settings: config.resume });
     const membershipChanges = createMembershipChanges(sql);
     const hub: Hub<RoomState> = createHub<RoomState>({
       log: { load: roomRepository.load, read: reader.read, heads: reader.heads },
@@ -300,6 +300,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   chatMetrics.watch({
     queueBytes: () => [...sockets.open()].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0),
     sendsWaiting: eventLog.waiting,
+    replaysWaiting: reader.waiting,
   });
   const caretaker = startCaretaker({
     hub,

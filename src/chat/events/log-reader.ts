@@ -37,6 +37,8 @@ export interface LogReader {
   readonly heads: (roomIds: readonly string[]) => Promise<Map<string, number>>;
   /** The newest seq of one room as of now; asked together with others of the same turn. */
   readonly head: (roomId: string) => Promise<number>;
+  /** Replays that wait for their query. */
+  readonly waiting: () => number;
 }
 
 interface ReadRequest {
@@ -48,7 +50,16 @@ interface ReadRequest {
 /** Rooms of one query: keeps a storm's queries few and each well under the statement timeout. */
 const roomsPerQuery = 64;
 
-export function createLogReader({ sql, profiles }: { sql: Sql; profiles: Profiles }): LogReader {
+export function createLogReader({
+  sql,
+  profiles,
+  settings,
+}: {
+  sql: Sql;
+  profiles: Profiles;
+  /** Replay queries at once. */
+  settings: { readonly concurrency: number };
+}): LogReader {
   // A message that moderators gave back is the version that was there before (`versionSeq`), not a new one.
   async function readMany(requests: readonly ReadRequest[]): Promise<FeedEvent[][]> {
     const rows = await sql<EventRow[]>`
@@ -73,7 +84,7 @@ export function createLogReader({ sql, profiles }: { sql: Sql; profiles: Profile
     return answers;
   }
 
-  const readOne = coalesce(readMany, roomsPerQuery);
+  const readOne = coalesce(readMany, roomsPerQuery, settings.concurrency);
 
   async function heads(roomIds: readonly string[]): Promise<Map<string, number>> {
     const rows = await sql<{ room_id: string; seq: string }[]>`
@@ -87,7 +98,7 @@ export function createLogReader({ sql, profiles }: { sql: Sql; profiles: Profile
     return roomIds.map((roomId) => found.get(roomId) ?? 0);
   }, 512);
 
-  return { read: (roomId, after, limit) => readOne({ roomId, after, limit }), heads, head };
+  return { read: (roomId, after, limit) => readOne({ roomId, after, limit }), heads, head, waiting: readOne.waiting };
 }
 
 function peopleIn(rows: readonly EventRow[]): string[] {
