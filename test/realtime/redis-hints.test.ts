@@ -46,7 +46,12 @@ interface Instance {
   readonly told: { restored: number; subscribed: number };
 }
 
-function startInstance(redis: RedisProcess, cluster: boolean, prefix: string, shards = 16): Instance {
+function startInstance(
+  redis: RedisProcess,
+  cluster: boolean,
+  prefix: string,
+  { shards = 16, probeTimeout = 500 }: { shards?: number; probeTimeout?: number } = {},
+): Instance {
   const registers = [new Registry()];
   const counter = (name: string) => new Counter({ name, help: name, registers });
   const metrics = {
@@ -62,7 +67,7 @@ function startInstance(redis: RedisProcess, cluster: boolean, prefix: string, sh
     shards,
     commandTimeout: 500,
     probeInterval: 100,
-    probeTimeout: 500,
+    probeTimeout,
     publishQueueMax: 100,
   };
   const hints = createRedisHints(settings, pino({ level: 'silent' }), metrics);
@@ -131,11 +136,28 @@ describe.each([
   });
 
   test('a batch of many rooms is one publish for each channel that it touches', async () => {
-    const one = startInstance(server(), cluster, `batch-${cluster}`, 4);
+    const one = startInstance(server(), cluster, `batch-${cluster}`, { shards: 4 });
     await isUp(one);
     const rooms = Array.from({ length: 40 }, (_each, n) => `room${n}`);
     one.hints.announceEvents(rooms.map((roomId) => ({ roomId, firstSeq: 1, events: ['{}'] })));
     expect(await one.count('published')).toBe(new Set(rooms.map((roomId) => shardOf(roomId, 4))).size);
+  });
+
+  test('before a frozen server is noticed no more hints than the bound wait for it, and none waits for ever', async () => {
+    const one = startInstance(server(), cluster, `waiting-${cluster}`, { probeTimeout: 60_000 });
+    await isUp(one);
+    const [published, dropped] = [await one.count('published'), await one.count('dropped')];
+    server().signal('SIGSTOP');
+    try {
+      for (let n = 1; n <= 250; n++) one.hints.announceEvents([{ roomId: 'r', firstSeq: n, events: ['{}'] }]);
+      expect(one.hints.state()).toBe('up');
+      expect(await one.count('published')).toBe(published + 100);
+      expect(await one.count('dropped')).toBe(dropped + 150);
+      // The command's own deadline: what was waiting is dropped as well.
+      await expect.poll(() => one.count('dropped'), { timeout: 5000 }).toBe(dropped + 250);
+    } finally {
+      server().signal('SIGCONT');
+    }
   });
 
   test('a frozen server is noticed, nothing is queued for it meanwhile, and hints flow again when it wakes', async () => {
