@@ -66,6 +66,7 @@ test('logging in through a provider', async () => {
 test('a code of somebody else’s login that is planted in the page logs nobody in, nor out', async () => {
   const back = await new ProviderBrowser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'mallory');
   const stranger = await visit();
+  await stranger.goto('about:blank');
   await stranger.goto(back.href);
   await stranger.getByText('This login was not begun in this tab').waitFor();
   const page = await visit();
