@@ -11,6 +11,7 @@ import type { AddressProof, UserRepository, UserRow } from '../user/user-reposit
 import { requireEmail } from '../user/user-text.ts';
 import type { OweAccountMail } from './auth-service.ts';
 import type { KnownDevices } from './known-devices.ts';
+import { holdLogin } from './login-hold.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import { type Passwords, requirePassword } from './passwords.ts';
 import { endPlantedWays } from './planted-ways.ts';
@@ -212,6 +213,7 @@ export function createAccountService({
     const owner = await repository.findVerifiedOwner(address);
     const own = user.email?.toLowerCase() === address.toLowerCase();
     await db.transaction(async (tx) => {
+      await holdLogin(tx, caller);
       // The last wish counts.
       await withdrawChangeOfEmail(tx, user.id);
       await oweMail(

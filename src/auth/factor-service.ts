@@ -4,11 +4,11 @@ import type { Database } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { requireDeployment } from '../permissions.ts';
-import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { requireDisplayName } from '../user/user-text.ts';
 import { oweNotice } from './account-notice.ts';
 import type { OweAccountMail } from './auth-service.ts';
+import { holdLogin } from './login-hold.ts';
 import type { Ceremony, Passkeys } from './passkeys.ts';
 import type { FactorMethod, FactorOverview, FactorView, SecondFactors } from './second-factors.ts';
 import type { SecondStep } from './second-step.ts';
@@ -72,26 +72,32 @@ export function createFactorService({
       return { methods, overview };
     },
     beginTotp: async (caller) => {
-      const { id, username } = await requireFreshAccount(caller);
-      return factors.beginTotp(id, username);
+      const { username } = await requireFreshAccount(caller);
+      return factors.beginTotp(caller, username);
     },
-    confirmTotp: async (caller, code) => factors.confirmTotp((await requireAccount(caller)).id, code),
+    confirmTotp: async (caller, code) => {
+      await requireAccount(caller);
+      return factors.confirmTotp(caller, code);
+    },
     beginPasskey: async (caller) => passkeys.beginRegistration(await requireFreshAccount(caller)),
     keepPasskey: async (caller, { name, ...answer }) => {
-      const { id } = await requireAccount(caller);
-      return passkeys.finishRegistration(id, { ...answer, name: requireDisplayName(name) });
+      await requireAccount(caller);
+      return passkeys.finishRegistration(caller, { ...answer, name: requireDisplayName(name) });
     },
     rename: async (caller, factorId, name) =>
       factors.rename((await requireAccount(caller)).id, factorId, requireDisplayName(name)),
     remove: async (caller, factorId) => {
-      const { id } = await requireFreshAccount(caller);
+      await requireFreshAccount(caller);
       await db.transaction(async (tx) => {
-        const user = await holdAccount(tx, id, 'update');
+        const user = await holdLogin(tx, caller);
         await waysIn.requireAnother(tx, user, { factorId });
         await factors.remove(tx, user.id, factorId);
         await oweNotice(tx, user, { oweMail, kind: 'factor_removed' });
       });
     },
-    renewRecoveryCodes: async (caller) => factors.renewRecoveryCodes((await requireFreshAccount(caller)).id),
+    renewRecoveryCodes: async (caller) => {
+      await requireFreshAccount(caller);
+      return factors.renewRecoveryCodes(caller);
+    },
   };
 }

@@ -11,11 +11,11 @@ import { isUniqueViolation } from '../database/database-errors.ts';
 import { identities } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
-import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import { oweNotice } from './account-notice.ts';
 import type { AuthService, Login, OweAccountMail } from './auth-service.ts';
 import type { IdentityAccounts, VouchedPerson } from './identity-accounts.ts';
+import { holdLogin } from './login-hold.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import type { SecondStep } from './second-step.ts';
 import { hashSecret } from './secrets.ts';
@@ -97,13 +97,17 @@ export function createOAuthService({
     return row;
   }
 
-  async function link(userId: string, person: { issuer: string; subject: string }, provider: string, name: unknown) {
+  async function link(
+    caller: Caller,
+    person: { issuer: string; subject: string },
+    { provider, name }: { provider: string; name: unknown },
+  ) {
+    const { userId } = caller;
     const known = await findOwn(userId, person);
     if (known) return known;
     try {
       return await db.transaction(async (tx) => {
-        // One change of a person's ways to log in at a time.
-        const user = await holdAccount(tx, userId, 'update');
+        const user = await holdLogin(tx, caller);
         if ((await tx.$count(identities, eq(identities.userId, userId))) >= identitiesMax)
           throw new Failure('conflict', `at most ${identitiesMax} identities`);
         const { issuer, subject } = person;
@@ -126,7 +130,7 @@ export function createOAuthService({
     await secondStep.requireFresh(caller);
     const { userId } = caller;
     await db.transaction(async (tx) => {
-      const user = await holdAccount(tx, userId, 'update');
+      const user = await holdLogin(tx, caller);
       const own = eq(identities.userId, userId);
       const [target] = await tx
         .select({ id: identities.id })
@@ -170,12 +174,13 @@ export function createOAuthService({
       const data = { ...started.data, issuer, subject, name: name ?? username ?? null };
       return oneTimeTokens.issue(db, 'link_code', started.userId, data, codeLifetimeMs);
     },
-    finishLink: async ({ userId, sessionId }, code) => {
+    finishLink: async (caller, code) => {
+      const { userId, sessionId } = caller;
       const redeemed = await oneTimeTokens.redeem(db, 'link_code', code);
       if (!redeemed || redeemed.userId !== userId || redeemed.data.sessionId !== sessionId)
         throw new Failure('unauthenticated', 'this code is not good, was used, or is for another login');
       const { issuer, subject, provider, name } = redeemed.data as Record<string, string>;
-      return toView(await link(userId, { issuer: issuer!, subject: subject! }, provider!, name));
+      return toView(await link(caller, { issuer: issuer!, subject: subject! }, { provider: provider!, name }));
     },
     list: async (userId) => {
       const rows = await db

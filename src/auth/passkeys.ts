@@ -14,6 +14,7 @@ import { isUniqueViolation } from '../database/database-errors.ts';
 import { secondFactors, users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
 import type { ProvedAccount } from './auth-service.ts';
+import { holdLogin, type LoginHolder } from './login-hold.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import { passkeysMax, type SecondFactors } from './second-factors.ts';
 
@@ -35,7 +36,7 @@ export interface Passkeys {
   }) => Promise<Ceremony<PublicKeyCredentialCreationOptionsJSON>>;
   /** @throws Failure `invalid` for an answer that does not fit, `conflict` for a passkey that is known */
   readonly finishRegistration: (
-    userId: string,
+    login: LoginHolder,
     answer: { ceremony: string; response: RegistrationResponseJSON; name: string },
   ) => Promise<{ id: string; recoveryCodes: readonly string[] | undefined }>;
   readonly beginProof: (use: PasskeyUse, userId?: string) => Promise<Ceremony<PublicKeyCredentialRequestOptionsJSON>>;
@@ -95,9 +96,10 @@ export function createPasskeys({
   }
 
   async function finishRegistration(
-    userId: string,
+    login: LoginHolder,
     { ceremony, response, name }: { ceremony: string; response: RegistrationResponseJSON; name: string },
   ): Promise<{ id: string; recoveryCodes: readonly string[] | undefined }> {
+    const { userId } = login;
     const begun = await oneTimeTokens.redeem(db, 'passkey_registration', ceremony);
     if (begun?.userId !== userId) throw new Failure('invalid', 'this passkey was not begun here, or too long ago');
     const { verifyRegistrationResponse } = await library();
@@ -120,7 +122,7 @@ export function createPasskeys({
     };
     try {
       return await db.transaction(async (tx) => {
-        await factors.lock(tx, userId);
+        await holdLogin(tx, login);
         if (
           (await tx.$count(secondFactors, and(eq(secondFactors.userId, userId), eq(secondFactors.kind, 'passkey')))) >=
           passkeysMax

@@ -12,7 +12,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
 import { secondFactors } from '../database/tables.ts';
 import { Failure, invalid } from '../errors.ts';
-import { holdAccount } from '../user/account-hold.ts';
+import { holdLogin, type LoginHolder } from './login-hold.ts';
 import type { Sealer } from './sealing.ts';
 import { hashSecret } from './secrets.ts';
 import { findStep, toBase32, totpUri } from './totp.ts';
@@ -37,21 +37,19 @@ export interface SecondFactors {
   readonly methodsOf: (userId: string) => Promise<readonly FactorMethod[]>;
   readonly overview: (userId: string) => Promise<FactorOverview>;
   /** Shows a new secret; an unconfirmed one before it is forgotten. @throws Failure `conflict` when one is confirmed */
-  readonly beginTotp: (userId: string, account: string) => Promise<{ secret: string; uri: string }>;
+  readonly beginTotp: (login: LoginHolder, account: string) => Promise<{ secret: string; uri: string }>;
   /** @returns recovery codes when this is the first factor. @throws Failure `invalid` for a wrong code */
-  readonly confirmTotp: (userId: string, code: string) => Promise<readonly string[] | undefined>;
+  readonly confirmTotp: (login: LoginHolder, code: string) => Promise<readonly string[] | undefined>;
   /** Uses up a one-time password or a recovery code. @returns which it was, undefined for a wrong or used one */
   readonly useCode: (userId: string, code: string) => Promise<'totp' | 'recovery_code' | undefined>;
   /** In the caller's transaction, after a factor was added. @returns recovery codes when there were none */
   readonly addedFactor: (tx: Transaction, userId: string) => Promise<readonly string[] | undefined>;
-  /** Changes of one person's factors happen one after the other. @throws Failure `unauthenticated` for an erased one */
-  readonly lock: (tx: Transaction, userId: string) => Promise<void>;
   /** @throws Failure `not_found` */
   readonly rename: (userId: string, factorId: string, name: string) => Promise<FactorView>;
   /** @throws Failure `not_found` */
   readonly remove: (tx: Transaction, userId: string, factorId: string) => Promise<FactorView>;
   /** New recovery codes in place of the old ones. @throws Failure `conflict` without a factor */
-  readonly renewRecoveryCodes: (userId: string) => Promise<readonly string[]>;
+  readonly renewRecoveryCodes: (login: LoginHolder) => Promise<readonly string[]>;
 }
 
 type FactorRow = typeof secondFactors.$inferSelect;
@@ -79,10 +77,6 @@ export function createSecondFactors({
   const confirmed = isNotNull(secondFactors.confirmedAt);
   const of = (userId: string) => eq(secondFactors.userId, userId);
   const sealPurpose = (userId: string) => `totp ${userId}`;
-
-  async function lock(tx: Transaction, userId: string): Promise<void> {
-    await holdAccount(tx, userId, 'update');
-  }
 
   async function makeRecoveryCodes(tx: Transaction, userId: string): Promise<string[]> {
     await tx.delete(secondFactors).where(and(of(userId), eq(secondFactors.kind, 'recovery')));
@@ -180,10 +174,11 @@ export function createSecondFactors({
         recoveryCodesLeft: rows.filter(({ kind }) => kind === 'recovery').length,
       };
     },
-    beginTotp: async (userId, account) => {
+    beginTotp: async (login, account) => {
+      const { userId } = login;
       const secret = randomBytes(20);
       await db.transaction(async (tx) => {
-        await lock(tx, userId);
+        await holdLogin(tx, login);
         const [known] = await tx
           .select({ id: secondFactors.id })
           .from(secondFactors)
@@ -200,9 +195,9 @@ export function createSecondFactors({
       });
       return { secret: toBase32(secret), uri: totpUri(secret, { issuer, account }) };
     },
-    confirmTotp: async (userId, code) =>
+    confirmTotp: async (login, code) =>
       db.transaction(async (tx) => {
-        await lock(tx, userId);
+        const { id: userId } = await holdLogin(tx, login);
         const totp = await findTotp(tx, userId, false);
         if (!totp) throw new Failure('conflict', 'no one-time password was begun');
         const step = findStep(totp.secret, code, totp);
@@ -224,7 +219,6 @@ export function createSecondFactors({
       return step !== undefined && (await takeStep(db, totp!.id, step)) ? 'totp' : undefined;
     },
     addedFactor,
-    lock,
     rename: async (userId, factorId, name) => {
       const [row] = await db
         .update(secondFactors)
@@ -235,7 +229,6 @@ export function createSecondFactors({
       return toView(row);
     },
     remove: async (tx, userId, factorId) => {
-      await lock(tx, userId);
       const [removed] = await tx
         .delete(secondFactors)
         .where(and(eq(secondFactors.id, factorId), of(userId), real, confirmed))
@@ -249,9 +242,9 @@ export function createSecondFactors({
       if (!other) await tx.delete(secondFactors).where(of(userId));
       return toView(removed);
     },
-    renewRecoveryCodes: async (userId) =>
+    renewRecoveryCodes: async (login) =>
       db.transaction(async (tx) => {
-        await lock(tx, userId);
+        const { id: userId } = await holdLogin(tx, login);
         const [factor] = await tx
           .select({ id: secondFactors.id })
           .from(secondFactors)

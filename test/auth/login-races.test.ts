@@ -2,12 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { codeAt, stepAt } from '../../src/auth/totp.ts';
 import { holdUser } from '../harness/held-row.ts';
-import { mailTo, tokenIn } from '../harness/mailbox.ts';
+import { mailsTo, mailTo, tokenIn } from '../harness/mailbox.ts';
 import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { type Answer, callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
-import { turnOnApp } from './authenticator-app.ts';
+import { fromBase32, turnOnApp } from './authenticator-app.ts';
 import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
 
 let parley: Single;
@@ -137,6 +138,37 @@ test('a reset that takes a linked provider away overtakes a login through it', a
   const [done, login] = await inOrder(ana, reset, () => api('POST', '/v1/auth/oauth/token', { code }));
   expect(done.status).toBe(204);
   expect(login.status).toBe(401);
+});
+
+test('a login that ends while it links a provider, adds a factor or changes the address leaves nothing behind', async () => {
+  const ana = await settle();
+  const name = `n${randomBytes(5).toString('hex')}`;
+  const { url } = await mustCall(ana, 'POST', '/v1/users/me/identities', { provider: 'acme' });
+  const link = fragment(await new Browser().logIn(String(url), name), 'link');
+  const { secret } = await mustCall(ana, 'POST', '/v1/users/me/second-factors/totp');
+  const code = codeAt(fromBase32(String(secret)), stepAt(Date.now() / 1000));
+  const elsewhere = `${name}@example.org`;
+  const reset = await resetOf(ana);
+
+  const row = await holdUser(parley.database, ana.id);
+  const done = reset();
+  await row.waiting(1);
+  const late = [
+    ana.call('POST', '/v1/users/me/identities/link', { code: link }),
+    ana.call('POST', '/v1/users/me/second-factors/totp/confirm', { code }),
+    ana.call('POST', '/v1/users/me/email', { email: elsewhere, password: ana.password }),
+  ];
+  await row.waiting(1 + late.length);
+  await row.release();
+  expect((await done).status).toBe(204);
+  for (const answer of await Promise.all(late)) expect(answer).toMatchObject({ status: 401 });
+
+  const login = await api('POST', '/v1/auth/login', { login: ana.username, password: next });
+  expect(login.status).toBe(200);
+  expect((await api('GET', '/v1/users/me/identities', undefined, bearer(login))).body.items).toEqual([]);
+  const marker = await settle();
+  await mailTo(parley.url, marker.email, /Confirm/);
+  expect(await mailsTo(parley.url, elsewhere)).toEqual([]);
 });
 
 test('a ban overtakes a login, and ends one that came first for good', async () => {
