@@ -202,7 +202,7 @@ export function createAuthService({
     const account = await checkRegistration(registration, '');
     const { user, session } = await db.transaction(async (tx) => {
       const created = await repository.create(tx, { ...account, kind: 'user' });
-      const first = settings.firstUserIsAdmin && (await repository.isOnly(tx, created.id));
+      const first = settings.firstUserIsAdmin && (await repository.isFirst(tx, created.id));
       const row = first ? (await repository.update(tx, created.id, { role: 'admin' }))! : created;
       await oweWelcome(tx, row.id, account.email);
       const opened = await sessions.open(tx, row.id, device);

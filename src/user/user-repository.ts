@@ -69,8 +69,8 @@ export interface UserRepository {
     after: { username: string; id: string } | undefined,
     limit: number,
   ) => Promise<UserRow[]>;
-  /** Whether nobody but `id` has an account. */
-  readonly isOnly: (tx: Database | Transaction, id: string) => Promise<boolean>;
+  /** Whether nobody has signed up before `id`; guests have not. Of several at the same moment one is the first. */
+  readonly isFirst: (tx: Transaction, id: string) => Promise<boolean>;
 }
 
 export function createUserRepository(db: Database): UserRepository {
@@ -222,9 +222,16 @@ export function createUserRepository(db: Database): UserRepository {
         .orderBy(asc(name), asc(users.id))
         .limit(limit);
     },
-    isOnly: async (tx, id) => {
-      const [other] = await tx.select({ id: users.id }).from(users).where(sql`${users.id} <> ${id}`).limit(1);
-      return other === undefined;
+    isFirst: async (tx, id) => {
+      const isAlone = async () => {
+        const another = and(ne(users.id, id), eq(users.kind, 'user'));
+        const [other] = await tx.select({ id: users.id }).from(users).where(another).limit(1);
+        return other === undefined;
+      };
+      if (!(await isAlone())) return false;
+      // Accounts that are made at the same moment do not see each other: one goes first, the next looks again.
+      await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended('first account', 0))`);
+      return isAlone();
     },
   };
 }
