@@ -1,5 +1,5 @@
 /**
- * Who may do what: the one table, asked by every route and frame. A caller has a kind in the deployment and a standing in
+ * Who may do what: the one table, asked by every route, frame and RPC. A caller has a kind in the deployment and a standing in
  * each room; both are looked up here and nowhere else. What an outsider may not know of answers `not_found` (see
  * chat/rooms/room-state.ts); the rest is `forbidden`.
  */
@@ -54,6 +54,21 @@ export function kindOf({ role, kind }: Asking): CallerKind {
 export function requireDeployment(caller: Asking, action: DeploymentAction): void {
   const kind = kindOf(caller);
   if (!inDeployment[kind].has(action)) throw new Failure('forbidden', `a ${kind} may not do that`);
+}
+
+// ── The processing port ───────────────────────────────────────────────────────────────────────────
+
+/** `instance`: has the token that the deployment's own processes share; `stranger`: has another, or none. */
+export type Peer = 'instance' | 'stranger';
+
+/** Services by their full name; null: all of them. Any prober may ask about health. */
+const onProcessingPort: Readonly<Record<Peer, ReadonlySet<string> | null>> = {
+  instance: null,
+  stranger: new Set(['grpc.health.v1.Health']),
+};
+
+export function mayCall(peer: Peer, service: string): boolean {
+  return onProcessingPort[peer]?.has(service) ?? true;
 }
 
 // ── A room ────────────────────────────────────────────────────────────────────────────────────────

@@ -6,8 +6,20 @@
  * and whoever is banned 403; so the lines are about the others.
  */
 
-/** People whose place in the room of the cell is their only difference, then those whose place in the deployment is. */
-export type Caller = 'outsider' | 'removed' | 'member' | 'moderator' | 'owner' | 'guest' | 'admin' | 'server';
+/**
+ * People whose place in the room of the cell is their only difference (`shutOut`: banned from it), then those whose place in
+ * the deployment is.
+ */
+export type Caller =
+  | 'outsider'
+  | 'removed'
+  | 'shutOut'
+  | 'member'
+  | 'moderator'
+  | 'owner'
+  | 'guest'
+  | 'admin'
+  | 'server';
 export type Unproved = 'nobody' | 'expired' | 'revoked' | 'foreign' | 'banned';
 
 /** What the cell's request is made of. */
@@ -20,6 +32,9 @@ export interface World {
   readonly callerId: string;
   /** Somebody who is in no room. */
   readonly strangerId: string;
+  /** In the room's queue, and one of its rules; empty where the cell's name does not ask for them. */
+  readonly entryId: string;
+  readonly ruleId: string;
   /** Differs in every cell. */
   readonly unique: string;
 }
@@ -39,15 +54,15 @@ export interface RouteExpectation {
 const uuid = '01890000-0000-7000-8000-000000000000';
 /** One's own account: people yes, servers no. */
 const own = (status: number, others: Partial<Answers> = {}): Answers => ({
-  ...{ outsider: status, removed: status, member: status, moderator: status, owner: status },
+  ...{ outsider: status, removed: status, shutOut: status, member: status, moderator: status, owner: status },
   ...{ guest: status, admin: status, server: 403, ...others },
 });
 /** In a room: what members, moderators and owners get; then staff and servers; outsiders know of nothing. */
 const room = (member: number, moderator: number, owner: number, admin: number, server: number): Answers => ({
-  ...{ outsider: 404, removed: 404, guest: 404, member, moderator, owner, admin, server },
+  ...{ outsider: 404, removed: 404, shutOut: 404, guest: 404, member, moderator, owner, admin, server },
 });
-const seenByAll = { outsider: 200, removed: 200, guest: 200 };
-const notJoined = { outsider: 403, removed: 403, guest: 403 };
+const seenByAll = { outsider: 200, removed: 200, shutOut: 403, guest: 200 };
+const notJoined = { outsider: 403, removed: 403, shutOut: 403, guest: 403 };
 const onlyServer = (status: number) => own(403, { server: status });
 const onlyAdmin = (status: number) => own(403, { admin: status });
 
@@ -185,7 +200,7 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   'DELETE /v1/moderation/rules/{id}': { answers: own(404), path: () => `/v1/moderation/rules/${uuid}` },
   'POST /v1/rooms/{roomId}/messages/{messageId}/report': {
     answers: room(201, 201, 201, 201, 403),
-    inPublic: { outsider: 201, removed: 201, guest: 201 },
+    inPublic: { outsider: 201, removed: 201, shutOut: 403, guest: 201 },
     body: () => ({ reason: 'look at this' }),
   },
   // ── Rooms ──
@@ -254,6 +269,48 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   },
 };
 
+/** Who keeps order in a room: its moderators and owners, and the staff. */
+const desk = (status: number): RouteExpectation => ({
+  answers: room(403, status, status, status, 403),
+  inPublic: notJoined,
+});
+
+/** The moderators' desk of a room. A name is a route's with what makes it the room's: its query, or its body. */
+export const roomRoutes: Readonly<Record<string, RouteExpectation>> = {
+  'GET /v1/moderation/bans?roomId={roomId}': desk(200),
+  'PUT /v1/moderation/bans/{userId} {roomId}': { ...desk(200), body: ({ roomId }) => ({ roomId, seconds: 60 }) },
+  'DELETE /v1/moderation/bans/{userId}?roomId={roomId}': desk(204),
+  'GET /v1/moderation/queue?roomId={roomId}': desk(200),
+  'GET /v1/moderation/queue/{entryId} {roomId}': desk(200),
+  'POST /v1/moderation/queue/{entryId} {roomId}': {
+    ...desk(200),
+    body: () => ({ decision: 'remove', ban: { seconds: 60 } }),
+  },
+  'GET /v1/moderation/audit?roomId={roomId}': desk(200),
+  'GET /v1/moderation/refusals?roomId={roomId}': desk(200),
+  'GET /v1/moderation/rules?roomId={roomId}': desk(200),
+  'POST /v1/moderation/rules {roomId}': {
+    ...desk(201),
+    body: ({ roomId, unique }) => ({ kind: 'word', pattern: `w${unique}`, action: 'flag', roomId }),
+  },
+  'DELETE /v1/moderation/rules/{ruleId} {roomId}': desk(204),
+};
+
+/** Calls of the processing port: who has its token, or anybody. A person's login and an API key are no such token. */
+export const rpcs: Readonly<Record<string, 'token' | 'anyone'>> = {
+  'parley.processing.v1.ProcessingService/Process': 'token',
+  'parley.processing.v1.ProcessingService/ProcessBatch': 'token',
+  'parley.processing.v1.ProcessingService/ProcessStream': 'token',
+  'parley.processing.v1.ProcessingService/Check': 'token',
+  'parley.processing.v1.ProcessingService/Render': 'token',
+  'parley.processing.v1.ProcessingService/Learn': 'token',
+  'grpc.reflection.v1.ServerReflection/ServerReflectionInfo': 'token',
+  'grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': 'token',
+  'grpc.health.v1.Health/Check': 'anyone',
+  'grpc.health.v1.Health/List': 'anyone',
+  'grpc.health.v1.Health/Watch': 'anyone',
+};
+
 export interface FrameExpectation {
   readonly frame: (world: World) => Record<string, unknown>;
   /** `ack` or a failure's code, of a private room; servers have no sockets. */
@@ -262,13 +319,31 @@ export interface FrameExpectation {
 }
 
 const everywhere = (code: string): FrameExpectation['answers'] => ({
-  ...{ outsider: code, removed: code, member: code, moderator: code, owner: code, guest: code, admin: code },
+  ...{
+    outsider: code,
+    removed: code,
+    shutOut: code,
+    member: code,
+    moderator: code,
+    owner: code,
+    guest: code,
+    admin: code,
+  },
 });
 const inRoom = (member: string, moderator: string, owner: string, admin: string): FrameExpectation['answers'] => ({
-  ...{ outsider: 'not_found', removed: 'not_found', guest: 'not_found', member, moderator, owner, admin },
+  ...{
+    outsider: 'not_found',
+    removed: 'not_found',
+    shutOut: 'not_found',
+    guest: 'not_found',
+    member,
+    moderator,
+    owner,
+    admin,
+  },
 });
-const joinFirst = { outsider: 'forbidden', removed: 'forbidden', guest: 'forbidden' };
-const seen = { outsider: 'ack', removed: 'ack', guest: 'ack' };
+const joinFirst = { outsider: 'forbidden', removed: 'forbidden', shutOut: 'forbidden', guest: 'forbidden' };
+const seen = { outsider: 'ack', removed: 'ack', shutOut: 'banned', guest: 'ack' };
 
 export const frames: Readonly<Record<string, FrameExpectation>> = {
   ping: { frame: () => ({}), answers: everywhere('ack') },
@@ -297,12 +372,12 @@ export const frames: Readonly<Record<string, FrameExpectation>> = {
   'message.edit': {
     frame: ({ roomId, messageId }) => ({ roomId, messageId, text: 'in somebody else’s name' }),
     answers: inRoom('forbidden', 'forbidden', 'forbidden', 'forbidden'),
-    inPublic: joinFirst,
+    inPublic: { ...joinFirst, shutOut: 'banned' },
   },
   'message.delete': {
     frame: ({ roomId, messageId }) => ({ roomId, messageId }),
     answers: inRoom('forbidden', 'ack', 'ack', 'ack'),
-    inPublic: joinFirst,
+    inPublic: { ...joinFirst, shutOut: 'banned' },
   },
   refresh: { frame: () => ({ token: 'invented' }), answers: everywhere('unauthenticated') },
 };
