@@ -1,6 +1,7 @@
 /** What moderators said of texts, in Postgres: stored once, bounded, read again by every engine when it changed. */
 import type { Sql } from '../database/connect.ts';
 import type { LearnedExample } from '../spam/learner.ts';
+import type { OffenceExample } from '../spam/toxicity-learner.ts';
 import type { LearnExample } from './text-task.ts';
 
 export interface LearnedExamples {
@@ -8,14 +9,26 @@ export interface LearnedExamples {
   readonly store: (examples: readonly LearnExample[]) => Promise<number>;
   /** Names the present state; another name means that there is something to read. */
   readonly version: () => Promise<string>;
-  /** Spam and ham, oldest first, at most the newest `examplesMax`. */
-  readonly read: () => Promise<LearnedExample[]>;
+  /** Oldest first, at most the newest `examplesMax` of each kind. */
+  readonly read: () => Promise<ReadExamples>;
 }
 
-/** Examples that are learned from; older ones are forgotten. */
+export interface ReadExamples {
+  readonly spam: readonly LearnedExample[];
+  readonly offence: readonly OffenceExample[];
+}
+
+/** Examples of each kind that are learned from; older ones are forgotten. */
 const examplesMax = 2000;
 
 export function createLearnedExamples(sql: Sql): LearnedExamples {
+  async function readKind(labels: readonly LearnExample['label'][]): Promise<LearnExample[]> {
+    const rows = await sql<{ text: string; label: LearnExample['label']; moderator_id: string }[]>`
+      select text, label, moderator_id from learned_examples
+      where revoked_at is null and label = any(${labels}::text[]) order by id desc limit ${examplesMax}`;
+    return rows.reverse().map(({ text, label, moderator_id: moderatorId }) => ({ text, label, moderatorId }));
+  }
+
   return {
     store: async (examples) => {
       const rows = await sql`
@@ -38,12 +51,15 @@ export function createLearnedExamples(sql: Sql): LearnedExamples {
       return row!.version;
     },
     read: async () => {
-      const rows = await sql<{ text: string; label: string; moderator_id: string }[]>`
-        select text, label, moderator_id from learned_examples
-        where revoked_at is null and label in ('spam', 'ham') order by id desc limit ${examplesMax}`;
-      return rows
-        .reverse()
-        .map(({ text, label, moderator_id }) => ({ text, spam: label === 'spam', moderatorId: moderator_id }));
+      const [spam, offence] = await Promise.all([readKind(['spam', 'ham']), readKind(['offensive', 'clean'])]);
+      return {
+        spam: spam.map(({ text, label, moderatorId }) => ({ text, spam: label === 'spam', moderatorId })),
+        offence: offence.map(({ text, label, moderatorId }) => ({
+          text,
+          offensive: label === 'offensive',
+          moderatorId,
+        })),
+      };
     },
   };
 }

@@ -1,20 +1,19 @@
 /** Learns on a thread of its own, made when there is something to learn: neither the main loop nor a judging thread waits. */
 import { Worker } from 'node:worker_threads';
-import type { Learned } from '../spam/classifier.ts';
-import type { LearnedExample } from '../spam/learner.ts';
-import type { LearningAnswer, LearningBirth, LearningTask } from './learning-worker.ts';
+import type { ReadExamples } from './learned-examples.ts';
+import type { LearningAnswer, LearningBirth, LearningTask, Taught } from './learning-worker.ts';
 
 export interface Learning {
   /**
-   * The weights that the examples make, oldest example first.
+   * The weights that the examples make.
    * @throws Error when the thread ended or took longer than `timeoutMs`; the next call has a new thread
    */
-  readonly learn: (examples: readonly LearnedExample[], version: string) => Promise<Learned>;
+  readonly learn: (examples: ReadExamples, version: string) => Promise<Taught>;
   readonly stop: () => Promise<void>;
 }
 
 interface Waiting {
-  readonly resolve: (learned: Learned) => void;
+  readonly resolve: (taught: Taught) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -37,7 +36,7 @@ export function createLearning(birth: LearningBirth, { timeoutMs }: { timeoutMs:
     started.on('message', (answer: LearningAnswer) => {
       const asked = waiting.get(answer.id);
       waiting.delete(answer.id);
-      if ('learned' in answer) asked?.resolve(answer.learned);
+      if ('taught' in answer) asked?.resolve(answer.taught);
       else asked?.reject(new Error(answer.problem));
     });
     started.on('error', (error: Error) => failAll(error));
@@ -52,7 +51,7 @@ export function createLearning(birth: LearningBirth, { timeoutMs }: { timeoutMs:
     learn: async (examples, version) => {
       worker ??= start();
       const id = nextId++;
-      const { promise, resolve, reject } = Promise.withResolvers<Learned>();
+      const { promise, resolve, reject } = Promise.withResolvers<Taught>();
       waiting.set(id, { resolve, reject });
       const timer = setTimeout(() => {
         const stuck = worker;

@@ -8,7 +8,7 @@ import { type Engine, startEngine } from './engine.ts';
 import { createFloodWatch } from './flood-watch.ts';
 import { createLearnedExamples } from './learned-examples.ts';
 import { createLearning } from './learning.ts';
-import type { LearningBirth } from './learning-worker.ts';
+import type { LearningBirth, Taught } from './learning-worker.ts';
 import { createStoredRules } from './stored-rules.ts';
 import type { LearnExample } from './text-task.ts';
 import type { TextState } from './text-worker.ts';
@@ -61,19 +61,26 @@ export async function startTextEngine({
     const [learnedVersion, ruleVersion] = await Promise.all([learned.version(), rules.version()]);
     if (learnedVersion === before.learned && ruleVersion === before.rules) return before;
     const [taught, ruleList] = await Promise.all([
-      learnedVersion === before.learned ? before.state.learned : learnAt(learnedVersion),
+      learnedVersion === before.learned ? before.state : learnAt(learnedVersion),
       ruleVersion === before.rules ? before.state.rules : rules.read(),
     ]);
     return {
-      state: { ...before.state, learned: taught, rules: ruleList },
+      state: {
+        ...before.state,
+        learned: taught.learned,
+        learnedToxicity: taught.learnedToxicity,
+        rules: ruleList,
+      },
       learned: learnedVersion,
       rules: ruleVersion,
     };
   }
 
-  async function learnAt(wanted: string): Promise<TextState['learned']> {
+  async function learnAt(wanted: string): Promise<Pick<TextState, 'learned' | 'learnedToxicity'>> {
     const examples = await learned.read();
-    return examples.length === 0 ? undefined : learning.learn(examples, wanted);
+    const isEmpty = examples.spam.length + examples.offence.length === 0;
+    const taught: Taught = isEmpty ? { spam: undefined, toxicity: undefined } : await learning.learn(examples, wanted);
+    return { learned: taught.spam, learnedToxicity: taught.toxicity };
   }
 
   const unread: Current = { state: shipped, learned: 'none', rules: 'none' };
@@ -173,6 +180,7 @@ export async function readShippedState(settings: Config['moderation']): Promise<
     emoji,
     chatSample,
     learned: undefined,
+    learnedToxicity: undefined,
     rules: [],
   } as TextState;
 }

@@ -7,7 +7,13 @@ import { readModel } from '../spam/model-file.ts';
 import { createNormaliser, type Lookalikes } from '../spam/normalise.ts';
 import { createRuleBook, type Rule, type RuleBook, type RuleHits } from '../spam/rules.ts';
 import { createTermMatcher, type TermLists } from '../spam/terms.ts';
-import { createToxicityClassifier, type ToxicityClassifier } from '../spam/toxicity.ts';
+import {
+  createToxicityClassifier,
+  createToxicityExtractor,
+  type LearnedToxicity,
+  type ToxicityExtractor,
+  type ToxicityModel,
+} from '../spam/toxicity.ts';
 import { readToxicityModel } from '../spam/toxicity-file.ts';
 import { render } from '../transform/render.ts';
 import type { ThreadResult } from './engine.ts';
@@ -26,6 +32,7 @@ export interface TextState {
   readonly chatSample: readonly string[];
   /** What moderators taught; its weights lie in memory that all threads share. */
   readonly learned: Learned | undefined;
+  readonly learnedToxicity: LearnedToxicity | undefined;
   /** Of the deployment and of rooms. */
   readonly rules: readonly Rule[];
 }
@@ -34,7 +41,8 @@ export interface TextState {
 interface Lists {
   readonly normalise: ReturnType<typeof createNormaliser>;
   readonly terms: ReturnType<typeof createTermMatcher>;
-  readonly toxicity: ToxicityClassifier;
+  readonly toxicityModel: ToxicityModel;
+  readonly extractToxicity: ToxicityExtractor;
   readonly emoji: ReadonlyMap<string, string>;
   readonly model: Model;
   readonly extract: Extractor;
@@ -55,6 +63,7 @@ let ready: Ready;
 
 function compileLists({ lookalikes, terms, toxicity, emoji, links, model: bytes }: TextState): Lists {
   const model = readModel(bytes);
+  const toxicityModel = readToxicityModel(toxicity);
   const normalise = createNormaliser(lookalikes);
   return {
     model,
@@ -62,7 +71,8 @@ function compileLists({ lookalikes, terms, toxicity, emoji, links, model: bytes 
     normalise,
     links: createLinkPolicy(links, normalise),
     terms: createTermMatcher(terms, normalise),
-    toxicity: createToxicityClassifier(readToxicityModel(toxicity)),
+    toxicityModel,
+    extractToxicity: createToxicityExtractor(toxicityModel.classes),
     emoji: new Map(Object.entries(emoji)),
   };
 }
@@ -83,7 +93,8 @@ serveTasks<TextTask, ThreadResult, TextState>({
       changed.has(part),
     );
     const lists = listsChanged ? compileLists(state) : ready.lists;
-    const { normalise, terms, toxicity, links, model, extract } = lists;
+    const { normalise, terms, toxicityModel, extractToxicity, links, model, extract } = lists;
+    const toxicity = createToxicityClassifier(toxicityModel, state.learnedToxicity, extractToxicity);
     const classifier = createClassifier(model, state.learned, extract);
     const assess = createAssessor({ normalise, terms, toxicity, classifier, links });
     const rulesChanged = listsChanged || changed.has('rules');

@@ -115,7 +115,7 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
   return {
     learn: (examples, version) => {
       if (examples.length === 0) return { ...base, version };
-      const weights = weigh(examples);
+      const weights = shareOut(examples);
       const seen = seenOf(examples);
       const shape = new Float64Array(shapeNames.length);
       const touched: number[] = [];
@@ -185,7 +185,8 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
   };
 }
 
-function weigh(examples: readonly LearnedExample[]): number[] {
+/** What each example weighs, oldest first: less with age, and no moderator more than their share. */
+export function shareOut(examples: readonly Pick<LearnedExample, 'moderatorId'>[]): number[] {
   const weights = examples.map((_, index) => 0.5 ** ((examples.length - 1 - index) / halfLife));
   const total = weights.reduce((sum, each) => sum + each, 0);
   const byModerator = new Map<string, number>();

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type AssessPolicy, createAssessor } from './assess.ts';
 import { createClassifier } from './classifier.ts';
+import type { Replay } from './learner.ts';
 import { readModel } from './model-file.ts';
 import { createNormaliser } from './normalise.ts';
 import { createTermMatcher } from './terms.ts';
-import { createToxicityClassifier, flagScore } from './toxicity.ts';
+import { createToxicityClassifier, flagScore, type LearnedToxicity } from './toxicity.ts';
 import { readToxicityModel, writeToxicityModel } from './toxicity-file.ts';
+import { createToxicityLearner } from './toxicity-learner.ts';
 
 const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 const json = (name: string) => JSON.parse(readFileSync(new URL(name, artefacts), 'utf8'));
@@ -77,4 +79,47 @@ test('a model’s opinion of manners flags, never blocks, and is off with the po
 test('the model survives being written and read, and another build is refused', () => {
   expect(readToxicityModel(writeToxicityModel(model))).toEqual(model);
   expect(() => readToxicityModel(writeToxicityModel(model).subarray(0, -1))).toThrow('weights');
+});
+
+const replay = json('replay.json') as Replay;
+const learner = createToxicityLearner({ model, normalise, terms, replay });
+const scorerOf = (learned: LearnedToxicity) => {
+  const taught = createToxicityClassifier(model, learned);
+  return (text: string): number => {
+    const normalised = normalise(text);
+    return taught.score(normalised, terms(normalised, text));
+  };
+};
+const nouns = ['plonker', 'muppet', 'wazzock', 'numpty', 'pillock', 'doughnut'];
+const insult = (n: number) => `${nouns[n % nouns.length]}, nobody at table ${n} asked for your noodle brained takes`;
+
+test('what moderators call offensive is flagged, also in words of the same kind, and ordinary chat stays as it was', () => {
+  expect(score(insult(99))).toBeLessThan(flagScore);
+  const examples = Array.from({ length: 24 }, (_, n) => ({
+    text: insult(n),
+    offensive: true,
+    moderatorId: `m${n % 3}`,
+  }));
+  const after = scorerOf(learner.learn(examples, 'taught'));
+  expect(after(insult(99))).toBeGreaterThanOrEqual(flagScore);
+  const flagged = (judge: typeof score) => replay.measured.filter((text) => judge(text) >= flagScore).length;
+  expect(flagged(after)).toBeLessThanOrEqual(flagged(score) + 3);
+});
+
+test('what moderators call clean is flagged no longer, and other hostility is', () => {
+  const banter = (n: number) => `you pathetic loser, round ${n} again on friday?`;
+  expect(score(banter(50))).toBeGreaterThanOrEqual(flagScore);
+  const examples = Array.from({ length: 24 }, (_, n) => ({
+    text: banter(n),
+    offensive: false,
+    moderatorId: `m${n % 3}`,
+  }));
+  const after = scorerOf(learner.learn(examples, 'taught'));
+  expect(after(banter(50))).toBeLessThan(flagScore);
+  expect(after('i hate refugees, they are disgusting')).toBeGreaterThanOrEqual(flagScore);
+});
+
+test('nothing taught is the shipped model', () => {
+  const after = scorerOf(learner.learn([], 'nothing'));
+  for (const text of ['women are inferior', 'see you at noon', insult(3)]) expect(after(text)).toBeCloseTo(score(text));
 });

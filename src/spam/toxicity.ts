@@ -22,6 +22,17 @@ export interface ToxicityModel {
   readonly classes: Readonly<Record<string, string>>;
 }
 
+/** The weights as a classifier uses them, with what moderators taught. May lie in memory that threads share. */
+export interface LearnedToxicity {
+  /** Names the examples and the model it was made on. */
+  readonly version: string;
+  /** In units of `scale`. */
+  readonly hashed: Int16Array;
+  readonly scale: number;
+  readonly bias: number;
+  readonly pivot: number;
+}
+
 export interface ToxicityClassifier {
   /** 0 to 1; 0 where the model has no opinion. */
   readonly score: (normalised: Normalised, labels: readonly Label[]) => number;
@@ -215,23 +226,35 @@ function wordOf(folded: string, from: number, to: number): string {
   return (/(.)\1\1/.test(word) ? word.replace(/(.)\1{2,}/g, '$1$1') : word).slice(0, tokenMax);
 }
 
-export function createToxicityClassifier(model: ToxicityModel): ToxicityClassifier {
+/** Weights in memory are this much finer than on disk, so that corrections are not rounded away. */
+const finer = 64;
+
+/** The weights of the model alone. */
+export function unlearnedToxicity({ version, hashed, scale, bias, pivot }: ToxicityModel): LearnedToxicity {
+  return { version, hashed: Int16Array.from(hashed, (each) => each * finer), scale: scale / finer, bias, pivot };
+}
+
+/** @throws Error when the model is of another build */
+export function createToxicityClassifier(
+  model: ToxicityModel,
+  learned: LearnedToxicity = unlearnedToxicity(model),
+  extract: ToxicityExtractor = createToxicityExtractor(model.classes),
+): ToxicityClassifier {
   if (model.hashed.length !== toxicityBuckets) throw new Error(`the model ${model.version} is of another shape`);
-  const extract = createToxicityExtractor(model.classes);
   const flagOdds = Math.log(flagScore / (1 - flagScore));
   return {
     score: (normalised, labels) => {
       const { buckets, stance } = extract(normalised, labels);
       if (buckets.length === 0 || stance === 'harmless') return 0;
-      const value = rawToxicity(model, buckets) + (stance === 'aimed' ? aimedWorth : 0);
-      return 1 / (1 + Math.exp(-(flagOdds + (value - model.pivot) * model.slope)));
+      const value = rawToxicity(learned, buckets) + (stance === 'aimed' ? aimedWorth : 0);
+      return 1 / (1 + Math.exp(-(flagOdds + (value - learned.pivot) * model.slope)));
     },
   };
 }
 
 /** Log-odds before calibration. */
 export function rawToxicity(
-  { hashed, scale, bias }: Pick<ToxicityModel, 'hashed' | 'scale' | 'bias'>,
+  { hashed, scale, bias }: Pick<ToxicityModel | LearnedToxicity, 'hashed' | 'scale' | 'bias'>,
   features: readonly number[],
 ): number {
   let sum = 0;

@@ -151,3 +151,17 @@ test('what moderators call spam is scored higher on every engine within seconds,
   );
   await second.stop();
 });
+
+test('what moderators call offensive is flagged once Learn answers', async () => {
+  const insult = (n: number) => `plonker, nobody at table ${n} asked for your noodle brained takes`;
+  const check = async (text: string) =>
+    (await call('Check', { text })) as { outcome?: string; labels?: { name: string }[] };
+  expect((await check(insult(99))).labels ?? []).toEqual([]);
+  const examples = Array.from({ length: 24 }, (_, n) => ({
+    text: insult(n),
+    label: 'LABEL_OFFENSIVE',
+    moderatorId: `m${n % 3}`,
+  }));
+  await call('Learn', { examples });
+  expect((await check(insult(99))).labels).toMatchObject([{ name: 'toxicity' }]);
+});
