@@ -5,6 +5,7 @@ import { codeAt, stepAt } from '../../src/auth/totp.ts';
 import { mailTo } from '../harness/mailbox.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
 import { freePort } from '../harness/ports.ts';
+import { callApi } from '../harness/test-client.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
 /** Pictures are kept where `SCREENSHOTS` names a folder. */
@@ -23,7 +24,11 @@ beforeAll(async () => {
   ]);
   // Passkeys belong to a domain, and an address is none.
   const publicUrl = `http://localhost:${port}`;
-  const settings = { DATABASE_URL: database.url, PUBLIC_URL: publicUrl };
+  const settings = {
+    DATABASE_URL: database.url,
+    PUBLIC_URL: publicUrl,
+    PARLEY_ADMINS: 'wanda@example.org,xenia@example.org',
+  };
   parley = { ...(await startParley({ role: 'all', httpPort: port, settings })), url: publicUrl };
 });
 afterAll(async () => {
@@ -258,6 +263,35 @@ test('profile, password and address are changed in the settings', async () => {
   await page.getByText(/dora@garden\.example\.org · confirmed/).waitFor();
   expect(await page.getByRole('button', { name: /^Account settings/ }).textContent()).toContain('Dora the Gardener');
   expect(complaints).toEqual([]);
+});
+
+test('the mailed link is followed in the login of the page, and where there is none it proves the address alone', async () => {
+  const follow = async (page: Page, name: string) => {
+    const { text } = await mailTo(parley.url, `${name}@example.org`, /Confirm your e-mail/);
+    await page.goto('about:blank');
+    await page.goto(/http\S+/.exec(text)![0]);
+    await page.getByText('Your address is confirmed').waitFor();
+  };
+  const me = async (name: string) => {
+    const login = { login: name, password: `secret of ${name}` };
+    return (await callApi(parley.url, 'POST', '/v1/auth/login', login)).body.user;
+  };
+  const [wanda, xenia, elsewhere] = await Promise.all([visit(), visit(), visit()]);
+  await signUp(wanda.page, 'wanda');
+  await follow(wanda.page, 'wanda');
+  expect(await me('wanda')).toMatchObject({ emailVerified: true, role: 'admin' });
+  await signUp(xenia.page, 'xenia');
+  await follow(elsewhere.page, 'xenia');
+  expect(await me('xenia')).toMatchObject({ emailVerified: true, role: 'user' });
+  // A login that has ended is none, and the link is not used up by it.
+  const { page } = await visit();
+  await signUp(page, 'yvonne');
+  const token = await page.evaluate(
+    () => (JSON.parse(localStorage.getItem('parley.session')!) as { accessToken: string }).accessToken,
+  );
+  await callApi(parley.url, 'DELETE', '/v1/users/me/sessions', undefined, { authorization: `Bearer ${token}` });
+  await follow(page, 'yvonne');
+  expect(await me('yvonne')).toMatchObject({ emailVerified: true });
 });
 
 test('a guest keeps the account', async () => {
