@@ -186,6 +186,7 @@ export function createAccountService({
     else await requireOwnPassword(caller, user, currentPassword, '/currentPassword');
     const passwordHash = await passwords.hash(newPassword);
     await db.transaction(async (tx) => {
+      await holdLogin(tx, caller);
       const changed = await tx
         .update(users)
         .set({ passwordHash })

@@ -58,10 +58,10 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
       },
     },
     async (request, reply) => {
-      const { userId } = await requireAdmin(request);
-      return idempotency.create(request, reply, userId, async (id) => ({
+      const caller = await requireAdmin(request);
+      return idempotency.create(request, reply, caller.userId, async (id) => ({
         status: 201,
-        body: await apiKeys.create(userId, { ...request.body, id }),
+        body: await apiKeys.create(caller, { ...request.body, id }),
       }));
     },
   );

@@ -7,6 +7,7 @@ import type { Database } from '../database/connect.ts';
 import { apiKeys } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
 import type { ApiScope, Caller } from '../http/caller.ts';
+import { holdLogin, type LoginHolder } from './login-hold.ts';
 import { hashSecret, makeSecret } from './secrets.ts';
 
 export interface ApiKeyView {
@@ -21,10 +22,11 @@ export interface ApiKeyView {
 export interface ApiKeys {
   /**
    * @param key.id drawn by the caller; when it is there already nothing is made
-   * @returns the key, which is kept nowhere: null when it was made before. @throws Failure `conflict` at the most keys there may be
+   * @returns the key, which is kept nowhere: null when it was made before
+   * @throws Failure `conflict` at the most keys there may be, `unauthenticated` when the login has ended meanwhile
    */
   readonly create: (
-    by: string,
+    by: LoginHolder,
     key: { id: string; name: string; scopes: readonly ApiScope[] },
   ) => Promise<{ id: string; key: string | null }>;
   readonly list: () => Promise<ApiKeyView[]>;
@@ -54,13 +56,14 @@ export function createApiKeys({ db, settings }: { db: Database; settings: { keys
     create: async (by, { id, name, scopes }) => {
       const key = prefix + makeSecret();
       return db.transaction(async (tx) => {
+        const { id: createdBy } = await holdLogin(tx, by);
         await tx.execute(sql`lock table ${apiKeys} in share row exclusive mode`);
         if ((await tx.$count(apiKeys, eq(apiKeys.id, id))) > 0) return { id, key: null };
         if ((await tx.$count(apiKeys, present)) >= settings.keysMax)
           throw new Failure('conflict', `at most ${settings.keysMax} API keys; revoke one first`);
         await tx
           .insert(apiKeys)
-          .values({ id, name, hash: hashSecret(key), scopes: [...new Set(scopes)].sort(), createdBy: by });
+          .values({ id, name, hash: hashSecret(key), scopes: [...new Set(scopes)].sort(), createdBy });
         return { id, key };
       });
     },

@@ -171,6 +171,34 @@ test('a login that ends while it links a provider, adds a factor or changes the 
   expect(await mailsTo(parley.url, elsewhere)).toEqual([]);
 });
 
+test('a login that ends while it sets a first password or makes an API key leaves neither behind', async () => {
+  const name = `n${randomBytes(5).toString('hex')}`;
+  const enter = async () =>
+    api('POST', '/v1/auth/oauth/token', {
+      code: fragment(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, name), 'code'),
+    });
+  const first = await enter();
+  const { id, username } = first.body.user as { id: string; username: string };
+  const sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
+  await sql`update users set role = 'admin' where id = ${id}`;
+  const [staff, other] = [await enter(), await enter()];
+
+  const row = await holdUser(parley.database, id);
+  const ended = api('DELETE', '/v1/users/me/sessions?keep=current', undefined, bearer(other));
+  await row.waiting(1);
+  const late = [
+    api('PUT', '/v1/users/me/password', { newPassword: next }, bearer(staff)),
+    api('POST', '/v1/api-keys', { name, scopes: ['users:read'] }, bearer(staff)),
+  ];
+  await row.waiting(1 + late.length);
+  await row.release();
+  expect((await ended).status).toBe(204);
+  for (const answer of await Promise.all(late)) expect(answer).toMatchObject({ status: 401 });
+  expect((await api('POST', '/v1/auth/login', { login: username, password: next })).status).toBe(401);
+  expect(await sql`select 1 from api_keys where name = ${name}`).toEqual([]);
+  await sql.end();
+});
+
 test('a ban overtakes a login, and ends one that came first for good', async () => {
   const [ana, ben] = [await settle(), await settle()];
   const ban = (user: TestUser) => () => admin.call('PUT', `/v1/moderation/bans/${user.id}`, { seconds: 3600 });
