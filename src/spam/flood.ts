@@ -41,8 +41,8 @@ export interface FloodWindow {
 /** Messages of one author or room that are remembered. */
 const authorMemory = 64;
 const roomMemory = 256;
-/** Equal values of two fingerprints from which their texts are near-copies: two fifths of the pieces in common. */
-const equalMin = 13;
+/** Equal values of two fingerprints from which their texts are near-copies: a third of the pieces in common. */
+const equalMin = 11;
 const words = fingerprintSize / 4;
 
 export function createFloodWindow(limits: FloodLimits): FloodWindow {
