@@ -23,8 +23,12 @@ interface Outage {
 }
 
 /** Two chat instances whose only processing instance has just died. */
-async function startOutage(fallback: 'refuse' | 'pending' | 'open'): Promise<Outage> {
-  const fleet = await startFleet({ chats: 2, processings: 1, settings: { PARLEY_MODERATION_FALLBACK: fallback } });
+async function startOutage(
+  fallback: 'refuse' | 'pending' | 'open',
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Outage> {
+  const all = { ...settings, PARLEY_MODERATION_FALLBACK: fallback };
+  const fleet = await startFleet({ chats: 2, processings: 1, settings: all });
   stops.push(fleet.end);
   const [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
   const [ana, ben] = (await Promise.all([1, 2].map(() => signUp(here)))) as [TestUser, TestUser];
@@ -92,6 +96,23 @@ test('pending: seen by nobody until it is judged, then delivered once and in ord
   // The key still belongs to the first message.
   expect(await send(ana, roomId, 'k1', 'one')).toMatchObject({ status: 200, body: { id: first.messageId } });
   await Promise.all([author.close(), reader.close()]);
+});
+
+test('pending: no more than the bounds wait, of one person and of all; repeats are answered, and refused keys stay free', async () => {
+  const bounds = { PARLEY_MODERATION_UNJUDGED_PER_AUTHOR: '2', PARLEY_MODERATION_UNJUDGED_MAX: '3' };
+  const { ana, ben, roomId, heal } = await startOutage('pending', bounds);
+  const statuses = async (person: TestUser, keys: readonly string[]) => {
+    const all: number[] = [];
+    for (const key of keys) all.push((await send(person, roomId, key, `text ${key}`)).status);
+    return all;
+  };
+  expect(await statuses(ana, ['a1', 'a2', 'a3'])).toEqual([202, 202, 503]);
+  expect(await statuses(ben, ['b1', 'b2'])).toEqual([202, 503]);
+  expect(await statuses(ana, ['a2'])).toEqual([202]);
+  await heal();
+  await expect.poll(async () => (await textsOf(ben, roomId)).length, { timeout: 60_000 }).toBe(3);
+  expect(await statuses(ana, ['a3'])).toEqual([201]);
+  expect((await textsOf(ben, roomId)).toSorted()).toEqual(['text a1', 'text a2', 'text a3', 'text b1']);
 });
 
 test('pending: what was acked survives the instance that took it', async () => {
