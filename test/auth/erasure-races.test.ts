@@ -112,6 +112,25 @@ test('a login through a provider opens no session of an account that was erased 
   expect(await leftOf(user.id)).toEqual(nothing);
 });
 
+test('an erased account gets no password, also one that never had any', async () => {
+  const name = `w${randomBytes(4).toString('hex')}`;
+  const { body } = await exchange(fragment(await proved(name), 'code'));
+  const { id } = body.user as { id: string };
+  const call = (method: string, path: string, sent?: object) =>
+    callApi(parley.url, method, path, sent, { authorization: `Bearer ${String(body.accessToken)}` });
+  const row = await holdUser(parley.database, id);
+  const erasure = call('DELETE', '/v1/users/me');
+  await row.waiting(1);
+  const change = call('PUT', '/v1/users/me/password', { newPassword: 'quite a good one' });
+  await row.waiting(2);
+  await row.release();
+  expect((await erasure).status).toBe(200);
+  expect((await change).status).toBe(401);
+  expect(await leftOf(id)).toEqual(nothing);
+  const [left] = await sql`select password_hash from users where id = ${id}`;
+  expect(left).toEqual({ password_hash: null });
+});
+
 test('a second factor is not begun for an account that was erased meanwhile', async () => {
   const user = await settle();
   const answer = await eraseBefore(user, () => user.call('POST', '/v1/users/me/second-factors/totp'));
