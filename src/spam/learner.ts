@@ -65,8 +65,12 @@ const outOfReach = 8;
 /** Of the shape of texts, and of the bias: they weigh on all texts at once. */
 const shapeRate = 0.08;
 const biasRate = 0.02;
-/** Share of known spam that learning may lose; beyond, corrections are weakened until it loses no more. */
-const lossMax = 0.02;
+/**
+ * Share of known spam that learning may lose at the threshold or this far above it; beyond, corrections are weakened until it
+ * loses no more. The weights were made on that spam: what they were not made on sinks earlier, hence the second level.
+ */
+const lossMax = 0.03;
+const lossLevels = [0, 2] as const;
 const strengths = [1, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1] as const;
 
 interface Seen {
@@ -171,7 +175,11 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
         Math.max(0, loudest(measured.map(({ raw }, at) => raw + strength * chatBy[at]!)) - loudestBefore);
       const lossAt = (strength: number): number => {
         const rise = riseAt(strength);
-        return kept.filter(({ raw }, at) => raw + strength * keptBy[at]! < rise).length / Math.max(1, kept.length);
+        const lost = lossLevels.map((level) => {
+          const before = kept.filter(({ raw }) => raw >= level).length;
+          return before - kept.filter(({ raw }, at) => raw + strength * keptBy[at]! - rise >= level).length;
+        });
+        return Math.max(...lost) / Math.max(1, kept.length);
       };
       const strength = strengths.find((each) => lossAt(each) <= lossMax) ?? 0;
       const pivot = base.pivot + riseAt(strength);
