@@ -28,12 +28,16 @@ export interface AccountSettings {
 export interface AccountService {
   /**
    * Redeems the link of a verification or of a change of address. Only in a login of the same account does it also show
-   * that one person holds both: what an address brings with it (`admins`) is given then alone, for anybody may sign up
-   * with somebody else's address and wait for the click.
-   * @param caller the login that the link is redeemed in, of whatever account
+   * that one person holds both, for anybody may sign up with somebody else's address and wait for the click.
+   * @param shown.caller the login that the link is redeemed in, of whatever account
+   * @param shown.addressOnly whoever redeems it followed a link and need not know the account: what an address brings
+   *   with it (`admins`) is not given then, nor in another account's login
    * @throws Failure `invalid` for a stale one
    */
-  readonly verifyEmail: (token: string, caller?: Caller) => Promise<void>;
+  readonly verifyEmail: (
+    token: string,
+    shown?: { readonly caller?: Caller | undefined; readonly addressOnly?: boolean },
+  ) => Promise<void>;
   /** Takes as long whether there is such an account or not. */
   readonly forgotPassword: (email: string) => Promise<void>;
   /**
@@ -120,7 +124,10 @@ export function createAccountService({
   const isAdminAddress = ({ email }: Pick<UserRow, 'email'>) =>
     email !== null && settings.admins.has(email.toLowerCase());
 
-  async function verifyEmail(token: string, caller?: Caller): Promise<void> {
+  async function verifyEmail(
+    token: string,
+    { caller, addressOnly = false }: { readonly caller?: Caller | undefined; readonly addressOnly?: boolean } = {},
+  ): Promise<void> {
     await db.transaction(async (tx) => {
       const verification = await oneTimeTokens.redeem(tx, 'verify_email', token);
       const redeemed = verification ?? (await oneTimeTokens.redeem(tx, 'change_email', token));
@@ -132,7 +139,8 @@ export function createAccountService({
       if (verification) {
         if (!(await repository.verifyEmail(tx, userId, proof))) throw staleLink();
       } else await takeNewAddress(tx, userId, proof);
-      if (inside && isAdminAddress(proof)) await repository.update(tx, userId, { role: 'admin' });
+      const meant = inside || (caller === undefined && !addressOnly);
+      if (meant && isAdminAddress(proof)) await repository.update(tx, userId, { role: 'admin' });
     });
   }
 

@@ -178,14 +178,23 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
         tags,
         summary: 'Prove an address by its mailed token',
         description:
-          'Needs no login; in a login of the account it also shows that one person holds account and address, which makes those of `admins` admins.',
+          'Needs no login; in a login of the account it also shows that one person holds account and address. A page that a mailed link opened where that login is not says `addressOnly`: it makes nobody an admin.',
         security: [{}, { bearer: [] }],
-        body: exactly({ token: Secret }),
+        body: exactly({
+          token: Secret,
+          addressOnly: Type.Optional(
+            Type.Boolean({ description: 'Whoever followed the link need not know the account: `admins` do not count' }),
+          ),
+        }),
         response: answers(204, Type.Null()),
       },
     },
     async (request, reply) => {
-      await accounts.verifyEmail(request.body.token, await findCaller(request));
+      const { token, addressOnly } = request.body;
+      // A login that is not good is no sign of the account either.
+      const caller = await findCaller(request);
+      const unproved = caller === undefined && authenticator.hasLogin(request);
+      await accounts.verifyEmail(token, { caller, addressOnly: (addressOnly ?? false) || unproved });
       return reply.code(204).send(null);
     },
   );

@@ -34,7 +34,7 @@ export const schema = {
     pattern: httpUrl,
     expected: 'an http(s) URL',
   }),
-  admins: list([], 'Addresses that make their account a deployment admin, once confirmed in its login', {
+  admins: list([], 'Addresses that make their account a deployment admin, once confirmed', {
     item: (text) => /^[^\s@]+@[^\s@]+$/.test(text),
     expected: 'a list of e-mail addresses',
   }),

@@ -34,13 +34,12 @@ function VerifyEmail({ client, token }: { client: ParleyClient; token: string })
 
 /** In this device's login, if there is one that still is: so it is known that one person holds account and address. */
 async function confirmAddress(client: ParleyClient, token: string): Promise<void> {
-  const request = ['POST', '/v1/auth/verify-email', { token }] as const;
   try {
-    if (client.user()) return await client.call(...request);
+    if (client.user()) return await client.call('POST', '/v1/auth/verify-email', { token });
   } catch (error) {
     if (!(error instanceof ClientError && error.code === 'unauthenticated')) throw error;
   }
-  await client.callOpen(...request);
+  await client.callOpen('POST', '/v1/auth/verify-email', { token, addressOnly: true });
 }
 
 function ResetPassword({ client, token }: { client: ParleyClient; token: string }) {

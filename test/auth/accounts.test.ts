@@ -12,7 +12,7 @@ beforeAll(async () => {
   parley = await startSingle({
     PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000',
     PARLEY_AUTH_STEP_UP_LIFETIME: '1m',
-    PARLEY_ADMINS: 'Boss@example.org,operator@example.org,chief@example.org',
+    PARLEY_ADMINS: 'Boss@example.org,operator@example.org,chief@example.org,owner@example.org',
   });
   sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
 });
@@ -54,13 +54,25 @@ test('who confirms an address of `admins` in a login of the account is an admin'
   expect((await api('GET', '/v1/api-keys', undefined, bearer(renewed.body.accessToken))).status).toBe(200);
 });
 
+test('who brings the mailed token of an address of `admins` without a login makes its account an admin', async () => {
+  const owner = await signUp(parley.url, 'owner');
+  const token = tokenIn(await mailTo(parley.url, owner.email, /Confirm your e-mail/));
+  expect((await api('POST', '/v1/auth/verify-email', { token })).status).toBe(204);
+  const login = await logIn(owner.username, owner.password);
+  expect(login.body.user).toMatchObject({ role: 'admin', emailVerified: true });
+  expect((await api('GET', '/v1/api-keys', undefined, bearer(login.body.accessToken))).status).toBe(200);
+});
+
 test('who signs up with an operator’s address is no admin when the operator clicks, until it is done in that login', async () => {
   const stranger = await signUp(parley.url, 'operator');
   const role = async () => (await logIn(stranger.username, stranger.password)).body.user;
   const other = await signUp(parley.url);
   const click = async (subject: RegExp, headers: Record<string, string> = {}) => {
     const token = tokenIn(await mailTo(parley.url, stranger.email, subject));
-    return (await api('POST', '/v1/auth/verify-email', { token }, headers)).status;
+    // As Parley's page says it.
+    const addressOnly = headers.authorization === undefined && headers.cookie === undefined;
+    return (await api('POST', '/v1/auth/verify-email', { token, ...(addressOnly ? { addressOnly } : {}) }, headers))
+      .status;
   };
   expect(await click(/Confirm your e-mail/)).toBe(204);
   expect(await role()).toMatchObject({ emailVerified: true, role: 'user' });
@@ -94,7 +106,8 @@ test('a new address of `admins` makes an admin in the login that asked for it, a
     await mustCall(ana, 'POST', '/v1/users/me/email', { email, password: ana.password });
     return tokenIn(await mailTo(parley.url, email, /new e-mail address|Confirm/));
   };
-  expect((await api('POST', '/v1/auth/verify-email', { token: await ask() })).status).toBe(204);
+  const click = { token: await ask(), addressOnly: true };
+  expect((await api('POST', '/v1/auth/verify-email', click)).status).toBe(204);
   expect((await ana.call('GET', '/v1/users/me')).body).toMatchObject({ email, emailVerified: true, role: 'user' });
   await mustCall(ana, 'POST', '/v1/users/me/email/verification');
   const token = tokenIn(await mailTo(parley.url, email, /belong together/));
