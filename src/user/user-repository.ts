@@ -237,6 +237,8 @@ export function createUserRepository(db: Database): UserRepository {
 }
 
 function asTakenName(error: unknown): unknown {
+  if (isUniqueViolation(error, 'users_verified_email'))
+    return new Failure('conflict', 'this address belongs to another account');
   if (!isUniqueViolation(error, 'users_username')) return error;
   return new Failure('conflict', 'this username is taken', {
     cause: error,
