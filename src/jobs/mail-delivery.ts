@@ -1,4 +1,5 @@
 /** One mail's way out: locked and written as of now, claimed, sent, and what became of it recorded. */
+import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Database, Transaction } from '../database/connect.ts';
 import type { Claim, MailLedger, OwedMail } from './mail-ledger.ts';
@@ -40,6 +41,10 @@ export function createDelivery({
 }): Deliver {
   async function claim(mailId: string, prepare: Prepare): Promise<{ owed: OwedMail; mail: ComposedMail } | undefined> {
     return db.transaction(async (tx) => {
+      // The account first, as whatever ends or changes it does: the other way round each would wait for the other.
+      await tx.execute(
+        sql`select from users u join mails m on m.user_id = u.id where m.id = ${mailId} for key share of u`,
+      );
       const owed = await ledger.lock(tx, mailId);
       // An early bell: the job of its time is still in the queue, or the sweep finds the mail then.
       if (!owed?.due) return undefined;
