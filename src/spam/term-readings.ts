@@ -132,7 +132,7 @@ export function readingsOfSign(code: number): readonly number[] | undefined {
 const letterReadings = readingsOf(letters);
 
 /** Beyond, a character's readings are looked up anew each time. */
-const rememberedMax = 50_000;
+const rememberedMax = 100_000;
 
 /**
  * The readings of an original character besides what it folds to.

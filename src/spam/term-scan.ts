@@ -29,21 +29,21 @@ const asciiKinds = Uint8Array.from({ length: 128 }, (_, code) => {
   if (/[0-9]/.test(character)) return kinds.digit;
   return /\s/.test(character) ? kinds.space : kinds.sign;
 });
-const rememberedMax = 20_000;
 /** Places behind the last one that are empty. */
 const beyond = 4;
-const knownKinds = new Map<number, number>();
+/** Kinds of the code points up to here, each worked out when it is first seen; 0 is not yet. What lies above is rare. */
+const knownKinds = new Uint8Array(0x20000);
 
 function kindOf(code: number): number {
   if (code < 128) return asciiKinds[code]!;
-  const known = knownKinds.get(code);
-  if (known !== undefined) return known;
+  const known = code < knownKinds.length ? knownKinds[code]! : 0;
+  if (known !== 0) return known;
   const character = String.fromCodePoint(code);
   let kind: number = kinds.sign;
   if (letterOrDigit.test(character)) kind = kinds.otherLetter;
   else if (/\s/u.test(character)) kind = kinds.space;
   else if (pictograph.test(character)) kind = kinds.emoji;
-  if (knownKinds.size < rememberedMax) knownKinds.set(code, kind);
+  if (code < knownKinds.length) knownKinds[code] = kind;
   return kind;
 }
 
