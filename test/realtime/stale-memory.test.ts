@@ -28,10 +28,21 @@ async function remember(room: string, reader: TestUser): Promise<void> {
   await mustCall(reader.at(second), 'GET', `/v1/rooms/${room}`);
 }
 
+/** News of a person reaches the second instance once it listens for them, a moment after their socket is welcomed. */
+async function listened(there: Awaited<ReturnType<typeof connect>>, person: TestUser): Promise<void> {
+  const told = () => there.frames.some(({ type }) => type === 'room.joined');
+  const tell = async () => {
+    if (!told()) await createRoom([ana!, person]);
+    return told();
+  };
+  await expect.poll(tell, { timeout: 15_000, interval: 100 }).toBe(true);
+}
+
 test('who is added to a room is attached on an instance that remembers the room without them', async () => {
   const room = await createRoom([ana!, eve!]);
   await remember(room, eve!);
   const there = await connect(second, ben!);
+  await listened(there, ben!);
   await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${ben!.id}`, {});
   await there.until((frame) => frame.type === 'room.joined' && frame.roomId === room);
   await mustCall(ana!, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'a1', text: 'welcome' });
