@@ -23,6 +23,8 @@ const settings = () => ({
   PARLEY_DATABASE_EMBEDDED_DIR: dir,
   PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000',
   PARLEY_LIMITS_MESSAGES_BURST: '1000',
+  PARLEY_LIMITS_FRAMES_PER_SECOND: '1000',
+  PARLEY_LIMITS_FRAMES_BURST: '1000',
 });
 
 test('a kill -9 in the middle of sends loses no acked message and repeats none', async () => {
