@@ -6,7 +6,7 @@ import { startTown } from './town.ts';
 
 const largeMembers = 5000;
 const smallRooms = 50;
-/** Half of what a core delivers to so many: a flood that the server can bear, so that waiting is not just overload. */
+/** More writes than a core makes one by one, so that the server has to join messages; fewer deliveries than it can make (fan-out-5000). */
 const floodPerSecond = 60;
 
 export async function isolation(): Promise<Row[]> {

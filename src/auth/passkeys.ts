@@ -68,7 +68,7 @@ const lifetimeMs = 5 * 60_000;
 
 /** Whether a second factor is a login by itself, too. */
 export function opensAlone({ kind, data }: Pick<typeof secondFactors.$inferSelect, 'kind' | 'data'>): boolean {
-  return kind === 'passkey' && (data as unknown as StoredKey).verifiesUser === true;
+  return kind === 'passkey' && data.verifiesUser === true;
 }
 
 /** The library is read when it is first needed: most processes start without anybody asking for a passkey. */

@@ -104,7 +104,7 @@ export function createSessionStore({ db, settings }: { db: Database; settings: S
       .update(users)
       .set({ tokensEndedAt: sql`greatest(${users.tokensEndedAt}, ${until})` })
       .where(eq(users.id, userId));
-    await tx.insert(revocations).values({ kind: 'tokens', userId, until: until as unknown as Date });
+    await tx.insert(revocations).values({ kind: 'tokens', userId, until });
   }
 
   type Rotation = { outcome: 'rotated'; session: RotatedSession } | { outcome: 'unknown' | 'repeated' | 'stolen' };
