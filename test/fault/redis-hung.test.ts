@@ -36,7 +36,8 @@ test('sends are acked and arrive, requests wait for no count, the breaker opens;
   const [from, near, far] = [await connect(here, ana), await connect(here, ben), await connect(there, ben)];
   const breaker = (url: string) => metricOf(url, 'parley_breaker_open', { peer: 'redis-counters' });
   const up = (url: string) => metricOf(url, 'parley_hints_up');
-  await expect.poll(() => Promise.all([up(here), up(there)])).toEqual([1, 1]);
+  // A link is up when its first probe has come back.
+  await expect.poll(() => Promise.all([up(here), up(there)]), { timeout: 6000 }).toEqual([1, 1]);
 
   redis.signal('SIGSTOP');
   for (let n = 0; n < 20; n++) expect(await from.say(room, `frozen ${n}`)).toMatchObject({ type: 'ack' });
