@@ -85,7 +85,10 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     link.on('close', () => {
       if (link === subscriber) torn = true;
     });
-    void subscribeTo(link, [probeChannel, commonChannel, ...followed.keys()]);
+    // A probe sent before the subscription holds is lost; the next one might come when this link's time is up already.
+    void subscribeTo(link, [probeChannel, commonChannel, ...followed.keys()]).then(() => {
+      if (link === subscriber && !stopped) sendProbe();
+    });
     subscriberSince = performance.now();
     return link;
   }
@@ -178,6 +181,10 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
       subscriber = subscribe();
       silent.disconnect();
     }
+    sendProbe();
+  }
+
+  function sendProbe(): void {
     const sent = settings.cluster
       ? publisher.spublish(probeChannel, instance)
       : publisher.publish(probeChannel, instance);
