@@ -13,6 +13,7 @@ import { createRoomRepository } from '../src/chat/rooms/room-repository.ts';
 import type { RoomState } from '../src/chat/rooms/room-state.ts';
 import { connectDatabase, connectSql, type Sql } from '../src/database/connect.ts';
 import { newId } from '../src/database/new-id.ts';
+import { createSharedLook } from '../src/database/shared-look.ts';
 import { events } from '../src/database/tables.ts';
 import { createLocalHints } from '../src/realtime/hints.ts';
 import { createHub } from '../src/realtime/hub.ts';
@@ -67,7 +68,8 @@ async function openStore(town: Town) {
   const sql = connectSql({ ...connection(town), poolSize: 4, name: 'reads' });
   const metrics = createChatMetrics(new Registry());
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
-  const reader = createLogReader({ sql, profiles, settings: { concurrency: 16 } });
+  const look = createSharedLook(sql);
+  const reader = createLogReader({ sql, look, profiles, settings: { concurrency: 16 } });
   const repository = createRoomRepository({ sql, unreadMax: 1000 });
   const hub = createHub<RoomState>({
     log: { load: repository.load, read: reader.read, heads: reader.heads },
@@ -89,7 +91,7 @@ async function openStore(town: Town) {
     },
   });
   const identity = await startLogIdentity({ sql, logger, settings: { checkMs: 60_000 } });
-  const revocations = await startRevocations({ sql, logger, settings: { memoryMs: 900_000, pollMs: 2000 } });
+  const revocations = await startRevocations({ sql, look, logger, settings: { memoryMs: 900_000, pollMs: 2000 } });
   const eventLog = createEventLog({
     db,
     openLane: () => connectSql({ ...connection(town), poolSize: 1, name: 'lane' }),

@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { Failure } from '../errors.ts';
 import type { App } from '../http/app.ts';
 import type { Caller } from '../http/caller.ts';
-import type { SigningKeys } from './signing-keys.ts';
+import type { SigningKey, SigningKeys } from './signing-keys.ts';
 
 export const tokenIssuer = 'parley';
 const audience = 'parley';
@@ -32,6 +32,8 @@ export interface AccessTokens {
   readonly sign: (subject: TokenSubject) => { token: string; expiresInSeconds: number };
   /** @throws Failure `unauthenticated`, `token_expired` */
   readonly verify: (token: string) => Promise<Caller>;
+  /** The bearer of a token that was verified here a moment ago. @throws Failure `token_expired` */
+  readonly remembered: (token: string) => Caller | undefined;
 }
 
 interface Claims {
@@ -55,7 +57,8 @@ export async function createAccessTokens({
   keys: SigningKeys;
   settings: AccessTokenSettings;
 }): Promise<AccessTokens> {
-  const { algorithm, privateKey, publicKey } = keys.current();
+  const ready = keys.current();
+  const { algorithm, privateKey, publicKey } = ready;
   await app.register(fastifyJwt, {
     secret: algorithm === 'HS256' ? privateKey : { private: privateKey, public: publicKey },
     sign: { algorithm, iss: tokenIssuer, aud: audience },
@@ -63,12 +66,16 @@ export async function createAccessTokens({
       algorithms: [algorithm],
       allowedIss: tokenIssuer,
       allowedAud: audience,
+      requiredClaims: ['iss', 'aud', 'sub', 'sid', 'exp', 'iat'],
       clockTolerance: settings.leewayMs,
       cache: false,
     },
     decode: { complete: true },
   });
-  const verified = new LRUCache<string, Caller>({ max: settings.cacheMax });
+  /** What is remembered is as good as the key that proved it, and as the token's own time. */
+  const verified = new LRUCache<string, { readonly caller: Caller; readonly keyId: string }>({
+    max: settings.cacheMax,
+  });
 
   function sign({ userId, sessionId, role, kind }: TokenSubject): { token: string; expiresInSeconds: number } {
     const key = keys.current();
@@ -85,11 +92,21 @@ export async function createAccessTokens({
     return { token, expiresInSeconds };
   }
 
-  async function verify(token: string): Promise<Caller> {
+  function remembered(token: string): Caller | undefined {
     const known = verified.get(token);
-    if (known) return requireUnexpired(known);
-    const caller = await check(token);
-    verified.set(token, caller);
+    if (!known) return undefined;
+    if (keys.isHeld(known.keyId)) return requireUnexpired(known.caller);
+    verified.delete(token);
+    return undefined;
+  }
+
+  async function verify(token: string): Promise<Caller> {
+    const known = remembered(token);
+    if (known) return known;
+    const key = await keys.find(keyIdOf(token));
+    if (!key) throw new Failure('unauthenticated', 'the access token is not valid');
+    const caller = check(token, key);
+    verified.set(token, { caller, keyId: key.id });
     return requireUnexpired(caller);
   }
 
@@ -98,16 +115,14 @@ export async function createAccessTokens({
     return caller;
   }
 
-  async function check(token: string): Promise<Caller> {
-    const key = await keys.find(keyIdOf(token));
-    if (!key) throw new Failure('unauthenticated', 'the access token is not valid');
+  function check(token: string, key: SigningKey): Caller {
     let claims: Claims;
     try {
-      claims = app.jwt.verify<Claims>(token, {
-        key: key.publicKey,
-        algorithms: [key.algorithm],
-        requiredClaims: ['iss', 'aud', 'sub', 'sid', 'exp', 'iat'],
-      });
+      // The verifier of the key that this process began with is made already; any other one costs more than it checks.
+      claims =
+        key.publicKey === ready.publicKey
+          ? app.jwt.verify<Claims>(token)
+          : app.jwt.verify<Claims>(token, { key: key.publicKey, algorithms: [key.algorithm] });
       requireClaims(claims);
     } catch (cause) {
       if ((cause as { code?: string }).code === 'FAST_JWT_EXPIRED')
@@ -129,7 +144,7 @@ export async function createAccessTokens({
     if (!fits) throw new Error('claims that Parley never makes');
   }
 
-  return { sign, verify };
+  return { sign, verify, remembered };
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

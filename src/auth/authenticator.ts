@@ -2,6 +2,7 @@
  * Proves who calls: the token for what it says, the revocations for whether it still holds. Parley's own tokens, those of
  * host applications and, where a route lets them in, API keys come through here.
  */
+import type { FastifyRequest } from 'fastify';
 import { Failure } from '../errors.ts';
 import type { Authenticator, Caller } from '../http/caller.ts';
 import type { AccessTokens } from './access-tokens.ts';
@@ -28,10 +29,43 @@ export function createAuthenticator({
   apiKeys: ApiKeys;
   revocations: Revocations;
 }): Authenticator & LoginCheck {
+  /** What the token says, whatever became of its login. */
+  async function prove(token: string): Promise<Caller> {
+    const known = accessTokens.remembered(token);
+    return known ?? (hostUsers.concerns(token) ? hostUsers.fromToken(token) : accessTokens.verify(token));
+  }
+
   async function fromToken(token: string): Promise<Caller> {
-    const caller = await (hostUsers.concerns(token) ? hostUsers.fromToken(token) : accessTokens.verify(token));
+    const caller = await prove(token);
     await confirm(caller);
     return caller;
+  }
+
+  /** An API key counts in the header alone: cookies come unasked. */
+  function shownBy(request: FastifyRequest): { readonly token: string; readonly isKey: boolean } {
+    const { authorization } = request.headers;
+    const kept = authorization === undefined ? cookies.accessToken(request) : undefined;
+    if (kept !== undefined) return { token: kept, isKey: false };
+    const [scheme, token, ...rest] = (authorization ?? '').split(' ');
+    if (!token || rest.length > 0 || scheme!.toLowerCase() !== 'bearer')
+      throw new Failure('unauthenticated', 'an access token is needed: Authorization: Bearer …');
+    return { token, isKey: apiKeys.isKey(token) };
+  }
+
+  async function fromRequest(request: FastifyRequest): Promise<Caller> {
+    const { token, isKey } = shownBy(request);
+    return isKey ? apiKeys.verify(token, request.routeOptions.config.scope) : fromToken(token);
+  }
+
+  async function readAs<Found>(request: FastifyRequest, read: (caller: Caller) => Promise<Found>): Promise<Found> {
+    const { token, isKey } = shownBy(request);
+    if (isKey) return read(await apiKeys.verify(token, request.routeOptions.config.scope));
+    const caller = await prove(token);
+    const [login, found] = await Promise.allSettled([confirm(caller), read(caller)]);
+    // Whose login has ended is told so, and nothing else.
+    if (login.status === 'rejected') throw login.reason;
+    if (found.status === 'rejected') throw found.reason;
+    return found.value;
   }
 
   async function confirm(caller: RevocationTarget): Promise<void> {
@@ -50,14 +84,7 @@ export function createAuthenticator({
     fromToken,
     confirm,
     hasLogin: (request) => request.headers.authorization !== undefined || cookies.has(request),
-    fromRequest: async (request) => {
-      const kept = request.headers.authorization === undefined ? cookies.accessToken(request) : undefined;
-      if (kept !== undefined) return fromToken(kept);
-      const [scheme, token, ...rest] = (request.headers.authorization ?? '').split(' ');
-      if (!token || rest.length > 0 || scheme!.toLowerCase() !== 'bearer')
-        throw new Failure('unauthenticated', 'an access token is needed: Authorization: Bearer …');
-      if (apiKeys.isKey(token)) return apiKeys.verify(token, request.routeOptions.config.scope);
-      return fromToken(token);
-    },
+    fromRequest,
+    readAs,
   };
 }

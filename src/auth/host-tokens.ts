@@ -112,7 +112,7 @@ export function createHostTokens({
     }
   }
 
-  return { concerns: (token) => token.length <= tokenMax && issuersOf(token).length > 0, verify };
+  return { concerns: (token) => byIssuer.size > 0 && token.length <= tokenMax && issuersOf(token).length > 0, verify };
 }
 
 function requirePlainHeader(token: string): void {

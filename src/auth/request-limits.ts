@@ -1,5 +1,5 @@
 /** Counts requests for the account and the login that make them, whatever address they come from. */
-import type { Authenticator } from '../http/caller.ts';
+import type { Authenticator, Caller } from '../http/caller.ts';
 import { type RateCounters, requireRate } from '../http/rate-counters.ts';
 
 export interface RequestLimits {
@@ -18,17 +18,25 @@ export function limitRequests<Kind extends Authenticator>(
   counters: RateCounters,
   limits: RequestLimits,
 ): Kind {
+  async function count({ userId, sessionId }: Caller): Promise<void> {
+    await Promise.all([
+      requireRate(counters, `account ${userId}`, { max: limits.requestsPerAccount, windowMs }, message),
+      sessionId !== undefined &&
+        requireRate(counters, `device ${sessionId}`, { max: limits.requestsPerDevice, windowMs }, message),
+    ]);
+  }
+
   return {
     ...authenticator,
     fromRequest: async (request) => {
       const caller = await authenticator.fromRequest(request);
-      const { userId, sessionId } = caller;
-      await Promise.all([
-        requireRate(counters, `account ${userId}`, { max: limits.requestsPerAccount, windowMs }, message),
-        sessionId !== undefined &&
-          requireRate(counters, `device ${sessionId}`, { max: limits.requestsPerDevice, windowMs }, message),
-      ]);
+      await count(caller);
       return caller;
     },
+    readAs: (request, read) =>
+      authenticator.readAs(request, async (caller) => {
+        await count(caller);
+        return read(caller);
+      }),
   };
 }

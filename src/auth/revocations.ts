@@ -3,10 +3,11 @@
  *
  * Promise of `sync`: whatever was committed before the call is known when it resolves. Rows carry the id of their
  * transaction; each look reads on from the oldest transaction that the last one saw unfinished, so a slow commit is
- * never missed. Callers of one turn of the event loop share one query.
+ * never missed. Requests share looks (database/shared-look.ts).
  */
 import type { Logger } from 'pino';
 import type { Sql } from '../database/connect.ts';
+import type { SharedLook } from '../database/shared-look.ts';
 
 export interface RevocationTarget {
   readonly userId: string;
@@ -54,12 +55,21 @@ interface Row {
   readonly at: number;
 }
 
+interface Seen {
+  readonly xmin: string;
+  /** By Postgres' clock. */
+  readonly nowMs: number;
+  readonly rows: readonly Row[] | null;
+}
+
 export async function startRevocations({
   sql,
+  look,
   logger,
   settings,
 }: {
   sql: Sql;
+  look: SharedLook;
   logger: Logger;
   settings: RevocationSettings;
 }): Promise<Revocations> {
@@ -72,26 +82,26 @@ export async function startRevocations({
   const listeners = new Set<() => void>();
   const accountListeners = new Set<(userId: string) => void>();
   let horizon: RevocationHorizon = { xmin: '0', knownIds: [] };
-  let next: Promise<void> | undefined;
   /** What Postgres' clock says beyond `performance.now()`: bans end by it, whatever this machine's clock says. */
   let clockOffsetMs = 0;
 
-  async function read(): Promise<void> {
-    const askedMs = performance.now();
-    const [seen] = await sql<{ xmin: string; now_ms: string; rows: Row[] | null }[]>`
-      select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, (extract(epoch from clock_timestamp()) * 1000)::bigint::text as now_ms, (
+  const column = () => sql`(
+    select json_build_object('xmin', pg_snapshot_xmin(pg_current_snapshot())::text,
+      'nowMs', (extract(epoch from clock_timestamp()) * 1000)::bigint, 'rows', (
         select json_agg(json_build_object('id', id::text, 'fresh', xid >= pg_snapshot_xmin(pg_current_snapshot()), 'kind', kind,
           'userId', user_id, 'sessionId', session_id, 'until', (extract(epoch from until) * 1000)::bigint,
           'at', (extract(epoch from at) * 1000)::bigint) order by id)
         from revocations where xid >= ${horizon.xmin}::xid8
-          and (at > now() - ${settings.memoryMs} * interval '1 millisecond' or kind in ('ban', 'unban'))) as rows`;
-    clockOffsetMs = Number(seen!.now_ms) - askedMs;
-    const rows = seen!.rows ?? [];
+          and (at > now() - ${settings.memoryMs} * interval '1 millisecond' or kind in ('ban', 'unban')))))`;
+
+  function takeSeen({ xmin, nowMs, rows: found }: Seen, askedMs: number): void {
+    clockOffsetMs = nowMs - askedMs;
+    const rows = found ?? [];
     // A look that began earlier and came later has nothing to add.
-    if (BigInt(seen!.xmin) < BigInt(horizon.xmin)) return;
+    if (BigInt(xmin) < BigInt(horizon.xmin)) return;
     const before = new Set(horizon.knownIds);
     const news = rows.filter((row) => !before.has(row.id));
-    horizon = { xmin: seen!.xmin, knownIds: rows.filter((row) => row.fresh).map((row) => row.id) };
+    horizon = { xmin, knownIds: rows.filter((row) => row.fresh).map((row) => row.id) };
     for (const row of news) take(row);
     for (const { kind, userId } of news) if (kind === 'user') for (const tell of accountListeners) tell(userId);
     if (news.length > 0) for (const listener of listeners) listener();
@@ -108,16 +118,14 @@ export async function startRevocations({
     }
   }
 
-  /** Joins the query that has not begun yet: one that is under way may have looked too early. */
-  function sync(): Promise<void> {
-    next ??= new Promise<void>((resolve, reject) => {
-      setImmediate(() => {
-        next = undefined;
-        read().then(resolve, reject);
-      });
-    });
-    return next;
-  }
+  const ask = look.add<undefined, void>({
+    column,
+    take: (seen, askedMs) => {
+      takeSeen(seen as Seen, askedMs);
+      return () => undefined;
+    },
+  });
+  const sync = () => ask(undefined);
 
   function forget(): void {
     const now = performance.now();

@@ -26,6 +26,8 @@ export interface SigningKeys {
   readonly current: () => SigningKey;
   /** Looks again in the database when the id is not known, at most once a second. */
   readonly find: (id: string) => Promise<SigningKey | undefined>;
+  /** Whether the key is good still, as of the last look. */
+  readonly isHeld: (id: string) => boolean;
   readonly publicJwks: () => Record<string, unknown>[];
   readonly stop: () => void;
 }
@@ -101,6 +103,7 @@ export async function startSigningKeys({
       if (!keys.has(id) && performance.now() - loadedAtMs > 1000) await load();
       return keys.get(id);
     },
+    isHeld: (id) => keys.has(id),
     publicJwks: () => [...keys.values()].flatMap(({ publicJwk }) => (publicJwk ? [publicJwk] : [])),
     stop: () => clearInterval(timer),
   };
@@ -111,6 +114,7 @@ function secretKey(secret: string): SigningKeys {
   return {
     current: () => key,
     find: async (id) => (id === '' ? key : undefined),
+    isHeld: (id) => id === '',
     publicJwks: () => [],
     stop: () => {},
   };

@@ -6,20 +6,39 @@ interface Asked<Key, Value> {
   readonly reject: (error: unknown) => void;
 }
 
+export interface CoalesceBounds {
+  /** Keys of one query. */
+  readonly batchMax: number;
+  /** Queries on their way at once; what is asked meanwhile goes together with the next one. Default: no bound. */
+  readonly atOnceMax?: number;
+  /**
+   * Milliseconds for which what is asked gathers while a query is on its way: the busier, the more of them share one. A query that
+   * takes longer holds nobody up for more than this. Default 0: a query for every turn.
+   */
+  readonly gatherMs?: number;
+}
+
+/** For questions that every request asks: longer than a good query takes, and shorter than anybody notices. */
+export const gatherMs = 20;
+
+export interface Coalesced<Key, Value> {
+  (key: Key): Promise<Value>;
+  readonly waiting: () => number;
+}
+
 /**
- * @param ask answers for the keys, in their order; called with at most `batchMax` keys
- * @param batchMax keys of one query
- * @param atOnceMax queries on their way at once; what is asked meanwhile goes together with the next one
- * @returns a function for one key; callers of one turn share a query, and a failure of it is a failure for each
+ * @param ask answers for the keys, in their order; it is called after all of them were asked, so it sees what was committed before
+ * @returns a function for one key; a failure of a query is a failure for each who shares it
  */
 export function coalesce<Key, Value>(
   ask: (keys: readonly Key[]) => Promise<readonly Value[]>,
-  batchMax: number,
-  atOnceMax = Number.POSITIVE_INFINITY,
-): ((key: Key) => Promise<Value>) & { readonly waiting: () => number } {
+  { batchMax, atOnceMax = Number.POSITIVE_INFINITY, gatherMs: gather = 0 }: CoalesceBounds,
+): Coalesced<Key, Value> {
   const waiting: Asked<Key, Value>[] = [];
   let running = 0;
+  let begunMs = 0;
   let planned = false;
+  let patience: NodeJS.Timeout | undefined;
 
   async function run(batch: readonly Asked<Key, Value>[]): Promise<void> {
     try {
@@ -28,25 +47,32 @@ export function coalesce<Key, Value>(
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
-    const wasFull = running >= atOnceMax;
     running -= 1;
-    if (wasFull) flush();
+    if (waiting.length > 0) plan();
   }
 
   function flush(): void {
+    clearTimeout(patience);
+    patience = undefined;
+    begunMs = performance.now();
     while (waiting.length > 0 && running < atOnceMax) {
       running += 1;
       void run(waiting.splice(0, batchMax));
     }
   }
 
+  function flushIfDue(): void {
+    planned = false;
+    if (waiting.length === 0 || running >= atOnceMax) return;
+    const leftMs = running === 0 ? 0 : begunMs + gather - performance.now();
+    if (leftMs <= 0) flush();
+    else patience ??= setTimeout(flush, Math.ceil(leftMs));
+  }
+
   function plan(): void {
     if (planned) return;
     planned = true;
-    setImmediate(() => {
-      planned = false;
-      flush();
-    });
+    setImmediate(flushIfDue);
   }
 
   const one = (key: Key) =>

@@ -43,6 +43,11 @@ export interface Authenticator {
    * @throws Failure `unauthenticated`, `token_expired`, `banned`, `forbidden` for cookies from another site's page, or `unavailable` when that cannot be known
    */
   readonly fromRequest: (request: FastifyRequest) => Promise<Caller>;
+  /**
+   * The same while `read` is under way already, once the token was proved: it changes nothing, and what it found is nobody's when the
+   * login has ended.
+   */
+  readonly readAs: <Found>(request: FastifyRequest, read: (caller: Caller) => Promise<Found>) => Promise<Found>;
   /** The same for a token from a socket. */
   readonly fromToken: (token: string) => Promise<Caller>;
 }

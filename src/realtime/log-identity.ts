@@ -9,7 +9,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { coalesce } from '../database/coalesce.ts';
+import { coalesce, gatherMs } from '../database/coalesce.ts';
 import type { Sql } from '../database/connect.ts';
 
 interface IdentityRow {
@@ -55,10 +55,13 @@ export async function startLogIdentity({
   }
 
   let known = await read();
-  const readOnce = coalesce(async (askers: readonly undefined[]) => {
-    const { logId } = await read();
-    return askers.map(() => logId);
-  }, Number.MAX_SAFE_INTEGER);
+  const readOnce = coalesce(
+    async (askers: readonly undefined[]) => {
+      const { logId } = await read();
+      return askers.map(() => logId);
+    },
+    { batchMax: Number.MAX_SAFE_INTEGER, gatherMs },
+  );
 
   async function look(): Promise<void> {
     const now = await read();

@@ -25,6 +25,7 @@ import type { RoomState } from '../chat/rooms/room-state.ts';
 import { startWatcherBans } from '../chat/rooms/watcher-bans.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe } from '../database/database-probe.ts';
+import { createSharedLook } from '../database/shared-look.ts';
 import { Failure } from '../errors.ts';
 import { createApp } from '../http/app.ts';
 import { addHealthRoutes, type Readiness } from '../http/health.ts';
@@ -103,8 +104,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const openLane = () =>
     connectSql({ ...connection, poolSize: 1, pipeline: 2, lockTimeout: config.database.lockTimeout, name: 'lane' });
 
+  const look = createSharedLook(reserved);
   const revocations = await startRevocations({
     sql: reserved,
+    look,
     logger,
     settings: {
       memoryMs: config.auth.accessTokenLifetime + config.auth.clockLeeway + minuteMs,
@@ -124,7 +127,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
 
   function createRooms() {
     const roomRepository = createRoomRepository({ sql, unreadMax: config.room.unreadMax });
-    const reader = createLogReader({ sql, profiles, settings: config.resume });
+    const reader = createLogReader({ sql, look, profiles, settings: config.resume });
     const membershipChanges = createMembershipChanges(sql);
     const hub: Hub<RoomState> = createHub<RoomState>({
       log: { load: roomRepository.load, read: reader.read, heads: reader.heads },

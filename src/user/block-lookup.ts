@@ -6,12 +6,15 @@ import type { Sql } from '../database/connect.ts';
 export type IsBlocked = (pair: { by: string; blockedId: string }) => Promise<boolean>;
 
 export function createBlockLookup(sql: Sql): IsBlocked {
-  return coalesce(async (pairs: readonly { by: string; blockedId: string }[]) => {
-    const rows = await sql<{ blocked: boolean }[]>`
+  return coalesce(
+    async (pairs: readonly { by: string; blockedId: string }[]) => {
+      const rows = await sql<{ blocked: boolean }[]>`
       select exists (select from blocks b where b.user_id = p.by and b.blocked_id = p.blocked) as blocked
       from unnest(${pairs.map(({ by }) => by)}::uuid[], ${pairs.map(({ blockedId }) => blockedId)}::uuid[])
         with ordinality as p(by, blocked, place)
       order by p.place`;
-    return rows.map(({ blocked }) => blocked);
-  }, 500);
+      return rows.map(({ blocked }) => blocked);
+    },
+    { batchMax: 500 },
+  );
 }

@@ -38,20 +38,26 @@ const batchMax = 1000;
 export function createProfiles({ sql, settings }: { sql: Sql; settings: ProfileSettings }): Profiles {
   const known = new LRUCache<string, PublicProfile>({ max: settings.max, ttl: settings.ttlMs });
 
-  const load = coalesce(async (ids: readonly string[]) => {
-    const rows = await sql<ProfileRow[]>`
+  const load = coalesce(
+    async (ids: readonly string[]) => {
+      const rows = await sql<ProfileRow[]>`
       select id, username, display_name, avatar_url from users where id = any(${[...new Set(ids)]}::uuid[]) and erased_at is null`;
-    const found = new Map(rows.map((row) => [row.id, toProfile(row)]));
-    for (const profile of found.values()) known.set(profile.id, profile);
-    return ids.map((id) => found.get(id));
-  }, batchMax);
+      const found = new Map(rows.map((row) => [row.id, toProfile(row)]));
+      for (const profile of found.values()) known.set(profile.id, profile);
+      return ids.map((id) => found.get(id));
+    },
+    { batchMax },
+  );
 
-  const loadId = coalesce(async (names: readonly string[]) => {
-    const rows = await sql<{ name: string; id: string }[]>`
+  const loadId = coalesce(
+    async (names: readonly string[]) => {
+      const rows = await sql<{ name: string; id: string }[]>`
       select lower(username) as name, id from users where lower(username) = any(${[...new Set(names)]}::text[]) and erased_at is null`;
-    const found = new Map(rows.map((row) => [row.name, row.id]));
-    return names.map((name) => found.get(name));
-  }, batchMax);
+      const found = new Map(rows.map((row) => [row.name, row.id]));
+      return names.map((name) => found.get(name));
+    },
+    { batchMax },
+  );
 
   return {
     byIds: async (ids) => {

@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import Fastify from 'fastify';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createAccessTokens } from '../../src/auth/access-tokens.ts';
 import { type SigningKeys, startSigningKeys } from '../../src/auth/signing-keys.ts';
 import { connectDatabase } from '../../src/database/connect.ts';
+import { signingKeys } from '../../src/database/tables.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
 let database: TestDatabase;
@@ -46,5 +50,31 @@ test('a new key is known everywhere before it signs, an old one while its tokens
     expect(JSON.stringify(instances[0]!.publicJwks())).not.toContain('"d"');
   } finally {
     for (const each of instances) each.stop();
+  }
+});
+
+test('a token whose key was taken away is refused, although it was verified and is remembered', async () => {
+  const keys = await start();
+  const app = Fastify();
+  try {
+    const settings = { lifetimeMs: 60_000, leewayMs: 0, cacheMax: 10 };
+    const tokens = await createAccessTokens({ app: app as never, keys, settings });
+    const subject = { userId: randomUUID(), sessionId: randomUUID(), role: 'user', kind: 'user' } as const;
+    const { token } = tokens.sign(subject);
+    const caller = await tokens.verify(token);
+    expect(tokens.remembered(token)).toEqual(caller);
+    await connection.db.delete(signingKeys);
+    const verdict = () =>
+      tokens.verify(token).then(
+        () => 'good',
+        ({ code }: { code: string }) => code,
+      );
+    await expect.poll(verdict, { timeout: 10_000 }).toBe('unauthenticated');
+    expect(tokens.remembered(token)).toBeUndefined();
+    // What the keys that came after it sign is good, whichever of them this process began with.
+    expect(await tokens.verify(tokens.sign(subject).token)).toMatchObject(subject);
+  } finally {
+    keys.stop();
+    await app.close();
   }
 });

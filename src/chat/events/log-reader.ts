@@ -2,8 +2,10 @@
  * Reads the room log and makes each event the JSON that every reader gets: live from another instance, by resume,
  * over REST. What is asked within one turn is one query, however many rooms and readers ask.
  */
+import { plainArray } from '../../database/array-literal.ts';
 import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
+import type { SharedLook } from '../../database/shared-look.ts';
 import type { FeedEvent } from '../../realtime/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import { eventJson, toMessage, unknownProfile } from './message-shape.ts';
@@ -35,7 +37,7 @@ export interface LogReader {
   readonly read: (roomId: string, after: number, limit: number) => Promise<FeedEvent[]>;
   /** The newest seq of each room; rooms without a log are absent. */
   readonly heads: (roomIds: readonly string[]) => Promise<Map<string, number>>;
-  /** The newest seq of one room as of now; asked together with others of the same turn. */
+  /** The newest seq of one room as of now; requests share looks. */
   readonly head: (roomId: string) => Promise<number>;
   /** Replays that wait for their query. */
   readonly waiting: () => number;
@@ -52,10 +54,12 @@ const roomsPerQuery = 64;
 
 export function createLogReader({
   sql,
+  look,
   profiles,
   settings,
 }: {
   sql: Sql;
+  look: SharedLook;
   profiles: Profiles;
   /** Replay queries at once. */
   settings: { readonly concurrency: number };
@@ -84,7 +88,7 @@ export function createLogReader({
     return answers;
   }
 
-  const readOne = coalesce(readMany, roomsPerQuery, settings.concurrency);
+  const readOne = coalesce(readMany, { batchMax: roomsPerQuery, atOnceMax: settings.concurrency });
 
   async function heads(roomIds: readonly string[]): Promise<Map<string, number>> {
     const rows = await sql<{ room_id: string; seq: string }[]>`
@@ -93,10 +97,15 @@ export function createLogReader({
     return new Map(rows.map((row) => [row.room_id, Number(row.seq)]));
   }
 
-  const head = coalesce(async (roomIds: readonly string[]) => {
-    const found = await heads([...new Set(roomIds)]);
-    return roomIds.map((roomId) => found.get(roomId) ?? 0);
-  }, 512);
+  const head = look.add<string, number>({
+    column: (roomIds) => sql`(
+      select json_object_agg(r.room_id, e.seq) from unnest(${plainArray(roomIds)}::uuid[]) as r(room_id)
+      cross join lateral (select seq from events e where e.room_id = r.room_id order by seq desc limit 1) e)`,
+    take: (value) => {
+      const found = (value ?? {}) as Readonly<Record<string, number>>;
+      return (roomId) => found[roomId] ?? 0;
+    },
+  });
 
   return { read: (roomId, after, limit) => readOne({ roomId, after, limit }), heads, head, waiting: readOne.waiting };
 }

@@ -74,7 +74,7 @@ export function createReadService({
     return marks.map((mark) => states.get(`${mark.userId} ${mark.roomId}`)!);
   }
 
-  const store = coalesce(storeMarks, 256);
+  const store = coalesce(storeMarks, { batchMax: 256 });
 
   async function markRead(actor: Actor, roomId: string, seq: number): Promise<ReadState> {
     const feed = await follow(roomId);

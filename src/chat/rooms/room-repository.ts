@@ -68,8 +68,9 @@ export interface RoomRepository {
 }
 
 export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: number }): RoomRepository {
-  const load = coalesce(async (roomIds: readonly string[]) => {
-    const rows = await sql<LoadRow[]>`
+  const load = coalesce(
+    async (roomIds: readonly string[]) => {
+      const rows = await sql<LoadRow[]>`
       select r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
         r.deleted_at is not null as deleted,
         coalesce((select seq from events e where e.room_id = r.id order by seq desc limit 1), 0) as seq,
@@ -82,15 +83,18 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
             ) newest group by actor_id
           ) p) end as posts
       from rooms r where r.id = any(${roomIds as string[]}::uuid[])`;
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    return roomIds.map((roomId) => {
-      const row = byId.get(roomId);
-      return row && { position: Number(row.seq), state: toState(row) };
-    });
-  }, 64);
+      const byId = new Map(rows.map((row) => [row.id, row]));
+      return roomIds.map((roomId) => {
+        const row = byId.get(roomId);
+        return row && { position: Number(row.seq), state: toState(row) };
+      });
+    },
+    { batchMax: 64 },
+  );
 
-  const ownRooms = coalesce(async (userIds: readonly string[]) => {
-    const rows = await sql<(RoomRow & OwnColumns)[]>`
+  const ownRooms = coalesce(
+    async (userIds: readonly string[]) => {
+      const rows = await sql<(RoomRow & OwnColumns)[]>`
       select m.user_id, m.role, m.joined_seq, r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
         false as deleted, coalesce(head.seq, 0) as seq, head.at as active_at, counts.member_count,
         least(coalesce(rs.last_read_seq, 0), coalesce(head.seq, 0)) as last_read_seq, unread.unread, unread.mentions, newest.seq as last_message_seq,
@@ -113,9 +117,11 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
       ) unread
       where m.user_id = any(${[...new Set(userIds)]}::uuid[])
       order by head.at desc, r.id`;
-    const byUser = Map.groupBy(rows, (row) => row.user_id);
-    return userIds.map((userId) => (byUser.get(userId) ?? []).map(toOwnRoom));
-  }, 64);
+      const byUser = Map.groupBy(rows, (row) => row.user_id);
+      return userIds.map((userId) => (byUser.get(userId) ?? []).map(toOwnRoom));
+    },
+    { batchMax: 64 },
+  );
 
   async function publicRooms(
     query: string,

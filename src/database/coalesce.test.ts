@@ -1,0 +1,85 @@
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { type CoalesceBounds, coalesce } from './coalesce.ts';
+
+/** A question whose queries are answered by hand. */
+function startQuestion(bounds: CoalesceBounds) {
+  const queries: { readonly keys: readonly string[]; answer: () => void; fail: (error: Error) => void }[] = [];
+  const ask = coalesce<string, string>(
+    (keys) =>
+      new Promise((resolve, reject) => {
+        queries.push({ keys, answer: () => resolve(keys.map((key) => key.toUpperCase())), fail: reject });
+      }),
+    bounds,
+  );
+  return { ask, queries, asked: () => queries.map(({ keys }) => keys) };
+}
+
+test('what is asked in one turn is one query, and what is asked later is another one', async () => {
+  const { ask, queries, asked } = startQuestion({ batchMax: 10 });
+  const first = Promise.all([ask('a'), ask('b')]);
+  await nextTurn();
+  const second = ask('c');
+  await nextTurn();
+  expect(asked()).toEqual([['a', 'b'], ['c']]);
+  queries[1]!.answer();
+  queries[0]!.answer();
+  expect([await first, await second]).toEqual([['A', 'B'], 'C']);
+});
+
+test('what is asked while a query is on its way gathers, and is never answered by that one', async () => {
+  const { ask, queries, asked } = startQuestion({ batchMax: 10, gatherMs: 60_000 });
+  const first = ask('a');
+  await nextTurn();
+  const later = Promise.all([ask('b'), nextTurn().then(() => ask('c'))]);
+  await nextTurn();
+  await nextTurn();
+  expect(asked()).toEqual([['a']]);
+  queries[0]!.answer();
+  expect(await first).toBe('A');
+  await nextTurn();
+  expect(asked()).toEqual([['a'], ['b', 'c']]);
+  queries[1]!.answer();
+  expect(await later).toEqual(['B', 'C']);
+});
+
+test('a query that hangs holds nobody up for longer than others may gather', async () => {
+  const { ask, queries, asked } = startQuestion({ batchMax: 10, gatherMs: 5 });
+  const hanging = ask('a');
+  await nextTurn();
+  const other = ask('b');
+  await expect.poll(asked).toEqual([['a'], ['b']]);
+  queries[1]!.answer();
+  expect(await other).toBe('B');
+  queries[0]!.answer();
+  expect(await hanging).toBe('A');
+});
+
+test('a failed query fails for each who shares it, and the next one is asked all the same', async () => {
+  const { ask, queries } = startQuestion({ batchMax: 10, gatherMs: 60_000 });
+  const first = Promise.allSettled([ask('a'), ask('b')]);
+  await nextTurn();
+  const second = ask('c');
+  queries[0]!.fail(new Error('gone'));
+  expect((await first).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  await nextTurn();
+  await nextTurn();
+  queries[1]!.answer();
+  expect(await second).toBe('C');
+});
+
+test('neither more keys nor more queries than may be, however many are asked', async () => {
+  const { ask, queries, asked } = startQuestion({ batchMax: 2, atOnceMax: 2, gatherMs: 1 });
+  const all = Promise.all(['a', 'b', 'c', 'd', 'e'].map(ask));
+  await nextTurn();
+  await pause(5);
+  expect(asked()).toEqual([
+    ['a', 'b'],
+    ['c', 'd'],
+  ]);
+  expect(ask.waiting()).toBe(1);
+  queries[0]!.answer();
+  await expect.poll(() => queries.length).toBe(3);
+  for (const { answer } of queries) answer();
+  expect(await all).toEqual(['A', 'B', 'C', 'D', 'E']);
+});
