@@ -10,6 +10,7 @@ import { messageFrames } from '../chat/messages/message-frames.ts';
 import { createMessageRepository } from '../chat/messages/message-repository.ts';
 import { messageRoutes } from '../chat/messages/message-routes.ts';
 import { createMessageService } from '../chat/messages/message-service.ts';
+import { createNewestPages } from '../chat/messages/newest-pages.ts';
 import { readFrames, readRoutes } from '../chat/reads/read-routes.ts';
 import { createReadService } from '../chat/reads/read-service.ts';
 import { inviteRoutes } from '../chat/rooms/invite-routes.ts';
@@ -197,12 +198,14 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     repository: messageRepository,
     pages: createHistoryPages({
       repository: messageRepository,
+      readNewest: createNewestPages({ sql, profiles }),
       settings: { cacheBytes: config.message.historyCacheBytes, ttlMs: profilesTtlMs },
     }),
     profiles,
     follow: roomService.follow,
     followToRead: roomService.followToRead,
     findFeed: hub.feed,
+    isFollowed: (roomId) => hub.loadedFeed(roomId) !== undefined,
     isBlocked,
     onFlagged,
     onBlocked: refusals.note,

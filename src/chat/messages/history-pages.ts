@@ -1,10 +1,11 @@
 /**
- * Pages of history as the bytes that are sent. The newest page of a room in use is asked for by everybody who opens it, so
- * it is kept. It is as good as the room's position: whatever changes it (a message, an edit, a deletion, a reply) is an
- * event and moves the position. Names in it may be as old as those of live events are.
+ * Newest pages of history as the bytes that are sent. Everybody who opens a room asks for its newest page, so it is kept. It is as
+ * good as the room's position: whatever changes it (a message, an edit, a deletion, a reply) is an event and moves the position, and
+ * each request asks for that. Names in it may be as old as those of live events are.
  */
 import { LRUCache } from 'lru-cache';
 import type { JsonPage, MessageRepository } from './message-repository.ts';
+import type { ReadNewest } from './newest-pages.ts';
 
 export interface HistoryPagesSettings {
   /** Bytes of all pages kept. */
@@ -16,42 +17,56 @@ export interface HistoryPagesSettings {
 export interface HistoryPages {
   /** The newest messages with `from` ≤ seq ≤ `position`, the room's head as of this request, as a `MessagePage`'s JSON. */
   readonly newest: (roomId: string, position: number, from: number, limit: number) => Promise<Buffer>;
+  /** The same for a member as of now, without following the room. @returns undefined for whoever is none, or where no such room is */
+  readonly forMember: (roomId: string, userId: string, limit: number) => Promise<Buffer | undefined>;
+  /** Whether newest messages of the room were asked for a moment ago: then it is worth following. */
+  readonly isInUse: (roomId: string) => boolean;
 }
 
 interface Kept {
   readonly position: number;
   readonly bytes: Buffer;
+  /** When it was asked for, by the monotonic clock. */
+  readonly askedMs: number;
 }
 
 /** What a key and a cache entry cost beside the bytes. */
 const overheadBytes = 200;
+/** Rooms of which it is remembered that they were asked for. */
+const askedMax = 10_000;
 
 export function createHistoryPages({
   repository,
+  readNewest,
   settings,
 }: {
-  repository: MessageRepository;
+  repository: Pick<MessageRepository, 'newest'>;
+  readNewest: ReadNewest;
   settings: HistoryPagesSettings;
 }): HistoryPages {
   const kept = new LRUCache<string, Kept>({
     maxSize: settings.cacheBytes,
     sizeCalculation: ({ bytes }) => bytes.length + overheadBytes,
-    ttl: settings.ttlMs,
   });
   const reading = new Map<string, Promise<Buffer>>();
+  /** By room, when a page of it was asked for last. */
+  const asked = new LRUCache<string, number>({ max: askedMax });
+
+  function keep(key: string, position: number, page: JsonPage, askedMs: number): Buffer {
+    const bytes = pageJson(page);
+    kept.set(key, { position, bytes, askedMs });
+    return bytes;
+  }
 
   async function newest(roomId: string, position: number, from: number, limit: number): Promise<Buffer> {
     const key = `${roomId} ${from} ${limit}`;
     const known = kept.get(key);
-    if (known?.position === position) return known.bytes;
+    const askedMs = performance.now();
+    if (known?.position === position && askedMs - known.askedMs < settings.ttlMs) return known.bytes;
     const readingKey = `${key} ${position}`;
     const already = reading.get(readingKey);
     if (already) return already;
-    const read = repository.newest(roomId, position, from, limit).then((page) => {
-      const bytes = pageJson(page);
-      kept.set(key, { position, bytes });
-      return bytes;
-    });
+    const read = repository.newest(roomId, position, from, limit).then((page) => keep(key, position, page, askedMs));
     reading.set(readingKey, read);
     try {
       return await read;
@@ -60,7 +75,18 @@ export function createHistoryPages({
     }
   }
 
-  return { newest };
+  async function forMember(roomId: string, userId: string, limit: number): Promise<Buffer | undefined> {
+    const askedMs = performance.now();
+    asked.set(roomId, askedMs);
+    const answer = await readNewest({ roomId, userId, limit });
+    return answer && keep(`${roomId} ${answer.from} ${limit}`, answer.head, answer.page, askedMs);
+  }
+
+  function isInUse(roomId: string): boolean {
+    return performance.now() - (asked.get(roomId) ?? Number.NEGATIVE_INFINITY) < settings.ttlMs;
+  }
+
+  return { newest, forMember, isInUse };
 }
 
 /** A `MessagePage` as it is sent. */

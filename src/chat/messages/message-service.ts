@@ -116,6 +116,7 @@ export function createMessageService({
   follow,
   followToRead,
   findFeed,
+  isFollowed,
   isBlocked,
   onFlagged,
   onBlocked,
@@ -134,6 +135,8 @@ export function createMessageService({
   followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   /** A room as of some recent position: enough where an append proves it. */
   findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
+  /** Whether this process follows the room already. */
+  isFollowed: (roomId: string) => boolean;
   isBlocked: IsBlocked;
   onFlagged: FlagListener;
   onBlocked: BlockListener;
@@ -412,6 +415,11 @@ export function createMessageService({
 
   async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
     const { before, after, around, limit } = range;
+    const newest = before === undefined && after === undefined && around === undefined;
+    if (newest && !isFollowed(roomId) && !pages.isInUse(roomId)) {
+      const page = await pages.forMember(roomId, actor.userId, limit);
+      if (page) return page;
+    }
     const feed = await followToRead(actor, roomId);
     const from = feed.state.firstReadable(actor);
     // What comes while this is read may follow a removal: the caller's right was asked for up to here.

@@ -1,0 +1,119 @@
+/**
+ * The newest page of a room is made in several ways: by one statement where an instance does not follow the room, from what it follows,
+ * from bytes it keeps. No reader may notice which.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Fleet, startFleet } from '../harness/stack.ts';
+import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+
+let fleet: Fleet;
+let [first, second]: string[] = [];
+let [ana, ben, eve]: TestUser[] = [];
+
+beforeAll(async () => {
+  // Slow checks: what must be right at once is not to be mended by them.
+  fleet = await startFleet({
+    chats: 2,
+    processings: 1,
+    settings: { PARLEY_REALTIME_HEAD_CHECK: '60s', PARLEY_REALTIME_MEMBERSHIP_CHECK: '60s' },
+  });
+  [first, second] = fleet.chats.map((chat) => chat.url);
+  [ana, ben, eve] = await Promise.all([signUp(first!), signUp(first!), signUp(first!)]);
+});
+afterAll(() => fleet.end());
+
+interface Page {
+  readonly messages: { id: string; seq: number; text: string; replyCount: number; sender: { displayName: string } }[];
+  readonly hasMore: boolean;
+}
+
+const page = async (user: TestUser, url: string, room: string, query = '') =>
+  (await mustCall(user.at(url), 'GET', `/v1/rooms/${room}/messages${query}`)) as unknown as Page;
+
+async function say(user: TestUser, room: string, text: string, replyTo?: string): Promise<string> {
+  const draft = { clientId: crypto.randomUUID(), text, ...(replyTo === undefined ? {} : { replyTo }) };
+  return (await mustCall(user, 'POST', `/v1/rooms/${room}/messages`, draft)).id as string;
+}
+
+test('whatever was said, edited, answered and deleted, it is the same page on an instance that never saw the room', async () => {
+  const room = await createRoom([ana!, ben!]);
+  const asked = await say(
+    ana!,
+    room,
+    'Quotes " and \\ and / and </script>, \ttabs,\nlines, \u2028 and \u007f, 😀 and é',
+  );
+  const edited = await say(ana!, room, 'before');
+  await mustCall(ana!, 'PATCH', `/v1/rooms/${room}/messages/${edited}`, { text: `after, with @${ben!.username}` });
+  const gone = await say(ben!, room, 'never mind');
+  await say(ben!, room, 'the first answer', asked);
+  const takenBack = await say(ben!, room, 'the second answer', asked);
+  await say(ana!, room, 'an answer to what is gone', gone);
+  for (const id of [gone, takenBack]) await mustCall(ben!, 'DELETE', `/v1/rooms/${room}/messages/${id}`);
+  const unfollowed = await page(ben!, second!, room);
+  const followed = await page(ben!, second!, room);
+  const { messages } = await page(ben!, second!, room, '?before=1000');
+  expect(unfollowed).toEqual(followed);
+  expect(unfollowed).toEqual({ messages, hasMore: false });
+  expect(unfollowed).toEqual(await page(ana!, first!, room));
+  expect(messages.map(({ replyCount }) => replyCount)).toEqual([1, 0, 1, 0, 0, 0]);
+  expect(messages[0]!.text).toContain('\u2028 and \u007f, 😀 and é');
+});
+
+test('a page ends where its limit says, and says whether there is more', async () => {
+  const rooms = await Promise.all([1, 2, 3].map(() => createRoom([ana!])));
+  for (const room of rooms) for (const text of ['one', 'two', 'three']) await say(ana!, room, text);
+  const texts = ({ messages, hasMore }: Page) => [messages.map(({ text }) => text), hasMore];
+  expect(texts(await page(ana!, second!, rooms[0]!, '?limit=2'))).toEqual([['two', 'three'], true]);
+  expect(texts(await page(ana!, second!, rooms[1]!, '?limit=3'))).toEqual([['one', 'two', 'three'], false]);
+  const empty = await createRoom([ana!]);
+  expect(texts(await page(ana!, second!, empty))).toEqual([[], false]);
+  // Many rooms at once are one question to Postgres.
+  const all = await Promise.all(rooms.map((room) => page(ana!, second!, room, '?limit=1')));
+  expect(all.map(texts)).toEqual(rooms.map(() => [['three'], true]));
+});
+
+test('where history begins with joining a page begins there too', async () => {
+  const room = await createRoom([ana!, ben!], { history: 'joined' });
+  await say(ana!, room, 'among the first');
+  await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${eve!.id}`, {});
+  await say(ana!, room, 'with everybody');
+  const texts = async (user: TestUser) => (await page(user, second!, room)).messages.map(({ text }) => text);
+  expect(await texts(eve!)).toEqual(['with everybody']);
+  expect(await texts(ben!)).toEqual(['among the first', 'with everybody']);
+  expect(await texts(eve!)).toEqual(['with everybody']);
+});
+
+test('who is no member any more, or never was, gets no page from the moment that is acked', async () => {
+  const room = await createRoom([ana!, ben!]);
+  await say(ana!, room, 'between us');
+  const url = `/v1/rooms/${room}/messages`;
+  expect((await eve!.at(second!).call('GET', url)).body.code).toBe('not_found');
+  const other = await createRoom([ana!, ben!]);
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${other}/members/${ben!.id}`);
+  expect((await ben!.at(second!).call('GET', `/v1/rooms/${other}/messages`)).body.code).toBe('not_found');
+  // The same where the page is kept.
+  expect((await page(ben!, second!, room)).messages).toHaveLength(1);
+  expect((await page(ben!, second!, room)).messages).toHaveLength(1);
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
+  expect((await ben!.at(second!).call('GET', url)).body.code).toBe('not_found');
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${other}`);
+  expect((await ana!.at(second!).call('GET', `/v1/rooms/${other}/messages`)).body.code).toBe('not_found');
+});
+
+test('a page holds what was acked on another instance before it was asked for, kept or not', async () => {
+  const room = await createRoom([ana!, ben!]);
+  for (let count = 1; count <= 6; count++) {
+    await say(ana!, room, `number ${count}`);
+    expect((await page(ben!, second!, room)).messages).toHaveLength(count);
+  }
+});
+
+test('who logged out elsewhere reads nothing, although the instance keeps the page', async () => {
+  const room = await createRoom([ana!, ben!]);
+  const dan = await signUp(first!);
+  await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${dan.id}`, {});
+  await say(ana!, room, 'here');
+  for (let time = 0; time < 3; time++) expect((await page(dan, second!, room)).messages).toHaveLength(1);
+  await mustCall(dan, 'POST', '/v1/auth/logout');
+  expect((await dan.at(second!).call('GET', `/v1/rooms/${room}/messages`)).status).toBe(401);
+});
