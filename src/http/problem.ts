@@ -68,7 +68,8 @@ export function sendProblem(
     ? failureOf(error, request.method !== 'GET' && request.method !== 'HEAD')
     : failureWhileReading(error, reply);
   onRefused(failure.code);
-  if (failure.code === 'internal') request.log.error({ err: error }, 'a request failed unexpectedly');
+  if (failure.code === 'internal')
+    request.log.error({ err: error, reqId: request.id }, 'a request failed unexpectedly');
   if (failure.retryAfterMs !== undefined)
     void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
   return reply.code(failure.kind.http).type('application/problem+json').send(problemOf(failure));

@@ -83,8 +83,10 @@ export interface WelcomeMetrics {
 export interface Greetings {
   /** Sends `welcome`, then replays, then `resumed`. @throws Failure `unavailable` when too many wait */
   readonly welcome: (connection: Connection, frame: ClientFrame) => Promise<void>;
-  /** So many wait that no more should come; counts as a refusal when they should not. */
+  /** So many wait that no more should come. */
   readonly isFull: () => boolean;
+  /** Counts somebody who was sent away because so many wait. */
+  readonly countRefused: () => void;
 }
 
 export function createWelcome<State extends FeedState>({
@@ -170,7 +172,7 @@ export function createWelcome<State extends FeedState>({
     }
   }
 
-  return { welcome: enterAndWelcome, isFull: gate.isFull };
+  return { welcome: enterAndWelcome, isFull: gate.isFull, countRefused: () => metrics.refused.inc() };
 }
 
 function isPosition(value: unknown): value is number {
@@ -199,11 +201,7 @@ function createGate({
     });
   }
 
-  function isFull(): boolean {
-    if (waiting.length < queueMax) return false;
-    metrics.refused.inc();
-    return true;
-  }
+  const isFull = () => waiting.length >= queueMax;
 
   return {
     isFull,
@@ -212,7 +210,10 @@ function createGate({
         inside += 1;
         return;
       }
-      if (isFull()) throw crowded();
+      if (isFull()) {
+        metrics.refused.inc();
+        throw crowded();
+      }
       await new Promise<void>((come, go) => {
         waiting.push({ untilMs: performance.now() + waitMaxMs, come, go });
         metrics.waiting.set(waiting.length);

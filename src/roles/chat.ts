@@ -327,8 +327,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const isDraining = () => draining;
   const probe = createDatabaseProbe(reserved, config.database.acquireTimeout);
   // Clients that keep connections find another instance with their next request.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (draining) void reply.header('connection', 'close');
+    done();
   });
   refuseAbandonedRequests(app, freeze);
   addHealthRoutes(app, { readiness, isDraining });
@@ -346,6 +347,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     authenticator,
     isLeaving: () => draining || cutOff.isCutOff(),
     isCrowded: greetings.isFull,
+    onCrowded: greetings.countRefused,
     settings: {
       ...config.realtime,
       socketsMax: config.http.connectionsMax,
