@@ -37,8 +37,7 @@ test('what is asked while a query is on its way gathers, and is never answered b
   expect(asked()).toEqual([['a']]);
   queries[0]!.answer();
   expect(await first).toBe('A');
-  await nextTurn();
-  expect(asked()).toEqual([['a'], ['b', 'c']]);
+  await expect.poll(asked).toEqual([['a'], ['b', 'c']]);
   queries[1]!.answer();
   expect(await later).toEqual(['B', 'C']);
 });
@@ -62,8 +61,7 @@ test('a failed query fails for each who shares it, and the next one is asked all
   const second = ask('c');
   queries[0]!.fail(new Error('gone'));
   expect((await first).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  await nextTurn();
-  await nextTurn();
+  await expect.poll(() => queries.length).toBe(2);
   queries[1]!.answer();
   expect(await second).toBe('C');
 });

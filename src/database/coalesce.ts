@@ -48,7 +48,8 @@ export function coalesce<Key, Value>(
       for (const { reject } of batch) reject(error);
     }
     running -= 1;
-    if (waiting.length > 0) plan();
+    // Whoever was just answered may ask again: a turn later more of them share the next query.
+    if (waiting.length > 0) setImmediate(plan);
   }
 
   function flush(): void {

@@ -59,6 +59,17 @@ test('whatever was said, edited, answered and deleted, it is the same page on an
   expect(messages[0]!.text).toContain('\u2028 and \u007f, 😀 and é');
 });
 
+test('texts that hold the signs which stand between values are told apart from them', async () => {
+  for (const text of ['one \u0001 sign', `six${'\u0001'.repeat(6)}`, '\u0002 and \u001f']) {
+    const room = await createRoom([ana!, ben!]);
+    await say(ana!, room, text);
+    await say(ana!, room, 'plain');
+    const unfollowed = await page(ben!, second!, room);
+    expect(unfollowed.messages.map((each) => each.text)).toEqual([text, 'plain']);
+    expect(unfollowed).toEqual(await page(ana!, first!, room));
+  }
+});
+
 test('a page ends where its limit says, and says whether there is more', async () => {
   const rooms = await Promise.all([1, 2, 3].map(() => createRoom([ana!])));
   for (const room of rooms) for (const text of ['one', 'two', 'three']) await say(ana!, room, text);

@@ -66,14 +66,14 @@ export function toMessage(fields: MessageFields, sender: PublicProfile): Message
 }
 
 /** Profiles as JSON, made once each: the same few people send most of what is sent. */
-const profileTexts = new WeakMap<PublicProfile, string>();
+const profileJson = new WeakMap<PublicProfile, string>();
 
-export function profileJson(profile: PublicProfile): string {
-  const known = profileTexts.get(profile);
+function jsonOf(profile: PublicProfile): string {
+  const known = profileJson.get(profile);
   if (known !== undefined) return known;
   const { id, username, displayName, avatarUrl } = profile;
   const json = JSON.stringify({ id, username, displayName, avatarUrl });
-  profileTexts.set(profile, json);
+  profileJson.set(profile, json);
   return json;
 }
 
@@ -85,7 +85,7 @@ export function messageJson(fields: MessageFields, sender: PublicProfile): strin
   const { id, roomId, seq, text, html, mentions, replyTo, replyCount, clientId, createdAt, editedAt, deletedAt } =
     fields;
   return (
-    `{"id":"${id}","roomId":"${roomId}","seq":${seq},"sender":${profileJson(sender)},"text":${JSON.stringify(text)},` +
+    `{"id":"${id}","roomId":"${roomId}","seq":${seq},"sender":${jsonOf(sender)},"text":${JSON.stringify(text)},` +
     `"html":${JSON.stringify(html)},"mentions":${mentions.length === 0 ? '[]' : JSON.stringify(mentions)},` +
     `"replyTo":${quoted(replyTo)},"replyCount":${replyCount},"attachments":[],"reactions":[],"pinned":false,` +
     `"clientId":${JSON.stringify(clientId)},"createdAt":"${createdAt}","editedAt":${quoted(editedAt)},"deletedAt":${quoted(deletedAt)}}`

@@ -52,12 +52,6 @@ export function createHistoryPages({
   /** By room, when a page of it was asked for last. */
   const asked = new LRUCache<string, number>({ max: askedMax });
 
-  function keep(key: string, position: number, page: JsonPage, askedMs: number): Buffer {
-    const bytes = pageJson(page);
-    kept.set(key, { position, bytes, askedMs });
-    return bytes;
-  }
-
   async function newest(roomId: string, position: number, from: number, limit: number): Promise<Buffer> {
     const key = `${roomId} ${from} ${limit}`;
     const known = kept.get(key);
@@ -66,7 +60,11 @@ export function createHistoryPages({
     const readingKey = `${key} ${position}`;
     const already = reading.get(readingKey);
     if (already) return already;
-    const read = repository.newest(roomId, position, from, limit).then((page) => keep(key, position, page, askedMs));
+    const read = repository.newest(roomId, position, from, limit).then((page) => {
+      const bytes = pageJson(page);
+      kept.set(key, { position, bytes, askedMs });
+      return bytes;
+    });
     reading.set(readingKey, read);
     try {
       return await read;
@@ -76,10 +74,10 @@ export function createHistoryPages({
   }
 
   async function forMember(roomId: string, userId: string, limit: number): Promise<Buffer | undefined> {
-    const askedMs = performance.now();
-    asked.set(roomId, askedMs);
-    const answer = await readNewest({ roomId, userId, limit });
-    return answer && keep(`${roomId} ${answer.from} ${limit}`, answer.head, answer.page, askedMs);
+    asked.set(roomId, performance.now());
+    const page = await readNewest({ roomId, userId, limit });
+    // Not kept: most rooms that are asked for once are not asked for again soon, and memory is for those that are.
+    return page && pageJson(page);
   }
 
   function isInUse(roomId: string): boolean {

@@ -107,15 +107,12 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
       from page left join replies on replies.reply_to = page.message_id ${order}`;
   }
 
-  /** What answers a message comes after it: of the newest messages all answers are among them, and cost no look of their own. */
   async function newest(roomId: string, head: number, from: number, limit: number): Promise<JsonPage> {
     const rows = await sql<Omit<HistoryRow, 'reply_count'>[]>`
       select seq, message_id, actor_id, client_id, text, html, mentions, reply_to, at, edited_at, deleted_at from events
       where room_id = ${roomId} and seq <= ${String(head)} and seq >= ${String(from)} and type = 'message.created'
       order by seq desc limit ${limit + 1}`;
-    const replies = new Map<string, number>();
-    for (const { reply_to: target, deleted_at: deletedAt } of rows)
-      if (target !== null && deletedAt === null) replies.set(target, (replies.get(target) ?? 0) + 1);
+    const replies = countReplies(rows.map(({ reply_to: replyTo, deleted_at: deletedAt }) => ({ replyTo, deletedAt })));
     const counted = rows.map((row) => ({ ...row, reply_count: replies.get(row.message_id) ?? 0 }));
     return toJsonPage(roomId, counted, limit, true);
   }
@@ -179,6 +176,16 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
   }
 
   return { newest, before, after, find, bySeqs, replies, edits, findKey };
+}
+
+/** What answers a message comes after it: of the newest messages all answers are among them, and cost no look of their own. */
+export function countReplies(
+  newest: readonly { readonly replyTo: string | null; readonly deletedAt: Date | string | null }[],
+): ReadonlyMap<string, number> {
+  const replies = new Map<string, number>();
+  for (const { replyTo, deletedAt } of newest)
+    if (replyTo !== null && deletedAt === null) replies.set(replyTo, (replies.get(replyTo) ?? 0) + 1);
+  return replies;
 }
 
 function toFields(row: MessageRow): MessageFields {
