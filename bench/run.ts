@@ -46,7 +46,7 @@ const benches: Readonly<Record<string, Bench>> = {
   render: { title: 'Markdown to safe HTML, one thread', run: renderBesidePeers },
   'worker-pools': { title: 'Texts through one worker thread', run: workerPools },
   'account-timing': { title: 'What time tells about accounts', run: accountTiming, unit: ' µs' },
-  connects: { title: 'CPU of a connect with its welcome', run: () => connects(4000) },
+  connects: { title: 'CPU of a connect with its welcome', run: () => connects(12_000) },
   'growth-rooms': { title: 'Deliveries as rooms become many', run: growthOfRooms },
   'growth-log': { title: 'Sends as the log grows', run: growthOfLog },
 };

@@ -1,6 +1,6 @@
 /** What others see of a person, read for many at once and remembered for a moment. */
 import { LRUCache } from 'lru-cache';
-import { coalesce } from '../database/coalesce.ts';
+import { coalesce, gatherMs } from '../database/coalesce.ts';
 import type { Sql } from '../database/connect.ts';
 
 export interface PublicProfile {
@@ -46,7 +46,7 @@ export function createProfiles({ sql, settings }: { sql: Sql; settings: ProfileS
       for (const profile of found.values()) known.set(profile.id, profile);
       return ids.map((id) => found.get(id));
     },
-    { batchMax },
+    { batchMax, gatherMs },
   );
 
   const loadId = coalesce(

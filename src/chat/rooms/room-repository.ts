@@ -1,5 +1,5 @@
 /** Rooms in Postgres: what the hub loads, what lists show, and the checks that need other tables. */
-import { coalesce } from '../../database/coalesce.ts';
+import { coalesce, gatherMs } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { MemberRole } from '../../permissions.ts';
 import { type MemberState, RoomState } from './room-state.ts';
@@ -89,7 +89,7 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
         return row && { position: Number(row.seq), state: toState(row) };
       });
     },
-    { batchMax: 64 },
+    { batchMax: 64, gatherMs },
   );
 
   const ownRooms = coalesce(
@@ -120,7 +120,7 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
       const byUser = Map.groupBy(rows, (row) => row.user_id);
       return userIds.map((userId) => (byUser.get(userId) ?? []).map(toOwnRoom));
     },
-    { batchMax: 64 },
+    { batchMax: 64, gatherMs },
   );
 
   async function publicRooms(
