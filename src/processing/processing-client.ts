@@ -11,7 +11,10 @@ import { type DraftText, toVerdict, type Verdict } from './verdict.ts';
 
 export type { DraftText, Verdict };
 
-/** One draft's way to its verdict; throws `NoVerdict`. What the chat features are handed. */
+/**
+ * One draft's way to its verdict; concurrent calls travel together. What the chat features are handed.
+ * @throws NoVerdict when nobody judged in time: nothing of the text may be shown to anyone but its sender
+ */
 export type Judge = (draft: DraftText) => Promise<Verdict>;
 
 export type FallbackMode = 'local' | 'refuse' | 'pending' | 'open';
@@ -35,7 +38,7 @@ export interface ProcessingClientSettings {
 export interface ProcessingClientEvents {
   /** Where verdicts came from; `none`: nobody judged in time. */
   readonly onVerdicts?: (source: 'remote' | 'local' | 'none', count: number) => void;
-  /** Milliseconds from the call to its last verdict. */
+  /** Milliseconds from the call to its verdict, or to the end of its time. */
   readonly onJudged?: (milliseconds: number) => void;
 }
 
@@ -48,13 +51,6 @@ export interface ProcessingClientOptions {
 }
 
 export interface ProcessingClient {
-  /**
-   * Verdicts in the order of the drafts.
-   * @param options.deadlineMs the caller's own deadline from now, if it is shorter than the setting
-   * @throws NoVerdict when nobody judged in time: nothing of the text may be shown to anyone but its sender
-   */
-  readonly judge: (drafts: readonly DraftText[], options?: { readonly deadlineMs?: number }) => Promise<Verdict[]>;
-  /** The same for one draft; concurrent calls travel together. */
   readonly judgeOne: Judge;
   /** Fails what is open and closes the streams. */
   readonly stop: () => void;
@@ -72,10 +68,11 @@ export class NoVerdict extends Failure {
 
 interface Pending {
   readonly draft: DraftText;
+  readonly startedMs: number;
   readonly deadlineAtMs: number;
   settled: boolean;
-  readonly take: (verdict: Verdict) => void;
-  readonly fail: (cause: unknown) => void;
+  readonly resolve: (verdict: Verdict) => void;
+  readonly reject: (error: NoVerdict) => void;
 }
 
 type Source = 'remote' | 'local';
@@ -89,50 +86,48 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
   const open = new Set<Pending>();
   let waiting: Pending[] = [];
   let flushPlanned = false;
+  let deadlineTimer: NodeJS.Timeout | undefined;
   let turn = 0;
   let stopped = false;
 
-  async function judge(drafts: readonly DraftText[], { deadlineMs = settings.timeoutMs } = {}): Promise<Verdict[]> {
-    if (drafts.length === 0) return [];
-    if (stopped || waiting.length + drafts.length > settings.queueMax) {
-      events.onVerdicts?.('none', drafts.length);
-      throw new NoVerdict(settings.fallback, new Failure('unavailable', 'too many drafts wait for a verdict'));
-    }
-    const startedMs = performance.now();
-    const waitMs = Math.min(deadlineMs, settings.timeoutMs);
-    const { promise, resolve, reject } = Promise.withResolvers<Verdict[]>();
-    const verdicts = new Array<Verdict>(drafts.length);
-    let missing = drafts.length;
-
-    const entries = drafts.map((draft, index): Pending => {
-      const entry: Pending = {
-        draft,
-        deadlineAtMs: startedMs + waitMs,
-        settled: false,
-        take: (verdict) => {
-          verdicts[index] = verdict;
-          if (--missing === 0) resolve(verdicts);
-        },
-        fail: (cause) => reject(new NoVerdict(settings.fallback, cause)),
-      };
+  function judgeOne(draft: DraftText): Promise<Verdict> {
+    return new Promise((resolve, reject) => {
+      if (stopped || waiting.length >= settings.queueMax) {
+        events.onVerdicts?.('none', 1);
+        throw new NoVerdict(settings.fallback, new Failure('unavailable', 'too many drafts wait for a verdict'));
+      }
+      const startedMs = performance.now();
+      const deadlineAtMs = startedMs + settings.timeoutMs;
+      const entry: Pending = { draft, startedMs, deadlineAtMs, settled: false, resolve, reject };
       open.add(entry);
-      return entry;
+      waiting.push(entry);
+      planFlush();
+      watchDeadlines();
     });
-    waiting.push(...entries);
-    planFlush();
-    const timer = setTimeout(() => refuse(entries, new Failure('unavailable', 'the time is up')), waitMs);
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      events.onJudged?.(performance.now() - startedMs);
-    }
+  }
+
+  /** All have the same time, so the oldest is the first whose time is up: one timer does for all of them. */
+  function watchDeadlines(): void {
+    if (deadlineTimer !== undefined || open.size === 0) return;
+    const [oldest] = open;
+    deadlineTimer = setTimeout(() => {
+      deadlineTimer = undefined;
+      const nowMs = performance.now();
+      const late: Pending[] = [];
+      for (const entry of open) {
+        if (entry.deadlineAtMs > nowMs) break;
+        late.push(entry);
+      }
+      refuse(late, new Failure('unavailable', 'the time is up'));
+      watchDeadlines();
+    }, oldest!.deadlineAtMs - performance.now());
   }
 
   function settle(entry: Pending): boolean {
     if (entry.settled) return false;
     entry.settled = true;
     open.delete(entry);
+    events.onJudged?.(performance.now() - entry.startedMs);
     return true;
   }
 
@@ -142,14 +137,14 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     for (const [index, entry] of entries.entries()) {
       if (!settle(entry)) continue;
       count++;
-      entry.take(verdicts[index]!);
+      entry.resolve(verdicts[index]!);
     }
     if (count > 0) events.onVerdicts?.(source, count);
   }
 
   function refuse(entries: readonly Pending[], cause: unknown): void {
     const refused = entries.filter(settle);
-    for (const entry of refused) entry.fail(cause);
+    for (const entry of refused) entry.reject(new NoVerdict(settings.fallback, cause));
     if (refused.length > 0) events.onVerdicts?.('none', refused.length);
   }
 
@@ -260,11 +255,11 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
   }
 
   return {
-    judge,
-    judgeOne: async (draft) => (await judge([draft]))[0]!,
+    judgeOne,
     stop: () => {
       stopped = true;
       refuse([...open], new Failure('unavailable', 'the client stopped'));
+      clearTimeout(deadlineTimer);
       for (const peer of peers) peer.stop();
     },
   };

@@ -176,14 +176,19 @@ export function createHub<State extends FeedState>({
 
   // ── Feeds ──
 
-  async function findFeed(roomId: string): Promise<Feed<State> | undefined> {
+  function loadedFeed(roomId: string): Feed<State> | undefined {
     const present = feeds.get(roomId);
     if (present) {
       // Re-inserted: the map's order is the order of use, for eviction.
       feeds.delete(roomId);
       feeds.set(roomId, present);
-      return present;
     }
+    return present;
+  }
+
+  async function findFeed(roomId: string): Promise<Feed<State> | undefined> {
+    const present = loadedFeed(roomId);
+    if (present) return present;
     const already = loading.get(roomId);
     if (already) return already.promise;
     const entry = { promise: loadFeed(roomId), seenSeq: 0 };
@@ -600,7 +605,7 @@ export function createHub<State extends FeedState>({
     connectionsOf: (userId) => [...(byUser.get(userId) ?? [])],
     connections: () => reading.keys(),
     feed: findFeed,
-    loadedFeed: (roomId) => feeds.get(roomId),
+    loadedFeed,
     take,
     catchUp,
     attach,

@@ -206,6 +206,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     followToRead: roomService.followToRead,
     findFeed: hub.feed,
     isFollowed: (roomId) => hub.loadedFeed(roomId) !== undefined,
+    loadedFeed: hub.loadedFeed,
     isBlocked,
     onFlagged,
     onBlocked: refusals.note,

@@ -13,6 +13,8 @@ export interface PublicProfile {
 export interface Profiles {
   /** Profiles by id; who is unknown or erased is absent. */
   readonly byIds: (ids: readonly string[]) => Promise<Map<string, PublicProfile>>;
+  /** A profile that is remembered; undefined: ask `byIds`. */
+  readonly remembered: (id: string) => PublicProfile | undefined;
   /** Ids by username as it was asked for, whatever its case. */
   readonly idsByUsername: (names: readonly string[]) => Promise<Map<string, string>>;
   readonly invalidate: (id: string) => void;
@@ -71,6 +73,7 @@ export function createProfiles({ sql, settings }: { sql: Sql; settings: ProfileS
       for (const profile of await Promise.all(missing.map(load))) if (profile) result.set(profile.id, profile);
       return result;
     },
+    remembered: (id) => known.get(id),
     idsByUsername: async (names) => {
       const ids = await Promise.all(names.map((name) => loadId(name.toLowerCase())));
       return new Map(names.flatMap((name, index) => (ids[index] === undefined ? [] : [[name, ids[index]]])));

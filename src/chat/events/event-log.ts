@@ -301,12 +301,13 @@ export function createEventLog({
   function settle(portions: readonly NumberedPortion[], outcome: AppendOutcome): void {
     const repeated = new Map(outcome.repeated.map((each) => [each.triedId, each]));
     const announced = [];
+    const at = new Date(outcome.atMs).toISOString();
     for (const { line, sends, firstSeq: first } of portions) {
       const { feed } = line;
       if (outcome.stored === undefined || outcome.stored.get(feed.roomId) === sends.length) {
         const events = sends.map((item, index) => ({
           seq: first + index,
-          json: createdJson(feed.roomId, item, first + index, outcome.atMs),
+          json: createdJson(feed.roomId, item, first + index, at),
         }));
         announced.push({ roomId: feed.roomId, firstSeq: first, events: events.map((event) => event.json) });
         hub.take(feed.roomId, events);
@@ -325,8 +326,7 @@ export function createEventLog({
     if (announced.length > 0) hub.announce(announced);
   }
 
-  function createdJson(roomId: string, item: PendingSend, seq: number, atMs: number): string {
-    const at = new Date(atMs).toISOString();
+  function createdJson(roomId: string, item: PendingSend, seq: number, at: string): string {
     const { messageId: id, text, html, mentions, replyTo, clientId } = item;
     return createdEventJson(
       {

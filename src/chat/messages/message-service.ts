@@ -117,6 +117,7 @@ export function createMessageService({
   followToRead,
   findFeed,
   isFollowed,
+  loadedFeed,
   isBlocked,
   onFlagged,
   onBlocked,
@@ -137,6 +138,8 @@ export function createMessageService({
   findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
   /** Whether this process follows the room already. */
   isFollowed: (roomId: string) => boolean;
+  /** The same, of rooms in memory. */
+  loadedFeed: (roomId: string) => Feed<RoomState> | undefined;
   isBlocked: IsBlocked;
   onFlagged: FlagListener;
   onBlocked: BlockListener;
@@ -180,9 +183,10 @@ export function createMessageService({
     let feed: Feed<RoomState>;
     let allowedAt: number;
     try {
-      feed = await requirePost(sender, draft.roomId);
+      // What is remembered is not waited for: every send takes this way, and each wait is work of its own.
+      feed = mayPostAsRemembered(sender, draft.roomId) ?? (await requirePost(sender, draft.roomId));
       allowedAt = feed.position;
-      await requireUnblocked(feed.state, sender.userId);
+      if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
       if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
     } catch (refusal) {
       // What was stored stays stored: a repeat gets its first answer, even from someone muted or removed since.
@@ -190,7 +194,7 @@ export function createMessageService({
       if (!repeat) throw refusal;
       return { repeat };
     }
-    const author = profiles.byIds([sender.userId]);
+    const author = profiles.remembered(sender.userId) ?? findProfile(sender.userId);
     const held = { messageId, roomId: draft.roomId, authorId: sender.userId, digest, text };
     const waiting = { ...held, clientId: draft.clientId, replyTo: draft.replyTo ?? null };
     // Behind what is held back of the same author, so that their messages keep their order.
@@ -202,14 +206,13 @@ export function createMessageService({
       return noted;
     });
     if ('messageId' in verdict) return { repeat: verdict };
-    const people = await author;
     const ready = {
       feed,
       allowedAt,
       verdict,
       text,
       digest,
-      sender: people.get(sender.userId) ?? unknownProfile(sender.userId),
+      sender: author instanceof Promise ? await author : author,
     };
     if (verdict.outcome === 'block') {
       // A repeat of what was stored gets its first answer, even if the engine has changed its mind since.
@@ -220,7 +223,13 @@ export function createMessageService({
       }
       return { repeat };
     }
-    return { ...ready, mentions: await mentionedMembers(feed.state, verdict) };
+    const mentions = verdict.mentions.length === 0 ? [] : await mentionedMembers(feed.state, verdict);
+    return { ...ready, mentions };
+  }
+
+  async function findProfile(userId: string): Promise<PublicProfile> {
+    const people = await profiles.byIds([userId]);
+    return people.get(userId) ?? unknownProfile(userId);
   }
 
   /** The sender has the key's first answer, or the message waits where nobody else sees it. */
@@ -242,6 +251,17 @@ export function createMessageService({
     return { outcome: 'allow', spamScore: 0, labels: [], html, links: [], mentions: [], engineVersion: 'none' };
   }
 
+  /** The room, if it is in memory and lets them post; that nothing says no is not a refusal yet. */
+  function mayPostAsRemembered(sender: Sender, roomId: string): Feed<RoomState> | undefined {
+    const feed = loadedFeed(roomId);
+    try {
+      feed?.state.requirePost(sender, eventLog.nowMs());
+      return feed;
+    } catch {
+      return undefined;
+    }
+  }
+
   /**
    * Refuses early what is surely refused; the append asks again at its seq. A refusal by memory that lags is worse
    * than a read, so it is made sure of.
@@ -260,8 +280,7 @@ export function createMessageService({
   }
 
   /** To somebody who is blocked, a conversation with the other alone is not there to post to. */
-  async function requireUnblocked({ settings: room, members }: RoomState, senderId: string): Promise<void> {
-    if (room.kind !== 'dm' || members.size !== 2) return;
+  async function requireUnblocked({ members }: RoomState, senderId: string): Promise<void> {
     const other = [...members.keys()].find((id) => id !== senderId);
     if (other !== undefined && (await isBlocked({ by: other, blockedId: senderId })))
       throw new Failure('not_found', 'no such room');
@@ -288,7 +307,6 @@ export function createMessageService({
   }
 
   async function mentionedMembers(state: RoomState, verdict: Verdict): Promise<string[]> {
-    if (verdict.mentions.length === 0) return [];
     const ids = await profiles.idsByUsername(verdict.mentions);
     return [...new Set(ids.values())].filter((id) => state.members.has(id));
   }
@@ -467,6 +485,11 @@ function pageAround(older: JsonPage, newer: JsonPage, limit: number): JsonPage {
   const left = older.messages.slice(Math.max(0, older.messages.length - (limit - right.length)));
   const leftOut = newer.messages.length > right.length || older.messages.length > left.length;
   return { messages: [...left, ...right], hasMore: leftOut || older.hasMore || newer.hasMore };
+}
+
+/** A conversation of two alone. */
+function isPair({ settings, members }: RoomState): boolean {
+  return settings.kind === 'dm' && members.size === 2;
 }
 
 function blocked(verdict: Verdict): Failure {
