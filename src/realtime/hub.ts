@@ -178,11 +178,8 @@ export function createHub<State extends FeedState>({
 
   function loadedFeed(roomId: string): Feed<State> | undefined {
     const present = feeds.get(roomId);
-    if (present) {
-      // Re-inserted: the map's order is the order of use, for eviction.
-      feeds.delete(roomId);
-      feeds.set(roomId, present);
-    }
+    // Re-inserted: the map's order is the order of use, for eviction.
+    if (present && feeds.delete(roomId)) feeds.set(roomId, present);
     return present;
   }
 
