@@ -184,10 +184,8 @@ export function createHub<State extends FeedState>({
   }
 
   async function findFeed(roomId: string): Promise<Feed<State> | undefined> {
-    const present = loadedFeed(roomId);
-    if (present) return present;
-    const already = loading.get(roomId);
-    if (already) return already.promise;
+    const already = loadedFeed(roomId) ?? loading.get(roomId)?.promise;
+    if (already) return already;
     const entry = { promise: loadFeed(roomId), seenSeq: 0 };
     loading.set(roomId, entry);
     try {
