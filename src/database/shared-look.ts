@@ -45,7 +45,7 @@ export function createSharedLook(sql: Sql): SharedLook {
 
   return {
     add: <Key extends string | undefined, Value>(part: LookPart<Key, Value>) => {
-      const at = parts.push(part as unknown as LookPart<string | undefined, unknown>) - 1;
+      const at = parts.push(part as LookPart<string | undefined, unknown>) - 1;
       return (key: Key) => look({ part: at, key }) as Promise<Value>;
     },
   };

@@ -60,6 +60,7 @@ export interface Hub<State extends FeedState> {
   readonly connections: () => Iterable<Connection>;
   /** The room as of some recent position, loaded when needed; undefined where there is none. */
   readonly feed: (roomId: string) => Promise<Feed<State> | undefined>;
+  /** The same of a room in memory; asking keeps it there. */
   readonly loadedFeed: (roomId: string) => Feed<State> | undefined;
   /** Takes committed events in, ours or another instance's; a hole starts a catch-up. */
   readonly take: (roomId: string, events: readonly FeedEvent[]) => void;
@@ -208,22 +209,17 @@ export function createHub<State extends FeedState>({
     return feed;
   }
 
+  function isWithinBounds(): boolean {
+    const { roomsCached, membersCached, recentBytesTotal } = settings;
+    return feeds.size <= roomsCached && weight <= membersCached && recentBytes <= recentBytesTotal;
+  }
+
   function evict(): void {
-    if (
-      feeds.size <= settings.roomsCached &&
-      weight <= settings.membersCached &&
-      recentBytes <= settings.recentBytesTotal
-    )
-      return;
+    if (isWithinBounds()) return;
     for (const feed of feeds.values()) {
       if (feed.readerCount > 0 || feed.pins > 0 || catchingUp.has(feed)) continue;
       forget(feed);
-      if (
-        feeds.size <= settings.roomsCached &&
-        weight <= settings.membersCached &&
-        recentBytes <= settings.recentBytesTotal
-      )
-        break;
+      if (isWithinBounds()) break;
     }
     metrics.feeds.set(feeds.size);
   }

@@ -2,7 +2,7 @@
  * `GET /v1/ws`: the upgrade. Everything after it is the conversation's affair (socket-session.ts).
  *
  * An upgrade goes the way of every request, through Fastify's hooks to this route, when there is something to check about it. Most
- * bring nothing: their login comes with `hello`. These are answered at once, which makes a connect cheaper by half (bench/connects.ts).
+ * bring nothing: their login comes with `hello`. These are answered at once.
  */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -19,6 +19,8 @@ export interface SocketRouteSettings {
   readonly frameBytes: number;
   readonly fragmentsMax: number;
   readonly socketsMax: number;
+  /** Headers of an upgrade. */
+  readonly headersMax: number;
   /** Origins of pages that may connect; connections without an Origin are no browsers. */
   readonly origins: ReadonlySet<string>;
 }
@@ -71,7 +73,7 @@ export async function addSocketRoute(
   const isFull = () => sockets.openCount() >= settings.socketsMax || isCrowded();
 
   app.server.on('upgrade', (request: IncomingMessage, raw: Socket, head: Buffer) => {
-    if (!isPlain(request) || isLeaving() || isFull()) checked.emit('upgrade', request, raw, head);
+    if (!isPlain(request, settings.headersMax) || isLeaving() || isFull()) checked.emit('upgrade', request, raw, head);
     else
       app.websocketServer.handleUpgrade(request, raw, head, (socket) => {
         sockets.accept(socket, raw, undefined);
@@ -100,14 +102,12 @@ export async function addSocketRoute(
   }
 
   await app.register(async (scope) => {
-    // What a page needs an upgrade does not, and each costs a connect what its token check costs (bench/connects.ts): a
-    // logger of its own, and the headers that protect documents.
-    scope.setChildLoggerFactory((logger) => logger);
     scope.get(
       socketPath,
       {
         websocket: true,
         preValidation: checkUpgrade,
+        // The headers that protect documents an upgrade does not need.
         helmet: false,
         config: { rateLimit: false },
         schema: { hide: true },
@@ -130,15 +130,12 @@ const checkedHeaders = [
   'content-length',
   'transfer-encoding',
 ];
-/** Headers of a plain upgrade at most: browsers send about fifteen. */
-const plainHeadersMax = 40;
-
 /** Whether nothing about the upgrade can be refused but its WebSocket headers, which `ws` looks at. */
-function isPlain({ method, url, headers, rawHeaders }: IncomingMessage): boolean {
+function isPlain({ method, url, headers, rawHeaders }: IncomingMessage, headersMax: number): boolean {
   return (
     method === 'GET' &&
     url === socketPath &&
-    rawHeaders.length <= plainHeadersMax * 2 &&
+    rawHeaders.length / 2 <= headersMax &&
     checkedHeaders.every((name) => headers[name] === undefined)
   );
 }

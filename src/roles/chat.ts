@@ -10,7 +10,7 @@ import { messageFrames } from '../chat/messages/message-frames.ts';
 import { createMessageRepository } from '../chat/messages/message-repository.ts';
 import { messageRoutes } from '../chat/messages/message-routes.ts';
 import { createMessageService } from '../chat/messages/message-service.ts';
-import { createNewestPages } from '../chat/messages/newest-pages.ts';
+import { createUnfollowedPages } from '../chat/messages/unfollowed-pages.ts';
 import { readFrames, readRoutes } from '../chat/reads/read-routes.ts';
 import { createReadService } from '../chat/reads/read-service.ts';
 import { inviteRoutes } from '../chat/rooms/invite-routes.ts';
@@ -198,14 +198,13 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     repository: messageRepository,
     pages: createHistoryPages({
       repository: messageRepository,
-      readNewest: createNewestPages({ sql, profiles }),
+      readUnfollowed: createUnfollowedPages({ sql, profiles }),
       settings: { cacheBytes: config.message.historyCacheBytes, ttlMs: profilesTtlMs },
     }),
     profiles,
     follow: roomService.follow,
     followToRead: roomService.followToRead,
     findFeed: hub.feed,
-    isFollowed: (roomId) => hub.loadedFeed(roomId) !== undefined,
     loadedFeed: hub.loadedFeed,
     isBlocked,
     onFlagged,
@@ -352,6 +351,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     settings: {
       ...config.realtime,
       socketsMax: config.http.connectionsMax,
+      headersMax: config.http.headersMax,
       origins: new Set([new URL(publicUrl).origin, ...config.http.allowedOrigins]),
     },
   });

@@ -5,7 +5,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { JsonPage, MessageRepository } from './message-repository.ts';
-import type { ReadNewest } from './newest-pages.ts';
+import type { ReadUnfollowed } from './unfollowed-pages.ts';
 
 export interface HistoryPagesSettings {
   /** Bytes of all pages kept. */
@@ -26,7 +26,7 @@ export interface HistoryPages {
 interface Kept {
   readonly position: number;
   readonly bytes: Buffer;
-  /** When it was asked for, by the monotonic clock. */
+  /** When it was asked for, by the monotonic clock: names in it are no older. */
   readonly askedMs: number;
 }
 
@@ -37,11 +37,11 @@ const askedMax = 10_000;
 
 export function createHistoryPages({
   repository,
-  readNewest,
+  readUnfollowed,
   settings,
 }: {
   repository: Pick<MessageRepository, 'newest'>;
-  readNewest: ReadNewest;
+  readUnfollowed: ReadUnfollowed;
   settings: HistoryPagesSettings;
 }): HistoryPages {
   const kept = new LRUCache<string, Kept>({
@@ -75,7 +75,7 @@ export function createHistoryPages({
 
   async function forMember(roomId: string, userId: string, limit: number): Promise<Buffer | undefined> {
     asked.set(roomId, performance.now());
-    const page = await readNewest({ roomId, userId, limit });
+    const page = await readUnfollowed({ roomId, userId, limit });
     // Not kept: most rooms that are asked for once are not asked for again soon, and memory is for those that are.
     return page && pageJson(page);
   }

@@ -116,7 +116,6 @@ export function createMessageService({
   follow,
   followToRead,
   findFeed,
-  isFollowed,
   loadedFeed,
   isBlocked,
   onFlagged,
@@ -136,8 +135,6 @@ export function createMessageService({
   followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   /** A room as of some recent position: enough where an append proves it. */
   findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
-  /** Whether this process follows the room already. */
-  isFollowed: (roomId: string) => boolean;
   /** The same, of rooms in memory. */
   loadedFeed: (roomId: string) => Feed<RoomState> | undefined;
   isBlocked: IsBlocked;
@@ -183,8 +180,7 @@ export function createMessageService({
     let feed: Feed<RoomState>;
     let allowedAt: number;
     try {
-      // What is remembered is not waited for: every send takes this way, and each wait is work of its own.
-      feed = mayPostAsRemembered(sender, draft.roomId) ?? (await requirePost(sender, draft.roomId));
+      feed = await requirePost(sender, draft.roomId);
       allowedAt = feed.position;
       if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
       if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
@@ -212,7 +208,7 @@ export function createMessageService({
       verdict,
       text,
       digest,
-      sender: author instanceof Promise ? await author : author,
+      sender: await author,
     };
     if (verdict.outcome === 'block') {
       // A repeat of what was stored gets its first answer, even if the engine has changed its mind since.
@@ -251,31 +247,30 @@ export function createMessageService({
     return { outcome: 'allow', spamScore: 0, labels: [], html, links: [], mentions: [], engineVersion: 'none' };
   }
 
-  /** The room, if it is in memory and lets them post; that nothing says no is not a refusal yet. */
-  function mayPostAsRemembered(sender: Sender, roomId: string): Feed<RoomState> | undefined {
+  /**
+   * Refuses early what is surely refused; the append asks again at its seq. A refusal by memory that lags is worse than a
+   * read, so it is made sure of. No promise where the room is at hand: every send takes this way.
+   */
+  function requirePost(sender: Sender, roomId: string): Feed<RoomState> | Promise<Feed<RoomState>> {
     const feed = loadedFeed(roomId);
-    try {
-      feed?.state.requirePost(sender, eventLog.nowMs());
-      return feed;
-    } catch {
-      return undefined;
-    }
+    return feed && mayPost(feed, sender) ? feed : requirePostNow(sender, roomId);
   }
 
-  /**
-   * Refuses early what is surely refused; the append asks again at its seq. A refusal by memory that lags is worse
-   * than a read, so it is made sure of.
-   */
-  async function requirePost(sender: Sender, roomId: string): Promise<Feed<RoomState>> {
+  async function requirePostNow(sender: Sender, roomId: string): Promise<Feed<RoomState>> {
     const feed = await findFeed(roomId);
     if (!feed) throw new Failure('not_found', 'no such room');
+    if (mayPost(feed, sender)) return feed;
+    const current = await follow(roomId);
+    current.state.requirePost(sender, eventLog.nowMs());
+    return current;
+  }
+
+  function mayPost(feed: Feed<RoomState>, sender: Sender): boolean {
     try {
       feed.state.requirePost(sender, eventLog.nowMs());
-      return feed;
+      return true;
     } catch {
-      const current = await follow(roomId);
-      current.state.requirePost(sender, eventLog.nowMs());
-      return current;
+      return false;
     }
   }
 
@@ -434,7 +429,7 @@ export function createMessageService({
   async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
     const { before, after, around, limit } = range;
     const newest = before === undefined && after === undefined && around === undefined;
-    if (newest && !isFollowed(roomId) && !pages.isInUse(roomId)) {
+    if (newest && !loadedFeed(roomId) && !pages.isInUse(roomId)) {
       const page = await pages.forMember(roomId, actor.userId, limit);
       if (page) return page;
     }
