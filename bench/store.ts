@@ -94,7 +94,7 @@ async function openStore(town: Town) {
   const revocations = await startRevocations({ sql, look, logger, settings: { memoryMs: 900_000, pollMs: 2000 } });
   const eventLog = createEventLog({
     db,
-    openLane: () => connectSql({ ...connection(town), poolSize: 1, name: 'lane' }),
+    openLane: () => connectSql({ ...connection(town), poolSize: 1, planOnce: true, name: 'lane' }),
     hub,
     reader,
     identity,

@@ -27,6 +27,8 @@ export interface ConnectSettings {
   readonly pipeline?: number;
   /** Queries that wait for one, more are refused; default 5000. */
   readonly queueMax?: number;
+  /** Statements are planned once, whatever their values: for those of which every plan is the same. */
+  readonly planOnce?: boolean;
   /** Shown by `pg_stat_activity`, and in metrics. */
   readonly name: string;
   readonly observer?: (name: string) => PoolObserver;
@@ -56,6 +58,7 @@ export function connectSql(settings: ConnectSettings): Sql {
       application_name: `parley-${settings.name}`,
       statement_timeout: settings.statementTimeout,
       idle_in_transaction_session_timeout: settings.statementTimeout * 2,
+      ...(settings.planOnce ? { plan_cache_mode: 'force_generic_plan' } : {}),
       ...(settings.lockTimeout === undefined ? {} : { lock_timeout: settings.lockTimeout }),
     },
     types: { bigint: postgres.BigInt },

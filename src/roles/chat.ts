@@ -103,7 +103,14 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const sql = connectSql({ ...connection, poolSize: config.database.poolSize, name: 'reads' });
   const reserved = connectSql({ ...connection, poolSize: 2, name: 'guard' });
   const openLane = () =>
-    connectSql({ ...connection, poolSize: 1, pipeline: 2, lockTimeout: config.database.lockTimeout, name: 'lane' });
+    connectSql({
+      ...connection,
+      poolSize: 1,
+      pipeline: 2,
+      planOnce: true,
+      lockTimeout: config.database.lockTimeout,
+      name: 'lane',
+    });
 
   const look = createSharedLook(reserved);
   const revocations = await startRevocations({
