@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 
-const [port = '0', mode = 'perMessage', roomCount = '1'] = process.argv.slice(2);
+const [port = '0', mode = 'perMessage', roomCount = '1', turn = '16'] = process.argv.slice(2);
 const server = new WebSocketServer({ port: Number(port), host: '127.0.0.1', perMessageDeflate: false });
 const rooms = Array.from({ length: Number(roomCount) }, () => new Set<Socket>());
 let count = 0;
@@ -23,7 +23,7 @@ function frame(text: string): Buffer {
 }
 
 /** Messages of one turn of the event loop, as many as come together in a busy room. */
-const perTurn = 16;
+const perTurn = Number(turn);
 
 process.on('message', ({ text, count: total }: { text: string; count: number }) => {
   const bytes = frame(text);

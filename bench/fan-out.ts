@@ -42,16 +42,19 @@ const perMessage: Fed = {
   script: './bare-ws.ts',
   args: ['perMessage'],
 };
-const perTurn: Fed = {
-  what: 'bare ws, pre-framed, one write per turn of 16',
+
+/** @param turn messages of one turn of the event loop, to each room */
+const perTurn = (turn: number, roomCount = 1): Fed => ({
+  what: `bare ws, pre-framed, one write per turn of ${turn}`,
   script: './bare-ws.ts',
-  args: ['perTurn'],
-};
-const hubAlone: Fed = {
+  args: ['perTurn', String(roomCount), String(turn)],
+});
+const hubAlone = (turn: number, roomCount = 1): Fed => ({
   what: "Parley's hub alone, events as from another instance",
   script: './hub-server.ts',
+  args: [String(roomCount), String(turn)],
   welcomeFrames: 1,
-};
+});
 
 /** socket.io with Redis, when its packages were installed into bench/node_modules. */
 async function socketIo(members: number, count: number, text: string): Promise<Row[]> {
@@ -129,12 +132,19 @@ const frame = 'x'.repeat(560);
 /** Beside one write per message, beside one per turn, beside socket.io; and the CPU of one member in a thousand. */
 const goals: Readonly<Record<number, number>> = { 100: 15, 1000: 6, 5000: 2.5 };
 
+/**
+ * What a flooded room gets in one turn of the event loop: the fewer members, the shorter is a turn of 16 and the more messages come
+ * together before the next. A group commit holds up to 512.
+ */
+const turnOf = (members: number): number => (members <= 100 ? 64 : 16);
+
 /** @param count messages of the run */
 export async function fanOut(members: number, count: number): Promise<Row[]> {
   const filler = 'The quick brown fox jumps over the lazy dog, and nobody minds.';
+  const turn = turnOf(members);
   const bare = await fed(perMessage, members, count, frame);
-  const batched = await fed(perTurn, members, count * 4, frame);
-  const hub = await fed(hubAlone, members, count * 4, frame.slice(60));
+  const batched = await fed(perTurn(turn), members, count * 4, frame);
+  const hub = await fed(hubAlone(turn), members, count * 4, frame.slice(60));
   const whole = await parley(members, count * 4, filler);
   const beside = (own: Row, peer: Row) => (own.rate / peer.rate).toFixed(2);
   const peers = await socketIo(members, Math.ceil(count / 8), frame);
@@ -146,11 +156,10 @@ export async function fanOut(members: number, count: number): Promise<Row[]> {
 
 /** Every room gets the same number of messages, a turn's worth at once. */
 export async function smallRooms(roomCount: number, membersEach: number, count: number): Promise<Row[]> {
-  const rooms = String(roomCount);
   const members = roomCount * membersEach;
   return [
-    await fed({ ...perMessage, args: ['perMessage', rooms] }, members, count, frame),
-    await fed({ ...perTurn, args: ['perTurn', rooms] }, members, count, frame),
-    await fed({ ...hubAlone, args: [rooms] }, members, count, frame.slice(60)),
+    await fed({ ...perMessage, args: ['perMessage', String(roomCount)] }, members, count, frame),
+    await fed(perTurn(16, roomCount), members, count, frame),
+    await fed(hubAlone(16, roomCount), members, count, frame.slice(60)),
   ];
 }

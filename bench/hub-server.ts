@@ -11,7 +11,7 @@ import { createLocalHints } from '../src/realtime/hints.ts';
 import { createHub } from '../src/realtime/hub.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
 
-const [port = '0', roomCount = '1'] = process.argv.slice(2);
+const [port = '0', roomCount = '1', turnSize = '16'] = process.argv.slice(2);
 const rooms = Array.from({ length: Number(roomCount) }, (_, at) => `room-${at}`);
 const state: FeedState = {
   apply: () => undefined,
@@ -66,7 +66,7 @@ server.on('connection', (socket, request) => {
 });
 
 /** Events of one turn, as many as a group commit brings. */
-const perTurn = 16;
+const perTurn = Number(turnSize);
 
 process.on('message', ({ text, count: total }: { text: string; count: number }) => {
   let sent = 0;
