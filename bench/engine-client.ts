@@ -76,6 +76,7 @@ function createAsk({ url, way, batch = 1 }: Asking): { ask: () => Promise<number
       inFlightMax: 8,
       queueMax: 20_000,
       fallback: 'refuse',
+      retries: { share: 0.1, reserve: 2048 },
     },
   });
   return { ask: () => client.judgeOne(nextDraft()).then(() => 1), stop: () => client.stop() };

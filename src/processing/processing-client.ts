@@ -4,6 +4,7 @@
  * by the local engine, all inside one deadline; the first verdict counts. No verdict is a failure, never an `allow`.
  */
 import { Failure } from '../errors.ts';
+import { createRetryBudget, type RetryBudgetSettings } from '../retry-budget.ts';
 import { toProcessRequest, toTask } from './draft-wire.ts';
 import type { Peer } from './processing-peer.ts';
 import type { TextEngine } from './text-task.ts';
@@ -33,11 +34,15 @@ export interface ProcessingClientSettings {
   readonly queueMax: number;
   /** `local` judges in this process; what the others mean is up to the caller, who reads it from `NoVerdict.mode`. */
   readonly fallback: FallbackMode;
+  /** Drafts that a second peer is asked for. */
+  readonly retries: RetryBudgetSettings;
 }
 
 export interface ProcessingClientEvents {
   /** Where verdicts came from; `none`: nobody judged in time. */
   readonly onVerdicts?: (source: 'remote' | 'local' | 'none', count: number) => void;
+  /** Drafts that a first peer left without a verdict: asked of a second one, or not for want of budget. */
+  readonly onRetries?: (outcome: 'asked' | 'over_budget', count: number) => void;
   /** Milliseconds from the call to its verdict, or to the end of its time. */
   readonly onJudged?: (milliseconds: number) => void;
 }
@@ -87,6 +92,7 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
   let waiting: Pending[] = [];
   let flushPlanned = false;
   let deadlineTimer: NodeJS.Timeout | undefined;
+  const budget = createRetryBudget(settings.retries);
   let turn = 0;
   let stopped = false;
 
@@ -193,17 +199,27 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     return best;
   }
 
+  /** Another peer than the first, when there is one and trying again does not make a bad day worse. */
+  function pickAgain(first: Peer, count: number): Peer | undefined {
+    const second = pick(first);
+    if (!second) return undefined;
+    const isWithinBudget = budget.take(count);
+    events.onRetries?.(isWithinBudget ? 'asked' : 'over_budget', count);
+    return isWithinBudget ? second : undefined;
+  }
+
   /** One batch from peer to peer to the local engine, until every entry has a verdict or its time is up. */
   async function carry(batch: readonly Pending[], first: Peer | undefined): Promise<void> {
     let answers: Answer = 'failed';
     if (first) {
+      budget.called(batch.length);
       answers = await ask(first, [batch], settings.attemptTimeoutMs);
       if (waiting.length > 0) planFlush();
     }
-    const second = answers === 'judged' ? undefined : pick(first);
+    const unsettled = answers === 'judged' ? [] : batch.filter((entry) => !entry.settled);
+    const second = unsettled.length === 0 ? undefined : first ? pickAgain(first, unsettled.length) : pick();
     if (second) {
       // If one text held the first peer up, it must not hold up the others at the second: each goes for itself.
-      const unsettled = batch.filter((entry) => !entry.settled);
       const parts = answers === 'late' ? unsettled.map((entry) => [entry]) : [unsettled];
       const again = await ask(second, parts, settings.attemptTimeoutMs);
       if (again !== 'failed') answers = again;

@@ -84,6 +84,11 @@ export function createChatMetrics(registry: Registry) {
       up: gauge('hints_up', '1 while hints flow'),
     },
     verdicts: counter('verdicts_total', 'Verdicts by source', 'source'),
+    verdictRetries: counter(
+      'verdict_retries_total',
+      'Drafts that a first instance left without a verdict, by outcome: asked of a second one, or over_budget',
+      'outcome',
+    ),
     judgeSeconds: histogram('judge_seconds', 'Time from a draft to its verdict', secondsBuckets),
     breakers: gauge('breaker_open', '1 while a breaker is open', 'peer'),
   };

@@ -53,9 +53,11 @@ export function createJudge({
       inFlightMax: 8,
       queueMax: config.message.sendQueueMax,
       fallback: config.moderation.fallback,
+      retries: { share: config.moderation.retryShare, reserve: config.moderation.retryReserve },
     },
     events: {
       onVerdicts: (source, count) => metrics.verdicts.inc({ source }, count),
+      onRetries: (outcome, count) => metrics.verdictRetries.inc({ outcome }, count),
       onJudged: (milliseconds) => metrics.judgeSeconds.observe(milliseconds / 1000),
     },
   });

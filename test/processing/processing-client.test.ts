@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
-import { connectPeer, draft, startClient, startMoodyEngine, startServer } from './processing-harness.ts';
+import {
+  breakerSettings,
+  connectPeer,
+  draft,
+  startClient,
+  startMoodyEngine,
+  startServer,
+} from './processing-harness.ts';
 
 test('concurrent drafts travel together to a peer and come back each with its own verdict', async () => {
   const { url } = await startServer();
@@ -93,5 +100,24 @@ test('a frozen peer costs its drafts a share of their time, then is left alone, 
       { timeout: 10_000 },
     )
     .toBeGreaterThan(1);
+  await proxy.stop();
+});
+
+test('a second peer is asked within the budget for retries; beyond it the local engine judges at once', async () => {
+  const proxy = await startTcpProxy(() => [Number(new URL(frozen.url).port)]);
+  const [frozen, well] = [await startServer(), await startServer()];
+  const patient = { breaker: { ...breakerSettings, failuresToOpen: 1000 } };
+  const { client, sources, retries } = startClient({
+    peers: [connectPeer(`http://127.0.0.1:${proxy.port}`, patient), connectPeer(well.url)],
+    local: await startMoodyEngine(),
+    settings: { batchMax: 1, attemptTimeoutMs: 50, retries: { share: 0, reserve: 3 } },
+  });
+  await Promise.all([client.judgeOne(draft('one')), client.judgeOne(draft('other'))]);
+  proxy.become('swallow');
+  // One draft each, to the two of them in turns: five stay with the frozen peer.
+  const verdicts = await Promise.all(Array.from({ length: 10 }, (_, n) => client.judgeOne(draft(`${n}`))));
+  expect(verdicts.map(({ outcome }) => outcome)).toEqual(Array(10).fill('allow'));
+  expect(retries).toEqual({ asked: 3, over_budget: 2 });
+  expect(sources).toEqual({ remote: 10, local: 2, none: 0 });
   await proxy.stop();
 });

@@ -94,6 +94,7 @@ export const clientSettings: ProcessingClientSettings = {
   inFlightMax: 8,
   queueMax: 20_000,
   fallback: 'local',
+  retries: { share: 0.1, reserve: 1000 },
 };
 
 export const breakerSettings = { failuresToOpen: 3, pauseMs: 100, pauseMaxMs: 500 };
@@ -110,11 +111,12 @@ export function connectPeer(url: string, changes: Partial<PeerOptions> = {}): Pe
   });
 }
 
-/** A client over peers, and the sources its verdicts came from. */
+/** A client over peers, the sources its verdicts came from, and what became of drafts that a first peer left without one. */
 export function startClient(
   options: Omit<ProcessingClientOptions, 'settings'> & { settings?: Partial<ProcessingClientSettings> },
 ) {
   const sources = { remote: 0, local: 0, none: 0 };
+  const retries = { asked: 0, over_budget: 0 };
   const client = createProcessingClient({
     ...options,
     settings: { ...clientSettings, ...options.settings },
@@ -122,10 +124,13 @@ export function startClient(
       onVerdicts: (source, count) => {
         sources[source] += count;
       },
+      onRetries: (outcome, count) => {
+        retries[outcome] += count;
+      },
     },
   });
   onTestFinished(() => client.stop());
-  return { client, sources };
+  return { client, sources, retries };
 }
 
 let nextKey = 0;
