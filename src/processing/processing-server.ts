@@ -3,6 +3,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { ProcessingService } from '../gen/parley/processing/v1/processing_pb.ts';
@@ -37,6 +38,8 @@ export interface ProcessingServerOptions {
   readonly settings: ProcessingServerSettings;
   readonly service: Omit<ProcessingServiceOptions, 'draining'>;
   readonly readiness: () => Promise<Readiness>;
+  /** A call was refused or failed; `code` is its gRPC status in words: `invalid_argument`, `unavailable`. */
+  readonly onRefused?: (code: string) => void;
   /** The `/metrics` page; absent: served elsewhere. */
   readonly metrics?: () => Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -64,8 +67,17 @@ export async function startProcessingServer(options: ProcessingServerOptions): P
     routes,
     readMaxBytes: settings.requestBytes,
     requestGate: (context) => {
+      context.signal.addEventListener(
+        'abort',
+        () => {
+          const error: unknown = context.signal.reason;
+          if (!(error instanceof ConnectError)) return;
+          blameCallerForNoise(error);
+          options.onRefused?.(codeToString(error.code));
+        },
+        { once: true },
+      );
       requireToken(context);
-      blameCallerForNoise(context);
     },
     jsonOptions: { ignoreUnknownFields: false },
     fallback: pages,
@@ -97,14 +109,9 @@ function createGate(token: string | undefined): (context: HandlerContext) => voi
  * The RPC library calls bytes that are no protobuf an internal error, as if it were ours. It ends the call with the error
  * before it reads the code from it, and offers no other place where it could be told.
  */
-function blameCallerForNoise({ signal }: HandlerContext): void {
-  const blame = (): void => {
-    const error: unknown = signal.reason;
-    if (!(error instanceof ConnectError && error.code === Code.Internal)) return;
-    if (!error.rawMessage.startsWith('parse binary')) return;
-    Object.assign(error, { code: Code.InvalidArgument, rawMessage: 'the request is no message of this type' });
-  };
-  signal.addEventListener('abort', blame, { once: true });
+function blameCallerForNoise(error: ConnectError): void {
+  if (error.code !== Code.Internal || !error.rawMessage.startsWith('parse binary')) return;
+  Object.assign(error, { code: Code.InvalidArgument, rawMessage: 'the request is no message of this type' });
 }
 
 function write(response: AnyResponse, status: number, headers: Record<string, string>, body: string): void {

@@ -15,10 +15,13 @@ export interface DeliveryTurn {
   readonly guardBy: (guard: () => Promise<unknown> | undefined) => void;
 }
 
-export function createDeliveryTurn(): DeliveryTurn {
+/** @param onWritten told after each turn how many seconds its oldest event waited for its last reader to be written to */
+export function createDeliveryTurn(onWritten: (seconds: number) => void): DeliveryTurn {
   let touched: Connection[] = [];
   let works: (() => boolean)[] = [];
   let scheduled = false;
+  /** When the oldest event came that is not with all its readers, by the monotonic clock. */
+  let eventSinceMs: number | undefined;
   let holds = 0;
   let guard: () => Promise<unknown> | undefined = () => undefined;
 
@@ -42,6 +45,10 @@ export function createDeliveryTurn(): DeliveryTurn {
     const connections = touched;
     touched = [];
     for (const connection of connections) connection.flush();
+    if (eventSinceMs !== undefined && works.length === 0) {
+      onWritten((performance.now() - eventSinceMs) / 1000);
+      eventSinceMs = undefined;
+    }
     if (works.length > 0 || touched.length > 0) schedule();
   }
 
@@ -52,6 +59,7 @@ export function createDeliveryTurn(): DeliveryTurn {
 
   function beforeWrite(work: () => boolean): void {
     works.push(work);
+    eventSinceMs ??= performance.now();
     schedule();
   }
 

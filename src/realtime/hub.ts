@@ -7,7 +7,7 @@
  * periodic head check, and the return of the hints' link.
  */
 import type { Logger } from 'pino';
-import type { Counter, Gauge } from 'prom-client';
+import type { Counter, Gauge, Histogram } from 'prom-client';
 import { type Connection, closeCodes, isGone } from './connection.ts';
 import { createDeliveryTurn, type DeliveryTurn } from './delivery-turn.ts';
 import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.ts';
@@ -45,6 +45,7 @@ export interface MembershipFrames {
 
 export interface HubMetrics {
   readonly delivered: Counter;
+  readonly deliverySeconds: Histogram;
   readonly backfills: Counter;
   readonly feeds: Gauge;
   readonly connections: Gauge;
@@ -122,7 +123,7 @@ export function createHub<State extends FeedState>({
   logger: Logger;
   settings: HubSettings;
 }): Hub<State> {
-  const turn = createDeliveryTurn();
+  const turn = createDeliveryTurn((seconds) => metrics.deliverySeconds.observe(seconds));
   const feeds = new Map<string, Feed<State>>();
   const loading = new Map<string, { promise: Promise<Feed<State> | undefined>; seenSeq: number }>();
   const catchingUp = new Map<Feed<State>, Promise<void>>();

@@ -31,6 +31,11 @@ export function createChatMetrics(registry: Registry) {
     }),
     hub: {
       delivered: counter('events_delivered_total', 'Events handed to sockets, one for each reader'),
+      deliverySeconds: histogram(
+        'delivery_seconds',
+        'Time from an event’s arrival at this instance to the write to the last of its readers, of the oldest event of each turn',
+        secondsBuckets,
+      ),
       backfills: counter('gap_backfills_total', 'Times a room was read on from the log'),
       feeds: gauge('rooms_in_memory', 'Rooms kept in memory'),
       connections: gauge('sockets_welcomed', 'Sockets that said hello'),

@@ -1,5 +1,6 @@
 /** The processing role: the RPC services over the engine, and the jobs. */
 
+import { Counter } from 'prom-client';
 import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe } from '../database/database-probe.ts';
@@ -39,6 +40,12 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
     callTimeoutMs: config.http.handlerTimeout,
     streamBatchesMax: 16,
   };
+  const refusals = new Counter({
+    name: 'parley_rpc_errors_total',
+    help: 'Calls of the processing port that were refused or failed, by code',
+    labelNames: ['code'],
+    registers: [metrics.registry],
+  });
   const probe = createDatabaseProbe(sql, config.database.acquireTimeout);
   const server = await startProcessingServer({
     settings: {
@@ -59,6 +66,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
       // Without its database the engine still judges; new rules and mails wait.
       return { ready: threadsReady > 0, dependencies: { database, engine: `${threadsReady} threads` } };
     },
+    onRefused: (code) => refusals.inc({ code }),
     ...(config.metrics.port === 0 ? { metrics: metrics.page } : {}),
   });
   const jobs = startJobRunner({

@@ -51,10 +51,11 @@ export interface ServerChanges {
   readonly metrics?: ProcessingServerOptions['metrics'];
 }
 
-/** A server in this process; `learned` gathers what Learn took. */
+/** A server in this process; `learned` gathers what Learn took, `refused` the codes of calls that were refused. */
 export async function startServer(changes: ServerChanges = {}) {
   const engine = changes.engine ?? (await startMoodyEngine());
   const learned: LearnExample[] = [];
+  const refused: string[] = [];
   const server = await startProcessingServer({
     settings: {
       host: '127.0.0.1',
@@ -81,9 +82,10 @@ export async function startServer(changes: ServerChanges = {}) {
     },
     readiness: changes.readiness ?? (async () => ({ ready: true, dependencies: { engine: 'ready' } })),
     metrics: changes.metrics,
+    onRefused: (code) => refused.push(code),
   });
   onTestFinished(() => server.stop(100));
-  return { server, engine, learned, url: `http://127.0.0.1:${server.port}` };
+  return { server, engine, learned, refused, url: `http://127.0.0.1:${server.port}` };
 }
 
 export const clientSettings: ProcessingClientSettings = {

@@ -144,7 +144,7 @@ test.each(['grpc-v1', 'grpc-v1alpha'])('reflection answers as %s', async (protoc
 
 test('reflection and everything else but health ask for the token', async () => {
   const token = 'a-token-that-is-long-enough-to-be-one';
-  const { url } = await startServer({ token });
+  const { url, refused } = await startServer({ token });
   for (const flags of [[], ['--protocol', 'grpc'], ['--protocol', 'grpcweb']]) {
     const all = ['--http2-prior-knowledge', ...flags];
     const known = ['--schema', new URL('../../proto', import.meta.url).pathname];
@@ -170,6 +170,7 @@ test('reflection and everything else but health ask for the token', async () => 
     const health = createClient(Health, transport(url));
     expect((await health.check({})).status).toBe(1);
   }
+  expect(new Set(refused)).toEqual(new Set(['unauthenticated', 'invalid_argument']));
 });
 
 test('health knows the services, watches, and turns when the server drains', async () => {

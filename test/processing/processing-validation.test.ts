@@ -132,7 +132,7 @@ test.each([
 });
 
 test('bytes that are no protobuf are the caller’s mistake, by every protocol, and of that call alone', async () => {
-  const { url } = await startServer();
+  const { url, refused } = await startServer();
   const noise = Buffer.from([0xff, 0xff, 0xff, 0x01, 0x02]);
   const post = (method: string, type: string, body: Buffer) =>
     fetch(`${url}/parley.processing.v1.ProcessingService/${method}`, {
@@ -147,6 +147,7 @@ test('bytes that are no protobuf are the caller’s mistake, by every protocol, 
   const web = await post('Process', 'application/grpc-web+proto', enveloped);
   expect(await web.text()).toContain('grpc-status: 3\r\n');
   for (const method of ['Process', 'ProcessStream']) expect(await callGrpcRaw(url, method, enveloped)).toBe('3');
+  expect(refused).toEqual(Array(4).fill('invalid_argument'));
   expect((await fetch(`${url}/health/ready`)).status).toBe(200);
 });
 
@@ -250,7 +251,7 @@ test('a deadline is honoured: the caller hears of it in time and the work is dro
 
 test('overload is UNAVAILABLE at once, to single calls as a status and on a stream as an answer', async () => {
   const engine = await startMoodyEngine({ spares: 0, queueMax: 20, itemTimeoutMs: 2000 });
-  const { url } = await startServer({ engine });
+  const { url, refused } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
   const busy = client.process({ text: 'pause 500' });
   await expect.poll(() => engine.stats().given).toBe(1);
@@ -276,6 +277,7 @@ test('overload is UNAVAILABLE at once, to single calls as a status and on a stre
     expect(results).toEqual([]);
   }
   await Promise.allSettled([refusedCall, busy]);
+  expect(new Set(refused)).toEqual(new Set(['unavailable']));
   expect(await waiting).toContain('judged');
 });
 
