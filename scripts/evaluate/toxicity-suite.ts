@@ -1,4 +1,4 @@
-/** Offensive tweets, other rows of the source trained on; sentences for and against people; beside word filters. */
+/** Offensive tweets, other rows of the source trained on; sentences for and against people by what they do; beside word filters. */
 import { areaUnderCurve, confusionAt } from './measures.ts';
 import { loadPeers, type Peer } from './peers.ts';
 import { readJson, rows, shipped } from './shipped.ts';
@@ -38,7 +38,7 @@ function tweets(peers: readonly Peer[]): Row[] {
     return {
       name,
       figures: {
-        F1: share(f1, bounds({ least: 0.968, goal: 0.97 })),
+        F1: share(f1, bounds({ least: 0.97, goal: 0.97 })),
         recall: share(recall),
         falseAlarms: share(falseAlarms, bounds({ most: 0.08, goal: 0.08 })),
       },
@@ -51,6 +51,65 @@ function tweets(peers: readonly Peer[]): Row[] {
       name: 'tweets: the model alone',
       figures: { AUC: share(areaUnderCurve(rude.map(score), clean.map(score)), { least: 0.975 }) },
     },
+  ];
+}
+
+interface Functional {
+  /** Several people, one of them, and what they are. */
+  readonly groups: readonly (readonly [string, string, string])[];
+  /** Said to or of one person; the taxonomy has them elsewhere, a chat has them most. */
+  readonly persons: { readonly insulting: readonly string[]; readonly 'not insulting': readonly string[] };
+  readonly slurs: readonly string[];
+  readonly hostile: Readonly<Record<string, readonly string[]>>;
+  readonly fine: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What is known to be harder, or asked for more than the rest. */
+const functionalBounds: Readonly<Record<string, Bounds>> = {
+  neutral: { least: 0.99, goal: 0.99 },
+  positive: { least: 0.99, goal: 0.99 },
+  'quoted to object': { least: 0.9, goal: 0.75 },
+  'referred to to object': { least: 0.9, goal: 0.75 },
+  implied: {},
+};
+
+/** By what a sentence does: sentences of the taxonomy of functional tests for hate detection, of our own and not trained on. */
+function functions(): Row[] {
+  const { groups, persons, slurs, hostile, fine } = readJson<Functional>('toxicity/functional-own.json');
+  const fill = (template: string): string[] => {
+    if (template.includes('{x}')) return slurs.map((slur) => template.replaceAll('{x}', slur));
+    if (!template.includes('{')) return [template];
+    return groups.map(([several, one, kind]) =>
+      template.replaceAll('{p}', several).replaceAll('{s}', one).replaceAll('{a}', kind),
+    );
+  };
+  const rightOf = (name: string, text: string, isHostile: boolean): boolean => {
+    if (name === 'own words') return shipped().assess(text, policy).outcome !== 'block';
+    return isFlagged(text) === isHostile;
+  };
+  let right = 0;
+  let all = 0;
+  const found = ([...Object.entries(hostile), ...Object.entries(fine)] as const).map(([name, templates]): Row => {
+    const texts = templates.flatMap(fill);
+    const count = texts.filter((text) => rightOf(name, text, name in hostile)).length;
+    right += count;
+    all += texts.length;
+    return {
+      name: `${name in hostile ? 'against' : 'not against'} people: ${name}`,
+      figures: { right: share(count / texts.length, functionalBounds[name] ?? { least: 0.7 }) },
+    };
+  });
+  const flagged = (texts: readonly string[]): number => texts.filter(isFlagged).length / texts.length;
+  found.push(
+    { name: 'insulting a person', figures: { right: share(flagged(persons.insulting), { least: 0.8 }) } },
+    {
+      name: 'to a person, not insulting',
+      figures: { right: share(1 - flagged(persons['not insulting']), { least: 0.9 }) },
+    },
+  );
+  return [
+    ...found,
+    { name: 'for and against people, all', figures: { right: share(right / all, { least: 0.9, goal: 0.6 }) } },
   ];
 }
 
@@ -75,8 +134,8 @@ function sentences(peers: readonly Peer[]): Row[] {
     },
   });
   return [
-    measure('against people, no slur', fill(own.dev.hateful), true, 0.7),
-    measure('for people, neutral, objecting', fill(own.dev.fine), false, 0.9),
+    measure('against people, no slur', fill(own.dev.hateful), true, 0.95),
+    measure('for people, neutral, objecting', fill(own.dev.fine), false, 0.95),
   ];
 }
 
@@ -86,6 +145,6 @@ export const toxicitySuite: Suite = {
   quick: true,
   run: async ({ quick }) => {
     const peers = quick ? [] : await loadPeers();
-    return [...tweets(peers), ...sentences(peers)];
+    return [...tweets(peers), ...sentences(peers), ...functions()];
   },
 };

@@ -72,7 +72,7 @@ function compileLists({ lookalikes, terms, toxicity, emoji, links, model: bytes 
     links: createLinkPolicy(links, normalise),
     terms: createTermMatcher(terms, normalise),
     toxicityModel,
-    extractToxicity: createToxicityExtractor(toxicityModel.classes),
+    extractToxicity: createToxicityExtractor(toxicityModel),
     emoji: new Map(Object.entries(emoji)),
   };
 }

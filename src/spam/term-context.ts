@@ -23,7 +23,7 @@ const quotes: ReadonlySet<number> = new Set([34, 39, 96, 0x2018, 0x2019, 0x201c,
 const own: ReadonlySet<string> = new Set(
   "my our we us im i'm fellow proud as being beautiful lovely dear real these bad love".split(' '),
 );
-const nearby = 3;
+const nearby = 4;
 /** Places that a quotation may begin or end away. */
 const quoteReach = 60;
 /** Places around a term that are looked at. */

@@ -51,7 +51,7 @@ interface Seen {
 
 export function createToxicityLearner({ model, normalise, terms, replay }: ToxicityLearnerOptions): ToxicityLearner {
   const base = unlearnedToxicity(model);
-  const extract = createToxicityExtractor(model.classes);
+  const extract = createToxicityExtractor(model);
   const see = (text: string): Seen => {
     const normalised = normalise(text);
     const { buckets } = extract(normalised, terms(normalised, text));
@@ -82,7 +82,8 @@ export function createToxicityLearner({ model, normalise, terms, replay }: Toxic
           delta[bucket] = Math.max(-deltaMax, Math.min(deltaMax, next));
         }
       };
-      for (let pass = 0; pass < passes; pass++) {
+      // Nothing taught is the shipped model, ordinary chat that it is close on included.
+      for (let pass = 0; examples.length > 0 && pass < passes; pass++) {
         for (const [at, each] of seen.entries()) step(each, examples[at]!.offensive ? 1 : 0, weights[at]!, margin);
         for (const each of quiet) if (each.raw + correctionOf(each) > -quietMargin) step(each, 0, 1, quietMargin);
       }

@@ -52,6 +52,37 @@ test.each([
   for (const group of groups) expect(score(text.replace('G', group))).toBeLessThan(flagScore);
 });
 
+test.each([['G are not vermin'], ["it isn't true that G are inferior"], ['we would never deport G']])(
+  '%s denies it',
+  (text) => {
+    for (const group of groups) expect(score(text.replace('G', group))).toBeLessThan(flagScore);
+  },
+);
+
+test.each([
+  ["isn't it time that all G are deported?"],
+  ["i can't wait to kill all G"],
+  ['i think G are vermin'],
+  ['"G are vermin", so true'],
+])('%s denies nothing and objects to nothing', (text) => {
+  for (const group of groups) expect(score(text.replace('G', group))).toBeGreaterThanOrEqual(flagScore);
+});
+
+test.each([
+  ['letters swapped', 'G are vermni'],
+  ['a letter left out', 'G are disgustng'],
+  ['digits for letters', 'k1ll all G'],
+  ['letters spelled out', 'e x t e r m i n a t e all G'],
+  ['a small word run together', 'all G areworthless'],
+])('%s do not hide what is said of people', (_, text) => {
+  expect(score(text.replace('G', 'Muslims'))).toBeGreaterThanOrEqual(flagScore);
+});
+
+test('a word that only resembles one of a class is itself', () => {
+  for (const text of ['Muslims are in vermont', 'women at the raft race', 'the gay men ate late'])
+    expect(score(text)).toBeLessThan(flagScore);
+});
+
 test.each([
   ['did you manage to fix the printer yesterday?'],
   ['kill the process and restart it'],

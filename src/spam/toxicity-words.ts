@@ -1,0 +1,254 @@
+/**
+ * Words as the tone model sees them: by their class, also where they are misspelled, run together with a small word, spelled
+ * out, or written with digits for letters; rows of words that are one expression (`fed up`) are one. Pure.
+ */
+import type { Label } from './label.ts';
+import type { Normalised } from './normalise.ts';
+
+/** Names of labels that the matcher gives to what offends, each a class of its own. */
+export const termNames: ReadonlySet<string> = new Set(['profanity', 'slur', 'sexual', 'threat']);
+
+/** Longer texts are judged by their beginning. */
+const tokensMax = 400;
+const tokenMax = 20;
+/** Shorter words have too many neighbours that are words. */
+const misspelledMin = 5;
+const swappedMin = 4;
+const joinedMin = 4;
+/** Letters in a row that stand alone: fewer are initials. */
+const spelledMin = 3;
+const spelledMax = 12;
+const letter = /\p{L}/u;
+const none = -1;
+const signLetters: Readonly<Record<string, string>> = {
+  '0': 'o',
+  '1': 'i',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '7': 't',
+  '8': 'ate',
+  '@': 'a',
+  $: 's',
+  '!': 'i',
+};
+
+export interface ToneToken {
+  readonly text: string;
+  /** Of `names`; -1 is none. */
+  readonly kind: number;
+  /** Counts up at whatever ends a part of a sentence. */
+  readonly clause: number;
+  /** Between quotation marks. */
+  readonly isQuoted: boolean;
+}
+
+interface Phrase {
+  readonly parts: readonly string[];
+  readonly text: string;
+  readonly kind: number;
+}
+
+/** What is meant by some spelling. */
+interface Entry {
+  readonly text: string;
+  readonly kind: number;
+  /** That end with it, the longer ones first. */
+  readonly phrases: Phrase[];
+}
+
+export interface ToneWords {
+  /** Names of classes, by kind. */
+  readonly names: readonly string[];
+  /** Not reentrant. */
+  readonly read: (normalised: Normalised, labels: readonly Label[]) => ToneToken[];
+}
+
+/** Classes of which the words are looked for in misspellings: those on which the stance of a text hangs. */
+const misspelled = ['group', 'hates', 'vermin', 'violent', 'vile'];
+
+/**
+ * Spellings that somebody may have meant as a word of some classes: two letters swapped, one left out, a small word run
+ * together with it.
+ *
+ * @returns the words meant, by how they are spelled
+ */
+export function misspellings(classes: Readonly<Record<string, string>>): Map<string, string> {
+  const meant = new Map<string, string>();
+  const small = classes.small?.split(' ') ?? [];
+  const words = misspelled.flatMap((name) => classes[name]?.split(' ') ?? []).filter((word) => !word.includes('_'));
+  const add = (spelling: string, word: string): void => {
+    if (!meant.has(spelling)) meant.set(spelling, word);
+  };
+  for (const word of words) {
+    for (let at = 1; at < word.length; at++) {
+      if (word.length >= swappedMin) add(word.slice(0, at - 1) + word[at]! + word[at - 1]! + word.slice(at + 1), word);
+      if (word.length >= misspelledMin) add(word.slice(0, at) + word.slice(at + 1), word);
+    }
+    if (word.length < joinedMin) continue;
+    for (const each of small) add(each + word, word);
+  }
+  return meant;
+}
+
+/**
+ * @param classes words by class, separated by spaces; those of an expression by `_`. The class `small` is of
+ *   words that are run together with those behind them, and has no meaning else.
+ * @param innocent spellings that are words of their own
+ */
+export function createToneWords(classes: Readonly<Record<string, string>>, innocent: string): ToneWords {
+  const { small: _, ...meaningful } = classes;
+  const names = [...Object.keys(meaningful), ...termNames];
+  const entries = new Map<string, Entry>();
+  const isPhrase = (word: string): boolean => word.includes('_');
+  for (const [kind, name] of names.entries())
+    for (const word of meaningful[name]?.split(' ') ?? [])
+      if (word && !isPhrase(word) && !entries.has(word)) entries.set(word, { text: word, kind, phrases: [] });
+  for (const [kind, name] of names.entries())
+    for (const phrase of meaningful[name]?.split(' ').filter(isPhrase) ?? []) {
+      const parts = phrase.split('_');
+      const last = parts.at(-1)!;
+      const entry = entries.get(last) ?? { text: last, kind: none, phrases: [] };
+      entries.set(last, entry);
+      entry.phrases.push({ parts, text: phrase, kind });
+      entry.phrases.sort((left, right) => right.parts.length - left.parts.length);
+    }
+  const meant = misspellings(classes);
+  for (const word of innocent.split(' ')) meant.delete(word);
+  for (const [spelling, word] of meant) if (!entries.has(spelling)) entries.set(spelling, entries.get(word)!);
+
+  // Of the text that is read.
+  let tokens: ToneToken[] = [];
+  let clause = 0;
+  let isQuoted = false;
+  /** Letters that stand alone, the last tokens. */
+  let single = 0;
+
+  function add(text: string, kind: number): void {
+    single = text.length === 1 ? single + 1 : 0;
+    tokens.push({ text, kind, clause, isQuoted });
+    if (single >= spelledMin) joinSpelled();
+  }
+
+  function addWord(word: string): void {
+    const entry = entries.get(word);
+    add(entry?.text ?? word, entry?.kind ?? none);
+    if (!entry) return;
+    for (const { parts, text, kind } of entry.phrases) {
+      const first = tokens.length - parts.length;
+      if (first < 0 || !parts.every((part, at) => tokens[first + at]!.text === part)) continue;
+      tokens.length = first;
+      tokens.push({ text, kind, clause, isQuoted });
+      return;
+    }
+  }
+
+  /** `h a t e`: the longest run of the last letters that is a word of some class. */
+  function joinSpelled(): void {
+    for (let count = Math.min(single, spelledMax, tokens.length); count >= spelledMin; count--) {
+      const word = tokens
+        .slice(-count)
+        .map(({ text }) => text)
+        .join('');
+      const entry = entries.get(word);
+      if (!entry || entry.kind === none) continue;
+      tokens.length -= count;
+      tokens.push({ text: entry.text, kind: entry.kind, clause, isQuoted });
+      single = 0;
+      return;
+    }
+  }
+
+  /** A word with digits or signs in it: with letters in their place where that is a word of a class, else its parts. */
+  function addSigned(word: string): void {
+    const entry = entries.get(unsigned(word));
+    if (entry && entry.kind !== none) addWord(entry.text);
+    else for (const part of word.split(/[^\p{L}]+/u)) if (part) addWord(part);
+  }
+
+  function read({ folded, starts }: Normalised, labels: readonly Label[]): ToneToken[] {
+    tokens = [];
+    clause = 0;
+    isQuoted = false;
+    single = 0;
+    const terms = labels.length === 0 ? labels : labels.filter(({ name }) => termNames.has(name));
+    let nextTerm = 0;
+    let from = none;
+    let apostrophe = none;
+    let isSigned = false;
+    let isStretched = false;
+    let last = 0;
+    let lastButOne = 0;
+    const end = (to: number): void => {
+      const isPlain = apostrophe < from && !isStretched && to - from <= tokenMax;
+      const word = isPlain ? folded.slice(from, to) : wordOf(folded, from, to);
+      if (isSigned) addSigned(word);
+      else if (apostrophe === to - 2 && apostrophe > from && folded[to - 1] === 's' && !entries.has(word))
+        // `woman's`
+        addWord(entries.has(word.slice(0, -1)) ? word.slice(0, -1) : word);
+      else addWord(word);
+      from = none;
+      isSigned = isStretched = false;
+    };
+    for (let at = 0; at < folded.length && tokens.length < tokensMax; at++) {
+      if (nextTerm < terms.length) {
+        const place = starts[at]!;
+        while (nextTerm < terms.length && terms[nextTerm]!.end <= place) nextTerm += 1;
+        const term = terms[nextTerm];
+        if (term && place >= term.start) {
+          if (from !== none) end(at);
+          if (at === 0 || starts[at - 1]! < term.start || starts[at - 1]! >= term.end)
+            add(`~${term.id.slice(5)}`, names.indexOf(term.name));
+          continue;
+        }
+      }
+      const code = folded.charCodeAt(at);
+      if ((code >= 97 && code <= 122) || (code >= 128 && code !== 0x2019 && letter.test(folded[at]!))) {
+        if (from === none) from = at;
+        else if (code === last && code === lastButOne) isStretched = true;
+      } else if (code === 39 || code === 0x2019) apostrophe = at;
+      else if (isSignLetter(folded, code, at, from)) {
+        if (from === none) from = at;
+        isSigned = true;
+      } else {
+        if (from !== none) end(at);
+        if (code === 34 || code === 0x201c || code === 0x201d) {
+          add('"', none);
+          isQuoted = !isQuoted;
+          clause += 1;
+        } else if (code === 63) {
+          add('?', none);
+          clause += 1;
+        } else if (code === 46 || code === 33 || code === 44 || code === 58 || code === 59 || code === 10) clause += 1;
+      }
+      lastButOne = last;
+      last = code;
+    }
+    if (from !== none) end(folded.length);
+    return tokens;
+  }
+
+  return { names, read };
+}
+
+/** A digit or sign in a word that stands for a letter: `w0rd`, `4ll`, but not `3 words` nor `word!`. */
+function isSignLetter(folded: string, code: number, at: number, from: number): boolean {
+  if (code === 32 || code === 46 || code === 44 || signLetters[folded[at]!] === undefined) return false;
+  if (code === 56) return from !== none;
+  // Two of them at most in a row.
+  const next = folded.charCodeAt(at + (signLetters[folded[at + 1]!] === undefined ? 1 : 2));
+  const isBeforeLetter = next >= 97 && next <= 122;
+  return isBeforeLetter && (from !== none || code === 36 || code >= 48);
+}
+
+function unsigned(word: string): string {
+  let read = '';
+  for (const sign of word) read += signLetters[sign] ?? sign;
+  return read;
+}
+
+/** Without apostrophes, and with letters that were stretched as two. */
+function wordOf(folded: string, from: number, to: number): string {
+  const word = folded.slice(from, Math.min(to, from + tokenMax * 2)).replace(/['\u2019]/g, '');
+  return (/(.)\1\1/.test(word) ? word.replace(/(.)\1{2,}/g, '$1$1') : word).slice(0, tokenMax);
+}
