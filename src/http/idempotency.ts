@@ -58,13 +58,13 @@ export function createIdempotencyKeys({
   settings: IdempotencySettings;
 }): IdempotencyKeys {
   let sweptAt = performance.now();
+  const isOld = sql`${idempotencyKeys.createdAt} < now() - ${settings.idempotencyKeep} * interval '1 millisecond'`;
 
   /** Beside the work of whoever comes when it is time. */
   function sweep(): void {
     if (performance.now() - sweptAt < sweepPauseMs) return;
     sweptAt = performance.now();
-    const old = sql`select ctid from idempotency_keys
-      where created_at < now() - ${settings.idempotencyKeep} * interval '1 millisecond' limit ${sweepMax}`;
+    const old = sql`select ctid from idempotency_keys where ${isOld} limit ${sweepMax}`;
     db.execute(sql`delete from idempotency_keys where ctid = any(array(${old}))`).catch((error: unknown) =>
       logger.debug({ error }, 'old idempotency keys stay until the next time'),
     );
@@ -114,12 +114,16 @@ export function createIdempotencyKeys({
 
   const ownKey = (userId: string, key: string) => and(eq(idempotencyKeys.userId, userId), eq(idempotencyKeys.key, key));
 
-  /** @returns whether nobody held the key before */
+  /** @returns whether nobody held the key before, or so long ago that it is forgotten */
   async function hold(row: { userId: string; key: string; requestHash: Buffer; body?: unknown }): Promise<boolean> {
     const held = await db
       .insert(idempotencyKeys)
       .values({ ...row, status: working })
-      .onConflictDoNothing()
+      .onConflictDoUpdate({
+        target: [idempotencyKeys.userId, idempotencyKeys.key],
+        set: { requestHash: row.requestHash, status: working, body: row.body ?? null, createdAt: sql`now()` },
+        setWhere: isOld,
+      })
       .returning({ key: idempotencyKeys.key });
     return held.length > 0;
   }

@@ -11,18 +11,14 @@ import type { Counter, Gauge, Histogram } from 'prom-client';
 import { type Connection, closeCodes, isGone } from './connection.ts';
 import { createDeliveryTurn, type DeliveryTurn } from './delivery-turn.ts';
 import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.ts';
+import { createFeedMemory, type FeedMemorySettings } from './feed-memory.ts';
 import { frameText } from './frame-codec.ts';
 import type { EventHint, Hints, JoinHint } from './hints.ts';
 import { createSingleLook } from './single-look.ts';
 
-export interface HubSettings {
+export interface HubSettings extends FeedMemorySettings {
   readonly headCheck: number;
   readonly deliverySlice: number;
-  readonly roomsCached: number;
-  readonly membersCached: number;
-  readonly recentEvents: number;
-  readonly recentBytes: number;
-  readonly recentBytesTotal: number;
   readonly replayPageEvents: number;
   readonly resumeMaxEvents: number;
 }
@@ -124,15 +120,13 @@ export function createHub<State extends FeedState>({
   settings: HubSettings;
 }): Hub<State> {
   const turn = createDeliveryTurn((seconds) => metrics.deliverySeconds.observe(seconds));
-  const feeds = new Map<string, Feed<State>>();
   const loading = new Map<string, { promise: Promise<Feed<State> | undefined>; seenSeq: number }>();
   const catchingUp = new Map<Feed<State>, Promise<void>>();
   const byUser = new Map<string, Set<Connection>>();
   const reading = new Map<Connection, Set<Feed<State>>>();
   const attaching = new Map<Connection, Set<string>>();
   const dirty = new Set<Feed<State>>();
-  let weight = 0;
-  let recentBytes = 0;
+  const feeds = createFeedMemory<State>({ settings, isBusy: (feed) => catchingUp.has(feed), rooms: metrics.feeds });
   let stopped = false;
 
   // ── Connections ──
@@ -178,15 +172,8 @@ export function createHub<State extends FeedState>({
 
   // ── Feeds ──
 
-  function loadedFeed(roomId: string): Feed<State> | undefined {
-    const present = feeds.get(roomId);
-    // Re-inserted: the map's order is the order of use, for eviction.
-    if (present && feeds.delete(roomId)) feeds.set(roomId, present);
-    return present;
-  }
-
   async function findFeed(roomId: string): Promise<Feed<State> | undefined> {
-    const already = loadedFeed(roomId) ?? loading.get(roomId)?.promise;
+    const already = feeds.use(roomId) ?? loading.get(roomId)?.promise;
     if (already) return already;
     const entry = { promise: loadFeed(roomId), seenSeq: 0 };
     loading.set(roomId, entry);
@@ -203,32 +190,8 @@ export function createHub<State extends FeedState>({
     const loaded = await log.load(roomId);
     if (!loaded) return undefined;
     const feed = new Feed(roomId, loaded.position, loaded.state);
-    feeds.set(roomId, feed);
-    weight += feed.state.weight();
-    metrics.feeds.set(feeds.size);
-    evict();
+    feeds.add(feed);
     return feed;
-  }
-
-  function isWithinBounds(): boolean {
-    const { roomsCached, membersCached, recentBytesTotal } = settings;
-    return feeds.size <= roomsCached && weight <= membersCached && recentBytes <= recentBytesTotal;
-  }
-
-  function evict(): void {
-    if (isWithinBounds()) return;
-    for (const feed of feeds.values()) {
-      if (feed.readerCount > 0 || feed.pins > 0 || catchingUp.has(feed)) continue;
-      forget(feed);
-      if (isWithinBounds()) break;
-    }
-    metrics.feeds.set(feeds.size);
-  }
-
-  function forget(feed: Feed<State>): void {
-    feeds.delete(feed.roomId);
-    weight -= feed.state.weight();
-    recentBytes -= feed.recentBytes;
   }
 
   // ── Events in ──
@@ -252,19 +215,15 @@ export function createHub<State extends FeedState>({
   }
 
   function takeNext(feed: Feed<State>, event: FeedEvent): void {
-    const bytesBefore = feed.recentBytes;
-    const weightBefore = feed.state.weight();
     const hadPending = feed.pending.length;
-    const change = feed.take(event, settings);
-    recentBytes += feed.recentBytes - bytesBefore;
-    weight += feed.state.weight() - weightBefore;
+    const change = feeds.take(feed, event);
     if (change) changeReaders(feed, event, change, hadPending);
     if (feed.readerCount === 0) feed.pending = [];
     else if (!dirty.has(feed)) {
       dirty.add(feed);
       turn.beforeWrite(() => deliver(feed));
     }
-    if (recentBytes > settings.recentBytesTotal) evict();
+    feeds.trim();
   }
 
   /** The event that ends a membership is the last its user gets; the one that begins it is the first. */
@@ -410,17 +369,13 @@ export function createHub<State extends FeedState>({
     for (const feed of [...feeds.values()]) {
       for (const connection of [...feed.readers, ...feed.watchers]) removeReader(feed, connection);
       if (feed.pins === 0) {
-        forget(feed);
+        feeds.forget(feed);
         continue;
       }
       // Work waits for its turn in this room: it goes on from where the new log is.
       const loaded = await log.load(feed.roomId);
-      if (!loaded) continue;
-      weight += loaded.state.weight() - feed.state.weight();
-      recentBytes -= feed.recentBytes;
-      feed.replace(loaded.position, loaded.state);
+      if (loaded) feeds.replace(feed, loaded.position, loaded.state);
     }
-    metrics.feeds.set(feeds.size);
   }
 
   // ── Attaching: replay from the log, then from memory, then live, stitched by seq ──
@@ -597,7 +552,7 @@ export function createHub<State extends FeedState>({
     connectionsOf: (userId) => [...(byUser.get(userId) ?? [])],
     connections: () => reading.keys(),
     feed: findFeed,
-    loadedFeed,
+    loadedFeed: feeds.use,
     take,
     catchUp,
     attach,
@@ -623,10 +578,7 @@ export function createHub<State extends FeedState>({
     },
     announce: hints.announceEvents,
     beginAnew,
-    forgetRecent: () => {
-      for (const feed of feeds.values()) feed.forgetRecent();
-      recentBytes = 0;
-    },
+    forgetRecent: feeds.forgetRecent,
     stop: () => {
       stopped = true;
       headCheck.stop();

@@ -1,3 +1,4 @@
+import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
@@ -58,6 +59,23 @@ test('the same Idempotency-Key makes one room', async () => {
   expect((await ana.call('POST', '/v1/rooms', { ...body, name: 'Twice' }, { 'idempotency-key': 'k1' })).status).toBe(
     409,
   );
+});
+
+test('an Idempotency-Key is forgotten after its time and is good for another request then', async () => {
+  const make = (name: string) =>
+    ana.call('POST', '/v1/rooms', { name, visibility: 'private' }, { 'idempotency-key': 'k2' });
+  const first = await make('Yesterday');
+  const sql = postgres(parley.database.url, { max: 1 });
+  const age = (hours: number) =>
+    sql`update idempotency_keys set created_at = now() - ${hours} * interval '1 hour' where key = 'k2'`;
+  await age(23);
+  expect((await make('Today')).status).toBe(409);
+  await age(25);
+  const answers = await Promise.all([make('Today'), make('Today')]);
+  expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+  expect(answers[0]!.body.id).toBe(answers[1]!.body.id);
+  expect(answers[0]!.body.id).not.toBe(first.body.id);
+  await sql.end();
 });
 
 test('a public room is found, read and watched before joining; posting needs joining', async () => {

@@ -1,0 +1,112 @@
+/**
+ * The rooms that this process holds in memory, within its bounds. Rooms without local readers are forgotten, those unused longest
+ * first; rooms with readers stay, but what is remembered of their newest events goes when that is too much: resumes read it from the log.
+ */
+import type { Gauge } from 'prom-client';
+import type { Feed, FeedEvent, FeedState, ReaderChange, RecentBounds } from './feed.ts';
+
+export interface FeedMemorySettings extends RecentBounds {
+  /** Rooms in memory; those with local readers count, and stay whatever their number. */
+  readonly roomsCached: number;
+  /** Members of those rooms. */
+  readonly membersCached: number;
+  /** Bytes of the newest events of all rooms, those with readers too. */
+  readonly recentBytesTotal: number;
+}
+
+export interface FeedMemory<State extends FeedState> {
+  readonly get: (roomId: string) => Feed<State> | undefined;
+  /** The same; it counts as use. */
+  readonly use: (roomId: string) => Feed<State> | undefined;
+  readonly add: (feed: Feed<State>) => void;
+  readonly forget: (feed: Feed<State>) => void;
+  readonly values: () => Iterable<Feed<State>>;
+  /** Has a room take its next event; `trim` when its readers are as the event wants them. */
+  readonly take: (feed: Feed<State>, event: FeedEvent) => ReaderChange | undefined;
+  /** Has a room begin anew, as another log has it. */
+  readonly replace: (feed: Feed<State>, position: number, state: State) => void;
+  /** Back within the bytes of the newest events. */
+  readonly trim: () => void;
+  readonly forgetRecent: () => void;
+}
+
+/** Beyond their bound the newest events are forgotten down to this share of it, so that each room is looked at seldom. */
+const recentKept = 0.9;
+
+export function createFeedMemory<State extends FeedState>({
+  settings,
+  isBusy,
+  rooms,
+}: {
+  settings: FeedMemorySettings;
+  /** Something is done with the room that would be lost with it. */
+  isBusy: (feed: Feed<State>) => boolean;
+  rooms: Gauge;
+}): FeedMemory<State> {
+  const feeds = new Map<string, Feed<State>>();
+  let weight = 0;
+  let recentBytes = 0;
+
+  function forget(feed: Feed<State>): void {
+    feeds.delete(feed.roomId);
+    weight -= feed.state.weight();
+    recentBytes -= feed.recentBytes;
+    rooms.set(feeds.size);
+  }
+
+  function isWithinBounds(): boolean {
+    const { roomsCached, membersCached, recentBytesTotal } = settings;
+    return feeds.size <= roomsCached && weight <= membersCached && recentBytes <= recentBytesTotal;
+  }
+
+  function evict(): void {
+    for (const feed of feeds.values()) {
+      if (isWithinBounds()) return;
+      if (feed.readerCount === 0 && feed.pins === 0 && !isBusy(feed)) forget(feed);
+    }
+    if (recentBytes <= settings.recentBytesTotal) return;
+    for (const feed of feeds.values()) {
+      recentBytes -= feed.recentBytes;
+      feed.forgetRecent();
+      if (recentBytes <= settings.recentBytesTotal * recentKept) return;
+    }
+  }
+
+  return {
+    get: (roomId) => feeds.get(roomId),
+    use: (roomId) => {
+      const present = feeds.get(roomId);
+      // Re-inserted: the map's order is the order of use, for eviction.
+      if (present && feeds.delete(roomId)) feeds.set(roomId, present);
+      return present;
+    },
+    add: (feed) => {
+      feeds.set(feed.roomId, feed);
+      weight += feed.state.weight();
+      recentBytes += feed.recentBytes;
+      evict();
+      rooms.set(feeds.size);
+    },
+    forget,
+    values: () => feeds.values(),
+    take: (feed, event) => {
+      const [bytesBefore, weightBefore] = [feed.recentBytes, feed.state.weight()];
+      const change = feed.take(event, settings);
+      recentBytes += feed.recentBytes - bytesBefore;
+      weight += feed.state.weight() - weightBefore;
+      return change;
+    },
+    replace: (feed, position, state) => {
+      weight += state.weight() - feed.state.weight();
+      recentBytes -= feed.recentBytes;
+      feed.replace(position, state);
+    },
+    trim: () => {
+      if (recentBytes > settings.recentBytesTotal) evict();
+    },
+    forgetRecent: () => {
+      for (const feed of feeds.values()) feed.forgetRecent();
+      recentBytes = 0;
+    },
+  };
+}
