@@ -9,7 +9,7 @@ import { createExtractor } from '../src/spam/features.ts';
 import type { Replay } from '../src/spam/learner.ts';
 import { writeModel } from '../src/spam/model-file.ts';
 import { createNormaliser } from '../src/spam/normalise.ts';
-import { readChat, readDomain, type Sample, writeComments } from './training/corpus.ts';
+import { readChat, readDomain, type Sample, writeChinese, writeComments } from './training/corpus.ts';
 import { trainModel } from './training/train-model.ts';
 import { trainToxicity } from './training/train-toxicity.ts';
 
@@ -22,6 +22,7 @@ const samples = [
   ...(['sms', 'telegram', 'mail', 'tweets'] as const).flatMap((domain) => readDomain(domain, 'train')),
   ...chat.trained,
   ...writeComments(60, 5),
+  ...writeChinese(40, 5),
 ];
 const model = trainModel(samples, { normalise, chat: readDomain('irc', 'dev').map(({ text }) => text) });
 const version = createHash('sha256').update(writeModel(model)).digest('hex').slice(0, 12);

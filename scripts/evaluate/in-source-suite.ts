@@ -10,8 +10,7 @@ const blockThreshold = 0.95;
 /** A little under what was measured, and what is aimed for. */
 const bounds = {
   'sms-uci': { f1: { least: 0.9, goal: 0.97 }, recall: { least: 0.93, goal: 0.96 } },
-  // A quarter of its spam is in scripts that the model cannot read and never flags.
-  'telegram-tgspam': { f1: { least: 0.8, goal: 0.98 }, recall: { least: 0.93, goal: 0.98 } },
+  'telegram-tgspam': { f1: { least: 0.95, goal: 0.98 }, recall: { least: 0.93, goal: 0.98 } },
   spamassassin: { f1: { least: 0.93, goal: 0.97 }, recall: { least: 0.96, goal: 0.97 } },
 } as const;
 const sources = ['sms-uci', 'telegram-tgspam', 'spamassassin'] as const;
@@ -45,6 +44,7 @@ export const inSourceSuite: Suite = {
       };
     });
     const clean = rows('toxicity/davidson.dev.jsonl.gz').map(score);
+    const chinese = rows('ham/chinese.dev.jsonl.gz').map(score);
     const alarms = (name: string, scores: readonly number[]): Row => ({
       name,
       figures: {
@@ -52,6 +52,11 @@ export const inSourceSuite: Suite = {
         blocked: share(shareAtLeast(scores, blockThreshold), { most: 0.0005 }),
       },
     });
-    return [...found, alarms('ordinary chat (irc-ubuntu)', chat), alarms('tweets (davidson)', clean)];
+    return [
+      ...found,
+      alarms('ordinary chat (irc-ubuntu)', chat),
+      alarms('tweets (davidson)', clean),
+      alarms('Chinese (software)', chinese),
+    ];
   },
 };

@@ -5,7 +5,7 @@
 import { createClassifier, type Learned, type Model } from '../../src/spam/classifier.ts';
 import { createExtractor } from '../../src/spam/features.ts';
 import { createLearner, type LearnedExample, type Replay } from '../../src/spam/learner.ts';
-import { type Domain, readDomain } from '../training/corpus.ts';
+import { type RealDomain, readDomain } from '../training/corpus.ts';
 import { createRandom, shuffle } from '../training/random.ts';
 import { leaveOut } from './left-out.ts';
 import { areaUnderCurve, shareAtLeast, thresholdAt } from './measures.ts';
@@ -38,9 +38,7 @@ function curve(domain: keyof typeof others): Row[] {
     replay: { ...replay, spam: replay.spam.filter((text) => !own.has(text)) },
   });
   const chat = rows('ham/irc-ubuntu.dev.jsonl.gz').map(({ text }) => text);
-  const old = others[domain]
-    .flatMap((each) => readDomain(each as Exclude<Domain, 'comments'>, 'dev'))
-    .filter(({ spam }) => spam);
+  const old = others[domain].flatMap((each) => readDomain(each as RealDomain, 'dev')).filter(({ spam }) => spam);
   const random = createRandom(31);
   const spam = shuffle(
     unseen.filter((each) => each.spam),

@@ -6,13 +6,14 @@ import { createRandom } from './random.ts';
 
 const data = new URL('../../data/moderation/', import.meta.url);
 
-export type Domain = 'sms' | 'telegram' | 'mail' | 'irc' | 'tweets' | 'comments';
+export type RealDomain = 'sms' | 'telegram' | 'mail' | 'irc' | 'tweets';
+export type Domain = RealDomain | 'comments' | 'chinese';
 
 export interface Sample {
   readonly text: string;
   readonly spam: boolean;
   readonly domain: Domain;
-  /** Which pattern wrote it; for comments only. */
+  /** Which pattern wrote it, where one did. */
   readonly pattern?: string;
 }
 
@@ -26,7 +27,7 @@ function lines(name: string): { text: string; label: string }[] {
     .map((line) => JSON.parse(line) as { text: string; label: string });
 }
 
-const files: Readonly<Record<Exclude<Domain, 'comments'>, string>> = {
+const files: Readonly<Record<RealDomain, string>> = {
   sms: 'spam/sms-uci',
   telegram: 'spam/telegram-tgspam',
   mail: 'spam/spamassassin',
@@ -34,7 +35,7 @@ const files: Readonly<Record<Exclude<Domain, 'comments'>, string>> = {
   tweets: 'toxicity/davidson',
 };
 
-export function readDomain(domain: Exclude<Domain, 'comments'>, part: Part): Sample[] {
+export function readDomain(domain: RealDomain, part: Part): Sample[] {
   // Rude is not spam: insults are another label's affair.
   return lines(`${files[domain]}.${part}.jsonl.gz`).map(({ text, label }) => ({
     text,
@@ -59,8 +60,11 @@ export function readChat(): { readonly trained: Sample[]; readonly heldBack: Sam
 }
 
 /** @param each texts a pattern writes */
-export function writeComments(each: number, seed: number): Sample[] {
-  const grammar = JSON.parse(readFileSync(new URL('spam/comments-own.json', data), 'utf8')) as Grammar;
+export const writeComments = (each: number, seed: number): Sample[] => writeTexts('comments', each, seed);
+export const writeChinese = (each: number, seed: number): Sample[] => writeTexts('chinese', each, seed);
+
+function writeTexts(domain: 'comments' | 'chinese', each: number, seed: number): Sample[] {
+  const grammar = JSON.parse(readFileSync(new URL(`spam/${domain}-own.json`, data), 'utf8')) as Grammar;
   const random = createRandom(seed);
   const seen = new Set<string>();
   const samples: Sample[] = [];
@@ -71,7 +75,7 @@ export function writeComments(each: number, seed: number): Sample[] {
           const text = write(pattern, grammar.lists, random);
           if (seen.has(text)) continue;
           seen.add(text);
-          samples.push({ text, spam: label === 'spam', domain: 'comments', pattern: `${label}/${kind}/${at}` });
+          samples.push({ text, spam: label === 'spam', domain, pattern: `${label}/${kind}/${at}` });
         }
   return samples;
 }

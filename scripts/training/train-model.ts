@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createClassifier, type Model, unlearned } from '../../src/spam/classifier.ts';
 import { createExtractor, type Lexicon } from '../../src/spam/features.ts';
+import { isHan } from '../../src/spam/han-words.ts';
 import type { Normalised } from '../../src/spam/normalise.ts';
 import type { Domain, Sample } from './corpus.ts';
 import { disguises, pad } from './disguises.ts';
@@ -20,7 +21,15 @@ export interface TrainOptions {
 const falseAlarms = 0.0004;
 const vocabularyMax = 12_000;
 /** Domains are of different sizes; ordinary chat weighs most, for that is what must stay quiet. */
-const weights: Readonly<Record<Domain, number>> = { sms: 2, telegram: 2, mail: 1, irc: 5, tweets: 0.5, comments: 1 };
+const weights: Readonly<Record<Domain, number>> = {
+  sms: 2,
+  telegram: 2,
+  mail: 1,
+  irc: 5,
+  tweets: 0.5,
+  comments: 1,
+  chinese: 2,
+};
 
 export function readFamilies(normalise: TrainOptions['normalise']): Lexicon['families'] {
   const url = new URL('../../data/moderation/lists/spam-families-own.json', import.meta.url);
@@ -33,6 +42,12 @@ export function readFamilies(normalise: TrainOptions['normalise']): Lexicon['fam
   );
 }
 
+/** Characters that are read as others. */
+export function readVariants(): string {
+  const url = new URL('../../data/moderation/lists/han-variants-own.json', import.meta.url);
+  return (JSON.parse(readFileSync(url, 'utf8')) as { pairs: string }).pairs;
+}
+
 /** Words of three texts and more, the most common first. */
 function buildVocabulary(samples: readonly Sample[], normalise: TrainOptions['normalise']): string[] {
   const seen = new Map<string, number>();
@@ -40,7 +55,7 @@ function buildVocabulary(samples: readonly Sample[], normalise: TrainOptions['no
     for (const word of new Set(normalise(text).folded.match(/[\p{L}']+/gu) ?? []))
       seen.set(word, (seen.get(word) ?? 0) + 1);
   return [...seen]
-    .filter(([word, times]) => times >= 3 && word.length <= 18 && /^\p{L}+$/u.test(word))
+    .filter(([word, times]) => times >= 3 && word.length <= 18 && /^\p{L}+$/u.test(word) && !isHan(word))
     .sort(([left, often], [right, seldom]) => seldom - often || (left < right ? -1 : 1))
     .slice(0, vocabularyMax)
     .map(([word]) => word);
@@ -80,7 +95,11 @@ function augment(samples: readonly Sample[]): { sample: Sample; weight: number }
 
 /** The model has no name yet: it is that of its bytes. */
 export function trainModel(samples: readonly Sample[], { normalise, chat, epochs = 10 }: TrainOptions): Model {
-  const lexicon: Lexicon = { families: readFamilies(normalise), vocabulary: buildVocabulary(samples, normalise) };
+  const lexicon: Lexicon = {
+    families: readFamilies(normalise),
+    vocabulary: buildVocabulary(samples, normalise),
+    variants: readVariants(),
+  };
   const extract = createExtractor(lexicon);
   const examples: Example[] = augment(samples).map(({ sample, weight }) =>
     toExample(sample, weight, extract, normalise),

@@ -50,6 +50,8 @@ const knownMin = 0.5;
 const wellKnown = 0.9;
 /** A text that cannot be read is never flagged for its shape alone. */
 export const opinionMax = pivotScore - 0.01;
+/** What is written in Han characters is flagged at most, never blocked: the model has seen little of their everyday. */
+const hanMax = 0.94;
 /**
  * So few words with nowhere to go prove nothing: the name of a room, the number of an order. They rank by their score, below
  * flagging.
@@ -90,12 +92,12 @@ export function unlearned(model: Model): Learned {
 export function createClassifier(model: Model, learned: Learned = unlearned(model), extract?: Extractor): Classifier {
   if (model.hashed.length !== buckets || model.shape.length !== shapeNames.length)
     throw new Error(`the model ${model.version} is of another shape`);
-  const read = extract ?? createExtractor(model.lexicon);
+  const see = extract ?? createExtractor(model.lexicon);
   const { slope, foreignShape, foreignBias } = model;
   const pivotOdds = Math.log(pivotScore / (1 - pivotScore));
 
   function scorePart(normalised: Normalised, original: string): number {
-    const features = read(normalised, original);
+    const features = see(normalised, original);
     if (features.count === 0) return 0;
     // Below flagging, and never more for the readable lines around it.
     const unread =
@@ -103,7 +105,8 @@ export function createClassifier(model: Model, learned: Learned = unlearned(mode
         ? opinionMax * squash(dot(features.shape, foreignShape) + foreignBias + foreignLift)
         : 0;
     if (features.known < knownMin) return unread;
-    const score = squash(pivotOdds + (rawOf(features, learned) - learned.pivot) * slope);
+    const read = squash(pivotOdds + (rawOf(features, learned) - learned.pivot) * slope);
+    const score = features.han ? Math.min(hanMax, read) : read;
     return features.tokens <= fewTokens && contacts.every((at) => features.shape[at] === 0)
       ? opinionMax * score
       : Math.max(score, unread);

@@ -4,11 +4,12 @@
  * stream". Dense: the shape of the text. Everything a spammer can add at no cost (repetition) is damped: each feature
  * counts once. One pass, linear in the length of the text.
  */
+import { createHanWords, isHan } from './han-words.ts';
 import { hashCode, hashStep, hashText, mix } from './hashing.ts';
 import { createKnownWords } from './known-words.ts';
 import type { Normalised } from './normalise.ts';
 import { createLeetReader, createSpelledJoiner } from './spelled.ts';
-import { addShape, createShapeCounts, type ShapeCounts, shapeNames, shapeOf } from './text-shape.ts';
+import { addShape, createShapeCounts, hanEvidenceMin, type ShapeCounts, shapeNames, shapeOf } from './text-shape.ts';
 
 /** Size of the hashed space; the artefact holds one weight for each. A power of two. */
 export const bucketBits = 20;
@@ -26,6 +27,8 @@ export interface Lexicon {
   readonly families: Readonly<Record<string, readonly string[]>>;
   /** Known words, folded, the most common first. */
   readonly vocabulary: readonly string[];
+  /** Han characters that are read as others: pairs, parted by spaces. */
+  readonly variants: string;
 }
 
 /** Reused by the next call of the extractor that made it: copy what must last. */
@@ -41,6 +44,8 @@ export interface Features {
   shape: Float32Array;
   /** Share of letters in scripts that the model has seen: beyond them it has no opinion. */
   known: number;
+  /** Whether half of the letters and more are Han characters. */
+  han: boolean;
 }
 
 export type Extractor = (normalised: Normalised, original: string) => Features;
@@ -65,24 +70,33 @@ const hostings =
 const letter = 1;
 const digit = 2;
 const coin = 3;
+const han = 4;
 const classes = new Uint8Array(65_536);
 for (let code = 0; code < 65_536; code++) {
   const sign = String.fromCharCode(code);
-  if (/\p{L}/u.test(sign)) classes[code] = letter;
+  if (isHan(sign)) classes[code] = han;
+  else if (/\p{L}/u.test(sign)) classes[code] = letter;
   else if (/\p{Nd}/u.test(sign)) classes[code] = digit;
   else if (/\p{Sc}/u.test(sign)) classes[code] = coin;
 }
 const leetSign = new Uint8Array(128);
 for (const sign of '@$!+|(') leetSign[sign.charCodeAt(0)] = 1;
+/** What spammers put between the characters of a word. */
+const hanGap = new Uint8Array(256);
+for (const sign of ' .|/-_*~+=,·') hanGap[sign.charCodeAt(0)] = 1;
+/** Characters to a word, about. */
+const hanToken = 2;
 
 /** @returns an extractor with buffers of its own */
-export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
-  const known = createKnownWords(vocabulary, Object.values(families).flat());
+export function createExtractor({ families, vocabulary, variants }: Lexicon): Extractor {
+  const hanWords = createHanWords(families, variants);
+  const parted = Object.values(families).map((words) => words.filter((word) => !isHan(word)));
+  const known = createKnownWords(vocabulary, parted.flat());
   const readLeet = createLeetReader(known);
   const joinSpelled = createSpelledJoiner(known);
   const knownWords = new Set(vocabulary.map(hashText));
   const familiesOf = new Map<number, number[]>();
-  for (const [id, words] of Object.values(families).entries())
+  for (const [id, words] of parted.entries())
     for (const word of words) {
       const hash = hashText(word);
       const ids = familiesOf.get(hash);
@@ -100,7 +114,12 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
     tokens: 0,
     shape: new Float32Array(shapeNames.length),
     known: 1,
+    han: false,
   };
+  const hanRun = new Uint16Array(unitsMax);
+  // Telling words in Han characters, as many as are needed for an opinion.
+  const telling = new Int32Array(hanEvidenceMin);
+  let telltales = 0;
   // Which buckets were seen in this text: open addressing, emptied by counting texts.
   const slots = featuresMax * 2;
   const slotBucket = new Uint32Array(slots);
@@ -193,6 +212,41 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
     addPieces(text, start, stop);
   }
 
+  /** A run of Han characters, with whatever little parts them; past its end. */
+  function addHan(text: string, start: number): number {
+    let count = 0;
+    let end = start;
+    for (let at = start; at < text.length && at - end <= 1; at++) {
+      const code = text.charCodeAt(at);
+      if (classes[code] === han) {
+        hanRun[count++] = hanWords.read(code);
+        end = at + 1;
+      } else if (code >= 256 || hanGap[code] === 0) break;
+    }
+    for (let at = 0; at < count; at++) {
+      const first = hanRun[at]!;
+      if (at + 1 < count) {
+        const pair = mix(first, hanRun[at + 1]! ^ 0x4a5e);
+        add(pair, views.word);
+        if (at + 2 < count) add(mix(pair, hanRun[at + 2]!), views.pair);
+      } else if (count === 1) add(mix(first, 0x4a5f), views.word);
+      hanWords.wordsAt(hanRun, at, count, addHanWord);
+      if (at % hanToken === 0) features.tokens++;
+    }
+    previousWord = 0;
+    previousIds = none;
+    return end;
+  }
+
+  function addHanWord(word: number, ids: readonly number[]): void {
+    if (telltales < hanEvidenceMin && !telling.includes(word) && ids.some(hanWords.tells)) telling[telltales++] = word;
+    const hash = mix(word, 0x4a60);
+    add(hash, views.word);
+    addFamilies(ids, hash);
+    previousWord = hash;
+    previousIds = ids;
+  }
+
   function addLeet(token: string, counts: ShapeCounts): void {
     const word = readLeet(token);
     if (word === undefined || word.length < 2) return;
@@ -213,6 +267,14 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
     add(mix(end - path > 1 ? 11 : 12, 0x11a5), views.link);
     if (text.slice(path, end).includes('?')) add(mix(13, 0x11a5), views.link);
     const labels = host.split('.').slice(-3);
+    // Where it leads on the host: `t.me/+…`, `…/joinchat/…`, `…/watch`.
+    const door = path + 1 < end ? /[\p{L}]{1,16}(?![\p{L}\p{N}-])|\+|@/uy : undefined;
+    if (door) {
+      door.lastIndex = path + 1;
+      const found = door.exec(text);
+      add(mix(hashText(labels.slice(-2).join('.')), found ? hashText(found[0]) : 0x11aa), views.link);
+      if (found) add(mix(hashText(found[0]), 0x11ab), views.link);
+    }
     add(mix(hashText(labels.at(-1) ?? ''), 0x11a6), views.link);
     for (const label of labels.slice(0, -1)) {
       const hash = hashText(label.slice(0, tokenMax));
@@ -260,6 +322,10 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
           addShape(counts, code);
           at++;
         }
+        continue;
+      }
+      if (kind === han) {
+        at = addHan(text, at);
         continue;
       }
       if (kind === coin) {
@@ -362,6 +428,8 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
     previousIds = none;
     ringToken.fill(-100);
     present.fill(0);
+    telling.fill(-1);
+    telltales = 0;
     const folded = normalised.folded.length <= unitsMax ? normalised.folded : normalised.folded.slice(0, unitsMax);
     const counts = createShapeCounts();
     const joined = mayBeSpelled(folded) ? joinSpelled(folded) : undefined;
@@ -376,8 +444,11 @@ export function createExtractor({ families, vocabulary }: Lexicon): Extractor {
     }
     counts.families = families;
     counts.tokens = features.tokens;
+    const reachable = counts.links + counts.handles + counts.phones + counts.emails > 0 ? 1 : 0;
+    counts.hanEvidence = telltales + reachable;
     shapeOf(counts, { folded, original, hidden: normalised.hidden }, features.shape);
     features.known = counts.known;
+    features.han = counts.hanShare >= 0.5;
     return features;
   };
 }

@@ -45,10 +45,27 @@ test('spam is scored as spam, chat as chat, and what is written in scripts that 
   expect(score('WIN a FREE prize now! Call 09061701461 to claim $1000 cash')).toBeGreaterThan(0.95);
   expect(score('did you manage to fix the printer yesterday?')).toBeLessThan(0.3);
   expect(score('今日はいい天気ですね、散歩に行きましょう')).toBeLessThan(0.5);
-  expect(score('限时优惠！！！点击 http://abc.example/1 领取 $500 💰💰💰 @user123 +86 138 0013 8000')).toBeLessThan(
-    0.8,
-  );
+  expect(score('지금 클릭!!! http://abc.example/1 무료 $500 💰💰💰 @user123 +82 10 0013 8000')).toBeLessThan(0.8);
   expect(score('ok')).toBeLessThan(0.3);
+});
+
+test.each([
+  '限时优惠！！！点击 http://abc.example/1 领取 $500 💰💰💰 @user123 +86 138 0013 8000',
+  '高|价|收|佧 公.户50万起 当天结账 联系 @abc888',
+  '诚招兼職，日入3000，一部手機就行，詳情私信 @abc888',
+])('Chinese spam is flagged but never blocked: %s', (text) => {
+  expect(score(text)).toBeGreaterThan(0.8);
+  expect(score(text)).toBeLessThan(0.95);
+});
+
+test.each([
+  '你好，晚上一起去吃火锅吗？我在地铁站等你',
+  '我在银行开了一张信用卡，手续费有点贵',
+  '公司这个月的工资发了吗？财务说明天到账，收到请回复',
+  '群里有人发兼职刷单的广告，都是骗子，别加他微信',
+  '转让二手自行车一辆，300块，需要的私聊我',
+])('Chinese talk is not flagged, whatever it is about: %s', (text) => {
+  expect(score(text)).toBeLessThan(0.8);
 });
 
 test.each(['Order 17', 'Order #8842', 'Crypto', 'Marketing deals', 'Free'])(

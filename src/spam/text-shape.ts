@@ -1,5 +1,7 @@
 /** The shape of a text: what is left of it for somebody who cannot read its language. */
 
+import { isHan } from './han-words.ts';
+
 /** In the order of their weights. */
 export const shapeNames = [
   'links',
@@ -52,6 +54,9 @@ export interface ShapeCounts {
   knownWords: number;
   families: number;
   tokens: number;
+  /** What speaks for an opinion on Han characters: telling words, and one for a way to get in touch. */
+  hanEvidence: number;
+  hanShare: number;
   known: number;
 }
 
@@ -76,6 +81,8 @@ export function createShapeCounts(): ShapeCounts {
     knownWords: 0,
     families: 0,
     tokens: 0,
+    hanEvidence: 0,
+    hanShare: 0,
     known: 1,
   };
 }
@@ -95,17 +102,26 @@ const digit = 3;
 const cyrillic = 4;
 const foreign = 5;
 const unseen = 6;
+const han = 7;
+const kana = 8;
 const classes = new Uint8Array(65_536);
 for (let code = 0; code < 65_536; code++) {
   const sign = String.fromCharCode(code);
   if (/\p{Script=Latin}/u.test(sign)) classes[code] = /\p{Lu}/u.test(sign) ? upper : lower;
   else if (/\p{Script=Cyrillic}/u.test(sign)) classes[code] = cyrillic;
+  else if (isHan(sign)) classes[code] = han;
+  else if (/[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u.test(sign)) classes[code] = kana;
   else if (/\p{L}/u.test(sign)) classes[code] = foreign;
   else if (/\p{Nd}/u.test(sign)) classes[code] = digit;
   else if (/[\u00ad\u200b-\u200f\u2060-\u2064\u202a-\u202e\ufeff]|\u034f/u.test(sign)) classes[code] = unseen;
 }
 
-/** Fills `into` with values 0 to 1, and says in `counts.known` which share of the letters is Latin or Cyrillic. */
+/** In a text with more of Japanese or Korean letters to a Han character, these are not Chinese. */
+const kanaMax = 0.1;
+/** So much must speak for an opinion on Han characters. */
+export const hanEvidenceMin = 2;
+
+/** Fills `into` with values 0 to 1, and says in `counts.known` which share of the letters the model can read. */
 export function shapeOf(
   counts: ShapeCounts,
   { folded, original, hidden }: { folded: string; original: string; hidden: number },
@@ -126,6 +142,8 @@ export function shapeOf(
   let inside = 0;
   let previous = 0;
   let legible = 0;
+  let hanLetters = 0;
+  let kanaLetters = 0;
   for (let at = 0; at <= size; at++) {
     const code = at < size ? original.charCodeAt(at) : 32;
     const kind = classes[code]!;
@@ -142,14 +160,16 @@ export function shapeOf(
       previous = 0;
       continue;
     }
-    if (kind === lower || kind === upper || kind === cyrillic || kind === foreign) {
+    if (kind === lower || kind === upper || kind === cyrillic || kind === foreign || kind >= han) {
       letters++;
       if (kind === upper) {
         uppers++;
         if (++run === 3) shouted++;
       } else run = 0;
       // Where no spaces part the words, a letter says as much as two or three of ours.
-      if (kind === foreign && code >= 0x2e80) strange += 2.5;
+      if (kind === han) hanLetters += 2.5;
+      else if (kind === kana) kanaLetters += 2.5;
+      else if (kind === foreign && code >= 0x2e80) strange += 2.5;
       else if (kind === foreign) wordStrange++;
       else wordKnown++;
       // Latin beside Cyrillic or Greek inside one word: nobody's spelling.
@@ -171,6 +191,10 @@ export function shapeOf(
     }
     previous = kind;
   }
+  if (counts.hanEvidence >= hanEvidenceMin && kanaLetters <= hanLetters * kanaMax) legible += hanLetters;
+  else strange += hanLetters;
+  strange += kanaLetters;
+  counts.hanShare = hanLetters === 0 ? 0 : hanLetters / (legible + strange);
   counts.known = strange === 0 ? 1 : legible / (legible + strange);
   const length = Math.max(1, folded.length);
   let at = 0;
