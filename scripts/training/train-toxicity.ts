@@ -105,7 +105,7 @@ function innocentSpellings(classes: Own['classes']): string {
   ])
     for (const { text } of rows(name))
       for (const word of text.toLowerCase().match(/[a-z]+/g) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return [...spellings.keys()].filter((word) => known.has(word) || (counts.get(word) ?? 0) >= writtenMin).join(' ');
+  return [...spellings].filter((word) => known.has(word) || (counts.get(word) ?? 0) >= writtenMin).join(' ');
 }
 
 export function trainToxicity(): void {

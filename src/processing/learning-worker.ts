@@ -8,7 +8,7 @@ import type { TermLists } from '../spam/term-lists.ts';
 import { createTermMatcher } from '../spam/terms.ts';
 import type { LearnedToxicity } from '../spam/toxicity.ts';
 import { readToxicityModel } from '../spam/toxicity-file.ts';
-import { createToxicityLearner, type ToxicityLearner } from '../spam/toxicity-learner.ts';
+import { createToxicityLearner, type OffenceExample, type ToxicityLearner } from '../spam/toxicity-learner.ts';
 import type { ReadExamples } from './learned-examples.ts';
 
 export interface LearningBirth {
@@ -19,7 +19,13 @@ export interface LearningBirth {
   readonly replay: Replay;
 }
 
+/** Makes ready what learning needs, so that the first label is learned as fast as the later ones. */
+export interface LearningWarmUp {
+  readonly kind: 'warm up';
+}
+
 export interface LearningTask {
+  readonly kind: 'learn';
   readonly id: number;
   readonly version: string;
   readonly examples: ReadExamples;
@@ -38,25 +44,48 @@ export type LearningAnswer =
 const { model, toxicity, lookalikes, terms, replay } = workerData as LearningBirth;
 const normalise = createNormaliser(lookalikes);
 const learner = createLearner({ model: readModel(model), normalise, replay });
-/** Made when the first such example comes: most deployments have none. */
+/** Made with the first such example, or before: it takes as long as a few dozen labels. */
 let manners: ToxicityLearner | undefined;
 const port = parentPort!;
+/** After so many rounds of so many texts the code is compiled; nothing of it is kept. */
+const warmUpRounds = 3;
+const warmUpTexts = 12;
+
+function learnManners(examples: readonly OffenceExample[], version: string): LearnedToxicity {
+  manners ??= createToxicityLearner({
+    model: readToxicityModel(toxicity),
+    normalise,
+    terms: createTermMatcher(terms, normalise),
+    replay,
+  });
+  return manners.learn(examples, version);
+}
 
 function learn({ spam, offence }: ReadExamples, version: string): Taught {
-  if (offence.length > 0)
-    manners ??= createToxicityLearner({
-      model: readToxicityModel(toxicity),
-      normalise,
-      terms: createTermMatcher(terms, normalise),
-      replay,
-    });
   return {
     spam: spam.length === 0 ? undefined : learner.learn(spam, version),
-    toxicity: offence.length === 0 ? undefined : manners?.learn(offence, version),
+    toxicity: offence.length === 0 ? undefined : learnManners(offence, version),
   };
 }
 
-port.on('message', ({ id, examples, version }: LearningTask) => {
+function warmUp(): void {
+  const texts = replay.measured.slice(0, warmUpTexts);
+  for (let round = 0; round < warmUpRounds; round++)
+    learn(
+      {
+        spam: texts.map((text, at) => ({ text, spam: at % 2 === 0, moderatorId: 'warm' })),
+        offence: texts.map((text, at) => ({ text, offensive: at % 2 === 0, moderatorId: 'warm' })),
+      },
+      'warm',
+    );
+}
+
+port.on('message', (message: LearningTask | LearningWarmUp) => {
+  if (message.kind === 'warm up') {
+    warmUp();
+    return;
+  }
+  const { id, examples, version } = message;
   let answer: LearningAnswer;
   try {
     answer = { id, taught: learn(examples, version) };

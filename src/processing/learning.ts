@@ -1,7 +1,7 @@
-/** Learns on a thread of its own, made when there is something to learn: neither the main loop nor a judging thread waits. */
+/** Learns on a thread of its own, made when there is something to learn or soon may be: neither the main loop nor a judging thread waits. */
 import { Worker } from 'node:worker_threads';
 import type { ReadExamples } from './learned-examples.ts';
-import type { LearningAnswer, LearningBirth, LearningTask, Taught } from './learning-worker.ts';
+import type { LearningAnswer, LearningBirth, LearningTask, LearningWarmUp, Taught } from './learning-worker.ts';
 
 export interface Learning {
   /**
@@ -9,6 +9,8 @@ export interface Learning {
    * @throws Error when the thread ended or took longer than `timeoutMs`; the next call has a new thread
    */
   readonly learn: (examples: ReadExamples, version: string) => Promise<Taught>;
+  /** Starts the thread before there is anything to learn: half a second of a core, of which the first label then has none to wait for. */
+  readonly warmUp: () => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -58,12 +60,18 @@ export function createLearning(birth: LearningBirth, { timeoutMs }: { timeoutMs:
         failAll(new Error(`nothing was learned in ${timeoutMs} ms`));
         void stuck?.terminate();
       }, timeoutMs);
-      worker.postMessage({ id, examples, version } satisfies LearningTask);
+      worker.postMessage({ kind: 'learn', id, examples, version } satisfies LearningTask);
       try {
         return await promise;
       } finally {
         clearTimeout(timer);
       }
+    },
+    warmUp: () => {
+      // A thread that learned already is warm.
+      if (worker) return;
+      worker = start();
+      worker.postMessage({ kind: 'warm up' } satisfies LearningWarmUp);
     },
     stop: async () => {
       const running = worker;

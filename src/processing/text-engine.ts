@@ -25,6 +25,8 @@ export interface TextEngineOptions {
   readonly config: Pick<Config, 'processing' | 'moderation'>;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** Moderators teach through this process, and wait for what they taught: the learning thread is made ready soon after the start. */
+  readonly teaches?: boolean;
 }
 
 const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
@@ -32,8 +34,10 @@ const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 export const textWorker = new URL('./text-worker.ts', import.meta.url);
 /** What moderators taught and ruled works on every engine after this time at the latest. */
 const pollMs = 1000;
-/** Learning all examples anew takes a few dozen milliseconds; the first time the thread has to start. */
+/** Learning all examples anew takes a few dozen milliseconds; the first time the thread may have to start. */
 const learningTimeoutMs = 60_000;
+/** The start itself is not to wait for the learning thread, nor share the processor with it. */
+const learningWarmUpMs = 1500;
 
 /** Resolves when all threads are warm. @throws when the artefacts are missing or of another build */
 export async function startTextEngine({
@@ -41,6 +45,7 @@ export async function startTextEngine({
   config,
   logger,
   registry,
+  teaches = false,
 }: TextEngineOptions): Promise<RunningTextEngine> {
   const learned = createLearnedExamples(sql);
   const rules = createStoredRules(sql);
@@ -140,6 +145,7 @@ export async function startTextEngine({
     return refreshing;
   }
   const timer = setInterval(() => void refreshOnce(), pollMs);
+  const warmUpTimer = teaches ? setTimeout(learning.warmUp, learningWarmUpMs) : undefined;
 
   return {
     engine,
@@ -151,6 +157,7 @@ export async function startTextEngine({
     },
     stop: async () => {
       clearInterval(timer);
+      clearTimeout(warmUpTimer);
       await learning.stop();
       await engine.stop();
     },

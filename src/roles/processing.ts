@@ -32,7 +32,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
   const sql = connectSql({ ...connection, poolSize: 3, name: 'processing' });
   const { db, close: closeDatabase } = connectDatabase({ ...connection, poolSize: 3, name: 'jobs' });
   const draining = new AbortController();
-  const running = await startTextEngine({ sql, config, logger, registry: metrics.registry });
+  const running = await startTextEngine({ sql, config, logger, registry: metrics.registry, teaches: true });
   const service: Omit<ProcessingServiceOptions, 'draining'> = {
     engine: running.engine,
     learn: running.learn,

@@ -67,28 +67,29 @@ export interface ToneWords {
 /** Classes of which the words are looked for in misspellings: those on which the stance of a text hangs. */
 const misspelled = ['group', 'hates', 'vermin', 'violent', 'vile'];
 
-/**
- * Spellings that somebody may have meant as a word of some classes: two letters swapped, one left out, a small word run
- * together with it.
- *
- * @returns the words meant, by how they are spelled
- */
-export function misspellings(classes: Readonly<Record<string, string>>): Map<string, string> {
-  const meant = new Map<string, string>();
-  const small = classes.small?.split(' ') ?? [];
-  const words = misspelled.flatMap((name) => classes[name]?.split(' ') ?? []).filter((word) => !word.includes('_'));
-  const add = (spelling: string, word: string): void => {
-    if (!meant.has(spelling)) meant.set(spelling, word);
-  };
-  for (const word of words) {
+function wordsOf(classes: Readonly<Record<string, string>>, names: readonly string[]): string[] {
+  return names.flatMap((name) => classes[name]?.split(' ') ?? []).filter((word) => !word.includes('_'));
+}
+
+/** Spellings that somebody may have meant as a word of some classes, with that word: two letters swapped, or one left out. */
+function forEachMisspelling(
+  classes: Readonly<Record<string, string>>,
+  see: (spelling: string, word: string) => void,
+): void {
+  for (const word of wordsOf(classes, misspelled))
     for (let at = 1; at < word.length; at++) {
-      if (word.length >= swappedMin) add(word.slice(0, at - 1) + word[at]! + word[at - 1]! + word.slice(at + 1), word);
-      if (word.length >= misspelledMin) add(word.slice(0, at) + word.slice(at + 1), word);
+      if (word.length >= swappedMin) see(word.slice(0, at - 1) + word[at]! + word[at - 1]! + word.slice(at + 1), word);
+      if (word.length >= misspelledMin) see(word.slice(0, at) + word.slice(at + 1), word);
     }
-    if (word.length < joinedMin) continue;
-    for (const each of small) add(each + word, word);
-  }
-  return meant;
+}
+
+/** All spellings that would be read as a word of some class, those with a small word run together with it too. */
+export function misspellings(classes: Readonly<Record<string, string>>): Set<string> {
+  const spellings = new Set<string>();
+  forEachMisspelling(classes, (spelling) => spellings.add(spelling));
+  for (const word of wordsOf(classes, misspelled))
+    if (word.length >= joinedMin) for (const small of wordsOf(classes, ['small'])) spellings.add(small + word);
+  return spellings;
 }
 
 /**
@@ -113,9 +114,12 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
       entry.phrases.push({ parts, text: phrase, kind });
       entry.phrases.sort((left, right) => right.parts.length - left.parts.length);
     }
-  const meant = misspellings(classes);
-  for (const word of innocent.split(' ')) meant.delete(word);
-  for (const [spelling, word] of meant) if (!entries.has(spelling)) entries.set(spelling, entries.get(word)!);
+  const innocents = new Set(innocent.split(' '));
+  const canBeJoined = names.map((name) => misspelled.includes(name));
+  const smallBy = Map.groupBy(wordsOf(classes, ['small']), (word) => word[0]!);
+  forEachMisspelling(classes, (spelling, word) => {
+    if (!innocents.has(spelling) && !entries.has(spelling)) entries.set(spelling, entries.get(word)!);
+  });
 
   // Of the text that is read.
   let tokens: ToneToken[] = [];
@@ -130,8 +134,21 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
     if (single >= spelledMin) joinSpelled();
   }
 
+  /** Of a word that a small one was run together with: `thevermin`. */
+  function joinedEntry(word: string): Entry | undefined {
+    const small = smallBy.get(word[0]!);
+    if (!small || innocents.has(word)) return undefined;
+    for (const each of small) {
+      if (word.length - each.length < joinedMin || !word.startsWith(each)) continue;
+      const rest = word.slice(each.length);
+      const entry = entries.get(rest);
+      if (entry?.text === rest && canBeJoined[entry.kind]) return entry;
+    }
+    return undefined;
+  }
+
   function addWord(word: string): void {
-    const entry = entries.get(word);
+    const entry = entries.get(word) ?? joinedEntry(word);
     add(entry?.text ?? word, entry?.kind ?? none);
     if (!entry) return;
     for (const { parts, text, kind } of entry.phrases) {
