@@ -32,6 +32,8 @@ const signLetters: Readonly<Record<string, string>> = {
   $: 's',
   '!': 'i',
 };
+/** By code, whether a character may stand for a letter. */
+const isSign = Uint8Array.from({ length: 128 }, (_, code) => (signLetters[String.fromCharCode(code)] ? 1 : 0));
 
 export interface ToneToken {
   readonly text: string;
@@ -126,12 +128,17 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
   let clause = 0;
   let isQuoted = false;
   /** Letters that stand alone, the last tokens. */
-  let single = 0;
+  let row = '';
+  /** The last letters of all words: most letters that stand alone spell nothing. */
+  const endings = new Set(Array.from(entries.keys(), (word) => word.slice(-spelledMin)));
 
   function add(text: string, kind: number): void {
-    single = text.length === 1 ? single + 1 : 0;
     tokens.push({ text, kind, clause, isQuoted });
-    if (single >= spelledMin) joinSpelled();
+    if (text.length !== 1) row = '';
+    else {
+      row = row.length < spelledMax ? row + text : row.slice(1) + text;
+      if (row.length >= spelledMin) joinSpelled();
+    }
   }
 
   /** Of a word that a small one was run together with: `thevermin`. */
@@ -162,16 +169,13 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
 
   /** `h a t e`: the longest run of the last letters that is a word of some class. */
   function joinSpelled(): void {
-    for (let count = Math.min(single, spelledMax, tokens.length); count >= spelledMin; count--) {
-      const word = tokens
-        .slice(-count)
-        .map(({ text }) => text)
-        .join('');
-      const entry = entries.get(word);
+    if (!endings.has(row.slice(-spelledMin))) return;
+    for (let count = Math.min(row.length, tokens.length); count >= spelledMin; count--) {
+      const entry = entries.get(row.slice(-count));
       if (!entry || entry.kind === none) continue;
       tokens.length -= count;
       tokens.push({ text: entry.text, kind: entry.kind, clause, isQuoted });
-      single = 0;
+      row = '';
       return;
     }
   }
@@ -187,7 +191,7 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
     tokens = [];
     clause = 0;
     isQuoted = false;
-    single = 0;
+    row = '';
     const terms = labels.length === 0 ? labels : labels.filter(({ name }) => termNames.has(name));
     let nextTerm = 0;
     let from = none;
@@ -250,10 +254,10 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
 
 /** A digit or sign in a word that stands for a letter: `w0rd`, `4ll`, but not `3 words` nor `word!`. */
 function isSignLetter(folded: string, code: number, at: number, from: number): boolean {
-  if (code === 32 || code === 46 || code === 44 || signLetters[folded[at]!] === undefined) return false;
+  if (code >= 128 || isSign[code] === 0) return false;
   if (code === 56) return from !== none;
   // Two of them at most in a row.
-  const next = folded.charCodeAt(at + (signLetters[folded[at + 1]!] === undefined ? 1 : 2));
+  const next = folded.charCodeAt(at + (isSign[folded.charCodeAt(at + 1)] === 1 ? 2 : 1));
   const isBeforeLetter = next >= 97 && next <= 122;
   return isBeforeLetter && (from !== none || code === 36 || code >= 48);
 }
