@@ -66,11 +66,13 @@ interface Functional {
 
 /** What is known to be harder, or asked for more than the rest. */
 const functionalBounds: Readonly<Record<string, Bounds>> = {
-  neutral: { least: 0.99, goal: 0.99 },
-  positive: { least: 0.99, goal: 0.99 },
+  neutral: { least: 0.98, goal: 0.99 },
+  positive: { least: 0.98, goal: 0.99 },
   'quoted to object': { least: 0.9, goal: 0.75 },
   'referred to to object': { least: 0.9, goal: 0.75 },
   implied: {},
+  'in other words': { least: 0.5 },
+  'in other words, not against': { least: 0.9 },
 };
 
 /** By what a sentence does: sentences of the taxonomy of functional tests for hate detection, of our own and not trained on. */
@@ -101,7 +103,7 @@ function functions(): Row[] {
   });
   const flagged = (texts: readonly string[]): number => texts.filter(isFlagged).length / texts.length;
   found.push(
-    { name: 'insulting a person', figures: { right: share(flagged(persons.insulting), { least: 0.8 }) } },
+    { name: 'insulting a person', figures: { right: share(flagged(persons.insulting), { least: 0.7 }) } },
     {
       name: 'to a person, not insulting',
       figures: { right: share(1 - flagged(persons['not insulting']), { least: 0.9 }) },

@@ -21,6 +21,8 @@ const nothing: Stance = { stance: 'none', signs: [] };
 /** Classes that are hostile by themselves. */
 const hostileClasses: ReadonlySet<string> = new Set([
   'hates',
+  'harms',
+  'shun',
   'vile',
   'vermin',
   'violent',
@@ -29,12 +31,17 @@ const hostileClasses: ReadonlySet<string> = new Set([
   'dying',
   'crude',
 ]);
+/** Where something hostile stands to those whom the text names. */
+const places = { none: 0, before: 1, after: 2, ofThem: 3, predicate: 4, attribute: 5 } as const;
+const attributeMax = 4;
 /** Denials that begin a question, and those that do so only where a question mark ends it. */
 const asking: ReadonlySet<string> = new Set(
   'isnt arent wasnt werent cant wont shouldnt wouldnt couldnt havent hasnt'.split(' '),
 );
 const perhapsAsking: ReadonlySet<string> = new Set(['dont', 'doesnt', 'didnt']);
 const linking: ReadonlySet<string> = new Set('is are was were am be being been like as should must'.split(' '));
+/** `i hate that …`, `it when …`: no people. */
+const hatesWhat: ReadonlySet<string> = new Set('that it when how what to'.split(' '));
 /** What no quotation is answered with. */
 const graveClasses: ReadonlySet<string> = new Set(['violent', 'exclude', 'dying']);
 /** Tokens between a group and what is said of it. */
@@ -42,6 +49,7 @@ const besideMax = 6;
 /** Tokens between a denial and what is denied, or withheld. */
 const denialMax = 4;
 const withheldMax = 6;
+const beliefMax = 9;
 /** Words beside a quotation that are enough to be about it. */
 const aboutMin = 3;
 
@@ -56,6 +64,13 @@ export function createStanceReader(names: readonly string[]): (tokens: readonly 
   const denied = kindNamed('denied');
   const positive = kindNamed('positive');
   const they = kindNamed('they');
+  const people = kindNamed('people');
+  const hates = kindNamed('hates');
+  const dying = kindNamed('dying');
+  const harms = kindNamed('harms');
+  const shun = kindNamed('shun');
+  const vermin = kindNamed('vermin');
+  const vile = kindNamed('vile');
   const isHostile = names.map((name) => hostileClasses.has(name) || termNames.has(name));
   const isGrave = names.map((name) => graveClasses.has(name));
   // Crude words and listed ones say nothing of a group by standing beside it.
@@ -85,9 +100,12 @@ export function createStanceReader(names: readonly string[]): (tokens: readonly 
   /** A denial before it, in the same clause; one that asks for consent denies nothing. */
   function isDeniedAt(tokens: readonly ToneToken[], at: number, most: number): boolean {
     const { clause } = tokens[at]!;
-    for (let back = at - 1; back >= Math.max(0, at - most) && tokens[back]!.clause === clause; back--) {
+    for (let back = at - 1; back >= Math.max(0, at - beliefMax) && tokens[back]!.clause === clause; back--) {
       const { kind, text } = tokens[back]!;
       if (kind !== negation) continue;
+      // `i do not think that …` denies all that is thought.
+      const isBelief = tokens[back + 1]?.kind === report || tokens[back + 2]?.kind === report;
+      if (at - back > (isBelief ? beliefMax : most)) return false;
       const isFirst = back === 0 || tokens[back - 1]!.clause !== clause;
       if (!isFirst || !(asking.has(text) || perhapsAsking.has(text))) return true;
       if (perhapsAsking.has(text) && !isQuestion(tokens, back)) return true;
@@ -107,7 +125,35 @@ export function createStanceReader(names: readonly string[]): (tokens: readonly 
     const last = tokens[at - 1];
     if (!last) return false;
     if (tokens[at]!.text === 'who' && (last.kind === group || tokens[at - 2]?.kind === group)) return true;
-    return [last.text, tokens[at - 2]?.text, tokens[at - 3]?.text].some((text) => text === 'i' || text === 'we');
+    return [last.text, tokens[at - 2]?.text, tokens[at - 3]?.text].some(isSelf);
+  }
+
+  /**
+   * Beside a group, yet not said of it: `the women with the dog` names an animal, `they are sick of it` whose feeling it is.
+   * The model sees it, but it is nothing hostile.
+   */
+  function isBystander(tokens: readonly ToneToken[], at: number, place: number): boolean {
+    const { kind } = tokens[at]!;
+    const next = tokens[at + 1];
+    if (kind === hates) return place === places.predicate || next?.kind === people || hatesWhat.has(next?.text ?? '');
+    // `until i die`
+    if (kind === dying) return isSelf(tokens[at - 1]?.text);
+    // Who harms is named before it, who is shunned behind it.
+    if (kind === harms) return place === places.after || place === places.attribute;
+    if (kind === shun) return place === places.before || place === places.predicate;
+    if (kind !== vermin && kind !== vile) return false;
+    if (place === places.before) return tokens[at - 1]!.kind !== group;
+    return kind === vermin && place === places.after && !isAttribute(tokens, at);
+  }
+
+  /** `lying cheating women`, `scum of refugees`: nothing but such words and names of people up to the group. */
+  function isAttribute(tokens: readonly ToneToken[], at: number): boolean {
+    for (let next = at + 1; next <= at + attributeMax && next < tokens.length; next++) {
+      const { kind, text } = tokens[next]!;
+      if (kind === group) return true;
+      if (!isHostile[kind] && kind !== people && text !== 'of' && text !== 'like' && text !== 'than') return false;
+    }
+    return false;
   }
 
   return (tokens) => {
@@ -171,15 +217,15 @@ export function createStanceReader(names: readonly string[]): (tokens: readonly 
         clause - tokens[lastTarget]!.clause <= 2;
       const place = before
         ? isLinked(tokens, at, isTarget)
-          ? 4
-          : 1
+          ? places.predicate
+          : places.before
         : after
           ? isTarget[tokens[at + 1]?.kind ?? -1]
-            ? 5
-            : 2
+            ? places.attribute
+            : places.after
           : isOfThem
-            ? 3
-            : 0;
+            ? places.ofThem
+            : places.none;
       const manner =
         (isTakenBack ? 1 : 0) |
         (isQuoted ? 2 : 0) |
@@ -192,6 +238,7 @@ export function createStanceReader(names: readonly string[]): (tokens: readonly 
         first + 32_768 + ((manner & 7) * 8 + place) * 64 + seen,
       );
       if (isLoud[kind]) loud += 1;
+      if (groups > 0 && isBystander(tokens, at, place)) continue;
       if (isTakenBack) {
         kindWords += 1;
         continue;
@@ -201,7 +248,7 @@ export function createStanceReader(names: readonly string[]): (tokens: readonly 
         open += 1;
         if (isGrave[kind]) grave += 1;
         if (isReported) reported += 1;
-        if (place !== 0 && !isLoud[kind] && !isReported) beside += 1;
+        if (place !== places.none && !isLoud[kind] && !isReported) beside += 1;
       }
     }
     // What is hostile around a quotation is said of whoever said it, unless the group is named there too.
@@ -221,6 +268,10 @@ export function createStanceReader(names: readonly string[]): (tokens: readonly 
     if (loud === 0 && ((open === 0 && quoted === 0) || isQuotation)) return { stance: 'harmless', signs };
     return { stance: beside > 0 && objections === 0 && kindWords === 0 ? 'aimed' : 'none', signs };
   };
+}
+
+function isSelf(text: string | undefined): boolean {
+  return text === 'i' || text === 'we';
 }
 
 function isQuestion(tokens: readonly ToneToken[], at: number): boolean {

@@ -60,6 +60,18 @@ test.each([['G are not vermin'], ["it isn't true that G are inferior"], ['we wou
 );
 
 test.each([
+  ['a choir with a dog for G'],
+  ['the disease affects G more often'],
+  ['G are sick of being blamed'],
+  ['i hate that G have to put up with this'],
+  ['i will stand by G until i die'],
+  ['G take the jobs nobody wants'],
+  ['he stole from G all these years'],
+])('%s: something hostile beside people is not said of them', (text) => {
+  for (const group of groups) expect(score(text.replace('G', group))).toBeLessThan(flagScore);
+});
+
+test.each([
   ["isn't it time that all G are deported?"],
   ["i can't wait to kill all G"],
   ['i think G are vermin'],
