@@ -32,11 +32,15 @@ const signLetters: Readonly<Record<string, string>> = {
   $: 's',
   '!': 'i',
 };
+const hashStart = 0x811c9dc5 ^ 0x9e3779b1;
+const filterBits = 17;
 /** By code, whether a character may stand for a letter. */
 const isSign = Uint8Array.from({ length: 128 }, (_, code) => (signLetters[String.fromCharCode(code)] ? 1 : 0));
 
 export interface ToneToken {
   readonly text: string;
+  /** `toneHash` of it. */
+  readonly hash: number;
   /** Of `names`; -1 is none. */
   readonly kind: number;
   /** Counts up at whatever ends a part of a sentence. */
@@ -48,12 +52,14 @@ export interface ToneToken {
 interface Phrase {
   readonly parts: readonly string[];
   readonly text: string;
+  readonly hash: number;
   readonly kind: number;
 }
 
 /** What is meant by some spelling. */
 interface Entry {
   readonly text: string;
+  readonly hash: number;
   readonly kind: number;
   /** That end with it, the longer ones first. */
   readonly phrases: Phrase[];
@@ -106,14 +112,15 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
   const isPhrase = (word: string): boolean => word.includes('_');
   for (const [kind, name] of names.entries())
     for (const word of meaningful[name]?.split(' ') ?? [])
-      if (word && !isPhrase(word) && !entries.has(word)) entries.set(word, { text: word, kind, phrases: [] });
+      if (word && !isPhrase(word) && !entries.has(word))
+        entries.set(word, { text: word, hash: toneHash(word), kind, phrases: [] });
   for (const [kind, name] of names.entries())
     for (const phrase of meaningful[name]?.split(' ').filter(isPhrase) ?? []) {
       const parts = phrase.split('_');
       const last = parts.at(-1)!;
-      const entry = entries.get(last) ?? { text: last, kind: none, phrases: [] };
+      const entry = entries.get(last) ?? { text: last, hash: toneHash(last), kind: none, phrases: [] };
       entries.set(last, entry);
-      entry.phrases.push({ parts, text: phrase, kind });
+      entry.phrases.push({ parts, text: phrase, hash: toneHash(phrase), kind });
       entry.phrases.sort((left, right) => right.parts.length - left.parts.length);
     }
   const innocents = new Set(innocent.split(' '));
@@ -122,6 +129,17 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
   forEachMisspelling(classes, (spelling, word) => {
     if (!innocents.has(spelling) && !entries.has(spelling)) entries.set(spelling, entries.get(word)!);
   });
+
+  /** Bits by hash: most words are in no class, which is known without a look at the map. */
+  const filter = new Uint32Array(1 << (filterBits - 5));
+  for (const word of entries.keys()) {
+    const bit = bitOf(toneHash(word));
+    filter[bit >>> 5]! |= 1 << (bit & 31);
+  }
+  const entryOf = (word: string, hash: number): Entry | undefined => {
+    const bit = bitOf(hash);
+    return (filter[bit >>> 5]! & (1 << (bit & 31))) === 0 ? undefined : entries.get(word);
+  };
 
   // Of the text that is read.
   let tokens: ToneToken[] = [];
@@ -132,14 +150,16 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
   /** The last letters of all words: most letters that stand alone spell nothing. */
   const endings = new Set(Array.from(entries.keys(), (word) => word.slice(-spelledMin)));
 
-  function add(text: string, kind: number): void {
-    tokens.push({ text, kind, clause, isQuoted });
+  function add(text: string, hash: number, kind: number): void {
+    tokens.push({ text, hash, kind, clause, isQuoted });
     if (text.length !== 1) row = '';
     else {
       row = row.length < spelledMax ? row + text : row.slice(1) + text;
       if (row.length >= spelledMin) joinSpelled();
     }
   }
+
+  const addSign = (text: string, kind: number): void => add(text, toneHash(text), kind);
 
   /** Of a word that a small one was run together with: `thevermin`. */
   function joinedEntry(word: string): Entry | undefined {
@@ -154,15 +174,18 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
     return undefined;
   }
 
-  function addWord(word: string): void {
-    const entry = entries.get(word) ?? joinedEntry(word);
-    add(entry?.text ?? word, entry?.kind ?? none);
-    if (!entry) return;
-    for (const { parts, text, kind } of entry.phrases) {
+  function addWord(word: string, hash: number): void {
+    const entry = entryOf(word, hash) ?? joinedEntry(word);
+    if (!entry) {
+      add(word, hash, none);
+      return;
+    }
+    add(entry.text, entry.hash, entry.kind);
+    for (const { parts, text, hash, kind } of entry.phrases) {
       const first = tokens.length - parts.length;
       if (first < 0 || !parts.every((part, at) => tokens[first + at]!.text === part)) continue;
       tokens.length = first;
-      tokens.push({ text, kind, clause, isQuoted });
+      tokens.push({ text, hash, kind, clause, isQuoted });
       return;
     }
   }
@@ -174,7 +197,7 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
       const entry = entries.get(row.slice(-count));
       if (!entry || entry.kind === none) continue;
       tokens.length -= count;
-      tokens.push({ text: entry.text, kind: entry.kind, clause, isQuoted });
+      tokens.push({ text: entry.text, hash: entry.hash, kind: entry.kind, clause, isQuoted });
       row = '';
       return;
     }
@@ -183,8 +206,8 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
   /** A word with digits or signs in it: with letters in their place where that is a word of a class, else its parts. */
   function addSigned(word: string): void {
     const entry = entries.get(unsigned(word));
-    if (entry && entry.kind !== none) addWord(entry.text);
-    else for (const part of word.split(/[^\p{L}]+/u)) if (part) addWord(part);
+    if (entry && entry.kind !== none) addWord(entry.text, entry.hash);
+    else for (const part of word.split(/[^\p{L}]+/u)) if (part) addWord(part, toneHash(part));
   }
 
   function read({ folded, starts }: Normalised, labels: readonly Label[]): ToneToken[] {
@@ -200,14 +223,20 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
     let isStretched = false;
     let last = 0;
     let lastButOne = 0;
+    let hash = 0;
     const end = (to: number): void => {
       const isPlain = apostrophe < from && !isStretched && to - from <= tokenMax;
-      const word = isPlain ? folded.slice(from, to) : wordOf(folded, from, to);
-      if (isSigned) addSigned(word);
-      else if (apostrophe === to - 2 && apostrophe > from && folded[to - 1] === 's' && !entries.has(word))
-        // `woman's`
-        addWord(entries.has(word.slice(0, -1)) ? word.slice(0, -1) : word);
-      else addWord(word);
+      if (isPlain && !isSigned) addWord(folded.slice(from, to), hash);
+      else {
+        let word = isPlain ? folded.slice(from, to) : wordOf(folded, from, to);
+        if (isSigned) addSigned(word);
+        else {
+          // `woman's`
+          const isOwner = apostrophe === to - 2 && apostrophe > from && folded[to - 1] === 's';
+          if (isOwner && !entries.has(word) && entries.has(word.slice(0, -1))) word = word.slice(0, -1);
+          addWord(word, toneHash(word));
+        }
+      }
       from = none;
       isSigned = isStretched = false;
     };
@@ -219,14 +248,17 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
         if (term && place >= term.start) {
           if (from !== none) end(at);
           if (at === 0 || starts[at - 1]! < term.start || starts[at - 1]! >= term.end)
-            add(`~${term.id.slice(5)}`, names.indexOf(term.name));
+            addSign(`~${term.id.slice(5)}`, names.indexOf(term.name));
           continue;
         }
       }
       const code = folded.charCodeAt(at);
       if ((code >= 97 && code <= 122) || (code >= 128 && code !== 0x2019 && letter.test(folded[at]!))) {
-        if (from === none) from = at;
-        else if (code === last && code === lastButOne) isStretched = true;
+        if (from === none) {
+          from = at;
+          hash = hashStart;
+        } else if (code === last && code === lastButOne) isStretched = true;
+        hash = Math.imul(hash ^ code, 0x01000193);
       } else if (code === 39 || code === 0x2019) apostrophe = at;
       else if (isSignLetter(folded, code, at, from)) {
         if (from === none) from = at;
@@ -234,11 +266,11 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
       } else {
         if (from !== none) end(at);
         if (code === 34 || code === 0x201c || code === 0x201d) {
-          add('"', none);
+          addSign('"', none);
           isQuoted = !isQuoted;
           clause += 1;
         } else if (code === 63) {
-          add('?', none);
+          addSign('?', none);
           clause += 1;
         } else if (code === 46 || code === 33 || code === 44 || code === 58 || code === 59 || code === 10) clause += 1;
       }
@@ -250,6 +282,17 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
   }
 
   return { names, read };
+}
+
+/** FNV-1a, its low bits not yet spread. */
+export function toneHash(text: string): number {
+  let hash = hashStart;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash;
+}
+
+function bitOf(hash: number): number {
+  return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) >>> (32 - filterBits);
 }
 
 /** A digit or sign in a word that stands for a letter: `w0rd`, `4ll`, but not `3 words` nor `word!`. */

@@ -93,8 +93,8 @@ export function createToxicityExtractor({
     let previous = 0;
     let previousShape = 0;
     for (let at = 0; at < tokens.length; at++) {
-      const { text, kind } = tokens[at]!;
-      const hash = kind === group ? shapes[kind]! : hashOf(text, 1);
+      const { text, kind, hash: unspread } = tokens[at]!;
+      const hash = kind === group ? shapes[kind]! : scattered(unspread);
       see(hash);
       see(mix(previous, hash));
       previous = hash;
