@@ -42,27 +42,33 @@ for (const [sign, letter] of Object.entries({
 const isLetter = /\p{L}/u;
 const letterCache = new Map<number, boolean>();
 const units = new Uint16Array(4096);
+const hashes = new Int32Array(piecesMax + 2);
 
 /** @returns undefined for texts that are too short to be copies of anything */
 export function fingerprintOf({ folded }: Normalised): string | undefined {
   const count = readUnits(folded);
   if (count < lettersMin) return undefined;
   const pieces = count - pieceLength + 1;
-  const smallest = new Uint16Array(fingerprintSize).fill(0xffff);
+  let looked = 0;
   for (let at = 0; at < pieces; at++) {
     if (at >= piecesMax * 0.75 && at < pieces - piecesMax * 0.25) continue;
     const hash = mix(units[at]! | (units[at + 1]! << 16), units[at + 2]! | (units[at + 3]! << 16));
-    // One product makes two values: its halves.
-    for (let seed = 0; seed < seeds.length; seed++) {
-      const value = Math.imul(hash ^ (hash >>> 15), seeds[seed]!);
-      const high = value >>> 16;
-      const low = value & 0xffff;
-      if (high < smallest[seed * 2]!) smallest[seed * 2] = high;
-      if (low < smallest[seed * 2 + 1]!) smallest[seed * 2 + 1] = low;
-    }
+    hashes[looked++] = hash ^ (hash >>> 15);
   }
   let fingerprint = '';
-  for (const value of smallest) fingerprint += String.fromCharCode(mix(value, 7) & 0xff);
+  // Seed by seed, so that the smallest of all pieces stay where the processor has them at hand.
+  for (let seed = 0; seed < seeds.length; seed++) {
+    const factor = seeds[seed]!;
+    let high = 0xffff;
+    let low = 0xffff;
+    for (let at = 0; at < looked; at++) {
+      // One product makes two values: its halves.
+      const value = Math.imul(hashes[at]!, factor);
+      if (value >>> 16 < high) high = value >>> 16;
+      if ((value & 0xffff) < low) low = value & 0xffff;
+    }
+    fingerprint += String.fromCharCode(mix(high, 7) & 0xff, mix(low, 7) & 0xff);
+  }
   return fingerprint;
 }
 
