@@ -19,7 +19,8 @@ export function chart(groups: readonly Group[]): string {
   const lines: string[] = [];
   let y = 30;
   for (const { title, rows } of groups) {
-    lines.push(`<text class="title" x="10" y="${y}">${escapeText(title)}</text>`);
+    const less = rows.some(({ goal }) => goal !== undefined && 'most' in goal) ? ' (less is better)' : '';
+    lines.push(`<text class="title" x="10" y="${y}">${escapeText(title + less)}</text>`);
     y += 8;
     for (const { what, ratio, goal } of rows) {
       const own = what.startsWith('Parley');

@@ -54,15 +54,16 @@ const benches: Readonly<Record<string, Bench>> = {
 const wanted = process.argv.slice(2);
 const unknown = wanted.find((name) => !Object.hasOwn(benches, name));
 if (unknown !== undefined) throw new Error(`"${unknown}" is none of ${Object.keys(benches).join(', ')}`);
+const dist = new URL('../dist/', import.meta.url);
+mkdirSync(dist, { recursive: true });
 const results: Record<string, { title: string; rows: ReturnType<typeof withRatios> }> = {};
 for (const [name, { title, run, unit }] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const rows = await run();
   printRows(`${title} (${name})`, rows, unit);
   results[name] = { title, rows: withRatios(rows) };
+  // After each, so that a run that is broken off leaves what it has.
+  writeFileSync(new URL('bench.json', dist), `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync(new URL('bench.svg', dist), chart(Object.values(results)));
 }
-const dist = new URL('../dist/', import.meta.url);
-mkdirSync(dist, { recursive: true });
-writeFileSync(new URL('bench.json', dist), `${JSON.stringify(results, null, 2)}\n`);
-writeFileSync(new URL('bench.svg', dist), chart(Object.values(results)));
 process.exit(0);
