@@ -28,13 +28,14 @@ function startMemory(changes: Partial<FeedMemorySettings>, members = 1) {
   };
   const say = (feed: Feed, text: string) => {
     memory.take(feed, { seq: feed.position + 1, json: `{"type":"message.created","text":"${text}"}` });
-    memory.trim();
   };
   const held = () => [...memory.values()].map(({ roomId }) => roomId);
   const count = async () => (await rooms.get()).values[0]?.value;
   return { memory, add, say, held, count };
 }
 
+/** What was planned for the turn after this one is done. */
+const turnOver = () => new Promise(setImmediate);
 const bytesOf = (feeds: readonly Feed[]) => feeds.reduce((sum, { recentBytes }) => sum + recentBytes, 0);
 
 test('beyond the rooms the one unused longest is forgotten, but none that is in use', async () => {
@@ -42,16 +43,20 @@ test('beyond the rooms the one unused longest is forgotten, but none that is in 
   add('a').pins = 1;
   add('b');
   add('c');
+  expect(held()).toEqual(['a', 'b', 'c']);
+  await turnOver();
   expect(held()).toEqual(['a', 'c']);
   add('d');
-  memory.use('d');
-  expect(held()).toEqual(['a', 'd']);
+  memory.use('c');
+  await turnOver();
+  expect(held()).toEqual(['a', 'c']);
   expect(await count()).toBe(2);
 });
 
-test('beyond the members of all rooms, rooms are forgotten', () => {
+test('beyond the members of all rooms, rooms are forgotten', async () => {
   const { add, held } = startMemory({ membersCached: 25 }, 10);
   for (const room of ['a', 'b', 'c']) add(room);
+  await turnOver();
   expect(held()).toEqual(['b', 'c']);
 });
 
@@ -68,7 +73,7 @@ test('a room remembers its newest events up to their number and their bytes, and
   expect([second.framesAfter(3)?.length, second.framesAfter(0)]).toEqual([2, undefined]);
 });
 
-test('beyond the bytes of all rooms, unused rooms go first; of rooms in use the newest events go, not the rooms', () => {
+test('beyond the bytes of all rooms, unused rooms go first; of rooms in use the newest events go, not the rooms', async () => {
   const { add, say, held } = startMemory({ recentBytesTotal: 1000 });
   const [used, other] = [add('used'), add('other')];
   add('unused');
@@ -76,8 +81,19 @@ test('beyond the bytes of all rooms, unused rooms go first; of rooms in use the 
   other.pins = 1;
   for (let n = 0; n < 50; n++) {
     say(n % 2 === 0 ? used : other, 'x'.repeat(60));
+    await turnOver();
     expect(bytesOf([used, other])).toBeLessThanOrEqual(1000);
   }
   expect(held()).toEqual(['used', 'other']);
   expect([used.position, other.position]).toEqual([25, 25]);
+});
+
+test('what a forgotten room takes in counts nowhere', async () => {
+  const { memory, add, say, held } = startMemory({ recentBytesTotal: 1000 });
+  const lost = add('lost');
+  memory.forget(lost);
+  for (let n = 0; n < 50; n++) say(lost, 'x'.repeat(60));
+  add('kept');
+  await turnOver();
+  expect(held()).toEqual(['kept']);
 });

@@ -1,6 +1,9 @@
 /**
  * The rooms that this process holds in memory, within its bounds. Rooms without local readers are forgotten, those unused longest
  * first; rooms with readers stay, but what is remembered of their newest events goes when that is too much: resumes read it from the log.
+ *
+ * Forgetting has a turn of the event loop to itself: whoever waited for a room has taken hold of it by then, by a reader or a pin. In
+ * the same turn it would take rooms from under those who begin to read them, and nobody would tell these what is said there.
  */
 import type { Gauge } from 'prom-client';
 import type { Feed, FeedEvent, FeedState, ReaderChange, RecentBounds } from './feed.ts';
@@ -21,12 +24,10 @@ export interface FeedMemory<State extends FeedState> {
   readonly add: (feed: Feed<State>) => void;
   readonly forget: (feed: Feed<State>) => void;
   readonly values: () => Iterable<Feed<State>>;
-  /** Has a room take its next event; `trim` when its readers are as the event wants them. */
+  /** Has a room take its next event. */
   readonly take: (feed: Feed<State>, event: FeedEvent) => ReaderChange | undefined;
   /** Has a room begin anew, as another log has it. */
   readonly replace: (feed: Feed<State>, position: number, state: State) => void;
-  /** Back within the bytes of the newest events. */
-  readonly trim: () => void;
   readonly forgetRecent: () => void;
 }
 
@@ -46,6 +47,12 @@ export function createFeedMemory<State extends FeedState>({
   const feeds = new Map<string, Feed<State>>();
   let weight = 0;
   let recentBytes = 0;
+  let planned = false;
+
+  /** Of a room that was forgotten meanwhile nothing is counted. */
+  function isHeld(feed: Feed<State>): boolean {
+    return feeds.get(feed.roomId) === feed;
+  }
 
   function forget(feed: Feed<State>): void {
     feeds.delete(feed.roomId);
@@ -72,6 +79,15 @@ export function createFeedMemory<State extends FeedState>({
     }
   }
 
+  function planEviction(): void {
+    if (planned || isWithinBounds()) return;
+    planned = true;
+    setImmediate(() => {
+      planned = false;
+      evict();
+    });
+  }
+
   return {
     get: (roomId) => feeds.get(roomId),
     use: (roomId) => {
@@ -84,25 +100,24 @@ export function createFeedMemory<State extends FeedState>({
       feeds.set(feed.roomId, feed);
       weight += feed.state.weight();
       recentBytes += feed.recentBytes;
-      evict();
       rooms.set(feeds.size);
+      planEviction();
     },
     forget,
     values: () => feeds.values(),
     take: (feed, event) => {
       const [bytesBefore, weightBefore] = [feed.recentBytes, feed.state.weight()];
       const change = feed.take(event, settings);
+      if (!isHeld(feed)) return change;
       recentBytes += feed.recentBytes - bytesBefore;
       weight += feed.state.weight() - weightBefore;
+      if (recentBytes > settings.recentBytesTotal) planEviction();
       return change;
     },
     replace: (feed, position, state) => {
       weight += state.weight() - feed.state.weight();
       recentBytes -= feed.recentBytes;
       feed.replace(position, state);
-    },
-    trim: () => {
-      if (recentBytes > settings.recentBytesTotal) evict();
     },
     forgetRecent: () => {
       for (const feed of feeds.values()) feed.forgetRecent();

@@ -223,7 +223,6 @@ export function createHub<State extends FeedState>({
       dirty.add(feed);
       turn.beforeWrite(() => deliver(feed));
     }
-    feeds.trim();
   }
 
   /** The event that ends a membership is the last its user gets; the one that begins it is the first. */
@@ -408,17 +407,17 @@ export function createHub<State extends FeedState>({
   ) {
     const feed = await findFeed(roomId);
     if (!feed) return { result: 'left' as const, seq: 0 };
-    // Without readers nothing kept it up to date: it may not know of the very membership that is to be read.
-    if (feed.position < Math.max(after, atLeast)) await catchUp(feed);
-    const userId = connection.user!.userId;
-    let position = after;
-    let reset =
-      !Number.isSafeInteger(after) ||
-      after < 0 ||
-      after > feed.position ||
-      feed.position - after > settings.resumeMaxEvents;
     feed.pins += 1;
     try {
+      // Without readers nothing kept it up to date: it may not know of the very membership that is to be read.
+      if (feed.position < Math.max(after, atLeast)) await catchUp(feed);
+      const userId = connection.user!.userId;
+      let position = after;
+      let reset =
+        !Number.isSafeInteger(after) ||
+        after < 0 ||
+        after > feed.position ||
+        feed.position - after > settings.resumeMaxEvents;
       for (;;) {
         if (isGone(connection)) return { result: 'closed' as const, seq: position };
         const allowed = !feed.closed && (feed.state.isMember(userId) || (as === 'watcher' && feed.state.isPublic()));

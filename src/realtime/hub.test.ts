@@ -1,0 +1,74 @@
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { expect, onTestFinished, test } from 'vitest';
+import { createChatMetrics } from '../roles/chat-metrics.ts';
+import type { Connection } from './connection.ts';
+import type { FeedEvent, FeedState } from './feed.ts';
+import { createLocalHints } from './hints.ts';
+import { createHub } from './hub.ts';
+
+const state: FeedState = {
+  apply: () => undefined,
+  isMember: () => true,
+  isPublic: () => false,
+  readableFrom: () => 1,
+  weight: () => 1,
+};
+
+/** A hub over a log that holds nothing yet, with memory for so many rooms. */
+function startHub(roomsCached: number) {
+  const hub = createHub<FeedState>({
+    log: { load: async () => ({ position: 0, state }), read: async () => [], heads: async () => new Map() },
+    hints: createLocalHints(),
+    onRevocationHint: () => {},
+    membership: { joined: async () => undefined, left: () => '' },
+    metrics: createChatMetrics(new Registry()).hub,
+    logger: pino({ level: 'silent' }),
+    settings: {
+      headCheck: 60_000,
+      deliverySlice: 16,
+      roomsCached,
+      membersCached: 1000,
+      recentEvents: 100,
+      recentBytes: 10_000,
+      recentBytesTotal: 100_000,
+      replayPageEvents: 100,
+      resumeMaxEvents: 100,
+    },
+  });
+  onTestFinished(hub.stop);
+  let users = 0;
+  /** Somebody on a socket, and how many events of each room they were handed. */
+  const enter = () => {
+    let events = 0;
+    const reader = {
+      user: { userId: `user-${users++}` },
+      state: 'live',
+      push: (_bytes: Buffer, count: number) => {
+        events += count;
+      },
+      drained: async () => {},
+    } as unknown as Connection;
+    hub.addConnection(reader);
+    return { reader, received: () => events };
+  };
+  return { hub, enter };
+}
+
+const event = (seq: number): FeedEvent => ({ seq, json: `{"type":"message.created","seq":${seq}}` });
+
+test('who begins to read a room gets its events, however many rooms with readers fill the memory', async () => {
+  const { hub, enter } = startHub(2);
+  const people = Array.from({ length: 6 }, enter);
+  await Promise.all(people.map(({ reader }, at) => hub.attach(reader, `room-${at}`, 0, 'member')));
+  for (const at of people.keys()) hub.take(`room-${at}`, [event(1)]);
+  await expect.poll(() => people.map(({ received }) => received())).toEqual(Array(6).fill(1));
+});
+
+test('rooms that nobody took hold of are forgotten once those who asked for them had their turn', async () => {
+  const { hub } = startHub(2);
+  const feeds = await Promise.all(Array.from({ length: 6 }, (_, at) => hub.feed(`room-${at}`)));
+  expect(feeds.map((feed) => feed?.roomId)).toEqual(Array.from({ length: 6 }, (_, at) => `room-${at}`));
+  const held = () => feeds.filter((feed) => hub.loadedFeed(feed!.roomId) === feed).length;
+  await expect.poll(held).toBe(2);
+});
