@@ -38,9 +38,9 @@ export const disguiseSuite: Suite = {
       return { name, figures: { ofUndisguised: share(caught / plain, { goal, least }) } };
     };
     return [
-      ...Object.entries(disguises).map(([name, disguise]) => judge(name, disguise, 0.97, 0.94)),
-      judge('ham padding ×2', (text, random) => pad(text, ordinary, 2, random), 0.9, 0.74),
-      judge('ham padding ×4', (text, random) => pad(text, ordinary, 4, random), 0.9, 0.74),
+      ...Object.entries(disguises).map(([name, disguise]) => judge(name, disguise, 0.97, 0.96)),
+      judge('ham padding ×2', (text, random) => pad(text, ordinary, 2, random), 0.9, 0.8),
+      judge('ham padding ×4', (text, random) => pad(text, ordinary, 4, random), 0.9, 0.8),
     ];
   },
 };

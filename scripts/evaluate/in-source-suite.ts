@@ -9,7 +9,7 @@ const blockThreshold = 0.95;
 
 /** A little under what was measured, and what is aimed for. */
 const bounds = {
-  'sms-uci': { f1: { least: 0.9, goal: 0.97 }, recall: { least: 0.93, goal: 0.96 } },
+  'sms-uci': { f1: { least: 0.94, goal: 0.97 }, recall: { least: 0.93, goal: 0.96 } },
   'telegram-tgspam': { f1: { least: 0.95, goal: 0.98 }, recall: { least: 0.93, goal: 0.98 } },
   spamassassin: { f1: { least: 0.93, goal: 0.97 }, recall: { least: 0.96, goal: 0.97 } },
 } as const;

@@ -38,6 +38,10 @@ export interface Features {
   /** For each bucket the token that it was first seen at. */
   readonly tokenOf: Uint16Array;
   readonly viewOf: Uint8Array;
+  /** For each token where it begins in the folded text. */
+  readonly placeOf: Int32Array;
+  /** False where the places are those of a text put together anew. */
+  placed: boolean;
   count: number;
   tokens: number;
   /** Values 0 to 1, by `shapeNames`. */
@@ -110,6 +114,8 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
     hashed: new Uint32Array(featuresMax),
     tokenOf: new Uint16Array(featuresMax),
     viewOf: new Uint8Array(featuresMax),
+    placeOf: new Int32Array(unitsMax + 1),
+    placed: true,
     count: 0,
     tokens: 0,
     shape: new Float32Array(shapeNames.length),
@@ -117,6 +123,7 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
     han: false,
   };
   const hanRun = new Uint16Array(unitsMax);
+  const hanPlace = new Uint16Array(unitsMax);
   // Telling words in Han characters, as many as are needed for an opinion.
   const telling = new Int32Array(hanEvidenceMin);
   let telltales = 0;
@@ -146,6 +153,7 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
   const ringIds: (readonly number[])[] = new Array<readonly number[]>(8).fill(none);
   let ringNext = 0;
   let previousWord = 0;
+  let place = 0;
   let previousIds: readonly number[] = none;
   const present = new Uint8Array(64);
 
@@ -168,6 +176,11 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
     ringNext = (ringNext + 1) & 7;
   }
 
+  function endToken(): void {
+    if (features.tokens < unitsMax) features.placeOf[features.tokens] = place;
+    features.tokens++;
+  }
+
   /** A word or what stands for one. */
   function addToken(hash: number, ids: readonly number[]): void {
     add(hash, views.word);
@@ -175,7 +188,7 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
     addFamilies(ids, hash);
     previousWord = hash;
     previousIds = ids;
-    features.tokens++;
+    endToken();
   }
 
   /** Pieces of four with the word's ends; short words are their own piece. */
@@ -219,6 +232,7 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
     for (let at = start; at < text.length && at - end <= 1; at++) {
       const code = text.charCodeAt(at);
       if (classes[code] === han) {
+        hanPlace[count] = at;
         hanRun[count++] = hanWords.read(code);
         end = at + 1;
       } else if (code >= 256 || hanGap[code] === 0) break;
@@ -230,8 +244,9 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
         add(pair, views.word);
         if (at + 2 < count) add(mix(pair, hanRun[at + 2]!), views.pair);
       } else if (count === 1) add(mix(first, 0x4a5f), views.word);
+      place = hanPlace[at]!;
       hanWords.wordsAt(hanRun, at, count, addHanWord);
-      if (at % hanToken === 0) features.tokens++;
+      if (at % hanToken === 0) endToken();
     }
     previousWord = 0;
     previousIds = none;
@@ -313,6 +328,7 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
   function scan(text: string, counts: ShapeCounts): void {
     const size = text.length;
     for (let at = 0; at < size; ) {
+      place = at;
       const code = text.charCodeAt(at);
       const kind = classes[code]!;
       if (kind === 0) {
@@ -435,6 +451,7 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
     const joined = mayBeSpelled(folded) ? joinSpelled(folded) : undefined;
     if (joined !== undefined) counts.spelled = 1;
     scan(joined ?? folded, counts);
+    features.placed = joined === undefined;
     let families = 0;
     for (let left = 0; left < 64; left++) {
       if (present[left] === 0) continue;

@@ -57,6 +57,8 @@ const closelyWatched = 800;
 const turns = 5;
 /** The threshold follows this share of ordinary chat, the loudest: as far as these rise on average. */
 const falseAlarms = 0.002;
+/** …and by this much further: the lines that measure are few, and are read here without a closer look at their stretches. */
+const headroom = 1.2;
 /** Known spam that sinks is lifted at this rate, as long as it is not further than this above the threshold. */
 const holdRate = 1.2;
 const sureAt = 6;
@@ -172,7 +174,7 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
       const chatBy = measured.map(correctionOf);
       const keptBy = kept.map(correctionOf);
       const riseAt = (strength: number): number =>
-        Math.max(0, loudest(measured.map(({ raw }, at) => raw + strength * chatBy[at]!)) - loudestBefore);
+        headroom * Math.max(0, loudest(measured.map(({ raw }, at) => raw + strength * chatBy[at]!)) - loudestBefore);
       const lossAt = (strength: number): number => {
         const rise = riseAt(strength);
         const lost = lossLevels.map((level) => {

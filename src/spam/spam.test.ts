@@ -68,6 +68,23 @@ test.each([
   expect(score(text)).toBeLessThan(0.8);
 });
 
+test('ordinary lines around a spam do not hide it', () => {
+  const spam = 'WIN a FREE prize now! Call 09061701461 to claim $1000 cash';
+  const before = 'did you manage to fix the printer yesterday? i think the driver was missing after the last update';
+  const after = 'no idea, let me ask my brother when he is back from work, he has the same model at home';
+  expect(score(`${before} ${after}`)).toBeLessThan(0.5);
+  expect(score(`${before} ${spam} ${after}`)).toBeGreaterThan(0.8);
+});
+
+test('words with signs between their letters are read as they were, numbers too', () => {
+  const spam = 'You have won a prize call 09061701461 now to claim';
+  const parted = spam
+    .split(' ')
+    .map((word) => [...word].join('-'))
+    .join(' ');
+  expect(score(parted)).toBeGreaterThan(0.9);
+});
+
 test.each(['Order 17', 'Order #8842', 'Crypto', 'Marketing deals', 'Free'])(
   'a word or two with nowhere to go is no spam: %s',
   (text) => {

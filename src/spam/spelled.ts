@@ -76,6 +76,9 @@ export function createLeetReader(known: KnownWords): (token: string) => string |
 const spelledRun =
   /(?<![\p{L}\p{N}])[\p{L}\p{N}$@!](?:([^\p{L}\p{N}\s]|[^\S\n]{1,3})[\p{L}\p{N}$@!](?![\p{L}\p{N}])){2,}/gu;
 
+/** Numbers are left whole: their length is what is known of them. */
+const onlyDigits = /^\p{Nd}+$/u;
+
 /**
  * Puts spelled words together; undefined when the text has none. Words whose gaps are as wide as the gaps between their
  * letters are found again by the known words.
@@ -88,13 +91,14 @@ export function createSpelledJoiner(known: KnownWords): (text: string) => string
       const parts = run.split(gap).filter((part) => part !== '');
       letters += parts.length;
       const words = [''];
-      for (const part of parts) {
-        const bare = part.length === 1 ? part : part.replace(/[^\p{L}\p{N}$@!]/gu, '');
-        // `f.r.e.e. .m.o.n.e.y`: a gap inside a part is a gap between words.
-        if (part.length > 1 && /\s/.test(part)) words.push('');
-        words[words.length - 1] += bare;
-      }
-      return words.map(segment).join(' ');
+      // `f.r.e.e m.o.n.e.y`, `f.r.e.e. .m.o.n.e.y`: space between other signs is a gap between words.
+      const spaced = /\s/.test(gap);
+      for (const part of parts)
+        for (const [at, bit] of (spaced ? [part] : part.split(/\s+/)).entries()) {
+          if (at > 0 || (bit.length > 1 && /\s/.test(bit))) words.push('');
+          words[words.length - 1] += bit.length === 1 ? bit : bit.replace(/[^\p{L}\p{N}$@!]/gu, '');
+        }
+      return words.map((word) => (onlyDigits.test(word) ? word : segment(word))).join(' ');
     });
     return letters >= 4 ? joined : undefined;
   };
