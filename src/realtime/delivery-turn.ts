@@ -4,24 +4,28 @@
  */
 import type { Connection } from './connection.ts';
 
+/** A step of a turn; it returns what is left for the next turn, if anything. */
+export type TurnWork = () => TurnWork | undefined;
+
 export interface DeliveryTurn {
   /** Has `connection.flush()` called at the end of this turn. */
   readonly touch: (connection: Connection) => void;
-  /** Has `work` run at the end of this turn, before the sockets are written. It may return true to be run again next turn. */
-  readonly beforeWrite: (work: () => boolean) => void;
+  /**
+   * Has `work` run at the end of this turn, before the sockets are written.
+   * @param sinceMs when the oldest event came that it hands to readers, by the monotonic clock
+   */
+  readonly beforeWrite: (work: TurnWork, sinceMs: number) => void;
   /** Writes nothing until the promise settles; used after a stall, to re-read authority first. */
   readonly holdUntil: (settled: Promise<unknown>) => void;
   /** Asked before every write; a promise that it returns is waited for first. */
   readonly guardBy: (guard: () => Promise<unknown> | undefined) => void;
 }
 
-/** @param onWritten told after each turn how many seconds its oldest event waited for its last reader to be written to */
+/** @param onWritten told after a turn how many seconds the oldest event waited of those whose last reader was written to in it */
 export function createDeliveryTurn(onWritten: (seconds: number) => void): DeliveryTurn {
   let touched: Connection[] = [];
-  let works: (() => boolean)[] = [];
+  let works: { readonly work: TurnWork; readonly sinceMs: number }[] = [];
   let scheduled = false;
-  /** When the oldest event came that is not with all its readers, by the monotonic clock. */
-  let eventSinceMs: number | undefined;
   let holds = 0;
   let guard: () => Promise<unknown> | undefined = () => undefined;
 
@@ -41,14 +45,16 @@ export function createDeliveryTurn(onWritten: (seconds: number) => void): Delive
     }
     const due = works;
     works = [];
-    for (const work of due) if (work()) works.push(work);
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const { work, sinceMs } of due) {
+      const rest = work();
+      if (rest) works.push({ work: rest, sinceMs });
+      else oldestMs = Math.min(oldestMs, sinceMs);
+    }
     const connections = touched;
     touched = [];
     for (const connection of connections) connection.flush();
-    if (eventSinceMs !== undefined && works.length === 0) {
-      onWritten((performance.now() - eventSinceMs) / 1000);
-      eventSinceMs = undefined;
-    }
+    if (Number.isFinite(oldestMs)) onWritten((performance.now() - oldestMs) / 1000);
     if (works.length > 0 || touched.length > 0) schedule();
   }
 
@@ -57,9 +63,8 @@ export function createDeliveryTurn(onWritten: (seconds: number) => void): Delive
     schedule();
   }
 
-  function beforeWrite(work: () => boolean): void {
-    works.push(work);
-    eventSinceMs ??= performance.now();
+  function beforeWrite(work: TurnWork, sinceMs: number): void {
+    works.push({ work, sinceMs });
     schedule();
   }
 

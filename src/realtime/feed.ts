@@ -61,6 +61,8 @@ export class Feed<State extends FeedState = FeedState> {
   readonly watchers = new Set<Connection>();
   /** Frames taken in but not yet given to the readers' sockets. */
   pending: Buffer[] = [];
+  /** When the first of them came, by the monotonic clock. */
+  pendingSinceMs = 0;
   /** A commit of ours is on its way: the feed must stay. */
   pins = 0;
   closed = false;
@@ -96,6 +98,7 @@ export class Feed<State extends FeedState = FeedState> {
     this.position = event.seq;
     if (change?.forgetRecent) this.forgetRecent();
     const frame = frameText(event.json);
+    if (this.pending.length === 0) this.pendingSinceMs = performance.now();
     this.pending.push(frame);
     this.#recent.push({ seq: event.seq, frame });
     this.#recentBytes += frame.length;

@@ -9,7 +9,7 @@
 import type { Logger } from 'pino';
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import { type Connection, closeCodes, isGone } from './connection.ts';
-import { createDeliveryTurn, type DeliveryTurn } from './delivery-turn.ts';
+import { createDeliveryTurn, type DeliveryTurn, type TurnWork } from './delivery-turn.ts';
 import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.ts';
 import { createFeedMemory, type FeedMemorySettings } from './feed-memory.ts';
 import { frameText } from './frame-codec.ts';
@@ -221,7 +221,7 @@ export function createHub<State extends FeedState>({
     if (feed.readerCount === 0) feed.pending = [];
     else if (!dirty.has(feed)) {
       dirty.add(feed);
-      turn.beforeWrite(() => deliver(feed));
+      turn.beforeWrite(() => deliver(feed), feed.pendingSinceMs);
     }
   }
 
@@ -297,34 +297,33 @@ export function createHub<State extends FeedState>({
   }
 
   /** A turn's frames of one room, joined once and pushed to each reader. A very large room is served in slices. */
-  function deliver(feed: Feed<State>): boolean {
+  function deliver(feed: Feed<State>): TurnWork | undefined {
     if (feed.readerCount <= settings.deliverySlice) {
       dirty.delete(feed);
       pushNow(feed);
-      return false;
+      return undefined;
     }
     const batch = takePending(feed);
     if (!batch) {
       dirty.delete(feed);
-      return false;
+      return undefined;
     }
     const readers = [...feed.readers, ...feed.watchers];
     let next = 0;
-    const slice = (): boolean => {
+    const slice = (): TurnWork | undefined => {
       const end = Math.min(next + settings.deliverySlice, readers.length);
       for (; next < end; next++) readers[next]!.push(batch.bytes, batch.events);
-      if (next < readers.length) return true;
+      if (next < readers.length) return slice;
       slicing.delete(feed);
       // What came in meanwhile follows only now, so that every socket sees the order of the log.
-      if (feed.pending.length > 0) turn.beforeWrite(() => deliver(feed));
+      if (feed.pending.length > 0) turn.beforeWrite(() => deliver(feed), feed.pendingSinceMs);
       else dirty.delete(feed);
-      return false;
+      return undefined;
     };
     slicing.set(feed, () => {
       for (; next < readers.length; next++) readers[next]!.push(batch.bytes, batch.events);
     });
-    if (slice()) turn.beforeWrite(slice);
-    return false;
+    return slice();
   }
 
   /** Rooms in the middle of a sliced delivery, and how to finish it at once. */
