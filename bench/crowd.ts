@@ -67,7 +67,8 @@ function receive(member: Member, chunk: Buffer): void {
     if (at + header + length > bytes.length) break;
     const opcode = bytes[at]! & 15;
     if (opcode === 9) member.socket.write(Buffer.from([0x8a, 0x80, 0, 0, 0, 0]));
-    else if (opcode === 8) process.stderr.write(`closed with ${bytes.readUInt16BE(at + header)}\n`);
+    else if (opcode === 8)
+      process.stderr.write(`closed with ${length < 2 ? 'no code' : bytes.readUInt16BE(at + header)}\n`);
     else if (opcode === 1) {
       member.frames += 1;
       if (member.frames === expected) {
