@@ -277,7 +277,11 @@ export const schema = {
       'What happens without a verdict of the processing role',
     ),
     retryShare: fraction(0.1, 'Share of all drafts that a second instance is asked for when the first fails'),
-    retryReserve: integer(2048, 'Drafts that it is asked for beyond that, when many fail at once', { min: 0 }),
+    retryReserve: integer(
+      2048,
+      'So many of these are saved up at most, for when many fail at once; 0: a second instance is never asked',
+      { min: 0 },
+    ),
     blockThreshold: fraction(0.95, 'Spam score from which a message is blocked'),
     flagThreshold: fraction(0.8, 'Spam score from which a message is flagged'),
     profanity: choice(['off', 'flag', 'block'], 'flag', 'What happens to offensive words'),

@@ -199,7 +199,7 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     return best;
   }
 
-  /** Another peer than the first, when there is one and trying again does not make a bad day worse. */
+  /** Another peer than the first, when there is one and the budget for retries allows it. */
   function pickAgain(first: Peer, count: number): Peer | undefined {
     const second = pick(first);
     if (!second) return undefined;
@@ -217,7 +217,8 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
       if (waiting.length > 0) planFlush();
     }
     const unsettled = answers === 'judged' ? [] : batch.filter((entry) => !entry.settled);
-    const second = unsettled.length === 0 ? undefined : first ? pickAgain(first, unsettled.length) : pick();
+    // Without a first one there is no second either: all breakers are open.
+    const second = first && unsettled.length > 0 ? pickAgain(first, unsettled.length) : undefined;
     if (second) {
       // If one text held the first peer up, it must not hold up the others at the second: each goes for itself.
       const parts = answers === 'late' ? unsettled.map((entry) => [entry]) : [unsettled];
