@@ -38,7 +38,7 @@ export interface ProcessingServerOptions {
   readonly settings: ProcessingServerSettings;
   readonly service: Omit<ProcessingServiceOptions, 'draining'>;
   readonly readiness: () => Promise<Readiness>;
-  /** A call was refused or failed; `code` is its gRPC status in words: `invalid_argument`, `unavailable`. */
+  /** A call was refused or failed; `code` is its gRPC status in words: `invalid_argument`, `unavailable`; `canceled` when the caller went away. */
   readonly onRefused?: (code: string) => void;
   /** The `/metrics` page; absent: served elsewhere. */
   readonly metrics?: () => Promise<{ readonly contentType: string; readonly body: string }>;

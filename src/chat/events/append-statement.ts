@@ -11,7 +11,7 @@
  * - Should a room have been stored in part (its first seq lost, a later one won), the statement fails as a whole.
  *
  * Asking first costs Postgres several times what storing does (bench/store.ts), hence the two. `appendFresh` says it shorter where a
- * message comes alone.
+ * message comes alone and owes no mail job.
  */
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
@@ -108,8 +108,8 @@ function addMailJobs(sql: Sql, mailDelayMs: number) {
 }
 
 /**
- * A message with no others beside it, the statement of every quiet room: Postgres needs half as long to begin it as it needs for a
- * batch's (bench/store.ts, 1 in flight).
+ * A message with no others beside it, in a room whose mail job is there already: Postgres has less to begin than for a batch's arrays,
+ * and its sender waits for nothing else (bench/store.ts, 1 in flight).
  *
  * @returns Postgres' clock; undefined when nothing was stored, for the view is not that of the log
  * @throws what Postgres throws
