@@ -69,6 +69,8 @@ export function createLiveSocket({
 }): LiveSocket {
   const positions = new Map<string, number>();
   const waiting = new Map<string, Waiting>();
+  /** The rooms that the last hello resumes, and from where. */
+  let named: ReadonlyMap<string, number> = new Map();
   let logId: string | undefined;
   let state: SocketState = { name: 'off' };
   let socket: WebSocket | undefined;
@@ -121,12 +123,10 @@ export function createLiveSocket({
   }
 
   async function hello(opened: WebSocket): Promise<void> {
-    const named = logId === undefined ? [] : [...positions].slice(-resumeRoomsMax);
+    named = new Map(logId === undefined ? [] : [...positions].slice(-resumeRoomsMax));
     const resume = logId === undefined ? undefined : { logId, rooms: Object.fromEntries(named) };
     try {
-      const welcome = await send(opened, { type: 'hello', token: usedToken, ...(resume ? { resume } : {}) });
-      if (socket !== opened) return;
-      welcomed(welcome, new Map(named));
+      await send(opened, { type: 'hello', token: usedToken, ...(resume ? { resume } : {}) });
     } catch (error) {
       if (error instanceof ClientError) askedMs = Math.max(askedMs, error.retryAfterMs ?? 0);
       // A refusal is followed by a close that says why; silence is not.
@@ -134,7 +134,7 @@ export function createLiveSocket({
     }
   }
 
-  function welcomed(frame: ServerFrame, named: ReadonlyMap<string, number>): void {
+  function welcomed(frame: ServerFrame): void {
     const { rooms, user, heartbeatMs } = frame as unknown as Welcome & { heartbeatMs: number };
     attempt = 0;
     askedMs = 0;
@@ -173,6 +173,8 @@ export function createLiveSocket({
     const asked = frame.id === undefined ? undefined : waiting.get(String(frame.id));
     if (asked && ['ack', 'welcome', 'error'].includes(frame.type)) {
       settle(String(frame.id));
+      // Now, not when its promise is looked at: the events after it may be in the same packet.
+      if (frame.type === 'welcome') welcomed(frame);
       if (frame.type !== 'error') asked.resolve(frame);
       else asked.reject(new ClientError(frame.code ?? 'internal', frame.message ?? 'refused', frame));
       return;
