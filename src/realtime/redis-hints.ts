@@ -80,17 +80,22 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   }
 
   function subscribe(): Link {
-    const link = connect({ maxRetriesPerRequest: null, autoResubscribe: true });
+    // A link that comes back subscribes here again. The library would do it with a promise that nobody can catch, and the process
+    // would end with a link that is thrown away meanwhile. In a cluster it catches them.
+    const link = connect({ maxRetriesPerRequest: null, autoResubscribe: settings.cluster });
     link.on(settings.cluster ? 'smessage' : 'message', (channel: string, message: string) => receive(channel, message));
     link.on('close', () => {
       if (link === subscriber) torn = true;
     });
-    // A probe sent before the subscription holds is lost; the next one might come when this link's time is up already.
-    void subscribeTo(link, [probeChannel, commonChannel, ...followed.keys()]).then(() => {
-      if (link === subscriber && !stopped) sendProbe();
-    });
+    link.on('ready', () => void subscribeAll(link));
     subscriberSince = performance.now();
     return link;
+  }
+
+  async function subscribeAll(link: Link): Promise<void> {
+    await subscribeTo(link, [probeChannel, commonChannel, ...followed.keys()]);
+    // A probe sent before the subscription holds is lost; the next one might come when this link's time is up already.
+    if (link === subscriber && !stopped) sendProbe();
   }
 
   async function subscribeTo(link: Link, channels: string[]): Promise<void> {

@@ -110,7 +110,7 @@ test('a second peer is asked within the budget for retries; beyond it the local 
   const { client, sources, retries } = startClient({
     peers: [connectPeer(`http://127.0.0.1:${proxy.port}`, patient), connectPeer(well.url)],
     local: await startMoodyEngine(),
-    settings: { batchMax: 1, attemptTimeoutMs: 50, retries: { share: 0, reserve: 3 } },
+    settings: { batchMax: 1, timeoutMs: 8000, attemptTimeoutMs: 1000, retries: { share: 0, reserve: 3 } },
   });
   await Promise.all([client.judgeOne(draft('one')), client.judgeOne(draft('other'))]);
   proxy.become('swallow');

@@ -1,5 +1,6 @@
 /** One suite for hints over a single Redis and over a cluster; the cluster is a real one, of one node. */
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -37,6 +38,38 @@ test('a server says by itself whether it is a cluster', async () => {
   expect(await isRedisCluster('redis://127.0.0.1:1', 1000)).toBe(false);
 });
 
+/** A way to the server on which nobody gets through with a subscription while it is `shut`, though all else goes through. */
+async function startPickyWay(to: RedisProcess) {
+  const links = new Set<Socket>();
+  const cut = () => {
+    for (const link of links) link.destroy();
+  };
+  const way = { shut: false, url: '', refused: 0, cut };
+  const server = createServer((from) => {
+    const link = connect({ port: to.port, host: '127.0.0.1' });
+    links.add(from);
+    from.on('data', (bytes) => {
+      if (!way.shut || !/subscribe/i.test(bytes.toString('latin1'))) link.write(bytes);
+      else way.refused += 1;
+    });
+    link.on('data', (bytes) => from.write(bytes));
+    for (const [one, other] of [
+      [from, link],
+      [link, from],
+    ] as const) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  way.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  onTestFinished(() => {
+    cut();
+    server.close();
+  });
+  return way;
+}
+
 interface Instance {
   readonly hints: Hints;
   readonly events: EventHint[];
@@ -47,7 +80,7 @@ interface Instance {
 }
 
 function startInstance(
-  redis: RedisProcess,
+  redis: { readonly url: string },
   cluster: boolean,
   prefix: string,
   { shards = 16, probeTimeout = 500 }: { shards?: number; probeTimeout?: number } = {},
@@ -95,6 +128,26 @@ function startInstance(
 
 const isUp = (...instances: Instance[]) =>
   expect.poll(() => instances.map(({ hints }) => hints.state()), { timeout: 6000 }).toEqual(instances.map(() => 'up'));
+
+test('a link that is thrown away while it subscribes again ends nothing else, and hints flow when a later one is through', async () => {
+  const way = await startPickyWay(single);
+  const one = startInstance(way, false, 'picky');
+  await isUp(one);
+  one.hints.followRoom('r');
+  const restored = one.told.restored;
+  way.shut = true;
+  way.cut();
+  await expect.poll(() => one.hints.state(), { timeout: 5000 }).toBe('down');
+  // Several links came back, asked for their channels, and were given up.
+  await expect.poll(() => way.refused, { timeout: 6000 }).toBeGreaterThan(3);
+  way.shut = false;
+  await isUp(one);
+  expect(one.told.restored).toBeGreaterThan(restored);
+  const other = startInstance(single, false, 'picky');
+  await isUp(other);
+  other.hints.announceEvents([{ roomId: 'r', firstSeq: 1, events: ['{}'] }]);
+  await expect.poll(() => one.events.map(({ firstSeq }) => firstSeq)).toEqual([1]);
+});
 
 describe.each([
   ['a single server', () => single, false],
