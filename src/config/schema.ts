@@ -59,7 +59,7 @@ export const schema = {
     headersTimeout: duration('10s', 'Time for a request to send its headers'),
     requestTimeout: duration('10s', 'Time for a request to send all of itself'),
     handlerTimeout: duration('10s', 'Every request is answered within this time'),
-    idempotencyKeep: duration('24h', 'An Idempotency-Key is remembered this long', { minMs: 1000 }),
+    idempotencyKeep: duration('24h', 'An Idempotency-Key is remembered this long', { minMs: 60_000 }),
     connectionsMax: integer(50_000, 'Open TCP connections; more are refused', { min: 1 }),
   },
   metrics: {
