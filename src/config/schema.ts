@@ -158,6 +158,11 @@ export const schema = {
     sendQueueMax: integer(20_000, 'Sends waiting for their commit; more are refused', { min: 1 }),
     batchMax: integer(512, 'Sends per commit', { min: 1, max: 5000 }),
     perRoomMax: integer(2000, 'Sends waiting in one room; more are refused', { min: 1 }),
+    admission: duration(
+      '500ms',
+      'Who got the right to post while it was looked at for longer than this is asked to send again',
+      { minMs: 50 },
+    ),
     sendTimeout: duration('8s', 'A send is answered within this time'),
     historyCacheBytes: size('64MB', 'Newest history pages kept as bytes'),
   },

@@ -218,7 +218,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     onBlocked: refusals.note,
     recordAct,
     unjudged: later.store,
-    settings: { ...config.message, fallback: config.moderation.fallback },
+    settings: { ...config.message, admissionMs: config.message.admission, fallback: config.moderation.fallback },
   });
   const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
 

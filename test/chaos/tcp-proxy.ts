@@ -4,9 +4,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
  * `cut`: every connection ends and new ones are refused. `swallow`: connections stay and nothing goes through; `swallow up` loses only
- * what clients send, `swallow down` only what servers answer. `slow`: everything comes late. `garble`: answers are noise.
+ * what clients send, `swallow down` only what servers answer. `slow`: everything comes late; `hold`: not before the next mode.
+ * `garble`: answers are noise.
  */
-export type ProxyMode = 'pass' | 'cut' | 'swallow' | 'swallow up' | 'swallow down' | 'slow' | 'garble';
+export type ProxyMode = 'pass' | 'cut' | 'swallow' | 'swallow up' | 'swallow down' | 'slow' | 'hold' | 'garble';
 
 export interface TcpProxy {
   readonly port: number;
@@ -25,6 +26,9 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
   const open = new Set<Socket>();
   let mode: ProxyMode = 'pass';
   let turn = 0;
+  /** Ends what is held. */
+  let release = () => {};
+  let released = Promise.resolve();
 
   function pass(from: Socket, to: Socket, chunk: Buffer): void {
     if (to.destroyed || to.write(chunk)) return;
@@ -39,11 +43,11 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
       // Swallowed bytes are lost, as on a network that was split: whoever sent them has to notice.
       if (mode === 'swallow' || mode === `swallow ${direction}`) return;
       const bytes = mode === 'garble' && direction === 'down' ? randomBytes(chunk.length) : chunk;
-      if (mode !== 'slow' && !late) {
+      if (mode !== 'slow' && mode !== 'hold' && !late) {
         pass(from, to, bytes);
         return;
       }
-      const due = pause(mode === 'slow' ? slowMs : 0);
+      const due = mode === 'hold' ? released : pause(mode === 'slow' ? slowMs : 0);
       const mine: Promise<void> = Promise.all([late, due]).then(() => {
         pass(from, to, bytes);
         if (late === mine) late = undefined;
@@ -93,6 +97,11 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
     become: (next) => {
       const was = mode;
       mode = next;
+      release();
+      if (next === 'hold') {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        [released, release] = [promise, resolve];
+      }
       if (next === 'cut' || spoiling.has(was)) for (const socket of open) socket.destroy();
     },
     stop: () =>

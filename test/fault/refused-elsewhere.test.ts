@@ -20,6 +20,7 @@ beforeAll(async () => {
     PARLEY_REALTIME_HEAD_CHECK: '500ms',
     PARLEY_DATABASE_STATEMENT_TIMEOUT: '1s',
     PARLEY_REALTIME_CUT_OFF_AFTER: '60s',
+    PARLEY_MESSAGE_ADMISSION: '100ms',
   };
   [cut, well] = (await Promise.all(
     [url.href, database.url].map((address) =>
@@ -97,4 +98,28 @@ test('a mute that came and went while the instance stood still, with the send in
   await again.say(room, 'after', 'after');
   const { body } = await ana.call('GET', path);
   expect((body.messages as { text: string }[]).map(({ text }) => text)).toEqual(['before', 'after']);
+});
+
+test('a refusal while the room’s head was being read for the same send elsewhere', async () => {
+  const [ana, ben] = await Promise.all([signUp(well.url), signUp(well.url)]);
+  const room = await createRoom([ana], { name: `Square of ${ana.username}`, visibility: 'public' });
+  const path = `/v1/rooms/${room}/messages`;
+  const membership = `/v1/rooms/${room}/members/me`;
+  const [watcher, socket] = [await connect(cut.url, ana), await connect(cut.url, ben)];
+  expect(await socket.say(room, 'from outside', 'outside')).toMatchObject({ code: 'forbidden' });
+
+  // Not a member as far as is known here, so it is made sure of; meanwhile the sender asks elsewhere, is refused, and joins.
+  proxy.become('hold');
+  const waiting = socket.say(room, 'late', 'late');
+  const body = { clientId: 'late', text: 'late' };
+  expect(await ben.call('POST', path, body)).toMatchObject({ body: { code: 'forbidden' } });
+  await mustCall(ben, 'PUT', membership, {});
+  // Longer than message.admission.
+  await new Promise((wake) => setTimeout(wake, 200));
+  proxy.become('pass');
+  expect(await waiting).toMatchObject({ type: 'error', code: 'unavailable', retryAfterMs: expect.any(Number) });
+  expect(await socket.say(room, 'at once', 'at once')).toMatchObject({ type: 'ack' });
+  await watcher.until((frame) => frame.type === 'message.created');
+  const { messages } = await mustCall(ana, 'GET', path);
+  expect((messages as { text: string }[]).map(({ text }) => text)).toEqual(['at once']);
 });

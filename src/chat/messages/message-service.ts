@@ -143,7 +143,7 @@ export function createMessageService({
   recordAct: RecordAct;
   /** Where messages go that nobody judged in time, in the modes that keep them. */
   unjudged: UnjudgedStore;
-  settings: { maxLength: number; fallback: FallbackMode };
+  settings: { maxLength: number; admissionMs: number; fallback: FallbackMode };
 }): MessageService {
   async function send(sender: Sender, draft: Draft, order: SendOrder): Promise<SendOutcome> {
     const messageId = newId();
@@ -179,9 +179,12 @@ export function createMessageService({
     const digest = contentDigest(text, draft.replyTo ?? null);
     let feed: Feed<RoomState>;
     let allowedAt: number;
+    const askedMs = performance.now();
+    const knownAt = loadedFeed(draft.roomId)?.position ?? 0;
     try {
       feed = await requirePost(sender, draft.roomId);
-      allowedAt = feed.position;
+      // So late that its sender may have been refused for certain elsewhere: what they may do since then is not for this one.
+      allowedAt = performance.now() - askedMs > settings.admissionMs ? knownAt : feed.position;
       if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
       if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
     } catch (refusal) {
