@@ -16,9 +16,13 @@ const state: FeedState = {
 };
 
 /** A hub over a log that holds nothing yet, with memory for so many rooms. */
-function startHub(roomsCached: number) {
+function startHub(roomsCached: number, read: (after: number) => Promise<FeedEvent[]> = async () => []) {
   const hub = createHub<FeedState>({
-    log: { load: async () => ({ position: 0, state }), read: async () => [], heads: async () => new Map() },
+    log: {
+      load: async () => ({ position: 0, state }),
+      read: (_roomId, after) => read(after),
+      heads: async () => new Map(),
+    },
     hints: createLocalHints(),
     onRevocationHint: () => {},
     membership: { joined: async () => undefined, left: () => '' },
@@ -71,4 +75,30 @@ test('rooms that nobody took hold of are forgotten once those who asked for them
   expect(feeds.map((feed) => feed?.roomId)).toEqual(Array.from({ length: 6 }, (_, at) => `room-${at}`));
   const held = () => feeds.filter((feed) => hub.loadedFeed(feed!.roomId) === feed).length;
   await expect.poll(held).toBe(2);
+});
+
+test('whoever waits for an event that a running look at the log missed waits for the next look', async () => {
+  const log = [event(1)];
+  const looks: (() => void)[] = [];
+  const { hub } = startHub(10, (after) => {
+    const found = log.slice(after);
+    return new Promise((resolve) => looks.push(() => resolve(found)));
+  });
+  const feed = (await hub.feed('room'))!;
+  const running = hub.catchUp(feed);
+  log.push(event(2));
+  const reached = hub.catchUp(feed, 2).then(() => feed.position);
+  looks.shift()!();
+  await running;
+  expect(feed.position).toBe(1);
+  await expect.poll(() => looks.length).toBe(1);
+  looks.shift()!();
+  expect(await reached).toBe(2);
+});
+
+test('an event that the log does not hold is not waited for without end', async () => {
+  const { hub } = startHub(10);
+  const feed = (await hub.feed('room'))!;
+  await hub.catchUp(feed, 5);
+  expect(feed.position).toBe(0);
 });

@@ -61,8 +61,8 @@ export interface Hub<State extends FeedState> {
   readonly loadedFeed: (roomId: string) => Feed<State> | undefined;
   /** Takes committed events in, ours or another instance's; a hole starts a catch-up. */
   readonly take: (roomId: string, events: readonly FeedEvent[]) => void;
-  /** Reads the log up to its head. */
-  readonly catchUp: (feed: Feed<State>) => Promise<void>;
+  /** Reads the log up to its head. @param atLeast the log is known to hold this: it is read as often as that takes */
+  readonly catchUp: (feed: Feed<State>, atLeast?: number) => Promise<void>;
   /**
    * Makes a connection a reader of a room from the event after `after` on, without a hole or a repeat.
    * `reset`: too far behind or beyond the head; it reads from the head on. `left`: no longer a member.
@@ -179,7 +179,7 @@ export function createHub<State extends FeedState>({
     loading.set(roomId, entry);
     try {
       const feed = await entry.promise;
-      if (feed && entry.seenSeq > feed.position) void catchUp(feed);
+      if (feed && entry.seenSeq > feed.position) readOn(feed);
       return feed;
     } finally {
       loading.delete(roomId);
@@ -207,7 +207,7 @@ export function createHub<State extends FeedState>({
     for (const event of events) {
       if (event.seq <= feed.position) continue;
       if (event.seq !== feed.position + 1) {
-        void catchUp(feed);
+        readOn(feed);
         return;
       }
       takeNext(feed, event);
@@ -331,9 +331,22 @@ export function createHub<State extends FeedState>({
 
   // ── Holes ──
 
-  function catchUp(feed: Feed<State>): Promise<void> {
-    const running = catchingUp.get(feed);
-    if (running) return running;
+  async function catchUp(feed: Feed<State>, atLeast = 0): Promise<void> {
+    // One that runs may have looked before the event was there that is waited for: then there is another.
+    for (let wasFresh = false; !wasFresh; ) {
+      const running = catchingUp.get(feed);
+      wasFresh = running === undefined;
+      await (running ?? startCatchUp(feed));
+      if (feed.position >= atLeast) return;
+    }
+  }
+
+  /** Where nobody waits for it: what fails is logged, and repeated by the head check. */
+  function readOn(feed: Feed<State>): void {
+    if (!catchingUp.has(feed)) void startCatchUp(feed);
+  }
+
+  function startCatchUp(feed: Feed<State>): Promise<void> {
     const promise = readToHead(feed).finally(() => catchingUp.delete(feed));
     catchingUp.set(feed, promise);
     promise.catch((error: unknown) =>
@@ -356,7 +369,7 @@ export function createHub<State extends FeedState>({
     const followed = [...feeds.values()].filter((feed) => feed.readerCount > 0 && !feed.closed);
     if (followed.length === 0) return;
     const heads = await log.heads(followed.map((feed) => feed.roomId));
-    for (const feed of followed) if ((heads.get(feed.roomId) ?? 0) > feed.position) void catchUp(feed);
+    for (const feed of followed) if ((heads.get(feed.roomId) ?? 0) > feed.position) readOn(feed);
   }
 
   const headCheck = createSingleLook(checkHeads, (error) => logger.debug({ error }, 'head check failed'));
@@ -409,7 +422,7 @@ export function createHub<State extends FeedState>({
     feed.pins += 1;
     try {
       // Without readers nothing kept it up to date: it may not know of the very membership that is to be read.
-      if (feed.position < Math.max(after, atLeast)) await catchUp(feed);
+      if (feed.position < Math.max(after, atLeast)) await catchUp(feed, Math.max(after, atLeast));
       const userId = connection.user!.userId;
       let position = after;
       let reset =
@@ -439,7 +452,7 @@ export function createHub<State extends FeedState>({
         if (page.length > 0) {
           connection.push(Buffer.concat(page.map((event) => frameText(event.json))), page.length);
           position = page.at(-1)!.seq;
-        } else if (events.length > 0) await catchUp(feed);
+        } else if (events.length > 0) await catchUp(feed, events.at(-1)!.seq);
         else reset = true;
         await connection.drained();
       }
@@ -499,7 +512,7 @@ export function createHub<State extends FeedState>({
       const feed = await findFeed(roomId);
       if (!feed) return;
       // Where nobody reads nothing keeps memory current, and the news of a join may be old: they may have left since.
-      if (feed.readerCount === 0 || feed.position < seq) await catchUp(feed);
+      if (feed.readerCount === 0 || feed.position < seq) await catchUp(feed, seq);
       if (!feed.state.isMember(connection.user!.userId)) return;
       await tellJoined(feed, connection);
       const { result, seq: reached } = await attach(connection, roomId, seq - 1, 'member', seq);

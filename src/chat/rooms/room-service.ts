@@ -117,7 +117,8 @@ export function createRoomService({
     const feed = await hub.feed(roomId);
     if (!feed) throw new Failure('not_found', 'no such room');
     // Every request sees what was acked before it began, on whatever instance.
-    if ((await head(roomId)) > feed.position) await hub.catchUp(feed);
+    const position = await head(roomId);
+    if (position > feed.position) await hub.catchUp(feed, position);
     return feed;
   }
 
