@@ -128,21 +128,11 @@ function freePorts(count: number): Promise<number[]> {
   return Promise.all(Array.from({ length: count }, () => freePort()));
 }
 
-const startsMax = 10;
-
 function createSlot(options: Parameters<typeof startParley>[0]): Slot {
   const slot: Slot = {
     process: undefined,
     start: async () => {
-      // One that begins while its database is out of reach ends with a clear line; whoever runs it starts it again.
-      for (let tries = 1; ; tries++) {
-        try {
-          slot.process = await startParley(options);
-          return;
-        } catch (error) {
-          if (tries === startsMax || !String(error).includes('the database cannot be used')) throw error;
-        }
-      }
+      slot.process = await startParley(options);
     },
   };
   return slot;
