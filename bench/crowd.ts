@@ -17,6 +17,8 @@ export type CrowdOrder =
     }
   /** Counts frames from now on; reports when each socket has had this many. */
   | { readonly do: 'expect'; readonly framesEach: number }
+  /** The same of a peer that puts several messages into one binary frame: counts what such frames hold. */
+  | { readonly do: 'expect'; readonly bytesEach: number }
   /** Keeps this many sends in flight per socket until `total` were answered; `{n}` in a text becomes a number. */
   | {
       readonly do: 'send';
@@ -35,7 +37,10 @@ export type CrowdReport = {
 
 interface Member {
   readonly socket: Socket;
+  /** Received since they are counted. */
   frames: number;
+  /** In binary frames. */
+  bytes: number;
   rest: Buffer | undefined;
   text: string;
   onFrame: ((payload: Buffer) => void) | undefined;
@@ -43,6 +48,7 @@ interface Member {
 
 const members: Member[] = [];
 let expected = Number.POSITIVE_INFINITY;
+let expectedBytes = Number.POSITIVE_INFINITY;
 let waiting = 0;
 let onAllReached: (() => void) | undefined;
 
@@ -54,6 +60,12 @@ function clientFrame(text: string): Buffer {
       ? Buffer.from([0x81, 0x80 | length, 0, 0, 0, 0])
       : Buffer.from([0x81, 0x80 | 126, length >> 8, length & 255, 0, 0, 0, 0]);
   return Buffer.concat([header, Buffer.from(text)]);
+}
+
+/** One more has had all it was to have. */
+function reached(): void {
+  waiting -= 1;
+  if (waiting === 0) onAllReached?.();
 }
 
 function receive(member: Member, chunk: Buffer): void {
@@ -71,10 +83,12 @@ function receive(member: Member, chunk: Buffer): void {
       process.stderr.write(`closed with ${length < 2 ? 'no code' : bytes.readUInt16BE(at + header)}\n`);
     else if (opcode === 1) {
       member.frames += 1;
-      if (member.frames === expected) {
-        waiting -= 1;
-        if (waiting === 0) onAllReached?.();
-      }
+      if (member.frames === expected) reached();
+      member.onFrame?.(bytes.subarray(at + header, at + header + length));
+    } else if (opcode === 2) {
+      const before = member.bytes;
+      member.bytes += length;
+      if (before < expectedBytes && member.bytes >= expectedBytes) reached();
       member.onFrame?.(bytes.subarray(at + header, at + header + length));
     }
     at += header + length;
@@ -99,7 +113,7 @@ function openOne(order: Extract<CrowdOrder, { do: 'open' }>, hello: string): Pro
         },
       },
     });
-    const member: Member = { socket, frames: 0, rest: undefined, text: '', onFrame: undefined };
+    const member: Member = { socket, frames: 0, bytes: 0, rest: undefined, text: '', onFrame: undefined };
     const key = randomBytes(16).toString('base64');
     socket.write(
       `GET ${order.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${order.protocol ? `Sec-WebSocket-Protocol: ${order.protocol}\r\n` : ''}\r\n`,
@@ -149,10 +163,14 @@ async function open(order: Extract<CrowdOrder, { do: 'open' }>): Promise<CrowdRe
   return { done: 'open', milliseconds: performance.now() - startedMs };
 }
 
-function expectFrames({ framesEach }: Extract<CrowdOrder, { do: 'expect' }>): Promise<CrowdReport> {
+function expectFrames(order: Extract<CrowdOrder, { do: 'expect' }>): Promise<CrowdReport> {
   const startedMs = performance.now();
-  for (const member of members) member.frames = 0;
-  expected = framesEach;
+  for (const member of members) {
+    member.frames = 0;
+    member.bytes = 0;
+  }
+  expected = 'framesEach' in order ? order.framesEach : Number.POSITIVE_INFINITY;
+  expectedBytes = 'bytesEach' in order ? order.bytesEach : Number.POSITIVE_INFINITY;
   waiting = members.length;
   return new Promise((resolve) => {
     onAllReached = () => resolve({ done: 'expect', milliseconds: performance.now() - startedMs });

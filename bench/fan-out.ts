@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startCrowd } from './crowd-control.ts';
 import { cpuSeconds, type Row, serverCore, systemCpuSeconds } from './measure.ts';
+import { natsHello, natsWelcomeFrames, startNats } from './nats.ts';
 import { startParleyServer, startRedis, startScript } from './systems.ts';
 import { startTown } from './town.ts';
 
@@ -73,6 +74,25 @@ async function socketIo(members: number, count: number, text: string): Promise<R
   } finally {
     await redis.stop();
   }
+}
+
+/** NATS over WebSocket, where Debian's package is installed. */
+async function nats(members: number, count: number, text: string): Promise<Row[]> {
+  const server = await startNats();
+  if (!server) return [];
+  const crowd = startCrowd();
+  const hellos = Array(members).fill(natsHello);
+  await crowd.order({ do: 'open', port: server.port, path: '/', hellos, welcomeFrames: natsWelcomeFrames });
+  const reached = crowd.order({ do: 'expect', bytesEach: count * server.bytesOf(text) });
+  const [cpu, startedMs] = [cpuSeconds(server.child.pid!), performance.now()];
+  server.publish(text, count);
+  await reached;
+  const seconds = (performance.now() - startedMs) / 1000;
+  const used = cpuSeconds(server.child.pid!) - cpu;
+  await crowd.stop();
+  await server.stop();
+  const deliveries = members * count;
+  return [{ what: 'NATS over WebSocket', rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6 }];
 }
 
 async function parley(members: number, count: number, filler: string): Promise<Row> {
@@ -148,10 +168,11 @@ export async function fanOut(members: number, count: number): Promise<Row[]> {
   const whole = await parley(members, count * 4, filler);
   const beside = (own: Row, peer: Row) => (own.rate / peer.rate).toFixed(2);
   const peers = await socketIo(members, Math.ceil(count / 8), frame);
+  const others = await nats(members, count, frame);
   const note = (own: Row) =>
     `${beside(own, batched)} × the batching bare server (goal ≥ 0.8), CPU ${(own.cpuMicros! / batched.cpuMicros!).toFixed(2)} × its (goal ≤ 1.5)${peers.map((peer) => `; ${beside(own, peer)} × socket.io`).join('')}`;
   const goal = { least: goals[members]! };
-  return [bare, batched, { ...hub, goal, note: note(hub) }, { ...whole, goal, note: note(whole) }, ...peers];
+  return [bare, batched, { ...hub, goal, note: note(hub) }, { ...whole, goal, note: note(whole) }, ...peers, ...others];
 }
 
 /** Every room gets the same number of messages, a turn's worth at once. */

@@ -69,18 +69,19 @@ export function cpuSeconds(pid: number): number {
 
 /** The same of processes and all they have started, the ended ones included: a whole system under test. */
 export function systemCpuSeconds(pids: readonly number[]): number {
-  const children = new Map<number, number[]>();
+  // All are read once: who ends meanwhile is in its parent's time.
+  const stats = new Map<number, string[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      const parent = Number(statOf(Number(name))[1]);
-      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+      stats.set(Number(name), statOf(Number(name)));
     } catch {
-      // Ended meanwhile: its parent has the time.
+      // Ended since it was listed.
     }
   }
+  const children = Map.groupBy(stats.keys(), (pid) => Number(stats.get(pid)![1]));
   const seconds = (pid: number): number => {
-    const fields = statOf(pid);
+    const fields = stats.get(pid)!;
     const own = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) / 100;
     return own + (children.get(pid) ?? []).reduce((sum, child) => sum + seconds(child), 0);
   };

@@ -59,11 +59,19 @@ mkdirSync(dist, { recursive: true });
 const results: Record<string, { title: string; rows: ReturnType<typeof withRatios> }> = {};
 for (const [name, { title, run, unit }] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const rows = await run();
+  let rows: Row[];
+  try {
+    rows = await run();
+  } catch (error) {
+    // The others are measured all the same.
+    process.stderr.write(`\n${title} (${name}) failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exitCode = 1;
+    continue;
+  }
   printRows(`${title} (${name})`, rows, unit);
   results[name] = { title, rows: withRatios(rows) };
   // After each, so that a run that is broken off leaves what it has.
   writeFileSync(new URL('bench.json', dist), `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(new URL('bench.svg', dist), chart(Object.values(results)));
 }
-process.exit(0);
+process.exit();
