@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pino from 'pino';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded.ts';
 import { migrate } from '../../src/database/migrate.ts';
@@ -128,11 +129,24 @@ function freePorts(count: number): Promise<number[]> {
   return Promise.all(Array.from({ length: count }, () => freePort()));
 }
 
+/** What befell its database beside it heals at the same time, within a few seconds; each start takes about one. */
+const startsMax = 20;
+const betweenStartsMs = 250;
+
 function createSlot(options: Parameters<typeof startParley>[0]): Slot {
   const slot: Slot = {
     process: undefined,
+    // One that begins while its database is out of reach ends with one clear line; whoever runs it starts it again.
     start: async () => {
-      slot.process = await startParley(options);
+      for (let starts = 1; ; starts++) {
+        try {
+          slot.process = await startParley(options);
+          return;
+        } catch (error) {
+          if (starts === startsMax || !String(error).includes('the database cannot be used')) throw error;
+          await pause(betweenStartsMs);
+        }
+      }
     },
   };
   return slot;

@@ -80,7 +80,8 @@ async function befall(
     for (const fault of both) await begin(fault);
     happened.push(both.map(({ name }) => name).join(' and '));
     await pause(lastsMs);
-    for (const fault of both.toReversed()) await fault.heal();
+    // At once: a process that was killed cannot start before its database is back.
+    await Promise.all(both.map((fault) => fault.heal()));
     // Sometimes nothing else happens until all is well: that is how long it takes.
     if (random() < 0.3) headMs.push(await timeToHead(world, town, performance.now()));
   }
