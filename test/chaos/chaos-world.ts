@@ -78,7 +78,8 @@ export async function startChaosWorld({
       },
     }),
   );
-  await Promise.all([...processings, ...chats].map((slot) => slot.start()));
+  // Not all at once: each start keeps a core busy for seconds, and gives up when it takes far too long.
+  for (const slots of [processings, chats]) for (const slot of slots) await slot.start();
   const door = await startTcpProxy(() => chatPorts);
   const faults = listFaults({
     chats,
