@@ -267,6 +267,7 @@ export const schema = {
     queueMax: integer(5000, 'Texts waiting in the engine; more get UNAVAILABLE', { min: 1 }),
     batchMax: integer(128, 'Texts per batch', { min: 1, max: 1000 }),
     itemTimeout: duration('250ms', 'One text may hold a thread this long'),
+    loadTimeout: duration('60s', 'A worker thread that has not loaded its weights and lists by then is given up'),
     requestBytes: size('4MB', 'Largest request, unpacked'),
     connectionsMax: integer(1000, 'Open TCP connections of the processing port; more are refused', { min: 1 }),
     streamsMax: integer(1000, 'Calls at once over one of them by HTTP/2', { min: 1 }),

@@ -95,7 +95,7 @@ export async function startTextEngine({
     return unread;
   });
   const metrics = createEngineMetrics(registry, () => engine.stats());
-  const { threads, queueMax, batchMax, itemTimeout } = config.processing;
+  const { threads, queueMax, batchMax, itemTimeout, loadTimeout } = config.processing;
   const engine: Engine<TextState> = await startEngine<TextState>({
     module: textWorker,
     state: current.state,
@@ -107,7 +107,7 @@ export async function startTextEngine({
       queueWeightMax: queueMax * 4000,
       batchMax,
       itemTimeoutMs: itemTimeout,
-      loadTimeoutMs: 20_000,
+      loadTimeoutMs: loadTimeout,
       heapMb: 256,
       quarantineMs: 60_000,
       quarantineMax: 1000,
