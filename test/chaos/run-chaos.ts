@@ -17,10 +17,15 @@ import { readHeads, readState } from './stored-state.ts';
 /** Every client has to be at the head within this time of a heal. */
 const headWithinMs = 60_000;
 
+interface TimeToHead {
+  readonly after: string;
+  readonly ms: number;
+}
+
 interface Outcome {
   readonly violations: readonly (Violation | StateViolation)[];
   /** From a heal after which nothing else happened until everybody was at the head, milliseconds. */
-  readonly headMs: readonly number[];
+  readonly heads: readonly TimeToHead[];
   readonly counts: Readonly<Record<string, number>>;
   readonly faults: readonly string[];
 }
@@ -29,12 +34,11 @@ async function run(seed: number, seconds: number): Promise<Outcome> {
   const world = await startChaosWorld();
   try {
     const town = await startChaosTown(world.url, seed);
-    const headMs: number[] = [];
-    const faults = await befall(world, town, { random: createRandom(seed), seconds, headMs });
+    const heads: TimeToHead[] = [];
+    const faults = await befall(world, town, { random: createRandom(seed), seconds, heads });
     const healedMs = performance.now();
     const settled = await Promise.race([town.settle().then(() => true), pause(headWithinMs * 2).then(() => false)]);
-    const lastMs = await timeToHead(world, town, healedMs);
-    headMs.push(lastMs);
+    heads.push({ after: faults.at(-1) ?? 'nothing', ms: await timeToHead(world, town, healedMs) });
     // What is told only once may still be on its way.
     await pause(1000);
     const violations = await check(world, town);
@@ -44,7 +48,7 @@ async function run(seed: number, seconds: number): Promise<Outcome> {
     const sends = [...town.people, ...town.senders].flatMap((each) => each.sends);
     return {
       violations,
-      headMs,
+      heads,
       faults,
       counts: {
         sends: sends.length,
@@ -62,7 +66,7 @@ async function run(seed: number, seconds: number): Promise<Outcome> {
 async function befall(
   world: ChaosWorld,
   town: ChaosTown,
-  { random, seconds, headMs }: { random: () => number; seconds: number; headMs: number[] },
+  { random, seconds, heads }: { random: () => number; seconds: number; heads: TimeToHead[] },
 ): Promise<string[]> {
   const untilMs = performance.now() + seconds * 1000;
   const happened: string[] = [];
@@ -78,12 +82,13 @@ async function befall(
     const lasting = random();
     const lastsMs = first.long && lasting < 0.3 && leftMs > 25_000 ? 30_000 : 300 + lasting * 5000;
     for (const fault of both) await begin(fault);
-    happened.push(both.map(({ name }) => name).join(' and '));
+    const name = both.map((fault) => fault.name).join(' and ');
+    happened.push(name);
     await pause(lastsMs);
     // At once: a process that was killed cannot start before its database is back.
     await Promise.all(both.map((fault) => fault.heal()));
     // Sometimes nothing else happens until all is well: that is how long it takes.
-    if (random() < 0.3) headMs.push(await timeToHead(world, town, performance.now()));
+    if (random() < 0.3) heads.push({ after: name, ms: await timeToHead(world, town, performance.now()) });
   }
   return happened;
 }
@@ -145,13 +150,14 @@ const runs = readNumber('runs', 1);
 const totals = new Map<string, number>();
 const allHeadMs: number[] = [];
 for (let seed = first; seed < first + runs; seed++) {
-  const { violations, headMs, counts, faults } = await run(seed, readNumber('seconds', 60));
-  allHeadMs.push(...headMs);
+  const { violations, heads, counts, faults } = await run(seed, readNumber('seconds', 60));
+  const longest = heads.reduce((most, each) => (each.ms > most.ms ? each : most));
+  allHeadMs.push(...heads.map(({ ms }) => ms));
   for (const { kind } of violations) totals.set(kind, (totals.get(kind) ?? 0) + 1);
   for (const [name, count] of Object.entries(counts)) totals.set(name, (totals.get(name) ?? 0) + count);
   totals.set('faults', (totals.get('faults') ?? 0) + faults.length);
   process.stdout.write(
-    `seed ${seed}: ${counts.sends} sends (${counts.refused} refused), ${counts.changes} edits and deletions, ${counts.bans} removals and mutes, ${faults.length} faults, at head ${seconds(Math.max(...headMs))} after a heal at the latest, ${violations.length} violations\n`,
+    `seed ${seed}: ${counts.sends} sends (${counts.refused} refused), ${counts.changes} edits and deletions, ${counts.bans} removals and mutes, ${faults.length} faults, at head ${seconds(longest.ms)} after a heal at the latest (${longest.after}), ${violations.length} violations\n`,
   );
   if (violations.length > 0) process.stdout.write(`  faults: ${faults.join(', ')}\n`);
   for (const { kind, what } of violations.slice(0, 20)) process.stdout.write(`  ${kind}: ${what}\n`);
