@@ -25,24 +25,42 @@ const notPlain = /[^\0-$'-\x7f]/;
 const entity =
   /&(?:amp;)?(?:#0*(\d{2,6})|#[xX]0*([0-9a-fA-F]{2,5})|([a-zA-Z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron)|(shy|zwn?j|lrm|rlm|ZeroWidthSpace|NoBreak)|(nbsp|ensp|emsp|thinsp));?/y;
 const percent = /%([4-7][0-9a-fA-F])/y;
+const ampersand = 38;
+const percentSign = 37;
 const unseen = 0x200b;
 /** Units of one folded character: a ligature is not to make a text many times as long. */
 const foldedMax = 4;
-/** Characters of which the folding is remembered; beyond, it is worked out anew. */
+/** Characters of which the folding is remembered, beside those that stay one unit; beyond, it is worked out anew. */
 const rememberedMax = 100_000;
 /** Units of a string made at once: `String.fromCharCode` takes them as arguments. */
 const chunk = 4096;
 
 export function createNormaliser(lookalikes: Lookalikes): (text: string) => Normalised {
+  const looksLike = new Map(Object.entries(lookalikes).map(([sign, letter]) => [sign.codePointAt(0)!, letter]));
   const known = new Map<number, string>();
+  /** By unit: the one unit that it always folds to; 0 where there is none, or nobody has looked yet. */
+  const single = new Uint16Array(65_536);
+  for (let code = 1; code < 128; code++) if (code !== ampersand && code !== percentSign) single[code] = lower(code);
   let places = countUp(1024);
+  // Scratch, made larger by longer texts: what is returned is a copy of as much as is needed.
+  let units = new Uint16Array(1024);
+  let starts = new Int32Array(1024);
+  let ends = new Int32Array(1024);
+  const grow = (): void => {
+    units = grown(units, new Uint16Array(units.length * 2));
+    starts = grown(starts, new Int32Array(units.length));
+    ends = grown(ends, new Int32Array(units.length));
+  };
 
   /** What one code point beyond ASCII folds to; empty for what is not seen. */
   function fold(code: number): string {
+    const unit = code <= 0xffff ? single[code]! : 0;
+    if (unit !== 0) return String.fromCharCode(unit);
     const found = known.get(code);
     if (found !== undefined) return found;
     const folded = foldAnew(String.fromCodePoint(code), code);
-    if (known.size < rememberedMax) known.set(code, folded);
+    if (folded.length === 1 && code <= 0xffff && !isSurrogate(code)) single[code] = folded.charCodeAt(0);
+    else if (known.size < rememberedMax) known.set(code, folded);
     return folded;
   }
 
@@ -52,11 +70,11 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
     if (code >= 0x1f1e6 && code <= 0x1f1ff) return String.fromCharCode(97 + code - 0x1f1e6);
     for (const first of [0x1f130, 0x1f150, 0x1f170])
       if (code >= first && code < first + 26) return String.fromCharCode(97 + code - first);
+    const plain = character.normalize('NFKD').toLowerCase().normalize('NFKD');
     let folded = '';
-    for (const part of character.normalize('NFKD').toLowerCase().normalize('NFKD')) {
-      if (invisible.test(part)) continue;
-      folded += lookalikes[part] ?? part;
-    }
+    // Most characters are plain already.
+    if (plain === character) folded = looksLike.get(code) ?? plain;
+    else for (const part of plain) if (!invisible.test(part)) folded += looksLike.get(part.codePointAt(0)!) ?? part;
     return folded.slice(0, foldedMax);
   }
 
@@ -64,37 +82,29 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
     if (!notPlain.test(text)) {
       // Most of what people write: each unit stands for itself, and all such texts share one way back.
       if (places.length <= text.length) places = countUp(text.length * 2);
-      const starts = places.subarray(0, text.length);
-      return { folded: text.toLowerCase(), starts, ends: places.subarray(1, text.length + 1), hidden: 0, disguised: 0 };
+      const folded = text.toLowerCase();
+      const [from, to] = [places.subarray(0, text.length), places.subarray(1, text.length + 1)];
+      return { folded, starts: from, ends: to, hidden: 0, disguised: 0 };
     }
-    let units = new Uint16Array(text.length + 32);
-    let starts = new Int32Array(text.length + 32);
-    let ends = new Int32Array(text.length + 32);
     let length = 0;
     let hidden = 0;
     let disguised = 0;
 
-    // A ligature folds to several units.
-    const grow = (by: number): void => {
-      units = grown(units, new Uint16Array(units.length * 2 + by));
-      starts = grown(starts, new Int32Array(units.length));
-      ends = grown(ends, new Int32Array(units.length));
-    };
-
     for (let at = 0; at < text.length; ) {
       const code = text.charCodeAt(at);
+      const unit = single[code]!;
+      if (unit !== 0) {
+        if (code >= 128 && unit < 128) disguised += 1;
+        if (length === units.length) grow();
+        units[length] = unit;
+        starts[length] = at++;
+        ends[length++] = at;
+        continue;
+      }
       let end = at + 1;
       let point = code;
-      if (code < 128) {
-        const escaped = code === 38 || code === 37 ? readEscape(text, at) : undefined;
-        if (!escaped) {
-          if (length === units.length) grow(0);
-          units[length] = lower(code);
-          starts[length] = at;
-          ends[length++] = end;
-          at = end;
-          continue;
-        }
+      const escaped = code === ampersand || code === percentSign ? readEscape(text, at) : undefined;
+      if (escaped) {
         point = escaped.code;
         end = escaped.end;
         disguised += 1;
@@ -105,7 +115,7 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
       const piece = point < 128 ? String.fromCharCode(lower(point)) : fold(point);
       if (piece === '') hidden += 1;
       else if (code >= 128 && piece.charCodeAt(0) < 128) disguised += 1;
-      if (length + piece.length > units.length) grow(piece.length);
+      if (length + piece.length > units.length) grow();
       for (let each = 0; each < piece.length; each++) {
         units[length] = piece.charCodeAt(each);
         starts[length] = at;
@@ -115,12 +125,16 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
     }
     return {
       folded: stringOf(units.subarray(0, length)),
-      starts: starts.subarray(0, length),
-      ends: ends.subarray(0, length),
+      starts: starts.slice(0, length),
+      ends: ends.slice(0, length),
       hidden,
       disguised,
     };
   };
+}
+
+function isSurrogate(code: number): boolean {
+  return code >= 0xd800 && code < 0xe000;
 }
 
 function lower(code: number): number {
@@ -129,7 +143,7 @@ function lower(code: number): number {
 
 /** A letter or digit written as `&#102;`, `&#x66;`, `&eacute;` or `%66`; `&shy;` and its like, which nobody sees. */
 function readEscape(text: string, at: number): { code: number; end: number } | undefined {
-  const isEntity = text.charCodeAt(at) === 38;
+  const isEntity = text.charCodeAt(at) === ampersand;
   const pattern = isEntity ? entity : percent;
   pattern.lastIndex = at;
   const found = pattern.exec(text);
