@@ -170,29 +170,38 @@ export function rawOf(features: Features, learned: Learned): number {
   return stretch === undefined ? whole : Math.max(whole, stretch.raw);
 }
 
-function wholeOf({ hashed, count, shape }: Features, { weights, unit, shape: shapeWeights, bias }: Learned): number {
-  let sum = 0;
-  for (let at = 0; at < count; at++) sum += weights[hashed[at]!]!;
-  return bias + dot(shape, shapeWeights) + (sum * unit) / Math.sqrt(Math.max(featuresMin, count));
+function wholeOf(features: Features, learned: Learned): number {
+  const { count, shape } = features;
+  const sum = gather(features, learned);
+  return learned.bias + dot(shape, learned.shape) + (sum * learned.unit) / Math.sqrt(Math.max(featuresMin, count));
 }
 
-/** Undefined where the text is not much longer than a stretch. */
-function loudestStretch(features: Features, { weights, unit, shape, bias }: Learned): Stretch | undefined {
-  const { hashed, tokenOf, count, tokens } = features;
-  if (tokens <= stretchMin || tokens > unitsMax) return;
-  // Sums over all tokens before.
-  sums.fill(0, 0, tokens + 1);
-  counts.fill(0, 0, tokens + 1);
+/** Looks each weight up once: `sums` and `counts` get those of all tokens before a token. @returns the sum of all */
+function gather({ hashed, tokenOf, count, tokens }: Features, { weights }: Learned): number {
+  // More tokens are never parted into stretches.
+  const last = Math.min(tokens, unitsMax);
+  sums.fill(0, 0, last + 1);
+  counts.fill(0, 0, last + 1);
+  let sum = 0;
   for (let at = 0; at < count; at++) {
+    const weight = weights[hashed[at]!]!;
+    const token = tokenOf[at]!;
+    sum += weight;
     // What stands for the whole text is in no stretch.
-    if (tokenOf[at]! >= tokens) continue;
-    sums[tokenOf[at]! + 1]! += weights[hashed[at]!]!;
-    counts[tokenOf[at]! + 1]!++;
+    if (token >= last) continue;
+    sums[token + 1]! += weight;
+    counts[token + 1]!++;
   }
-  for (let token = 1; token <= tokens; token++) {
+  for (let token = 1; token <= last; token++) {
     sums[token]! += sums[token - 1]!;
     counts[token]! += counts[token - 1]!;
   }
+  return sum;
+}
+
+/** Of the features that were gathered last. Undefined where the text is not much longer than a stretch. */
+function loudestStretch({ tokens, shape: values }: Features, { unit, shape, bias }: Learned): Stretch | undefined {
+  if (tokens <= stretchMin || tokens > unitsMax) return;
   const found: Stretch = { raw: Number.NEGATIVE_INFINITY, start: 0, end: 0, number: 0 };
   for (const { tokens: length, step } of stretches)
     for (let start = 0; start + length <= tokens; start += step) {
@@ -205,7 +214,7 @@ function loudestStretch(features: Features, { weights, unit, shape, bias }: Lear
       found.start = start;
       found.end = end;
     }
-  found.raw += bias + dot(features.shape, shape) * shapeShare - stretchPenalty;
+  found.raw += bias + dot(values, shape) * shapeShare - stretchPenalty;
   found.raw -= chancePenalty * Math.log(found.number);
   return found;
 }

@@ -15,6 +15,8 @@ import { addShape, createShapeCounts, hanEvidenceMin, type ShapeCounts, shapeNam
 export const bucketBits = 20;
 export const buckets = 1 << bucketBits;
 const mask = buckets - 1;
+/** Numbers of texts that fit above a bucket in 32 bits. */
+const textNumbers = 1 << (32 - bucketBits);
 /** ITU-T E.164 has 15; one for luck. */
 const phoneDigitsMax = 16;
 
@@ -57,6 +59,7 @@ export type Extractor = (normalised: Normalised, original: string) => Features;
 /** UTF-16 units that are looked at in one go; longer texts are cut by the caller. */
 export const unitsMax = 4000;
 const tokenMax = 24;
+const hostMax = 100;
 const featuresMax = 16_384;
 /** A family is a neighbour of those of this many words before. */
 const reach = 5;
@@ -127,22 +130,20 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
   // Telling words in Han characters, as many as are needed for an opinion.
   const telling = new Int32Array(hanEvidenceMin);
   let telltales = 0;
-  // Which buckets were seen in this text: open addressing, emptied by counting texts.
-  const slots = featuresMax * 2;
-  const slotBucket = new Uint32Array(slots);
-  const slotText = new Uint32Array(slots);
+  // Which buckets were seen in this text: open addressing. A slot holds a bucket and above it the number of its text, so that
+  // the next text finds all of them empty.
+  const slots = new Uint32Array(featuresMax * 2);
   let textNumber = 0;
 
   function add(hash: number, view: number): void {
-    const bucket = (hash >>> (32 - bucketBits)) & mask;
-    let slot = (Math.imul(bucket, 0x9e3779b1) >>> 17) & (slots - 1);
-    while (slotText[slot] === textNumber) {
-      if (slotBucket[slot] === bucket) return;
-      slot = (slot + 1) & (slots - 1);
+    const bucket = hash >>> (32 - bucketBits);
+    let slot = Math.imul(bucket, 0x9e3779b1) >>> 17;
+    for (let seen = slots[slot]!; seen >>> bucketBits === textNumber; seen = slots[slot]!) {
+      if ((seen & mask) === bucket) return;
+      slot = (slot + 1) & (slots.length - 1);
     }
     if (features.count >= featuresMax - 1) return;
-    slotText[slot] = textNumber;
-    slotBucket[slot] = bucket;
+    slots[slot] = (textNumber << bucketBits) | bucket;
     features.hashed[features.count] = bucket;
     features.tokenOf[features.count] = features.tokens;
     features.viewOf[features.count++] = view;
@@ -154,8 +155,10 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
   let ringNext = 0;
   let previousWord = 0;
   let place = 0;
+  let namesEnd = 0;
   let previousIds: readonly number[] = none;
   const present = new Uint8Array(64);
+  const presentIds = new Uint8Array(64);
 
   function addFamilies(ids: readonly number[], hash: number): void {
     for (const id of ids) {
@@ -264,7 +267,7 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
 
   function addLeet(token: string, counts: ShapeCounts): void {
     const word = readLeet(token);
-    if (word === undefined || word.length < 2) return;
+    if (word.length < 2) return;
     if (known.rankOf(word) >= 0) counts.leet++;
     else if (counts.leet < 2) return;
     addWord(word, 0, word.length, counts);
@@ -309,20 +312,24 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
 
   /** The end of the host name that begins at `start`, when it is one: `name.com` but not `readme.md`. */
   function hostEnd(text: string, start: number, dot: number): number {
+    // Names in a row are looked at once, however many of them might begin a host.
+    if (dot >= namesEnd) namesEnd = endOfNames(text, dot);
+    const end = Math.min(namesEnd, Math.max(dot, start + hostMax));
+    const label = text.lastIndexOf('.', end - 1) + 1;
+    return label > dot && hostEndings.has(hashText(text.slice(label, end))) ? end : -1;
+  }
+
+  /** Where letters, digits, dashes and single dots between them end. */
+  function endOfNames(text: string, dot: number): number {
     let end = dot;
-    let label = dot;
-    let labels = 1;
-    while (end < text.length && end - start < 100) {
+    for (; end < text.length; end++) {
       const code = text.charCodeAt(end);
       if (code === 46) {
         const next = end + 1 < text.length ? classes[text.charCodeAt(end + 1)]! : 0;
         if (next !== letter && next !== digit) break;
-        label = end + 1;
-        labels++;
       } else if (classes[code] !== letter && classes[code] !== digit && code !== 45) break;
-      end++;
     }
-    return labels > 1 && hostEndings.has(hashText(text.slice(label, end))) ? end : -1;
+    return end;
   }
 
   function scan(text: string, counts: ShapeCounts): void {
@@ -437,7 +444,10 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
   }
 
   return (normalised, original) => {
-    textNumber++;
+    if (++textNumber === textNumbers) {
+      textNumber = 1;
+      slots.fill(0);
+    }
     features.count = 0;
     features.tokens = 0;
     previousWord = 0;
@@ -446,6 +456,7 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
     present.fill(0);
     telling.fill(-1);
     telltales = 0;
+    namesEnd = 0;
     const folded = normalised.folded.length <= unitsMax ? normalised.folded : normalised.folded.slice(0, unitsMax);
     const counts = createShapeCounts();
     const joined = mayBeSpelled(folded) ? joinSpelled(folded) : undefined;
@@ -453,12 +464,10 @@ export function createExtractor({ families, vocabulary, variants }: Lexicon): Ex
     scan(joined ?? folded, counts);
     features.placed = joined === undefined;
     let families = 0;
-    for (let left = 0; left < 64; left++) {
-      if (present[left] === 0) continue;
-      families++;
-      for (let right = left + 1; right < 64; right++)
-        if (present[right] === 1) add(mix(left + 301, (right + 301) << 8), views.family);
-    }
+    for (let id = 0; id < present.length; id++) if (present[id] === 1) presentIds[families++] = id;
+    for (let left = 0; left < families; left++)
+      for (let right = left + 1; right < families; right++)
+        add(mix(presentIds[left]! + 301, (presentIds[right]! + 301) << 8), views.family);
     counts.families = families;
     counts.tokens = features.tokens;
     const reachable = counts.links + counts.handles + counts.phones + counts.emails > 0 ? 1 : 0;

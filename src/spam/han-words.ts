@@ -50,9 +50,10 @@ export interface HanWords {
  * @param variants pairs of characters, each as it is written and as it is read
  */
 export function createHanWords(families: Readonly<Record<string, readonly string[]>>, variants: string): HanWords {
-  const readAs = new Map<number, number>();
-  for (const pair of variants.split(' ')) if (pair.length === 2) readAs.set(pair.charCodeAt(0), pair.charCodeAt(1));
-  const read = (code: number): number => readAs.get(code) ?? code;
+  const readAs = new Uint16Array(65_536);
+  for (let code = 0; code < readAs.length; code++) readAs[code] = code;
+  for (const pair of variants.split(' ')) if (pair.length === 2) readAs[pair.charCodeAt(0)] = pair.charCodeAt(1);
+  const read = (code: number): number => readAs[code]!;
   const familiesOf = new Map<string, number[]>();
   for (const [id, words] of Object.values(families).entries())
     for (const word of words) {

@@ -10,13 +10,16 @@ export function hashCode(code: number): number {
   return code + 16;
 }
 
-/** Two values as one, well mixed: every bit of the answer hangs on every bit given. Unsigned. */
+/**
+ * Two values as one, well mixed: every bit of the answer hangs on every bit given. Signed, as half of the unsigned numbers of
+ * 32 bits cost an object each wherever they are kept.
+ */
 export function mix(left: number, right: number): number {
   let hash = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x2c1b3c6d);
   hash ^= hash >>> 13;
-  return Math.imul(hash, 0x297a2d39) >>> 0;
+  return Math.imul(hash, 0x297a2d39);
 }
 
 /** As the extractor hashes a word: letters beyond the second of a run are left out. */

@@ -7,6 +7,8 @@
 export const rootNode = 1;
 /** What no word goes on with. */
 export const noNode = 0;
+/** Numbers of an edge, and one that is spare. */
+const edgeWidth = 4;
 
 export interface KnownWords {
   /** The node behind `node` by a UTF-16 unit; `noNode` where no word goes on with it. */
@@ -15,40 +17,40 @@ export interface KnownWords {
   readonly rankAt: (node: number) => number;
   /** The same of a whole word. */
   readonly rankOf: (word: string) => number;
+  /** All ranks are below it. */
+  readonly ranks: number;
 }
 
 /** @param words the most common first; all of `others` are as common as the rarest of them */
 export function createKnownWords(words: readonly string[], others: Iterable<string>): KnownWords {
   let slots = 1 << 12;
   let mask = slots - 1;
-  let parents = new Uint32Array(slots);
-  let units = new Uint16Array(slots);
-  let children = new Uint32Array(slots);
+  // A node, a unit and the child there, side by side: all that a step looks at is one line of the processor's memory.
+  let edges = new Uint32Array(slots * edgeWidth);
   const ranks: number[] = [-1, -1];
 
-  function slotOf(node: number, unit: number): number {
-    let slot = (Math.imul(node, 0x9e3779b1) ^ Math.imul(unit, 0x85ebca6b)) >>> 0;
-    slot = (slot ^ (slot >>> 15)) & mask;
-    while (children[slot] !== noNode && (parents[slot] !== node || units[slot] !== unit)) slot = (slot + 1) & mask;
-    return slot;
+  /** Where in `edges` the edge is, or may be put. */
+  function edgeOf(node: number, unit: number): number {
+    const hash = Math.imul(node, 0x9e3779b1) ^ Math.imul(unit, 0x85ebca6b);
+    let slot = (hash ^ (hash >>> 15)) & mask;
+    for (;;) {
+      const edge = slot * edgeWidth;
+      if (edges[edge + 2] === noNode || (edges[edge] === node && edges[edge + 1] === unit)) return edge;
+      slot = (slot + 1) & mask;
+    }
   }
 
   function grow(): void {
-    const [oldParents, oldUnits, oldChildren] = [parents, units, children];
+    const old = edges;
     slots *= 2;
     mask = slots - 1;
-    parents = new Uint32Array(slots);
-    units = new Uint16Array(slots);
-    children = new Uint32Array(slots);
-    for (let at = 0; at < oldChildren.length; at++)
-      if (oldChildren[at] !== noNode) put(oldParents[at]!, oldUnits[at]!, oldChildren[at]!);
+    edges = new Uint32Array(slots * edgeWidth);
+    for (let at = 0; at < old.length; at += edgeWidth)
+      if (old[at + 2] !== noNode) put(old[at]!, old[at + 1]!, old[at + 2]!);
   }
 
   function put(node: number, unit: number, child: number): void {
-    const slot = slotOf(node, unit);
-    parents[slot] = node;
-    units[slot] = unit;
-    children[slot] = child;
+    edges.set([node, unit, child], edgeOf(node, unit));
   }
 
   function add(word: string, rank: number): void {
@@ -67,7 +69,7 @@ export function createKnownWords(words: readonly string[], others: Iterable<stri
   }
 
   function next(node: number, unit: number): number {
-    return children[slotOf(node, unit)]!;
+    return edges[edgeOf(node, unit) + 2]!;
   }
 
   for (const [rank, word] of words.entries()) add(word, rank);
@@ -75,6 +77,7 @@ export function createKnownWords(words: readonly string[], others: Iterable<stri
   const rankByNode = Int32Array.from(ranks);
 
   return {
+    ranks: words.length + 1,
     next,
     rankAt: (node) => rankByNode[node]!,
     rankOf: (word) => {

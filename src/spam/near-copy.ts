@@ -4,6 +4,7 @@
  * 256, which travels between threads and instances at little cost.
  */
 import { mix } from './hashing.ts';
+import { isLetterUnit } from './letter-units.ts';
 import type { Normalised } from './normalise.ts';
 
 /** Values of one fingerprint; the share of equal ones estimates the share of pieces in common. */
@@ -39,8 +40,6 @@ for (const [sign, letter] of Object.entries({
 }))
   readings[sign.charCodeAt(0)] = letter.charCodeAt(0);
 
-const isLetter = /\p{L}/u;
-const letterCache = new Map<number, boolean>();
 const units = new Uint16Array(4096);
 const hashes = new Int32Array(piecesMax + 2);
 
@@ -84,7 +83,7 @@ function readUnits(folded: string): number {
       unit = readings[code]!;
       // A digit or sign counts as a letter only beside one.
       if (unit !== 0 && (code < 97 || code > 122) && !isWordAt(folded, at - 1) && !isWordAt(folded, at + 1)) unit = 0;
-    } else if (knownLetter(code)) unit = code;
+    } else if (isLetterUnit(code)) unit = code;
     if (unit === 0 || unit === last) continue;
     units[count++] = unit;
     last = unit;
@@ -94,14 +93,5 @@ function readUnits(folded: string): number {
 
 function isWordAt(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
-  return (code >= 97 && code <= 122) || (code >= 128 && knownLetter(code));
-}
-
-function knownLetter(code: number): boolean {
-  let known = letterCache.get(code);
-  if (known === undefined) {
-    known = isLetter.test(String.fromCharCode(code));
-    letterCache.set(code, known);
-  }
-  return known;
+  return (code >= 97 && code <= 122) || (code >= 128 && isLetterUnit(code));
 }

@@ -26,49 +26,66 @@ const readings: Readonly<Record<string, string>> = {
   '£': 'l',
 };
 
+const readingsByCode = new Map(
+  Object.entries(readings).map(([sign, letters]) => [
+    sign.charCodeAt(0),
+    Array.from(letters, (letter) => letter.charCodeAt(0)),
+  ]),
+);
+const asciiReadings = Array.from({ length: 128 }, (_, code) => readingsByCode.get(code));
+function readingsOf(code: number): readonly number[] | undefined {
+  return code < 128 ? asciiReadings[code] : readingsByCode.get(code);
+}
+
 /** Steps over the readings of one word; a word that has more is read as its first reading. */
 const stepsMax = 64;
 /** No known word is longer. */
 const wordMax = 18;
 
-/** Reads `fr33`: a known word where there is one, else the first reading; undefined when a sign reads as nothing. */
-export function createLeetReader(known: KnownWords): (token: string) => string | undefined {
+/** Reads `fr33`: the most common known word where there is one, else the first reading. */
+export function createLeetReader(known: KnownWords): (token: string) => string {
   let token = '';
   let steps = 0;
-  let best = '';
   let bestRank = Number.POSITIVE_INFINITY;
+  // Letters of the way that is walked, and of the best one.
+  const read = new Uint16Array(wordMax);
+  const best = new Uint16Array(wordMax);
 
   /** Walks the known words with every reading of the signs from `at` on. */
-  function walk(node: number, at: number, read: string): void {
+  function walk(node: number, at: number): void {
     if (at === token.length) {
       const rank = known.rankAt(node);
       if (rank < 0 || rank >= bestRank) return;
-      best = read;
+      best.set(read);
       bestRank = rank;
       return;
     }
-    const sign = token[at]!;
-    const letters = readings[sign] ?? sign;
-    for (let each = 0; each < letters.length && steps++ < stepsMax; each++) {
-      const child = known.next(node, letters.charCodeAt(each));
-      if (child !== noNode) walk(child, at + 1, read + letters[each]!);
-    }
+    const code = token.charCodeAt(at);
+    const letters = readingsOf(code);
+    if (letters) for (const letter of letters) step(node, at, letter);
+    else step(node, at, code);
+  }
+
+  function step(node: number, at: number, letter: number): void {
+    if (steps++ >= stepsMax) return;
+    const child = known.next(node, letter);
+    if (child === noNode) return;
+    read[at] = letter;
+    walk(child, at + 1);
   }
 
   return (given) => {
-    let first = '';
-    for (const sign of given) {
-      const letters = readings[sign] ?? (sign >= '0' && sign <= '9' ? undefined : sign);
-      if (letters === undefined) return undefined;
-      first += letters.length > 1 && readings[sign] !== undefined ? letters[0] : letters;
-    }
-    if (given.length > wordMax) return first;
     token = given;
     steps = 0;
-    best = first;
     bestRank = Number.POSITIVE_INFINITY;
-    walk(rootNode, 0, '');
-    return best;
+    if (given.length <= wordMax) walk(rootNode, 0);
+    const isKnown = bestRank < Number.POSITIVE_INFINITY;
+    let word = '';
+    for (let at = 0; at < given.length; at++) {
+      const code = given.charCodeAt(at);
+      word += String.fromCharCode(isKnown ? best[at]! : (readingsOf(code)?.[0] ?? code));
+    }
+    return word;
   };
 }
 
@@ -93,11 +110,14 @@ export function createSpelledJoiner(known: KnownWords): (text: string) => string
       const words = [''];
       // `f.r.e.e m.o.n.e.y`, `f.r.e.e. .m.o.n.e.y`: space between other signs is a gap between words.
       const spaced = /\s/.test(gap);
-      for (const part of parts)
-        for (const [at, bit] of (spaced ? [part] : part.split(/\s+/)).entries()) {
+      for (const part of parts) {
+        const bits = spaced || !/\s/.test(part) ? [part] : part.split(/\s+/);
+        for (let at = 0; at < bits.length; at++) {
+          const bit = bits[at]!;
           if (at > 0 || (bit.length > 1 && /\s/.test(bit))) words.push('');
           words[words.length - 1] += bit.length === 1 ? bit : bit.replace(/[^\p{L}\p{N}$@!]/gu, '');
         }
+      }
       return words.map((word) => (onlyDigits.test(word) ? word : segment(word))).join(' ');
     });
     return letters >= 4 ? joined : undefined;
@@ -113,6 +133,7 @@ export function createSegmenter(known: KnownWords): (letters: string) => string 
   let costs = new Float64Array(1024);
   let cuts = new Int32Array(1024);
   let isKnown = new Uint8Array(1024);
+  const rarity = Float64Array.from({ length: known.ranks }, (_, rank) => Math.log(rank + 2));
 
   return (letters) => {
     const size = letters.length;
@@ -138,7 +159,7 @@ export function createSegmenter(known: KnownWords): (letters: string) => string 
         if (node === noNode) break;
         const rank = known.rankAt(node);
         if (rank < 0 || (at === start && !lettersOfOne.has(letters.charCodeAt(at)))) continue;
-        offer(at + 1, start, cost + 2 + Math.log(rank + 2), 1);
+        offer(at + 1, start, cost + 2 + rarity[rank]!, 1);
       }
       offer(start + 1, start, cost + strayCost, 0);
     }
