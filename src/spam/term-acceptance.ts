@@ -168,14 +168,13 @@ export interface AcceptanceWords {
   readonly forms: ReadonlySet<string>;
 }
 
-/** @param text the original */
-export function isRead(reading: Reading, scan: Scan, text: string, words: AcceptanceWords): boolean {
+export function isRead(reading: Reading, scan: Scan, words: AcceptanceWords): boolean {
   const { spelling, from, to, gaps, spaces, leets, swaps, hardMasks, softMasks, tight } = reading;
   const disguises = gaps + leets + swaps + hardMasks + softMasks;
   if (tight && disguises > 0) return false;
   if (!endsAtEdge(scan, reading)) return false;
   if (!isOfOneScript(reading, scan)) return false;
-  if (spelling.needsAccents && !isBeyondAscii(scan, from, to, text)) return false;
+  if (spelling.needsAccents && !isBeyondAscii(scan, from, to)) return false;
   if (gaps === 0 && words.innocent.has(wordWithin(scan, from, to))) return false;
   if (
     spelling.pieces.length > 1 &&
@@ -222,8 +221,8 @@ function isOfOneScript({ spelling, from, to, swaps }: Reading, scan: Scan): bool
   return around > 0 && (swaps > 0 ? borrowedAround === 0 : borrowedAround * 2 < around);
 }
 
-function isBeyondAscii({ starts }: Scan, from: number, to: number, text: string): boolean {
-  for (let at = from; at < to; at++) if (text.charCodeAt(starts[at]!) >= 128) return true;
+function isBeyondAscii({ originals }: Scan, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (originals[at]! >= 128) return true;
   return false;
 }
 

@@ -43,32 +43,42 @@ export function createTermContext(markers: Readonly<Record<string, string>>): Te
   for (const [language, words] of Object.entries(markers))
     for (const word of words.split(' ')) languages.set(word, [...(languages.get(word) ?? []), language]);
 
-  // The words of the scan, read once however many terms are found in it.
+  // Where the words of the scan are, looked for once however many terms are found in it, and those that were read.
   let isRead = false;
-  const starts: number[] = [];
-  const ends: number[] = [];
-  const words: string[] = [];
-  const spoken: (readonly string[] | undefined)[] = [];
+  let starts = new Int32Array(512);
+  let ends = new Int32Array(512);
+  let wordCount = 0;
+  const words = new Map<number, string>();
 
-  function readWords({ codes, kinds: found, count }: Scan): void {
+  function findWords({ kinds: found, count }: Scan): void {
     isRead = true;
-    starts.length = ends.length = words.length = spoken.length = 0;
+    wordCount = 0;
+    words.clear();
+    if (starts.length <= count / 2) {
+      starts = new Int32Array(count);
+      ends = new Int32Array(count);
+    }
     for (let at = 0; at < count; at++) {
       if (!isWordPlace(found[at]!)) continue;
-      const start = at;
-      let word = '';
-      for (; at < count && isWordPlace(found[at]!); at++) word += String.fromCodePoint(codes[at]!);
-      starts.push(start);
-      ends.push(at);
-      words.push(word);
-      spoken.push(languages.get(word));
+      starts[wordCount] = at;
+      while (at < count && isWordPlace(found[at]!)) at++;
+      ends[wordCount++] = at;
     }
+  }
+
+  function wordOf({ codes }: Scan, index: number): string {
+    const known = words.get(index);
+    if (known !== undefined) return known;
+    let word = '';
+    for (let at = starts[index]!; at < ends[index]!; at++) word += String.fromCodePoint(codes[at]!);
+    words.set(index, word);
+    return word;
   }
 
   /** The first word that ends behind `place`. */
   function wordAt(place: number): number {
     let low = 0;
-    let high = words.length;
+    let high = wordCount;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (ends[middle]! > place) high = middle;
@@ -84,15 +94,15 @@ export function createTermContext(markers: Readonly<Record<string, string>>): Te
     isMeant: ({ spelling, from, to }, scan, deliberate) => {
       const { entry } = spelling;
       if (deliberate) return true;
-      if (!isRead) readWords(scan);
+      if (!isRead) findWords(scan);
       const first = wordAt(from - reach);
       const own = wordAt(from);
       let next = own;
-      while (next < words.length && starts[next]! < to) next++;
+      while (next < wordCount && starts[next]! < to) next++;
       let last = next;
-      while (last < words.length && starts[last]! < to + reach) last++;
+      while (last < wordCount && starts[last]! < to + reach) last++;
       const isAround = (is: (word: string) => boolean): boolean => {
-        for (let at = first; at < last; at++) if ((at < own || at >= next) && is(words[at]!)) return true;
+        for (let at = first; at < last; at++) if ((at < own || at >= next) && is(wordOf(scan, at))) return true;
         return false;
       };
       if (entry.senses && isAround((word) => entry.senses!.includes(word))) return false;
@@ -100,7 +110,7 @@ export function createTermContext(markers: Readonly<Record<string, string>>): Te
         let here = 0;
         let english = 0;
         for (let at = first; at < last; at++) {
-          const found = at < own || at >= next ? spoken[at] : undefined;
+          const found = at < own || at >= next ? languages.get(wordOf(scan, at)) : undefined;
           if (!found) continue;
           const isEnglish = found.includes('en');
           if (isEnglish) english += 1;
@@ -110,7 +120,8 @@ export function createTermContext(markers: Readonly<Record<string, string>>): Te
       }
       if (entry.name === 'slur' && isQuoted(scan, from, to) && isAround((word) => quoting.has(word))) return false;
       if (entry.kind !== 'ambiguous') return true;
-      return isInsult(words[own - 1], words[own - 2]) && !isNameLike(scan, from, to);
+      const wordBefore = (back: number): string | undefined => (own >= back ? wordOf(scan, own - back) : undefined);
+      return isInsult(wordBefore(1), wordBefore(2)) && !isNameLike(scan, from, to);
     },
   };
 }

@@ -131,9 +131,6 @@ export function readingsOfSign(code: number): readonly number[] | undefined {
 }
 const letterReadings = readingsOf(letters);
 
-/** Beyond, a character's readings are looked up anew each time. */
-const rememberedMax = 100_000;
-
 /**
  * The readings of an original character besides what it folds to.
  *
@@ -143,26 +140,37 @@ export function createReadings(
   more: Readonly<Record<string, string>>,
 ): (code: number) => readonly number[] | undefined {
   const own = readingsOf(more);
-  const known = new Map<number, readonly number[] | undefined>();
+  const lists: (readonly number[] | undefined)[] = [undefined, undefined];
+  /** By unit: its place in `lists`; 0 where nobody has looked yet, 1 where there are none. */
+  const places = new Uint16Array(65_536);
+
+  function placeOf(code: number): number {
+    const lower = String.fromCharCode(code).toLowerCase().codePointAt(0)!;
+    const read = own.get(code) ?? letterReadings.get(code) ?? letterReadings.get(lower);
+    return read ? lists.push(read) - 1 : 1;
+  }
+
   return (code) => {
     if (code < 128) return undefined;
-    const found = known.get(code);
-    if (found !== undefined || known.has(code)) return found;
-    const lower = String.fromCodePoint(code).toLowerCase().codePointAt(0)!;
-    const read = own.get(code) ?? letterReadings.get(code) ?? letterReadings.get(lower);
-    if (known.size < rememberedMax) known.set(code, read);
-    return read;
+    // None of these is a capital of a letter in the tables.
+    if (code > 0xffff) return own.get(code) ?? letterReadings.get(code);
+    if (places[code] === 0) places[code] = placeOf(code);
+    return lists[places[code]!];
   };
 }
 export interface Drawing {
   readonly signs: readonly number[];
   readonly letter: number;
 }
-/** By their first sign, at most 31 for each. */
-export const drawnLetters: ReadonlyMap<number, readonly Drawing[]> = Map.groupBy(
+const drawingsByFirst: ReadonlyMap<number, readonly Drawing[]> = Map.groupBy(
   drawings.map(([drawn, letter]) => ({ signs: codesOf(drawn), letter: letter.charCodeAt(0) })),
   ({ signs }) => signs[0]!,
 );
+const asciiDrawings = Array.from({ length: 128 }, (_, code) => drawingsByFirst.get(code));
+/** What a sign may be the first one of, at most 31; all of them begin with ASCII. */
+export function drawingsFrom(code: number): readonly Drawing[] | undefined {
+  return code < 128 ? asciiDrawings[code] : undefined;
+}
 export const hardMasks: ReadonlySet<number> = new Set(codesOf(masksHard));
 export const softMasks: ReadonlySet<number> = new Set(codesOf(masksSoft));
 
@@ -191,10 +199,13 @@ const turned: Readonly<Record<string, string>> = {
   w: 'ʍ',
   y: 'ʎ⅄',
 };
-export const turnedReadings: ReadonlyMap<number, number> = new Map(
-  Object.entries(turned).flatMap(([letter, characters]) =>
-    codesOf(characters).map((code) => [code, letter.charCodeAt(0)] as const),
-  ),
-);
+/** By UTF-16 unit; 0 for what is no such letter. */
+const turnedReadings = new Uint8Array(0x10000);
+for (const [letter, characters] of Object.entries(turned))
+  for (const code of codesOf(characters)) turnedReadings[code] = letter.charCodeAt(0);
+/** The letter that a character is once the line is turned; 0 for those that are none. */
+export function turnedReading(code: number): number {
+  return turnedReadings[code] ?? 0;
+}
 /** Characters that nobody types unless to turn a line. */
 export const turnedSign = /[ɐɔǝɟƃᵷɥᴉɾʞꞁɯɹʇʌʍʎ⅄∀Ⅎ⅁˥ᴚ┴]/u;

@@ -1,6 +1,6 @@
 /** A text as the matcher walks it: one place for each character that is seen, with its kind and its way back. */
 import type { Normalised } from './normalise.ts';
-import { turnedReadings } from './term-readings.ts';
+import { turnedReading } from './term-readings.ts';
 
 /** What stands in a place. */
 export const kinds = { letter: 1, otherLetter: 2, digit: 3, sign: 4, space: 5, emoji: 6 } as const;
@@ -8,8 +8,9 @@ export const kinds = { letter: 1, otherLetter: 2, digit: 3, sign: 4, space: 5, e
 /** Scratch of one matcher, filled anew for each text: places 0 to `count - 1`. */
 export interface Scan {
   count: number;
-  /** Folded code point. */
+  /** Folded code point, and the one that it was. */
   codes: Int32Array;
+  originals: Int32Array;
   kinds: Uint8Array;
   /** In the original text, UTF-16. */
   starts: Int32Array;
@@ -55,6 +56,7 @@ function sized(room: number): Scan {
   return {
     count: 0,
     codes: new Int32Array(room),
+    originals: new Int32Array(room),
     kinds: new Uint8Array(room),
     starts: new Int32Array(room),
     ends: new Int32Array(room),
@@ -82,6 +84,8 @@ export function fillScan(scan: Scan, { folded, starts, ends }: Normalised, text:
       if (isBorrowed(code)) mark = marks.borrowed;
     } else if (original >= 0x370 && isBorrowed(original)) mark = marks.borrowed;
     codes[count] = code;
+    const isPair = original >= 0xd800 && original < 0xdc00;
+    filled.originals[count] = isPair ? text.codePointAt(start)! : original;
     found[count] = kindOf(code);
     filled.starts[count] = start;
     if (code > 0xffff) at += 1;
@@ -96,11 +100,11 @@ export function fillScan(scan: Scan, { folded, starts, ends }: Normalised, text:
 
 /** The places `from` to `to - 1` read from right to left, in place. */
 export function reverseScan(
-  { codes, kinds: found, starts, ends, marks: marked }: Scan,
+  { codes, originals, kinds: found, starts, ends, marks: marked }: Scan,
   from: number,
   to: number,
 ): void {
-  for (const each of [codes, found, starts, ends, marked]) each.subarray(from, to).reverse();
+  for (const each of [codes, originals, found, starts, ends, marked]) each.subarray(from, to).reverse();
 }
 
 const override = '\u202e';
@@ -122,11 +126,10 @@ export function showOverrides(scan: Scan, text: string): void {
 }
 
 /** Letters turned upside down become what they are when the line is turned, in place. */
-export function turnScan(scan: Scan, text: string): void {
+export function turnScan(scan: Scan): void {
   for (let at = 0; at < scan.count; at++) {
-    const original = text.codePointAt(scan.starts[at]!)!;
-    const read = turnedReadings.get(original) ?? turnedReadings.get(scan.codes[at]!);
-    if (read === undefined) continue;
+    const read = turnedReading(scan.originals[at]!) || turnedReading(scan.codes[at]!);
+    if (read === 0) continue;
     scan.codes[at] = read;
     scan.kinds[at] = kinds.letter;
     scan.marks[at] = 0;

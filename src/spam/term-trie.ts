@@ -9,6 +9,8 @@ export interface TermTrie {
   readonly children: Int32Array;
   /** Children by other characters: by code point, then by node. */
   readonly others: ReadonlyMap<number, ReadonlyMap<number, number>>;
+  /** By UTF-16 unit, 1 for those that stand in `others`: most characters stand in no word. */
+  readonly isOther: Uint8Array;
   /** The value of the word that ends in the node; -1 is none. */
   readonly values: Int32Array;
   /** Nodes below this one lead to words of the first list. */
@@ -17,12 +19,13 @@ export interface TermTrie {
 
 /** The child of `node` for the code point; 0 is none. */
 export function childOf(
-  { children, others }: Pick<TermTrie, 'children' | 'others'>,
+  { children, others, isOther }: Pick<TermTrie, 'children' | 'others' | 'isOther'>,
   node: number,
   code: number,
 ): number {
   const place = code - firstLetter;
-  return place >= 0 && place < rowWidth ? children[node * rowWidth + place]! : (others.get(code)?.get(node) ?? 0);
+  if (place >= 0 && place < rowWidth) return children[node * rowWidth + place]!;
+  return isOther[code] === 0 ? 0 : (others.get(code)?.get(node) ?? 0);
 }
 
 type Word = readonly [word: string, value: number];
@@ -32,6 +35,7 @@ export function createTrie(first: readonly Word[], second: readonly Word[] = [])
   let children = new Int32Array(rowWidth * 1024);
   let values = new Int32Array(1024).fill(-1);
   const others = new Map<number, Map<number, number>>();
+  const isOther = new Uint8Array(0x10000);
   let nodes = 1;
   let firstNodes = 1;
   for (const [at, [word, value]] of [...first, ...second].entries()) {
@@ -39,7 +43,7 @@ export function createTrie(first: readonly Word[], second: readonly Word[] = [])
     let node = 0;
     for (const character of word) {
       const code = character.codePointAt(0)!;
-      let child = childOf({ children, others }, node, code);
+      let child = childOf({ children, others, isOther }, node, code);
       if (child === 0) {
         child = nodes++;
         if (child >= values.length) {
@@ -51,6 +55,7 @@ export function createTrie(first: readonly Word[], second: readonly Word[] = [])
         else {
           const row = others.get(code) ?? new Map<number, number>();
           others.set(code, row.set(node, child));
+          isOther[code] = 1;
         }
       }
       node = child;
@@ -60,6 +65,7 @@ export function createTrie(first: readonly Word[], second: readonly Word[] = [])
   return {
     children: children.slice(0, nodes * rowWidth),
     others,
+    isOther,
     values: values.slice(0, nodes),
     firstNodes: second.length > 0 ? firstNodes : nodes,
   };

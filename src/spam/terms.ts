@@ -15,7 +15,7 @@ import { isBorrowedWord, runEnd, tagEnd, wholeWord } from './term-places.ts';
 import {
   createReadings,
   type Drawing,
-  drawnLetters,
+  drawingsFrom,
   hardMasks,
   readingsOfSign,
   softMasks,
@@ -102,7 +102,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
       tight,
     };
     steps -= stepsPerFind;
-    if (!isRead(reading, scan, text, words)) return;
+    if (!isRead(reading, scan, words)) return;
     const { kind, senses, foreign, name } = spelling.entry;
     const hasSenses = kind === 'ambiguous' || senses || foreign || name === 'slur';
     if (hasSenses) steps -= stepsPerSense;
@@ -145,7 +145,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
         swap(node, at, 108, gaps, spaces, masks, leets, swaps);
       else if (code === 118 || code === 114 || code === 117 || code === 110)
         draw(node, at, code, gaps, spaces, masks, leets, swaps);
-      const others = readings(text.codePointAt(scan.starts[at]!)!);
+      const others = readings(scan.originals[at]!);
       if (others)
         for (const read of others)
           if (read !== code) step(node, at + 1, read, last, gaps, spaces, masks, leets, swaps + 1);
@@ -156,7 +156,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
       if (child !== 0) walk(child, at + 1, code, gaps, spaces, masks, leets, swaps, false);
       if (code === last) walk(node, at + 1, last, gaps, spaces, masks, leets, swaps, false);
       if (tight) return;
-      const others = readings(text.codePointAt(scan.starts[at]!)!);
+      const others = readings(scan.originals[at]!);
       if (others) for (const read of others) step(node, at + 1, read, last, gaps, spaces, masks, leets, swaps + 1);
       return;
     }
@@ -212,7 +212,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
     leets: number,
     swaps: number,
   ): void {
-    const drawn = drawnLetters.get(code);
+    const drawn = drawingsFrom(code);
     if (!drawn) return;
     for (let fits = drawnAt(at, drawn), each = 0; fits !== 0; fits >>>= 1, each++) {
       if ((fits & 1) === 0) continue;
@@ -229,7 +229,8 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
     const seen = fitting[at]!;
     if (seen >= 0) return seen;
     let fits = 0;
-    for (const [each, { signs }] of drawn.entries()) {
+    for (let each = 0; each < drawn.length; each++) {
+      const { signs } = drawn[each]!;
       let next = 1;
       while (next < signs.length && scan.codes[at + next] === signs[next]) next++;
       if (next === signs.length) fits |= 1 << each;
@@ -399,7 +400,7 @@ export function createTermMatcher(lists: TermLists, normalise: (text: string) =>
     }
     if (turnedSign.test(text)) {
       scan = fillScan(scan, normalised, text);
-      turnScan(scan, text);
+      turnScan(scan);
       search(found);
       reverseScan(scan, 0, scan.count);
       search(found);
