@@ -170,7 +170,7 @@ export function createLinkPolicy(
     };
     const writtenAt = (from: number, to: number): string => text.slice(starts[from] ?? 0, ends[to - 1] ?? 0);
 
-    for (const found of folded.matchAll(webLink)) {
+    for (let found = firstMatch(webLink, folded, ':'); found; found = webLink.exec(folded)) {
       const [whole, user = '', spelled = '', rest = ''] = found;
       if (++hosts > hostsMax) break;
       const to = found.index + whole.replace(/[).,;:!?\]*]+$/, '').length;
@@ -184,7 +184,7 @@ export function createLinkPolicy(
       if (user !== '') find('block', 'link-userinfo', found.index, to);
       if (!covers(allowed, host) && isRedirect(host, rest)) find('flag', 'link-redirect', found.index, to);
     }
-    for (const found of folded.matchAll(hostLike)) {
+    for (let found = firstMatch(hostLike, folded); found; found = hostLike.exec(folded)) {
       if (++hosts > hostsMax) {
         find('flag', 'link-many', 0, folded.length);
         break;
@@ -198,13 +198,13 @@ export function createLinkPolicy(
         if (verdict && verdict[1] !== 'link-private') find(verdict[0], verdict[1], found.index, to);
       }
     }
-    for (const found of folded.matchAll(markdownLink)) {
+    for (let found = firstMatch(markdownLink, folded, ']('); found; found = markdownLink.exec(folded)) {
       const [whole, label = '', target = ''] = found;
       const to = found.index + whole.length + 1;
       if (anyScheme.test(target) && !webScheme.test(target)) find('block', 'link-scheme', found.index, to);
       else if (namesAnother(label, target)) find('flag', 'link-text', found.index, to);
     }
-    for (const found of folded.matchAll(dangerousScheme))
+    for (let found = firstMatch(dangerousScheme, folded, ':'); found; found = dangerousScheme.exec(folded))
       find('block', 'link-scheme', found.index, found.index + found[0].length);
     return findings;
   };
@@ -214,6 +214,12 @@ export function createLinkPolicy(
 function mayHoldLinks(folded: string): boolean {
   if (!/[.:\u3002]|\/\/|dot|\]\(/.test(folded)) return false;
   return suspicious.test(folded);
+}
+
+/** @param sign what no match is without: a text that does not have it is not gone through */
+function firstMatch(pattern: RegExp, text: string, sign = ''): RegExpExecArray | null {
+  pattern.lastIndex = 0;
+  return text.includes(sign) ? pattern.exec(text) : null;
 }
 
 function parsesAsNumber(host: string): boolean {
