@@ -3,6 +3,7 @@
  * out, or written with digits for letters; rows of words that are one expression (`fed up`) are one. Pure.
  */
 import type { Label } from './label.ts';
+import { isLetterUnit } from './letter-units.ts';
 import type { Normalised } from './normalise.ts';
 
 /** Names of labels that the matcher gives to what offends, each a class of its own. */
@@ -18,7 +19,6 @@ const joinedMin = 4;
 /** Letters in a row that stand alone: fewer are initials. */
 const spelledMin = 3;
 const spelledMax = 12;
-const letter = /\p{L}/u;
 const none = -1;
 const signLetters: Readonly<Record<string, string>> = {
   '0': 'o',
@@ -164,12 +164,12 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
   /** Of a word that a small one was run together with: `thevermin`. */
   function joinedEntry(word: string): Entry | undefined {
     const small = smallBy.get(word[0]!);
-    if (!small || innocents.has(word)) return undefined;
+    if (!small) return undefined;
     for (const each of small) {
       if (word.length - each.length < joinedMin || !word.startsWith(each)) continue;
       const rest = word.slice(each.length);
-      const entry = entries.get(rest);
-      if (entry?.text === rest && canBeJoined[entry.kind]) return entry;
+      const entry = entryOf(rest, toneHash(rest));
+      if (entry?.text === rest && canBeJoined[entry.kind]) return innocents.has(word) ? undefined : entry;
     }
     return undefined;
   }
@@ -253,7 +253,7 @@ export function createToneWords(classes: Readonly<Record<string, string>>, innoc
         }
       }
       const code = folded.charCodeAt(at);
-      if ((code >= 97 && code <= 122) || (code >= 128 && code !== 0x2019 && letter.test(folded[at]!))) {
+      if ((code >= 97 && code <= 122) || (code >= 128 && code !== 0x2019 && isLetterUnit(code))) {
         if (from === none) {
           from = at;
           hash = hashStart;

@@ -73,13 +73,12 @@ export function createToxicityExtractor({
   const shapes = names.map((name) => hashOf(name, 3));
   const pairs = names.map((name) => hashOf(name, 5));
   /** The text in which each bucket was seen last: no set is filled and emptied. */
-  const stamps = new Uint32Array(toxicityBuckets);
+  const stamps = new Uint8Array(toxicityBuckets);
   let stamp = 0;
 
   return (normalised, labels) => {
     const tokens = read(normalised, labels);
-    stamp = (stamp + 1) >>> 0;
-    if (stamp === 0) {
+    if (++stamp > 255) {
       stamps.fill(0);
       stamp = 1;
     }
