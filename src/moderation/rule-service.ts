@@ -174,8 +174,10 @@ export function createRuleService({
       .where(and(eq(moderationRules.id, id), isNull(moderationRules.deletedAt)));
     if (!rule) throw new Failure('not_found', 'no such rule');
     await access.require(caller, rule.roomId ?? undefined).catch((error: unknown) => {
-      // Whose rule it is, is the business of those who may see it.
-      const hidden = error instanceof Failure && error.code === 'forbidden' && rule.roomId === null;
+      // Whose rule it is, is the business of those who may see it: to others it answers as one that never was.
+      const hidden =
+        error instanceof Failure &&
+        (error.code === 'not_found' || (error.code === 'forbidden' && rule.roomId === null));
       throw hidden ? new Failure('not_found', 'no such rule') : error;
     });
     await db.transaction(async (tx) => {
@@ -268,7 +270,7 @@ export function createRuleService({
     const recent = reads`e.type = 'message.created' and e.deleted_at is null and e.at > now() - ${days} * interval '1 day'`;
     if (roomId !== undefined)
       return reads<SaidRow[]>`
-        select ${columns} from events e
+        select ${columns} from events e join rooms r on r.id = e.room_id and r.kind = 'room'
         where e.room_id = ${roomId} and e.seq >= ${String(from)} and e.seq < ${String(last?.seq ?? Number.MAX_SAFE_INTEGER)} and ${recent}
         order by e.seq desc limit ${pageSize}`;
     // Message ids are UUIDv7: their order is that of time, and an index has it.

@@ -196,6 +196,17 @@ test('the staff’s dry run looks at all rooms but never at direct messages', as
   expect(tried).toMatchObject({ matched: 1, wouldFlag: 1, examples: [{ roomId, text: 'quixotry in a room' }] });
 });
 
+test('nor does it when a direct message is what it is asked about', async () => {
+  const moderator = await town.hire('moderator');
+  const [author, other] = [await signUp(town.here), await signUp(town.here)];
+  const { id: dm } = await mustCall(author, 'POST', '/v1/dms', { userIds: [other.id] });
+  await say(author, dm as string, 'what nobody else is to read');
+  const tried = await mustCall(moderator, 'POST', '/v1/moderation/rules?dryRun=true', {
+    ...{ kind: 'regex', pattern: '.', action: 'flag', roomId: dm },
+  });
+  expect(tried).toMatchObject({ checked: 0, matched: 0, examples: [] });
+});
+
 test('rules are made once per Idempotency-Key, listed by cursor, and taken back by those who may', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   const stranger = await signUp(town.here);
