@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { type Authenticator, apiScopes } from '../http/caller.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
-import { answers, exactly, listOf, Nullable, Time, Uuid } from '../http/schemas.ts';
+import { answers, exactly, IdempotencyHeaders, listOf, Nullable, StorableText, Time, Uuid } from '../http/schemas.ts';
 import { requireDeployment } from '../permissions.ts';
 import type { ApiKeys } from './api-keys.ts';
 
@@ -50,8 +50,9 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
         tags,
         summary: 'Make an API key; it is shown this once',
         description: 'A repeat with the same Idempotency-Key makes no second key and shows no secret again.',
+        headers: IdempotencyHeaders,
         body: exactly({
-          name: Type.String({ minLength: 1, maxLength: 100 }),
+          name: StorableText({ minLength: 1, maxLength: 100 }),
           scopes: Type.Array(Scope, { minItems: 1, maxItems: apiScopes.length }),
         }),
         response: answers(201, Type.Object({ id: Uuid, key: Nullable(Type.String()) })),

@@ -253,7 +253,7 @@ function randomDigits(): string {
 }
 
 function pictureOf({ picture }: VouchedPerson): string | null {
-  return picture !== undefined && /^https:\/\/[^\s"'<>\\]+$/.test(picture) ? picture : null;
+  return picture !== undefined && /^https:\/\/[^\s\p{C}"'<>\\]+$/u.test(picture) ? picture : null;
 }
 
 function isUsername(text: string): boolean {

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../http/caller.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
-import { answers, exactly, Nullable, Uuid } from '../http/schemas.ts';
+import { answers, exactly, IdempotencyHeaders, Nullable, PictureUrl, StorableText, Uuid } from '../http/schemas.ts';
 import { requireDeployment } from '../permissions.ts';
 import { OwnUserShape } from '../user/user-routes.ts';
 import { LoginShape } from './login-shape.ts';
@@ -35,16 +35,17 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
       schema: {
         tags,
         summary: 'Make an account for somebody; 200 when their identity has one already',
+        headers: IdempotencyHeaders,
         body: exactly({
           username: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
           displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 400 })),
-          avatarUrl: Type.Optional(Nullable(Type.String({ pattern: '^https://[^\\s"\'<>\\\\]+$', maxLength: 2048 }))),
+          avatarUrl: Type.Optional(Nullable(PictureUrl)),
           email: Type.Optional(Type.String({ minLength: 1, maxLength: 1000 })),
           emailVerified: Type.Optional(Type.Boolean()),
           identity: Type.Optional(
             exactly({
               issuer: Type.String({ minLength: 1, maxLength: 2048 }),
-              subject: Type.String({ minLength: 1, maxLength: 255 }),
+              subject: StorableText({ minLength: 1, maxLength: 255 }),
             }),
           ),
         }),

@@ -12,7 +12,16 @@ export const Time = Type.String({ format: 'date-time' });
 export const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Union([schema, Type.Null()]);
 export const Limit = Type.Integer({ minimum: 1, maximum: 100, default: 50 });
-export const Cursor = Type.String({ minLength: 1, maxLength: 512 });
+/** The longest holds a room's name, each of whose characters may take six. */
+export const Cursor = Type.String({ minLength: 1, maxLength: 4096 });
+/** What Postgres can store: neither NUL nor half a surrogate pair. */
+export const StorableText = (options: { readonly minLength: number; readonly maxLength: number }) =>
+  Type.String({ ...options, pattern: '^[^\\u0000\\ud800-\\udfff]*$' });
+/** Of a picture. */
+export const PictureUrl = Type.String({
+  pattern: '^https://[^\\s\\u0000-\\u001f\\u007f\\ud800-\\udfff"\'<>\\\\]+$',
+  maxLength: 2048,
+});
 export const ClientId = Type.String({
   minLength: 1,
   maxLength: 64,

@@ -4,6 +4,7 @@ import { MessageShape } from '../chat/messages/message-schemas.ts';
 import { invalid } from '../errors.ts';
 import { readCursor } from '../http/cursors.ts';
 import { Cursor, exactly, Limit, Nullable, PublicUser, Time, Uuid } from '../http/schemas.ts';
+import { readTime } from '../http/times.ts';
 
 /** A row's place in a list that is ordered by time, then id. */
 export interface Place {
@@ -15,9 +16,8 @@ export interface Place {
 export function readPlace(cursor: string | undefined): Place | undefined {
   if (cursor === undefined) return undefined;
   const [at, id] = readCursor(cursor, ['string', 'uuid']);
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(at) || Number.isNaN(Date.parse(at)))
-    throw invalid('/cursor', 'not a cursor of this list');
-  return { at, id };
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(at)) throw invalid('/cursor', 'not a cursor of this list');
+  return { at: readTime(at, '/cursor').toISOString(), id };
 }
 
 /** In a room, or in all of them for the deployment's staff. */

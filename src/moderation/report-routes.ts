@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { MessageParams } from '../chat/messages/message-schemas.ts';
 import type { Authenticator } from '../http/caller.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
-import { answers, exactly, Time, Uuid } from '../http/schemas.ts';
+import { answers, exactly, IdempotencyHeaders, Time, Uuid } from '../http/schemas.ts';
 import type { ReportService } from './report-service.ts';
 
 const ReportShape = Type.Object({ id: Uuid, roomId: Uuid, messageId: Uuid, reason: Type.String(), createdAt: Time });
@@ -21,6 +21,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<{
         tags: ['moderation'],
         summary: 'Report a message to the moderators; 200 when the caller had reported it already',
         params: MessageParams,
+        headers: IdempotencyHeaders,
         body: exactly({ reason: Type.String({ minLength: 1, maxLength: 10_000 }) }),
         response: { ...answers(201, ReportShape), 200: ReportShape },
       },

@@ -5,7 +5,7 @@ import { invalid } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { toPage } from '../http/cursors.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
-import { answers, exactly, listOf, Uuid } from '../http/schemas.ts';
+import { answers, exactly, IdempotencyHeaders, listOf, Uuid } from '../http/schemas.ts';
 import { NewRuleBody, RehearsalShape, RuleShape, readPlace, ScopeQuery } from './moderation-schemas.ts';
 import type { RuleService } from './rule-service.ts';
 
@@ -45,6 +45,7 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{
           dryRun: Type.Optional(Type.Boolean()),
           days: Type.Optional(Type.Integer({ minimum: 1, maximum: daysMax, default: daysDefault })),
         }),
+        headers: IdempotencyHeaders,
         body: NewRuleBody,
         response: { ...answers(201, RuleShape), 200: RehearsalShape },
       },

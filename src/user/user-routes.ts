@@ -4,7 +4,18 @@ import { Type } from 'typebox';
 import { invalid } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { readCursor, toPage, writeCursor } from '../http/cursors.ts';
-import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Time, Uuid } from '../http/schemas.ts';
+import {
+  answers,
+  Cursor,
+  exactly,
+  Limit,
+  listOf,
+  Nullable,
+  PictureUrl,
+  PublicUser,
+  Time,
+  Uuid,
+} from '../http/schemas.ts';
 import type { UserService } from './user-service.ts';
 
 const tags = ['users'];
@@ -41,7 +52,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
         summary: 'Change my profile',
         body: exactly({
           displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 400 })),
-          avatarUrl: Type.Optional(Nullable(Type.String({ pattern: '^https://[^\\s"\'<>\\\\]+$', maxLength: 2048 }))),
+          avatarUrl: Type.Optional(Nullable(PictureUrl)),
         }),
         response: answers(200, OwnUserShape),
       },

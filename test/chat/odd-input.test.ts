@@ -83,6 +83,34 @@ test('a display name with NUL in it is refused, not mended', async () => {
   expect(answer).toMatchObject({ status: 400, body: { code: 'invalid' } });
 });
 
+test.each([
+  ['a picture’s address with NUL', 'PATCH', '/v1/users/me', { avatarUrl: 'https://a.example/\0.png' }],
+  ['a picture’s address with half a pair', 'PATCH', '/v1/users/me', { avatarUrl: 'https://a.example/\ud800' }],
+  ['a name of a key with NUL', 'POST', '/v1/api-keys', { name: 'a\0', scopes: ['users:read'] }],
+])('%s is refused, never a failure of ours', async (_, method, path, body) => {
+  expect(await ana.call(method, path, body)).toMatchObject({ status: 400, body: { code: 'invalid' } });
+});
+
+test.each([
+  ['in the year 0', '0000-06-01T00:00:00.000Z'],
+  ['past the year 9999', '9999-12-31T23:59:59.000-10:00'],
+  ['with a second 60', '2030-12-31T23:59:60.000Z'],
+])('a time %s is invalid, not more than Postgres bears', async (_, time) => {
+  const muted = await ana.call('PUT', `/v1/rooms/${room}/notifications`, { level: 'all', mutedUntil: time });
+  expect(muted).toMatchObject({ status: 400, body: { errors: [{ path: '/mutedUntil' }] } });
+});
+
+test('a cursor with a time that is none is invalid', async () => {
+  const id = '01890000-0000-7000-8000-000000000000';
+  for (const at of ['0000-01-01T00:00:00.000Z', '2024-13-01T00:00:00.000Z', 'yesterday']) {
+    const cursor = Buffer.from(JSON.stringify([at, id])).toString('base64url');
+    for (const list of ['queue', 'audit', 'rules', 'bans']) {
+      const answer = await ana.call('GET', `/v1/moderation/${list}?roomId=${room}&cursor=${cursor}`);
+      expect([list, at, answer.status, answer.body.code]).toEqual([list, at, 400, 'invalid']);
+    }
+  }
+});
+
 test('a complaint names its place in one form, a JSON pointer, whoever complains and wherever the place is', async () => {
   const post = (path: string, body: unknown) => ana.call('POST', path, body);
   const messages = `/v1/rooms/${room}/messages`;

@@ -2,7 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { roomNotifications } from '../../database/tables.ts';
-import { invalid } from '../../errors.ts';
+import { readTime } from '../../http/times.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Actor, RoomState } from './room-state.ts';
 
@@ -49,9 +49,7 @@ export function createRoomNotificationService({
     roomId: string,
     { level, mutedUntil }: RoomNotifications,
   ): Promise<RoomNotifications> {
-    const settings = { level, mutedUntil: mutedUntil === null ? null : new Date(mutedUntil) };
-    // RFC 3339 allows a second 60, which Date does not know.
-    if (Number.isNaN(settings.mutedUntil?.getTime())) throw invalid('/mutedUntil', 'not a time');
+    const settings = { level, mutedUntil: mutedUntil === null ? null : readTime(mutedUntil, '/mutedUntil') };
     await requireMember(actor, roomId);
     await db
       .insert(roomNotifications)

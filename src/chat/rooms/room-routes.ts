@@ -5,7 +5,19 @@ import { invalid } from '../../errors.ts';
 import type { Authenticator } from '../../http/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
-import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
+import {
+  answers,
+  Cursor,
+  exactly,
+  IdempotencyHeaders,
+  Limit,
+  listOf,
+  Nullable,
+  PublicUser,
+  Seq,
+  Time,
+  Uuid,
+} from '../../http/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { MessageShape } from '../messages/message-schemas.ts';
@@ -71,7 +83,13 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
     '/rooms',
     {
       config: { scope: 'rooms:write' },
-      schema: { tags, summary: 'Create a room', body: NewRoomBody, response: answers(201, RoomShape) },
+      schema: {
+        tags,
+        summary: 'Create a room',
+        headers: IdempotencyHeaders,
+        body: NewRoomBody,
+        response: answers(201, RoomShape),
+      },
     },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
