@@ -312,6 +312,8 @@ export const membershipChanges = pgTable(
     kind: text('kind').$type<'joined' | 'left'>().notNull(),
     reason: text('reason').$type<'left' | 'removed' | 'banned' | 'deleted'>(),
     seq: seq('seq').notNull(),
+    /** Of a membership that ended muted: who comes back before then is muted still. */
+    mutedUntil: time('muted_until'),
   },
   (table) => [
     index('membership_changes_xid').on(table.xid),
@@ -647,10 +649,18 @@ export const learnedExamples = pgTable(
     moderatorId: text('moderator_id').notNull(),
     label: text('label').$type<'spam' | 'ham' | 'offensive' | 'clean'>().notNull(),
     text: text('text').notNull(),
+    /** Whose text it is, and where it stood: of decisions, not of what other programs teach. */
+    authorId: uuid('author_id'),
+    roomId: uuid('room_id'),
+    messageId: uuid('message_id'),
     createdAt: createdAt(),
     revokedAt: time('revoked_at'),
   },
-  (table) => [index('learned_examples_xid').on(table.xid)],
+  (table) => [
+    index('learned_examples_xid').on(table.xid),
+    index('learned_examples_author').on(table.authorId),
+    index('learned_examples_message').on(table.messageId),
+  ],
 );
 
 // ── Other servers ─────────────────────────────────────────────────────────────────────────────────

@@ -262,6 +262,32 @@ test('a muted member cannot write, on any door, until unmuted; nobody mutes thos
   expect((await ben.call('PUT', `/v1/rooms/${room}/members/${ana.id}/mute`, { seconds: 60 })).status).toBe(403);
 });
 
+test('leaving and coming back ends no mute; being unmuted then does', async () => {
+  const room = await createRoom([ana, ben], { visibility: 'public' });
+  await mustCall(ana, 'PUT', `/v1/rooms/${room}/members/${ben.id}/mute`, { seconds: 60 });
+  await mustCall(ben, 'DELETE', `/v1/rooms/${room}/members/me`);
+  const back = await mustCall(ben, 'PUT', `/v1/rooms/${room}/members/me`);
+  expect(back).toMatchObject({ user: { id: ben.id }, mutedUntil: expect.any(String) });
+  const say = (text: string) => ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: text, text });
+  expect(await say('around it')).toMatchObject({ status: 403, body: { code: 'muted' } });
+  const { events } = (await mustCall(ana, 'GET', `/v1/rooms/${room}/events`)) as { events: Record<string, unknown>[] };
+  expect(events.at(-1)).toMatchObject({ type: 'member.joined', data: { mutedUntil: back.mutedUntil } });
+  await mustCall(ana, 'DELETE', `/v1/rooms/${room}/members/${ben.id}/mute`);
+  expect((await say('allowed again')).status).toBe(201);
+  await mustCall(ben, 'DELETE', `/v1/rooms/${room}/members/me`);
+  expect(await mustCall(ben, 'PUT', `/v1/rooms/${room}/members/me`)).toMatchObject({ mutedUntil: null });
+  expect((await say('and after another round')).status).toBe(201);
+});
+
+test('public rooms go on by their cursor whatever their names are made of', async () => {
+  const name = (letter: string) => `zq${letter}${'\u{1f9ff}'.repeat(97)}`;
+  for (const letter of ['a', 'b']) await createRoom([ana], { name: name(letter), visibility: 'public' });
+  const page = (cursor = '') => mustCall(ana, 'GET', `/v1/rooms?visibility=public&query=zq&limit=1${cursor}`);
+  const first = await page();
+  const second = await page(`&cursor=${encodeURIComponent(first.nextCursor as string)}`);
+  expect([...first.items!, ...second.items!].map((room) => room.name)).toEqual([name('a'), name('b')]);
+});
+
 test('lists go on by their cursor, and odd cursors are refused', async () => {
   const room = await createRoom([ana, ben, eve]);
   const first = await mustCall(ana, 'GET', `/v1/rooms/${room}/members?limit=2`);

@@ -1,9 +1,25 @@
 /** How somebody becomes a member, inside the transaction that appends `member.joined`: added, joining or invited alike. */
+import { and, desc, eq, sql } from 'drizzle-orm';
+import type { Transaction } from '../../database/connect.ts';
 import { members, membershipChanges } from '../../database/tables.ts';
 import { Failure } from '../../errors.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
 import { lockEntry, requireNotBanned } from './room-bans.ts';
+
+/** Leaving ends no mute: until when somebody is muted who was so when they left. */
+async function findMute(tx: Transaction, roomId: string, userId: string): Promise<Date | null> {
+  const [last] = await tx
+    .select({
+      mutedUntil: membershipChanges.mutedUntil,
+      holds: sql<boolean>`coalesce(${membershipChanges.mutedUntil} > clock_timestamp(), false)`,
+    })
+    .from(membershipChanges)
+    .where(and(eq(membershipChanges.userId, userId), eq(membershipChanges.roomId, roomId)))
+    .orderBy(desc(membershipChanges.id))
+    .limit(1);
+  return last?.holds ? last.mutedUntil : null;
+}
 
 /**
  * @param by who lets them in: themselves, when they join or accept
@@ -18,7 +34,9 @@ export async function admitMember(
   if (state.members.size >= membersMax) throw new Failure('conflict', 'the room is full');
   await lockEntry(tx, roomId, userId);
   await requireNotBanned(tx, roomId, userId);
-  await tx.insert(members).values({ roomId, userId, role, joinedSeq: nextSeq });
+  const mutedUntil = await findMute(tx, roomId, userId);
+  await tx.insert(members).values({ roomId, userId, role, joinedSeq: nextSeq, mutedUntil });
   await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: nextSeq });
-  return { type: 'member.joined', actorId: by, data: { userId, role, by } };
+  const muted = mutedUntil === null ? {} : { mutedUntil: mutedUntil.toISOString() };
+  return { type: 'member.joined', actorId: by, data: { userId, role, by, ...muted } };
 }

@@ -12,7 +12,15 @@ export async function endMembership(
   { roomId, userId, by, reason }: { roomId: string; userId: string; by: string; reason: 'left' | 'removed' | 'banned' },
 ): Promise<DraftEvent[]> {
   await tx.delete(members).where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
-  await tx.insert(membershipChanges).values({ roomId, userId, kind: 'left', reason, seq: nextSeq });
+  const mutedUntil = state.members.get(userId)?.mutedUntil ?? 0;
+  await tx.insert(membershipChanges).values({
+    roomId,
+    userId,
+    kind: 'left',
+    reason,
+    seq: nextSeq,
+    mutedUntil: mutedUntil > 0 ? new Date(mutedUntil) : null,
+  });
   const heir = state.members.get(userId)?.role === 'owner' ? findHeir(state, userId) : undefined;
   const left = { type: 'member.left', actorId: by, data: { userId, by, reason } };
   return [left, ...(await promote(tx, state, { roomId, heir, by }))];
