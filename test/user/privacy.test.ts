@@ -74,13 +74,19 @@ test('who is blocked finds nobody to talk to, begun or not; blocking is by state
   const [ana, ben, eve] = [await signUp(parley.url), await signUp(parley.url), await signUp(parley.url)];
   const begun = (await mustCall(ben, 'POST', '/v1/dms', { userIds: [ana.id] })).id as string;
   const socket = await connect(parley.url, ben);
-  expect((await socket.say(begun, 'hello')).type).toBe('ack');
+  const { messageId } = await socket.say(begun, 'hello');
   expect((await ana.call('PUT', `/v1/users/me/blocks/${ben.id}`)).status).toBe(204);
   expect((await ana.call('PUT', `/v1/users/me/blocks/${ben.id}`)).status).toBe(204);
   expect((await ben.call('POST', '/v1/dms', { userIds: [ana.id] })).status).toBe(404);
   expect(await socket.say(begun, 'are you there?')).toMatchObject({ type: 'error', code: 'not_found' });
   const draft = { clientId: 'by-rest', text: 'and so?' };
   expect((await ben.call('POST', `/v1/rooms/${begun}/messages`, draft)).status).toBe(404);
+  // Nor by new words in what was said before.
+  const edited = { type: 'message.edit', roomId: begun, messageId, text: 'read this instead' };
+  expect(await socket.ask(edited)).toMatchObject({ type: 'error', code: 'not_found' });
+  const first = `/v1/rooms/${begun}/messages/${messageId as string}`;
+  expect((await ben.call('PATCH', first, { text: edited.text })).status).toBe(404);
+  expect(await mustCall(ana, 'GET', first)).toMatchObject({ text: 'hello', editedAt: null });
   expect((await eve.call('POST', '/v1/dms', { userIds: [ben.id] })).status).toBe(201);
   await ana.call('PUT', `/v1/users/me/blocks/${eve.id}`);
   expect((await eve.call('POST', '/v1/dms', { userIds: [ana.id] })).status).toBe(404);

@@ -320,6 +320,8 @@ export function createMessageService({
     if (before.sender.id !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');
     feed.state.require(sender, 'edit_own');
     feed.state.requireUnmuted(sender.userId, eventLog.nowMs());
+    // New words in an old message reach the other as a new one would.
+    if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
     const verdict = await judge(draftText(sender, roomId, text, 'edit', messageId));
     if (verdict.outcome === 'block') {
       onBlocked({ roomId, authorId: sender.userId, kind: 'edit', verdict });
