@@ -6,7 +6,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { onePage, type PersonalData } from '../database/personal-data.ts';
-import { events, members, messageEdits, readStates, roomNotifications } from '../database/tables.ts';
+import { events, invites, members, messageEdits, readStates, roomNotifications } from '../database/tables.ts';
 import type { AppendContext, EventLog } from './events/event-log.ts';
 import { forgetMember } from './rooms/forgotten-member.ts';
 
@@ -119,6 +119,8 @@ export function createSaidData({ db, eventLog }: { db: Database; eventLog: Pick<
     cut: async (tx, { userId }) => {
       await tx.delete(readStates).where(eq(readStates.userId, userId));
       await tx.delete(roomNotifications).where(eq(roomNotifications.userId, userId));
+      // An invite is as good as its maker.
+      await tx.delete(invites).where(eq(invites.createdBy, userId));
     },
     sweep: async (userId) => {
       for (const roomId of await roomsOf(userId)) await eraseIn(roomId, userId);

@@ -3,6 +3,7 @@ import { eq, inArray, or, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { onePage, type PersonalData } from '../database/personal-data.ts';
 import {
+  learnedExamples,
   moderationAudit,
   moderationBans,
   moderationBlocks,
@@ -30,13 +31,25 @@ export function createCaseData(db: Database): PersonalData {
       await tx.delete(moderationRemovals).where(eq(moderationRemovals.authorId, userId));
       await tx.delete(moderationBlocks).where(eq(moderationBlocks.authorId, userId));
       await tx.delete(unjudgedMessages).where(eq(unjudgedMessages.authorId, userId));
+      // What decisions on their words have taught goes with the words.
+      await tx
+        .update(learnedExamples)
+        .set({ text: '', authorId: null, revokedAt: sql`coalesce(${learnedExamples.revokedAt}, now())` })
+        .where(eq(learnedExamples.authorId, userId));
       await tx.update(moderationBans).set({ reason: null }).where(eq(moderationBans.userId, userId));
     },
     sweep: async (userId) => {
       await db
         .update(moderationAudit)
         .set({ details: {} })
-        .where(or(eq(moderationAudit.actorId, userId), eq(moderationAudit.targetId, userId)));
+        .where(
+          or(
+            eq(moderationAudit.actorId, userId),
+            eq(moderationAudit.targetId, userId),
+            // Of acts on their messages.
+            sql`${moderationAudit.details} ->> 'authorId' = ${userId}`,
+          ),
+        );
     },
     exports: {
       reports: onePage((userId) =>

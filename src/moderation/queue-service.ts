@@ -24,6 +24,7 @@ export interface TaughtExample {
   readonly text: string;
   readonly label: 'spam' | 'ham' | 'offensive' | 'clean';
   readonly moderatorId: string;
+  readonly origin: { readonly authorId: string; readonly roomId: string; readonly messageId: string };
 }
 
 export interface QueueService {
@@ -63,7 +64,10 @@ export function createQueueService({
   async function requirePlace(caller: Caller, id: string) {
     const place = await repository.place(id);
     if (!place) throw new Failure('not_found', 'no such entry');
-    const scope = await access.require(caller, place.roomId);
+    const scope = await access.require(caller, place.roomId).catch((error: unknown) => {
+      const hidden = error instanceof Failure && error.code === 'not_found';
+      throw hidden ? new Failure('not_found', 'no such entry') : error;
+    });
     if (place.seq < scope.from) throw new Failure('not_found', 'no such entry');
     return { ...place, scope };
   }
@@ -112,7 +116,12 @@ export function createQueueService({
     ).answer;
     if (decision.ban) await bans.endLateMembership(caller, place.roomId, authorId);
     if (changed && before.message.text !== '')
-      teach({ text: before.message.text, label: learnedLabel(before, decision.decision), moderatorId: caller.userId });
+      teach({
+        text: before.message.text,
+        label: learnedLabel(before, decision.decision),
+        moderatorId: caller.userId,
+        origin: { authorId, roomId: place.roomId, messageId: place.messageId },
+      });
     return requireEntry(id, place.scope);
   }
 

@@ -94,4 +94,6 @@ export interface LearnExample {
   readonly text: string;
   readonly label: 'spam' | 'ham' | 'offensive' | 'clean';
   readonly moderatorId: string;
+  /** Of a decision: whose text it is, and where it stands. */
+  readonly origin?: { readonly authorId: string; readonly roomId: string; readonly messageId: string };
 }

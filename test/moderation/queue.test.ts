@@ -95,6 +95,24 @@ test('the queue is for the moderators of the room and for the staff; for others 
   expect(await queueOf(owner, `roomId=${roomId}`)).toEqual([]);
 });
 
+test('what is in a room that one may not know of answers like what never was, to the letter', async () => {
+  const { roomId, owner, author, reader } = await openSquare(town.here);
+  const stranger = await signUp(town.here);
+  const entry = await report(reader, roomId, (await say(author, roomId, 'hm')).id);
+  const rule = { kind: 'word', pattern: 'hidden', action: 'flag', roomId };
+  const { id: ruleId } = await mustCall(owner, 'POST', '/v1/moderation/rules', rule);
+  for (const [method, path, there, body] of [
+    ['GET', 'queue', entry, undefined],
+    ['POST', 'queue', entry, { decision: 'remove' }],
+    ['DELETE', 'rules', ruleId as string, undefined],
+  ] as const) {
+    const ask = (id: string) => stranger.call(method, `/v1/moderation/${path}/${id}`, body);
+    const hidden = await ask(there);
+    expect(hidden.status).toBe(404);
+    expect(hidden.body).toEqual((await ask(crypto.randomUUID())).body);
+  }
+});
+
 test('removed: every reader gets the tombstone at once and on both instances, a watcher who left nothing; moderators keep the text', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const gone = await signUp(town.here);

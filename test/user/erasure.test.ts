@@ -169,6 +169,28 @@ test('of somebody who was erased nothing is found in any table, job or key, and 
   expect(JSON.stringify(resumed.frames)).not.toContain(marker);
 });
 
+test('nothing is left either of what moderators decided about their words, were taught by them, or of their invites', async () => {
+  const marker = 'zqmoderated';
+  const [owner, person, reader] = [await signUp(here()), await signUp(here(), `n${marker}`), await signUp(here())];
+  const room = await createRoom([owner, person, reader], { name: 'Garden' });
+  const decide = async (text: string, decision: string) => {
+    const { id } = await mustCall(person, 'POST', `/v1/rooms/${room}/messages`, { clientId: text, text });
+    const path = `/v1/rooms/${room}/messages/${id as string}/report`;
+    const { id: entry } = await mustCall(reader, 'POST', path, { reason: `spam of ${marker}` });
+    const note = `about ${marker}`;
+    await mustCall(owner, 'POST', `/v1/moderation/queue/${entry as string}`, { decision, note });
+    await expect.poll(async () => (await sql`select from learned_examples where text = ${text}`).length).toBe(1);
+    return id as string;
+  };
+  await decide(`removed words of ${marker}`, 'remove');
+  const approved = await decide(`approved words of ${marker}`, 'approve');
+  await mustCall(person, 'DELETE', `/v1/rooms/${room}/messages/${approved}`);
+  await mustCall(person, 'POST', `/v1/rooms/${room}/invites`, {});
+  const { receipt } = await mustCall(person, 'DELETE', '/v1/users/me', { password: person.password });
+  await finished(person.id);
+  expect((await verify(receipt as string, '--contains', marker)).output).toMatch(/^0 found/);
+});
+
 test('the verifier finds what is left, wherever it is', async () => {
   const person = await signUp(here());
   expect((await person.call('DELETE', '/v1/users/me', {})).status).toBe(200);

@@ -11,6 +11,7 @@ import { Failure } from '../../errors.ts';
 import { may } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
+import { holdAccount } from '../../user/account-hold.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { admitMember } from './admission.ts';
 import type { Room } from './room-service.ts';
@@ -88,6 +89,8 @@ export function createInviteService({
     const seconds = terms.expiresIn ?? settings.inviteLifetime / 1000;
     try {
       const [made] = await db.transaction(async (tx) => {
+        // Comes before an erasure, which takes it away, or not at all.
+        if (actor.role !== 'server') await holdAccount(tx, actor.userId);
         await requireFewer(tx, roomId);
         return tx
           .insert(invites)
