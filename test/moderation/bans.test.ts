@@ -169,7 +169,8 @@ test('every act of a moderator is in the audit log, newest first, and the log go
   await mustCall(owner, 'DELETE', `/v1/rooms/${roomId}/messages/${message.id}`);
   await mustCall(owner, 'PATCH', `${member}/${reader.id}`, { role: 'moderator' });
   await mustCall(reader.at(town.there), 'DELETE', `${member}/${author.id}`);
-  const seen: { action: string; actor: { id: string }; targetId: string }[] = [];
+  await mustCall(reader, 'PATCH', `/v1/rooms/${roomId}`, { slowModeSeconds: 30, topic: 'calmer' });
+  const seen: { action: string; actor: { id: string }; targetId: string; details: object }[] = [];
   let cursor: string | null = null;
   do {
     const page: Record<string, unknown> = await mustCall(
@@ -181,13 +182,16 @@ test('every act of a moderator is in the audit log, newest first, and the log go
     cursor = page.nextCursor as string | null;
   } while (cursor);
   expect(seen.map(({ action, actor, targetId }) => [action, actor.id, targetId])).toEqual([
+    ['room.update', reader.id, null],
     ['member.remove', reader.id, author.id],
     ['member.role', owner.id, reader.id],
     ['message.delete', owner.id, message.id],
     ['member.unmute', owner.id, author.id],
     ['member.mute', owner.id, author.id],
   ]);
+  expect(seen[0]!.details).toEqual({ slowModeSeconds: 30, texts: ['topic'] });
   const admin = await town.hire('admin');
-  const all = (await mustCall(admin, 'GET', '/v1/moderation/audit?limit=5')).items!;
-  expect(all.map(({ action }) => action)).toEqual(seen.map(({ action }) => action));
+  await mustCall(admin, 'DELETE', `/v1/rooms/${roomId}`);
+  const all = (await mustCall(admin, 'GET', '/v1/moderation/audit?limit=7')).items!;
+  expect(all.map(({ action }) => action)).toEqual(['room.delete', ...seen.map(({ action }) => action)]);
 });

@@ -304,6 +304,7 @@ export function createRoomService({
       const same = (Object.keys(changes) as (keyof RoomChanges)[]).every((key) => before[key] === after[key]);
       if (same) return { events: [], answer: undefined };
       await tx.update(rooms).set(changes).where(eq(rooms.id, roomId));
+      await recordAct(tx, { action: 'room.update', actorId: actor.userId, roomId, details: describeChanges(changes) });
       const room = { ...after, seq: nextSeq, memberCount: state.members.size };
       return {
         events: [{ type: 'room.updated', actorId: actor.userId, data: { room, by: actor.userId } }],
@@ -313,10 +314,17 @@ export function createRoomService({
     return readAfterCommit(describe(feed, actor.userId));
   }
 
+  /** For the log: names and topics are said to have changed, not what they say. */
+  function describeChanges({ name, topic, ...settled }: RoomChanges): Record<string, unknown> {
+    const texts = [...(name === undefined ? [] : ['name']), ...(topic === undefined ? [] : ['topic'])];
+    return { ...settled, ...(texts.length > 0 ? { texts } : {}) };
+  }
+
   async function remove(actor: Actor, roomId: string): Promise<void> {
     (await follow(roomId)).state.require(actor, 'delete_room');
     await eventLog.transact(roomId, async ({ tx, state, nextSeq }) => {
       state.require(actor, 'delete_room');
+      await recordAct(tx, { action: 'room.delete', actorId: actor.userId, roomId });
       await tx.update(rooms).set({ deletedAt: sql`now()`, dmKey: null }).where(eq(rooms.id, roomId));
       const gone = await tx.delete(members).where(eq(members.roomId, roomId)).returning({ userId: members.userId });
       for (let at = 0; at < gone.length; at += 1000) {
