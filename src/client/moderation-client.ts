@@ -99,6 +99,28 @@ export interface AuditEntry {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** That a text was refused, and why; never the text. */
+export interface Refusal {
+  readonly author: Profile;
+  readonly roomId: string;
+  readonly kind: 'message' | 'edit';
+  readonly labels: readonly Pick<ModerationLabel, 'name' | 'score' | 'id'>[];
+  readonly engineVersion: string;
+  readonly at: string;
+}
+
+/** What a decision has taught the engine; never the text. */
+export interface Lesson {
+  readonly id: number;
+  readonly label: 'spam' | 'ham' | 'offensive' | 'clean';
+  readonly moderatorId: string;
+  /** null: nobody of this deployment. */
+  readonly moderator: Profile | null;
+  readonly roomId: string | null;
+  readonly messageId: string | null;
+  readonly createdAt: string;
+}
+
 interface List<Item> {
   readonly items: readonly Item[];
   readonly nextCursor: string | null;
@@ -128,6 +150,13 @@ export interface ModerationClient {
   /** @param seconds 0: they may speak again */
   readonly mute: (roomId: string, userId: string, seconds: number) => Promise<Member>;
   readonly audit: (query?: { roomId?: string | undefined; cursor?: string }) => Promise<List<AuditEntry>>;
+  /** Whose texts were refused, and why. */
+  readonly refusals: (query?: { roomId?: string | undefined; cursor?: string }) => Promise<List<Refusal>>;
+  /** What the engine has learned of decisions; for the deployment's staff. */
+  readonly lessons: (query?: { moderatorId?: string; cursor?: string }) => Promise<List<Lesson>>;
+  readonly takeBackLesson: (lessonId: number) => Promise<void>;
+  /** All that a moderator has taught. @returns how many lessons that were */
+  readonly takeBackLessonsOf: (moderatorId: string) => Promise<number>;
 }
 
 export function createModerationClient(call: Call): ModerationClient {
@@ -155,5 +184,10 @@ export function createModerationClient(call: Call): ModerationClient {
         ? call('PUT', `/v1/rooms/${roomId}/members/${userId}/mute`, { seconds })
         : call('DELETE', `/v1/rooms/${roomId}/members/${userId}/mute`),
     audit: (query = {}) => call('GET', path('audit', query)),
+    refusals: (query = {}) => call('GET', path('refusals', query)),
+    lessons: (query = {}) => call('GET', path('lessons', query)),
+    takeBackLesson: (lessonId) => call('DELETE', path(`lessons/${lessonId}`)),
+    takeBackLessonsOf: async (moderatorId) =>
+      (await call<{ takenBack: number }>('DELETE', path('lessons', { moderatorId }))).takenBack,
   };
 }

@@ -17,6 +17,8 @@ import type { IdempotencyKeys } from '../http/idempotency.ts';
 import { createAuditLog, recordAct } from '../moderation/audit-log.ts';
 import { banRoutes } from '../moderation/ban-routes.ts';
 import { createBanService } from '../moderation/ban-service.ts';
+import { lessonRoutes } from '../moderation/lesson-routes.ts';
+import { createLessonService } from '../moderation/lesson-service.ts';
 import { startModerationKeeper } from '../moderation/moderation-keeper.ts';
 import { createModeratorAccess } from '../moderation/moderator-access.ts';
 import { createQueueRepository } from '../moderation/queue-repository.ts';
@@ -121,6 +123,10 @@ export function createModerationParts(options: ModerationPartsOptions): Moderati
       });
       await app.register(ruleRoutes, { rules, authenticator, idempotency });
       await app.register(banRoutes, { bans, authenticator });
+      await app.register(lessonRoutes, {
+        lessons: createLessonService({ db, store: learned, profiles, recordAct }),
+        authenticator,
+      });
     },
     stop: keeper.stop,
   };

@@ -192,6 +192,12 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   },
   'GET /v1/moderation/audit': { answers: onlyAdmin(200) },
   'GET /v1/moderation/refusals': { answers: onlyAdmin(200) },
+  'GET /v1/moderation/lessons': { answers: onlyAdmin(200) },
+  'DELETE /v1/moderation/lessons': {
+    answers: onlyAdmin(200),
+    path: ({ unique }) => `/v1/moderation/lessons?moderatorId=${unique}`,
+  },
+  'DELETE /v1/moderation/lessons/{id}': { answers: onlyAdmin(404), path: () => '/v1/moderation/lessons/1234567' },
   'GET /v1/moderation/rules': { answers: onlyAdmin(200) },
   'POST /v1/moderation/rules': {
     answers: onlyAdmin(201),
