@@ -37,8 +37,12 @@ export interface Room {
   readonly name: string;
   readonly topic: string;
   readonly visibility: 'public' | 'private';
+  readonly history: 'all' | 'joined';
+  /** 0: none. */
+  readonly slowModeSeconds: number;
   readonly seq: number;
   readonly memberCount: number;
+  readonly createdAt: string;
 }
 
 export interface OwnRoom extends Room {

@@ -103,6 +103,20 @@ export function MemberActions({
           >
             Ban for good
           </button>
+          {store.client.user()?.role !== 'user' && (
+            <button
+              type="button"
+              class="danger"
+              onClick={() =>
+                void attempt(
+                  () => moderation.ban(person.id, { seconds: Number(seconds), ...why() }),
+                  `${person.displayName} is banned everywhere.`,
+                )
+              }
+            >
+              Ban everywhere
+            </button>
+          )}
         </div>
         {said && <p role="status">{said}</p>}
         {problem && (

@@ -1,7 +1,7 @@
 /** Who is kept out, and what moderators did. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { AuditEntry, Ban } from '../client/parley-client.ts';
+import type { AuditEntry, Ban, Refusal } from '../client/parley-client.ts';
 import { explainRefusal } from './chat-store.ts';
 import type { DeskProps } from './moderation-dialog.tsx';
 
@@ -16,8 +16,11 @@ const acts: Readonly<Record<string, string>> = {
   'member.unmute': 'unmuted',
   'member.remove': 'removed a member',
   'member.role': 'changed a role',
+  'room.update': 'changed the room',
+  'room.delete': 'deleted a room',
   'rule.create': 'made a rule',
   'rule.delete': 'deleted a rule',
+  'lesson.takeBack': 'took back what was learned',
 };
 
 export function BansPane({ store, roomId }: DeskProps) {
@@ -103,13 +106,66 @@ export function AuditPane({ store, roomId }: DeskProps) {
   );
 }
 
+/** Why texts were refused: never the texts, which stay with their authors. */
+export function RefusalsPane({ store, roomId }: DeskProps) {
+  const [refusals, setRefusals] = useState<readonly Refusal[]>();
+  const [next, setNext] = useState<string | null>(null);
+  const [problem, setProblem] = useState('');
+
+  async function load(cursor?: string): Promise<void> {
+    try {
+      const page = await store.client.moderation.refusals({ roomId, ...(cursor ? { cursor } : {}) });
+      setRefusals((before) => (cursor ? [...(before ?? []), ...page.items] : page.items));
+      setNext(page.nextCursor);
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+  useEffect(() => void load(), [store, roomId]);
+
+  return (
+    <section aria-label="Blocked">
+      <p class="hint">Whose texts were blocked, and why. The texts are seen by nobody but their authors.</p>
+      <ListState problem={problem} empty={refusals?.length === 0} words="Nothing was blocked yet." />
+      <ul class="entries">
+        {refusals?.map(({ author, kind, labels, engineVersion, at }, index) => (
+          <li key={`${at} ${index}`}>
+            <span>
+              <strong>{author.displayName}</strong> <span class="handle">@{author.username}</span>{' '}
+              {kind === 'edit' ? 'an edit' : 'a message'}
+              <span class="hint">
+                {calendar.format(new Date(at))} ·{' '}
+                {labels.map(({ name, score, id }) => `${name} ${Math.round(score * 100)} % (${id})`).join(', ')} ·
+                engine {engineVersion.slice(0, 24)}
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
+      {next && (
+        <button type="button" onClick={() => void load(next)}>
+          More
+        </button>
+      )}
+    </section>
+  );
+}
+
 function describe({ pattern, reason, note, seconds }: AuditEntry['details']): string {
   const parts = [pattern, reason, note].filter((part) => typeof part === 'string' && part !== '');
   if (typeof seconds === 'number') parts.unshift(`${Math.round(seconds / 60)} minutes`);
   return parts.length > 0 ? ` · ${parts.join(' · ')}` : '';
 }
 
-function ListState({ problem, empty, words }: { problem: string; empty: boolean; words: string }): ComponentChildren {
+export function ListState({
+  problem,
+  empty,
+  words,
+}: {
+  problem: string;
+  empty: boolean;
+  words: string;
+}): ComponentChildren {
   if (problem)
     return (
       <p class="problem" role="alert">

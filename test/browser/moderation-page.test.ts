@@ -1,4 +1,5 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
+import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
@@ -40,6 +41,49 @@ const pictures = process.env.PARLEY_TEST_PICTURES;
 const picture = async (page: Page, name: string) => {
   if (pictures) await page.screenshot({ path: `${pictures}/${name}.png` });
 };
+
+test('the desk shows why texts were blocked, sets slow mode, and shows the staff what was learned and takes it back', async () => {
+  const [owner, author, reader] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [
+    TestUser,
+    TestUser,
+    TestUser,
+  ];
+  const roomId = await createRoom([owner, author, reader], { name: 'Orchard' });
+  const path = `/v1/rooms/${roomId}/messages`;
+  const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
+  expect((await author.call('POST', path, { clientId: 'g', text: gtube })).status).toBe(422);
+  const desk = await visit(owner, 'Orchard');
+  await desk.getByRole('button', { name: 'Moderation' }).click();
+  const panes = desk.getByRole('navigation', { name: 'Moderation' });
+  await panes.getByRole('button', { name: 'Blocked' }).click();
+  await desk
+    .getByRole('region', { name: 'Blocked' })
+    .getByText(/test 100 % \(gtube\)/)
+    .waitFor();
+  expect(await desk.content()).not.toContain('GTUBE-STANDARD');
+  await panes.getByRole('button', { name: 'Slow mode' }).click();
+  await desk.getByRole('combobox', { name: 'Slow mode' }).selectOption('60');
+  await desk.getByText('one message a minute, for everybody but moderators.').waitFor();
+  expect(await mustCall(author, 'GET', `/v1/rooms/${roomId}`)).toMatchObject({ slowModeSeconds: 60 });
+  // What was learned is the deployment's.
+  expect(await panes.getByRole('button', { name: 'Learned' }).count()).toBe(0);
+  await picture(desk, 'slow-mode');
+
+  const sql = postgres(parley.database.url, { max: 1 });
+  await sql`update users set role = 'admin' where id = ${owner.id}`;
+  await sql.end();
+  const { id } = await mustCall(author, 'POST', path, { clientId: 's', text: 'apples by the bucket' });
+  const report = await mustCall(reader, 'POST', `${path}/${id as string}/report`, { reason: 'spam' });
+  await mustCall(owner, 'POST', `/v1/moderation/queue/${report.id as string}`, { decision: 'remove' });
+  const staff = await visit(owner, 'Orchard');
+  await staff.getByRole('complementary').getByRole('button', { name: 'Moderation' }).click();
+  await staff.getByRole('navigation', { name: 'Moderation' }).getByRole('button', { name: 'Learned' }).click();
+  const learned = staff.getByRole('region', { name: 'Learned' });
+  await learned.getByText('A message is spam').waitFor();
+  await picture(staff, 'learned');
+  await learned.getByRole('button', { name: `Take back all of ${owner.username}` }).click();
+  await learned.getByText('Nothing was learned yet.').waitFor();
+});
 
 test('a reader reports by keyboard; the owner sees it in context, removes it, gives it back, tries a rule, makes it, and bans', async () => {
   const [owner, author, reader] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [
