@@ -17,7 +17,7 @@ import {
 import { readToxicityModel } from '../spam/toxicity-file.ts';
 import { render } from '../transform/render.ts';
 import type { ThreadResult } from './engine.ts';
-import type { TextTask } from './text-task.ts';
+import type { SenderHistory, TextTask } from './text-task.ts';
 import { serveTasks } from './worker-thread.ts';
 
 export interface TextState {
@@ -56,7 +56,7 @@ interface Ready {
   readonly lists: Lists;
   readonly rules: RuleBook;
   readonly policy: AssessPolicy;
-  readonly assess: (text: string, policy: AssessPolicy) => Assessment;
+  readonly assess: (text: string, policy: AssessPolicy, sender?: SenderHistory) => Assessment;
 }
 
 let ready: Ready;
@@ -102,10 +102,10 @@ serveTasks<TextTask, ThreadResult, TextState>({
     ready = { lists, policy: state.policy, assess, rules };
     if (listsChanged) warmUp(state);
   },
-  run: ({ text, kind, assess, render: wanted, policy, roomId }, stages) => {
+  run: ({ text, kind, assess, render: wanted, policy, sender, roomId }, stages) => {
     const { lists, policy: standing, assess: assessText, rules } = ready;
     const assessment = assess
-      ? withRules(assessText(text, { ...standing, ...policy }), rules.match(text, roomId))
+      ? withRules(assessText(text, { ...standing, ...policy }, sender), rules.match(text, roomId))
       : { outcome: 'allow' as const, spamScore: 0, labels: [], fingerprint: undefined };
     stages.lap('assess');
     // Names and topics are shown as plain text.

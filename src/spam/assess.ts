@@ -4,6 +4,7 @@ import type { Label } from './label.ts';
 import type { LinkPolicy } from './link-policy.ts';
 import { fingerprintOf } from './near-copy.ts';
 import type { Normalised } from './normalise.ts';
+import { recordOdds, type SenderRecord, withRecord } from './sender-record.ts';
 import type { TermMatcher } from './terms.ts';
 import { flagScore, type ToxicityClassifier } from './toxicity.ts';
 
@@ -47,8 +48,8 @@ export function createAssessor({
   toxicity,
   classifier,
   links,
-}: AssessorParts): (text: string, policy: AssessPolicy) => Assessment {
-  return (text, policy) => {
+}: AssessorParts): (text: string, policy: AssessPolicy, sender?: SenderRecord) => Assessment {
+  return (text, policy, sender) => {
     const labels: Label[] = [];
     let outcome: Assessment['outcome'] = 'allow';
     const raise = (to: PolicyAction): void => {
@@ -82,9 +83,12 @@ export function createAssessor({
       // A model's opinion of manners blocks nobody.
       raise('flag');
     }
-    const spamScore = classifier.score(normalised, text);
+    const textScore = classifier.score(normalised, text);
+    const spamScore = withRecord(textScore, recordOdds(sender), policy.blockThreshold);
     if (spamScore >= policy.flagThreshold) {
-      labels.push({ name: 'spam', score: spamScore, start: 0, end: text.length, matched: '', id: 'model' });
+      // Who reads it is told where the text alone would have passed.
+      const id = textScore >= policy.flagThreshold ? 'model' : 'model+sender';
+      labels.push({ name: 'spam', score: spamScore, start: 0, end: text.length, matched: '', id });
       raise(spamScore >= policy.blockThreshold ? 'block' : 'flag');
     }
     const most = policy.links ?? 'block';

@@ -75,6 +75,26 @@ test('a gRPC client gets verdicts, scores, spans, HTML, links and mentions', asy
   });
 });
 
+test('what is known of a sender moves the score of the same text, and blocks nothing by itself', async () => {
+  const text = 'limited offer on garden chairs, write me for the price list today';
+  const scores = [];
+  for (const sender of [
+    { accountAgeSeconds: 90 * 86_400, messagesTotal: 5000 },
+    undefined,
+    { accountAgeSeconds: 60, blockedLastDay: 2 },
+    { accountAgeSeconds: 60, blockedLastDay: 20, reportedLastDay: 9 },
+  ])
+    scores.push((await call('Check', { text, ...(sender && { sender }) })).spamScore);
+  expect(scores).toEqual(scores.toSorted((left, right) => left - right));
+  expect(new Set(scores).size).toBe(4);
+  const worst = { blockedLastDay: 1000, reportedLastDay: 1000, messagesLastMinute: 100, accountAgeSeconds: 1 };
+  const calm = await call('Check', {
+    text: 'see you at the allotment after lunch, bring the red spade',
+    sender: worst,
+  });
+  expect(calm.verdict).toBe('VERDICT_ALLOW');
+});
+
 test('a text alone is rendered without a verdict, and checked without HTML', async () => {
   expect((await call('Render', { text: '*x* <b>' })).html).toBe('<p><em>x</em> &lt;b&gt;</p>\n');
   expect((await call('Check', { text: gtube })).verdict).toBe('VERDICT_BLOCK');

@@ -28,6 +28,7 @@ import { findVersionSeq, forgetRemoved, redact } from './message-removal.ts';
 import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
 import { contentDigest, requireText } from './message-text.ts';
 import type { SendOrder } from './send-order.ts';
+import { createSenderRecords } from './sender-records.ts';
 import { plainHtml } from './unjudged-desk.ts';
 import type { UnjudgedDraft, UnjudgedStore } from './unjudged-store.ts';
 
@@ -145,6 +146,8 @@ export function createMessageService({
   unjudged: UnjudgedStore;
   settings: { maxLength: number; admissionMs: number; fallback: FallbackMode };
 }): MessageService {
+  const records = createSenderRecords();
+
   async function send(sender: Sender, draft: Draft, order: SendOrder): Promise<SendOutcome> {
     const messageId = newId();
     return order.run(
@@ -217,6 +220,7 @@ export function createMessageService({
       // A repeat of what was stored gets its first answer, even if the engine has changed its mind since.
       const repeat = await findRepeat(draft, sender, digest);
       if (!repeat) {
+        records.noteBlocked(sender.userId);
         onBlocked({ roomId: draft.roomId, authorId: sender.userId, kind: 'message', verdict });
         throw blocked(verdict);
       }
@@ -310,7 +314,9 @@ export function createMessageService({
   }
 
   function draftText(sender: Sender, roomId: string, text: string, kind: DraftText['kind'], key: string): DraftText {
-    return { key, text, kind, roomId, senderId: sender.userId };
+    const draft = { key, text, kind, roomId, senderId: sender.userId };
+    const record = records.find(sender.userId);
+    return record === undefined ? draft : { ...draft, sender: record };
   }
 
   async function edit(sender: Sender, roomId: string, messageId: string, source: string): Promise<{ seq: number }> {
@@ -324,6 +330,7 @@ export function createMessageService({
     if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
     const verdict = await judge(draftText(sender, roomId, text, 'edit', messageId));
     if (verdict.outcome === 'block') {
+      records.noteBlocked(sender.userId);
       onBlocked({ roomId, authorId: sender.userId, kind: 'edit', verdict });
       throw blocked(verdict);
     }
