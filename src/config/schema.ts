@@ -18,7 +18,6 @@ import {
   text,
 } from './setting.ts';
 
-const url = /^[a-z][a-z0-9+.-]*:\/\/\S+$/i;
 const port = String.raw`(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])`;
 const smtpUrl = new RegExp(
   String.raw`^smtps?://(?:[^\s/]*@)?(?:[\w.-]+|\[[\da-f:.]+\])(?::${port})?/?(?:\?\S*)?$`,
@@ -259,7 +258,7 @@ export const schema = {
     port: integer(8081, 'Port of the processing role', { max: 65_535 }),
     url: list([], 'Addresses of the processing instances, for chat instances', {
       aliases: ['PROCESSING_URL'],
-      item: (text) => url.test(text),
+      item: (text) => httpUrl.test(text) && URL.canParse(text),
       expected: 'http(s) URLs separated by commas',
     }),
     token: optional('Shared secret of chat and processing instances', { secret: true, aliases: ['PROCESSING_TOKEN'] }),

@@ -38,6 +38,11 @@ function define<Value>(
   return { kind, fallback, doc, parse, secret, aliases, open };
 }
 
+/** What a person writes as one value; a list or a mapping is none, however it would read as a text. */
+function written(raw: unknown): string {
+  return ['string', 'number', 'boolean'].includes(typeof raw) ? String(raw).trim() : '';
+}
+
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `500ms`, `10s`, `10m`, `24h`, `7d`, or a plain number of seconds. The value is milliseconds. */
@@ -47,7 +52,7 @@ export function duration(
   { minMs = 0, maxMs = 3650 * 86_400_000, ...extras }: Extras & { minMs?: number; maxMs?: number } = {},
 ): Setting<number> {
   const parse = (raw: unknown): Parsed<number> => {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(String(raw).trim());
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(written(raw));
     const value = match ? Number(match[1]) * (durationUnits[match[2] ?? 's'] ?? 1000) : Number.NaN;
     return value >= minMs && value <= maxMs
       ? { value }
@@ -63,7 +68,7 @@ const sizeUnits: Readonly<Record<string, number>> = { '': 1, b: 1, kb: 1024, mb:
 /** `64kB`, `1MB`, or a plain number of bytes; 1 kB = 1,024 bytes. */
 export function size(fallback: string, doc: string, extras: Extras = {}): Setting<number> {
   const parse = (raw: unknown): Parsed<number> => {
-    const match = /^(\d+)\s*(b|kb|mb|gb)?$/i.exec(String(raw).trim());
+    const match = /^(\d+)\s*(b|kb|mb|gb)?$/i.exec(written(raw));
     const unit = match ? sizeUnits[(match[2] ?? '').toLowerCase()] : undefined;
     return match && unit !== undefined
       ? { value: Number(match[1]) * unit }
@@ -84,7 +89,7 @@ export function integer(
     fallback,
     doc,
     (raw) => {
-      const value = typeof raw === 'number' ? raw : /^-?\d+$/.test(String(raw).trim()) ? Number(raw) : Number.NaN;
+      const value = typeof raw === 'number' ? raw : /^-?\d+$/.test(written(raw)) ? Number(raw) : Number.NaN;
       return Number.isSafeInteger(value) && value >= min && value <= max
         ? { value }
         : { expected: `a whole number from ${min} to ${max}` };
@@ -99,7 +104,7 @@ export function fraction(fallback: number, doc: string, extras: Extras = {}): Se
     fallback,
     doc,
     (raw) => {
-      const value = typeof raw === 'number' ? raw : String(raw).trim() === '' ? Number.NaN : Number(raw);
+      const value = typeof raw === 'number' ? raw : written(raw) === '' ? Number.NaN : Number(raw);
       return value >= 0 && value <= 1 ? { value } : { expected: 'a number from 0 to 1' };
     },
     extras,
@@ -112,7 +117,7 @@ export function flag(fallback: boolean, doc: string, extras: Extras = {}): Setti
     fallback,
     doc,
     (raw) => {
-      const text = String(raw).trim().toLowerCase();
+      const text = written(raw).toLowerCase();
       if (['true', '1', 'yes', 'on'].includes(text)) return { value: true };
       if (['false', '0', 'no', 'off'].includes(text)) return { value: false };
       return { expected: 'true or false' };
@@ -161,7 +166,7 @@ export function choice<const Options extends readonly string[]>(
     options.join('|'),
     fallback,
     doc,
-    (raw) => (options.includes(String(raw)) ? { value: String(raw) } : { expected: `one of ${options.join(', ')}` }),
+    (raw) => (options.includes(written(raw)) ? { value: written(raw) } : { expected: `one of ${options.join(', ')}` }),
     extras,
   );
 }
@@ -181,13 +186,16 @@ export function list(
     fallback,
     doc,
     (raw) => {
-      const items = Array.isArray(raw)
-        ? raw
-        : String(raw)
-            .split(',')
-            .map((part) => part.trim())
-            .filter((part) => part !== '');
-      return items.every((each) => typeof each === 'string' && item(each)) ? { value: items } : { expected };
+      const items: readonly unknown[] =
+        typeof raw === 'object'
+          ? [raw].flat()
+          : written(raw)
+              .split(',')
+              .map((part) => part.trim())
+              .filter((part) => part !== '');
+      return items.every((each): each is string => typeof each === 'string' && item(each))
+        ? { value: items }
+        : { expected };
     },
     extras,
   );
