@@ -77,7 +77,12 @@ test('who is blocked finds nobody to talk to, begun or not; blocking is by state
   const { messageId } = await socket.say(begun, 'hello');
   expect((await ana.call('PUT', `/v1/users/me/blocks/${ben.id}`)).status).toBe(204);
   expect((await ana.call('PUT', `/v1/users/me/blocks/${ben.id}`)).status).toBe(204);
-  expect((await ben.call('POST', '/v1/dms', { userIds: [ana.id] })).status).toBe(404);
+  const blocked = await ben.call('POST', '/v1/dms', { userIds: [ana.id] });
+  expect(blocked.status).toBe(404);
+  // To the letter what is said of somebody who never was.
+  const nobody = crypto.randomUUID();
+  const absent = JSON.stringify((await ben.call('POST', '/v1/dms', { userIds: [nobody] })).body);
+  expect(JSON.stringify(blocked.body)).toBe(absent.replaceAll(nobody, ana.id));
   expect(await socket.say(begun, 'are you there?')).toMatchObject({ type: 'error', code: 'not_found' });
   const draft = { clientId: 'by-rest', text: 'and so?' };
   expect((await ben.call('POST', `/v1/rooms/${begun}/messages`, draft)).status).toBe(404);

@@ -167,7 +167,7 @@ export function createRoomService({
   async function requireUsers(userIds: readonly string[], path: InputPath): Promise<void> {
     const known = await profiles.byIds(userIds);
     const missing = userIds.find((id) => !known.has(id));
-    if (missing) throw new Failure('not_found', 'no such user', { errors: [{ path, message: `no user ${missing}` }] });
+    if (missing) throw noUser(path, missing);
   }
 
   async function create(actor: Actor, draft: NewRoom, id: string): Promise<Room> {
@@ -285,7 +285,8 @@ export function createRoomService({
   /** Who blocked the caller is, to the caller, not there. */
   async function requireUnblocked(userId: string, others: readonly string[]): Promise<void> {
     const blocked = await Promise.all(others.map((by) => isBlocked({ by, blockedId: userId })));
-    if (blocked.includes(true)) throw new Failure('not_found', 'no such user');
+    const first = blocked.indexOf(true);
+    if (first >= 0) throw noUser('/userIds', others[first]!);
   }
 
   async function get(actor: Actor, roomId: string): Promise<Room> {
@@ -530,4 +531,8 @@ export function createRoomService({
     nameFor,
     describeJoined,
   };
+}
+
+function noUser(path: InputPath, id: string): Failure {
+  return new Failure('not_found', 'no such user', { errors: [{ path, message: `no user ${id}` }] });
 }
