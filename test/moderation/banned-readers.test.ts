@@ -54,14 +54,19 @@ async function readAll(user: TestUser, room: string, message: string): Promise<S
 
 test('who never joined is shut out of reading, on every instance, until the ban is lifted', async () => {
   const { stranger, room, message, ban, lift } = await startRoom('public');
+  const isListed = async () =>
+    (await mustCall(stranger, 'GET', '/v1/rooms?visibility=public&limit=100')).items!.some(({ id }) => id === room);
   expect(await readAll(stranger, room, message)).toEqual(new Set(['200 read']));
+  expect(await isListed()).toBe(true);
   await ban();
+  expect(await isListed()).toBe(false);
   expect(await readAll(stranger, room, message)).toEqual(new Set(['403 banned']));
   const report = await stranger.call('POST', `/v1/rooms/${room}/messages/${message}/report`, { reason: 'mine' });
   expect(report.body.code).toBe('banned');
   const socket = await connect(two, stranger);
   expect(await socket.ask({ type: 'room.open', roomId: room })).toMatchObject({ type: 'error', code: 'banned' });
   await lift();
+  expect(await isListed()).toBe(true);
   expect(await readAll(stranger, room, message)).toEqual(new Set(['200 read']));
   expect(await socket.ask({ type: 'room.open', roomId: room })).toMatchObject({ type: 'ack' });
   await socket.close();

@@ -55,7 +55,9 @@ export interface RoomRepository {
   readonly load: (roomId: string) => Promise<{ position: number; state: RoomState } | undefined>;
   /** All rooms of each user, one snapshot per call; users of one turn share a query. */
   readonly ownRooms: (userId: string) => Promise<readonly OwnRoomRow[]>;
+  /** Those that have not shut the viewer out. */
   readonly publicRooms: (
+    viewerId: string,
     query: string,
     after: { name: string; id: string } | undefined,
     limit: number,
@@ -124,6 +126,7 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
   );
 
   async function publicRooms(
+    viewerId: string,
     query: string,
     after: { name: string; id: string } | undefined,
     limit: number,
@@ -133,6 +136,8 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
         (select count(*)::int from members m where m.room_id = r.id) as member_count
       from rooms r
       where r.visibility = 'public' and r.kind = 'room' and r.deleted_at is null
+        and not exists (select from moderation_bans b where b.user_id = ${viewerId} and b.room_id = r.id
+          and b.lifted_at is null and (b.expires_at is null or b.expires_at > clock_timestamp()))
         and (${query} = '' or strpos(lower(r.name), lower(${query})) > 0 or strpos(lower(r.topic), lower(${query})) > 0)
         and (${after === undefined} or (r.name, r.id) > (${after?.name ?? ''}, ${after?.id ?? '00000000-0000-0000-0000-000000000000'}::uuid))
       order by r.name, r.id limit ${limit}`;

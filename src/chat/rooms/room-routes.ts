@@ -138,15 +138,16 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { visibility, query = '', limit = 50, cursor } = request.query;
-      if (visibility === 'public') return listPublic(query, limit, cursor);
+      if (visibility === 'public') return listPublic(caller, query, limit, cursor);
       if (query !== '') throw invalid('/query', 'only with visibility=public');
       return listMine(caller, limit, cursor);
     },
   );
 
-  async function listPublic(query: string, limit: number, cursor: string | undefined) {
+  async function listPublic({ userId }: Actor, query: string, limit: number, cursor: string | undefined) {
     const from = cursor === undefined ? undefined : readCursor(cursor, ['string', 'uuid']);
-    const found = await rooms.listPublic(requireQuery(query), from && { name: from[0], id: from[1] }, limit + 1);
+    const after = from && { name: from[0], id: from[1] };
+    const found = await rooms.listPublic(userId, requireQuery(query), after, limit + 1);
     return toPage(found, limit, (room) => writeCursor([room.name, room.id]));
   }
 

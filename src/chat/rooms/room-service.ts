@@ -59,6 +59,7 @@ export interface RoomService {
   readonly get: (actor: Actor, roomId: string) => Promise<Room>;
   readonly mine: (userId: string) => Promise<readonly OwnRoomRow[]>;
   readonly listPublic: (
+    viewerId: string,
     query: string,
     after: { name: string; id: string } | undefined,
     limit: number,
