@@ -60,7 +60,8 @@ server.on('connection', (socket, request) => {
   connection.user = { userId: `user-${user}`, sessionId: undefined, role: 'user', expiresAt: Number.POSITIVE_INFINITY };
   socket.on('close', () => hub.removeConnection(connection));
   hub.addConnection(connection);
-  hub.goLive(connection);
+  connection.goLive();
+  hub.followJoinsMeanwhile(connection);
   const room = rooms[user % rooms.length]!;
   void hub.attach(connection, room, positions.get(room)!, 'member').then(() => connection.send({ type: 'welcome' }));
 });

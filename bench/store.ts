@@ -70,7 +70,10 @@ async function openStore(town: Town) {
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
   const look = createSharedLook(sql);
   const reader = createLogReader({ sql, look, profiles, settings: { concurrency: 16 } });
-  const repository = createRoomRepository({ sql, unreadMax: 1000 });
+  const repository = createRoomRepository({
+    sql,
+    settings: { unreadMax: 1000, unreadTotal: 500_000, roomsPerSocket: 500 },
+  });
   const hub = createHub<RoomState>({
     log: { load: repository.load, read: reader.read, heads: reader.heads },
     hints: createLocalHints(),

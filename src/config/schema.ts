@@ -172,7 +172,12 @@ export const schema = {
     dmMembersMax: integer(16, 'People in a direct-message room', { min: 2 }),
     inviteLifetime: duration('7d', 'An invite is good for this long, unless it says otherwise', { minMs: 1000 }),
     invitesMax: integer(1000, 'Invites of a room that are good', { min: 1 }),
-    unreadMax: integer(10_000, 'Unread messages are counted up to this number', { min: 1 }),
+    unreadMax: integer(10_000, 'Unread messages of a room are counted up to this number', { min: 1 }),
+    unreadTotal: integer(
+      100_000,
+      'The same of all rooms in one answer: where there are many, each is counted up to its share of this',
+      { min: 1 },
+    ),
   },
   limits: {
     messagesPerSecond: integer(10, 'Sends per second and socket', { min: 1 }),

@@ -54,7 +54,8 @@ export function startCaretaker<State extends FeedState>({
   function checkAuthority(): void {
     const now = Date.now();
     for (const connection of open()) {
-      if (connection.state !== 'live' || !connection.user) continue;
+      // Also of who was proved and is not welcomed yet.
+      if (connection.state === 'closing' || !connection.user) continue;
       if (sources.isRevoked(connection.user)) connection.close(closeCodes.revoked, 'session revoked');
       else if (connection.user.expiresAt <= now) connection.close(closeCodes.unauthenticated, 'token expired');
     }

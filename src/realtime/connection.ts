@@ -7,6 +7,7 @@
  * 4008 and the client resumes by seq, so a slow reader costs a bounded amount of memory and nobody's time.
  */
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { DeploymentRole } from '../permissions.ts';
 import { frameText } from './frame-codec.ts';
@@ -44,6 +45,12 @@ export const closeCodes = {
   rateLimited: 4029,
 } as const;
 
+/** A peer that takes nothing for longer is slow. */
+const slowMs = 250;
+/** Ephemeral frames that wait for a welcome; the oldest go first. */
+const afterWelcomeMax = 64;
+const nothing = Buffer.alloc(0);
+
 export type ConnectionState = 'greeting' | 'live' | 'closing';
 
 /** What a connection needs of its surroundings. */
@@ -58,8 +65,10 @@ export interface ConnectionHost {
 
 export class Connection {
   state: ConnectionState = 'greeting';
-  /** Memberships that began while the welcome was on its way. */
-  joinsMeanwhile: { readonly roomId: string; readonly seq: number }[] | undefined;
+  /** Memberships that began while the welcome was on its way; undefined once the rooms of the welcome are followed. */
+  joinsMeanwhile: { readonly roomId: string; readonly seq: number }[] | undefined = [];
+  /** Told when the peer is waited for that long that others had better not wait for it as well. */
+  onSlow: (() => void) | undefined;
   user: ConnectionUser | undefined;
   /** Monotonic milliseconds of the last sign of life. */
   seenAt: number;
@@ -70,6 +79,8 @@ export class Connection {
   #more: Buffer[] | undefined;
   #outBytes = 0;
   #events = 0;
+  /** Ephemeral frames for who is not welcomed yet: they may be newer than what the welcome says. */
+  #afterWelcome: Buffer[] = [];
 
   constructor(socket: WebSocket, raw: Socket, host: ConnectionHost, nowMs: number) {
     this.socket = socket;
@@ -109,9 +120,31 @@ export class Connection {
     return true;
   }
 
+  /** Whether so much of a replay may be added: half of the bounds stays for what is live. A single event fits where nothing waits. */
+  hasRoomFor(bytes: number, events: number): boolean {
+    const queued = this.queuedBytes;
+    if (queued === 0 && events <= 1) return true;
+    const { queueBytes, queueEvents } = this.#host.bounds;
+    const waiting = queued === 0 ? 0 : this.#events;
+    return queued + bytes <= queueBytes / 2 && waiting + events <= queueEvents / 2;
+  }
+
+  /** The welcome was sent: what was kept back for its sake follows. */
+  goLive(): void {
+    if (this.state !== 'greeting') return;
+    this.state = 'live';
+    for (const bytes of this.#afterWelcome) this.pushEphemeral(bytes);
+    this.#afterWelcome = [];
+  }
+
   /** Ephemeral frames are the first to go when a reader is behind. */
   pushEphemeral(bytes: Buffer): void {
-    if (this.#raw.writableLength < this.#host.bounds.queueBytes / 8) this.push(bytes, 0);
+    if (this.state === 'greeting') {
+      this.#afterWelcome.push(bytes);
+      if (this.#afterWelcome.length <= afterWelcomeMax) return;
+      this.#afterWelcome.shift();
+      this.#host.onDrop();
+    } else if (this.#raw.writableLength < this.#host.bounds.queueBytes / 8) this.push(bytes, 0);
     else this.#host.onDrop();
   }
 
@@ -138,19 +171,23 @@ export class Connection {
     this.#raw.uncork();
   }
 
-  /** Resolves when the peer has taken what was written, or is gone. */
+  /** Resolves when the peer has taken what was written until now, or is gone. */
   async drained(): Promise<void> {
     this.flush();
-    if (!this.#raw.writableNeedDrain || this.#raw.destroyed) return;
+    if (this.#raw.writableLength === 0) return;
+    // On its way out: its close is told in a moment.
+    if (this.#raw.destroyed || this.#raw.writableEnded) return pause(50);
+    const slow = setTimeout(() => this.onSlow?.(), slowMs);
     await new Promise<void>((resolve) => {
       const done = () => {
-        this.#raw.off('drain', done);
         this.#raw.off('close', done);
         resolve();
       };
-      this.#raw.on('drain', done);
       this.#raw.on('close', done);
+      // Called when everything before it was taken.
+      this.#raw.write(nothing, done);
     });
+    clearTimeout(slow);
   }
 
   /** Says goodbye and takes nothing more; `ws` ends the socket itself when the peer does not answer in time. */
@@ -187,6 +224,7 @@ export class Connection {
     this.#out = undefined;
     this.#more = undefined;
     this.#outBytes = 0;
+    this.#afterWelcome = [];
   }
 }
 

@@ -7,7 +7,7 @@ import type { FeedEvent, FeedState } from './feed.ts';
 import { createLocalHints } from './hints.ts';
 import { createHub } from './hub.ts';
 
-const state: FeedState = {
+const open: FeedState = {
   apply: () => undefined,
   isMember: () => true,
   isPublic: () => false,
@@ -16,10 +16,18 @@ const state: FeedState = {
 };
 
 /** A hub over a log that holds nothing yet, with memory for so many rooms. */
-function startHub(roomsCached: number, read: (after: number) => Promise<FeedEvent[]> = async () => []) {
+function startHub(
+  roomsCached: number,
+  read: (after: number) => Promise<FeedEvent[]> = async () => [],
+  loaded: { position: number; state: FeedState } = { position: 0, state: open },
+) {
+  let loads = 0;
   const hub = createHub<FeedState>({
     log: {
-      load: async () => ({ position: 0, state }),
+      load: async () => {
+        loads += 1;
+        return loaded;
+      },
       read: (_roomId, after) => read(after),
       heads: async () => new Map(),
     },
@@ -51,12 +59,13 @@ function startHub(roomsCached: number, read: (after: number) => Promise<FeedEven
       push: (_bytes: Buffer, count: number) => {
         events += count;
       },
+      hasRoomFor: () => true,
       drained: async () => {},
     } as unknown as Connection;
     hub.addConnection(reader);
     return { reader, received: () => events };
   };
-  return { hub, enter };
+  return { hub, enter, loads: () => loads };
 }
 
 const event = (seq: number): FeedEvent => ({ seq, json: `{"type":"message.created","seq":${seq}}` });
@@ -101,4 +110,37 @@ test('an event that the log does not hold is not waited for without end', async 
   const feed = (await hub.feed('room'))!;
   await hub.catchUp(feed, 5);
   expect(feed.position).toBe(0);
+});
+
+test('what is said after a removal is not replayed to who was removed while the log was read for them', async () => {
+  const log = [1, 2, 3].map(event);
+  const looks: (() => void)[] = [];
+  const read = (after: number) => new Promise<FeedEvent[]>((resolve) => looks.push(() => resolve(log.slice(after))));
+  let isMember = true;
+  const state: FeedState = {
+    ...open,
+    isMember: () => isMember,
+    apply: (_type, { seq }) => {
+      if (seq === 4) isMember = false;
+      return undefined;
+    },
+  };
+  const { hub, enter } = startHub(10, read, { position: 3, state });
+  const { reader, received } = enter();
+  const attached = hub.attach(reader, 'room', 0, 'member');
+  await expect.poll(() => looks.length).toBe(1);
+  // The removal and what followed it: in memory, and in the log by the time that it is read.
+  log.push(event(4), event(5));
+  hub.take('room', [event(4), event(5)]);
+  looks.shift()!();
+  expect(await attached).toEqual({ result: 'left', seq: 3 });
+  expect(received()).toBe(3);
+});
+
+test('who has gone before they could read a room is not remembered, and no room is loaded for them', async () => {
+  const { hub, enter, loads } = startHub(10);
+  const { reader } = enter();
+  hub.removeConnection(reader);
+  expect(await hub.attach(reader, 'room', 0, 'member')).toEqual({ result: 'closed', seq: 0 });
+  expect(loads()).toBe(0);
 });

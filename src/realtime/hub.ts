@@ -14,6 +14,7 @@ import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.
 import { createFeedMemory, type FeedMemorySettings } from './feed-memory.ts';
 import { frameText } from './frame-codec.ts';
 import type { EventHint, Hints, JoinHint } from './hints.ts';
+import { createReplayPages, pushFitting } from './replay-pages.ts';
 import { createSingleLook } from './single-look.ts';
 
 export interface HubSettings extends FeedMemorySettings {
@@ -83,9 +84,9 @@ export interface Hub<State extends FeedState> {
   readonly dismiss: (connection: Connection, roomId: string, reason: string) => void;
   /** Rooms that the connection reads, or is about to. */
   readonly readingCount: (connection: Connection) => number;
-  /** The welcome was sent. */
-  readonly goLive: (connection: Connection) => void;
-  /** The rooms of the welcome are attached: now those joined since its snapshot. */
+  /** Whether the connection reads the room, or is about to. */
+  readonly isFollowing: (connection: Connection, roomId: string) => boolean;
+  /** The rooms of the welcome are followed, or about to be: now those joined since its snapshot. */
   readonly followJoinsMeanwhile: (connection: Connection) => void;
   /** A membership began somewhere: attaches the user's connections here. */
   readonly onJoin: (hint: JoinHint) => void;
@@ -125,6 +126,7 @@ export function createHub<State extends FeedState>({
   const byUser = new Map<string, Set<Connection>>();
   const reading = new Map<Connection, Set<Feed<State>>>();
   const attaching = new Map<Connection, Set<string>>();
+  const replayPage = createReplayPages({ log, pageEvents: settings.replayPageEvents });
   const dirty = new Set<Feed<State>>();
   const feeds = createFeedMemory<State>({ settings, isBusy: (feed) => catchingUp.has(feed), rooms: metrics.feeds });
   let stopped = false;
@@ -251,12 +253,12 @@ export function createHub<State extends FeedState>({
   }
 
   function joinLive(feed: Feed<State>, connection: Connection): void {
-    if (connection.state === 'greeting') {
-      connection.joinsMeanwhile = [...(connection.joinsMeanwhile ?? []), { roomId: feed.roomId, seq: feed.position }];
+    if (connection.joinsMeanwhile) {
+      connection.joinsMeanwhile.push({ roomId: feed.roomId, seq: feed.position });
       return;
     }
-    if (feed.readers.has(connection) || connection.state !== 'live' || attaching.get(connection)?.has(feed.roomId))
-      return;
+    const isAttaching = attaching.get(connection)?.has(feed.roomId);
+    if (feed.readers.has(connection) || connection.state !== 'live' || isAttaching) return;
     addReader(feed, connection, 'member');
     void tellJoined(feed, connection);
   }
@@ -398,16 +400,24 @@ export function createHub<State extends FeedState>({
     as: 'member' | 'watcher',
     atLeast = after,
   ) {
-    const own = attaching.get(connection) ?? new Set<string>();
-    attaching.set(connection, own);
-    if (own.has(roomId) || isReading(connection, roomId))
-      return { result: 'live' as const, seq: feeds.get(roomId)?.position ?? after };
-    own.add(roomId);
+    const end = beginAttaching(connection, roomId);
+    if (!end) return { result: 'closed' as const, seq: after };
+    if (end === 'following') return { result: 'live' as const, seq: feeds.get(roomId)?.position ?? after };
     try {
       return await replay(connection, roomId, after, as, atLeast);
     } finally {
-      own.delete(roomId);
+      end();
     }
+  }
+
+  /** @returns what ends it, or why there is nothing to begin. Whoever has gone is remembered nowhere */
+  function beginAttaching(connection: Connection, roomId: string): (() => void) | 'following' | undefined {
+    if (!reading.has(connection)) return undefined;
+    if (isFollowing(connection, roomId)) return 'following';
+    const own = attaching.get(connection) ?? new Set<string>();
+    attaching.set(connection, own);
+    own.add(roomId);
+    return () => own.delete(roomId);
   }
 
   async function replay(
@@ -432,29 +442,33 @@ export function createHub<State extends FeedState>({
         feed.position - after > settings.resumeMaxEvents;
       for (;;) {
         if (isGone(connection)) return { result: 'closed' as const, seq: position };
-        const allowed = !feed.closed && (feed.state.isMember(userId) || (as === 'watcher' && feed.state.isPublic()));
+        const isMember = feed.state.isMember(userId);
+        const allowed = !feed.closed && (isMember || (as === 'watcher' && feed.state.isPublic()));
         if (!allowed) return { result: 'left' as const, seq: position };
-        const from = feed.state.isMember(userId) ? feed.state.readableFrom(userId) : 1;
+        const allowedUpTo = feed.position;
+        const from = isMember ? feed.state.readableFrom(userId) : 1;
         // Whoever read up to a place before their present membership had another one: what they missed of it is not told here.
         if (position > 0 && position < from - 1) reset = true;
         position = reset ? feed.position : Math.max(position, from - 1);
         const frames = reset ? [] : feed.framesAfter(position);
-        if (reset || frames) {
+        if (frames) {
           // From here to the end nothing is awaited: what is pending goes to the others, the rest is live.
           pushNow(feed);
-          if (frames && frames.length > 0) connection.push(Buffer.concat(frames), frames.length);
-          addReader(feed, connection, as);
-          return { result: reset ? ('reset' as const) : ('live' as const), seq: feed.position };
+          const pushed = pushFitting(connection, frames);
+          if (pushed === frames.length) {
+            // A member reads as one, whatever they asked for: nothing but the end of the membership ends that.
+            addReader(feed, connection, isMember ? 'member' : as);
+            return { result: reset ? ('reset' as const) : ('live' as const), seq: feed.position };
+          }
+          position += pushed;
+          await connection.drained();
+          continue;
         }
-        const events = await log.read(roomId, position, settings.replayPageEvents);
-        if (isGone(connection)) return { result: 'closed' as const, seq: position };
-        const page = events.filter((event) => event.seq <= feed.position);
-        if (page.length > 0) {
-          connection.push(Buffer.concat(page.map((event) => frameText(event.json))), page.length);
-          position = page.at(-1)!.seq;
-        } else if (events.length > 0) await catchUp(feed, events.at(-1)!.seq);
+        const { pushed, seen } = await replayPage(connection, { roomId, after: position, upTo: allowedUpTo });
+        position += pushed;
+        if (pushed > 0) continue;
+        if (seen > 0) await catchUp(feed, seen);
         else reset = true;
-        await connection.drained();
       }
     } finally {
       feed.pins -= 1;
@@ -487,27 +501,26 @@ export function createHub<State extends FeedState>({
 
   function onJoin({ userId, roomId, seq }: JoinHint): void {
     for (const connection of byUser.get(userId) ?? []) {
-      if (connection.state === 'greeting')
-        connection.joinsMeanwhile = [...(connection.joinsMeanwhile ?? []), { roomId, seq }];
-      if (connection.state !== 'live' || isReading(connection, roomId) || attaching.get(connection)?.has(roomId))
-        continue;
-      void attachJoined(connection, roomId, seq);
+      if (connection.joinsMeanwhile) connection.joinsMeanwhile.push({ roomId, seq });
+      else if (connection.state === 'live' && !isFollowing(connection, roomId))
+        void attachJoined(connection, roomId, seq);
     }
   }
 
-  /** The welcome is out: from now on the connection is told of everything. */
-  function goLive(connection: Connection): void {
-    if (connection.state !== 'greeting') return;
-    connection.state = 'live';
+  function isFollowing(connection: Connection, roomId: string): boolean {
+    return isReading(connection, roomId) || (attaching.get(connection)?.has(roomId) ?? false);
   }
 
   function followJoinsMeanwhile(connection: Connection): void {
-    const joins = connection.joinsMeanwhile ?? [];
+    // Told by several ways; the last one of a room is its present membership.
+    const joins = new Map((connection.joinsMeanwhile ?? []).map(({ roomId, seq }) => [roomId, seq]));
     connection.joinsMeanwhile = undefined;
-    for (const { roomId, seq } of joins) onJoin({ userId: connection.user!.userId, roomId, seq });
+    for (const [roomId, seq] of joins) onJoin({ userId: connection.user!.userId, roomId, seq });
   }
 
   async function attachJoined(connection: Connection, roomId: string, seq: number): Promise<void> {
+    const end = beginAttaching(connection, roomId);
+    if (typeof end !== 'function') return;
     try {
       const feed = await findFeed(roomId);
       if (!feed) return;
@@ -515,13 +528,15 @@ export function createHub<State extends FeedState>({
       if (feed.readerCount === 0 || feed.position < seq) await catchUp(feed, seq);
       if (!feed.state.isMember(connection.user!.userId)) return;
       await tellJoined(feed, connection);
-      const { result, seq: reached } = await attach(connection, roomId, seq - 1, 'member', seq);
+      const { result, seq: reached } = await replay(connection, roomId, seq - 1, 'member', seq);
       if (result === 'left') connection.push(frameText(membership.left(roomId, 'left', reached)), 0);
       if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
     } catch (error) {
       logger.warn({ error, roomId }, 'a joined room could not be followed and is tried again');
       const again = () => onJoin({ userId: connection.user!.userId, roomId, seq });
       if (!stopped && !isGone(connection)) setTimeout(again, settings.headCheck).unref();
+    } finally {
+      end();
     }
   }
 
@@ -572,7 +587,7 @@ export function createHub<State extends FeedState>({
     watching,
     dismiss,
     readingCount: (connection) => (reading.get(connection)?.size ?? 0) + (attaching.get(connection)?.size ?? 0),
-    goLive,
+    isFollowing,
     followJoinsMeanwhile,
     onJoin,
     announceJoin: (hint) => {

@@ -42,12 +42,10 @@ export interface SocketMetrics {
 /** Greets: proves who the token's bearer is, and welcomes the connection with its rooms. */
 export interface Greeter {
   readonly authenticate: (token: string) => Promise<ConnectionUser>;
-  /** Sends `welcome`, then replays, then `resumed`; resolves when the welcome was sent. */
-  readonly welcome: (connection: Connection, frame: ClientFrame) => Promise<void>;
+  /** Sends `welcome`, then replays, then `resumed`. @param onWelcomed called when the welcome is out, in the same turn */
+  readonly welcome: (connection: Connection, frame: ClientFrame, onWelcomed: () => void) => Promise<void>;
   /** Checks the `hello` frame's fields. @throws Failure invalid */
   readonly checkHello: (frame: ClientFrame) => void;
-  /** Whether the login has ended since it was proved. */
-  readonly isRevoked: (user: ConnectionUser) => boolean;
   /** Reads on what ended, on whatever instance, before it answers. @throws Failure `unauthenticated` when the login is among it */
   readonly confirm: (user: ConnectionUser) => Promise<void>;
 }
@@ -63,11 +61,13 @@ export interface SocketServer {
   readonly openCount: () => number;
   /** Frames being worked on, over all sockets. */
   readonly busy: () => number;
+  /** Closes a socket once what it asked is answered; nothing more is read of it. */
+  readonly retire: (connection: Connection, code: number, reason: string) => void;
   readonly stop: () => void;
 }
 
 /** Frames that need no look at ended logins of their own: they change nothing, or ask within their own transaction. */
-const confirmedElsewhere = new Set(['ping', 'typing', 'message.send']);
+const confirmedElsewhere = new Set(['ping', 'message.send']);
 /** The ids a connection used lately; repeating one is a bad frame. */
 const recentIdsMax = 256;
 
@@ -88,8 +88,7 @@ export function createSocketServer<State extends FeedState>({
   logger: Logger;
   settings: SocketSettings;
 }): SocketServer {
-  const open = new Set<Connection>();
-  const conversations = new Set<Conversation>();
+  const open = new Map<Connection, Conversation>();
   /** Frames being worked on, oldest first. */
   const unanswered = new Set<Work>();
 
@@ -120,7 +119,9 @@ export function createSocketServer<State extends FeedState>({
 
   class Conversation {
     readonly connection: Connection;
+    /** Frames sent behind hello without waiting for its answer, in their order. */
     #early: ClientFrame[] = [];
+    #earlyBytes = 0;
     /** Frames that came while the process stood still, until it is known whether their sender is still there. */
     #held: ClientFrame[] | undefined;
     #inFlight = 0;
@@ -131,6 +132,9 @@ export function createSocketServer<State extends FeedState>({
     #ids: Set<string | number> | undefined;
     #messages: TokenBucket | undefined;
     #frames: TokenBucket | undefined;
+    #controls: TokenBucket | undefined;
+    /** How the socket is to be closed when all that it asked is answered. */
+    #farewell: { readonly code: number; readonly reason: string } | undefined;
     /** Bad frames and refusals for rate, with the minute they are counted in. */
     #minute = 0;
     #bad = 0;
@@ -168,13 +172,36 @@ export function createSocketServer<State extends FeedState>({
       if (oversize) void this.#oversizeHello(frame);
       else if (frame.type === 'hello') void this.#hello(frame);
       else if (connection.state === 'greeting') {
-        // Sent behind hello without waiting for its answer: dealt with once the welcome is out.
-        if (this.#greeting && this.#early.length < settings.inFlightPerSocket) this.#early.push(frame);
+        if (this.#greeting) this.#keepEarly(frame, data.length);
         else {
           this.#answerError(new Failure('unauthenticated', 'say hello first'), frame.id);
           this.#close(closeCodes.unauthenticated, 'hello first');
         }
       } else this.#dispatch(frame);
+    }
+
+    /** What comes before the welcome is dealt with after it; beyond what may be in flight, or be read of who is not proved, the rest waits unread. */
+    #keepEarly(frame: ClientFrame, bytes: number): void {
+      this.#early.push(frame);
+      this.#earlyBytes += bytes;
+      const isMuch = !this.connection.user && this.#earlyBytes > settings.preAuthBytes;
+      if (isMuch || this.#early.length >= settings.inFlightPerSocket) this.connection.socket.pause();
+    }
+
+    /** Before anything else is read: what came early keeps its place before what comes now. */
+    #onWelcomed(): void {
+      const early = this.#early;
+      this.#early = [];
+      this.connection.socket.resume();
+      for (const each of early) if (!isGone(this.connection)) this.#dispatch(each);
+    }
+
+    /** Pings and pongs cost little, and are not free. */
+    onControl(): void {
+      const nowMs = performance.now();
+      this.connection.seenAt = nowMs;
+      this.#controls ??= new TokenBucket(settings.framesPerSecond, settings.framesBurst, nowMs);
+      if (this.#controls.take(nowMs) > 0) this.#close(closeCodes.policy, 'too many control frames');
     }
 
     #rememberId(id: string | number): void {
@@ -207,7 +234,9 @@ export function createSocketServer<State extends FeedState>({
         greeter.checkHello(frame);
         // A token in hello counts more than one on the upgrade.
         if (typeof frame.token === 'string') connection.user = await greeter.authenticate(frame.token);
+        else if (connection.user) await greeter.confirm(connection.user);
         if (!connection.user) throw new Failure('unauthenticated', 'hello needs a token');
+        if (connection.user.expiresAt <= Date.now()) throw new Failure('token_expired', 'the token has ended');
         if (isGone(connection)) return;
         if (hub.connectionsOf(connection.user.userId).length >= settings.socketsPerUser) {
           throw new Failure('rate_limited', `at most ${settings.socketsPerUser} sockets of one user`, {
@@ -217,16 +246,13 @@ export function createSocketServer<State extends FeedState>({
         clearTimeout(this.#helloTimer);
         this.#helloTimer = undefined;
         hub.addConnection(connection);
-        await greeter.welcome(connection, frame);
-        // A logout that was acked while the welcome was on its way.
-        if (greeter.isRevoked(connection.user)) this.#close(closeCodes.revoked, 'session revoked');
-        const early = this.#early;
-        this.#early = [];
-        for (const each of early) if (!isGone(connection)) this.#dispatch(each);
+        await greeter.welcome(connection, frame, () => this.#onWelcomed());
       } catch (error) {
         this.#refuseHello(linkFailure(error, false) ?? toFailure(error), frame.id);
       } finally {
         this.#greeting = false;
+        // What was too much to be read before the welcome is in the way of the peer's close.
+        if (isGone(connection)) connection.socket.resume();
       }
     }
 
@@ -325,7 +351,22 @@ export function createSocketServer<State extends FeedState>({
       // Whoever was answered in the meantime was told that nothing happened.
       while (next && !unanswered.has(next)) next = this.#later.shift();
       if (next) void this.#run(next);
+      else if (this.#farewell) this.#sayFarewell();
       else if (this.#inFlight === settings.inFlightPerSocket - 1) this.connection.socket.resume();
+    }
+
+    retire(code: number, reason: string): void {
+      this.#farewell ??= { code, reason };
+      this.connection.socket.pause();
+      this.#sayFarewell();
+    }
+
+    #sayFarewell(): void {
+      if (this.#inFlight > 0 || isGone(this.connection)) return;
+      const { code, reason } = this.#farewell!;
+      this.#close(code, reason);
+      // The peer's own close is still to be read.
+      this.connection.socket.resume();
     }
 
     #takeRate(type: string): number {
@@ -376,7 +417,6 @@ export function createSocketServer<State extends FeedState>({
       this.connection.markClosed();
       for (const work of this.#later) unanswered.delete(work);
       open.delete(this.connection);
-      conversations.delete(this);
       hub.removeConnection(this.connection);
     }
   }
@@ -385,12 +425,10 @@ export function createSocketServer<State extends FeedState>({
     const connection = new Connection(socket, raw, host, performance.now());
     connection.user = user;
     const conversation = new Conversation(connection);
-    open.add(connection);
-    conversations.add(conversation);
+    open.set(connection, conversation);
     socket.on('message', (data: RawData, isBinary: boolean) => conversation.onMessage(data as Buffer, isBinary));
-    socket.on('pong', () => {
-      connection.seenAt = performance.now();
-    });
+    socket.on('ping', () => conversation.onControl());
+    socket.on('pong', () => conversation.onControl());
     socket.on('close', () => conversation.onClose());
     // ws answers protocol breaches by itself (1002, 1007, 1009) and then closes.
     socket.on('error', (error: Error & { code?: string }) => {
@@ -402,9 +440,10 @@ export function createSocketServer<State extends FeedState>({
 
   return {
     accept,
-    open: () => open,
+    open: () => open.keys(),
     openCount: () => open.size,
     busy: () => unanswered.size,
+    retire: (connection, code, reason) => open.get(connection)?.retire(code, reason),
     stop: () => clearInterval(sweeper),
   };
 }

@@ -9,7 +9,7 @@ import { Compile } from 'typebox/compile';
 import { Failure } from '../errors.ts';
 import { invalidInput } from '../http/input-errors.ts';
 import { ByUuid } from '../http/schemas.ts';
-import { type Connection, type ConnectionUser, isGone } from './connection.ts';
+import { type Connection, type ConnectionUser, closeCodes, isGone } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { type ClientFrame, frameText } from './frame-codec.ts';
 import type { Hub } from './hub.ts';
@@ -26,9 +26,18 @@ export interface WelcomeRoom {
   readonly mentions: number;
 }
 
+/** A user's profile and rooms, the rooms as of one moment, the most active ones first. */
+export interface WelcomeSnapshot {
+  readonly user: unknown;
+  readonly rooms: readonly WelcomeRoom[];
+  /** More than a socket follows: those are read over REST, and no position in them is kept. */
+  readonly beyond: readonly Pick<WelcomeRoom, 'id' | 'seq'>[];
+}
+
 export interface WelcomeSource {
-  /** The user's profile and rooms, the rooms as of one moment. */
-  readonly snapshot: (user: ConnectionUser) => Promise<{ user: unknown; rooms: readonly WelcomeRoom[] }>;
+  readonly snapshot: (user: ConnectionUser) => Promise<WelcomeSnapshot>;
+  /** Whether the login has ended, as far as this instance knows. */
+  readonly isRevoked: (user: ConnectionUser) => boolean;
   readonly logId: () => Promise<string>;
   /** How and when the user's memberships in these rooms ended, where they had any. */
   readonly endsOf: (
@@ -40,7 +49,6 @@ export interface WelcomeSource {
 
 export interface WelcomeSettings {
   readonly heartbeatMs: number;
-  readonly roomsPerSocket: number;
   /** Hellos worked on at once; more wait their turn. */
   readonly handshakesMax: number;
   readonly handshakeQueueMax: number;
@@ -81,8 +89,12 @@ export interface WelcomeMetrics {
 }
 
 export interface Greetings {
-  /** Sends `welcome`, then replays, then `resumed`. @throws Failure `unavailable` when too many wait */
-  readonly welcome: (connection: Connection, frame: ClientFrame) => Promise<void>;
+  /**
+   * Sends `welcome`, then replays, then `resumed`.
+   * @param onWelcomed called when the welcome is out, in the same turn
+   * @throws Failure `unavailable` when too many wait
+   */
+  readonly welcome: (connection: Connection, frame: ClientFrame, onWelcomed: () => void) => Promise<void>;
   /** So many wait that no more should come. */
   readonly isFull: () => boolean;
   /** Counts somebody who was sent away because so many wait. */
@@ -108,23 +120,43 @@ export function createWelcome<State extends FeedState>({
     metrics,
   });
 
-  async function enterAndWelcome(connection: Connection, frame: ClientFrame): Promise<void> {
+  async function enterAndWelcome(connection: Connection, frame: ClientFrame, onWelcomed: () => void): Promise<void> {
     await gate.enter();
+    let inside = true;
+    const leave = () => {
+      if (inside) gate.leave();
+      inside = false;
+    };
+    // Others do not wait for a peer that does not take what it missed.
+    connection.onSlow = leave;
     try {
       // Whoever gave up while waiting costs nothing more.
       if (isGone(connection)) return;
-      await welcome(connection, frame as unknown as Static<typeof Hello>);
+      await welcome(connection, frame as unknown as Static<typeof Hello>, onWelcomed);
     } finally {
-      gate.leave();
+      connection.onSlow = undefined;
+      leave();
     }
   }
 
-  async function welcome(connection: Connection, { id, resume }: Static<typeof Hello>): Promise<void> {
+  async function welcome(
+    connection: Connection,
+    { id, resume }: Static<typeof Hello>,
+    onWelcomed: () => void,
+  ): Promise<void> {
     const user = connection.user!;
-    const [{ user: profile, rooms }, logId] = await Promise.all([source.snapshot(user), source.logId()]);
-    const followed = rooms.slice(0, settings.roomsPerSocket);
-    // More rooms than a socket follows: those are read over REST, and no position in them is kept.
-    const beyond = rooms.slice(settings.roomsPerSocket);
+    const [{ user: profile, rooms, beyond }, logId] = await Promise.all([source.snapshot(user), source.logId()]);
+    const sameLog = resume?.logId === logId;
+    const positions = new Map(Object.entries(resume?.rooms ?? {}));
+    const own = new Set([...rooms, ...beyond].map((room) => room.id));
+    const left = [...positions.keys()].filter((roomId) => !own.has(roomId));
+    const ends = left.length === 0 ? undefined : await source.endsOf(user.userId, left);
+    if (isGone(connection)) return;
+    // An end that was acked while the welcome was on its way.
+    if (source.isRevoked(user)) {
+      connection.close(closeCodes.revoked, 'session revoked');
+      return;
+    }
     connection.send({
       type: 'welcome',
       id,
@@ -132,44 +164,44 @@ export function createWelcome<State extends FeedState>({
       sessionId: user.sessionId ?? null,
       logId,
       heartbeatMs: settings.heartbeatMs,
-      rooms: followed,
+      rooms,
     });
-    hub.goLive(connection);
-    const sameLog = resume?.logId === logId;
-    const own = new Set(rooms.map((room) => room.id));
-    const positions = new Map(Object.entries(resume?.rooms ?? {}));
+    // Before anything is said of rooms that were joined since the snapshot, which may be the same.
+    for (const roomId of left) sendLeft(connection, roomId, ends?.get(roomId));
+    connection.goLive();
     const resumed: Record<string, number> = {};
-    const left: string[] = [];
-    await Promise.all(
-      followed.map(async ({ id: roomId, seq }) => {
-        const named = positions.get(roomId);
-        const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
-        const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member', seq);
-        // Said of rooms that were not named too: the welcome named them.
-        if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
-        else if (result === 'left') left.push(roomId);
-        if (named === undefined || result === 'left') return;
-        resumes.inc({ result });
-        if (result !== 'closed') resumed[roomId] = reached;
-      }),
-    );
+    const following = rooms.map(async ({ id: roomId, seq }) => {
+      const named = positions.get(roomId);
+      const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
+      const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member', seq);
+      // Said of rooms that were not named too: the welcome named them.
+      if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
+      if (result === 'left') {
+        const end = (await source.endsOf(user.userId, [roomId])).get(roomId);
+        // Unless they are back by now, and were told so.
+        if (!hub.isFollowing(connection, roomId)) sendLeft(connection, roomId, end);
+        return;
+      }
+      if (named === undefined) return;
+      resumes.inc({ result });
+      if (result !== 'closed') resumed[roomId] = reached;
+    });
     hub.followJoinsMeanwhile(connection);
+    onWelcomed();
+    await Promise.all(following);
     for (const { id: roomId, seq } of beyond) {
       if (positions.has(roomId)) connection.send({ type: 'room.reset', roomId, seq });
     }
-    left.push(...[...positions.keys()].filter((roomId) => !own.has(roomId)));
-    if (left.length > 0) await sendLeft(connection, left);
-    if (!resume) return;
-    connection.send({ type: 'resumed', rooms: resumed });
+    if (resume) connection.send({ type: 'resumed', rooms: resumed });
   }
 
-  async function sendLeft(connection: Connection, roomIds: readonly string[]): Promise<void> {
-    resumes.inc({ result: 'left' }, roomIds.length);
-    const ends = await source.endsOf(connection.user!.userId, roomIds);
-    for (const roomId of roomIds) {
-      const { reason, lastSeq } = ends.get(roomId) ?? { reason: 'left', lastSeq: 0 };
-      connection.push(frameText(source.leftFrame(roomId, reason, lastSeq)), 0);
-    }
+  function sendLeft(
+    connection: Connection,
+    roomId: string,
+    { reason, lastSeq } = { reason: 'left', lastSeq: 0 },
+  ): void {
+    resumes.inc({ result: 'left' });
+    connection.push(frameText(source.leftFrame(roomId, reason, lastSeq)), 0);
   }
 
   return { welcome: enterAndWelcome, isFull: gate.isFull, countRefused: () => metrics.refused.inc() };

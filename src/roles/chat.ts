@@ -42,7 +42,7 @@ import type { PeerLink } from '../processing/peer-transport.ts';
 import type { TextEngine } from '../processing/text-task.ts';
 import { refuseAbandonedRequests } from '../realtime/abandoned-requests.ts';
 import { startCaretaker } from '../realtime/caretaker.ts';
-import { closeCodes } from '../realtime/connection.ts';
+import { type Connection, closeCodes } from '../realtime/connection.ts';
 import { startCutOffWatch } from '../realtime/cut-off.ts';
 import { startFreezeWatch } from '../realtime/freeze-watch.ts';
 import { createLocalHints } from '../realtime/hints.ts';
@@ -134,7 +134,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const { hub, watcherBans, reader, eventLog, roomService, roomRepository, membershipChanges, judge } = rooms;
 
   function createRooms() {
-    const roomRepository = createRoomRepository({ sql, unreadMax: config.room.unreadMax });
+    const roomRepository = createRoomRepository({ sql, settings: { ...config.room, ...config.realtime } });
     const reader = createLogReader({ sql, look, profiles, settings: config.resume });
     const membershipChanges = createMembershipChanges(sql);
     const hub: Hub<RoomState> = createHub<RoomState>({
@@ -257,10 +257,13 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   // Sockets.
   const source: WelcomeSource = {
     snapshot: async (user) => {
-      const [profile, own] = await Promise.all([profiles.byIds([user.userId]), roomRepository.ownRooms(user.userId)]);
+      const [profile, { followed, beyond }] = await Promise.all([
+        profiles.byIds([user.userId]),
+        roomRepository.followedRooms(user.userId),
+      ]);
       const person = profile.get(user.userId);
       if (!person) throw new Failure('unauthenticated', 'the account is gone');
-      const named = own.map(
+      const named = followed.map(
         async ({ id, kind, name, seq, history, joinedSeq, lastReadSeq, unread, mentions, others }) => ({
           id,
           kind,
@@ -272,8 +275,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
           mentions,
         }),
       );
-      return { user: { ...person, role: user.role }, rooms: await Promise.all(named) };
+      return { user: { ...person, role: user.role }, rooms: await Promise.all(named), beyond };
     },
+    isRevoked: revocations.isRevoked,
     logId: identity.logId,
     endsOf: membershipChanges.endsOf,
     leftFrame,
@@ -291,7 +295,6 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       authenticate: authenticator.fromToken,
       welcome: greetings.welcome,
       checkHello,
-      isRevoked: revocations.isRevoked,
       confirm: authenticator.confirm,
     },
     handlers: {
@@ -343,7 +346,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const cutOff = startCutOffWatch({
     probe,
     hints,
-    sendAway: () => void sendAway(config.drain.window),
+    // What is in flight has lost its database: there is nothing to wait for.
+    sendAway: () => void sendAway(config.drain.window, (connection) => connection.close(closeCodes.restart, 'cut off')),
     metric: chatMetrics.cutOff,
     logger,
     settings: { checkMs: config.realtime.headCheck, cutOffAfterMs: config.realtime.cutOffAfter },
@@ -426,7 +430,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   }
 
   /** Tells each socket when to come back, and closes them spread over the window. */
-  async function sendAway(windowMs: number): Promise<void> {
+  async function sendAway(windowMs: number, end: (connection: Connection) => void): Promise<void> {
     const all = [...sockets.open()];
     if (all.length === 0) return;
     for (const connection of all) {
@@ -440,7 +444,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     const slices = Math.max(1, Math.min(50, all.length));
     for (let slice = 0; slice < slices; slice++) {
       await pause(Math.max(0, windowMs) / slices);
-      for (let at = slice; at < all.length; at += slices) all[at]!.close(closeCodes.restart, 'service restart');
+      for (let at = slice; at < all.length; at += slices) end(all[at]!);
     }
   }
 
@@ -461,7 +465,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
           () =>
             atMostUntil(
               deadlineMs - 1000,
-              sendAway(Math.min(config.drain.window, deadlineMs - performance.now() - 2000)),
+              sendAway(Math.min(config.drain.window, deadlineMs - performance.now() - 2000), (connection) =>
+                sockets.retire(connection, closeCodes.restart, 'service restart'),
+              ),
             ),
         ],
         ['work', () => atMostUntil(deadlineMs - 500, idle())],

@@ -79,3 +79,50 @@ test('a resume that names what is no room is refused before the welcome, and hel
   expect(await socket.closed).toMatchObject({ code: 4001 });
   expect(socket.frames).toHaveLength(1);
 });
+
+test('a member who asks to watch a private room reads it as a member: their removal ends it', async () => {
+  const cal = await signUp(first);
+  const room = await createRoom([ana, cal]);
+  const there = await connect(second, ben);
+  await mustCall(ana, 'PUT', `/v1/rooms/${room}/members/${ben.id}`, {});
+  // Nothing has told this instance of the membership: it loads the room with it.
+  expect(await there.ask({ type: 'room.open', roomId: room })).toMatchObject({ type: 'ack', seq: 3 });
+  const beside = await connect(second, cal);
+  await mustCall(ana, 'DELETE', `/v1/rooms/${room}/members/${ben.id}`);
+  await mustCall(ana, 'PATCH', `/v1/rooms/${room}`, { name: 'Not for ben' });
+  await beside.until((frame) => frame.type === 'room.updated' && frame.roomId === room);
+  expect(there.events(room).map(({ type }) => type)).toEqual(['member.left']);
+  expect(there.frames.at(-1)).toMatchObject({ type: 'room.left', roomId: room, data: { reason: 'removed' } });
+  await Promise.all([there.close(), beside.close()]);
+});
+
+test('a member who asked to watch a public room stays when it turns private', async () => {
+  const room = await createRoom([ana], { visibility: 'public', name: 'Square' });
+  const there = await connect(second, ben);
+  await mustCall(ben, 'PUT', `/v1/rooms/${room}/members/me`, {});
+  expect(await there.ask({ type: 'room.open', roomId: room })).toMatchObject({ type: 'ack', seq: 2 });
+  await mustCall(ana, 'PATCH', `/v1/rooms/${room}`, { visibility: 'private' });
+  await mustCall(ana, 'PATCH', `/v1/rooms/${room}`, { name: 'Among us' });
+  await there.until((frame) => frame.roomId === room && frame.seq === 4);
+  expect(there.frames.filter(({ type }) => type === 'room.left')).toEqual([]);
+  await there.close();
+});
+
+test('who was removed elsewhere types for nobody, where the instance remembers them as a member', async () => {
+  const room = await createRoom([ana, ben]);
+  await mustCall(ben.at(second), 'GET', `/v1/rooms/${room}`);
+  await mustCall(ana, 'DELETE', `/v1/rooms/${room}/members/${ben.id}`);
+  const there = await connect(second, ben);
+  expect(await there.ask({ type: 'typing', roomId: room, active: true })).toMatchObject({ code: 'not_found' });
+  await there.close();
+});
+
+test('an upgrade that brought a login is not welcomed when that has ended before hello', async () => {
+  const eve = await signUp(first);
+  await createRoom([eve], { name: 'Nobody’s business' });
+  const there = await openSocket(second, { authorization: `Bearer ${eve.accessToken}` });
+  await mustCall(eve, 'POST', '/v1/auth/logout');
+  there.sendRaw(JSON.stringify({ type: 'hello', id: 1 }));
+  expect([4001, 4003]).toContain((await there.closed).code);
+  expect(there.frames.filter(({ type }) => type !== 'error')).toEqual([]);
+});

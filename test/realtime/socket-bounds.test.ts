@@ -101,6 +101,17 @@ test('frames of any kind beyond the rate are refused one by one, and who goes on
   expect(await closes(4029)).toBe(before + 1);
 });
 
+test.each(['ping', 'pong'] as const)(
+  'a flood of %ss ends the socket with 1008, and a few are welcome',
+  async (kind) => {
+    const socket = await connect(parley.url, await signUp(parley.url));
+    for (let n = 0; n < 20; n++) socket.socket[kind]();
+    expect(await socket.ask({ type: 'ping' })).toMatchObject({ type: 'ack' });
+    for (let n = 0; n < 100; n++) socket.socket[kind]();
+    expect((await socket.closed).code).toBe(1008);
+  },
+);
+
 test('a frame is answered in time, and frames beyond those in flight wait unread until then', async () => {
   const ana = await signUp(parley.url);
   const [room, free] = [await createRoom([ana]), await createRoom([ana])];

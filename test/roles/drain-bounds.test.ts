@@ -1,8 +1,8 @@
 /** A drain that cannot end by itself: something is asked that is never answered. */
 import { expect, test } from 'vitest';
-import { holdUser } from '../harness/held-row.ts';
+import { holdLog, holdUser } from '../harness/held-row.ts';
 import { startSingle } from '../harness/stack.ts';
-import { signUp } from '../harness/test-client.ts';
+import { connect, createRoom, signUp } from '../harness/test-client.ts';
 
 test.each([
   ['a request that never ends', '2s', 1, 5000],
@@ -29,5 +29,23 @@ test.each([
   expect(performance.now() - startedMs).toBeLessThan(withinMs);
   expect([503, 'cut off']).toContain(await stuck);
   await held.release();
+  await parley.database.drop();
+});
+
+test('a send that is in flight when its socket’s turn to go comes is answered before the socket is closed', async () => {
+  const parley = await startSingle({ PARLEY_DRAIN_WINDOW: '200ms', PARLEY_DATABASE_LOCK_TIMEOUT: '4s' });
+  const ana = await signUp(parley.url);
+  const room = await createRoom([ana]);
+  const [sender, idle] = [await connect(parley.url, ana), await connect(parley.url, ana)];
+  const log = await holdLog(parley.database, { roomId: room, seq: 2, userId: ana.id });
+  const answer = sender.say(room, 'last words');
+  await log.waiting(1);
+  parley.signal('SIGTERM');
+  // Those who wait for nothing go at once.
+  expect((await idle.closed).code).toBe(1012);
+  await log.release();
+  expect(await answer).toMatchObject({ type: 'ack', seq: 2 });
+  expect((await sender.closed).code).toBe(1012);
+  expect(await parley.stop()).toBe(0);
   await parley.database.drop();
 });

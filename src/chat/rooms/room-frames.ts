@@ -44,8 +44,8 @@ export function roomFrames({
     typing: frameHandler(
       { roomId: Uuid, active: Type.Boolean() },
       async ({ connection, caller }, { roomId, active }) => {
-        const feed = await hub.feed(roomId);
-        if (!feed) throw new Failure('not_found', 'no such room');
+        // What this instance remembers of a room where nobody reads here may be old.
+        const feed = await rooms.follow(roomId);
         feed.state.require(caller, 'post');
         feed.state.requireUnmuted(caller.userId, nowMs());
         requireTypingRate(connection, roomId);

@@ -36,25 +36,42 @@ export interface RoomSummaryRow {
   readonly memberCount: number;
 }
 
-export interface OwnRoomRow extends RoomSummaryRow {
+/** A room as a socket's welcome names it. */
+export interface FollowedRoomRow extends Omit<RoomSummaryRow, 'memberCount'> {
   /** The member's own. */
   readonly role: MemberRole;
   readonly joinedSeq: number;
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
-  /** Epoch milliseconds of the newest event; lists are ordered by it. */
-  readonly activeAtMs: number;
   /** The other people of a direct-message room. */
   readonly others: readonly string[];
+}
+
+export interface OwnRoomRow extends FollowedRoomRow {
+  readonly memberCount: number;
+  /** Epoch milliseconds of the newest event; lists are ordered by it. */
+  readonly activeAtMs: number;
   readonly lastMessageSeq: number | null;
+}
+
+export interface FollowedRooms {
+  /** The most active ones first, as many as a socket follows. */
+  readonly followed: readonly FollowedRoomRow[];
+  readonly beyond: readonly { readonly id: string; readonly seq: number }[];
 }
 
 export interface RoomRepository {
   /** One snapshot of position and state; asked together with others of the same turn. */
   readonly load: (roomId: string) => Promise<{ position: number; state: RoomState } | undefined>;
   /** All rooms of each user, one snapshot per call; users of one turn share a query. */
-  readonly ownRooms: (userId: string) => Promise<readonly OwnRoomRow[]>;
+  readonly followedRooms: (userId: string) => Promise<FollowedRooms>;
+  /** The user's rooms, newest activity first. @param after the last room before them */
+  readonly ownRooms: (
+    userId: string,
+    after: { activeAtMs: number; id: string } | undefined,
+    limit: number,
+  ) => Promise<readonly OwnRoomRow[]>;
   /** Those that have not shut the viewer out. */
   readonly publicRooms: (
     viewerId: string,
@@ -69,7 +86,13 @@ export interface RoomRepository {
   ) => Promise<{ userId: string; role: MemberRole; joinedAt: string; mutedUntil: string | null }[]>;
 }
 
-export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: number }): RoomRepository {
+export function createRoomRepository({
+  sql,
+  settings,
+}: {
+  sql: Sql;
+  settings: { readonly unreadMax: number; readonly unreadTotal: number; readonly roomsPerSocket: number };
+}): RoomRepository {
   const load = coalesce(
     async (roomIds: readonly string[]) => {
       const rows = await sql<LoadRow[]>`
@@ -94,36 +117,86 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
     { batchMax: 64, gatherMs },
   );
 
-  const ownRooms = coalesce(
-    async (userIds: readonly string[]) => {
-      const rows = await sql<(RoomRow & OwnColumns)[]>`
+  /** The rooms of these users, with their heads. */
+  function memberships(userIds: readonly string[]) {
+    return sql`
       select m.user_id, m.role, m.joined_seq, r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
-        false as deleted, coalesce(head.seq, 0) as seq, head.at as active_at, counts.member_count,
-        least(coalesce(rs.last_read_seq, 0), coalesce(head.seq, 0)) as last_read_seq, unread.unread, unread.mentions, newest.seq as last_message_seq,
-        case when r.kind = 'dm' then (select array_agg(o.user_id) from members o where o.room_id = r.id and o.user_id <> m.user_id) end as others
+        false as deleted, coalesce(head.seq, 0) as seq, head.at as active_at, least(coalesce(rs.last_read_seq, 0), coalesce(head.seq, 0)) as last_read_seq
       from members m
       join rooms r on r.id = m.room_id and r.deleted_at is null
       left join read_states rs on rs.user_id = m.user_id and rs.room_id = m.room_id
       left join lateral (select seq, at from events e where e.room_id = r.id order by seq desc limit 1) head on true
-      left join lateral (
-        select seq from events e where e.room_id = r.id and e.type = 'message.created' and e.deleted_at is null order by seq desc limit 1
-      ) newest on true
-      cross join lateral (select count(*)::int as member_count from members c where c.room_id = r.id) counts
-      cross join lateral (
-        select count(*)::int as unread, (count(*) filter (where m.user_id = any(u.mentions)))::int as mentions from (
-          select e.mentions from events e
-          where e.room_id = r.id and e.seq > greatest(coalesce(rs.last_read_seq, 0), case when r.history = 'joined' then m.joined_seq - 1 else 0 end)
-            and e.type = 'message.created' and e.actor_id <> m.user_id and e.deleted_at is null
-          order by e.seq desc limit ${unreadMax}
-        ) u
-      ) unread
-      where m.user_id = any(${[...new Set(userIds)]}::uuid[])
-      order by head.at desc, r.id`;
+      where m.user_id = any(${userIds as string[]}::uuid[])`;
+  }
+
+  /**
+   * What its member has not read of the room `own`, which is one of `own.of_rooms` that are told of together: the more they are, the
+   * fewer messages of each are counted, so that the answer comes however many there are.
+   */
+  function unreadOfOwn() {
+    return sql`
+      select count(*)::int as unread, (count(*) filter (where own.user_id = any(u.mentions)))::int as mentions from (
+        select e.mentions from events e
+        where own.place <= own.of_rooms and e.room_id = own.id
+          and e.seq > greatest(own.last_read_seq, case when own.history = 'joined' then own.joined_seq - 1 else 0 end)
+          and e.type = 'message.created' and e.actor_id <> own.user_id and e.deleted_at is null
+        order by e.seq desc limit least(${settings.unreadMax}::bigint, greatest(${settings.unreadTotal}::bigint / own.of_rooms, 1))
+      ) u`;
+  }
+
+  function othersInOwn() {
+    return sql`case when own.kind = 'dm' and own.place <= own.of_rooms then (
+      select array_agg(o.user_id) from members o where o.room_id = own.id and o.user_id <> own.user_id) end`;
+  }
+
+  const followedRooms = coalesce(
+    async (userIds: readonly string[]): Promise<FollowedRooms[]> => {
+      const rows = await sql<(RoomRow & FollowedColumns)[]>`
+      with own as materialized (
+        select *, row_number() over (partition by user_id order by active_at desc nulls last, id) as place,
+          least(count(*) over (partition by user_id), ${settings.roomsPerSocket}::bigint) as of_rooms
+        from (${memberships([...new Set(userIds)])}) joined
+      )
+      select own.*, unread.unread, unread.mentions, ${othersInOwn()} as others
+      from own cross join lateral (${unreadOfOwn()}) unread
+      order by own.place`;
       const byUser = Map.groupBy(rows, (row) => row.user_id);
-      return userIds.map((userId) => (byUser.get(userId) ?? []).map(toOwnRoom));
+      return userIds.map((userId) => {
+        const own = byUser.get(userId) ?? [];
+        return {
+          followed: own.slice(0, settings.roomsPerSocket).map(toFollowedRoom),
+          beyond: own.slice(settings.roomsPerSocket).map(({ id, seq }) => ({ id, seq: Number(seq) })),
+        };
+      });
     },
     { batchMax: 64, gatherMs },
   );
+
+  async function ownRooms(
+    userId: string,
+    after: { activeAtMs: number; id: string } | undefined,
+    limit: number,
+  ): Promise<OwnRoomRow[]> {
+    const { activeAtMs, id } = after ?? { activeAtMs: 0, id: '00000000-0000-0000-0000-000000000000' };
+    const rows = await sql<(RoomRow & OwnColumns)[]>`
+      with joined as materialized (
+        select *, (extract(epoch from active_at) * 1000)::bigint as active_at_ms from (${memberships([userId])}) joined
+      ), own as materialized (
+        select *, 1 as place, count(*) over () as of_rooms from (
+          select * from joined
+          where ${after === undefined} or active_at_ms < ${activeAtMs}::bigint or (active_at_ms = ${activeAtMs}::bigint and id > ${id}::uuid)
+          order by active_at_ms desc nulls last, id limit ${limit}
+        ) page
+      )
+      select own.*, unread.unread, unread.mentions, ${othersInOwn()} as others, newest.seq as last_message_seq,
+        (select count(*)::int from members c where c.room_id = own.id) as member_count
+      from own cross join lateral (${unreadOfOwn()}) unread
+      left join lateral (
+        select seq from events e where e.room_id = own.id and e.type = 'message.created' and e.deleted_at is null order by seq desc limit 1
+      ) newest on true
+      order by own.active_at_ms desc nulls last, own.id`;
+    return rows.map(toOwnRoom);
+  }
 
   async function publicRooms(
     viewerId: string,
@@ -157,20 +230,23 @@ export function createRoomRepository({ sql, unreadMax }: { sql: Sql; unreadMax: 
     }));
   }
 
-  return { load, ownRooms, publicRooms, memberIds };
+  return { load, followedRooms, ownRooms, publicRooms, memberIds };
 }
 
-interface OwnColumns {
+interface FollowedColumns {
   role: MemberRole;
   user_id: string;
   joined_seq: string;
-  active_at: Date | null;
-  member_count: number;
   last_read_seq: string;
   unread: number;
   mentions: number;
-  last_message_seq: string | null;
   others: string[] | null;
+}
+
+interface OwnColumns extends FollowedColumns {
+  active_at_ms: string | null;
+  member_count: number;
+  last_message_seq: string | null;
 }
 
 function toSummary(row: RoomRow): Omit<RoomSummaryRow, 'memberCount'> {
@@ -187,17 +263,23 @@ function toSummary(row: RoomRow): Omit<RoomSummaryRow, 'memberCount'> {
   };
 }
 
-function toOwnRoom(row: RoomRow & OwnColumns): OwnRoomRow {
+function toFollowedRoom(row: RoomRow & FollowedColumns): FollowedRoomRow {
   return {
     ...toSummary(row),
-    memberCount: row.member_count,
     role: row.role,
     joinedSeq: Number(row.joined_seq),
     lastReadSeq: Number(row.last_read_seq),
     unread: row.unread,
     mentions: row.mentions,
-    activeAtMs: row.active_at?.getTime() ?? 0,
     others: row.others ?? [],
+  };
+}
+
+function toOwnRoom(row: RoomRow & OwnColumns): OwnRoomRow {
+  return {
+    ...toFollowedRoom(row),
+    memberCount: row.member_count,
+    activeAtMs: Number(row.active_at_ms ?? 0),
     lastMessageSeq: row.last_message_seq === null ? null : Number(row.last_message_seq),
   };
 }

@@ -158,12 +158,9 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
 
   /** Newest activity first; the cursor is the last room's place in that order. */
   async function listMine(caller: Actor, limit: number, cursor: string | undefined) {
-    const all = await rooms.mine(caller.userId);
     const from = cursor === undefined ? undefined : readCursor(cursor, ['number', 'uuid']);
-    const rest = from
-      ? all.filter((room) => room.activeAtMs < from[0] || (room.activeAtMs === from[0] && room.id > from[1]))
-      : all;
-    const page = toPage(rest.slice(0, limit + 1), limit, (room) => writeCursor([room.activeAtMs, room.id]));
+    const found = await rooms.mine(caller.userId, from && { activeAtMs: from[0], id: from[1] }, limit + 1);
+    const page = toPage(found, limit, (room) => writeCursor([room.activeAtMs, room.id]));
     const newest = await messages.bySeqs(
       page.items.flatMap(({ id, lastMessageSeq }) =>
         lastMessageSeq === null ? [] : [{ roomId: id, seq: lastMessageSeq }],

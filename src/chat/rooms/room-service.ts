@@ -17,7 +17,7 @@ import type { RecordAct } from '../moderator-acts.ts';
 import { admitMember } from './admission.ts';
 import { endMembership, findHeir, memberData, promote } from './member-departure.ts';
 import { requireNotBanned } from './room-bans.ts';
-import type { OwnRoomRow, RoomRepository, RoomSummaryRow } from './room-repository.ts';
+import type { RoomRepository, RoomSummaryRow } from './room-repository.ts';
 import type { Actor, RoomSettings, RoomState } from './room-state.ts';
 
 export type Room = RoomSummaryRow;
@@ -57,7 +57,7 @@ export interface RoomService {
   /** @returns the one room of exactly these people and the caller, and whether it was made now */
   readonly directMessage: (actor: Actor, userIds: readonly string[]) => Promise<{ room: Room; created: boolean }>;
   readonly get: (actor: Actor, roomId: string) => Promise<Room>;
-  readonly mine: (userId: string) => Promise<readonly OwnRoomRow[]>;
+  readonly mine: RoomRepository['ownRooms'];
   readonly listPublic: (
     viewerId: string,
     query: string,

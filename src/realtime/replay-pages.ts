@@ -1,0 +1,86 @@
+/**
+ * Replays from the log, by pages and at the pace of the peer: what a connection has to catch up with is read when there is room for
+ * it, however many rooms it resumes, so that it is neither kept in memory nor takes the reader for a slow one.
+ */
+import { type Connection, isGone } from './connection.ts';
+import type { FeedEvent } from './feed.ts';
+import { frameText } from './frame-codec.ts';
+
+/** Pages in memory for one connection. */
+const pagesAtOnce = 4;
+
+export interface ReplayedPage {
+  /** Events that were pushed; the first of them follows the position asked for. */
+  readonly pushed: number;
+  /** The last seq that was read, 0 where nothing was. */
+  readonly seen: number;
+}
+
+/**
+ * @returns reads the page after `after` and pushes of it what comes up to `upTo`, the last seq that the reader is known to be
+ *   entitled to: what came since may follow the end of their membership
+ */
+export function createReplayPages({
+  log,
+  pageEvents,
+}: {
+  log: { readonly read: (roomId: string, after: number, limit: number) => Promise<readonly FeedEvent[]> };
+  pageEvents: number;
+}): (connection: Connection, place: { roomId: string; after: number; upTo: number }) => Promise<ReplayedPage> {
+  const turns = new WeakMap<Connection, Turns>();
+
+  return async (connection, { roomId, after, upTo }) => {
+    const own = turns.get(connection) ?? createTurns(pagesAtOnce);
+    turns.set(connection, own);
+    const end = await own.take();
+    try {
+      const events = isGone(connection) ? [] : await log.read(roomId, after, pageEvents);
+      const page = events.filter((event) => event.seq <= upTo).map((event) => frameText(event.json));
+      let pushed = 0;
+      while (pushed < page.length && !isGone(connection)) {
+        pushed += pushFitting(connection, page.slice(pushed));
+        await connection.drained();
+      }
+      return { pushed, seen: events.at(-1)?.seq ?? 0 };
+    } finally {
+      end();
+    }
+  };
+}
+
+/** Pushes as many of a replay's frames as the connection has room for. @returns their number */
+export function pushFitting(connection: Connection, frames: readonly Buffer[]): number {
+  let [bytes, count] = [0, 0];
+  for (const { length } of frames) {
+    if (!connection.hasRoomFor(bytes + length, count + 1)) break;
+    bytes += length;
+    count += 1;
+  }
+  if (count > 0) connection.push(Buffer.concat(frames.slice(0, count)), count);
+  return count;
+}
+
+interface Turns {
+  /** Resolves when it is the caller's turn, with what ends it. */
+  readonly take: () => Promise<() => void>;
+}
+
+/** Lets so many in at once; the others wait in line. */
+function createTurns(max: number): Turns {
+  let inside = 0;
+  const waiting: (() => void)[] = [];
+
+  function end(): void {
+    const next = waiting.shift();
+    if (next) next();
+    else inside -= 1;
+  }
+
+  return {
+    take: async () => {
+      if (inside < max) inside += 1;
+      else await new Promise<void>((come) => waiting.push(come));
+      return end;
+    },
+  };
+}
