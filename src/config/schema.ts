@@ -175,7 +175,7 @@ export const schema = {
     unreadMax: integer(10_000, 'Unread messages of a room are counted up to this number', { min: 1 }),
     unreadTotal: integer(
       100_000,
-      'The same of all rooms in one answer: where there are many, each is counted up to its share of this',
+      'Unread messages looked at for one answer: where more may be unread in its rooms, each is counted up to its share',
       { min: 1 },
     ),
   },

@@ -1,5 +1,5 @@
 /** What moderators keep of a person: reports they made, texts of theirs that were looked at, bans. */
-import { eq, inArray, or, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { onePage, type PersonalData } from '../database/personal-data.ts';
 import {
@@ -28,6 +28,15 @@ export function createCaseData(db: Database): PersonalData {
         .where(or(eq(moderationReports.reporterId, userId), inArray(moderationReports.queueId, cases)));
       await tx.update(moderationQueue).set({ labels: [], note: null }).where(eq(moderationQueue.authorId, userId));
       await tx.update(moderationQueue).set({ note: null }).where(eq(moderationQueue.decidedBy, userId));
+      // Lessons that do not say whose words they are: of before, or of an instance of the build before.
+      const removed = tx
+        .select({ text: moderationRemovals.text })
+        .from(moderationRemovals)
+        .where(eq(moderationRemovals.authorId, userId));
+      await tx
+        .update(learnedExamples)
+        .set({ text: '', revokedAt: sql`coalesce(${learnedExamples.revokedAt}, now())` })
+        .where(and(isNull(learnedExamples.authorId), inArray(learnedExamples.text, removed)));
       await tx.delete(moderationRemovals).where(eq(moderationRemovals.authorId, userId));
       await tx.delete(moderationBlocks).where(eq(moderationBlocks.authorId, userId));
       await tx.delete(unjudgedMessages).where(eq(unjudgedMessages.authorId, userId));

@@ -8,6 +8,8 @@ import { frameText } from './frame-codec.ts';
 
 /** Pages in memory for one connection. */
 const pagesAtOnce = 4;
+/** Events of a connection's first page; later ones grow as long as they fit, and are no larger than what fits. */
+const firstPageEvents = 64;
 
 export interface ReplayedPage {
   /** Events that were pushed; the first of them follows the position asked for. */
@@ -34,12 +36,17 @@ export function createReplayPages({
     turns.set(connection, own);
     const end = await own.take();
     try {
-      const events = isGone(connection) ? [] : await log.read(roomId, after, pageEvents);
+      // Read when there is room for it; what does not fit is read again rather than kept for a peer that may never take it.
+      while (!isGone(connection) && !connection.hasRoomFor(0, 1)) await connection.drained();
+      const wanted = Math.min(pageEvents, own.pageEvents);
+      const events = isGone(connection) ? [] : await log.read(roomId, after, wanted);
       const page = events.filter((event) => event.seq <= upTo).map((event) => frameText(event.json));
-      let pushed = 0;
-      while (pushed < page.length && !isGone(connection)) {
-        pushed += pushFitting(connection, page.slice(pushed));
+      let pushed = pushFitting(connection, page);
+      own.pageEvents = pushed < page.length ? Math.max(1, pushed) : Math.min(pageEvents, own.pageEvents * 2);
+      // What others of this connection left is too little: one event is waited for, so that all go on.
+      while (pushed === 0 && page.length > 0 && !isGone(connection)) {
         await connection.drained();
+        pushed = pushFitting(connection, page.slice(0, 1));
       }
       return { pushed, seen: events.at(-1)?.seq ?? 0 };
     } finally {
@@ -63,6 +70,8 @@ export function pushFitting(connection: Connection, frames: readonly Buffer[]): 
 interface Turns {
   /** Resolves when it is the caller's turn, with what ends it. */
   readonly take: () => Promise<() => void>;
+  /** Events that are read at once. */
+  pageEvents: number;
 }
 
 /** Lets so many in at once; the others wait in line. */
@@ -77,6 +86,7 @@ function createTurns(max: number): Turns {
   }
 
   return {
+    pageEvents: firstPageEvents,
     take: async () => {
       if (inside < max) inside += 1;
       else await new Promise<void>((come) => waiting.push(come));

@@ -29,6 +29,17 @@ const fill = async (room: string, count: number) => {
 const sendFrame = (id: string, roomId: string) =>
   JSON.stringify({ type: 'message.send', id, roomId, clientId: id, text: id });
 
+test('many rooms cut no count short where there is little to count', async () => {
+  const kim = await signUp(parley.url);
+  const rooms: string[] = [];
+  for (let n = 0; n < 4; n++) rooms.push(await createRoom([ana, kim]));
+  await fill(rooms[0]!, 8);
+  const { welcome } = await connect(parley.url, kim);
+  const { rooms: told } = welcome as unknown as { rooms: { id: string; unread: number }[] };
+  // 20 in all would be 5 for each of four.
+  expect(told.find(({ id }) => id === rooms[0])).toMatchObject({ unread: 8 });
+});
+
 test('what was sent behind hello keeps its place before what is sent after the welcome, while a replay takes its time', async () => {
   const ben = await signUp(parley.url);
   const [long, room] = [await createRoom([ana, ben]), await createRoom([ana, ben])];

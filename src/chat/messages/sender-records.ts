@@ -16,14 +16,24 @@ export interface SenderRecords {
 const peopleMax = 10_000;
 const dayMs = 86_400_000;
 
-export function createSenderRecords(): SenderRecords {
-  const blocked = new LRUCache<string, number>({ max: peopleMax, ttl: dayMs });
+/** @param nowMs a monotonic clock */
+export function createSenderRecords(nowMs: () => number = () => performance.now()): SenderRecords {
+  /** A day after the first refusal it begins anew: further ones prolong nothing. */
+  const blocked = new LRUCache<string, { readonly count: number; readonly untilMs: number }>({ max: peopleMax });
+
+  function current(userId: string) {
+    const record = blocked.get(userId);
+    return record && record.untilMs > nowMs() ? record : undefined;
+  }
 
   return {
-    noteBlocked: (userId) => void blocked.set(userId, (blocked.get(userId) ?? 0) + 1),
+    noteBlocked: (userId) => {
+      const { count, untilMs } = current(userId) ?? { count: 0, untilMs: nowMs() + dayMs };
+      blocked.set(userId, { count: count + 1, untilMs });
+    },
     find: (userId) => {
-      const blockedLastDay = blocked.size === 0 ? undefined : blocked.get(userId);
-      return blockedLastDay === undefined ? undefined : { accountAgeSeconds: ageOf(userId), blockedLastDay };
+      const record = blocked.size === 0 ? undefined : current(userId);
+      return record && { accountAgeSeconds: ageOf(userId), blockedLastDay: record.count };
     },
   };
 }

@@ -130,8 +130,8 @@ export function createRoomRepository({
   }
 
   /**
-   * What its member has not read of the room `own`, which is one of `own.of_rooms` that are told of together: the more they are, the
-   * fewer messages of each are counted, so that the answer comes however many there are.
+   * What its member has not read of the room `own`, which is one of `own.of_rooms` that are told of together: where more than
+   * `unreadTotal` would have to be counted, each room is counted up to its share of that, so that the answer comes however many there are.
    */
   function unreadOfOwn() {
     return sql`
@@ -140,8 +140,15 @@ export function createRoomRepository({
         where own.place <= own.of_rooms and e.room_id = own.id
           and e.seq > greatest(own.last_read_seq, case when own.history = 'joined' then own.joined_seq - 1 else 0 end)
           and e.type = 'message.created' and e.actor_id <> own.user_id and e.deleted_at is null
-        order by e.seq desc limit least(${settings.unreadMax}::bigint, greatest(${settings.unreadTotal}::bigint / own.of_rooms, 1))
+        order by e.seq desc limit case when own.pending <= ${settings.unreadTotal}::bigint then ${settings.unreadMax}::bigint
+          else least(${settings.unreadMax}::bigint, greatest(${settings.unreadTotal}::bigint / own.of_rooms, 1)) end
       ) u`;
+  }
+
+  /** How many messages there are to count at most, which is known without looking at them: a column of `joined`. */
+  function pendingOfJoined() {
+    return sql`least(${settings.unreadMax}::bigint,
+      seq - greatest(last_read_seq, case when history = 'joined' then joined_seq - 1 else 0 end))`;
   }
 
   function othersInOwn() {
@@ -154,7 +161,8 @@ export function createRoomRepository({
       const rows = await sql<(RoomRow & FollowedColumns)[]>`
       with own as materialized (
         select *, row_number() over (partition by user_id order by active_at desc nulls last, id) as place,
-          least(count(*) over (partition by user_id), ${settings.roomsPerSocket}::bigint) as of_rooms
+          least(count(*) over (partition by user_id), ${settings.roomsPerSocket}::bigint) as of_rooms,
+          sum(${pendingOfJoined()}) over (partition by user_id) as pending
         from (${memberships([...new Set(userIds)])}) joined
       )
       select own.*, unread.unread, unread.mentions, ${othersInOwn()} as others
@@ -182,7 +190,7 @@ export function createRoomRepository({
       with joined as materialized (
         select *, (extract(epoch from active_at) * 1000)::bigint as active_at_ms from (${memberships([userId])}) joined
       ), own as materialized (
-        select *, 1 as place, count(*) over () as of_rooms from (
+        select *, 1 as place, count(*) over () as of_rooms, sum(${pendingOfJoined()}) over () as pending from (
           select * from joined
           where ${after === undefined} or active_at_ms < ${activeAtMs}::bigint or (active_at_ms = ${activeAtMs}::bigint and id > ${id}::uuid)
           order by active_at_ms desc nulls last, id limit ${limit}
