@@ -1,6 +1,7 @@
 /** A Parley of its own process, as an operator runs it: started, waited for, killed, frozen and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from './ends-with-us.ts';
 import { freePort } from './ports.ts';
 
 const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -52,6 +53,7 @@ export async function startParley({
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  endWithUs(child);
   let written = '';
   const note = (chunk: Buffer) => {
     written = (written + chunk.toString('utf8')).slice(-200_000);

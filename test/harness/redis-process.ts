@@ -1,5 +1,6 @@
 /** A Redis of a test's own, to be killed, frozen and started again on the same port. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { endWithUs } from './ends-with-us.ts';
 import { freePort } from './ports.ts';
 
 export interface RedisProcess {
@@ -21,6 +22,7 @@ export async function startRedisProcess(...flags: string[]): Promise<RedisProces
       ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1', ...flags],
       { stdio: ['ignore', 'pipe', 'ignore'] },
     );
+    endWithUs(child);
     await new Promise<void>((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
       child.stdout!.on('data', (chunk: Buffer) => {
