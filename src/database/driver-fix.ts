@@ -5,6 +5,7 @@
  * a reconnect; the server's last error, which the first query of the new life is told; and the old query, whose place that
  * query takes, so that it never settles. A query that comes between the error and the close of a socket is forgotten; one on a closed connection writes to no socket, which is an uncaught exception.
  * The last of them lets whoever waits for a query destroy its connection (query-limits.ts).
+ * One that is lost while it learns the types of arrays rejects a promise that nobody has, which ends the process; it is given up, so that none works without them.
  * Import this before anything that imports `postgres`.
  */
 import { registerHooks } from 'node:module';
@@ -33,6 +34,10 @@ const fixes: readonly (readonly [string, string])[] = [
     `    if (terminated || !socket)
       return queryError(q, Errors.connection(terminated ? 'CONNECTION_DESTROYED' : 'CONNECTION_CLOSED', options))
 `,
+  ],
+  [
+    '        return fetchArrayTypes()\n',
+    '        return fetchArrayTypes().catch(() => { socket && socket.destroy() })\n',
   ],
   ['      q.state = backend\n', '      q.state = backend\n      q.drop = () => { socket && socket.destroy() }\n'],
 ];
