@@ -1,40 +1,13 @@
 /** What decisions have taught the engine, and taking it back. */
-import { useEffect, useState } from 'preact/hooks';
-import type { Lesson } from '../client/parley-client.ts';
-import { explainRefusal } from './chat-store.ts';
 import type { DeskProps } from './moderation-dialog.tsx';
-import { ListState } from './moderation-lists.tsx';
+import { ListState, MoreButton, usePagedList } from './paged-list.tsx';
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const meanings = { spam: 'is spam', ham: 'is no spam', offensive: 'is offensive', clean: 'is not offensive' } as const;
 
 export function LessonsPane({ store }: DeskProps) {
-  const [lessons, setLessons] = useState<readonly Lesson[]>();
-  const [next, setNext] = useState<string | null>(null);
-  const [problem, setProblem] = useState('');
   const { moderation } = store.client;
-
-  async function load(cursor?: string): Promise<void> {
-    const page = await moderation.lessons(cursor ? { cursor } : {});
-    setLessons((before) => (cursor ? [...(before ?? []), ...page.items] : page.items));
-    setNext(page.nextCursor);
-  }
-
-  async function attempt(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-      setProblem('');
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    }
-  }
-  useEffect(() => void attempt(load), [store]);
-
-  const thenLoad = (work: () => Promise<unknown>) =>
-    void attempt(async () => {
-      await work();
-      await load();
-    });
+  const { items: lessons, problem, afterwards, more } = usePagedList(moderation.lessons, [store]);
 
   return (
     <section aria-label="Learned">
@@ -52,14 +25,14 @@ export function LessonsPane({ store }: DeskProps) {
               </span>
             </span>
             <span class="row">
-              <button type="button" onClick={() => thenLoad(() => moderation.takeBackLesson(id))}>
+              <button type="button" onClick={() => void afterwards(() => moderation.takeBackLesson(id))}>
                 Take back
               </button>
               <button
                 type="button"
                 class="danger"
                 aria-label={`Take back all of ${moderator?.displayName ?? moderatorId}`}
-                onClick={() => thenLoad(() => moderation.takeBackLessonsOf(moderatorId))}
+                onClick={() => void afterwards(() => moderation.takeBackLessonsOf(moderatorId))}
               >
                 All of theirs
               </button>
@@ -67,11 +40,7 @@ export function LessonsPane({ store }: DeskProps) {
           </li>
         ))}
       </ul>
-      {next && (
-        <button type="button" onClick={() => void attempt(() => load(next))}>
-          More
-        </button>
-      )}
+      <MoreButton more={more} />
     </section>
   );
 }

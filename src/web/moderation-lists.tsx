@@ -1,9 +1,9 @@
-/** Who is kept out, and what moderators did. */
-import type { ComponentChildren } from 'preact';
+/** Who is kept out, what moderators did, and why texts were blocked. */
 import { useEffect, useState } from 'preact/hooks';
-import type { AuditEntry, Ban, Refusal } from '../client/parley-client.ts';
+import type { AuditEntry, Ban } from '../client/parley-client.ts';
 import { explainRefusal } from './chat-store.ts';
 import type { DeskProps } from './moderation-dialog.tsx';
+import { ListState, MoreButton, usePagedList } from './paged-list.tsx';
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const acts: Readonly<Record<string, string>> = {
@@ -66,20 +66,11 @@ export function BansPane({ store, roomId }: DeskProps) {
 }
 
 export function AuditPane({ store, roomId }: DeskProps) {
-  const [entries, setEntries] = useState<readonly AuditEntry[]>();
-  const [next, setNext] = useState<string | null>(null);
-  const [problem, setProblem] = useState('');
-
-  async function load(cursor?: string): Promise<void> {
-    try {
-      const page = await store.client.moderation.audit({ roomId, ...(cursor ? { cursor } : {}) });
-      setEntries((before) => (cursor ? [...(before ?? []), ...page.items] : page.items));
-      setNext(page.nextCursor);
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    }
-  }
-  useEffect(() => void load(), [store, roomId]);
+  const {
+    items: entries,
+    problem,
+    more,
+  } = usePagedList((page) => store.client.moderation.audit({ roomId, ...page }), [store, roomId]);
 
   return (
     <section aria-label="Log">
@@ -97,31 +88,18 @@ export function AuditPane({ store, roomId }: DeskProps) {
           </li>
         ))}
       </ul>
-      {next && (
-        <button type="button" onClick={() => void load(next)}>
-          More
-        </button>
-      )}
+      <MoreButton more={more} />
     </section>
   );
 }
 
 /** Why texts were refused: never the texts, which stay with their authors. */
 export function RefusalsPane({ store, roomId }: DeskProps) {
-  const [refusals, setRefusals] = useState<readonly Refusal[]>();
-  const [next, setNext] = useState<string | null>(null);
-  const [problem, setProblem] = useState('');
-
-  async function load(cursor?: string): Promise<void> {
-    try {
-      const page = await store.client.moderation.refusals({ roomId, ...(cursor ? { cursor } : {}) });
-      setRefusals((before) => (cursor ? [...(before ?? []), ...page.items] : page.items));
-      setNext(page.nextCursor);
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    }
-  }
-  useEffect(() => void load(), [store, roomId]);
+  const {
+    items: refusals,
+    problem,
+    more,
+  } = usePagedList((page) => store.client.moderation.refusals({ roomId, ...page }), [store, roomId]);
 
   return (
     <section aria-label="Blocked">
@@ -142,11 +120,7 @@ export function RefusalsPane({ store, roomId }: DeskProps) {
           </li>
         ))}
       </ul>
-      {next && (
-        <button type="button" onClick={() => void load(next)}>
-          More
-        </button>
-      )}
+      <MoreButton more={more} />
     </section>
   );
 }
@@ -155,22 +129,4 @@ function describe({ pattern, reason, note, seconds }: AuditEntry['details']): st
   const parts = [pattern, reason, note].filter((part) => typeof part === 'string' && part !== '');
   if (typeof seconds === 'number') parts.unshift(`${Math.round(seconds / 60)} minutes`);
   return parts.length > 0 ? ` · ${parts.join(' · ')}` : '';
-}
-
-export function ListState({
-  problem,
-  empty,
-  words,
-}: {
-  problem: string;
-  empty: boolean;
-  words: string;
-}): ComponentChildren {
-  if (problem)
-    return (
-      <p class="problem" role="alert">
-        {problem}
-      </p>
-    );
-  return empty ? <p class="hint">{words}</p> : null;
 }

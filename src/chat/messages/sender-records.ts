@@ -1,16 +1,11 @@
 /** What this instance has refused of whom lately: the engine is told of it beside their next texts. */
 import { LRUCache } from 'lru-cache';
-
-/** As the engine is told; see processing/text-task.ts. */
-interface SenderRecord {
-  readonly accountAgeSeconds: number;
-  readonly blockedLastDay: number;
-}
+import type { DraftText } from '../../processing/processing-client.ts';
 
 export interface SenderRecords {
   readonly noteBlocked: (userId: string) => void;
   /** Undefined for nearly everybody: nothing of theirs was refused. */
-  readonly find: (userId: string) => SenderRecord | undefined;
+  readonly find: (userId: string) => DraftText['sender'];
 }
 
 const peopleMax = 10_000;
