@@ -259,7 +259,11 @@ export const invites = pgTable(
     maxUses: integer('max_uses'),
     uses: integer('uses').notNull().default(0),
   },
-  (table) => [uniqueIndex('invites_code').on(table.codeHash), index('invites_room').on(table.roomId, table.expiresAt)],
+  (table) => [
+    uniqueIndex('invites_code').on(table.codeHash),
+    index('invites_room').on(table.roomId, table.expiresAt),
+    index('invites_maker').on(table.createdBy),
+  ],
 );
 
 export const rooms = pgTable(

@@ -1,0 +1,1 @@
+CREATE INDEX "invites_maker" ON "invites" USING btree ("created_by");
