@@ -9,10 +9,19 @@ export const clientCore = '1';
 const canPin = spawnSync('taskset', ['-c', serverCore, 'true']).status === 0;
 
 const children = new Set<ChildProcess>();
-// Nothing outlives a benchmark that fails.
-process.on('exit', () => {
+process.on('exit', killAll);
+
+/** Nothing outlives a benchmark that fails, nor shares the core with the next one. */
+export function killAll(): void {
   for (const child of children) child.kill('SIGKILL');
-});
+}
+
+/** @returns a child that ends with its benchmark at the latest */
+export function tracked<Child extends ChildProcess>(child: Child): Child {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
 
 /** Starts a Node process on one core; its CPU profile goes to the folder `BENCH_PROFILE` names. */
 export function startPinned(
@@ -23,13 +32,17 @@ export function startPinned(
   const profile = process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : [];
   const node = [process.execPath, '--max-semi-space-size=32', ...profile, script, ...args];
   const command = canPin ? ['taskset', '-c', core, ...node] : node;
-  const child = spawn(command[0]!, command.slice(1), {
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', process.env.BENCH_VERBOSE ? 'inherit' : 'ignore', 'inherit', ...(ipc ? (['ipc'] as const) : [])],
-  });
-  children.add(child);
-  child.once('exit', () => children.delete(child));
-  return child;
+  return tracked(
+    spawn(command[0]!, command.slice(1), {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: [
+        'ignore',
+        process.env.BENCH_VERBOSE ? 'inherit' : 'ignore',
+        'inherit',
+        ...(ipc ? (['ipc'] as const) : []),
+      ],
+    }),
+  );
 }
 
 export async function stop(child: ChildProcess): Promise<void> {

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, pin, serverCore, stop } from './measure.ts';
+import { freePort, pin, serverCore, stop, tracked } from './measure.ts';
 
 const subject = 'room';
 const introduction = 'CONNECT {"verbose":false,"pedantic":false,"lang":"bench","version":"1","protocol":1}\r\n';
@@ -36,11 +36,12 @@ export async function startNats(): Promise<NatsUnderTest | undefined> {
     file,
     `listen: "127.0.0.1:${tcpPort}"\nmax_pending: 1GB\nwrite_deadline: "60s"\nwebsocket { listen: "127.0.0.1:${port}", no_tls: true }\n`,
   );
-  const child = spawn('nats-server', ['-c', file], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: process.env.PATH, GOMAXPROCS: '1' },
-  });
-  process.once('exit', () => child.kill('SIGKILL'));
+  const child = tracked(
+    spawn('nats-server', ['-c', file], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: process.env.PATH, GOMAXPROCS: '1' },
+    }),
+  );
   pin(child.pid!, serverCore);
   await new Promise<void>((resolve, reject) => {
     child.once('exit', () => reject(new Error('nats-server ended')));

@@ -14,7 +14,7 @@ import { growthOfLog, growthOfRooms } from './growth.ts';
 import { history } from './history.ts';
 import { idleConnections } from './idle-connections.ts';
 import { isolation } from './isolation.ts';
-import { printRows, type Row, withRatios } from './measure.ts';
+import { killAll, printRows, type Row, withRatios } from './measure.ts';
 import { renderBesidePeers } from './render.ts';
 import { storeAlone } from './store.ts';
 import { workerPools } from './worker-pools.ts';
@@ -66,6 +66,7 @@ for (const [name, { title, run, unit }] of Object.entries(benches)) {
     // The others are measured all the same.
     process.stderr.write(`\n${title} (${name}) failed: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exitCode = 1;
+    killAll();
     continue;
   }
   printRows(`${title} (${name})`, rows, unit);

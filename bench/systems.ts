@@ -1,7 +1,7 @@
 /** The systems under test, each on the server's core together with its Redis and Postgres. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { freePort, pin, serverCore, startPinned, stop, waitFor } from './measure.ts';
+import { freePort, pin, serverCore, startPinned, stop, tracked, waitFor } from './measure.ts';
 import { jwtSecret, type Town } from './town.ts';
 
 /** Limits that a benchmark shall not run into: they are measured by nobody. */
@@ -70,9 +70,11 @@ export interface RedisUnderTest {
 
 export async function startRedis(): Promise<RedisUnderTest> {
   const port = await freePort();
-  const child = spawn('redis-server', ['--port', String(port), '--save', '', '--bind', '127.0.0.1'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = tracked(
+    spawn('redis-server', ['--port', String(port), '--save', '', '--bind', '127.0.0.1'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
   pin(child.pid!, serverCore);
   await new Promise<void>((resolve, reject) => {
     child.once('exit', () => reject(new Error('redis-server ended')));
