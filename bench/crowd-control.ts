@@ -17,13 +17,17 @@ export function startCrowd({ core = clientCore, yields = false }: { core?: strin
   if (yields) setPriority(child.pid!, constants.priority.PRIORITY_LOW);
   const waiting = new Map<CrowdReport['done'], (report: CrowdReport) => void>();
   child.on('message', (report: CrowdReport) => waiting.get(report.done)?.(report));
+  const gone = new Promise<never>((_, reject) => {
+    child.once('exit', () => reject(new Error('the crowd has gone')));
+  });
+  // Between orders nobody asks, and when it is stopped nobody minds.
+  gone.catch(() => {});
   return {
-    order: (order) =>
-      new Promise((resolve, reject) => {
-        waiting.set(order.do, resolve);
-        child.once('exit', () => reject(new Error('the crowd has gone')));
-        child.send(order);
-      }),
+    order: (order) => {
+      const done = new Promise<CrowdReport>((resolve) => waiting.set(order.do, resolve));
+      child.send(order);
+      return Promise.race([done, gone]);
+    },
     stop: () => stop(child),
   };
 }

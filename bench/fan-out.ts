@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startCrowd } from './crowd-control.ts';
-import { cpuSeconds, type Row, serverCore, systemCpuSeconds } from './measure.ts';
+import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
 import { natsHello, natsWelcomeFrames, startNats } from './nats.ts';
+import { type Contender, inTurn, type Standing, toRow } from './rounds.ts';
 import { startParleyServer, startRedis, startScript } from './systems.ts';
-import { startTown } from './town.ts';
+import { type Person, startTown } from './town.ts';
 
 interface Fed {
   readonly what: string;
@@ -16,26 +17,59 @@ interface Fed {
   readonly welcomeFrames?: number;
 }
 
+/** Members of one room and what sends to them, ready to be measured. */
+interface Audience {
+  readonly what: string;
+  readonly members: number;
+  /** Messages of a round. */
+  readonly count: number;
+  /** Processes whose CPU counts, with all they start. */
+  readonly pids: readonly number[];
+  /** Sends a round's messages and resolves when everybody has them. */
+  readonly send: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+function toContender({ what, members, count, pids, send, stop }: Audience): Contender {
+  return {
+    what,
+    round: async () => {
+      const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
+      await send();
+      const seconds = (performance.now() - startedMs) / 1000;
+      const used = systemCpuSeconds(pids) - cpu;
+      const deliveries = members * count;
+      return { rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6 };
+    },
+    stop,
+  };
+}
+
 /** A server that is told over IPC to send `count` messages to all who are connected. */
 async function fed(
   { what, script, args = [], path = '/', hello = '', welcomeFrames = 0 }: Fed,
   members: number,
   count: number,
   text: string,
-): Promise<Row> {
+): Promise<Contender> {
   const { port, child: server, stop } = await startScript(script, args);
   const crowd = startCrowd();
   await crowd.order({ do: 'open', port, path, hellos: Array(members).fill(hello), welcomeFrames });
-  const reached = crowd.order({ do: 'expect', framesEach: count });
-  const [cpu, startedMs] = [cpuSeconds(server.pid!), performance.now()];
-  server.send({ text, count });
-  await reached;
-  const seconds = (performance.now() - startedMs) / 1000;
-  const used = cpuSeconds(server.pid!) - cpu;
-  await crowd.stop();
-  await stop();
-  const deliveries = members * count;
-  return { what, rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6 };
+  return toContender({
+    what,
+    members,
+    count,
+    pids: [server.pid!],
+    send: async () => {
+      const reached = crowd.order({ do: 'expect', framesEach: count });
+      server.send({ text, count });
+      await reached;
+    },
+    stop: async () => {
+      await crowd.stop();
+      await stop();
+    },
+  });
 }
 
 const perMessage: Fed = {
@@ -58,92 +92,84 @@ const hubAlone = (turn: number, roomCount = 1): Fed => ({
 });
 
 /** socket.io with Redis, when its packages were installed into bench/node_modules. */
-async function socketIo(members: number, count: number, text: string): Promise<Row[]> {
-  if (!existsSync(fileURLToPath(new URL('./node_modules/socket.io', import.meta.url)))) return [];
+async function socketIo(members: number, count: number, text: string): Promise<Contender | undefined> {
+  if (!existsSync(fileURLToPath(new URL('./node_modules/socket.io', import.meta.url)))) return undefined;
   const redis = await startRedis();
-  const peer: Fed = {
-    what: 'socket.io with its Redis adapter',
-    script: './socket-io-server.ts',
-    args: [redis.url],
-    path: '/socket.io/?EIO=4&transport=websocket',
-    hello: '40',
-    welcomeFrames: 2,
+  const peer = await fed(
+    {
+      what: 'socket.io with its Redis adapter',
+      script: './socket-io-server.ts',
+      args: [redis.url],
+      path: '/socket.io/?EIO=4&transport=websocket',
+      hello: '40',
+      welcomeFrames: 2,
+    },
+    members,
+    count,
+    text,
+  );
+  return {
+    ...peer,
+    stop: async () => {
+      await peer.stop?.();
+      await redis.stop();
+    },
   };
-  try {
-    return [await fed(peer, members, count, text)];
-  } finally {
-    await redis.stop();
-  }
 }
 
 /** NATS over WebSocket, where Debian's package is installed. */
-async function nats(members: number, count: number, text: string): Promise<Row[]> {
+async function nats(members: number, count: number, text: string): Promise<Contender | undefined> {
   const server = await startNats();
-  if (!server) return [];
+  if (!server) return undefined;
   const crowd = startCrowd();
   const hellos = Array(members).fill(natsHello);
   await crowd.order({ do: 'open', port: server.port, path: '/', hellos, welcomeFrames: natsWelcomeFrames });
-  const reached = crowd.order({ do: 'expect', bytesEach: count * server.bytesOf(text) });
-  const [cpu, startedMs] = [cpuSeconds(server.child.pid!), performance.now()];
-  server.publish(text, count);
-  await reached;
-  const seconds = (performance.now() - startedMs) / 1000;
-  const used = cpuSeconds(server.child.pid!) - cpu;
-  await crowd.stop();
-  await server.stop();
-  const deliveries = members * count;
-  return [{ what: 'NATS over WebSocket', rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6 }];
+  return toContender({
+    what: 'NATS over WebSocket',
+    members,
+    count,
+    pids: [server.child.pid!],
+    send: async () => {
+      const reached = crowd.order({ do: 'expect', bytesEach: count * server.bytesOf(text) });
+      server.publish(text, count);
+      await reached;
+    },
+    stop: async () => {
+      await crowd.stop();
+      await server.stop();
+    },
+  });
 }
 
-async function parley(members: number, count: number, filler: string): Promise<Row> {
+/** The whole way: eight of the members send, all of them read. */
+async function parley(members: number, count: number, filler: string): Promise<Contender> {
   const town = await startTown(serverCore);
   const people = await town.addPeople(members);
   const room = await town.addRoom(people);
   const server = await startParleyServer(town);
-  const { port } = server;
   const [readers, senders] = [startCrowd(), startCrowd()];
-  const hello = (token: string) => JSON.stringify({ type: 'hello', id: 0, token });
-  await readers.order({
-    do: 'open',
-    port,
-    path: '/v1/ws',
-    protocol: 'parley.v1',
-    hellos: people.map(({ token }) => hello(token)),
-    welcomeFrames: 1,
-  });
-  await senders.order({
-    do: 'open',
-    port,
-    path: '/v1/ws',
-    protocol: 'parley.v1',
-    hellos: people.slice(0, 8).map(({ token }) => hello(token)),
-    welcomeFrames: 1,
-  });
+  const open = { do: 'open', port: server.port, path: '/v1/ws', protocol: 'parley.v1', welcomeFrames: 1 } as const;
+  const hello = ({ token }: Person) => JSON.stringify({ type: 'hello', id: 0, token });
+  await readers.order({ ...open, hellos: people.map(hello) });
+  await senders.order({ ...open, hellos: people.slice(0, 8).map(hello) });
   const text = JSON.stringify({ type: 'message.send', id: '{n}', roomId: room, clientId: 'k{n}', text: filler });
-  const warm = await senders.order({
-    do: 'send',
-    texts: [text.replaceAll('{n}', 'w{n}').replace('"id":"w{n}"', '"id":"{n}"')],
-    inFlight: 16,
-    total: 200,
-  });
-  if (warm.refused) throw new Error(`${warm.refused} sends were refused`);
-  const reached = readers.order({ do: 'expect', framesEach: count });
-  await new Promise((wake) => setTimeout(wake, 500));
-  const pids = [server.child.pid!, town.pid];
-  const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
-  await senders.order({ do: 'send', texts: [text], inFlight: 16, total: count });
-  await reached;
-  const seconds = (performance.now() - startedMs) / 1000;
-  const used = systemCpuSeconds(pids) - cpu;
-  await Promise.all([readers.stop(), senders.stop()]);
-  await server.stop();
-  await town.end();
-  const deliveries = members * count;
-  return {
+  return toContender({
     what: 'Parley: judged, stored, then delivered',
-    rate: deliveries / seconds,
-    cpuMicros: (used / deliveries) * 1e6,
-  };
+    members,
+    count,
+    pids: [server.child.pid!, town.pid],
+    send: async () => {
+      const reached = readers.order({ do: 'expect', framesEach: count });
+      const sent = await senders.order({ do: 'send', texts: [text], inFlight: 16, total: count });
+      if (sent.refused) throw new Error(`${sent.refused} sends were refused`);
+      await reached;
+    },
+    stop: async () => {
+      await Promise.all([readers.stop(), senders.stop()]);
+      await server.stop();
+      await town.end();
+    },
+  });
 }
 
 /** As long as one of Parley's frames is. */
@@ -158,29 +184,41 @@ const goals: Readonly<Record<number, number>> = { 100: 15, 1000: 6, 5000: 2.5 };
  */
 const turnOf = (members: number): number => (members <= 100 ? 64 : 16);
 
-/** @param count messages of the run */
+/** @param count messages of a round of the slowest way */
 export async function fanOut(members: number, count: number): Promise<Row[]> {
   const filler = 'The quick brown fox jumps over the lazy dog, and nobody minds.';
   const turn = turnOf(members);
-  const bare = await fed(perMessage, members, count, frame);
-  const batched = await fed(perTurn(turn), members, count * 4, frame);
-  const hub = await fed(hubAlone(turn), members, count * 4, frame.slice(60));
-  const whole = await parley(members, count * 4, filler);
-  const beside = (own: Row, peer: Row) => (own.rate / peer.rate).toFixed(2);
-  const peers = await socketIo(members, Math.ceil(count / 8), frame);
-  const others = await nats(members, count, frame);
-  const note = (own: Row) =>
-    `${beside(own, batched)} × the batching bare server (goal ≥ 0.8), CPU ${(own.cpuMicros! / batched.cpuMicros!).toFixed(2)} × its (goal ≤ 1.5)${peers.map((peer) => `; ${beside(own, peer)} × socket.io`).join('')}`;
+  const own = [
+    await fed(perMessage, members, count, frame),
+    await fed(perTurn(turn), members, count * 4, frame),
+    await fed(hubAlone(turn), members, count * 4, frame.slice(60)),
+    await parley(members, count * 4, filler),
+  ];
+  const peer = await socketIo(members, Math.ceil(count / 8), frame);
+  const other = await nats(members, count, frame);
+  const [bare, batched, hub, whole, ...peers] = await inTurn(
+    [...own, peer, other].filter((each) => each !== undefined),
+  );
+  const beside = (one: Standing, another: Standing) => (one.rate / another.rate).toFixed(2);
+  const note = (one: Standing) =>
+    `${beside(one, batched!)} × the batching bare server (goal ≥ 0.8), CPU ${(one.cpuMicros! / batched!.cpuMicros!).toFixed(2)} × its (goal ≤ 1.5)${peer ? `; ${beside(one, peers[0]!)} × socket.io` : ''}`;
   const goal = { least: goals[members]! };
-  return [bare, batched, { ...hub, goal, note: note(hub) }, { ...whole, goal, note: note(whole) }, ...peers, ...others];
+  return [
+    toRow(bare!),
+    toRow(batched!),
+    toRow(hub!, { goal, note: note(hub!) }),
+    toRow(whole!, { goal, note: note(whole!) }),
+    ...peers.map((each) => toRow(each)),
+  ];
 }
 
 /** Every room gets the same number of messages, a turn's worth at once. */
 export async function smallRooms(roomCount: number, membersEach: number, count: number): Promise<Row[]> {
   const members = roomCount * membersEach;
-  return [
+  const standings = await inTurn([
     await fed({ ...perMessage, args: ['perMessage', String(roomCount)] }, members, count, frame),
     await fed(perTurn(16, roomCount), members, count, frame),
     await fed(hubAlone(16, roomCount), members, count, frame.slice(60)),
-  ];
+  ]);
+  return standings.map((each) => toRow(each));
 }

@@ -2,22 +2,21 @@
 import { startCrowd } from './crowd-control.ts';
 import { fillRooms } from './history.ts';
 import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
+import { type Contender, inTurn, type Standing, toRow } from './rounds.ts';
 import { startParleyServer } from './systems.ts';
 import { startTown } from './town.ts';
 
 const [readerCount, membersEach, speakerCount] = [1000, 100, 10];
 const flat = { most: 1.5 };
 
-function beside(rows: readonly Row[]): Row[] {
-  return rows.map((row, at) => ({
-    ...row,
-    ratio: row.cpuMicros! / rows[0]!.cpuMicros!,
-    ...(at === 0 ? {} : { goal: flat }),
-  }));
+function beside(standings: readonly Standing[]): Row[] {
+  return standings.map((each, at) =>
+    toRow(each, { ratio: each.cpuMicros! / standings[0]!.cpuMicros!, ...(at === 0 ? {} : { goal: flat }) }),
+  );
 }
 
 /** A hundred members in each of 1, 10, 100 and 1,000 rooms, all of them of the same thousand people; ten of the rooms are busy, or the one. */
-async function deliveriesOver(roomCount: number): Promise<Row> {
+async function deliveriesOver(roomCount: number): Promise<Contender> {
   const town = await startTown(serverCore);
   const people = await town.addPeople(readerCount);
   const membersOf = (room: number) =>
@@ -40,30 +39,30 @@ async function deliveriesOver(roomCount: number): Promise<Row> {
       text: 'The quick brown fox jumps over the lazy dog.',
     }),
   );
-  const send = { do: 'send', texts, inFlight: 16 } as const;
-  await senders.order({ ...send, total: 2000 });
-  await new Promise((wake) => setTimeout(wake, 500));
   const pids = [server.child.pid!, town.pid];
-  const total = 10_000;
-  const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
-  await senders.order({ ...send, total });
-  const seconds = (performance.now() - startedMs) / 1000;
-  // What is written is read by then.
-  await new Promise((wake) => setTimeout(wake, 300));
-  const used = systemCpuSeconds(pids) - cpu;
-  await Promise.all([readers.stop(), senders.stop()]);
-  await server.stop();
-  await town.end();
+  const total = 5000;
   // A speaker's own connection reads its room too, and the one room has all speakers.
   const deliveries = total * (membersEach + speakerCount / Math.min(roomCount, speakerCount));
   return {
     what: `CPU of a delivery, its share of the send included, ${roomCount.toLocaleString('en')} room${roomCount === 1 ? '' : 's'}`,
-    rate: deliveries / seconds,
-    cpuMicros: (used / deliveries) * 1e6,
+    round: async () => {
+      const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
+      await senders.order({ do: 'send', texts, inFlight: 16, total });
+      const seconds = (performance.now() - startedMs) / 1000;
+      // What is written is read by then.
+      await new Promise((wake) => setTimeout(wake, 300));
+      const used = systemCpuSeconds(pids) - cpu;
+      return { rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6 };
+    },
+    stop: async () => {
+      await Promise.all([readers.stop(), senders.stop()]);
+      await server.stop();
+      await town.end();
+    },
   };
 }
 
-async function sendsBehind(stored: number): Promise<Row> {
+async function sendsBehind(stored: number): Promise<Contender> {
   const town = await startTown(serverCore);
   const [owner, speaker] = await town.addPeople(2);
   const rooms = (await fillRooms(town, owner!, stored)).slice(0, 16);
@@ -83,31 +82,33 @@ async function sendsBehind(stored: number): Promise<Row> {
   const texts = rooms.map((roomId) =>
     JSON.stringify({ type: 'message.send', id: '{n}', roomId, clientId: 'b{n}', text: 'And noon it is.' }),
   );
-  await crowd.order({ do: 'send', texts, inFlight: 16, total: 2000 });
   const pids = [server.child.pid!, town.pid];
-  const total = 10_000;
-  const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
-  await crowd.order({ do: 'send', texts, inFlight: 16, total });
-  const seconds = (performance.now() - startedMs) / 1000;
-  const used = systemCpuSeconds(pids) - cpu;
-  await crowd.stop();
-  await server.stop();
-  await town.end();
+  const total = 5000;
   return {
     what: `CPU of a send, ${stored.toLocaleString('en')} messages stored`,
-    rate: total / seconds,
-    cpuMicros: (used / total) * 1e6,
+    round: async () => {
+      const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
+      await crowd.order({ do: 'send', texts, inFlight: 16, total });
+      const seconds = (performance.now() - startedMs) / 1000;
+      const used = systemCpuSeconds(pids) - cpu;
+      return { rate: total / seconds, cpuMicros: (used / total) * 1e6 };
+    },
+    stop: async () => {
+      await crowd.stop();
+      await server.stop();
+      await town.end();
+    },
   };
 }
 
 export async function growthOfRooms(): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const roomCount of [1, 10, 100, 1000]) rows.push(await deliveriesOver(roomCount));
-  return beside(rows);
+  const contenders: Contender[] = [];
+  for (const roomCount of [1, 10, 100, 1000]) contenders.push(await deliveriesOver(roomCount));
+  return beside(await inTurn(contenders));
 }
 
 export async function growthOfLog(): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const stored of [10_000, 1_000_000, 10_000_000]) rows.push(await sendsBehind(stored));
-  return beside(rows);
+  const contenders: Contender[] = [];
+  for (const stored of [10_000, 1_000_000, 10_000_000]) contenders.push(await sendsBehind(stored));
+  return beside(await inTurn(contenders));
 }

@@ -8,12 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AskOrder, AskReport } from './http-crowd.ts';
-import { clientCore, percentile, type Row, serverCore, startPinned, stop, systemCpuSeconds } from './measure.ts';
-import { startParleyServer } from './systems.ts';
+import { clientCore, type Row, serverCore, startPinned, stop, systemCpuSeconds } from './measure.ts';
+import { type Contender, inTurn, type Standing, toRow } from './rounds.ts';
+import { type ServerUnderTest, startParleyServer } from './systems.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
-/** Each cold one is asked once. */
-const [warmRooms, coldRooms] = [2000, 8000];
+/** Each is asked for its newest page once, and a few that are in use over and over. */
+const roomCount = 20_000;
 
 /** Rooms with the same number of messages each, written as the log holds them. */
 export async function fillRooms(town: Town, owner: Person, messages: number, roomCount = 2000): Promise<string[]> {
@@ -63,7 +64,7 @@ select e.* from bench_rooms b join lateral (select * from events e where e.room_
       '-c',
       '8',
       '-T',
-      '8',
+      '2',
       '-f',
       script,
       '-h',
@@ -81,42 +82,50 @@ select e.* from bench_rooms b join lateral (select * from events e where e.room_
   return Number(found[1]);
 }
 
+/** A person asks for newest pages, over one path or ever new ones; `nextPaths` says what the next round asks. */
+function asking(
+  what: string,
+  { server, pids, token }: { server: ServerUnderTest; pids: readonly number[]; token: string },
+  total: number,
+  nextPaths: () => readonly string[],
+): Contender {
+  return {
+    what,
+    round: async () => {
+      const paths = nextPaths();
+      const cpu = systemCpuSeconds(pids);
+      const { milliseconds, latencies } = await ask({ port: server.port, token, connections: 8, paths, total });
+      const used = systemCpuSeconds(pids) - cpu;
+      return { rate: total / (milliseconds / 1000), cpuMicros: (used / total) * 1e6, waits: latencies };
+    },
+  };
+}
+
 export async function history(messages: number): Promise<Row[]> {
   const town = await startTown(serverCore);
   const [owner] = await town.addPeople(1);
-  const rooms = await fillRooms(town, owner!, messages, warmRooms + coldRooms);
+  const rooms = await fillRooms(town, owner!, messages, roomCount);
   await town.sql`create table bench_rooms (n int primary key, id uuid not null)`;
   await town.sql`insert into bench_rooms select n, id from unnest(${rooms}::uuid[]) with ordinality as r(id, n)`;
-  const ceiling = pgbench(town, rooms);
   const server = await startParleyServer(town, { role: 'chat' });
-  const pids = [server.child.pid!, town.pid];
-  const path = (roomId: string) => `/v1/rooms/${roomId}/messages?limit=50`;
-  const measured = async (
-    what: string,
-    least: number,
-    warm: readonly string[],
-    paths: readonly string[],
-    total: number,
-  ) => {
-    const order = { port: server.port, token: owner!.token, connections: 8 };
-    await ask({ ...order, paths: warm, total: 2000 });
-    const cpu = systemCpuSeconds(pids);
-    const { milliseconds, latencies } = await ask({ ...order, paths, total });
-    const rate = total / (milliseconds / 1000);
-    return {
-      what,
-      rate,
-      cpuMicros: ((systemCpuSeconds(pids) - cpu) / total) * 1e6,
-      ratio: rate / ceiling,
-      goal: { least },
-      note: `p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
-    };
+  const whole = { server, pids: [server.child.pid!, town.pid], token: owner!.token };
+  const paths = rooms.map((roomId) => `/v1/rooms/${roomId}/messages?limit=50`);
+  const perRound = 1000;
+  const unasked = paths.slice(1);
+  const nextPaths = (): string[] => {
+    if (unasked.length < perRound) throw new Error('every room was asked for: there are too few for so many rounds');
+    return unasked.splice(0, perRound);
   };
-  const paths = rooms.map(path);
-  const [warm, unasked] = [paths.slice(0, warmRooms), paths.slice(warmRooms)];
-  const cold = await measured('Parley, another room each time', 0.55, warm, unasked, coldRooms);
-  const live = await measured('Parley, a live room', 1.2, warm.slice(0, 1), warm.slice(0, 1), 32_000);
+  const [ceiling, cold, live] = await inTurn([
+    {
+      what: `pgbench, prepared, out of ${messages.toLocaleString('en')} messages`,
+      round: async () => ({ rate: pgbench(town, rooms) }),
+    },
+    asking('Parley, another room each time', whole, perRound, nextPaths),
+    asking('Parley, a live room', whole, 8000, () => paths.slice(0, 1)),
+  ]);
   await server.stop();
   await town.end();
-  return [{ what: `pgbench, prepared, out of ${messages.toLocaleString('en')} messages`, rate: ceiling }, cold, live];
+  const beside = (own: Standing, least: number) => toRow(own, { ratio: own.rate / ceiling!.rate, goal: { least } });
+  return [toRow(ceiling!), beside(cold!, 0.55), beside(live!, 1.2)];
 }

@@ -31,10 +31,10 @@ export async function startNats(): Promise<NatsUnderTest | undefined> {
   const [tcpPort, port] = [await freePort(), await freePort()];
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-nats-'));
   const file = join(folder, 'nats.conf');
-  // A member that is behind is waited for, not sent away: every system here delivers everything.
+  // A member that is behind is waited for, not sent away: every system here delivers everything. Nor is it pinged.
   writeFileSync(
     file,
-    `listen: "127.0.0.1:${tcpPort}"\nmax_pending: 1GB\nwrite_deadline: "60s"\nwebsocket { listen: "127.0.0.1:${port}", no_tls: true }\n`,
+    `listen: "127.0.0.1:${tcpPort}"\nmax_pending: 1GB\nwrite_deadline: "60s"\nping_interval: "1h"\nwebsocket { listen: "127.0.0.1:${port}", no_tls: true }\n`,
   );
   const child = tracked(
     spawn('nats-server', ['-c', file], {

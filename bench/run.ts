@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- name …]`: every ratio from one run on one machine, the server with its Postgres and Redis on one core, the
- * clients on another. Prints tables; writes `dist/bench.json` and `dist/bench.svg`.
+ * clients on another, systems warmed and then measured in turn (rounds.ts). Prints tables; writes `dist/bench.json` and `dist/bench.svg`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { accountTiming } from './account-timing.ts';
@@ -26,10 +26,10 @@ interface Bench {
 }
 
 const benches: Readonly<Record<string, Bench>> = {
-  'fan-out-100': { title: 'Deliveries to 100 members of one room', run: () => fanOut(100, 4000) },
-  'fan-out-1000': { title: 'Deliveries to 1,000 members of one room', run: () => fanOut(1000, 1600) },
-  'fan-out-5000': { title: 'Deliveries to 5,000 members of one room', run: () => fanOut(5000, 320) },
-  'small-rooms': { title: 'Deliveries to 100 rooms of 10 members', run: () => smallRooms(100, 10, 4000) },
+  'fan-out-100': { title: 'Deliveries to 100 members of one room', run: () => fanOut(100, 1600) },
+  'fan-out-1000': { title: 'Deliveries to 1,000 members of one room', run: () => fanOut(1000, 320) },
+  'fan-out-5000': { title: 'Deliveries to 5,000 members of one room', run: () => fanOut(5000, 64) },
+  'small-rooms': { title: 'Deliveries to 100 rooms of 10 members', run: () => smallRooms(100, 10, 800) },
   store: { title: 'The store alone', run: storeAlone },
   'durable-sends': { title: 'Acked durable sends, judged on the way', run: durableSends },
   'end-to-end-1': { title: 'From send to 200 readers, one instance', run: () => endToEnd(1) },
@@ -46,7 +46,7 @@ const benches: Readonly<Record<string, Bench>> = {
   render: { title: 'Markdown to safe HTML, one thread', run: renderBesidePeers },
   'worker-pools': { title: 'Texts through one worker thread', run: workerPools },
   'account-timing': { title: 'What time tells about accounts', run: accountTiming, unit: ' µs' },
-  connects: { title: 'CPU of a connect with its welcome', run: () => connects(12_000) },
+  connects: { title: 'CPU of a connect with its welcome', run: () => connects(4000) },
   'growth-rooms': { title: 'Deliveries as rooms become many', run: growthOfRooms },
   'growth-log': { title: 'Sends as the log grows', run: growthOfLog },
 };

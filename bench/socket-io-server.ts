@@ -24,6 +24,8 @@ const http = createServer();
 const io = new Server(http, {
   transports: ['websocket'],
   perMessageDeflate: false,
+  // The crowd answers no pings of its, which are text like any other.
+  pingInterval: 3_600_000,
   adapter: createAdapter(publisher, publisher.duplicate()),
 });
 io.on('connection', (socket) => socket.join('room'));

@@ -21,44 +21,34 @@ import { startLogIdentity } from '../src/realtime/log-identity.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
 import { createProfiles, type PublicProfile } from '../src/user/profiles.ts';
 import { onServerCore, type Row, serverCore } from './measure.ts';
+import { type Contender, inTurn, type Standing, toRow } from './rounds.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
 const text = 'Shall we meet at the usual place around noon tomorrow? Bring the drawings, please.';
 const html = `<p>${text}</p>\n`;
 const connection = (town: Town) => ({ url: town.url, statementTimeout: 10_000, connectTimeout: 5000 });
 
-interface Measured {
-  readonly rate: number;
-  readonly p50: number;
-  readonly p99: number;
-}
-
-/** Keeps `inFlight` calls going until `total` are done. */
-async function measure(inFlight: number, total: number, call: (n: number) => Promise<unknown>): Promise<Measured> {
-  const waits: number[] = [];
+/** Keeps `inFlight` calls going until `total` are done, a round after another; calls are numbered over all of them. */
+function contender(what: string, inFlight: number, total: number, call: (n: number) => Promise<unknown>): Contender {
   let next = 0;
-  const startedMs = performance.now();
-  await Promise.all(
-    Array.from({ length: inFlight }, async () => {
-      for (let n = next++; n < total; n = next++) {
-        const begunMs = performance.now();
-        await call(n);
-        waits.push(performance.now() - begunMs);
-      }
-    }),
-  );
-  const seconds = (performance.now() - startedMs) / 1000;
-  waits.sort((left, right) => left - right);
-  return { rate: total / seconds, p50: waits[Math.floor(total * 0.5)]!, p99: waits[Math.floor(total * 0.99)]! };
-}
-
-function toRow(what: string, { rate, p50, p99 }: Measured, ratio: number, goal?: Row['goal'], more = ''): Row {
   return {
     what,
-    rate,
-    ratio,
-    ...(goal === undefined ? {} : { goal }),
-    note: `ack p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms${more}`,
+    round: async () => {
+      const waits: number[] = [];
+      const end = next + total;
+      const startedMs = performance.now();
+      await Promise.all(
+        Array.from({ length: inFlight }, async () => {
+          while (next < end) {
+            const n = next++;
+            const begunMs = performance.now();
+            await call(n);
+            waits.push(performance.now() - begunMs);
+          }
+        }),
+      );
+      return { rate: total / ((performance.now() - startedMs) / 1000), waits };
+    },
   };
 }
 
@@ -187,48 +177,43 @@ async function measureStores(): Promise<Row[]> {
   const bare = () =>
     raw`insert into bench_messages (room_id, seq, id, sender_id, client_id, text, html) values (${randomUUID()}, 1, ${randomUUID()}, ${people[0]!.id}, ${randomUUID()}, ${text}, ${html})`;
 
-  // Waits first: after a flood Postgres vacuums and writes on this very core, and more of it the more was stored.
-  const oneBare = await measure(1, 1500, bare);
-  const manyCte = await measure(64, 8000, (n) => withCte(raw, rooms[n % 1000]!, people[n % 256]!.id));
-  const naive = await measure(1024, 10_000, drizzle);
-  const hotNaive = await measure(256, 4000, (n) => withCte(raw, hot, people[n % 256]!.id));
-  await close();
   const store = await openStore(town);
-  await measure(256, 4000, (n) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!));
-  const one = await measure(1, 1500, () => store.send(rooms[0]!, people[0]!));
-  const many = await measure(64, 20_000, (n) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!));
-  const ours = await measure(1024, 60_000, (n) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!));
-  const hotOurs = await measure(256, 40_000, (n) => store.send(hot, people[n % 256]!));
+  const own = (n: number) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!);
+  // Waits first: after a flood Postgres vacuums and writes on this very core, and more of it the more was stored.
+  const [oneBare, one] = await inTurn([
+    contender('bare postgres.js insert, 1 in flight', 1, 500, bare),
+    contender('Parley, 1 in flight', 1, 500, () => store.send(rooms[0]!, people[0]!)),
+  ]);
+  const [manyCte, many] = await inTurn([
+    contender('CTE per message, 64 in flight', 64, 2000, (n) => withCte(raw, rooms[n % 1000]!, people[n % 256]!.id)),
+    contender('Parley, 64 in flight', 64, 10_000, own),
+  ]);
+  const [naive, ours] = await inTurn([
+    contender('Drizzle insert per message, 1,024 in flight', 1024, 3000, drizzle),
+    contender('Parley, 1,024 in flight over 1,000 rooms', 1024, 20_000, own),
+  ]);
+  const [hotNaive, hotOurs] = await inTurn([
+    contender('one hot room, CTE per message, 256 senders', 256, 1500, (n) => withCte(raw, hot, people[n % 256]!.id)),
+    contender('Parley, one hot room, 256 senders', 256, 20_000, (n) => store.send(hot, people[n % 256]!)),
+  ]);
+  await close();
   await store.stop();
   await raw.end();
   await town.end();
   const times = (own: number, peer: number) => `${(own / peer).toFixed(2)} ×`;
+  const beside = (own: Standing, peer: Standing, more: Partial<Row> = {}): Row[] => [
+    toRow(peer, { ratio: 1 }),
+    toRow(own, { ratio: own.rate / peer.rate, ...more }),
+  ];
   return [
-    toRow('Drizzle insert per message, 1,024 in flight', naive, 1),
-    toRow('Parley, 1,024 in flight over 1,000 rooms', ours, ours.rate / naive.rate, { least: 25 }),
-    toRow('one hot room, CTE per message, 256 senders', hotNaive, 1),
-    toRow(
-      'Parley, one hot room, 256 senders',
-      hotOurs,
-      hotOurs.rate / hotNaive.rate,
-      { least: 12 },
-      `; p99 ${times(hotOurs.p99, hotNaive.p99)}, goal ≤ 0.1`,
-    ),
-    toRow('bare postgres.js insert, 1 in flight', oneBare, 1),
-    toRow(
-      'Parley, 1 in flight',
-      one,
-      one.rate / oneBare.rate,
-      undefined,
-      `; p50 ${times(one.p50, oneBare.p50)}, goal ≤ 1.5`,
-    ),
-    toRow('CTE per message, 64 in flight', manyCte, 1),
-    toRow(
-      'Parley, 64 in flight',
-      many,
-      many.rate / manyCte.rate,
-      undefined,
-      `; p50 ${times(many.p50, manyCte.p50)}, goal ≤ 0.35; p99 ${times(many.p99, manyCte.p99)}, goal ≤ 0.6`,
-    ),
+    ...beside(ours!, naive!, { goal: { least: 25 } }),
+    ...beside(hotOurs!, hotNaive!, {
+      goal: { least: 12 },
+      note: `p99 ${times(hotOurs!.p99!, hotNaive!.p99!)}, goal ≤ 0.1`,
+    }),
+    ...beside(one!, oneBare!, { note: `p50 ${times(one!.p50!, oneBare!.p50!)}, goal ≤ 1.5` }),
+    ...beside(many!, manyCte!, {
+      note: `p50 ${times(many!.p50!, manyCte!.p50!)}, goal ≤ 0.35; p99 ${times(many!.p99!, manyCte!.p99!)}, goal ≤ 0.6`,
+    }),
   ];
 }
