@@ -116,6 +116,8 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
   function watchDeadlines(): void {
     if (deadlineTimer !== undefined || open.size === 0) return;
     const [oldest] = open;
+    // A busy loop may come here late: Node warns of a negative time.
+    const leftMs = Math.max(0, oldest!.deadlineAtMs - performance.now());
     deadlineTimer = setTimeout(() => {
       deadlineTimer = undefined;
       const nowMs = performance.now();
@@ -126,7 +128,7 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
       }
       refuse(late, new Failure('unavailable', 'the time is up'));
       watchDeadlines();
-    }, oldest!.deadlineAtMs - performance.now());
+    }, leftMs);
   }
 
   function settle(entry: Pending): boolean {
