@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startCrowd } from './crowd-control.ts';
 import { cpuSeconds, type Row, serverCore } from './measure.ts';
-import { type Contender, inTurn, toRow } from './rounds.ts';
+import { type Contender, interleave, toRow } from './rounds.ts';
 import { type ServerUnderTest, startParleyServer, startRedis, startScript } from './systems.ts';
 import { startTown } from './town.ts';
 
@@ -23,14 +23,13 @@ function storm({ what, server, ...open }: Storm): Contender {
     what,
     round: async () => {
       const crowd = startCrowd();
-      const [cpu, startedMs] = [cpuSeconds(server.child.pid!), performance.now()];
-      await crowd.order({ do: 'open', port: server.port, ...open });
-      const seconds = (performance.now() - startedMs) / 1000;
+      const cpu = cpuSeconds(server.child.pid!);
+      const { milliseconds } = await crowd.order({ do: 'open', port: server.port, ...open });
       const used = cpuSeconds(server.child.pid!) - cpu;
       await crowd.stop();
       // What their going costs is no part of the next round.
       await new Promise((wake) => setTimeout(wake, 1000));
-      return { rate: count / seconds, cpuMicros: (used / count) * 1e6 };
+      return { rate: count / (milliseconds / 1000), cpuMicros: (used / count) * 1e6 };
     },
     stop: server.stop,
   };
@@ -58,16 +57,26 @@ export async function connects(count: number): Promise<Row[]> {
       welcomeFrames: 1,
     }),
   ];
-  const redis = await startRedis();
   if (existsSync(fileURLToPath(new URL('./node_modules/socket.io', import.meta.url)))) {
+    const redis = await startRedis();
     const server = await startScript('./socket-io-server.ts', [redis.url]);
     const path = '/socket.io/?EIO=4&transport=websocket';
-    contenders.push(
-      storm({ what: 'socket.io, no token', server, path, hellos: Array(count).fill('40'), welcomeFrames: 2 }),
-    );
+    const peer = storm({
+      what: 'socket.io, no token',
+      server,
+      path,
+      hellos: Array(count).fill('40'),
+      welcomeFrames: 2,
+    });
+    contenders.push({
+      ...peer,
+      stop: async () => {
+        await peer.stop?.();
+        await redis.stop();
+      },
+    });
   }
-  const [bare, ours, ...others] = await inTurn(contenders);
-  await redis.stop();
+  const [bare, ours, ...others] = await interleave(contenders);
   await town.end();
   const ratio = (each: { readonly cpuMicros?: number }) => ({ ratio: each.cpuMicros! / bare!.cpuMicros! });
   return [

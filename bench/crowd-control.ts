@@ -25,7 +25,8 @@ export function startCrowd({ core = clientCore, yields = false }: { core?: strin
   return {
     order: (order) => {
       const done = new Promise<CrowdReport>((resolve) => waiting.set(order.do, resolve));
-      child.send(order);
+      // To one that has gone nothing is sent, and the race below says so.
+      child.send(order, () => {});
       return Promise.race([done, gone]);
     },
     stop: () => stop(child),

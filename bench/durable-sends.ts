@@ -5,10 +5,12 @@ import { connectDatabase } from '../src/database/connect.ts';
 import { events } from '../src/database/tables.ts';
 import { startCrowd } from './crowd-control.ts';
 import { onServerCore, type Row, serverCore, systemCpuSeconds } from './measure.ts';
-import { type Contender, inTurn, toRow } from './rounds.ts';
+import { type Contender, interleave, toRow } from './rounds.ts';
 import { type ServerUnderTest, startParleyServer } from './systems.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
+/** Of those who send. */
+const roomsMax = 1000;
 const text = 'Shall we meet at the usual place around noon tomorrow? Bring the drawings, please.';
 
 /** What an application does that inserts a row for each message and waits for it; in this process. */
@@ -52,15 +54,17 @@ function drizzleInserts(town: Town, inFlight: number, total: number): Contender 
   };
 }
 
-/** Each person says something in a room of their own, over a connection of their own. */
+/** Each person speaks over a connection of their own, in one of a thousand rooms at most. */
 async function parleySends(
   town: Town,
   server: ServerUnderTest,
   people: readonly Person[],
-  inFlight: number,
   total: number,
 ): Promise<Contender> {
-  const rooms = await town.addRooms(people.map((person) => [person]));
+  const roomCount = Math.min(people.length, roomsMax);
+  const rooms = await town.addRooms(
+    Array.from({ length: roomCount }, (_, room) => people.filter((_person, at) => at % roomCount === room)),
+  );
   const crowd = startCrowd();
   await crowd.order({
     do: 'open',
@@ -71,19 +75,18 @@ async function parleySends(
     welcomeFrames: 1,
   });
   const texts = people.map((_, at) =>
-    JSON.stringify({ type: 'message.send', id: '{n}', roomId: rooms[at]!, clientId: 'k{n}', text }),
+    JSON.stringify({ type: 'message.send', id: '{n}', roomId: rooms[at % roomCount]!, clientId: 'k{n}', text }),
   );
   const pids = [server.child.pid!, town.pid];
   return {
-    what: `Parley: judged, stored, acked over sockets, ${inFlight} in flight`,
+    what: `Parley: judged, stored, acked over sockets, ${people.length} in flight`,
     round: async () => {
       const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
-      const each = Math.max(1, Math.floor(inFlight / people.length));
-      const report = await crowd.order({ do: 'send', texts, inFlight: each, total });
+      const report = await crowd.order({ do: 'send', texts, inFlight: 1, total });
       if (report.refused) throw new Error(`${report.refused} sends were refused`);
       const seconds = (performance.now() - startedMs) / 1000;
       const used = systemCpuSeconds(pids) - cpu;
-      return { rate: total / seconds, cpuMicros: (used / total) * 1e6, waits: report.latencies! };
+      return { rate: total / seconds, cpuMicros: (used / total) * 1e6, latencies: report.latencies! };
     },
     stop: crowd.stop,
   };
@@ -99,10 +102,10 @@ export async function durableSends(): Promise<Row[]> {
     [64, 2000, 5000],
     [1024, 3000, 12_000],
   ] as const) {
-    const people = await town.addPeople(Math.min(inFlight, 1000));
-    const [naive, ours] = await inTurn([
+    const people = await town.addPeople(inFlight);
+    const [naive, ours] = await interleave([
       drizzleInserts(town, inFlight, inserted),
-      await parleySends(town, server, people, inFlight, sent),
+      await parleySends(town, server, people, sent),
     ]);
     const goal = inFlight === 1024 ? { goal: { least: 12 } } : {};
     rows.push(toRow(naive!, { ratio: 1 }), toRow(ours!, { ratio: ours!.rate / naive!.rate, ...goal }));

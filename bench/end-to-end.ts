@@ -1,7 +1,7 @@
 /** Send → judged → stored → delivered to 200 members, on one instance and on two, beside what one writes first. */
 import { startCrowd } from './crowd-control.ts';
 import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
-import { type Contender, inTurn, toRow } from './rounds.ts';
+import { type Contender, interleave, toRow } from './rounds.ts';
 import { type ServerUnderTest, startParleyServer, startRedis, startScript } from './systems.ts';
 import { startTown } from './town.ts';
 
@@ -36,14 +36,15 @@ async function openScene({ what, servers, helpers, hellos, roomId, messages }: S
     what,
     round: async () => {
       const reached = readers.order({ do: 'expect', framesEach: messages });
+      reached.catch(() => {});
       const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
       const report = await senders.order({ do: 'send', texts: [text], inFlight, total: messages });
+      if (report.refused) throw new Error(`${report.refused} sends were refused`);
       await reached;
       const seconds = (performance.now() - startedMs) / 1000;
       const used = systemCpuSeconds(pids) - cpu;
-      if (report.refused) throw new Error(`${report.refused} sends were refused`);
       const deliveries = messages * hellos.length;
-      return { rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6, waits: report.latencies! };
+      return { rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6, latencies: report.latencies! };
     },
     stop: async () => {
       await Promise.all([readers.stop(), senders.stop()]);
@@ -65,7 +66,7 @@ export async function endToEnd(instances: 1 | 2): Promise<Row[]> {
     const settings: Record<string, string> = instances === 1 ? {} : { REDIS_URL: redis.url };
     const parleys = await Promise.all(Array.from({ length: instances }, () => startParleyServer(town, { settings })));
     const many = `${instances} instance${instances === 1 ? '' : 's'}`;
-    const [first, ours] = await inTurn([
+    const [first, ours] = await interleave([
       await openScene({
         ...scene,
         what: `Fastify, Drizzle, one publish per message; ${many}`,

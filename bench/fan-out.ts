@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { startCrowd } from './crowd-control.ts';
 import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
 import { natsHello, natsWelcomeFrames, startNats } from './nats.ts';
-import { type Contender, inTurn, type Standing, toRow } from './rounds.ts';
+import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
 import { startParleyServer, startRedis, startScript } from './systems.ts';
 import { type Person, startTown } from './town.ts';
 
@@ -160,6 +160,7 @@ async function parley(members: number, count: number, filler: string): Promise<C
     pids: [server.child.pid!, town.pid],
     send: async () => {
       const reached = readers.order({ do: 'expect', framesEach: count });
+      reached.catch(() => {});
       const sent = await senders.order({ do: 'send', texts: [text], inFlight: 16, total: count });
       if (sent.refused) throw new Error(`${sent.refused} sends were refused`);
       await reached;
@@ -184,7 +185,7 @@ const goals: Readonly<Record<number, number>> = { 100: 15, 1000: 6, 5000: 2.5 };
  */
 const turnOf = (members: number): number => (members <= 100 ? 64 : 16);
 
-/** @param count messages of a round of the slowest way */
+/** @param count messages of a round of bare `ws`; the others have rounds of about as long */
 export async function fanOut(members: number, count: number): Promise<Row[]> {
   const filler = 'The quick brown fox jumps over the lazy dog, and nobody minds.';
   const turn = turnOf(members);
@@ -196,11 +197,11 @@ export async function fanOut(members: number, count: number): Promise<Row[]> {
   ];
   const peer = await socketIo(members, Math.ceil(count / 8), frame);
   const other = await nats(members, count, frame);
-  const [bare, batched, hub, whole, ...peers] = await inTurn(
+  const [bare, batched, hub, whole, ...peers] = await interleave(
     [...own, peer, other].filter((each) => each !== undefined),
   );
-  const beside = (one: Standing, another: Standing) => (one.rate / another.rate).toFixed(2);
-  const note = (one: Standing) =>
+  const beside = (one: Summary, another: Summary) => (one.rate / another.rate).toFixed(2);
+  const note = (one: Summary) =>
     `${beside(one, batched!)} × the batching bare server (goal ≥ 0.8), CPU ${(one.cpuMicros! / batched!.cpuMicros!).toFixed(2)} × its (goal ≤ 1.5)${peer ? `; ${beside(one, peers[0]!)} × socket.io` : ''}`;
   const goal = { least: goals[members]! };
   return [
@@ -215,10 +216,10 @@ export async function fanOut(members: number, count: number): Promise<Row[]> {
 /** Every room gets the same number of messages, a turn's worth at once. */
 export async function smallRooms(roomCount: number, membersEach: number, count: number): Promise<Row[]> {
   const members = roomCount * membersEach;
-  const standings = await inTurn([
+  const summaries = await interleave([
     await fed({ ...perMessage, args: ['perMessage', String(roomCount)] }, members, count, frame),
     await fed(perTurn(16, roomCount), members, count, frame),
     await fed(hubAlone(16, roomCount), members, count, frame.slice(60)),
   ]);
-  return standings.map((each) => toRow(each));
+  return summaries.map((each) => toRow(each));
 }

@@ -2,16 +2,16 @@
 import { startCrowd } from './crowd-control.ts';
 import { fillRooms } from './history.ts';
 import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
-import { type Contender, inTurn, type Standing, toRow } from './rounds.ts';
+import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
 import { startParleyServer } from './systems.ts';
 import { startTown } from './town.ts';
 
 const [readerCount, membersEach, speakerCount] = [1000, 100, 10];
 const flat = { most: 1.5 };
 
-function beside(standings: readonly Standing[]): Row[] {
-  return standings.map((each, at) =>
-    toRow(each, { ratio: each.cpuMicros! / standings[0]!.cpuMicros!, ...(at === 0 ? {} : { goal: flat }) }),
+function beside(summaries: readonly Summary[]): Row[] {
+  return summaries.map((each, at) =>
+    toRow(each, { ratio: each.cpuMicros! / summaries[0]!.cpuMicros!, ...(at === 0 ? {} : { goal: flat }) }),
   );
 }
 
@@ -85,7 +85,7 @@ async function sendsBehind(stored: number): Promise<Contender> {
   const pids = [server.child.pid!, town.pid];
   const total = 5000;
   return {
-    what: `CPU of a send, ${stored.toLocaleString('en')} messages stored`,
+    what: `CPU of a send, ${stored.toLocaleString('en')} messages stored before`,
     round: async () => {
       const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
       await crowd.order({ do: 'send', texts, inFlight: 16, total });
@@ -104,11 +104,11 @@ async function sendsBehind(stored: number): Promise<Contender> {
 export async function growthOfRooms(): Promise<Row[]> {
   const contenders: Contender[] = [];
   for (const roomCount of [1, 10, 100, 1000]) contenders.push(await deliveriesOver(roomCount));
-  return beside(await inTurn(contenders));
+  return beside(await interleave(contenders));
 }
 
 export async function growthOfLog(): Promise<Row[]> {
   const contenders: Contender[] = [];
   for (const stored of [10_000, 1_000_000, 10_000_000]) contenders.push(await sendsBehind(stored));
-  return beside(await inTurn(contenders));
+  return beside(await interleave(contenders));
 }

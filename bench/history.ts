@@ -9,12 +9,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AskOrder, AskReport } from './http-crowd.ts';
 import { clientCore, type Row, serverCore, startPinned, stop, systemCpuSeconds } from './measure.ts';
-import { type Contender, inTurn, type Standing, toRow } from './rounds.ts';
+import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
 import { type ServerUnderTest, startParleyServer } from './systems.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
-/** Each is asked for its newest page once, and a few that are in use over and over. */
-const roomCount = 20_000;
+/** One is asked over and over; of the others each is asked once at most. */
+const roomCount = 10_000;
+/** Of a round of rooms that nobody asked before. */
+const coldRooms = 700;
+/** With those that are measured they stay within `roomCount`. */
+const coldWarmRounds = 9;
 
 /** Rooms with the same number of messages each, written as the log holds them. */
 export async function fillRooms(town: Town, owner: Person, messages: number, roomCount = 2000): Promise<string[]> {
@@ -32,15 +36,23 @@ export async function fillRooms(town: Town, owner: Person, messages: number, roo
   return rooms;
 }
 
-async function ask(order: AskOrder): Promise<AskReport> {
+function startAsking() {
   const crowd = startPinned(clientCore, fileURLToPath(new URL('./http-crowd.ts', import.meta.url)), { ipc: true });
-  const report = await new Promise<AskReport>((resolve) => {
-    crowd.once('message', resolve);
-    crowd.send(order);
+  const gone = new Promise<never>((_, reject) => {
+    crowd.once('exit', () => reject(new Error('the crowd has gone')));
   });
-  await stop(crowd);
-  if (report.failed) throw new Error(`${report.failed} requests were refused, the first with ${report.firstFailure}`);
-  return report;
+  gone.catch(() => {});
+  return {
+    ask: async (order: AskOrder): Promise<AskReport> => {
+      const answered = new Promise<AskReport>((resolve) => crowd.once('message', resolve));
+      crowd.send(order, () => {});
+      const report = await Promise.race([answered, gone]);
+      if (report.failed)
+        throw new Error(`${report.failed} requests were refused, the first with ${report.firstFailure}`);
+      return report;
+    },
+    stop: () => stop(crowd),
+  };
 }
 
 /** @returns transactions per second of prepared statements over 8 connections, the clients on their own core */
@@ -89,14 +101,16 @@ function asking(
   total: number,
   nextPaths: () => readonly string[],
 ): Contender {
+  const crowd = startAsking();
   return {
     what,
+    stop: crowd.stop,
     round: async () => {
       const paths = nextPaths();
       const cpu = systemCpuSeconds(pids);
-      const { milliseconds, latencies } = await ask({ port: server.port, token, connections: 8, paths, total });
+      const { milliseconds, latencies } = await crowd.ask({ port: server.port, token, connections: 8, paths, total });
       const used = systemCpuSeconds(pids) - cpu;
-      return { rate: total / (milliseconds / 1000), cpuMicros: (used / total) * 1e6, waits: latencies };
+      return { rate: total / (milliseconds / 1000), cpuMicros: (used / total) * 1e6, latencies };
     },
   };
 }
@@ -110,22 +124,20 @@ export async function history(messages: number): Promise<Row[]> {
   const server = await startParleyServer(town, { role: 'chat' });
   const whole = { server, pids: [server.child.pid!, town.pid], token: owner!.token };
   const paths = rooms.map((roomId) => `/v1/rooms/${roomId}/messages?limit=50`);
-  const perRound = 1000;
   const unasked = paths.slice(1);
-  const nextPaths = (): string[] => {
-    if (unasked.length < perRound) throw new Error('every room was asked for: there are too few for so many rounds');
-    return unasked.splice(0, perRound);
-  };
-  const [ceiling, cold, live] = await inTurn([
+  const [ceiling, cold, live] = await interleave([
     {
       what: `pgbench, prepared, out of ${messages.toLocaleString('en')} messages`,
       round: async () => ({ rate: pgbench(town, rooms) }),
     },
-    asking('Parley, another room each time', whole, perRound, nextPaths),
+    {
+      ...asking('Parley, another room each time', whole, coldRooms, () => unasked.splice(0, coldRooms)),
+      warmRoundsMax: coldWarmRounds,
+    },
     asking('Parley, a live room', whole, 8000, () => paths.slice(0, 1)),
   ]);
   await server.stop();
   await town.end();
-  const beside = (own: Standing, least: number) => toRow(own, { ratio: own.rate / ceiling!.rate, goal: { least } });
+  const beside = (own: Summary, least: number) => toRow(own, { ratio: own.rate / ceiling!.rate, goal: { least } });
   return [toRow(ceiling!), beside(cold!, 0.55), beside(live!, 1.2)];
 }

@@ -9,11 +9,26 @@ export const clientCore = '1';
 const canPin = spawnSync('taskset', ['-c', serverCore, 'true']).status === 0;
 
 const children = new Set<ChildProcess>();
+const servers = new Set<number>();
 process.on('exit', killAll);
 
 /** Nothing outlives a benchmark that fails, nor shares the core with the next one. */
 export function killAll(): void {
   for (const child of children) child.kill('SIGKILL');
+  for (const pid of servers) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It had ended by itself.
+    }
+  }
+  servers.clear();
+}
+
+/** The same for a process that somebody else started. @returns to be called once it has ended */
+export function trackedServer(pid: number): () => void {
+  servers.add(pid);
+  return () => void servers.delete(pid);
 }
 
 /** @returns a child that ends with its benchmark at the latest */

@@ -5,28 +5,30 @@
 import { percentile, type Row } from './measure.ts';
 
 /** What one round of a system measured. */
-export interface Figures {
+export interface Sample {
   /** Operations in a second. */
   readonly rate: number;
   /** Microseconds of CPU of the system under test for one operation. */
   readonly cpuMicros?: number;
-  /** How long each operation was waited for, in ms. */
-  readonly waits?: readonly number[];
+  /** Of each operation, in ms. */
+  readonly latencies?: readonly number[];
 }
 
 export interface Contender {
   readonly what: string;
-  readonly round: () => Promise<Figures>;
+  readonly round: () => Promise<Sample>;
+  /** At most so many rounds warm it, where each uses up what another cannot have. */
+  readonly warmRoundsMax?: number;
   /** Ends what was started for it. */
   readonly stop?: () => Promise<void>;
 }
 
 /** The median round, figure by figure. */
-export interface Standing {
+export interface Summary {
   readonly what: string;
   readonly rate: number;
   readonly cpuMicros?: number;
-  /** In ms, where waits were measured. */
+  /** In ms, where latencies were measured. */
   readonly p50?: number;
   readonly p99?: number;
 }
@@ -36,37 +38,46 @@ const rounds = 5;
 
 const median = (values: readonly number[]): number => percentile(values, 0.5);
 
-function standingOf(what: string, measured: readonly Figures[]): Standing {
+function summaryOf(what: string, measured: readonly Sample[]): Summary {
   const cpu = measured.flatMap(({ cpuMicros }) => cpuMicros ?? []);
-  const waits = measured.flatMap((round) => (round.waits ? [round.waits] : []));
+  const latencies = measured.flatMap((sample) => (sample.latencies ? [sample.latencies] : []));
   return {
     what,
     rate: median(measured.map(({ rate }) => rate)),
     ...(cpu.length === 0 ? {} : { cpuMicros: median(cpu) }),
-    ...(waits.length === 0
+    ...(latencies.length === 0
       ? {}
       : {
-          p50: median(waits.map((round) => percentile(round, 0.5))),
-          p99: median(waits.map((round) => percentile(round, 0.99))),
+          p50: median(latencies.map((each) => percentile(each, 0.5))),
+          p99: median(latencies.map((each) => percentile(each, 0.99))),
         }),
   };
 }
 
-/** @returns a standing for each contender, in their order; all of them are stopped by then */
-export async function inTurn(contenders: readonly Contender[]): Promise<Standing[]> {
-  for (const { round } of contenders) {
-    const untilMs = performance.now() + warmMs;
-    while (performance.now() < untilMs) await round();
+/** Between rounds: what the one before left to its Postgres to write is no part of the next one. */
+const restMs = 500;
+
+/** @returns a summary for each contender, in their order; all of them are stopped by then, also when one fails */
+export async function interleave(contenders: readonly Contender[]): Promise<Summary[]> {
+  try {
+    for (const { round, warmRoundsMax = Number.POSITIVE_INFINITY } of contenders) {
+      const untilMs = performance.now() + warmMs;
+      for (let warmed = 0; warmed < warmRoundsMax && performance.now() < untilMs; warmed++) await round();
+    }
+    const measured = contenders.map((): Sample[] => []);
+    for (let round = 0; round < rounds; round++)
+      for (const [at, contender] of contenders.entries()) {
+        await new Promise((wake) => setTimeout(wake, restMs));
+        measured[at]!.push(await contender.round());
+      }
+    return contenders.map(({ what }, at) => summaryOf(what, measured[at]!));
+  } finally {
+    await Promise.allSettled(contenders.map(({ stop }) => stop?.()));
   }
-  const measured = contenders.map((): Figures[] => []);
-  for (let round = 0; round < rounds; round++)
-    for (const [at, contender] of contenders.entries()) measured[at]!.push(await contender.round());
-  for (const { stop } of contenders) await stop?.();
-  return contenders.map(({ what }, at) => standingOf(what, measured[at]!));
 }
 
-/** @returns its row, the waits in words */
-export function toRow({ what, rate, cpuMicros, p50, p99 }: Standing, more: Partial<Row> = {}): Row {
+/** @returns its row, the percentiles in words */
+export function toRow({ what, rate, cpuMicros, p50, p99 }: Summary, more: Partial<Row> = {}): Row {
   const waits = p50 === undefined ? '' : `p50 ${p50.toFixed(2)} ms, p99 ${p99!.toFixed(2)} ms`;
   return {
     what,

@@ -21,7 +21,7 @@ import { startLogIdentity } from '../src/realtime/log-identity.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
 import { createProfiles, type PublicProfile } from '../src/user/profiles.ts';
 import { onServerCore, type Row, serverCore } from './measure.ts';
-import { type Contender, inTurn, type Standing, toRow } from './rounds.ts';
+import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
 const text = 'Shall we meet at the usual place around noon tomorrow? Bring the drawings, please.';
@@ -34,7 +34,7 @@ function contender(what: string, inFlight: number, total: number, call: (n: numb
   return {
     what,
     round: async () => {
-      const waits: number[] = [];
+      const latencies: number[] = [];
       const end = next + total;
       const startedMs = performance.now();
       await Promise.all(
@@ -43,11 +43,11 @@ function contender(what: string, inFlight: number, total: number, call: (n: numb
             const n = next++;
             const begunMs = performance.now();
             await call(n);
-            waits.push(performance.now() - begunMs);
+            latencies.push(performance.now() - begunMs);
           }
         }),
       );
-      return { rate: total / ((performance.now() - startedMs) / 1000), waits };
+      return { rate: total / ((performance.now() - startedMs) / 1000), latencies };
     },
   };
 }
@@ -180,19 +180,19 @@ async function measureStores(): Promise<Row[]> {
   const store = await openStore(town);
   const own = (n: number) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!);
   // Waits first: after a flood Postgres vacuums and writes on this very core, and more of it the more was stored.
-  const [oneBare, one] = await inTurn([
+  const [oneBare, one] = await interleave([
     contender('bare postgres.js insert, 1 in flight', 1, 500, bare),
     contender('Parley, 1 in flight', 1, 500, () => store.send(rooms[0]!, people[0]!)),
   ]);
-  const [manyCte, many] = await inTurn([
+  const [manyCte, many] = await interleave([
     contender('CTE per message, 64 in flight', 64, 2000, (n) => withCte(raw, rooms[n % 1000]!, people[n % 256]!.id)),
     contender('Parley, 64 in flight', 64, 10_000, own),
   ]);
-  const [naive, ours] = await inTurn([
+  const [naive, ours] = await interleave([
     contender('Drizzle insert per message, 1,024 in flight', 1024, 3000, drizzle),
     contender('Parley, 1,024 in flight over 1,000 rooms', 1024, 20_000, own),
   ]);
-  const [hotNaive, hotOurs] = await inTurn([
+  const [hotNaive, hotOurs] = await interleave([
     contender('one hot room, CTE per message, 256 senders', 256, 1500, (n) => withCte(raw, hot, people[n % 256]!.id)),
     contender('Parley, one hot room, 256 senders', 256, 20_000, (n) => store.send(hot, people[n % 256]!)),
   ]);
@@ -201,7 +201,7 @@ async function measureStores(): Promise<Row[]> {
   await raw.end();
   await town.end();
   const times = (own: number, peer: number) => `${(own / peer).toFixed(2)} ×`;
-  const beside = (own: Standing, peer: Standing, more: Partial<Row> = {}): Row[] => [
+  const beside = (own: Summary, peer: Summary, more: Partial<Row> = {}): Row[] => [
     toRow(peer, { ratio: 1 }),
     toRow(own, { ratio: own.rate / peer.rate, ...more }),
   ];

@@ -7,7 +7,7 @@ import pino from 'pino';
 import postgres from 'postgres';
 import { startEmbeddedPostgres } from '../src/database/embedded.ts';
 import { migrate } from '../src/database/migrate.ts';
-import { pin } from './measure.ts';
+import { pin, trackedServer } from './measure.ts';
 
 export const jwtSecret = 'a secret for benchmarks, of more than 32 bytes';
 
@@ -27,21 +27,21 @@ export interface Town {
   readonly end: () => Promise<void>;
 }
 
-/** 16 MB each: more than a benchmark writes. */
-const logFiles = 40;
+/** 16 MB each: more than is written while something is measured. */
+const walSegments = 40;
 
 /**
- * As of a database that has been in use for a while: it writes its log into files that are there already. A new one makes a file for
- * every 16 MB, and everybody waits for that (bench/store.ts: tens of milliseconds each time).
+ * As of a database that has been in use for a while: it writes its WAL into segments that are there already. A new one makes a file
+ * for every 16 MB, and everybody waits for that (bench/store.ts: tens of milliseconds each time).
  */
-async function openLogFiles(sql: postgres.Sql): Promise<void> {
+async function recycleWalSegments(sql: postgres.Sql): Promise<void> {
   await sql`alter system set min_wal_size = '1GB'`;
   await sql`select pg_reload_conf()`;
-  for (let file = 0; file < logFiles; file++) {
-    await sql`select pg_logical_emit_message(false, 'bench', 'a file is switched only if something is in it')`;
+  for (let segment = 0; segment < walSegments; segment++) {
+    await sql`select pg_logical_emit_message(false, 'bench', 'a segment is switched only if something is in it')`;
     await sql`select pg_switch_wal()`;
   }
-  // Gives the files back for use.
+  // Gives them back for use.
   await sql`checkpoint`;
 }
 
@@ -53,10 +53,11 @@ export async function startTown(core?: string): Promise<Town> {
   const dir = mkdtempSync(join(tmpdir(), 'parley-bench-'));
   const server = await startEmbeddedPostgres({ dir, logger: pino({ level: 'silent' }) });
   const pid = Number(readFileSync(join(dir, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
+  const ended = trackedServer(pid);
   if (core !== undefined) pin(pid, core);
   await migrate(server.url);
   const sql = postgres(server.url, { max: 4, onnotice: () => {} });
-  await openLogFiles(sql);
+  await recycleWalSegments(sql);
 
   async function addPeople(count: number): Promise<Person[]> {
     const ids = Array.from({ length: count }, () => randomUUID());
@@ -88,6 +89,7 @@ export async function startTown(core?: string): Promise<Town> {
     end: async () => {
       await sql.end();
       await server.stop();
+      ended();
       rmSync(dir, { recursive: true, force: true });
     },
   };
