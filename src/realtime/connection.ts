@@ -228,6 +228,11 @@ export class Connection {
   }
 }
 
+/** Whether the peer is there, as far as is known. */
+export function isOpen({ state, socket }: Connection): boolean {
+  return state !== 'closing' && socket.readyState === socket.OPEN;
+}
+
 /** Whether nothing reaches the peer any more; a question of its own, because the state changes while others are awaited. */
 export function isGone(connection: Connection): boolean {
   return connection.state === 'closing';

@@ -8,7 +8,7 @@ import type { Counter } from 'prom-client';
 import type { RawData, WebSocket } from 'ws';
 import { linkFailure } from '../database/database-errors.ts';
 import { Failure, toFailure } from '../errors.ts';
-import { Connection, type ConnectionUser, closeCodes, isGone, type QueueBounds } from './connection.ts';
+import { Connection, type ConnectionUser, closeCodes, isGone, isOpen, type QueueBounds } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { BadFrame, type ClientFrame, parseClientFrame } from './frame-codec.ts';
 import type { FrameHandlers } from './frame-handlers.ts';
@@ -278,11 +278,7 @@ export function createSocketServer<State extends FeedState>({
     #letIn(): void {
       const held = this.#held ?? [];
       this.#held = undefined;
-      for (const frame of held) if (this.#isThere()) this.#handle(frame);
-    }
-
-    #isThere(): boolean {
-      return !isGone(this.connection) && this.connection.socket.readyState === this.connection.socket.OPEN;
+      for (const frame of held) if (isOpen(this.connection)) this.#handle(frame);
     }
 
     #handle(frame: ClientFrame): void {

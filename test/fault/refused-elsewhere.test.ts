@@ -9,6 +9,8 @@ let database: TestDatabase;
 let proxy: TcpProxy;
 let cut: ParleyProcess;
 let well: ParleyProcess;
+/** Behind the proxy like `cut`, and in no hurry. */
+let patient: ParleyProcess;
 
 beforeAll(async () => {
   database = await createDatabase();
@@ -22,14 +24,16 @@ beforeAll(async () => {
     PARLEY_REALTIME_CUT_OFF_AFTER: '60s',
     PARLEY_MESSAGE_ADMISSION: '100ms',
   };
-  [cut, well] = (await Promise.all(
-    [url.href, database.url].map((address) =>
-      startParley({ role: 'chat', settings: { DATABASE_URL: address, ...settings } }),
-    ),
-  )) as [ParleyProcess, ParleyProcess];
+  [cut, well, patient] = (await Promise.all(
+    [
+      { DATABASE_URL: url.href, ...settings },
+      { DATABASE_URL: database.url, ...settings },
+      { DATABASE_URL: url.href, ...settings, PARLEY_MESSAGE_ADMISSION: '60s' },
+    ].map((each) => startParley({ role: 'chat', settings: each })),
+  )) as [ParleyProcess, ParleyProcess, ParleyProcess];
 });
 afterAll(async () => {
-  await Promise.all([cut.stop(), well.stop()]);
+  await Promise.all([cut.stop(), well.stop(), patient.stop()]);
   await proxy.stop();
   await database.drop();
 });
@@ -122,4 +126,39 @@ test('a refusal while the room’s head was being read for the same send elsewhe
   await watcher.until((frame) => frame.type === 'message.created');
   const { messages } = await mustCall(ana, 'GET', path);
   expect((messages as { text: string }[]).map(({ text }) => text)).toEqual(['at once']);
+});
+
+test.each(['socket', 'request'] as const)('a refusal elsewhere after the %s of the first try was cut', async (way) => {
+  const [ana, ben] = await Promise.all([signUp(well.url), signUp(well.url)]);
+  const room = await createRoom([ana], { name: `Corner of ${ana.username}`, visibility: 'public' });
+  const path = `/v1/rooms/${room}/messages`;
+  const body = { clientId: 'late', text: 'late' };
+  const [watcher, socket] = [await connect(patient.url, ana), await connect(patient.url, ben)];
+  expect(await socket.say(room, 'from outside', 'outside')).toMatchObject({ code: 'forbidden' });
+
+  proxy.become('hold');
+  if (way === 'socket') {
+    socket.socket.send(JSON.stringify({ type: 'message.send', id: 'late', roomId: room, ...body }));
+    // It is on its way when the next answer is there.
+    await socket.ask({ type: 'ping', id: 'heard' });
+    socket.socket.terminate();
+  } else {
+    const cutShort = new AbortController();
+    const headers = { authorization: `Bearer ${ben.accessToken}`, 'content-type': 'application/json' };
+    const init = { method: 'POST', headers, body: JSON.stringify(body), signal: cutShort.signal };
+    const request = fetch(`${patient.url}${path}`, init).catch((error: Error) => error.name);
+    // It is there when what was asked behind it is answered, which needs no database.
+    for (let times = 0; times < 3; times++) await fetch(`${patient.url}/health/live`);
+    cutShort.abort();
+    expect(await request).toBe('AbortError');
+  }
+  expect(await ben.call('POST', path, body)).toMatchObject({ body: { code: 'forbidden' } });
+  await mustCall(ben, 'PUT', `/v1/rooms/${room}/members/me`, {});
+  proxy.become('pass');
+
+  const again = await connect(patient.url, ben);
+  expect(await again.say(room, 'after', 'after')).toMatchObject({ type: 'ack' });
+  await watcher.until((frame) => frame.type === 'message.created');
+  const { messages } = await mustCall(ana, 'GET', path);
+  expect((messages as { text: string }[]).map(({ text }) => text)).toEqual(['after']);
 });

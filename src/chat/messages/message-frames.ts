@@ -1,18 +1,18 @@
 /** Messages over WebSocket; the REST twin is message-routes.ts. */
 import { Uuid } from '../../http/schemas.ts';
-import type { Connection } from '../../realtime/connection.ts';
+import { type Connection, isOpen } from '../../realtime/connection.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
 import { DraftFields, MessageText } from './message-schemas.ts';
-import type { MessageService } from './message-service.ts';
+import type { MessageService, Origin } from './message-service.ts';
 import { SendOrder } from './send-order.ts';
 
 export function messageFrames(messages: MessageService): FrameHandlers {
   // A connection's order lives as long as the connection does.
-  const orders = new WeakMap<Connection, SendOrder>();
-  const orderOf = (connection: Connection): SendOrder => {
-    const order = orders.get(connection) ?? new SendOrder();
-    orders.set(connection, order);
-    return order;
+  const origins = new WeakMap<Connection, Origin>();
+  const originOf = (connection: Connection): Origin => {
+    const origin = origins.get(connection) ?? { order: new SendOrder(), isOpen: () => isOpen(connection) };
+    origins.set(connection, origin);
+    return origin;
   };
 
   return {
@@ -22,7 +22,7 @@ export function messageFrames(messages: MessageService): FrameHandlers {
         const { messageId, seq, atMs, duplicate, pending } = await messages.send(
           caller,
           { roomId, clientId, text, replyTo },
-          orderOf(connection),
+          originOf(connection),
         );
         const createdAt = new Date(atMs).toISOString();
         return { messageId, ...(pending ? { pending } : { seq }), createdAt, ...(duplicate ? { duplicate } : {}) };

@@ -39,7 +39,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       const caller = await authenticator.fromRequest(request);
       const { roomId } = request.params;
       const { clientId, text, replyTo } = request.body;
-      const outcome = await messages.send(caller, { roomId, clientId, text, replyTo }, new SendOrder());
+      const { socket } = request.raw;
+      const origin = { order: new SendOrder(), isOpen: () => !socket.destroyed && socket.writable !== false };
+      const outcome = await messages.send(caller, { roomId, clientId, text, replyTo }, origin);
       if (outcome.pending) {
         const { messageId: id, atMs, duplicate } = outcome;
         const createdAt = new Date(atMs).toISOString();

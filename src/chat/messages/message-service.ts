@@ -60,10 +60,10 @@ export interface MessageService {
   /**
    * Makes one message part of its room's log, or refuses it whole. A crash can delay a live delivery (readers read on
    * by seq) but never lose an acked message or give it two seqs.
-   * @param order of the connection: its messages to a room keep their order
+   * @param origin the connection that it came by
    * @throws Failure `not_found`, `forbidden`, `muted`, `slow_mode`, `message_blocked`, `conflict`, `unavailable`, `outcome_unknown`
    */
-  readonly send: (sender: Sender, draft: Draft, order: SendOrder) => Promise<SendOutcome>;
+  readonly send: (sender: Sender, draft: Draft, origin: Origin) => Promise<SendOutcome>;
   /** @returns the seq of the edit; of the version already there when nothing changes */
   readonly edit: (sender: Sender, roomId: string, messageId: string, text: string) => Promise<{ seq: number }>;
   /** @returns the seq of the deletion, the first one when it is repeated */
@@ -90,6 +90,13 @@ export interface HistoryRange {
   readonly after?: number;
   readonly around?: number;
   readonly limit: number;
+}
+
+export interface Origin {
+  /** Its messages to a room keep their order. */
+  readonly order: SendOrder;
+  /** Whether somebody still waits for the answer, as far as is known. */
+  readonly isOpen: () => boolean;
 }
 
 /** The key had been used: there is nothing left to append. */
@@ -148,11 +155,11 @@ export function createMessageService({
 }): MessageService {
   const records = createSenderRecords();
 
-  async function send(sender: Sender, draft: Draft, order: SendOrder): Promise<SendOutcome> {
+  async function send(sender: Sender, draft: Draft, origin: Origin): Promise<SendOutcome> {
     const messageId = newId();
-    return order.run(
+    return origin.order.run(
       draft.roomId,
-      () => prepare(sender, draft, messageId),
+      () => prepare(sender, draft, messageId, origin),
       async (prepared) => {
         if (prepared.repeat) return prepared.repeat;
         const { feed, verdict, ...ready } = prepared;
@@ -177,7 +184,12 @@ export function createMessageService({
     );
   }
 
-  async function prepare(sender: Sender, draft: Draft, messageId: string): Promise<Prepared | Repeated> {
+  async function prepare(
+    sender: Sender,
+    draft: Draft,
+    messageId: string,
+    { isOpen }: Origin,
+  ): Promise<Prepared | Repeated> {
     const text = requireText(draft.text, '/text', settings.maxLength);
     const digest = contentDigest(text, draft.replyTo ?? null);
     let feed: Feed<RoomState>;
@@ -185,7 +197,12 @@ export function createMessageService({
     const askedMs = performance.now();
     const knownAt = loadedFeed(draft.roomId)?.position ?? 0;
     try {
-      feed = await requirePost(sender, draft.roomId);
+      const found = requirePost(sender, draft.roomId);
+      feed = await found;
+      // Who has gone meanwhile may have asked elsewhere, been refused for certain, and only then been let in. A turn of the event
+      // loop, in which the news of their going is read if it came before the room did.
+      if (found instanceof Promise) await new Promise(setImmediate);
+      if (!isOpen()) throw new Failure('unavailable', 'nobody waits for this any more', { retryAfterMs: 1000 });
       // So late that its sender may have been refused for certain elsewhere: what they may do since then is not for this one.
       allowedAt = performance.now() - askedMs > settings.admissionMs ? knownAt : feed.position;
       if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
