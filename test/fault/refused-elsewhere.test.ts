@@ -147,7 +147,7 @@ test.each(['socket', 'request'] as const)('a refusal elsewhere after the %s of t
     const headers = { authorization: `Bearer ${ben.accessToken}`, 'content-type': 'application/json' };
     const init = { method: 'POST', headers, body: JSON.stringify(body), signal: cutShort.signal };
     const request = fetch(`${patient.url}${path}`, init).catch((error: Error) => error.name);
-    // It is there when what was asked behind it is answered, which needs no database.
+    // It is there, as far as can be seen from outside, when what was asked later is answered, which needs no database.
     for (let times = 0; times < 3; times++) await fetch(`${patient.url}/health/live`);
     cutShort.abort();
     expect(await request).toBe('AbortError');

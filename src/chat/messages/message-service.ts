@@ -115,6 +115,10 @@ interface Prepared {
   readonly repeat?: undefined;
 }
 
+function nobodyWaits(): Failure {
+  return new Failure('unavailable', 'nobody waits for this any more', { retryAfterMs: 1000 });
+}
+
 export function createMessageService({
   judge,
   eventLog,
@@ -162,6 +166,7 @@ export function createMessageService({
       () => prepare(sender, draft, messageId, origin),
       async (prepared) => {
         if (prepared.repeat) return prepared.repeat;
+        if (origin.order.isAbandoned) throw nobodyWaits();
         const { feed, verdict, ...ready } = prepared;
         const outcome = await eventLog.send(feed, {
           actor: sender,
@@ -188,7 +193,7 @@ export function createMessageService({
     sender: Sender,
     draft: Draft,
     messageId: string,
-    { isOpen }: Origin,
+    { order, isOpen }: Origin,
   ): Promise<Prepared | Repeated> {
     const text = requireText(draft.text, '/text', settings.maxLength);
     const digest = contentDigest(text, draft.replyTo ?? null);
@@ -200,9 +205,12 @@ export function createMessageService({
       const found = requirePost(sender, draft.roomId);
       feed = await found;
       // Who has gone meanwhile may have asked elsewhere, been refused for certain, and only then been let in. A turn of the event
-      // loop, in which the news of their going is read if it came before the room did.
+      // loop, in which the news of their going is read that came before the room did, nothing unread being before it.
       if (found instanceof Promise) await new Promise(setImmediate);
-      if (!isOpen()) throw new Failure('unavailable', 'nobody waits for this any more', { retryAfterMs: 1000 });
+      if (!isOpen()) {
+        order.abandon();
+        throw nobodyWaits();
+      }
       // So late that its sender may have been refused for certain elsewhere: what they may do since then is not for this one.
       allowedAt = performance.now() - askedMs > settings.admissionMs ? knownAt : feed.position;
       if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
@@ -225,6 +233,8 @@ export function createMessageService({
       return noted;
     });
     if ('messageId' in verdict) return { repeat: verdict };
+    // A block is asked for by no append. Meanwhile a repeat may have been refused for it.
+    if (isPair(feed.state) && !isOpen()) await requireUnblocked(feed.state, sender.userId);
     const ready = {
       feed,
       allowedAt,

@@ -8,6 +8,16 @@ interface Place {
 export class SendOrder {
   /** By room, in the order they came; as long as what may be in flight on a socket. */
   readonly #lines = new Map<string, Place[]>();
+  #isAbandoned = false;
+
+  /** One was refused because the connection has gone: nothing behind it may overtake its repeat. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
+  get isAbandoned(): boolean {
+    return this.#isAbandoned;
+  }
 
   /**
    * @param prepare starts at once; what it throws concerns this message alone
