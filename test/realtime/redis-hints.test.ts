@@ -220,13 +220,14 @@ describe.each([
     there.hints.followRoom('r');
     const restored = there.told.restored;
     server().signal('SIGSTOP');
-    await expect.poll(() => here.hints.state(), { timeout: 5000 }).toBe('down');
+    const states = () => [here, there].map(({ hints }) => hints.state());
+    await expect.poll(states, { timeout: 5000 }).toEqual(['down', 'down']);
     const published = await here.count('published');
     for (let n = 1; n <= 50; n++) here.hints.announceEvents([{ roomId: 'r', firstSeq: n, events: ['{}'] }]);
     expect(await here.count('published')).toBe(published);
     expect(await here.count('dropped')).toBeGreaterThanOrEqual(50);
     server().signal('SIGCONT');
-    await expect.poll(() => [here, there].map(({ hints }) => hints.state()), { timeout: 6000 }).toEqual(['up', 'up']);
+    await expect.poll(states, { timeout: 6000 }).toEqual(['up', 'up']);
     await expect.poll(() => there.told.restored, { timeout: 6000 }).toBeGreaterThan(restored);
     await expect
       .poll(
