@@ -54,6 +54,8 @@ export class ChatStore {
   readonly #listeners = new Set<() => void>();
   readonly #names = new Map<string, string>();
   readonly #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** The last event of each room, also of rooms that are not listed yet. */
+  readonly #heads = new Map<string, number>();
   #open: string | undefined;
 
   constructor(client: ParleyClient) {
@@ -89,8 +91,12 @@ export class ChatStore {
 
   async #loadRooms(): Promise<void> {
     try {
-      const rooms = await this.client.rooms();
+      const listed = await this.client.rooms();
+      // Events that came while the list was on its way: what they changed stays, and what they could not change is asked again.
+      const isBehind = (room: OwnRoom) => (this.#heads.get(room.id) ?? 0) > room.seq;
+      const rooms = listed.map((room) => (isBehind(room) && this.state.rooms.get(room.id)) || room);
       this.#set({ rooms: new Map(rooms.map((room) => [room.id, room])), ready: true });
+      if (rooms.some(isBehind)) await this.#loadRooms();
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
     }
@@ -146,7 +152,10 @@ export class ChatStore {
   #takeEvent({ type, roomId, seq, data }: RoomEvent): void {
     const { message, room, user } = data as { message?: Message; room?: OwnRoom; user?: Profile };
     if (user) this.#names.set(user.id, user.displayName);
-    if (type === 'message.created' && message) this.#takeMessage(roomId, message);
+    this.#heads.set(roomId, Math.max(seq, this.#heads.get(roomId) ?? 0));
+    /** The list of rooms has counted it. */
+    const isCounted = seq <= (this.state.rooms.get(roomId)?.seq ?? 0);
+    if (type === 'message.created' && message) this.#takeMessage(roomId, message, isCounted);
     else if (type === 'message.updated' && message) this.#changeMessage(roomId, message.id, () => message);
     else if (type === 'message.deleted') {
       const deletedAt = new Date().toISOString();
@@ -158,14 +167,14 @@ export class ChatStore {
         visibility: room.visibility,
       });
     else if (type === 'member.joined' || type === 'member.left') {
-      const step = type === 'member.joined' ? 1 : -1;
+      const step = isCounted ? 0 : type === 'member.joined' ? 1 : -1;
       this.#setRoom(roomId, { memberCount: (this.state.rooms.get(roomId)?.memberCount ?? 0) + step });
     } else if (type === 'member.updated' && user?.id === this.client.user()?.id)
       this.#setRoom(roomId, { role: data.role as Member['role'] });
-    this.#setRoom(roomId, { seq });
+    if (!isCounted) this.#setRoom(roomId, { seq });
   }
 
-  #takeMessage(roomId: string, message: Message): void {
+  #takeMessage(roomId: string, message: Message, isCounted: boolean): void {
     this.#names.set(message.sender.id, message.sender.displayName);
     this.#stopTyping(roomId, message.sender.id);
     const view = this.state.views.get(roomId);
@@ -175,7 +184,11 @@ export class ChatStore {
     const mine = message.sender.id === me?.id;
     if (mine && message.clientId !== null) this.#dropPending(roomId, message.clientId);
     const room = this.state.rooms.get(roomId);
-    if (!room || message.seq <= room.lastReadSeq) return;
+    if (!room) return;
+    if (isCounted || message.seq <= room.lastReadSeq) {
+      if (roomId === this.#open) this.markRead(roomId);
+      return;
+    }
     const mentioned = me !== undefined && message.mentions.includes(me.id);
     this.#setRoom(roomId, {
       lastMessage: message,

@@ -193,3 +193,27 @@ test('a link invites: whoever follows it and logs in is in the room', async () =
   await ben.page.getByText('This invitation does not let you in').waitFor();
   expect([...ana.complaints, ...ben.complaints]).toEqual([]);
 });
+
+test('what the list of rooms has counted is not counted again by an event that comes after it', async () => {
+  const { page, complaints } = await visit();
+  const late: (() => void)[] = [];
+  await page.routeWebSocket(/\/v1\/ws/, (socket) => {
+    socket.connectToServer().onMessage((frame) => {
+      if (String(frame).includes('"member.joined"')) late.push(() => socket.send(frame));
+      else socket.send(frame);
+    });
+  });
+  // The page's sockets are routed from its next load on.
+  await page.reload();
+  await signUp(page, 'founder');
+  await page.getByRole('button', { name: 'New room' }).click();
+  await page.getByLabel('Room name').fill('Quiet corner');
+  await page.getByRole('button', { name: 'Create room' }).click();
+  await page.getByRole('button', { name: '1 person' }).waitFor();
+  await expect.poll(() => late.length).toBe(1);
+  late[0]!();
+  await say(page, 'Alone here');
+  await messages(page).getByText('Alone here').waitFor();
+  await page.getByRole('button', { name: '1 person' }).waitFor({ timeout: 5000 });
+  expect(complaints).toEqual([]);
+});
