@@ -54,8 +54,8 @@ export class ChatStore {
   readonly #listeners = new Set<() => void>();
   readonly #names = new Map<string, string>();
   readonly #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
-  /** The last event of each room, also of rooms that are not listed yet. */
-  readonly #heads = new Map<string, number>();
+  /** For each list of rooms that is on its way, what was told since it was asked for: no more than comes within a call's time. */
+  readonly #meanwhile = new Set<RoomEvent[]>();
   #open: string | undefined;
 
   constructor(client: ParleyClient) {
@@ -90,15 +90,16 @@ export class ChatStore {
   }
 
   async #loadRooms(): Promise<void> {
+    const meanwhile: RoomEvent[] = [];
+    this.#meanwhile.add(meanwhile);
     try {
-      const listed = await this.client.rooms();
-      // Events that came while the list was on its way: what they changed stays, and what they could not change is asked again.
-      const isBehind = (room: OwnRoom) => (this.#heads.get(room.id) ?? 0) > room.seq;
-      const rooms = listed.map((room) => (isBehind(room) && this.state.rooms.get(room.id)) || room);
+      const rooms = await this.client.rooms();
       this.#set({ rooms: new Map(rooms.map((room) => [room.id, room])), ready: true });
-      if (rooms.some(isBehind)) await this.#loadRooms();
+      for (const event of meanwhile) this.#count(event);
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
+    } finally {
+      this.#meanwhile.delete(meanwhile);
     }
   }
 
@@ -149,53 +150,36 @@ export class ChatStore {
     }
   }
 
-  #takeEvent({ type, roomId, seq, data }: RoomEvent): void {
-    const { message, room, user } = data as { message?: Message; room?: OwnRoom; user?: Profile };
+  #takeEvent(event: RoomEvent): void {
+    const { type, roomId, data } = event;
+    const { message, user } = data as { message?: Message; user?: Profile };
     if (user) this.#names.set(user.id, user.displayName);
-    this.#heads.set(roomId, Math.max(seq, this.#heads.get(roomId) ?? 0));
-    /** The list of rooms has counted it. */
-    const isCounted = seq <= (this.state.rooms.get(roomId)?.seq ?? 0);
-    if (type === 'message.created' && message) this.#takeMessage(roomId, message, isCounted);
+    for (const events of this.#meanwhile) events.push(event);
+    if (type === 'message.created' && message) this.#showMessage(roomId, message);
     else if (type === 'message.updated' && message) this.#changeMessage(roomId, message.id, () => message);
     else if (type === 'message.deleted') {
       const deletedAt = new Date().toISOString();
       this.#changeMessage(roomId, String(data.messageId), (each) => ({ ...each, text: '', html: '', deletedAt }));
-    } else if (type === 'room.updated' && room)
-      this.#setRoom(roomId, {
-        name: room.name || this.state.rooms.get(roomId)!.name,
-        topic: room.topic,
-        visibility: room.visibility,
-      });
-    else if (type === 'member.joined' || type === 'member.left') {
-      const step = isCounted ? 0 : type === 'member.joined' ? 1 : -1;
-      this.#setRoom(roomId, { memberCount: (this.state.rooms.get(roomId)?.memberCount ?? 0) + step });
-    } else if (type === 'member.updated' && user?.id === this.client.user()?.id)
-      this.#setRoom(roomId, { role: data.role as Member['role'] });
-    if (!isCounted) this.#setRoom(roomId, { seq });
+    }
+    this.#count(event);
+    if (type === 'message.created' && roomId === this.#open) this.markRead(roomId);
   }
 
-  #takeMessage(roomId: string, message: Message, isCounted: boolean): void {
+  #showMessage(roomId: string, message: Message): void {
     this.#names.set(message.sender.id, message.sender.displayName);
     this.#stopTyping(roomId, message.sender.id);
     const view = this.state.views.get(roomId);
     if (view && !view.messages.some((each) => each.id === message.id))
       this.#setView(roomId, { messages: [...view.messages, message] });
-    const me = this.client.user();
-    const mine = message.sender.id === me?.id;
-    if (mine && message.clientId !== null) this.#dropPending(roomId, message.clientId);
-    const room = this.state.rooms.get(roomId);
-    if (!room) return;
-    if (isCounted || message.seq <= room.lastReadSeq) {
-      if (roomId === this.#open) this.markRead(roomId);
-      return;
-    }
-    const mentioned = me !== undefined && message.mentions.includes(me.id);
-    this.#setRoom(roomId, {
-      lastMessage: message,
-      unread: room.unread + (mine ? 0 : 1),
-      mentions: room.mentions + (mentioned && !mine ? 1 : 0),
-    });
-    if (roomId === this.#open) this.markRead(roomId);
+    if (message.sender.id === this.client.user()?.id && message.clientId !== null)
+      this.#dropPending(roomId, message.clientId);
+  }
+
+  /** What an event changes of its room in the list; a list that was read after it has it already. */
+  #count(event: RoomEvent): void {
+    const room = this.state.rooms.get(event.roomId);
+    if (room && event.seq > room.seq)
+      this.#setRoom(room.id, { ...changeBy(event, room, this.client.user()?.id), seq: event.seq });
   }
 
   #changeMessage(roomId: string, messageId: string, change: (message: Message) => Message): void {
@@ -292,6 +276,24 @@ export class ChatStore {
   dismiss(roomId: string, clientId: string): void {
     this.#dropPending(roomId, clientId);
   }
+}
+
+/** @param me the id of who looks at the list */
+function changeBy({ type, data }: RoomEvent, before: OwnRoom, me: string | undefined): Partial<OwnRoom> {
+  const { message, room, user } = data as { message?: Message; room?: OwnRoom; user?: Profile };
+  if (type === 'room.updated' && room)
+    return { name: room.name || before.name, topic: room.topic, visibility: room.visibility };
+  if (type === 'member.joined') return { memberCount: before.memberCount + 1 };
+  if (type === 'member.left') return { memberCount: before.memberCount - 1 };
+  if (type === 'member.updated' && user?.id === me) return { role: data.role as Member['role'] };
+  if (type !== 'message.created' || !message || message.seq <= before.lastReadSeq) return {};
+  const mine = message.sender.id === me;
+  const mentioned = !mine && me !== undefined && message.mentions.includes(me);
+  return {
+    lastMessage: message,
+    unread: before.unread + (mine ? 0 : 1),
+    mentions: before.mentions + (mentioned ? 1 : 0),
+  };
 }
 
 /** Whether one may moderate a room: as its owner or moderator, or as the deployment's staff. */

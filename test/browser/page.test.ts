@@ -217,3 +217,41 @@ test('what the list of rooms has counted is not counted again by an event that c
   await page.getByRole('button', { name: '1 person' }).waitFor({ timeout: 5000 });
   expect(complaints).toEqual([]);
 });
+
+test('what comes while the list of rooms is on its way is counted', async () => {
+  const [ana, ben] = [await visit(), await visit()];
+  await signUp(ana.page, 'waiter');
+  await ana.page.getByRole('button', { name: 'New room' }).click();
+  await ana.page.getByLabel('Room name').fill('Waiting room');
+  await ana.page.getByRole('button', { name: 'Create room' }).click();
+  await ana.page.getByRole('button', { name: '1 person' }).click();
+  await ana.page.getByRole('button', { name: 'Invite by link' }).click();
+  await ben.page.goto(await ana.page.getByLabel('Invite link').inputValue());
+  const [{ promise: isRead, resolve: read }, { promise: released, resolve: release }] = [
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+  ];
+  await ana.page.route(/\/v1\/rooms\?limit/, async (route) => {
+    const response = await route.fetch();
+    read();
+    await released;
+    await route.fulfill({ response });
+  });
+  const told = new Promise<void>((resolve) => {
+    ana.page.on('websocket', (socket) =>
+      socket.on('framereceived', ({ payload }) => {
+        if (String(payload).includes('"member.joined"')) resolve();
+      }),
+    );
+  });
+  // Connected anew, the page asks for its rooms.
+  await ana.page.reload();
+  await isRead;
+  await signUp(ben.page, 'latecomer');
+  await ben.page.getByRole('heading', { name: 'Waiting room' }).waitFor();
+  await told;
+  release();
+  await ana.page.getByRole('link', { name: /Waiting room/ }).click();
+  await ana.page.getByRole('button', { name: '2 people' }).waitFor({ timeout: 5000 });
+  expect([...ana.complaints, ...ben.complaints]).toEqual([]);
+});
