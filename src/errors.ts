@@ -109,6 +109,11 @@ export function invalid(path: InputPath, message: string): Failure {
   return new Failure('invalid', `${path.slice(1)}: ${message}`, { errors: [{ path, message }] });
 }
 
+/** Of a request or frame whose connection has gone: nothing was done, and whoever asks again may be served. */
+export function nobodyWaits(): Failure {
+  return new Failure('unavailable', 'nobody waits for this any more', { retryAfterMs: 1000 });
+}
+
 /** What a client is told of anything thrown: the failure itself, or `internal` without a word of the cause. */
 export function toFailure(error: unknown): Failure {
   return error instanceof Failure ? error : new Failure('internal', 'an unexpected error', { cause: error });

@@ -34,6 +34,11 @@ export interface Caller {
   readonly expiresAt: number;
 }
 
+/** Whether the connection that a request came by is there, as far as is known. */
+export function isCallerThere({ raw: { socket } }: FastifyRequest): boolean {
+  return !socket.destroyed && socket.writable;
+}
+
 export interface Authenticator {
   /** Whether the request shows a login, of whatever worth: a header, or cookies. */
   readonly hasLogin: (request: FastifyRequest) => boolean;

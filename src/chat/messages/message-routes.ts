@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
-import type { Authenticator } from '../../http/caller.ts';
+import { type Authenticator, isCallerThere } from '../../http/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import { answers, Cursor, exactly, Limit, listOf, Seq } from '../../http/schemas.ts';
 import {
@@ -39,8 +39,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       const caller = await authenticator.fromRequest(request);
       const { roomId } = request.params;
       const { clientId, text, replyTo } = request.body;
-      const { socket } = request.raw;
-      const origin = { order: new SendOrder(), isOpen: () => !socket.destroyed && socket.writable !== false };
+      const origin = { order: new SendOrder(), isOpen: () => isCallerThere(request) };
       const outcome = await messages.send(caller, { roomId, clientId, text, replyTo }, origin);
       if (outcome.pending) {
         const { messageId: id, atMs, duplicate } = outcome;

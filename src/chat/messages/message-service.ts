@@ -6,7 +6,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { readAfterCommit } from '../../database/database-errors.ts';
 import { newId } from '../../database/new-id.ts';
 import { events, messageEdits } from '../../database/tables.ts';
-import { Failure } from '../../errors.ts';
+import { Failure, nobodyWaits } from '../../errors.ts';
 import { may } from '../../permissions.ts';
 import {
   type DraftText,
@@ -92,6 +92,7 @@ export interface HistoryRange {
   readonly limit: number;
 }
 
+/** The connection that a send came by. */
 export interface Origin {
   /** Its messages to a room keep their order. */
   readonly order: SendOrder;
@@ -113,10 +114,6 @@ interface Prepared {
   readonly mentions: string[];
   readonly digest: bigint;
   readonly repeat?: undefined;
-}
-
-function nobodyWaits(): Failure {
-  return new Failure('unavailable', 'nobody waits for this any more', { retryAfterMs: 1000 });
 }
 
 export function createMessageService({
@@ -166,7 +163,6 @@ export function createMessageService({
       () => prepare(sender, draft, messageId, origin),
       async (prepared) => {
         if (prepared.repeat) return prepared.repeat;
-        if (origin.order.isAbandoned) throw nobodyWaits();
         const { feed, verdict, ...ready } = prepared;
         const outcome = await eventLog.send(feed, {
           actor: sender,
@@ -208,8 +204,9 @@ export function createMessageService({
       // loop, in which the news of their going is read that came before the room did, nothing unread being before it.
       if (found instanceof Promise) await new Promise(setImmediate);
       if (!isOpen()) {
-        order.abandon();
-        throw nobodyWaits();
+        const refusal = nobodyWaits();
+        order.abandon(refusal);
+        throw refusal;
       }
       // So late that its sender may have been refused for certain elsewhere: what they may do since then is not for this one.
       allowedAt = performance.now() - askedMs > settings.admissionMs ? knownAt : feed.position;

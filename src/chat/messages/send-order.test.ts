@@ -57,3 +57,16 @@ test('the next one is committed while the one before it is still being stored', 
   storeFirst('first');
   expect(await first).toBe('first');
 });
+
+test('what is behind one whose connection has gone is refused with it, prepared or not', async () => {
+  const [order, committed] = [new SendOrder(), [] as string[]];
+  const [first, second, third] = ['first', 'second', 'third'].map((name) => message(order, committed, 'room', name));
+  second!.ready();
+  order.abandon(new Error('nobody waits'));
+  first!.refuse();
+  await expect(first!.answer).rejects.toThrow('first refused');
+  await expect(second!.answer).rejects.toThrow('nobody waits');
+  third!.ready();
+  await expect(third!.answer).rejects.toThrow('nobody waits');
+  expect(committed).toEqual([]);
+});

@@ -8,15 +8,11 @@ interface Place {
 export class SendOrder {
   /** By room, in the order they came; as long as what may be in flight on a socket. */
   readonly #lines = new Map<string, Place[]>();
-  #isAbandoned = false;
+  #abandoned: Error | undefined;
 
-  /** One was refused because the connection has gone: nothing behind it may overtake its repeat. */
-  abandon(): void {
-    this.#isAbandoned = true;
-  }
-
-  get isAbandoned(): boolean {
-    return this.#isAbandoned;
+  /** One was refused because the connection has gone: what is not committed yet is refused too, and cannot overtake its repeat. */
+  abandon(refusal: Error): void {
+    this.#abandoned ??= refusal;
   }
 
   /**
@@ -39,6 +35,7 @@ export class SendOrder {
         await new Promise<void>((resolve) => {
           place.wake = resolve;
         });
+      if (this.#abandoned) throw this.#abandoned;
       // Called, not awaited: the next one's turn comes at once.
       return commit(prepared);
     } finally {
