@@ -1,10 +1,8 @@
 /** CPU of a connect: TCP, upgrade, token check, `welcome` with the user's rooms; beside bare `ws`, which knows nobody. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { startCrowd } from './crowd-control.ts';
 import { cpuSeconds, type Row, serverCore } from './measure.ts';
 import { type Contender, interleave, toRow } from './rounds.ts';
-import { type ServerUnderTest, startParleyServer, startRedis, startScript } from './systems.ts';
+import { type ServerUnderTest, socketIoOpening, startParleyServer, startScript, startSocketIo } from './systems.ts';
 import { startTown } from './town.ts';
 
 interface Storm {
@@ -57,24 +55,10 @@ export async function connects(count: number): Promise<Row[]> {
       welcomeFrames: 1,
     }),
   ];
-  if (existsSync(fileURLToPath(new URL('./node_modules/socket.io', import.meta.url)))) {
-    const redis = await startRedis();
-    const server = await startScript('./socket-io-server.ts', [redis.url]);
-    const path = '/socket.io/?EIO=4&transport=websocket';
-    const peer = storm({
-      what: 'socket.io, no token',
-      server,
-      path,
-      hellos: Array(count).fill('40'),
-      welcomeFrames: 2,
-    });
-    contenders.push({
-      ...peer,
-      stop: async () => {
-        await peer.stop?.();
-        await redis.stop();
-      },
-    });
+  const peer = await startSocketIo();
+  if (peer) {
+    const { hello, ...opening } = socketIoOpening;
+    contenders.push(storm({ what: 'socket.io, no token', server: peer, ...opening, hellos: Array(count).fill(hello) }));
   }
   const [bare, ours, ...others] = await interleave(contenders);
   await town.end();

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { CrowdOrder, CrowdReport } from './crowd.ts';
-import { clientCore, startPinned, stop } from './measure.ts';
+import { clientCore, startPinned, stop, whenGone } from './measure.ts';
 
 export interface Crowd {
   /** Resolves with the report on this order; several orders of different kinds may be open. */
@@ -17,11 +17,7 @@ export function startCrowd({ core = clientCore, yields = false }: { core?: strin
   if (yields) setPriority(child.pid!, constants.priority.PRIORITY_LOW);
   const waiting = new Map<CrowdReport['done'], (report: CrowdReport) => void>();
   child.on('message', (report: CrowdReport) => waiting.get(report.done)?.(report));
-  const gone = new Promise<never>((_, reject) => {
-    child.once('exit', () => reject(new Error('the crowd has gone')));
-  });
-  // Between orders nobody asks, and when it is stopped nobody minds.
-  gone.catch(() => {});
+  const gone = whenGone(child, 'the crowd');
   return {
     order: (order) => {
       const done = new Promise<CrowdReport>((resolve) => waiting.set(order.do, resolve));

@@ -1,17 +1,14 @@
 /** Deliveries to the members of one room: Parley, store and moderation and all, beside bare `ws` that only writes. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { startCrowd } from './crowd-control.ts';
 import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
 import { natsHello, natsWelcomeFrames, startNats } from './nats.ts';
 import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
-import { startParleyServer, startRedis, startScript } from './systems.ts';
+import { type ServerUnderTest, socketIoOpening, startParleyServer, startScript, startSocketIo } from './systems.ts';
 import { type Person, startTown } from './town.ts';
 
 interface Fed {
   readonly what: string;
-  readonly script: string;
-  readonly args?: readonly string[];
+  readonly start: () => Promise<ServerUnderTest>;
   readonly path?: string;
   readonly hello?: string;
   readonly welcomeFrames?: number;
@@ -47,12 +44,12 @@ function toContender({ what, members, count, pids, send, stop }: Audience): Cont
 
 /** A server that is told over IPC to send `count` messages to all who are connected. */
 async function fed(
-  { what, script, args = [], path = '/', hello = '', welcomeFrames = 0 }: Fed,
+  { what, start, path = '/', hello = '', welcomeFrames = 0 }: Fed,
   members: number,
   count: number,
   text: string,
 ): Promise<Contender> {
-  const { port, child: server, stop } = await startScript(script, args);
+  const { port, child: server, stop } = await start();
   const crowd = startCrowd();
   await crowd.order({ do: 'open', port, path, hellos: Array(members).fill(hello), welcomeFrames });
   return toContender({
@@ -72,49 +69,27 @@ async function fed(
   });
 }
 
-const perMessage: Fed = {
+const perMessage = (roomCount = 1): Fed => ({
   what: 'bare ws, pre-framed, one write per message',
-  script: './bare-ws.ts',
-  args: ['perMessage'],
-};
+  start: () => startScript('./bare-ws.ts', ['perMessage', String(roomCount)]),
+});
 
 /** @param turn messages of one turn of the event loop, to each room */
 const perTurn = (turn: number, roomCount = 1): Fed => ({
   what: `bare ws, pre-framed, one write per turn of ${turn}`,
-  script: './bare-ws.ts',
-  args: ['perTurn', String(roomCount), String(turn)],
+  start: () => startScript('./bare-ws.ts', ['perTurn', String(roomCount), String(turn)]),
 });
 const hubAlone = (turn: number, roomCount = 1): Fed => ({
   what: "Parley's hub alone, events as from another instance",
-  script: './hub-server.ts',
-  args: [String(roomCount), String(turn)],
+  start: () => startScript('./hub-server.ts', [String(roomCount), String(turn)]),
   welcomeFrames: 1,
 });
 
-/** socket.io with Redis, when its packages were installed into bench/node_modules. */
 async function socketIo(members: number, count: number, text: string): Promise<Contender | undefined> {
-  if (!existsSync(fileURLToPath(new URL('./node_modules/socket.io', import.meta.url)))) return undefined;
-  const redis = await startRedis();
-  const peer = await fed(
-    {
-      what: 'socket.io with its Redis adapter',
-      script: './socket-io-server.ts',
-      args: [redis.url],
-      path: '/socket.io/?EIO=4&transport=websocket',
-      hello: '40',
-      welcomeFrames: 2,
-    },
-    members,
-    count,
-    text,
-  );
-  return {
-    ...peer,
-    stop: async () => {
-      await peer.stop?.();
-      await redis.stop();
-    },
-  };
+  const server = await startSocketIo();
+  if (!server) return undefined;
+  const peer = { what: 'socket.io with its Redis adapter', start: async () => server, ...socketIoOpening };
+  return fed(peer, members, count, text);
 }
 
 /** NATS over WebSocket, where Debian's package is installed. */
@@ -190,7 +165,7 @@ export async function fanOut(members: number, count: number): Promise<Row[]> {
   const filler = 'The quick brown fox jumps over the lazy dog, and nobody minds.';
   const turn = turnOf(members);
   const own = [
-    await fed(perMessage, members, count, frame),
+    await fed(perMessage(), members, count, frame),
     await fed(perTurn(turn), members, count * 4, frame),
     await fed(hubAlone(turn), members, count * 4, frame.slice(60)),
     await parley(members, count * 4, filler),
@@ -217,7 +192,7 @@ export async function fanOut(members: number, count: number): Promise<Row[]> {
 export async function smallRooms(roomCount: number, membersEach: number, count: number): Promise<Row[]> {
   const members = roomCount * membersEach;
   const summaries = await interleave([
-    await fed({ ...perMessage, args: ['perMessage', String(roomCount)] }, members, count, frame),
+    await fed(perMessage(roomCount), members, count, frame),
     await fed(perTurn(16, roomCount), members, count, frame),
     await fed(hubAlone(16, roomCount), members, count, frame.slice(60)),
   ]);

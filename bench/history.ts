@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AskOrder, AskReport } from './http-crowd.ts';
-import { clientCore, type Row, serverCore, startPinned, stop, systemCpuSeconds } from './measure.ts';
+import { clientCore, type Row, serverCore, startPinned, stop, systemCpuSeconds, whenGone } from './measure.ts';
 import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
 import { type ServerUnderTest, startParleyServer } from './systems.ts';
 import { type Person, startTown, type Town } from './town.ts';
@@ -38,10 +38,7 @@ export async function fillRooms(town: Town, owner: Person, messages: number, roo
 
 function startAsking() {
   const crowd = startPinned(clientCore, fileURLToPath(new URL('./http-crowd.ts', import.meta.url)), { ipc: true });
-  const gone = new Promise<never>((_, reject) => {
-    crowd.once('exit', () => reject(new Error('the crowd has gone')));
-  });
-  gone.catch(() => {});
+  const gone = whenGone(crowd, 'the crowd');
   return {
     ask: async (order: AskOrder): Promise<AskReport> => {
       const answered = new Promise<AskReport>((resolve) => crowd.once('message', resolve));

@@ -60,6 +60,16 @@ export function startPinned(
   );
 }
 
+/** Rejects when the process ends: to be raced with its answers. */
+export function whenGone(child: ChildProcess, what: string): Promise<never> {
+  const gone = new Promise<never>((_, reject) => {
+    child.once('exit', () => reject(new Error(`${what} has gone`)));
+  });
+  // Nobody minds when it is stopped.
+  gone.catch(() => {});
+  return gone;
+}
+
 export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));

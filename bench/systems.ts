@@ -1,5 +1,6 @@
 /** The systems under test, each on the server's core together with its Redis and Postgres. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { freePort, pin, serverCore, startPinned, stop, tracked, waitFor } from './measure.ts';
 import { jwtSecret, type Town } from './town.ts';
@@ -62,6 +63,27 @@ export async function startScript(name: string, args: readonly string[]): Promis
     child.once('exit', () => reject(new Error(`${name} ended`)));
   });
   return { port, child, stop: () => stop(child) };
+}
+
+/** What a socket.io client says and hears at first. */
+export const socketIoOpening = {
+  path: '/socket.io/?EIO=4&transport=websocket',
+  hello: '40',
+  welcomeFrames: 2,
+} as const;
+
+/** socket.io with a Redis of its own; undefined when its packages were not installed into bench/node_modules. */
+export async function startSocketIo(): Promise<ServerUnderTest | undefined> {
+  if (!existsSync(fileURLToPath(new URL('./node_modules/socket.io', import.meta.url)))) return undefined;
+  const redis = await startRedis();
+  const server = await startScript('./socket-io-server.ts', [redis.url]);
+  return {
+    ...server,
+    stop: async () => {
+      await server.stop();
+      await redis.stop();
+    },
+  };
 }
 
 export interface RedisUnderTest {
