@@ -113,8 +113,6 @@ if (command === 'start') {
   buildPage();
   handOver([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...rest]);
 } else if (command === 'check') {
-  installServers();
-  buildPage();
   handOver([join(root, 'scripts', 'check.ts'), ...rest]);
 } else {
   say(`"${command}" is none of start, test and check`);
