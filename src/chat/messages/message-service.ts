@@ -218,17 +218,20 @@ export function createMessageService({
       if (!repeat) throw refusal;
       return { repeat };
     }
-    const author = profiles.remembered(sender.userId) ?? findProfile(sender.userId);
     const held = { messageId, roomId: draft.roomId, authorId: sender.userId, digest, text };
     const waiting = { ...held, clientId: draft.clientId, replyTo: draft.replyTo ?? null };
     // Behind what is held back of the same author, so that their messages keep their order.
     if (settings.fallback === 'pending' && (await unjudged.isWaiting(draft.roomId, sender.userId)))
       return { repeat: await holdBack(waiting) };
-    const verdict = await judge(draftText(sender, draft.roomId, text, 'message', messageId)).catch(async (error) => {
-      const noted = error instanceof NoVerdict && (await withoutVerdict(error, waiting));
-      if (!noted) throw error;
-      return noted;
-    });
+    // Asked for side by side, and awaited together: either may fail while the other is on its way.
+    const [verdict, author] = await Promise.all([
+      judge(draftText(sender, draft.roomId, text, 'message', messageId)).catch(async (error) => {
+        const noted = error instanceof NoVerdict && (await withoutVerdict(error, waiting));
+        if (!noted) throw error;
+        return noted;
+      }),
+      profiles.remembered(sender.userId) ?? findProfile(sender.userId),
+    ]);
     if ('messageId' in verdict) return { repeat: verdict };
     // A block is asked for by no append. Meanwhile a repeat may have been refused for it.
     if (isPair(feed.state) && !isOpen()) await requireUnblocked(feed.state, sender.userId);
@@ -238,7 +241,7 @@ export function createMessageService({
       verdict,
       text,
       digest,
-      sender: await author,
+      sender: author,
     };
     if (verdict.outcome === 'block') {
       // A repeat of what was stored gets its first answer, even if the engine has changed its mind since.
