@@ -31,7 +31,8 @@ async function main(): Promise<void> {
   process.on('uncaughtException', (error) => {
     logger.fatal({ error }, 'a bug: this process ends');
     process.exitCode = 1;
-    void role.stop(performance.now() + hurryMs).finally(() => process.exit(1));
+    const end = () => process.exit(1);
+    role.stop(performance.now() + hurryMs).then(end, end);
   });
   logger.info(role.announcement);
   const signal = await stopped.first;

@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { entries, environmentName } from '../src/config/load.ts';
+import { findUnobservedPromises } from './harness/unobserved-promises.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const source = join(root, 'src');
@@ -26,6 +27,7 @@ const ground = [
   'permissions.ts',
   'circuit-breaker.ts',
   'retry-budget.ts',
+  'start-early.ts',
   'gen',
 ];
 const arrows: Readonly<Record<string, readonly string[]>> = {
@@ -50,6 +52,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'permissions.ts': ['errors.ts'],
   'circuit-breaker.ts': [],
   'retry-budget.ts': [],
+  'start-early.ts': [],
   gen: [],
 };
 
@@ -106,4 +109,57 @@ test('every setting is in the operations manual, by its key and its environment 
     ({ path }) => !manual.includes(`\`${path}\``) || !manual.includes(environmentName(path)),
   );
   expect(missing.map(({ path }) => path)).toEqual([]);
+});
+
+test('no promise of the server or the client is started and left to reject unobserved', () => {
+  // An unhandled rejection ends a Node process. It does not end a page, whose handlers report their errors themselves.
+  const files = code.filter((path) => !path.startsWith('src/web/') && !path.endsWith('.test.ts'));
+  expect(findUnobservedPromises(files.map((path) => ({ path, text: read(path) })))).toEqual([]);
+});
+
+/** The functions that the mistakes below call. */
+const declarations = `
+  interface Store { readonly find: (id: string) => Promise<string>; readonly list: () => string[] }
+  async function judge(text: string): Promise<string> { return await ask(text); }
+  async function careful(): Promise<void> { try { await judge('x'); } catch { return; } }
+  async function careless(): Promise<void> { try { await judge('x'); } finally { done(); } }`;
+
+test.each([
+  ['a promise awaited after another', "const early = find('x'); await judge('y'); await early;"],
+  [
+    'a promise awaited after another, chosen',
+    "const early = known ?? find('x'); await judge('y'); return { early: await early };",
+  ],
+  [
+    'a promise awaited unless the function ends before',
+    "const early = judge('x'); if (bad) throw new Error(); await early;",
+  ],
+  ['a promise whose function is known by its use alone', "const early = other.begin(); await judge('y'); await early;"],
+  [
+    'promises of a list awaited after another',
+    "const all = texts.map(async (text) => judge(text)); await judge('y'); await Promise.all(all);",
+  ],
+  ['an argument that awaits beside a started one', "await Promise.all([judge('x'), await judge('y')]);"],
+  ['a promise kept in a field', "this.#early = judge('x'); await judge('y');"],
+  ['a call that is left', "void judge('x');"],
+  ['a call that is left, of a function that does not catch', 'void careless();'],
+  ['a promise that is left with one handler only', "void judge('x').then((text) => text);"],
+  ['an async callback of a timer', "setInterval(async () => { await judge('x'); }, 1000);"],
+  ['a callback of an emitter that returns a promise', "socket.on('close', () => judge('x'));"],
+])('the check of promises finds %s', (_what, body) => {
+  const text = `${declarations}\nclass A { #early; async run(store: Store) { const { find } = store; ${body} } }`;
+  expect(findUnobservedPromises([{ path: 'seeded.ts', text }])).toHaveLength(1);
+});
+
+test.each([
+  ['awaited next', "const text = judge('x'); await text;"],
+  ['awaited together', "const a = judge('x'); const b = find('y'); await Promise.all([a, b]);"],
+  ['started early by name', "const early = startEarly(() => judge('x')); await judge('y'); await early;"],
+  ['kept for others and awaited', "const p = judge('x'); pending.set('x', p); await p;"],
+  ['left with a handler', "judge('x').catch(report); void judge('y').then(use, report);"],
+  ['left to a function that catches all it awaits', 'void careful(); setInterval(() => void careful(), 1000);'],
+  ['of something else', 'const names = store.list(); await judge(names[0]); return names;'],
+])('the check of promises lets pass what is %s', (_what, body) => {
+  const text = `${declarations}\nclass A { async run(store: Store) { const { find } = store; ${body} } }`;
+  expect(findUnobservedPromises([{ path: 'right.ts', text }])).toEqual([]);
 });

@@ -111,7 +111,9 @@ export function startJobRunner({
     }
   }
 
-  const beating = keepBeating();
+  const beating = keepBeating().catch((error: unknown) =>
+    logger.error({ err: error }, 'the heartbeat of the job worker stopped'),
+  );
 
   return {
     stop: async () => {

@@ -80,7 +80,9 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
     }
   }
 
-  const supervising = supervise();
+  const supervising = supervise().catch((error: unknown) =>
+    logger.error({ err: error }, 'the job worker stopped and will not start again'),
+  );
   return {
     active: () => [...active],
     stop: async () => {

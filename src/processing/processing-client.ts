@@ -171,7 +171,7 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
       const peer = pick();
       if (!peer && peers.some((each) => each.breaker.state() === 'closed')) return;
       const batch = takeBatch();
-      if (batch.length > 0) void carry(batch, peer);
+      if (batch.length > 0) carry(batch, peer).catch((error: unknown) => refuse(batch, error));
     }
   }
 
@@ -244,22 +244,24 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     const alone = !local && peers.length === 1;
     const waitMs = alone ? leftMs : Math.min(shareMs, leftMs - (local ? settings.timeoutMs * localShare : 0));
     if (waitMs <= 0) return 'failed';
-    const { promise, resolve } = Promise.withResolvers<Answer>();
+    const late = Promise.withResolvers<Answer>();
     const timer = setTimeout(() => {
       peer.breaker.failed();
-      resolve('late');
+      late.resolve('late');
     }, waitMs);
-    const sent = parts.map(async (part) => {
-      const requests = part.map(({ draft }) => toProcessRequest(draft));
-      accept(part, await peer.send(requests, leftMs), 'remote');
-    });
-    const all = Promise.allSettled(sent).then((results) =>
-      results.every((result) => result.status === 'fulfilled') ? ('judged' as const) : ('failed' as const),
-    );
-    void all.then(resolve);
-    const answer = await promise;
+    const answer = await Promise.race([sendParts(peer, parts, leftMs), late.promise]);
     clearTimeout(timer);
     return answer;
+  }
+
+  async function sendParts(peer: Peer, parts: readonly (readonly Pending[])[], timeoutMs: number): Promise<Answer> {
+    const results = await Promise.allSettled(
+      parts.map(async (part) => {
+        const requests = part.map(({ draft }) => toProcessRequest(draft));
+        accept(part, await peer.send(requests, timeoutMs), 'remote');
+      }),
+    );
+    return results.every(({ status }) => status === 'fulfilled') ? 'judged' : 'failed';
   }
 
   async function judgeHere(entry: Pending, engine: TextEngine): Promise<void> {

@@ -128,23 +128,27 @@ export async function startTextEngine({
   });
 
   async function refresh(): Promise<void> {
-    const next = await readOn(current);
-    if (next === current) return;
-    await engine.reload(next.state, nameOf(next));
-    current = next;
+    try {
+      const next = await readOn(current);
+      if (next === current) return;
+      await engine.reload(next.state, nameOf(next));
+      current = next;
+    } catch (error) {
+      logger.debug({ error }, 'what moderators taught and ruled could not be read');
+    } finally {
+      refreshing = undefined;
+    }
   }
 
   // One after another: a label that comes while another is learned is read by the next refresh.
   let refreshing: Promise<void> | undefined;
   function refreshOnce(): Promise<void> {
-    refreshing ??= refresh()
-      .catch((error: unknown) => logger.debug({ error }, 'what moderators taught and ruled could not be read'))
-      .finally(() => {
-        refreshing = undefined;
-      });
+    refreshing ??= refresh();
     return refreshing;
   }
-  const timer = setInterval(() => void refreshOnce(), pollMs);
+  const timer = setInterval(() => {
+    refreshing ??= refresh();
+  }, pollMs);
   const warmUpTimer = teaches ? setTimeout(learning.warmUp, learningWarmUpMs) : undefined;
 
   return {

@@ -6,6 +6,7 @@
  * takes the place of a lost one at once, and the youngest thread beside it is the one suspects run on.
  */
 import { Failure } from '../errors.ts';
+import { startEarly } from '../start-early.ts';
 import { createJobQueue, type Entry, type JobQueueSettings, type RunOptions } from './job-queue.ts';
 import { type PoolThread, startThread } from './pool-thread.ts';
 import type { TaskOutcome } from './worker-protocol.ts';
@@ -197,7 +198,7 @@ export async function startWorkerPool<Task, Result, State extends object>(
       for (const thread of [...threads]) {
         const limitMs = runsAlone(thread) ? settings.itemTimeoutMs : settings.itemTimeoutMs / 2;
         if (thread.stuckMs(nowMs) <= limitMs || !thread.current()) continue;
-        void thread.end();
+        thread.end().catch((error: unknown) => events.onLostThread?.('crashed', error));
         lose(thread, 'overran', undefined);
       }
       if ([...threads].some((thread) => thread.inFlight.length > 0)) return;
@@ -224,7 +225,7 @@ export async function startWorkerPool<Task, Result, State extends object>(
     try {
       for (const thread of had) {
         if (stopped) return;
-        const loading = thread.reload(changes, version);
+        const loading = startEarly(() => thread.reload(changes, version));
         dispatch(); // to the others
         await loading;
         applied.push(thread);

@@ -345,15 +345,15 @@ export function createHub<State extends FeedState>({
 
   /** Where nobody waits for it: what fails is logged, and repeated by the head check. */
   function readOn(feed: Feed<State>): void {
-    if (!catchingUp.has(feed)) void startCatchUp(feed);
+    if (catchingUp.has(feed)) return;
+    startCatchUp(feed).catch((error: unknown) =>
+      logger.warn({ error, roomId: feed.roomId }, 'catch-up failed; the head check repeats it'),
+    );
   }
 
   function startCatchUp(feed: Feed<State>): Promise<void> {
     const promise = readToHead(feed).finally(() => catchingUp.delete(feed));
     catchingUp.set(feed, promise);
-    promise.catch((error: unknown) =>
-      logger.warn({ error, roomId: feed.roomId }, 'catch-up failed; the head check repeats it'),
-    );
     return promise;
   }
 

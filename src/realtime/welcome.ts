@@ -9,6 +9,7 @@ import { Compile } from 'typebox/compile';
 import { Failure } from '../errors.ts';
 import { invalidInput } from '../http/input-errors.ts';
 import { ByUuid } from '../http/schemas.ts';
+import { startEarly } from '../start-early.ts';
 import { type Connection, type ConnectionUser, closeCodes, isGone } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { type ClientFrame, frameText } from './frame-codec.ts';
@@ -170,7 +171,7 @@ export function createWelcome<State extends FeedState>({
     for (const roomId of left) sendLeft(connection, roomId, ends?.get(roomId));
     connection.goLive();
     const resumed: Record<string, number> = {};
-    const following = rooms.map(async ({ id: roomId, seq }) => {
+    const follow = async ({ id: roomId, seq }: { id: string; seq: number }): Promise<void> => {
       const named = positions.get(roomId);
       const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
       const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member', seq);
@@ -185,10 +186,11 @@ export function createWelcome<State extends FeedState>({
       if (named === undefined) return;
       resumes.inc({ result });
       if (result !== 'closed') resumed[roomId] = reached;
-    });
+    };
+    const following = startEarly(() => Promise.all(rooms.map(follow)));
     hub.followJoinsMeanwhile(connection);
     onWelcomed();
-    await Promise.all(following);
+    await following;
     for (const { id: roomId, seq } of beyond) {
       if (positions.has(roomId)) connection.send({ type: 'room.reset', roomId, seq });
     }

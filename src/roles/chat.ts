@@ -347,7 +347,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     probe,
     hints,
     // What is in flight has lost its database: there is nothing to wait for.
-    sendAway: () => void sendAway(config.drain.window, (connection) => connection.close(closeCodes.restart, 'cut off')),
+    sendAway: () => {
+      sendAway(config.drain.window, (connection) => connection.close(closeCodes.restart, 'cut off')).catch(
+        (error: unknown) => logger.error({ error }, 'connections could not be sent to other instances'),
+      );
+    },
     metric: chatMetrics.cutOff,
     logger,
     settings: { checkMs: config.realtime.headCheck, cutOffAfterMs: config.realtime.cutOffAfter },

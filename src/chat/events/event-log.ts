@@ -362,12 +362,10 @@ export function createEventLog({
   /** Somebody else took the seq: see what it was, then try the next one. */
   async function retryAfterReading(line: Portion['line'], sends: readonly PendingSend[]): Promise<void> {
     metrics.conflicts.inc();
-    try {
-      await hub.catchUp(line.feed);
-    } catch (error) {
+    await hub.catchUp(line.feed).catch((error: unknown) => {
       logger.debug({ error, roomId: line.feed.roomId }, 'reading on after a conflict failed');
-      await pause(100);
-    }
+      return pause(100);
+    });
     queue.putBack(line, sends);
   }
 

@@ -126,10 +126,28 @@ export function createSendQueue(
 
   async function work(lane: number): Promise<void> {
     const portions = gather(readyLines);
-    if (portions.length > 0) await commit(lane, portions);
+    try {
+      if (portions.length > 0) await commit(lane, portions);
+    } catch (error) {
+      abandon(portions, error);
+    }
     idleLanes.push(lane);
     startLanes(false);
     checkIdle();
+  }
+
+  /** `commit` settles its sends itself. If it throws, it has a bug: nobody knows what was stored, and the lane goes on. */
+  function abandon(portions: readonly Portion[], cause: unknown): void {
+    for (const { line, sends } of portions) {
+      for (const item of sends) item.reject(new Failure('internal', 'a batch could not be settled', { cause }));
+      release(line);
+    }
+  }
+
+  /** Runs a transaction alone in its room. */
+  async function runAlone(line: Line, transaction: PendingTransaction): Promise<void> {
+    await transaction.run(line.feed).catch(transaction.reject);
+    release(line);
   }
 
   function gather(queue: Line[]): Portion[] {
@@ -160,7 +178,7 @@ export function createSendQueue(
       line.items.shift();
       waiting -= 1;
       line.busy = true;
-      void first.run(line.feed).then(() => release(line));
+      void runAlone(line, first);
       return [];
     }
     if (first?.kind === 'send' && line.items.length === 1) {
