@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { type Authenticator, apiScopes } from '../http/caller.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
+import { requireLine } from '../http/line-text.ts';
 import { answers, exactly, IdempotencyHeaders, listOf, Nullable, StorableText, Time, Uuid } from '../http/schemas.ts';
 import { requireDeployment } from '../permissions.ts';
 import type { ApiKeys } from './api-keys.ts';
@@ -14,6 +15,8 @@ export interface ApiKeyRouteOptions {
 }
 
 const tags = ['servers'];
+/** Code points of a key's name. */
+const nameMax = 100;
 const Scope = Type.Union(apiScopes.map((scope) => Type.Literal(scope)));
 const ApiKeyShape = Type.Object({
   id: Uuid,
@@ -52,7 +55,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
         description: 'A repeat with the same Idempotency-Key makes no second key and shows no secret again.',
         headers: IdempotencyHeaders,
         body: exactly({
-          name: StorableText({ minLength: 1, maxLength: 100 }),
+          name: StorableText({ minLength: 1, maxLength: 400 }),
           scopes: Type.Array(Scope, { minItems: 1, maxItems: apiScopes.length }),
         }),
         response: answers(201, Type.Object({ id: Uuid, key: Nullable(Type.String()) })),
@@ -60,9 +63,11 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
     },
     async (request, reply) => {
       const caller = await requireAdmin(request);
+      const { name, scopes } = request.body;
+      const clean = requireLine(name, '/name', { max: nameMax });
       return idempotency.create(request, reply, caller.userId, async (id) => ({
         status: 201,
-        body: await apiKeys.create(caller, { ...request.body, id }),
+        body: await apiKeys.create(caller, { scopes, name: clean, id }),
       }));
     },
   );

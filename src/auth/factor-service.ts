@@ -3,9 +3,9 @@ import type { PublicKeyCredentialCreationOptionsJSON, RegistrationResponseJSON }
 import type { Database } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
+import { requireLine } from '../http/line-text.ts';
 import { requireDeployment } from '../permissions.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
-import { requireDisplayName } from '../user/user-text.ts';
 import { oweNotice } from './account-notice.ts';
 import type { OweAccountMail } from './auth-service.ts';
 import { holdLogin } from './login-hold.ts';
@@ -32,6 +32,10 @@ export interface FactorService {
   /** @throws Failure `step_up_required`, `conflict` */
   readonly renewRecoveryCodes: (caller: Caller) => Promise<readonly string[]>;
 }
+
+/** Code points of a factor's name. */
+const nameMax = 64;
+const requireName = (name: string) => requireLine(name, '/name', { max: nameMax });
 
 export function createFactorService({
   db,
@@ -82,10 +86,10 @@ export function createFactorService({
     beginPasskey: async (caller) => passkeys.beginRegistration(await requireFreshAccount(caller)),
     keepPasskey: async (caller, { name, ...answer }) => {
       await requireAccount(caller);
-      return passkeys.finishRegistration(caller, { ...answer, name: requireDisplayName(name) });
+      return passkeys.finishRegistration(caller, { ...answer, name: requireName(name) });
     },
     rename: async (caller, factorId, name) =>
-      factors.rename((await requireAccount(caller)).id, factorId, requireDisplayName(name)),
+      factors.rename((await requireAccount(caller)).id, factorId, requireName(name)),
     remove: async (caller, factorId) => {
       await requireFreshAccount(caller);
       await db.transaction(async (tx) => {

@@ -7,6 +7,7 @@ import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { HostIssuerSettings } from '../config/identity-settings.ts';
 import { Failure } from '../errors.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
+import { nameOf, textOf } from './vouched-claims.ts';
 
 /** What a host application says of one of its users. */
 export interface HostClaims {
@@ -131,20 +132,17 @@ function requirePlainHeader(token: string): void {
 /** What the configuration says that the claims mean. Odd values count as absent, an odd subject refuses the token. */
 function toClaims(payload: JWTPayload, { issuer, claims: names = {} }: HostIssuerSettings): HostClaims {
   const { sub, iat, exp } = payload;
-  if (!isText(sub, subjectMax)) throw notValid();
+  const subject = textOf(sub, subjectMax);
+  if (subject === undefined) throw notValid();
   const claim = (field: string) => claimAt(payload, names[field] ?? field);
-  const [name, picture, email] = (['name', 'picture', 'email'] as const).map((field) => {
-    const value = claim(field);
-    return isText(value, 2048) ? value : undefined;
-  });
   return {
     issuer,
-    subject: sub,
+    subject,
     issuedAt: (iat ?? 0) * 1000,
     expiresAt: exp! * 1000,
-    name,
-    picture,
-    email,
+    name: nameOf(claim('name')),
+    picture: textOf(claim('picture')),
+    email: textOf(claim('email')),
     emailVerified: claim('email_verified') === true,
     role: names.roles === undefined ? undefined : highestRole(claimAt(payload, names.roles)),
     rooms: names.rooms === undefined ? [] : roomsOf(claimAt(payload, names.rooms)),
@@ -160,16 +158,6 @@ function claimAt(payload: JWTPayload, name: string): unknown {
     value = (value as Record<string, unknown>)[part];
   }
   return value;
-}
-
-function isText(value: unknown, lengthMax: number): value is string {
-  return (
-    typeof value === 'string' &&
-    value !== '' &&
-    value.length <= lengthMax &&
-    value.isWellFormed() &&
-    !value.includes('\0')
-  );
 }
 
 function highestRole(value: unknown): 'user' | 'moderator' | 'admin' {

@@ -8,10 +8,11 @@ import type { Database, Transaction } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
 import { erasedIdentities, identities, users as usersTable } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
+import { toLine } from '../http/line-text.ts';
 import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import type { JudgeName } from '../user/user-service.ts';
-import { displayNameMax, requireDisplayName, requireEmail, requireUsername } from '../user/user-text.ts';
+import { displayNameMax, requireEmail, requireUsername } from '../user/user-text.ts';
 
 /** What is said of a person elsewhere. */
 export interface VouchedPerson {
@@ -108,7 +109,7 @@ export function createIdentityAccounts({
     try {
       // Judged whole: cutting must not hide what is wrong with it.
       await judgeName(name, userId);
-      return requireDisplayName([...name].slice(0, displayNameMax).join(''));
+      return toLine(name, displayNameMax);
     } catch (error) {
       if (error instanceof Failure && ['invalid', 'message_blocked'].includes(error.code)) return undefined;
       throw error;

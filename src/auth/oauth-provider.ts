@@ -13,6 +13,7 @@ import { Failure } from '../errors.ts';
 import { BadAnswer, fetchJson } from './fetch-json.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import type { ProviderLink } from './provider-link.ts';
+import { nameOf, textOf } from './vouched-claims.ts';
 
 /** Who a provider says that somebody is. */
 export interface ProvedIdentity {
@@ -249,8 +250,8 @@ export function createOAuthProvider({
     return {
       issuer,
       subject: payload.sub!,
-      name: textOf(claims.name),
-      username: textOf(claims.preferred_username),
+      name: nameOf(claims.name),
+      username: nameOf(claims.preferred_username),
       picture: textOf(claims.picture),
       email: textOf(claims.email),
       emailVerified: claims.email_verified === true,
@@ -266,8 +267,8 @@ export function createOAuthProvider({
     return {
       issuer,
       subject: String(profile.id),
-      name: textOf(profile.name) ?? textOf(profile.login),
-      username: textOf(profile.login),
+      name: nameOf(profile.name) ?? nameOf(profile.login),
+      username: nameOf(profile.login),
       picture: textOf(profile.avatar_url),
       email: textOf(primary?.email),
       emailVerified: primary !== undefined,
@@ -297,8 +298,4 @@ export function createOAuthProvider({
 /** The state is bound to the browser by its cookie; the nonce follows from it, so nothing more has to be kept. */
 function nonceOf(state: string): string {
   return createHash('sha256').update(`nonce ${state}`).digest('base64url');
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' && value.length <= 2048 && value.isWellFormed() ? value : undefined;
 }

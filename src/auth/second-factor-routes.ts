@@ -2,7 +2,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import { type Static, Type } from 'typebox';
-import { invalid } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { answers, exactly, Nullable, Time } from '../http/schemas.ts';
 import type { AuthService } from './auth-service.ts';
@@ -289,9 +288,8 @@ export const secondFactorRoutes: FastifyPluginAsyncTypebox<SecondFactorRouteOpti
       },
     },
     async (request) => {
-      const name = request.body.name.trim();
-      if (name === '' || !name.isWellFormed()) throw invalid('/name', 'must hold something visible');
-      return factors.rename(await authenticator.fromRequest(request), request.params.factorId, name);
+      const caller = await authenticator.fromRequest(request);
+      return factors.rename(caller, request.params.factorId, request.body.name);
     },
   );
 

@@ -60,7 +60,7 @@ export function createServerUsers({
     if (known) return { user: toOwnUser(await requireUser(known.userId)), created: false };
     const person: VouchedPerson = {
       ...identity,
-      name: draft.displayName,
+      name: draft.displayName === undefined ? undefined : requireDisplayName(draft.displayName),
       username: draft.username,
       picture: draft.avatarUrl ?? undefined,
       email: draft.email,

@@ -27,7 +27,7 @@ export interface HostIssuerSettings {
   readonly claims?: Readonly<Record<string, string>>;
 }
 
-type Fields = Readonly<Record<string, 'text' | 'url' | 'texts' | 'mapping'>>;
+type Fields = Readonly<Record<string, 'text' | 'line' | 'url' | 'texts' | 'mapping'>>;
 
 const providerFields: Fields = {
   kind: 'text',
@@ -38,7 +38,7 @@ const providerFields: Fields = {
   authorizeUrl: 'url',
   tokenUrl: 'url',
   userUrl: 'url',
-  label: 'text',
+  label: 'line',
 };
 
 const issuerFields: Fields = {
@@ -66,6 +66,11 @@ function complain(raw: Record<string, unknown>, fields: Fields, required: readon
     const kind = fields[key];
     if (!kind) return `"${key}" is not one of ${Object.keys(fields).join(', ')}`;
     if (kind === 'text' && (typeof value !== 'string' || value === '')) return `"${key}" must be a text`;
+    if (
+      kind === 'line' &&
+      !(typeof value === 'string' && /^[^\p{Cc}\p{Zl}\p{Zp}]*\S[^\p{Cc}\p{Zl}\p{Zp}]*$/u.test(value))
+    )
+      return `"${key}" must be a text of one line`;
     if (kind === 'url' && !(typeof value === 'string' && /^https?:\/\/\S+$/.test(value)))
       return `"${key}" must be an http(s) URL`;
     if (kind === 'texts' && !(Array.isArray(value) && value.every((each) => typeof each === 'string'))) {

@@ -1,4 +1,5 @@
 /** The words of mails, as text and as HTML. Everything people wrote is shown as text, cut to a line or two. */
+import { toLine } from '../http/line-text.ts';
 import type { UnreadRoom } from './unread-query.ts';
 import { countMax } from './unread-query.ts';
 
@@ -181,12 +182,7 @@ const accountWords = {
 
 /** One line of plain text: no control, bidi or invisible characters, cut between code points. */
 function line(text: string, max: number): string {
-  const flat = text
-    .toWellFormed()
-    .replace(/[\p{Cc}\s]+/gu, ' ')
-    // All but the joiner that emoji are made with.
-    .replace(/[\p{Cf}--\u{200d}]/gv, '')
-    .trim();
+  const flat = toLine(text, Number.POSITIVE_INFINITY) ?? '';
   const points = [...flat];
   return points.length > max ? `${points.slice(0, max - 1).join('')}…` : flat;
 }

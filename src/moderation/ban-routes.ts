@@ -1,10 +1,10 @@
 /** Bans over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { requireText } from '../chat/messages/message-text.ts';
 import { invalid } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { toPage } from '../http/cursors.ts';
+import { readLine } from '../http/line-text.ts';
 import { answers, exactly, listOf, Nullable, Uuid } from '../http/schemas.ts';
 import type { BanService } from './ban-service.ts';
 import { BanSeconds, BanShape, readPlace, ScopeQuery } from './moderation-schemas.ts';
@@ -61,7 +61,7 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
         userId: request.params.userId,
         roomId,
         seconds,
-        reason: reason?.trim() ? requireText(reason.trim(), '/reason', reasonMax) : undefined,
+        reason: readLine(reason, '/reason', { max: reasonMax, tooLong: 'too_large' }),
       });
     },
   );

@@ -59,7 +59,7 @@ export const NewRuleBody = exactly({
   pattern: Type.String({ minLength: 1, maxLength: 2000 }),
   action: RuleAction,
   roomId: Type.Optional(Uuid),
-  note: Type.Optional(Type.String({ maxLength: 1000 })),
+  note: Type.Optional(Type.String({ maxLength: 10_000 })),
 });
 
 export const RehearsalShape = Type.Object({

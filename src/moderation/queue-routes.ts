@@ -1,9 +1,9 @@
 /** The moderators' queue, their audit log, and what was refused without them. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { requireText } from '../chat/messages/message-text.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { readCursor, toPage } from '../http/cursors.ts';
+import { readLine } from '../http/line-text.ts';
 import { answers, exactly, listOf, Uuid } from '../http/schemas.ts';
 import type { AuditLog } from './audit-log.ts';
 import { AuditShape, BanSeconds, QueueEntryShape, RefusalShape, readPlace, ScopeQuery } from './moderation-schemas.ts';
@@ -78,8 +78,8 @@ export const queueRoutes: FastifyPluginAsyncTypebox<{
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { note, ...decision } = request.body;
-      const clean = note?.trim() ? { note: requireText(note.trim(), '/note', noteMax) } : {};
-      return queue.decide(caller, request.params.id, { ...decision, ...clean });
+      const line = readLine(note, '/note', { max: noteMax, tooLong: 'too_large' });
+      return queue.decide(caller, request.params.id, { ...decision, ...(line === undefined ? {} : { note: line }) });
     },
   );
 

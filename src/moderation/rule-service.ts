@@ -7,6 +7,7 @@ import { moderationRules } from '../database/tables.ts';
 import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { writeCursor } from '../http/cursors.ts';
+import { readLine } from '../http/line-text.ts';
 import type { Profiles, PublicProfile } from '../user/profiles.ts';
 import type { Place } from './moderation-schemas.ts';
 import type { ModeratorAccess, Scope } from './moderator-access.ts';
@@ -86,6 +87,8 @@ export interface RuleSettings {
   readonly costMax: number;
 }
 
+/** Code points of a note. */
+const noteMax = 1000;
 const examplesMax = 20;
 const pageSize = 500;
 
@@ -115,12 +118,16 @@ export function createRuleService({
   recordAct: RecordAct;
   settings: RuleSettings;
 }): RuleService {
-  async function requireUsable(rule: NewRule): Promise<void> {
-    if (!rule.pattern.isWellFormed() || rule.pattern.includes('\0')) throw invalid('/pattern', 'not a text');
-    if (rule.note !== undefined && (!rule.note.isWellFormed() || rule.note.includes('\0')))
-      throw invalid('/note', 'not a text');
+  /** @returns the rule with its note as it is stored */
+  async function requireUsable(rule: NewRule): Promise<NewRule> {
+    const { pattern, kind, note, ...rest } = rule;
+    if (!pattern.isWellFormed() || pattern.includes('\0')) throw invalid('/pattern', 'not a text');
+    // An expression may name a control; words and links have none.
+    if (kind !== 'regex' && /\p{Cc}/u.test(pattern)) throw invalid('/pattern', 'must be one line');
+    const line = readLine(note, '/note', { max: noteMax });
     const problem = await trier.findProblem(rule);
     if (problem) throw invalid('/pattern', problem);
+    return { ...rest, pattern, kind, ...(line === undefined ? {} : { note: line }) };
   }
 
   const scopeOf = (roomId: string | undefined) =>
@@ -129,9 +136,9 @@ export function createRuleService({
       roomId === undefined ? isNull(moderationRules.roomId) : eq(moderationRules.roomId, roomId),
     );
 
-  async function create(caller: Caller, rule: NewRule, id: string): Promise<RuleView> {
-    await access.require(caller, rule.roomId);
-    await requireUsable(rule);
+  async function create(caller: Caller, draft: NewRule, id: string): Promise<RuleView> {
+    await access.require(caller, draft.roomId);
+    const rule = await requireUsable(draft);
     await db.transaction(async (tx) => {
       await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`rules ${rule.roomId ?? ''}`}, 0))`);
       const [there] = await tx

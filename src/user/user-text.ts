@@ -1,5 +1,6 @@
 /** What names and addresses may look like. */
 import { invalid } from '../errors.ts';
+import { requireLine } from '../http/line-text.ts';
 
 /** Usernames are typed after "@" in messages: letters, digits and `_ . -`, no case. */
 const username = /^[A-Za-z0-9][A-Za-z0-9_.-]{1,31}$/;
@@ -19,10 +20,6 @@ const reserved = new Set([
 /** One address, no comments, lists or quotes: what RFC 5321 calls Dot-string @ Domain, at most 320 octets. */
 const address =
   /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
-/** Controls, and marks that turn the direction of what follows. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-
 export const displayNameMax = 64;
 
 /** @throws Failure `invalid` naming the field */
@@ -39,11 +36,7 @@ export function requireEmail(text: string): string {
   return text;
 }
 
-/** @throws Failure `invalid` when nothing visible is left, or it is too long */
+/** @throws Failure `invalid` as `requireLine`; longer than `displayNameMax` is `invalid` too */
 export function requireDisplayName(text: string): string {
-  if (!text.isWellFormed() || text.includes('\0')) throw invalid('/displayName', 'not a text');
-  const clean = text.normalize('NFC').replace(unprintable, '').replace(/\s+/g, ' ').trim();
-  if (clean === '') throw invalid('/displayName', 'must hold something visible');
-  if ([...clean].length > displayNameMax) throw invalid('/displayName', `at most ${displayNameMax} characters`);
-  return clean;
+  return requireLine(text, '/displayName', { max: displayNameMax });
 }

@@ -1,9 +1,8 @@
-/** What text may be stored: the first thing asked of every message, edit, name and topic. */
+/** Which texts of several lines may be stored: messages, edits, reasons and notes. One-line texts: `http/line-text.ts`. */
 import { hash } from 'node:crypto';
 import { Failure, type InputPath, invalid } from '../../errors.ts';
+import { showsSomething } from '../../http/line-text.ts';
 
-/** Characters that show nothing: controls, spaces, zero-width and bidi marks, variation selectors, tags, fillers. */
-const invisible = /^[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u115f\u1160\u3164\uffa0\u2800]*$/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what is looked for; Postgres cannot store it.
 const nul = /\u0000/;
 
@@ -20,7 +19,7 @@ export function requireText(text: string, path: InputPath, maxLength: number): s
   if (text.length > maxLength * 2) throw tooLong(path, maxLength);
   const normal = text.normalize('NFC');
   if (normal.length > maxLength && [...normal].length > maxLength) throw tooLong(path, maxLength);
-  if (invisible.test(normal)) throw invalid(path, 'is empty');
+  if (!showsSomething(normal)) throw invalid(path, 'is empty');
   return normal;
 }
 

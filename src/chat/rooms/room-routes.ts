@@ -1,10 +1,11 @@
 /** Rooms and memberships over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { invalid } from '../../errors.ts';
+import { type InputPath, invalid } from '../../errors.ts';
 import type { Authenticator } from '../../http/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
+import { requireLine } from '../../http/line-text.ts';
 import {
   answers,
   Cursor,
@@ -21,7 +22,6 @@ import {
 import { requireDeployment } from '../../permissions.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { MessageShape } from '../messages/message-schemas.ts';
-import { requireText } from '../messages/message-text.ts';
 import type { RoomService } from './room-service.ts';
 import { RoomShape } from './room-shapes.ts';
 import type { Actor } from './room-state.ts';
@@ -71,11 +71,12 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app,
   { rooms, messages, authenticator, idempotency, limits },
 ) => {
-  /** Names and topics are text like any other, except that a topic may be empty. */
+  /** A topic may be empty, a name may not. */
   function cleanTexts<Fields extends { name?: string; topic?: string }>(fields: Fields): Fields {
     const clean = { ...fields };
-    if (fields.name !== undefined) clean.name = requireText(fields.name.trim(), '/name', limits.nameMax);
-    if (fields.topic) clean.topic = requireText(fields.topic, '/topic', limits.topicMax);
+    const line = (text: string, path: InputPath, max: number) => requireLine(text, path, { max, tooLong: 'too_large' });
+    if (fields.name !== undefined) clean.name = line(fields.name, '/name', limits.nameMax);
+    if (fields.topic) clean.topic = line(fields.topic, '/topic', limits.topicMax);
     return clean;
   }
 
