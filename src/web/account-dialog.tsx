@@ -44,7 +44,7 @@ export function AccountDialog({
   const open = shown.includes(section) ? section : 'profile';
   const { title, view: View } = sections[open];
   return (
-    <Dialog title="Account settings" wide onClose={onClose}>
+    <Dialog title="Account settings" look="wide" onClose={onClose}>
       <div class="settings">
         <nav aria-label="Account settings">
           <ul>

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { SettingsProps } from './account-dialog.tsx';
 import { explainRefusal } from './chat-store.ts';
+import { useConfirm } from './confirm.tsx';
 
 interface Device {
   readonly id: string;
@@ -12,6 +13,7 @@ interface Device {
 }
 
 export function DeviceSettings({ client }: SettingsProps) {
+  const confirm = useConfirm();
   const [devices, setDevices] = useState<readonly Device[]>();
   const [problem, setProblem] = useState('');
 
@@ -26,8 +28,16 @@ export function DeviceSettings({ client }: SettingsProps) {
   }
   useEffect(() => void work(async () => {}), [client]);
 
-  const end = ({ id }: Device) => work(() => client.call('DELETE', `/v1/users/me/sessions/${id}`));
-  const endOthers = () => work(() => client.call('DELETE', '/v1/users/me/sessions?keep=current'));
+  async function end({ id, userAgent }: Device): Promise<void> {
+    const words = 'That device has to log in again. What was being written there and not sent may be lost.';
+    if (await confirm({ title: `Log out ${describeAgent(userAgent)}?`, words, action: 'Log out' }))
+      await work(() => client.call('DELETE', `/v1/users/me/sessions/${id}`));
+  }
+  async function endOthers(): Promise<void> {
+    const words = 'All your other devices have to log in again.';
+    if (await confirm({ title: 'Log out everywhere else?', words, action: 'Log out' }))
+      await work(() => client.call('DELETE', '/v1/users/me/sessions?keep=current'));
+  }
   const sorted = [...(devices ?? [])].sort((left, right) => Number(right.current) - Number(left.current));
   return (
     <section class="settings-form" aria-label="Devices">

@@ -2,23 +2,35 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
+const looks = { normal: '', wide: 'wide', sheet: 'sheet', question: 'question' } as const;
+
 export function Dialog({
   title,
   onClose,
-  wide = false,
+  look = 'normal',
   children,
 }: {
   title: string;
-  wide?: boolean;
+  /** `sheet`: at the lower edge of the screen, where a thumb reaches it. */
+  look?: keyof typeof looks;
   onClose: () => void;
   children: ComponentChildren;
 }) {
   const element = useRef<HTMLDialogElement>(null);
+  const removed = useRef(false);
   useEffect(() => {
-    element.current?.showModal();
+    const dialog = element.current!;
+    removed.current = false;
+    dialog.showModal();
+    dialog.querySelector<HTMLElement>('[data-first-focus]')?.focus();
+    return () => {
+      // The browser gives the focus back to where it was only on `close()`, not when the element is removed.
+      removed.current = true;
+      dialog.close();
+    };
   }, []);
   return (
-    <dialog ref={element} class={wide ? 'wide' : ''} onClose={onClose} aria-label={title}>
+    <dialog ref={element} class={looks[look]} onClose={() => removed.current || onClose()} aria-label={title}>
       <header class="dialog-head">
         <h2>{title}</h2>
         <button type="button" class="link" onClick={() => element.current?.close()} aria-label="Close">

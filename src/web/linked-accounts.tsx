@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ParleyClient } from '../client/parley-client.ts';
 import type { SettingsProps } from './account-dialog.tsx';
 import { explainRefusal } from './chat-store.ts';
+import { useConfirm } from './confirm.tsx';
 import { StepUp, stepUpOf } from './step-up.tsx';
 
 interface Identity {
@@ -23,6 +24,7 @@ export async function finishLinking(client: ParleyClient, code: string): Promise
 }
 
 export function LinkedAccounts({ client }: SettingsProps) {
+  const confirm = useConfirm();
   const [identities, setIdentities] = useState<readonly Identity[]>();
   const [providers, setProviders] = useState<readonly Provider[]>([]);
   const [problem, setProblem] = useState('');
@@ -57,11 +59,15 @@ export function LinkedAccounts({ client }: SettingsProps) {
       const { url } = await client.call<{ url: string }>('POST', '/v1/users/me/identities', { provider, returnTo });
       location.assign(url);
     });
-  const unlink = (id: string) =>
-    work(async () => {
-      await client.call('DELETE', `/v1/users/me/identities/${id}`);
+  async function unlink(identity: Identity): Promise<void> {
+    const label = labelOf(identity);
+    const words = `You can no longer log in to this account with ${label}, until you link it again.`;
+    if (!(await confirm({ title: `Unlink ${label}?`, words, action: 'Unlink' }))) return;
+    await work(async () => {
+      await client.call('DELETE', `/v1/users/me/identities/${identity.id}`);
       await load();
     });
+  }
   const labelOf = ({ provider, issuer }: Identity) =>
     providers.find(({ name }) => name === provider)?.label ?? provider ?? issuer;
   const addable = providers.filter(({ name }) => !identities?.some(({ provider }) => provider === name));
@@ -79,7 +85,7 @@ export function LinkedAccounts({ client }: SettingsProps) {
               {identity.name && <span class="hint">{identity.name}</span>}
             </span>
             {identity.provider && (
-              <button type="button" aria-label={`Unlink ${labelOf(identity)}`} onClick={() => void unlink(identity.id)}>
+              <button type="button" aria-label={`Unlink ${labelOf(identity)}`} onClick={() => void unlink(identity)}>
                 Unlink
               </button>
             )}

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { Profile } from '../client/parley-client.ts';
 import { type ChatStore, explainRefusal } from './chat-store.ts';
+import { useConfirm } from './confirm.tsx';
 import { Dialog } from './dialog.tsx';
 
 const times = [
@@ -22,23 +23,39 @@ export function MemberActions({
   person: Profile;
   onClose: () => void;
 }) {
+  const confirm = useConfirm();
   const [seconds, setSeconds] = useState<string>(times[1][0]);
   const [reason, setReason] = useState('');
-  const [said, setSaid] = useState('');
+  const [done, setDone] = useState('');
   const [problem, setProblem] = useState('');
   const { moderation } = store.client;
 
   async function attempt(work: () => Promise<unknown>, words: string): Promise<void> {
     setProblem('');
-    setSaid('');
+    setDone('');
     try {
       await work();
-      setSaid(words);
+      setDone(words);
     } catch (error) {
       setProblem(explainRefusal(error));
     }
   }
-  const why = () => (reason.trim() === '' ? {} : { reason: reason.trim() });
+  const timeWords = times.find(([value]) => value === seconds)?.[1];
+
+  /** @param extent how long and where, in words: of the question, and of the answer */
+  async function ban(
+    where: { roomId?: string; seconds?: number },
+    { extent, said = '' }: { extent: string; said?: string },
+  ): Promise<void> {
+    const confirmed = await confirm({
+      title: `Ban ${person.displayName} ${extent}?`,
+      words: 'They are removed at once. A ban can be lifted, but they have to join again themselves.',
+      action: 'Ban',
+    });
+    if (!confirmed) return;
+    const why = reason.trim() === '' ? {} : { reason: reason.trim() };
+    await attempt(() => moderation.ban(person.id, { ...where, ...why }), `${person.displayName} is banned${said}.`);
+  }
 
   return (
     <Dialog title={`Moderate ${person.displayName}`} onClose={onClose}>
@@ -82,24 +99,14 @@ export function MemberActions({
           <button
             type="button"
             class="danger"
-            onClick={() =>
-              void attempt(
-                () => moderation.ban(person.id, { roomId, seconds: Number(seconds), ...why() }),
-                `${person.displayName} is banned.`,
-              )
-            }
+            onClick={() => void ban({ roomId, seconds: Number(seconds) }, { extent: `for ${timeWords}` })}
           >
             Ban
           </button>
           <button
             type="button"
             class="danger"
-            onClick={() =>
-              void attempt(
-                () => moderation.ban(person.id, { roomId, ...why() }),
-                `${person.displayName} is banned for good.`,
-              )
-            }
+            onClick={() => void ban({ roomId }, { extent: 'for good', said: ' for good' })}
           >
             Ban for good
           </button>
@@ -108,17 +115,14 @@ export function MemberActions({
               type="button"
               class="danger"
               onClick={() =>
-                void attempt(
-                  () => moderation.ban(person.id, { seconds: Number(seconds), ...why() }),
-                  `${person.displayName} is banned everywhere.`,
-                )
+                void ban({ seconds: Number(seconds) }, { extent: `everywhere, for ${timeWords}`, said: ' everywhere' })
               }
             >
               Ban everywhere
             </button>
           )}
         </div>
-        {said && <p role="status">{said}</p>}
+        {done && <p role="status">{done}</p>}
         {problem && (
           <p class="problem" role="alert">
             {problem}

@@ -1,9 +1,9 @@
 /** One message, and what its author may do with it. */
 import { useState } from 'preact/hooks';
 import type { Message } from '../client/parley-client.ts';
-import { type ChatStore, explainRefusal, moderates, type Pending } from './chat-store.ts';
-import { MemberActions } from './member-actions.tsx';
-import { ReportDialog } from './report-dialog.tsx';
+import { type ChatStore, explainRefusal, type Pending } from './chat-store.ts';
+import { useLongPress } from './long-press.ts';
+import { MessageActions } from './message-actions.tsx';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
@@ -11,22 +11,29 @@ const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeS
 export function MessageItem({ store, message, head }: { store: ChatStore; message: Message; head: boolean }) {
   const [editing, setEditing] = useState(false);
   const [problem, setProblem] = useState('');
-  const [dialog, setDialog] = useState<'report' | 'moderate' | undefined>();
+  /** A mouse is over it. A finger never is: what it taps must be visible before. */
+  const [pointed, setPointed] = useState(false);
+  const [sheet, setSheet] = useState(false);
   const me = store.client.user();
-  const mayModerate = moderates(store.client, store.state.rooms.get(message.roomId));
-  const mine = message.sender.id === me?.id;
   const mentioned = me !== undefined && message.mentions.includes(me.id);
+  const idle = !message.deletedAt && !editing;
+  const longPress = useLongPress(() => setSheet(idle));
 
-  const attempt = (work: Promise<unknown>) => {
+  const attempt = (work: () => Promise<unknown>) => {
     setProblem('');
-    work.then(
+    work().then(
       () => setEditing(false),
       (error: unknown) => setProblem(explainRefusal(error)),
     );
   };
 
   return (
-    <article class={`message ${head ? 'head' : ''} ${mentioned ? 'mentions-me' : ''}`}>
+    <article
+      class={`message ${head ? 'head' : ''} ${mentioned ? 'mentions-me' : ''} ${pointed ? 'pointed' : ''}`}
+      onPointerEnter={({ pointerType }) => setPointed(pointerType === 'mouse')}
+      onPointerLeave={() => setPointed(false)}
+      {...(idle ? longPress : {})}
+    >
       {head && (
         <header>
           <Initials name={message.sender.displayName} id={message.sender.id} />
@@ -41,7 +48,7 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
         <Editor
           text={message.text}
           onCancel={() => setEditing(false)}
-          onSave={(text) => attempt(store.client.edit(message.roomId, message.id, text))}
+          onSave={(text) => attempt(() => store.client.edit(message.roomId, message.id, text))}
         />
       )}
       {!message.deletedAt && !editing && (
@@ -58,44 +65,14 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
           {problem}
         </p>
       )}
-      {mine && !message.deletedAt && !editing && (
-        <div class="message-tools">
-          <button type="button" class="link" onClick={() => setEditing(true)}>
-            Edit
-          </button>
-          <button type="button" class="link" onClick={() => attempt(store.client.remove(message.roomId, message.id))}>
-            Delete
-          </button>
-        </div>
-      )}
-      {!mine && !message.deletedAt && (
-        <div class="message-tools">
-          <button type="button" class="link" onClick={() => setDialog('report')}>
-            Report
-          </button>
-          {mayModerate && (
-            <>
-              <button type="button" class="link" onClick={() => setDialog('moderate')}>
-                Moderate
-              </button>
-              <button
-                type="button"
-                class="link"
-                onClick={() => attempt(store.client.remove(message.roomId, message.id))}
-              >
-                Delete
-              </button>
-            </>
-          )}
-        </div>
-      )}
-      {dialog === 'report' && <ReportDialog store={store} message={message} onClose={() => setDialog(undefined)} />}
-      {dialog === 'moderate' && (
-        <MemberActions
+      {idle && (
+        <MessageActions
           store={store}
-          roomId={message.roomId}
-          person={message.sender}
-          onClose={() => setDialog(undefined)}
+          message={message}
+          onEdit={() => setEditing(true)}
+          attempt={attempt}
+          sheet={sheet}
+          onSheetClose={() => setSheet(false)}
         />
       )}
     </article>

@@ -1,4 +1,5 @@
 /** What decisions have taught the engine, and taking it back. */
+import { useConfirm } from './confirm.tsx';
 import type { DeskProps } from './moderation-dialog.tsx';
 import { ListState, MoreButton, usePagedList } from './paged-list.tsx';
 
@@ -6,8 +7,21 @@ const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeS
 const meanings = { spam: 'is spam', ham: 'is no spam', offensive: 'is offensive', clean: 'is not offensive' } as const;
 
 export function LessonsPane({ store }: DeskProps) {
+  const confirm = useConfirm();
   const { moderation } = store.client;
   const { items: lessons, problem, afterwards, more } = usePagedList(moderation.lessons, [store]);
+
+  async function takeBack(id: number): Promise<void> {
+    const words = 'The spam filter is trained again without this lesson. This cannot be undone.';
+    if (await confirm({ title: 'Take back this lesson?', words, action: 'Take back' }))
+      await afterwards(() => moderation.takeBackLesson(id));
+  }
+
+  async function takeBackAll(moderatorId: string, name: string): Promise<void> {
+    const words = `The spam filter is trained again without anything that ${name} has taught it. This cannot be undone.`;
+    if (await confirm({ title: `Take back all lessons of ${name}?`, words, action: 'Take back all' }))
+      await afterwards(() => moderation.takeBackLessonsOf(moderatorId));
+  }
 
   return (
     <section aria-label="Learned">
@@ -25,14 +39,14 @@ export function LessonsPane({ store }: DeskProps) {
               </span>
             </span>
             <span class="row">
-              <button type="button" onClick={() => void afterwards(() => moderation.takeBackLesson(id))}>
+              <button type="button" onClick={() => void takeBack(id)}>
                 Take back
               </button>
               <button
                 type="button"
                 class="danger"
                 aria-label={`Take back all of ${moderator?.displayName ?? moderatorId}`}
-                onClick={() => void afterwards(() => moderation.takeBackLessonsOf(moderatorId))}
+                onClick={() => void takeBackAll(moderatorId, moderator?.displayName ?? moderatorId)}
               >
                 All of theirs
               </button>

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ModerationRule, NewModerationRule, RuleRehearsal } from '../client/parley-client.ts';
 import { explainRefusal } from './chat-store.ts';
+import { useConfirm } from './confirm.tsx';
 import type { DeskProps } from './moderation-dialog.tsx';
 
 const kinds = { word: 'Word', phrase: 'Phrase', regex: 'Regular expression', link: 'Link' } as const;
@@ -13,6 +14,7 @@ const hints = {
 } as const;
 
 export function RulesPane({ store, roomId }: DeskProps) {
+  const confirm = useConfirm();
   const [rules, setRules] = useState<readonly ModerationRule[]>();
   const [kind, setKind] = useState<NewModerationRule['kind']>('word');
   const [action, setAction] = useState<NewModerationRule['action']>('block');
@@ -53,6 +55,15 @@ export function RulesPane({ store, roomId }: DeskProps) {
       setPattern('');
       setNote('');
       setRehearsal(undefined);
+      await load();
+    });
+  }
+
+  async function remove({ id, pattern: deleted, action: act }: ModerationRule): Promise<void> {
+    const words = `From then on it ${act === 'block' ? 'blocks' : 'flags'} nothing. This cannot be undone.`;
+    if (!(await confirm({ title: `Delete rule “${deleted.slice(0, 60)}”?`, words, action: 'Delete' }))) return;
+    await attempt(async () => {
+      await moderation.deleteRule(id);
       await load();
     });
   }
@@ -133,12 +144,7 @@ export function RulesPane({ store, roomId }: DeskProps) {
               type="button"
               disabled={busy}
               aria-label={`Delete rule ${rule.pattern}`}
-              onClick={() =>
-                void attempt(async () => {
-                  await moderation.deleteRule(rule.id);
-                  await load();
-                })
-              }
+              onClick={() => void remove(rule)}
             >
               Delete
             </button>

@@ -6,6 +6,7 @@ import { AccountDialog } from './account-dialog.tsx';
 import { AccountLinks } from './account-links.tsx';
 import { ChatScreen } from './chat-screen.tsx';
 import { ChatStore, explainRefusal } from './chat-store.ts';
+import { ConfirmProvider, useConfirm } from './confirm.tsx';
 import { Dialog } from './dialog.tsx';
 import { InviteAcceptance } from './invite-link.tsx';
 import { finishLinking } from './linked-accounts.tsx';
@@ -25,7 +26,15 @@ function useHash(): string {
   return hash;
 }
 
+const guestLogOut = {
+  title: 'Log out as a guest?',
+  words:
+    'Guests cannot log in again: you lose this account for good. To keep it, choose a name and a password in the account settings first.',
+  action: 'Log out',
+};
+
 function Page() {
+  const confirm = useConfirm();
   const hash = useHash();
   const [store, setStore] = useState<ChatStore>();
   const [notice, setNotice] = useState('');
@@ -80,7 +89,8 @@ function Page() {
 
   if (/^#\/(verify-email|reset-password)\?/.test(hash)) return <AccountLinks client={client} hash={hash} />;
   if (!store) return <LoginScreen client={client} notice={notice} begun={begun} onEnter={enter} />;
-  const logOut = () => {
+  const logOut = async () => {
+    if (client.user()?.kind === 'guest' && !(await confirm(guestLogOut))) return;
     client.logout().catch((error: unknown) => {
       if (!(error instanceof ClientError)) throw error;
     });
@@ -90,7 +100,7 @@ function Page() {
   const invite = /^#\/invite\/([\w-]+)/.exec(hash)?.[1];
   return (
     <>
-      <ChatScreen store={store} roomId={/^#\/rooms\/([0-9a-f-]{36})/.exec(hash)?.[1]} onLogOut={logOut} />
+      <ChatScreen store={store} roomId={/^#\/rooms\/([0-9a-f-]{36})/.exec(hash)?.[1]} onLogOut={() => void logOut()} />
       {invite && <InviteAcceptance store={store} code={invite} />}
       {linking?.problem === '' && (
         <AccountDialog client={client} first="linked" onClose={() => setLinking(undefined)} />
@@ -113,4 +123,9 @@ for (const event of ['online', 'focus']) {
   });
 }
 
-render(<Page />, document.getElementById('app')!);
+render(
+  <ConfirmProvider>
+    <Page />
+  </ConfirmProvider>,
+  document.getElementById('app')!,
+);

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Member, Message, OwnRoom, Page } from '../client/parley-client.ts';
 import { type ChatState, type ChatStore, explainRefusal, moderates } from './chat-store.ts';
 import { Composer } from './composer.tsx';
+import { useConfirm } from './confirm.tsx';
 import { Dialog } from './dialog.tsx';
 import { InviteMaker } from './invite-link.tsx';
 import { MemberActions } from './member-actions.tsx';
@@ -105,6 +106,7 @@ function startsGroup(message: Message, previous: Message | undefined): boolean {
 }
 
 function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoom; onClose: () => void }) {
+  const confirm = useConfirm();
   const [members, setMembers] = useState<readonly Member[]>([]);
   const [moderated, setModerated] = useState<Member['user']>();
   const [problem, setProblem] = useState('');
@@ -116,6 +118,15 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
   }, [store, room.id]);
 
   async function leave(): Promise<void> {
+    const confirmed = await confirm({
+      title: `Leave ${room.name}?`,
+      words:
+        room.visibility === 'public'
+          ? 'You can join again later from the list of public rooms.'
+          : 'The room is private: you need an invitation to come back.',
+      action: 'Leave',
+    });
+    if (!confirmed) return;
     try {
       await store.client.call('DELETE', `/v1/rooms/${room.id}/members/me`);
       location.hash = '';

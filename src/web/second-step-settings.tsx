@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { SettingsProps } from './account-dialog.tsx';
 import { explainRefusal } from './chat-store.ts';
+import { useConfirm } from './confirm.tsx';
 import { Field } from './field.tsx';
 import { explainPasskey, makePasskey, passkeysWork } from './passkey.ts';
 import { QrCode } from './qr-code.tsx';
@@ -26,6 +27,7 @@ const path = '/v1/users/me/second-factors';
 const day = (time: string) => new Date(time).toLocaleDateString();
 
 export function SecondStepSettings({ client }: SettingsProps) {
+  const confirm = useConfirm();
   const [overview, setOverview] = useState<Overview>();
   const [begun, setBegun] = useState<{ secret: string; uri: string }>();
   const [codes, setCodes] = useState<readonly string[]>();
@@ -53,12 +55,19 @@ export function SecondStepSettings({ client }: SettingsProps) {
 
   const begin = () => work(async () => setBegun(await client.call('POST', `${path}/totp`)));
   const addPasskey = () => work(async () => setCodes((await makePasskey(client, passkeyName())) ?? undefined));
-  const remove = ({ id }: Factor) => work(() => client.call('DELETE', `${path}/${encodeURIComponent(id)}`));
-  const renew = () =>
-    work(async () => {
+  async function remove({ id, name, kind }: Factor): Promise<void> {
+    const words = `You can no longer log in with ${kind === 'passkey' ? 'this passkey' : 'codes of this app'}. To use it again you have to add it again.`;
+    if (await confirm({ title: `Remove ${name}?`, words, action: 'Remove' }))
+      await work(() => client.call('DELETE', `${path}/${encodeURIComponent(id)}`));
+  }
+  async function renew(): Promise<void> {
+    const words = 'The recovery codes you have now stop working.';
+    if (!(await confirm({ title: 'Make new recovery codes?', words, action: 'Make new codes' }))) return;
+    await work(async () => {
       const { recoveryCodes } = await client.call<{ recoveryCodes: string[] }>('POST', `${path}/recovery-codes`);
       setCodes(recoveryCodes);
     });
+  }
 
   if (!overview) return <p>{problem || 'Loading …'}</p>;
   if (codes) return <RecoveryCodes codes={codes} onKept={() => setCodes(undefined)} />;

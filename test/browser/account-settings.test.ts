@@ -3,6 +3,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { codeAt, stepAt } from '../../src/auth/totp.ts';
 import { mailTo } from '../harness/mailbox.ts';
+import { confirm } from '../harness/page-visits.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
 import { freePort } from '../harness/ports.ts';
 import { callApi } from '../harness/test-client.ts';
@@ -154,6 +155,7 @@ test('an authenticator app: set up with a QR code, asked for at the door, and a 
   await openSettings(page, 'Second step');
   await page.getByText('9 recovery codes are left').waitFor();
   await button(page, 'Remove Authenticator app').click();
+  await confirm(page, 'Remove');
   await page.getByText('With a second step').waitFor();
   await closeSettings(page);
   await logOut(page);
@@ -195,6 +197,7 @@ test('a passkey: made, used alone and as a second step, and taken away', async (
 
   await openSettings(page, 'Second step');
   await page.getByRole('button', { name: /^Remove Passkey/ }).click();
+  await confirm(page, 'Remove');
   await page.getByText('With a second step').waitFor();
   await closeSettings(page);
   await logOut(page);
@@ -223,6 +226,7 @@ test('devices: seen, logged out one by one, and the other page says so', async (
   await here.page.getByText('This device').waitFor();
   await picture(here.page, 'devices');
   await here.page.getByRole('button', { name: /^Log out Chrome/ }).click();
+  await confirm(here.page, 'Log out');
   await there.page.getByText('Your login has ended').waitFor();
   await expect.poll(() => here.page.locator('.entries li').count()).toBe(1);
   await closeSettings(here.page);

@@ -3,6 +3,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clientSecret, type OidcIssuer, Browser as ProviderBrowser, startOidcIssuer } from '../auth/oidc-issuer.ts';
+import { confirm } from '../harness/page-visits.ts';
 import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi } from '../harness/test-client.ts';
@@ -108,6 +109,7 @@ test('linking a provider to an account, logging in by it, and unlinking it', asy
   await sql`update sessions set authenticated_at = now() - interval '6 minutes'`;
   await sql.end();
   await button(page, 'Unlink Acme').click();
+  await confirm(page, 'Unlink');
   await page.getByLabel('Confirm your password').fill('the secret of petra');
   await picture(page, 'unlink-step-up');
   await button(page, 'Confirm').click();

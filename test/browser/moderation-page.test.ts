@@ -1,6 +1,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { confirm } from '../harness/page-visits.ts';
 import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
@@ -82,6 +83,7 @@ test('the desk shows why texts were blocked, sets slow mode, and shows the staff
   await learned.getByText('A message is spam').waitFor();
   await picture(staff, 'learned');
   await learned.getByRole('button', { name: `Take back all of ${owner.username}` }).click();
+  await confirm(staff, 'Take back all');
   await learned.getByText('Nothing was learned yet.').waitFor();
 });
 
@@ -163,6 +165,7 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
   await desk.getByLabel('Reason of a ban (optional)').fill('enough');
   await picture(desk, 'member');
   await desk.getByRole('button', { name: 'Ban', exact: true }).click();
+  await confirm(desk, 'Ban');
   await desk.getByText(`${author.username} is banned.`).waitFor();
   await desk.keyboard.press('Escape');
   await watching.getByRole('button', { name: '2 people' }).waitFor();

@@ -109,6 +109,10 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   await messages(ana).getByText('(edited)').waitFor();
   await messages(ben).getByText('changed').hover();
   await ben.getByRole('button', { name: 'Delete' }).last().click();
+  await ben
+    .getByRole('dialog', { name: 'Delete message?' })
+    .getByRole('button', { name: 'Delete', exact: true })
+    .click();
   await messages(ana).getByText('This message was deleted.').waitFor();
 
   // A reload keeps the login, the room and the history.

@@ -1,0 +1,198 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { article, confirm, enterRoom, longPress, messages, openBrowser, phone, visit } from '../harness/page-visits.ts';
+import { freePort } from '../harness/ports.ts';
+import { type Single, startSingle } from '../harness/stack.ts';
+import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+
+let browser: Browser;
+let parley: Single;
+
+beforeAll(async () => {
+  const port = await freePort();
+  [browser, parley] = await Promise.all([openBrowser(), startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}` }, port)]);
+});
+afterAll(async () => {
+  await browser.close();
+  await parley.end();
+});
+
+async function roomOfTwo(name: string): Promise<{ ana: TestUser; ben: TestUser; roomId: string }> {
+  const [ana, ben] = (await Promise.all([signUp(parley.url), signUp(parley.url)])) as [TestUser, TestUser];
+  return { ana, ben, roomId: await createRoom([ana, ben], { name }) };
+}
+
+let keys = 0;
+const send = (person: TestUser, roomId: string, text: string) =>
+  mustCall(person, 'POST', `/v1/rooms/${roomId}/messages`, { clientId: `d${keys++}`, text });
+
+/** Texts of the room as the server has them; a deleted one is empty. */
+async function stored(person: TestUser, roomId: string): Promise<string[]> {
+  const { messages: list } = await mustCall(person, 'GET', `/v1/rooms/${roomId}/messages`);
+  return (list as { text: string }[]).map(({ text }) => text);
+}
+
+/** What happened before is done once this message of the page has arrived. */
+async function marker(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Message', { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
+  await article(page, text).waitFor();
+  await article(page, text).getByText('Sending …').waitFor({ state: 'detached' });
+}
+
+test('on a touch screen no tap on a message does anything, wherever it lands', async () => {
+  const { ana, ben, roomId } = await roomOfTwo('Tap garden');
+  await send(ben, roomId, 'from the other');
+  await send(ana, roomId, 'one of mine');
+  await send(ana, roomId, 'two of mine');
+  const page = await visit(browser, { url: parley.url, person: ana, options: phone });
+  await enterRoom(page, 'Tap garden');
+  for (const text of ['from the other', 'one of mine', 'two of mine']) {
+    const box = (await article(page, text).boundingBox())!;
+    // The tools stand above the right corner: a grid of taps over all of it.
+    for (const up of [-6, 4, box.height / 2])
+      for (const left of [12, 30, 60, 90, 120]) await page.touchscreen.tap(box.x + box.width - left, box.y + up);
+  }
+  expect(await page.getByRole('dialog').count()).toBe(0);
+  expect(await page.getByLabel('Edit message').count()).toBe(0);
+  await marker(page, 'after the taps');
+  expect(await stored(ana, roomId)).toEqual(['from the other', 'one of mine', 'two of mine', 'after the taps']);
+});
+
+test('a long press opens what can be done with a message, and deleting asks first', async () => {
+  const { ana, ben, roomId } = await roomOfTwo('Press garden');
+  await send(ana, roomId, 'a word of mine');
+  await send(ben, roomId, 'a word of theirs');
+  const page = await visit(browser, { url: parley.url, person: ana, options: phone });
+  await enterRoom(page, 'Press garden');
+
+  const sheet = page.getByRole('dialog', { name: /^Message by/ });
+  await longPress(page, article(page, 'a word of theirs'), sheet);
+  expect(await sheet.getByRole('button', { name: 'Report' }).count()).toBe(1);
+  expect(await sheet.getByRole('button', { name: 'Edit' }).count()).toBe(0);
+  // Lifting the finger has pressed nothing.
+  await sheet.getByRole('button', { name: 'Close' }).tap();
+  await sheet.waitFor({ state: 'detached' });
+
+  await longPress(page, article(page, 'a word of mine'), sheet);
+  await sheet.getByRole('button', { name: 'Delete' }).tap();
+  const question = page.getByRole('dialog', { name: 'Delete message?' });
+  await question.getByRole('button', { name: 'Cancel' }).tap();
+  await question.waitFor({ state: 'detached' });
+  await marker(page, 'still there');
+  expect(await stored(ana, roomId)).toContain('a word of mine');
+
+  await longPress(page, article(page, 'a word of mine'), sheet);
+  await sheet.getByRole('button', { name: 'Delete' }).tap();
+  await question.getByRole('button', { name: 'Delete' }).tap();
+  await messages(page).getByText('This message was deleted.').waitFor();
+  expect(await stored(ana, roomId)).toEqual(['', 'a word of theirs', 'still there']);
+});
+
+test('a finger that scrolls opens nothing', async () => {
+  const { ana, roomId } = await roomOfTwo('Scroll garden');
+  await send(ana, roomId, 'do not open');
+  const page = await visit(browser, { url: parley.url, person: ana, options: phone });
+  await enterRoom(page, 'Scroll garden');
+  const box = (await article(page, 'do not open').boundingBox())!;
+  const devtools = await page.context().newCDPSession(page);
+  await page.clock.install();
+  const at = (y: number) => [{ x: Math.round(box.x + 150), y: Math.round(y) }];
+  await devtools.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: at(box.y + 10) });
+  await devtools.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(box.y + 60) });
+  await page.clock.runFor(5000);
+  await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  expect(await page.getByRole('dialog').count()).toBe(0);
+});
+
+test('with a mouse the tools show over a message, deleting asks, and Escape keeps the message', async () => {
+  const { ana, ben, roomId } = await roomOfTwo('Mouse garden');
+  await send(ana, roomId, 'to be kept');
+  await send(ben, roomId, 'by another');
+  const page = await visit(browser, { url: parley.url, person: ana });
+  await enterRoom(page, 'Mouse garden');
+  const tools = article(page, 'to be kept').locator('.message-tools');
+  expect(await tools.evaluate((element) => getComputedStyle(element).pointerEvents)).toBe('none');
+
+  await article(page, 'to be kept').hover();
+  await tools.getByRole('button', { name: 'Delete' }).click();
+  const question = page.getByRole('dialog', { name: 'Delete message?' });
+  await question.waitFor();
+  // The safe answer has the focus.
+  await page.keyboard.press('Enter');
+  await question.waitFor({ state: 'detached' });
+  await article(page, 'to be kept').hover();
+  await tools.getByRole('button', { name: 'Delete' }).click();
+  await question.waitFor();
+  await page.keyboard.press('Escape');
+  await question.waitFor({ state: 'detached' });
+  await marker(page, 'afterwards');
+  expect(await stored(ana, roomId)).toEqual(['to be kept', 'by another', 'afterwards']);
+
+  // By the keyboard alone, as the owner of the room.
+  await article(page, 'by another').getByRole('button', { name: 'Delete' }).focus();
+  await page.keyboard.press('Enter');
+  await question.waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await messages(page).getByText('This message was deleted.').waitFor();
+});
+
+test('leaving a room asks first', async () => {
+  const { ben, roomId } = await roomOfTwo('Leave garden');
+  const page = await visit(browser, { url: parley.url, person: ben });
+  await enterRoom(page, 'Leave garden');
+  await page.getByRole('button', { name: '2 people' }).click();
+  await page.getByRole('button', { name: 'Leave room' }).click();
+  await page.getByText('you need an invitation to come back').waitFor();
+  await confirm(page, 'Cancel');
+  await page.getByRole('button', { name: 'Leave room' }).click();
+  expect((await mustCall(ben, 'GET', `/v1/rooms/${roomId}`)).memberCount).toBe(2);
+  await confirm(page, 'Leave');
+  await page.getByText('Choose a room').waitFor();
+  expect((await ben.call('GET', `/v1/rooms/${roomId}`)).status).toBe(404);
+});
+
+test('ending another login asks first, and so does a guest who logs out', async () => {
+  const { ana } = await roomOfTwo('Login garden');
+  const page = await visit(browser, { url: parley.url, person: ana });
+  await page.getByRole('button', { name: /^Account settings/ }).click();
+  await page.getByRole('button', { name: 'Devices' }).click();
+  await page.getByRole('button', { name: 'Log out everywhere else' }).click();
+  await confirm(page, 'Cancel');
+  expect((await ana.call('GET', '/v1/users/me')).status).toBe(200);
+  await page.getByRole('button', { name: 'Log out everywhere else' }).click();
+  await confirm(page, 'Log out');
+  await expect.poll(async () => (await ana.call('GET', '/v1/users/me')).status).toBe(401);
+
+  const guest = await (await browser.newContext()).newPage();
+  await guest.goto(parley.url);
+  await guest.getByRole('button', { name: 'Continue as guest' }).click();
+  await guest.getByLabel('Display name').fill('Passer-by');
+  await guest.getByRole('button', { name: 'Continue as guest' }).click();
+  await guest.getByRole('button', { name: 'New room' }).waitFor();
+  await guest.getByRole('button', { name: 'Log out' }).click();
+  await guest.getByText('you lose this account for good').waitFor();
+  await confirm(guest, 'Cancel');
+  await guest.getByRole('button', { name: 'New room' }).waitFor();
+  await guest.getByRole('button', { name: 'Log out' }).click();
+  await confirm(guest, 'Log out');
+  await guest.getByLabel('Username').waitFor();
+});
+
+test('deleting a rule of moderation asks first', async () => {
+  const { ana, roomId } = await roomOfTwo('Rule garden');
+  await mustCall(ana, 'POST', '/v1/moderation/rules', { kind: 'word', action: 'flag', pattern: 'thistle', roomId });
+  const page = await visit(browser, { url: parley.url, person: ana });
+  await enterRoom(page, 'Rule garden');
+  await page.getByRole('button', { name: 'Moderation' }).click();
+  await page.getByRole('button', { name: 'Rules' }).click();
+  const rules = async () => (await mustCall(ana, 'GET', `/v1/moderation/rules?roomId=${roomId}`)).items?.length;
+  await page.getByRole('button', { name: 'Delete rule thistle' }).click();
+  await confirm(page, 'Cancel');
+  expect(await rules()).toBe(1);
+  await page.getByRole('button', { name: 'Delete rule thistle' }).click();
+  await confirm(page, 'Delete');
+  await page.getByText('No rules yet.').waitFor();
+  expect(await rules()).toBe(0);
+});
