@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { Failure } from '../errors.ts';
 import type { App } from '../http/app.ts';
 import type { Caller } from '../http/caller.ts';
+import { hasPlainTimes, toMs } from './numeric-date.ts';
 import type { SigningKey, SigningKeys } from './signing-keys.ts';
 
 export const tokenIssuer = 'parley';
@@ -130,13 +131,15 @@ export async function createAccessTokens({
       throw new Failure('unauthenticated', 'the access token is not valid', { cause });
     }
     const { sub: userId, sid: sessionId, role, kind, exp } = claims;
-    return { userId, sessionId, role, kind, expiresAt: exp * 1000 };
+    return { userId, sessionId, role, kind, expiresAt: toMs(exp) };
   }
 
   /** What our own key signed is ours; a token from the future, or of another shape, was signed by somebody who has it. */
-  function requireClaims({ sub, sid, iss, role, kind, iat }: Claims): void {
+  function requireClaims(claims: Claims): void {
+    const { sub, sid, iss, role, kind, iat } = claims;
     const fits =
       iss === tokenIssuer &&
+      hasPlainTimes({ ...claims }) &&
       [sub, sid].every((id) => typeof id === 'string' && uuid.test(id)) &&
       ['user', 'moderator', 'admin'].includes(role) &&
       ['user', 'guest'].includes(kind) &&

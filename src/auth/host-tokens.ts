@@ -7,6 +7,7 @@ import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { HostIssuerSettings } from '../config/identity-settings.ts';
 import { Failure } from '../errors.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
+import { hasPlainTimes, toMs } from './numeric-date.ts';
 import { nameOf, textOf } from './vouched-claims.ts';
 
 /** What a host application says of one of its users. */
@@ -87,7 +88,9 @@ export function createHostTokens({
   async function verify(token: string): Promise<HostClaims> {
     requirePlainHeader(token);
     const candidates = issuersOf(token);
-    const audiences = [decodeJwt(token).aud ?? []].flat();
+    const said = decodeJwt(token);
+    if (!hasPlainTimes(said)) throw notValid();
+    const audiences = [said.aud ?? []].flat();
     const issuer = candidates.find(({ settings }) => audiences.includes(settings.audience));
     if (!issuer) throw notValid();
     return toClaims(await check(token, issuer), issuer.settings);
@@ -102,8 +105,8 @@ export function createHostTokens({
         requiredClaims: ['sub', 'exp'],
         clockTolerance: leewayMs / 1000,
       });
-      if (typeof payload.iat === 'number' && payload.iat * 1000 > Date.now() + leewayMs) throw notValid();
-      if (payload.exp! * 1000 <= Date.now()) throw new Failure('token_expired', 'the access token has expired');
+      if (payload.iat !== undefined && toMs(payload.iat) > Date.now() + leewayMs) throw notValid();
+      if (toMs(payload.exp!) <= Date.now()) throw new Failure('token_expired', 'the access token has expired');
       return payload;
     } catch (cause) {
       if (cause instanceof Failure) throw cause;
@@ -138,8 +141,8 @@ function toClaims(payload: JWTPayload, { issuer, claims: names = {} }: HostIssue
   return {
     issuer,
     subject,
-    issuedAt: (iat ?? 0) * 1000,
-    expiresAt: exp! * 1000,
+    issuedAt: toMs(iat ?? 0),
+    expiresAt: toMs(exp!),
     name: nameOf(claim('name')),
     picture: textOf(claim('picture')),
     email: textOf(claim('email')),

@@ -12,6 +12,7 @@ import type { ProviderSettings } from '../config/identity-settings.ts';
 import { Failure } from '../errors.ts';
 import { BadAnswer, fetchJson } from './fetch-json.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
+import { hasPlainTimes } from './numeric-date.ts';
 import type { ProviderLink } from './provider-link.ts';
 import { nameOf, textOf } from './vouched-claims.ts';
 
@@ -236,6 +237,7 @@ export function createOAuthProvider({
     }).catch((cause: unknown) => {
       throw cause instanceof Failure ? cause : new Failure('invalid', 'the id token is not valid', { cause });
     });
+    if (!hasPlainTimes(payload)) throw new Failure('invalid', 'the id token is not valid');
     // OpenID Connect Core §3.1.3.7, 4 and 5.
     const audiences = [payload.aud ?? []].flat();
     if ((audiences.length > 1 || payload.azp !== undefined) && payload.azp !== provider.clientId)

@@ -1,4 +1,4 @@
-/** Times that come in, before Postgres sees them: its calendar is not that of every text which looks like one. */
+/** Times on the wire. What comes in is checked before Postgres sees it: its calendar is not that of every text which looks like one. */
 import { type InputPath, invalid } from '../errors.ts';
 
 /** Whole years that both calendars and RFC 3339 know. */
@@ -14,4 +14,9 @@ export function readTime(text: string, path: InputPath): Date {
   const ms = time.getTime();
   if (!(ms >= earliestMs && ms <= latestMs)) throw invalid(path, 'not a time');
   return time;
+}
+
+/** RFC 3339, milliseconds. Its years have four digits: a time after them is written as the last one. */
+export function writeTime(ms: number): string {
+  return new Date(Math.min(ms, latestMs)).toISOString();
 }

@@ -1,6 +1,7 @@
 /** `refresh`: a connection lives on with a newer token of the same person; it never becomes somebody else's. */
 import { Type } from 'typebox';
 import { Failure } from '../errors.ts';
+import { writeTime } from '../http/times.ts';
 import { type ConnectionUser, closeCodes } from './connection.ts';
 import type { ClientFrame } from './frame-codec.ts';
 import { type FrameHandlers, frameHandler } from './frame-handlers.ts';
@@ -35,7 +36,7 @@ export function refreshFrames({ authenticate, isRevoked, accessUntilMs }: Refres
         connection.user = user;
         // What ended while the token was looked at.
         if (isRevoked(user)) connection.close(closeCodes.revoked, 'session revoked');
-        return { expiresAt: new Date(user.expiresAt).toISOString() };
+        return { expiresAt: writeTime(user.expiresAt) };
       },
     ),
   };
