@@ -14,6 +14,24 @@ const frameworkCodes: Readonly<Record<string, FailureCode>> = {
   FST_ERR_HANDLER_TIMEOUT: 'outcome_unknown',
 };
 
+/**
+ * What a status means that a library answers with. Several failures share a status, and each but the plain one promises
+ * something that only our own code can know.
+ */
+const plainCodes: Readonly<Record<number, FailureCode>> = {
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  409: 'conflict',
+  413: 'too_large',
+  415: 'unsupported_media_type',
+  426: 'upgrade_required',
+  429: 'rate_limited',
+  431: 'headers_too_large',
+};
+
 /** Anything thrown by a route, as the failure that the client sees. `writes`: the request may have changed something. */
 export function failureOf(error: FastifyError | Error, writes: boolean): Failure {
   if (error instanceof Failure) return error;
@@ -27,11 +45,9 @@ export function failureOf(error: FastifyError | Error, writes: boolean): Failure
     return invalid('/body', 'not the JSON that is allowed');
   const known = frameworkCodes[code ?? ''];
   if (known) return new Failure(known, failures[known].title, { cause: error });
-  if (statusCode === 429) return new Failure('rate_limited', 'too many requests', { cause: error });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    const code4xx =
-      (Object.keys(failures) as FailureCode[]).find((key) => failures[key].http === statusCode) ?? 'invalid';
-    return new Failure(code4xx, failures[code4xx].title, { cause: error });
+    const plain = plainCodes[statusCode] ?? 'invalid';
+    return new Failure(plain, failures[plain].title, { cause: error });
   }
   return toFailure(error);
 }
