@@ -15,6 +15,7 @@ import { connectDatabase, connectSql, type Sql } from '../src/database/connect.t
 import { newId } from '../src/database/new-id.ts';
 import { createSharedLook } from '../src/database/shared-look.ts';
 import { events } from '../src/database/tables.ts';
+import { createOutages } from '../src/logger/outages.ts';
 import { createLocalHints } from '../src/realtime/hints.ts';
 import { createHub } from '../src/realtime/hub.ts';
 import { startLogIdentity } from '../src/realtime/log-identity.ts';
@@ -94,6 +95,7 @@ async function openStore(town: Town) {
     revocations,
     metrics: metrics.eventLog,
     logger,
+    outage: createOutages(logger, 60_000).of('Postgres'),
     settings: {
       lanes: 2,
       batchMax: 512,

@@ -5,6 +5,8 @@
  * probe is due → `closed` if the probe succeeds, `open` again with a longer pause if not.
  */
 
+import type { Outage } from './logger/outages.ts';
+
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export interface BreakerSettings {
@@ -18,9 +20,9 @@ export interface BreakerSettings {
 export interface CircuitBreaker {
   readonly state: () => BreakerState;
   readonly succeeded: () => void;
-  readonly failed: () => void;
+  readonly failed: (cause?: unknown) => void;
   /** Opens at once: the connection is gone. */
-  readonly trip: () => void;
+  readonly trip: (cause?: unknown) => void;
   readonly stop: () => void;
 }
 
@@ -29,10 +31,24 @@ export interface BreakerOptions {
   /** Tries the peer once; resolves if it is well. */
   readonly probe: () => Promise<void>;
   readonly onChange?: (state: BreakerState) => void;
+  /** Told why calls and probes fail, and of the end. */
+  readonly outage?: Outage;
+  /**
+   * Failures in a row from which the outage is reported; default: those that open the breaker. From then on the peer is probed
+   * even if nobody calls it, so that the end is noticed.
+   */
+  readonly reportAfter?: number;
 }
 
 /** A closed breaker. */
-export function createCircuitBreaker({ settings, probe, onChange }: BreakerOptions): CircuitBreaker {
+export function createCircuitBreaker({
+  settings,
+  probe,
+  onChange,
+  outage,
+  ...options
+}: BreakerOptions): CircuitBreaker {
+  const { reportAfter = settings.failuresToOpen } = options;
   let state: BreakerState = 'closed';
   let failures = 0;
   let failedProbes = 0;
@@ -45,9 +61,10 @@ export function createCircuitBreaker({ settings, probe, onChange }: BreakerOptio
     onChange?.(next);
   }
 
-  function open(): void {
+  function open(cause: unknown): void {
     if (stopped) return;
     change('open');
+    outage?.failed(cause);
     clearTimeout(timer);
     const pauseMs = Math.min(settings.pauseMs * 2 ** failedProbes, settings.pauseMaxMs);
     // Jitter, so that many callers do not all probe a returning peer in the same instant.
@@ -59,27 +76,54 @@ export function createCircuitBreaker({ settings, probe, onChange }: BreakerOptio
     change('half-open');
     try {
       await probe();
-    } catch {
+    } catch (error) {
       failedProbes++;
-      return open();
+      return open(error);
     }
     if (stopped) return;
     failures = 0;
     failedProbes = 0;
     change('closed');
+    timer = undefined;
+    outage?.ended();
+  }
+
+  function succeeded(): void {
+    failures = 0;
+    if (state !== 'closed') return;
+    clearTimeout(timer);
+    timer = undefined;
+    outage?.ended();
+  }
+
+  function failed(cause: unknown = 'no answer'): void {
+    failures++;
+    if (stopped || state !== 'closed') return;
+    if (failures >= settings.failuresToOpen) open(cause);
+    else if (failures >= reportAfter) {
+      outage?.failed(cause);
+      timer ??= setTimeout(() => void lookAgain(), settings.pauseMs).unref();
+    }
+  }
+
+  /** Still closed, and nobody may call soon. */
+  async function lookAgain(): Promise<void> {
+    timer = undefined;
+    try {
+      await probe();
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    if (!stopped) succeeded();
   }
 
   return {
     state: () => state,
-    succeeded: () => {
-      failures = 0;
-    },
-    failed: () => {
-      failures++;
-      if (state === 'closed' && failures >= settings.failuresToOpen) open();
-    },
-    trip: () => {
-      if (state === 'closed') open();
+    succeeded,
+    failed,
+    trip: (cause = 'the connection was lost') => {
+      if (state === 'closed') open(cause);
     },
     stop: () => {
       stopped = true;

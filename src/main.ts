@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { ConfigError, describeConfig, helpText, loadConfig } from './config/load.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createLogger } from './logger/logger.ts';
+import { createOutages } from './logger/outages.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -27,7 +28,8 @@ async function main(): Promise<void> {
   const logger = createLogger(config.log);
   const { startRole } = await import('./roles/start-role.ts');
   const stopped = waitForSignal();
-  const role = await startRole({ config, logger, metrics: createMetrics(), version });
+  const outages = createOutages(logger, config.log.outageRepeat);
+  const role = await startRole({ config, logger, outages, metrics: createMetrics(), version });
   process.on('uncaughtException', (error) => {
     logger.fatal({ error }, 'a bug: this process ends');
     process.exitCode = 1;

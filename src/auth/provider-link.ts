@@ -4,6 +4,7 @@
  */
 import { type BreakerState, createCircuitBreaker } from '../circuit-breaker.ts';
 import { Failure } from '../errors.ts';
+import type { Outage } from '../logger/outages.ts';
 import { BadAnswer } from './fetch-json.ts';
 
 export interface ProviderLinkSettings {
@@ -33,6 +34,7 @@ export function createProviderLink({
   probeUrl,
   settings,
   onBreaker,
+  outage,
 }: {
   /** What people call the server. */
   name: string;
@@ -40,6 +42,7 @@ export function createProviderLink({
   probeUrl: string;
   settings: ProviderLinkSettings;
   onBreaker: (state: BreakerState) => void;
+  outage: Outage;
 }): ProviderLink {
   async function probe(): Promise<void> {
     const response = await fetch(probeUrl, { signal: AbortSignal.timeout(settings.timeoutMs), redirect: 'manual' });
@@ -50,6 +53,8 @@ export function createProviderLink({
     settings: { failuresToOpen: settings.failuresToOpen, pauseMs, pauseMaxMs: settings.probePauseMaxMs },
     probe,
     onChange: onBreaker,
+    outage,
+    reportAfter: 1,
   });
   onBreaker('closed');
 
@@ -74,7 +79,7 @@ export function createProviderLink({
           breaker.succeeded();
           throw error;
         }
-        breaker.failed();
+        breaker.failed(error);
         throw error instanceof Failure ? error : away(error);
       }
     },

@@ -9,6 +9,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey
 import { desc, lt, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Database } from '../database/connect.ts';
+import { logLevelOf } from '../database/database-errors.ts';
 import { signingKeys } from '../database/tables.ts';
 
 export interface SigningKey {
@@ -94,7 +95,7 @@ export async function startSigningKeys({
 
   await rotate();
   const timer = setInterval(() => {
-    rotate().catch((error: unknown) => logger.warn({ error }, 'signing keys could not be looked after'));
+    rotate().catch((error: unknown) => logger[logLevelOf(error)]({ error }, 'signing keys could not be looked after'));
   }, checkMs);
 
   return {

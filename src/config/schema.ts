@@ -47,6 +47,13 @@ export const schema = {
       },
     ),
     bufferBytes: size('1MB', 'Log lines kept in memory while the output is blocked; more are dropped and counted'),
+    outageRepeat: duration(
+      '1m',
+      'While another system (Redis, Postgres, SMTP …) is away, the warning is repeated this often',
+      {
+        minMs: 1000,
+      },
+    ),
   },
   http: {
     host: text('0.0.0.0', 'Address the chat role listens on', { aliases: ['HOST'] }),

@@ -94,6 +94,15 @@ export function linkFailure(error: unknown, writes: boolean): Failure | undefine
 }
 
 /**
+ * How background work logs a failure that it repeats by itself. An outage of the database is reported once, by whoever probes it;
+ * everybody else who meets it stays quiet.
+ */
+export function logLevelOf(error: unknown): 'warn' | 'debug' {
+  if (error instanceof Failure) return error.code === 'unavailable' ? 'debug' : 'warn';
+  return linkFailure(error, false) ? 'debug' : 'warn';
+}
+
+/**
  * What is read for the answer after a commit. Should it fail because the database went away, the refusal is not a definite one: what
  * was written stays written.
  */

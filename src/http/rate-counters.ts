@@ -6,11 +6,11 @@
  * Losing every count loses nothing but the memory of attempts.
  */
 import { createHash } from 'node:crypto';
-import { Cluster, Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
-import type { Logger } from 'pino';
 import { type BreakerState, createCircuitBreaker } from '../circuit-breaker.ts';
 import { Failure } from '../errors.ts';
+import type { Outages } from '../logger/outages.ts';
+import { openRedisLink, type RedisLink, redisOutage } from '../redis-link.ts';
 
 export interface RateWindow {
   readonly max: number;
@@ -75,27 +75,38 @@ export function createLocalCounters(weight = 1): RateCounters {
   };
 }
 
-type CountingLink = (Redis | Cluster) & {
+type CountingLink = RedisLink & {
   countAttempt: (key: string, windowMs: number) => Promise<[count: number, leftMs: number]>;
 };
 
 export function createRedisCounters(
   settings: RedisCounterSettings,
-  logger: Logger,
+  outages: Outages,
   onBreaker: (state: BreakerState) => void,
 ): RateCounters {
   const local = createLocalCounters(settings.fallbackWeight);
-  const link = connect(settings);
-  link.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis counters'));
+  const outage = redisOutage(outages, 'counting attempts');
+  const link = openRedisLink(
+    settings,
+    {
+      maxRetriesPerRequest: 1,
+      commandTimeout: settings.commandTimeout,
+      enableOfflineQueue: false,
+      scripts: { countAttempt: { lua: countScript, numberOfKeys: 1 } },
+    },
+    outage,
+  ) as CountingLink;
+  const probe = async () => {
+    await link.countAttempt(`${settings.prefix}:rate:probe`, 1000);
+  };
+  // Missing rights are reported before the first attempt needs them.
+  link.on('ready', () => void probe().then(outage.ended, outage.failed));
   const breaker = createCircuitBreaker({
     settings: { failuresToOpen: settings.failuresToOpen, pauseMs: 500, pauseMaxMs: settings.probePauseMax },
-    probe: async () => {
-      await link.countAttempt(`${settings.prefix}:rate:probe`, 1000);
-    },
-    onChange: (state) => {
-      onBreaker(state);
-      logger.info({ state }, 'counting of attempts in Redis');
-    },
+    probe,
+    onChange: onBreaker,
+    outage,
+    reportAfter: 1,
   });
   // Names in Redis say nothing of whom they count: neither an address nor an account is found there.
   const nameOf = (key: string) => `${settings.prefix}:rate:${createHash('sha256').update(key).digest('base64url')}`;
@@ -108,8 +119,7 @@ export function createRedisCounters(
           breaker.succeeded();
           return { count, resetMs };
         } catch (error) {
-          logger.debug({ error: (error as Error).message }, 'redis counters');
-          breaker.failed();
+          breaker.failed(error);
         }
       }
       return local.hit(key, windowMs);
@@ -120,8 +130,7 @@ export function createRedisCounters(
       try {
         await link.del(nameOf(key));
       } catch (error) {
-        logger.debug({ error: (error as Error).message }, 'redis counters');
-        breaker.failed();
+        breaker.failed(error);
       }
     },
     stop: () => {
@@ -129,22 +138,6 @@ export function createRedisCounters(
       link.disconnect();
     },
   };
-}
-
-function connect({ url, cluster, commandTimeout }: RedisCounterSettings): CountingLink {
-  const options = {
-    maxRetriesPerRequest: 1,
-    commandTimeout,
-    connectTimeout: 2000,
-    enableOfflineQueue: false,
-    enableAutoPipelining: true,
-    retryStrategy: (attempt: number) => Math.min(attempt * 50, 1000) + Math.random() * 50,
-    scripts: { countAttempt: { lua: countScript, numberOfKeys: 1 } },
-  };
-  const link = cluster
-    ? new Cluster([url], { redisOptions: options, scripts: options.scripts } as never)
-    : new Redis(url, options);
-  return link as unknown as CountingLink;
 }
 
 /** @throws Failure `rate_limited` with the time until the window ends */

@@ -6,6 +6,9 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/connect.ts';
+import { linkLoss } from '../database/database-errors.ts';
+import { databaseOutage } from '../database/database-probe.ts';
+import type { Outages } from '../logger/outages.ts';
 import type { IssueToken } from './account-mail.ts';
 import { createJobMetrics } from './job-metrics.ts';
 import { type JobWorker, startJobWorker } from './job-worker.ts';
@@ -26,6 +29,7 @@ export interface JobRunnerOptions {
   readonly databaseUrl: string;
   readonly issueToken: IssueToken;
   readonly logger: Logger;
+  readonly outages: Outages;
   readonly registry: Registry;
   readonly settings: JobRunnerSettings;
 }
@@ -44,13 +48,14 @@ export function startJobRunner({
   databaseUrl,
   issueToken,
   logger,
+  outages,
   registry,
   settings,
 }: JobRunnerOptions): JobRunner {
   const { jobs, smtp } = settings;
   const workerId = uuidv7();
   const metrics = createJobMetrics(registry);
-  const { tasks, ledger, mailer } = createMailOffice({ db, workerId, issueToken, logger, metrics, settings });
+  const { tasks, ledger, mailer } = createMailOffice({ db, workerId, issueToken, logger, outages, metrics, settings });
   const lease = createWorkerLease({ db, workerId, deadAfterMs: jobs.deadAfter });
   const lockNames = new Set<string>();
   const stopping = new AbortController();
@@ -63,6 +68,8 @@ export function startJobRunner({
       tasks,
       names,
       logger,
+      outage: databaseOutage(outages),
+      listening: outages.of('Postgres (job notifications)'),
       metrics,
       onLockName: (name, before) => {
         // What an earlier run still holds is nobody's: not being named, it is freed like a dead worker's.
@@ -98,14 +105,14 @@ export function startJobRunner({
   }
 
   async function keepBeating(): Promise<void> {
-    for (let failing = false; !stopping.signal.aborted; ) {
+    const outage = databaseOutage(outages);
+    while (!stopping.signal.aborted) {
       try {
         await beat();
-        failing = false;
+        outage.ended();
       } catch (error) {
-        // Once per outage.
-        if (!failing) logger.warn({ err: error }, 'the heartbeat of the job worker fails');
-        failing = true;
+        if (linkLoss(error)) outage.failed(error);
+        else logger.warn({ err: error }, 'the heartbeat of the job worker failed');
       }
       await pause(jobs.heartbeat, stopping.signal);
     }

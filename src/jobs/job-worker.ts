@@ -2,7 +2,9 @@
 import { EventEmitter } from 'node:events';
 import { type Runner, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
 import type { Logger } from 'pino';
+import { linkLoss } from '../database/database-errors.ts';
 import type { JobPayloads } from '../database/queue.ts';
+import type { Outage } from '../logger/outages.ts';
 import type { JobMetrics } from './job-metrics.ts';
 import { pause, QueuePool } from './queue-pool.ts';
 import { payloadReaders, type Tasks } from './tasks.ts';
@@ -13,6 +15,10 @@ export interface JobWorkerOptions {
   /** Those of the tasks that this worker does. */
   readonly names: readonly (keyof Tasks)[];
   readonly logger: Logger;
+  /** Of the database. */
+  readonly outage: Outage;
+  /** Of its notifications, without which jobs wait for the next poll. */
+  readonly listening: Outage;
   readonly metrics: JobMetrics;
   /** The name that jobs are locked with from now on, in place of the one before. */
   readonly onLockName: (name: string, before: string | undefined) => void;
@@ -54,6 +60,9 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
     lockName = workerPool.id;
   });
 
+  events.on('pool:listen:error', ({ error }) => options.listening.failed(error));
+  events.on('pool:listen:success', options.listening.ended);
+
   const active = new Set<string>();
   let runner: Runner | undefined;
 
@@ -74,7 +83,8 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
         if (stopping.signal.aborted) await runner.stop();
         else await runner.promise;
       } catch (error) {
-        logger.warn({ err: error }, 'the job worker ended and starts again');
+        if (linkLoss(error)) options.outage.failed(error);
+        else logger.warn({ err: error }, 'the job worker ended and starts again');
       }
       await pause(pauseMs, stopping.signal);
     }
@@ -125,5 +135,9 @@ async function perform<Task extends keyof JobPayloads>(tasks: Tasks, name: Task,
 
 function toWorkerLogger(logger: Logger): WorkerLogger {
   const levels = { error: 'warn', warning: 'warn', info: 'debug', debug: 'trace' } as const;
-  return new WorkerLogger((scope) => (level, message) => logger[levels[level]]({ scope }, message));
+  // Reported as an outage, with its end.
+  const isOfLink = (message: string) => /notify listener|UNLISTEN/.test(message);
+  return new WorkerLogger(
+    (scope) => (level, message) => logger[isOfLink(message) ? 'debug' : levels[level]]({ scope }, message),
+  );
 }

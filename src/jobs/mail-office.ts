@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { Database } from '../database/connect.ts';
+import type { Outages } from '../logger/outages.ts';
 import { type IssueToken, prepareAccountMail } from './account-mail.ts';
 import type { JobMetrics } from './job-metrics.ts';
 import { createDelivery, type Prepare } from './mail-delivery.ts';
@@ -30,6 +31,7 @@ export interface MailOfficeOptions {
   readonly workerId: string;
   readonly issueToken: IssueToken;
   readonly logger: Logger;
+  readonly outages: Outages;
   readonly metrics: JobMetrics;
   readonly settings: MailSettings;
 }
@@ -39,6 +41,7 @@ export function createMailOffice({
   workerId,
   issueToken,
   logger,
+  outages,
   metrics,
   settings,
 }: MailOfficeOptions): MailOffice {
@@ -48,7 +51,7 @@ export function createMailOffice({
   const { bouncesMax, roomsMax, messagesMax, excerptMax } = email;
   const domain = new URL(publicUrl).hostname;
 
-  const mailer = chooseMailer({ db, logger, metrics, settings });
+  const mailer = chooseMailer({ db, logger, outages, metrics, settings });
   const ledger = createMailLedger({
     db,
     workerId,
@@ -84,7 +87,13 @@ export function createMailOffice({
 
 const dropped: Prepare = async () => ({ kind: 'cancel' });
 
-function chooseMailer({ db, logger, metrics, settings }: Omit<MailOfficeOptions, 'workerId' | 'issueToken'>): Mailer {
+function chooseMailer({
+  db,
+  logger,
+  outages,
+  metrics,
+  settings,
+}: Omit<MailOfficeOptions, 'workerId' | 'issueToken'>): Mailer {
   const { smtp, notifications, environment, jobs } = settings;
   if (smtp.url !== undefined) {
     return createSmtpMailer({
@@ -98,7 +107,7 @@ function chooseMailer({ db, logger, metrics, settings }: Omit<MailOfficeOptions,
         sessionMailsMax: smtp.sessionMailsMax,
         sessionIdleMs: smtp.sessionIdle,
       },
-      logger,
+      outage: outages.of('SMTP'),
       onBreaker: (state) => metrics.smtpBreaker.set(state === 'closed' ? 0 : 1),
     });
   }

@@ -7,11 +7,11 @@
  */
 import { sql } from 'drizzle-orm';
 import MailComposer from 'nodemailer/lib/mail-composer';
-import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { type BreakerState, createCircuitBreaker } from '../circuit-breaker.ts';
 import type { Database } from '../database/connect.ts';
 import { developmentMailbox } from '../database/tables.ts';
+import type { Outage } from '../logger/outages.ts';
 import { type Hand, openSmtpSession, parseSmtpUrl, type SmtpOutcome, type SmtpSession } from './smtp-conversation.ts';
 
 /** A mail to one address, written out. */
@@ -51,11 +51,11 @@ export interface SmtpMailerSettings {
 /** Sends by SMTP. @throws TypeError for a URL that is none */
 export function createSmtpMailer({
   settings,
-  logger,
+  outage,
   onBreaker = () => {},
 }: {
   settings: SmtpMailerSettings;
-  logger: Logger;
+  outage: Outage;
   onBreaker?: (state: BreakerState) => void;
 }): Mailer {
   const server = parseSmtpUrl(settings.url, settings.stageTimeoutMs);
@@ -63,11 +63,17 @@ export function createSmtpMailer({
   const deadline = () => AbortSignal.timeout(settings.deadlineMs);
   const breaker = createCircuitBreaker({
     settings: { failuresToOpen: settings.failuresToOpen, pauseMs: 1000, pauseMaxMs: settings.probePauseMaxMs },
-    probe: async () => keep(await openSmtpSession(server, deadline())),
-    onChange: (state) => {
-      logger.warn({ state }, 'smtp breaker');
-      onBreaker(state);
+    probe: async () => {
+      try {
+        keep(await openSmtpSession(server, deadline()));
+      } catch (error) {
+        // The server's words may hold addresses.
+        throw new Error(reasonOf(error));
+      }
     },
+    onChange: onBreaker,
+    outage,
+    reportAfter: 1,
   });
   let stopped = false;
 
@@ -109,7 +115,7 @@ export function createSmtpMailer({
         outcome = { kind: 'unavailable', reason: reasonOf(error) };
       }
     }
-    if (outcome.kind === 'unavailable') breaker.failed();
+    if (outcome.kind === 'unavailable') breaker.failed(outcome.reason);
     else if (outcome.kind !== 'withdrawn') breaker.succeeded();
     return outcome;
   }
@@ -129,9 +135,22 @@ export function createSmtpMailer({
   };
 }
 
+/** Codes of errors that say what the network or TLS did; others may repeat words of the server, which may hold addresses. */
+const linkErrors = new Set(['ESOCKET', 'ETLS', 'EDNS', 'ETIMEDOUT', 'ECONNREFUSED', 'ECONNRESET']);
+
 function reasonOf(error: unknown): string {
-  const { code = 'ERROR', responseCode, command } = error as { code?: string; responseCode?: number; command?: string };
-  return [code, responseCode, command].filter(Boolean).join(' ');
+  const {
+    code = 'ERROR',
+    responseCode,
+    command,
+    message,
+  } = error as Error & {
+    code?: string;
+    responseCode?: number;
+    command?: string;
+  };
+  const words = responseCode === undefined && linkErrors.has(code) ? [`(${message})`] : [];
+  return [code, responseCode, command, ...words].filter(Boolean).join(' ');
 }
 
 async function compose(

@@ -246,7 +246,7 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     if (waitMs <= 0) return 'failed';
     const late = Promise.withResolvers<Answer>();
     const timer = setTimeout(() => {
-      peer.breaker.failed();
+      peer.breaker.failed('no verdict in its share of the time');
       late.resolve('late');
     }, waitMs);
     const answer = await Promise.race([sendParts(peer, parts, leftMs), late.promise]);

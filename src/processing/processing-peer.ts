@@ -20,6 +20,7 @@ import {
   type ProcessResponse,
   Verdict as WireVerdict,
 } from '../gen/parley/processing/v1/processing_pb.ts';
+import type { Outage } from '../logger/outages.ts';
 import type { TextResult } from './text-task.ts';
 import { toVerdict, type Verdict } from './verdict.ts';
 
@@ -34,6 +35,7 @@ export interface PeerOptions {
   /** A probe is answered within this time. */
   readonly probeTimeoutMs: number;
   readonly onBreaker?: (state: BreakerState) => void;
+  readonly outage?: Outage;
 }
 
 export interface Peer {
@@ -79,6 +81,7 @@ export function createPeer(options: PeerOptions): Peer {
       if (state === 'open') dropStream('the peer is left alone for a while');
       options.onBreaker?.(state);
     },
+    ...(options.outage ? { outage: options.outage } : {}),
   });
 
   function dropStream(reason: string): void {
@@ -108,15 +111,16 @@ export function createPeer(options: PeerOptions): Peer {
         breaker.succeeded();
         each.resolve(verdicts);
       } else {
-        breaker.failed();
-        each.reject(new Failure('unavailable', 'an answer without verdicts'));
+        const noVerdicts = new Failure('unavailable', 'an answer without verdicts');
+        breaker.failed(noVerdicts);
+        each.reject(noVerdicts);
       }
     });
   }
 
   /** Overload says nothing against the peer; anything else does. */
   function refusal(code: number, message: string): Failure {
-    if (code !== Code.Unavailable) breaker.failed();
+    if (code !== Code.Unavailable) breaker.failed(message);
     return new Failure('unavailable', message);
   }
 
@@ -129,8 +133,8 @@ export function createPeer(options: PeerOptions): Peer {
         const lost = new Failure('unavailable', 'the stream to the peer ended', { cause: error });
         for (const [id, each] of waiting) settle(id, () => each.reject(lost));
         // Refused input is our bug, not the peer's illness; all else means that it went away.
-        if (error && ConnectError.from(error).code === Code.InvalidArgument) breaker.failed();
-        else breaker.trip();
+        if (error && ConnectError.from(error).code === Code.InvalidArgument) breaker.failed(error);
+        else breaker.trip(error ?? 'the stream ended');
       },
     });
     return opened;

@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { Counter } from 'prom-client';
+import { logLevelOf } from '../database/database-errors.ts';
 import { type Connection, type ConnectionUser, closeCodes } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import type { JoinHint } from './hints.ts';
@@ -89,7 +90,7 @@ export function startCaretaker<State extends FeedState>({
     try {
       await sources.syncRevocations();
     } catch (error) {
-      logger.warn({ error }, 'revocations could not be read');
+      logger[logLevelOf(error)]({ error }, 'revocations could not be read');
     }
     checkAuthority();
   }

@@ -8,6 +8,7 @@
  */
 import type { Logger } from 'pino';
 import type { Counter, Gauge, Histogram } from 'prom-client';
+import { logLevelOf } from '../database/database-errors.ts';
 import { type Connection, closeCodes, isGone } from './connection.ts';
 import { createDeliveryTurn, type DeliveryTurn, type TurnWork } from './delivery-turn.ts';
 import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.ts';
@@ -267,7 +268,7 @@ export function createHub<State extends FeedState>({
   async function tellJoined(feed: Feed<State>, connection: Connection): Promise<void> {
     const { userId } = connection.user!;
     const json = await membership.joined(feed.roomId, userId).catch((error: unknown) => {
-      logger.warn({ error, roomId: feed.roomId }, 'room.joined could not be described');
+      logger[logLevelOf(error)]({ error, roomId: feed.roomId }, 'room.joined could not be described');
       return undefined;
     });
     if (json !== undefined && feed.state.isMember(userId)) connection.push(frameText(json), 0);
@@ -347,7 +348,7 @@ export function createHub<State extends FeedState>({
   function readOn(feed: Feed<State>): void {
     if (catchingUp.has(feed)) return;
     startCatchUp(feed).catch((error: unknown) =>
-      logger.warn({ error, roomId: feed.roomId }, 'catch-up failed; the head check repeats it'),
+      logger[logLevelOf(error)]({ error, roomId: feed.roomId }, 'catch-up failed; the head check repeats it'),
     );
   }
 
@@ -532,7 +533,7 @@ export function createHub<State extends FeedState>({
       if (result === 'left') connection.push(frameText(membership.left(roomId, 'left', reached)), 0);
       if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
     } catch (error) {
-      logger.warn({ error, roomId }, 'a joined room could not be followed and is tried again');
+      logger[logLevelOf(error)]({ error, roomId }, 'a joined room could not be followed and is tried again');
       const again = () => onJoin({ userId: connection.user!.userId, roomId, seq });
       if (!stopped && !isGone(connection)) setTimeout(again, settings.headCheck).unref();
     } finally {

@@ -8,9 +8,11 @@
  * States: up (the last probe came back) ⇄ down (no probe came back in time; nothing is published meanwhile).
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { Cluster, Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Counter, Gauge } from 'prom-client';
+import type { Outages } from '../logger/outages.ts';
+import { isRefusal, openRedisLink, type RedisLink, redisOutage, SilentLink } from '../redis-link.ts';
 import type { EventHint, HintListener, Hints, JoinHint } from './hints.ts';
 
 export interface RedisHintsSettings {
@@ -31,15 +33,27 @@ export interface RedisHintsMetrics {
   readonly up: Gauge;
 }
 
-type Link = Redis | Cluster;
-
 /** Which of the channels a room or a user belongs to; the same on every instance. */
 export function shardOf(id: string, shards: number): number {
   return createHash('md5').update(id).digest().readUInt32BE(0) % shards;
 }
 
-export function createRedisHints(settings: RedisHintsSettings, logger: Logger, metrics: RedisHintsMetrics): Hints {
+export function createRedisHints({
+  settings,
+  logger,
+  outages,
+  metrics,
+}: {
+  settings: RedisHintsSettings;
+  logger: Logger;
+  outages: Outages;
+  metrics: RedisHintsMetrics;
+}): Hints {
   const instance = randomUUID();
+  // Apart: the rights to each of them may be missing alone, and the test message uses a channel of its own.
+  const outage = redisOutage(outages, 'hints');
+  const publishing = redisOutage(outages, 'publishing hints');
+  const subscribing = redisOutage(outages, 'subscribing to hints');
   const followed = new Map<string, number>();
   const probeChannel = `${settings.prefix}:probe:${instance}`;
   /** What concerns every instance. */
@@ -54,6 +68,8 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   let lastProbeBack = performance.now();
   let subscriberSince = performance.now();
 
+  /** Channels of the current subscriber that Redis has not confirmed. */
+  const unconfirmed = new Set<string>();
   const publisher = connect({
     maxRetriesPerRequest: 1,
     commandTimeout: settings.commandTimeout,
@@ -61,25 +77,11 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   });
   let subscriber = subscribe();
 
-  function connect(options: Record<string, unknown>): Link {
-    const common = {
-      retryStrategy: (attempt: number) => Math.min(attempt * 50, 1000) + Math.random() * 50,
-      enableAutoPipelining: true,
-      connectTimeout: 2000,
-      ...options,
-    };
-    const link = settings.cluster
-      ? new Cluster([settings.url], {
-          shardedSubscribers: true,
-          redisOptions: common,
-          clusterRetryStrategy: common.retryStrategy,
-        } as never)
-      : new Redis(settings.url, common);
-    link.on('error', (error: Error) => logger.debug({ error: error.message }, 'redis link'));
-    return link;
+  function connect(options: RedisOptions): RedisLink {
+    return openRedisLink(settings, options, outage);
   }
 
-  function subscribe(): Link {
+  function subscribe(): RedisLink {
     // A link that comes back subscribes here again. The library would do it with a promise that nobody can catch, and the process
     // would end with a link that is thrown away meanwhile. In a cluster it catches them.
     const link = connect({ maxRetriesPerRequest: null, autoResubscribe: settings.cluster });
@@ -92,24 +94,40 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     return link;
   }
 
-  async function subscribeAll(link: Link): Promise<void> {
+  async function subscribeAll(link: RedisLink): Promise<void> {
     await subscribeTo(link, [probeChannel, commonChannel, ...followed.keys()]);
     // A probe sent before the subscription holds is lost; the next one might come when this link's time is up already.
     if (link === subscriber && !stopped) sendProbe();
   }
 
-  async function subscribeTo(link: Link, channels: string[]): Promise<void> {
+  /** What Redis does not confirm is asked for again with the next test of the link. */
+  async function subscribeTo(link: RedisLink, channels: string[]): Promise<void> {
+    const isCurrent = () => link === subscriber && !stopped;
+    for (const channel of channels) unconfirmed.add(channel);
     try {
       // One slot per sharded subscription; plain Pub/Sub takes them all in one command.
       if (settings.cluster) await Promise.all(channels.map((channel) => link.ssubscribe(channel)));
       else await link.subscribe(...channels);
-      if (link === subscriber && up) listener?.onSubscribed();
+      if (!isCurrent()) return;
+      for (const channel of channels) unconfirmed.delete(channel);
+      if (unconfirmed.size === 0) subscribing.ended();
+      if (up) listener?.onSubscribed();
     } catch (error) {
-      logger.debug({ error: (error as Error).message }, 'redis subscribe');
+      if (isCurrent() && isRefusal(error)) subscribing.failed(error);
     }
   }
 
-  async function unsubscribeFrom(link: Link, channel: string): Promise<void> {
+  function subscribeAgain(): void {
+    const missing = [...unconfirmed].filter((channel) => isWanted(channel));
+    unconfirmed.clear();
+    if (missing.length > 0) void subscribeTo(subscriber, missing);
+  }
+
+  function isWanted(channel: string): boolean {
+    return channel === probeChannel || channel === commonChannel || followed.has(channel);
+  }
+
+  async function unsubscribeFrom(link: RedisLink, channel: string): Promise<void> {
     try {
       await (settings.cluster ? link.sunsubscribe(channel) : link.unsubscribe(channel));
     } catch (error) {
@@ -120,6 +138,7 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   function receive(channel: string, message: string): void {
     if (channel === probeChannel) {
       lastProbeBack = performance.now();
+      outage.ended();
       if (up && !torn) return;
       up = true;
       torn = false;
@@ -167,9 +186,9 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     metrics.published.inc();
     const sent = settings.cluster ? publisher.spublish(channel, message) : publisher.publish(channel, message);
     sent
-      .catch((error: Error) => {
+      .then(publishing.ended, (error: unknown) => {
         metrics.dropped.inc();
-        logger.debug({ error: error.message }, 'redis publish');
+        if (isRefusal(error)) publishing.failed(error);
       })
       .finally(() => {
         inFlight -= 1;
@@ -179,13 +198,14 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
   function probe(): void {
     const silentMs = performance.now() - Math.max(lastProbeBack, subscriberSince);
     if (silentMs > settings.probeTimeout) {
-      if (up) logger.warn({ silentMs: Math.round(silentMs) }, 'hints do not flow');
+      outage.failed(new SilentLink(`no test message came back in ${Math.round(silentMs)} ms`));
       up = false;
       metrics.up.set(0);
       const silent = subscriber;
+      unconfirmed.clear();
       subscriber = subscribe();
       silent.disconnect();
-    }
+    } else if (unconfirmed.size > 0 && subscriber.status === 'ready') subscribeAgain();
     sendProbe();
   }
 
@@ -193,7 +213,7 @@ export function createRedisHints(settings: RedisHintsSettings, logger: Logger, m
     const sent = settings.cluster
       ? publisher.spublish(probeChannel, instance)
       : publisher.publish(probeChannel, instance);
-    sent.catch((error: Error) => logger.debug({ error: error.message }, 'redis probe'));
+    sent.catch(outage.failed);
   }
 
   function follow(channel: string): void {

@@ -25,7 +25,7 @@ import { createRoomService } from '../chat/rooms/room-service.ts';
 import type { RoomState } from '../chat/rooms/room-state.ts';
 import { startWatcherBans } from '../chat/rooms/watcher-bans.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
-import { createDatabaseProbe } from '../database/database-probe.ts';
+import { createDatabaseProbe, databaseOutage } from '../database/database-probe.ts';
 import { createSharedLook } from '../database/shared-look.ts';
 import { Failure } from '../errors.ts';
 import { createApp } from '../http/app.ts';
@@ -88,7 +88,7 @@ const minuteMs = 60_000;
 const profilesTtlMs = 2000;
 
 export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole> {
-  const { config, logger, metrics, version, databaseUrl, embedded } = options;
+  const { config, logger, outages, metrics, version, databaseUrl, embedded } = options;
   const publicUrl = config.publicUrl ?? `http://localhost:${config.http.port}`;
   const chatMetrics = createChatMetrics(metrics.registry);
   const { statementTimeout } = config.database;
@@ -124,8 +124,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   });
   const identity = await startLogIdentity({ sql: reserved, logger, settings: { checkMs: config.realtime.headCheck } });
   const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: profilesTtlMs } });
-  const redis = await findRedis(config.redis);
-  const hints = redis ? createRedisHints(redis, logger, chatMetrics.hints) : createLocalHints();
+  const redis = await findRedis(config.redis, logger);
+  const hints = redis
+    ? createRedisHints({ settings: redis, logger, outages, metrics: chatMetrics.hints })
+    : createLocalHints();
 
   const isBlocked = createBlockLookup(sql);
 
@@ -162,6 +164,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       identity,
       metrics: chatMetrics.eventLog,
       logger,
+      outage: databaseOutage(outages),
       settings: {
         lanes: config.database.lanes,
         batchMax: config.message.batchMax,
@@ -224,7 +227,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
 
   // Who calls.
   const counters = redis
-    ? createRedisCounters({ ...redis, fallbackWeight: config.limits.withoutRedis }, logger, (state) =>
+    ? createRedisCounters({ ...redis, fallbackWeight: config.limits.withoutRedis }, outages, (state) =>
         chatMetrics.breakers.set({ peer: 'redis-counters' }, state === 'closed' ? 0 : 1),
       )
     : createLocalCounters();
@@ -236,7 +239,18 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     logger,
     version,
   });
-  const people = { config, publicUrl, db, logger, users, profiles, revocations, counters, judgeName: judge.name };
+  const people = {
+    config,
+    publicUrl,
+    db,
+    logger,
+    outages,
+    users,
+    profiles,
+    revocations,
+    counters,
+    judgeName: judge.name,
+  };
   const tokens = await startLoginTokens({ ...people, app });
   const vouched = createIdentityParts({ ...people, ...tokens, registry: metrics.registry, rooms: roomService });
   const { authenticator } = vouched;
@@ -335,7 +349,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   // Doors.
   let draining = false;
   const isDraining = () => draining;
-  const probe = createDatabaseProbe(reserved, config.database.acquireTimeout);
+  const probe = createDatabaseProbe(reserved, config.database.acquireTimeout, databaseOutage(outages));
   // Clients that keep connections find another instance with their next request.
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (draining) void reply.header('connection', 'close');

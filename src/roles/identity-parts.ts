@@ -32,6 +32,7 @@ import type { App } from '../http/app.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
 import type { RateCounters } from '../http/rate-counters.ts';
 import { oweAccountMail } from '../jobs/account-mail.ts';
+import type { Outages } from '../logger/outages.ts';
 import type { Profiles } from '../user/profiles.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import type { JudgeName } from '../user/user-service.ts';
@@ -41,6 +42,7 @@ export function createIdentityParts({
   publicUrl,
   db,
   logger,
+  outages,
   registry,
   users,
   profiles,
@@ -55,6 +57,7 @@ export function createIdentityParts({
   publicUrl: string;
   db: Database;
   logger: Logger;
+  outages: Outages;
   registry: Registry;
   users: UserRepository;
   profiles: Profiles;
@@ -82,10 +85,8 @@ export function createIdentityParts({
         failuresToOpen: config.auth.providerFailuresToOpen,
         probePauseMaxMs: config.auth.providerProbePauseMax,
       },
-      onBreaker: (state) => {
-        breakers.set({ provider: name }, state === 'closed' ? 0 : 1);
-        if (state !== 'half-open') logger.info({ provider: name, state }, 'provider breaker');
-      },
+      onBreaker: (state) => breakers.set({ provider: name }, state === 'closed' ? 0 : 1),
+      outage: outages.of(people),
     });
     links.push(link);
     return link;

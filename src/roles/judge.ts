@@ -28,6 +28,7 @@ export function createJudge({
   config,
   localEngine,
   memoryLink,
+  outages,
   metrics,
 }: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics }): JudgeParts {
   const { failuresToOpen, probePauseMax } = config.processing;
@@ -40,6 +41,8 @@ export function createJudge({
       breaker,
       probeTimeoutMs: config.moderation.timeout,
       onBreaker: (state) => metrics.breakers.set({ peer: link.name }, state === 'closed' ? 0 : 1),
+      // The address may hold a password.
+      outage: outages.of(`processing instance ${URL.canParse(link.name) ? new URL(link.name).host : link.name}`),
     }),
   );
   const client = createProcessingClient({

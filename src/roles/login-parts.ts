@@ -1,4 +1,5 @@
 /** Accounts of Parley's own: their tokens and cookies, logins, passwords and second factors. */
+
 import type { FastifyPluginAsync } from 'fastify';
 import { type AccessTokens, createAccessTokens } from '../auth/access-tokens.ts';
 import { oweNotice } from '../auth/account-notice.ts';
@@ -22,6 +23,7 @@ import { createSessionStore, type SessionStore } from '../auth/session-store.ts'
 import { type SigningKeys, startSigningKeys } from '../auth/signing-keys.ts';
 import { createWaysIn, type WaysIn } from '../auth/ways-in.ts';
 import type { Database } from '../database/connect.ts';
+import { logLevelOf } from '../database/database-errors.ts';
 import type { App } from '../http/app.ts';
 import type { Authenticator } from '../http/caller.ts';
 import type { RateCounters } from '../http/rate-counters.ts';
@@ -206,7 +208,7 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
   // Any instance may sweep at any time; what is found has ended.
   const sweeper = setInterval(() => {
     Promise.all([sessions.sweep(), oneTimeTokens.sweep(), knownDevices.sweep(config.auth.deviceLifetime)]).catch(
-      (error: unknown) => logger.warn({ error }, 'ended logins could not be swept'),
+      (error: unknown) => logger[logLevelOf(error)]({ error }, 'ended logins could not be swept'),
     );
   }, sweepMs);
 

@@ -3,7 +3,7 @@
 import { Counter } from 'prom-client';
 import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
-import { createDatabaseProbe } from '../database/database-probe.ts';
+import { createDatabaseProbe, databaseOutage } from '../database/database-probe.ts';
 import { startJobRunner } from '../jobs/job-runner.ts';
 import { createMemoryLink, type PeerLink } from '../processing/peer-transport.ts';
 import { startProcessingServer } from '../processing/processing-server.ts';
@@ -26,7 +26,7 @@ export interface ProcessingRole extends RunningRole {
 const limits = { textMax: 65_536, batchItemsMax: 1000 };
 
 export async function startProcessingRole(options: ProcessingRoleOptions): Promise<ProcessingRole> {
-  const { config, logger, metrics, databaseUrl } = options;
+  const { config, logger, outages, metrics, databaseUrl } = options;
   const { statementTimeout, connectTimeout } = config.database;
   const connection = { ...connectionLimits(config), url: databaseUrl };
   const sql = connectSql({ ...connection, poolSize: 3, name: 'processing' });
@@ -46,7 +46,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
     labelNames: ['code'],
     registers: [metrics.registry],
   });
-  const probe = createDatabaseProbe(sql, config.database.acquireTimeout);
+  const probe = createDatabaseProbe(sql, config.database.acquireTimeout, databaseOutage(outages));
   const server = await startProcessingServer({
     settings: {
       host: config.processing.host,
@@ -74,6 +74,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
     databaseUrl,
     issueToken: createOneTimeTokens(db).issue,
     logger,
+    outages,
     registry: metrics.registry,
     settings: {
       ...config,

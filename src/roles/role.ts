@@ -2,10 +2,12 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { Metrics } from '../http/metrics.ts';
+import type { Outages } from '../logger/outages.ts';
 
 export interface RoleContext {
   readonly config: Config;
   readonly logger: Logger;
+  readonly outages: Outages;
   readonly metrics: Metrics;
   readonly version: string;
 }

@@ -1,6 +1,7 @@
 /** Both roles in one process, and where no database is named, an embedded one below them. */
 
 import { connectionLimits, connectSql } from '../database/connect.ts';
+import { databaseOutage } from '../database/database-probe.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { startMetricsServer } from '../http/metrics.ts';
@@ -90,11 +91,13 @@ export async function startRole(context: RoleContext): Promise<Started> {
 }
 
 /** Waits for a database that starts at the same time as Parley. */
-async function migrateWhenUp(url: string, { config, logger }: RoleContext): Promise<void> {
+async function migrateWhenUp(url: string, { config, outages }: RoleContext): Promise<void> {
   const untilMs = performance.now() + config.database.startupTimeout;
+  const outage = databaseOutage(outages);
   for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2000)) {
     try {
       await migrate(url);
+      outage.ended();
       return;
     } catch (error) {
       const { code } = error as { code?: string };
@@ -111,7 +114,7 @@ async function migrateWhenUp(url: string, { config, logger }: RoleContext): Prom
         throw new Error(`the database cannot be used: ${(error as Error).message.split('\n')[0] || code}`, {
           cause: error,
         });
-      logger.info({ code }, 'waiting for the database');
+      outage.failed(error);
       await new Promise((wake) => setTimeout(wake, pauseMs));
     }
   }

@@ -9,6 +9,7 @@ import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
+import { logLevelOf } from '../database/database-errors.ts';
 import type { ErasedPerson, PersonalData } from '../database/personal-data.ts';
 import { erasures, identities, users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
@@ -104,7 +105,7 @@ export function startErasures({
   function work(): void {
     if (stopped) return;
     working ??= workAll()
-      .catch((error: unknown) => logger.warn({ error }, 'an erasure was interrupted and goes on later'))
+      .catch((error: unknown) => logger[logLevelOf(error)]({ error }, 'an erasure was interrupted and goes on later'))
       .finally(() => {
         working = undefined;
       });
@@ -146,7 +147,10 @@ export function startErasures({
           await part.sweep(userId);
           break;
         } catch (error) {
-          logger.warn({ error, erasureId: id, part: part.name, attempt }, 'a part of an erasure is tried again');
+          logger[logLevelOf(error)](
+            { error, erasureId: id, part: part.name, attempt },
+            'a part of an erasure is tried again',
+          );
           if (attempt === 5 || stopped) {
             // Left to whoever looks next.
             await db.update(erasures).set({ claimedAt: null }).where(eq(erasures.id, id));

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type JobRunner, startJobRunner } from '../../src/jobs/job-runner.ts';
+import { createOutages } from '../../src/logger/outages.ts';
 import { type MailReceiver, startMailReceiver } from './mail-receiver.ts';
 import { createTown, issueToken, jobSettings, silent, type Town } from './mail-town.ts';
 
@@ -24,7 +25,14 @@ const quick = () => ({
 
 function startRunner(settings: Readonly<Record<string, string>> = {}): { runner: JobRunner; registry: Registry } {
   const registry = new Registry();
-  const options = { db: town.db, databaseUrl: town.url, issueToken, logger: silent, registry };
+  const options = {
+    db: town.db,
+    databaseUrl: town.url,
+    issueToken,
+    logger: silent,
+    outages: createOutages(silent, 60_000),
+    registry,
+  };
   const runner = startJobRunner({ ...options, settings: jobSettings({ ...quick(), ...settings }) });
   runners.push(runner);
   return { runner, registry };

@@ -11,6 +11,7 @@ import type { IssueToken } from '../../src/jobs/account-mail.ts';
 import { createJobMetrics } from '../../src/jobs/job-metrics.ts';
 import type { JobRunnerSettings } from '../../src/jobs/job-runner.ts';
 import { createMailOffice, type MailOffice } from '../../src/jobs/mail-office.ts';
+import { createOutages } from '../../src/logger/outages.ts';
 import { createDatabase } from '../harness/test-database.ts';
 
 export interface MailRow {
@@ -150,6 +151,7 @@ export async function openOffice(town: Town, environment: Readonly<Record<string
     workerId,
     issueToken,
     logger: silent,
+    outages: createOutages(silent, 60_000),
     metrics,
     settings: jobSettings(environment),
   });

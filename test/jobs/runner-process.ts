@@ -3,6 +3,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { connectDatabase } from '../../src/database/connect.ts';
 import { startJobRunner } from '../../src/jobs/job-runner.ts';
+import { createOutages } from '../../src/logger/outages.ts';
 import { issueToken, jobSettings } from './mail-town.ts';
 
 const databaseUrl = process.env.DATABASE_URL ?? '';
@@ -14,11 +15,13 @@ const { db } = connectDatabase({
   name: 'jobs',
 });
 const { DATABASE_URL: _url, PATH: _path, ...settings } = process.env;
+const logger = pino({ level: 'warn' });
 startJobRunner({
   db,
   databaseUrl,
   issueToken,
-  logger: pino({ level: 'warn' }),
+  logger,
+  outages: createOutages(logger, 60_000),
   registry: new Registry(),
   settings: jobSettings(settings as Record<string, string>),
 });

@@ -7,11 +7,13 @@ import { Redis } from 'ioredis';
 import pino from 'pino';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createOutages } from '../../src/logger/outages.ts';
 import type { EventHint, Hints } from '../../src/realtime/hints.ts';
 import { isRedisCluster } from '../../src/realtime/redis-cluster.ts';
 import { createRedisHints, shardOf } from '../../src/realtime/redis-hints.ts';
 import { type RedisProcess, startRedisProcess } from '../harness/redis-process.ts';
 
+const logger = pino({ level: 'silent' });
 let single: RedisProcess;
 let clustered: RedisProcess;
 let dir: string;
@@ -33,9 +35,9 @@ afterAll(async () => {
 });
 
 test('a server says by itself whether it is a cluster', async () => {
-  expect(await isRedisCluster(single.url, 1000)).toBe(false);
-  expect(await isRedisCluster(clustered.url, 1000)).toBe(true);
-  expect(await isRedisCluster('redis://127.0.0.1:1', 1000)).toBe(false);
+  expect(await isRedisCluster(single.url, 1000, logger)).toBe(false);
+  expect(await isRedisCluster(clustered.url, 1000, logger)).toBe(true);
+  expect(await isRedisCluster('redis://127.0.0.1:1', 1000, logger)).toBe(false);
 });
 
 /** A way to the server on which nobody gets through with a subscription while it is `shut`, though all else goes through. */
@@ -103,7 +105,7 @@ function startInstance(
     probeTimeout,
     publishQueueMax: 100,
   };
-  const hints = createRedisHints(settings, pino({ level: 'silent' }), metrics);
+  const hints = createRedisHints({ settings, logger, outages: createOutages(logger, 60_000), metrics });
   onTestFinished(() => hints.stop());
   const events: EventHint[] = [];
   const joins: string[] = [];

@@ -7,9 +7,10 @@ import { sql as drizzleSql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Counter, Histogram } from 'prom-client';
 import type { Database, Sql, Transaction } from '../../database/connect.ts';
-import { isTornBatch, isUniqueViolation, linkLoss } from '../../database/database-errors.ts';
+import { isTornBatch, isUniqueViolation, linkLoss, logLevelOf } from '../../database/database-errors.ts';
 import { events as eventsTable } from '../../database/tables.ts';
 import { Failure, toFailure } from '../../errors.ts';
+import type { Outage } from '../../logger/outages.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
 import type { RoomState } from '../rooms/room-state.ts';
@@ -126,6 +127,7 @@ export function createEventLog({
   identity,
   metrics,
   logger,
+  outage,
   settings,
 }: {
   db: Database;
@@ -137,6 +139,8 @@ export function createEventLog({
   identity: LogEra;
   metrics: EventLogMetrics;
   logger: Logger;
+  /** Of the database. */
+  outage: Outage;
   settings: EventLogSettings;
 }): EventLog {
   const clients = Array.from({ length: settings.lanes }, openLane);
@@ -227,7 +231,10 @@ export function createEventLog({
     clockOffsetMs = outcome.atMs - startedMs;
     if (outcome.stale || outcome.replaced) {
       await (outcome.replaced ? identity.check() : revocations.sync()).catch(async (error: unknown) => {
-        logger.warn({ error }, outcome.replaced ? 'the new log could not be read' : 'revocations could not be read');
+        logger[logLevelOf(error)](
+          { error },
+          outcome.replaced ? 'the new log could not be read' : 'revocations could not be read',
+        );
         await pause(100);
       });
       for (const { line, sends } of portions) queue.putBack(line, sends);
@@ -371,9 +378,10 @@ export function createEventLog({
 
   /** The statement failed: nothing was stored, or nobody knows. Asking again finds out, until the deadlines pass. */
   async function recover(lane: number, portions: readonly Portion[], error: unknown): Promise<void> {
-    logger.warn({ error: (error as Error).message, lane }, 'a batch failed and is tried again');
     const nowMs = performance.now();
     const lost = linkLoss(error);
+    if (lost === 'never-connected' || lost === 'in-flight') outage.failed(error);
+    else logger.warn({ error: (error as Error).message, lane }, 'a batch failed and is tried again');
     const isRefused = lost === undefined && !isTornBatch(error) && !isUniqueViolation(error);
     // A room that is locked, or a row that makes the statement slow, is to hold up nobody else.
     if (isRefused || (lost === 'rolled-back' && portions.length > 1)) {
@@ -519,7 +527,10 @@ export function createEventLog({
       hub.take(feed.roomId, stored);
       hub.announce([{ roomId: feed.roomId, firstSeq, events: stored.map((event) => event.json) }]);
     } catch (error) {
-      logger.warn({ error, roomId: feed.roomId }, 'stored events could not be announced; readers will read them');
+      logger[logLevelOf(error)](
+        { error, roomId: feed.roomId },
+        'stored events could not be announced; readers will read them',
+      );
     }
   }
 
