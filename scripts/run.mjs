@@ -45,11 +45,12 @@ function installDependencies() {
   mustRun('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], { env: process.env });
 }
 
-/** Redis and Chromium for the tests, from Debian's packages where we may install them. */
+/** Redis, Chromium and nginx for the tests, from Debian's packages where we may install them. */
 function installServers() {
   const wanted = [
     ['redis-server', ['redis-server']],
     ['chromium', ['chromium', 'chromium-browser', 'google-chrome']],
+    ['nginx-light', ['nginx', '/usr/sbin/nginx']],
   ];
   const missing = wanted
     .filter(([, names]) => !names.some((name) => spawnSync('which', [name]).status === 0))

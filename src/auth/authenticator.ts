@@ -43,10 +43,10 @@ export function createAuthenticator({
 
   /** An API key counts in the header alone: cookies come unasked. */
   function shownBy(request: FastifyRequest): { readonly token: string; readonly isKey: boolean } {
-    const { authorization } = request.headers;
-    const kept = authorization === undefined ? cookies.accessToken(request) : undefined;
+    const shown = bearerOf(request);
+    const kept = shown === undefined ? cookies.accessToken(request) : undefined;
     if (kept !== undefined) return { token: kept, isKey: false };
-    const [scheme, token, ...rest] = (authorization ?? '').split(' ');
+    const [scheme, token, ...rest] = (shown ?? '').split(' ');
     if (!token || rest.length > 0 || scheme!.toLowerCase() !== 'bearer')
       throw new Failure('unauthenticated', 'an access token is needed: Authorization: Bearer …');
     return { token, isKey: apiKeys.isKey(token) };
@@ -83,8 +83,17 @@ export function createAuthenticator({
   return {
     fromToken,
     confirm,
-    hasLogin: (request) => request.headers.authorization !== undefined || cookies.has(request),
+    hasLogin: (request) => bearerOf(request) !== undefined || cookies.has(request),
+    hasHeader: (request) => bearerOf(request) !== undefined,
     fromRequest,
     readAs,
   };
+}
+
+/**
+ * The header that is meant for Parley. Browsers repeat the credentials of a proxy that asks for some (`Basic`, `Digest`,
+ * `Negotiate`) with every request to the site: those are not Parley's to judge.
+ */
+function bearerOf({ headers: { authorization } }: FastifyRequest): string | undefined {
+  return /^(basic|digest|negotiate|ntlm)\b/i.test(authorization ?? '') ? undefined : authorization;
 }

@@ -9,6 +9,7 @@
 import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../errors.ts';
+import { plainAddress } from '../http/forwarded-for.ts';
 import type { Login } from './auth-service.ts';
 import { makeSecret } from './secrets.ts';
 import type { Device } from './session-store.ts';
@@ -115,7 +116,7 @@ export function createLoginCookies({
       const key = known !== undefined && secret.test(known) ? known : makeSecret();
       if (key !== known)
         void reply.setCookie(names.device, key, { ...attributes, maxAge: Math.floor(deviceLifetimeMs / 1000) });
-      return { userAgent: request.headers['user-agent'], address: request.ip, key };
+      return { userAgent: request.headers['user-agent'], address: plainAddress(request.ip) ?? request.ip, key };
     },
   };
 }

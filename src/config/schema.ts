@@ -62,9 +62,20 @@ export const schema = {
     trustProxy: networks('CIDRs of proxies whose X-Forwarded-For counts'),
     bodyBytes: size('1MB', 'Largest REST body'),
     headersMax: integer(100, 'Most headers of one request', { min: 1 }),
+    headerBytes: size(
+      '16kB',
+      'Largest head of a request: its first line and all headers, cookies of other applications included',
+    ),
     headersTimeout: duration('10s', 'Time for a request to send its headers'),
     requestTimeout: duration('10s', 'Time for a request to send all of itself'),
     handlerTimeout: duration('10s', 'Every request is answered within this time'),
+    keepAliveTimeout: duration(
+      '72s',
+      'An unused connection stays open this long; longer than the proxy before Parley keeps it',
+      {
+        minMs: 1000,
+      },
+    ),
     idempotencyKeep: duration('24h', 'An Idempotency-Key is remembered this long', { minMs: 60_000 }),
     connectionsMax: integer(50_000, 'Open TCP connections; more are refused', { min: 1 }),
   },

@@ -18,6 +18,7 @@ import Fastify, {
 import type { Counter } from 'prom-client';
 import { Failure, type FailureCode } from '../errors.ts';
 import { answerInTime, noteArrival } from './answer-deadline.ts';
+import { tidyForwardedFor } from './forwarded-for.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { type RateCounters, rateStore } from './rate-counters.ts';
 import { validatorCompiler } from './validator.ts';
@@ -29,10 +30,12 @@ export interface AppSettings {
   /** Where connections may be upgraded; elsewhere an `Upgrade` header is ignored. */
   readonly socketPath: string;
   readonly bodyBytes: number;
+  readonly headerBytes: number;
   readonly headersMax: number;
   readonly headersTimeout: number;
   readonly requestTimeout: number;
   readonly handlerTimeout: number;
+  readonly keepAliveTimeout: number;
   readonly connectionsMax: number;
   /** Requests per minute and address that show no good login; routes may have their own bound. */
   readonly requestsPerMinute: number;
@@ -99,14 +102,17 @@ export async function createApp({
     bodyLimit: settings.bodyBytes,
     requestTimeout: settings.requestTimeout,
     handlerTimeout: settings.handlerTimeout,
+    keepAliveTimeout: settings.keepAliveTimeout,
     trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
     http: {
       headersTimeout: settings.headersTimeout,
       connectionsCheckingInterval: 1000,
+      maxHeaderSize: settings.headerBytes,
       // Many HTTP clients offer h2c with every request: what is no WebSocket is answered as if they had not.
       shouldUpgradeCallback: ({ headers, url }) =>
-        headers.upgrade?.toLowerCase() === 'websocket' && url?.split('?')[0] === settings.socketPath,
+        headers.upgrade?.toLowerCase() === 'websocket' && originForm(url!).split('?')[0] === settings.socketPath,
     },
+    rewriteUrl: ({ url }) => originForm(url!),
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, onRefused),
     frameworkErrors: (error, request, reply) => void sendProblem(error, request as never, reply as never, onRefused),
     return503OnClosing: true,
@@ -131,6 +137,7 @@ export async function createApp({
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('cameAtMs', 0);
   app.addHook('onRequest', noteArrival);
+  app.addHook('onRequest', tidyForwardedFor(settings.trustProxy, logger));
   app.addHook('preHandler', answerInTime(settings.handlerTimeout));
   app.addHook('onRequest', (request, _reply, done) => {
     // Bodies are read as UTF-8, as they are: others would be stored as something else than was meant.
@@ -139,6 +146,8 @@ export async function createApp({
     // Node keeps silent about headers beyond its maximum: they would be dropped, not refused.
     else if (request.raw.rawHeaders.length / 2 > settings.headersMax)
       done(new Failure('headers_too_large', `at most ${settings.headersMax} headers`));
+    // RFC 9112 §3.2. Node takes the first one; a proxy that took the other would have judged another request.
+    else if (isHostRepeated(request.raw.rawHeaders)) done(new Failure('invalid', 'more than one Host header'));
     else done();
   });
   const isApi = (url: string) => url.startsWith('/v1/');
@@ -220,6 +229,23 @@ export async function createApp({
   return app;
 }
 
+/** The target of a request from its path on: some proxies send the whole URL, which servers must accept (RFC 9112 §3.2.2). */
+export function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const [, rest] = /^https?:\/\/[^/?#]*(.*)$/i.exec(target) ?? [];
+  return rest === undefined ? target : rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** @param rawHeaders names and values in turn */
+export function isHostRepeated(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1;
+}
+
 function tooMany(retryAfterMs: number): Failure {
   return new Failure('rate_limited', 'too many requests', { retryAfterMs: Math.max(1000, Math.round(retryAfterMs)) });
 }
@@ -237,7 +263,9 @@ function answerUnreadable(
   onRefused: (code: FailureCode) => void,
 ): void {
   const { _httpMessage: begun } = socket as Socket & { _httpMessage?: ServerResponse };
-  if (!socket.writable || begun?.headersSent) {
+  // Browsers and proxies open connections in advance: an answer to no request would be taken for that of the next one.
+  const unused = code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0;
+  if (!socket.writable || begun?.headersSent || unused) {
     socket.destroy();
     return;
   }

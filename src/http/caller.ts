@@ -42,6 +42,8 @@ export function isCallerThere({ raw: { socket } }: FastifyRequest): boolean {
 export interface Authenticator {
   /** Whether the request shows a login, of whatever worth: a header, or cookies. */
   readonly hasLogin: (request: FastifyRequest) => boolean;
+  /** Whether it shows one in its `Authorization` header, which the client put there on purpose. */
+  readonly hasHeader: (request: FastifyRequest) => boolean;
   /**
    * Proves the caller by the `Authorization` header, or without one by a login in cookies, as of now: a login that ended
    * before this call is refused.

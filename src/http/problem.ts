@@ -88,5 +88,7 @@ export function sendProblem(
     request.log.error({ err: error, reqId: request.id }, 'a request failed unexpectedly');
   if (failure.retryAfterMs !== undefined)
     void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
+  // RFC 9110 §15.5.22: the answer names what it wants.
+  if (failure.code === 'upgrade_required') void reply.header('upgrade', 'websocket');
   return reply.code(failure.kind.http).type('application/problem+json').send(problemOf(failure));
 }

@@ -11,7 +11,7 @@ import fastifyWebsocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { Failure } from '../errors.ts';
-import type { App } from '../http/app.ts';
+import { type App, isHostRepeated } from '../http/app.ts';
 import type { Authenticator, Caller } from '../http/caller.ts';
 import type { SocketServer } from './socket-session.ts';
 
@@ -80,8 +80,20 @@ export async function addSocketRoute(
       });
   });
 
+  let warned = false;
+  /** A client that asked for a WebSocket and arrives without saying so lost its headers to a proxy. */
+  function upgradeRequired({ headers, log }: FastifyRequest): Failure {
+    const lost = headers['sec-websocket-key'] !== undefined;
+    if (lost && !warned) log.warn('a WebSocket came without its headers: a proxy must pass on Upgrade and Connection');
+    warned ||= lost;
+    return new Failure(
+      'upgrade_required',
+      'this is for WebSockets; a proxy in between must pass on the headers Upgrade and Connection',
+    );
+  }
+
   async function checkUpgrade(request: FastifyRequest): Promise<void> {
-    if (!request.ws) throw new Failure('upgrade_required', 'this is for WebSockets');
+    if (!request.ws) throw upgradeRequired(request);
     if (isLeaving()) throw new Failure('unavailable', 'this server cannot serve now', { retryAfterMs: 1000 });
     if (isCrowded()) onCrowded();
     if (isFull())
@@ -97,7 +109,7 @@ export async function addSocketRoute(
     } catch (error) {
       // Cookies come unasked, and hello may bring a token.
       const ended = error instanceof Failure && ['unauthenticated', 'token_expired'].includes(error.code);
-      if (!ended || request.headers.authorization !== undefined) throw error;
+      if (!ended || authenticator.hasHeader(request)) throw error;
     }
   }
 
@@ -136,6 +148,7 @@ function isPlain({ method, url, headers, rawHeaders }: IncomingMessage, headersM
     method === 'GET' &&
     url === socketPath &&
     rawHeaders.length / 2 <= headersMax &&
+    !isHostRepeated(rawHeaders) &&
     checkedHeaders.every((name) => headers[name] === undefined)
   );
 }
