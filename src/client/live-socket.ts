@@ -17,6 +17,8 @@ export type SocketState =
 export interface Welcome {
   readonly user: Readonly<Record<string, unknown>>;
   readonly rooms: readonly WelcomeRoom[];
+  /** Code points of a message at most; older servers do not say it. */
+  readonly messageLengthMax?: number;
 }
 
 export interface SocketListener {
@@ -135,12 +137,12 @@ export function createLiveSocket({
   }
 
   function welcomed(frame: ServerFrame): void {
-    const { rooms, user, heartbeatMs } = frame as unknown as Welcome & { heartbeatMs: number };
+    const { rooms, user, messageLengthMax, heartbeatMs } = frame as unknown as Welcome & { heartbeatMs: number };
     attempt = 0;
     askedMs = 0;
     refusals = 0;
     logId = String(frame.logId);
-    listener.onWelcome({ user, rooms });
+    listener.onWelcome({ user, rooms, messageLengthMax });
     // A room that was not named in the resume goes on from the snapshot; what was missed in it is to be read.
     for (const { id, seq, readableFrom } of rooms) {
       const position = positions.get(id);

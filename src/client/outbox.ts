@@ -10,6 +10,8 @@ export interface OutboxMessage {
   readonly roomId: string;
   readonly text: string;
   readonly replyTo?: string;
+  /** Who was logged in when it was written. */
+  readonly senderId?: string | undefined;
 }
 
 export interface Sent {

@@ -114,7 +114,10 @@ export interface ParleyClient {
   readonly connect: () => void;
   readonly disconnect: () => void;
   readonly state: () => SocketState;
-  /** Resolves when the message is stored, however often the connection breaks meanwhile. @throws ClientError when it is refused */
+  /**
+   * Resolves when the message is stored, however often the connection breaks until then.
+   * @throws ClientError when it is refused; `unauthenticated` when its login ended before it could be sent
+   */
   readonly send: (roomId: string, text: string, options?: { clientId?: string; replyTo?: string }) => Promise<Sent>;
   /** @returns the seq of the edit */
   readonly edit: (roomId: string, messageId: string, text: string) => Promise<number>;
@@ -159,7 +162,10 @@ export function createParleyClient({
       },
     },
   });
-  const outbox = createOutbox(async ({ roomId, clientId, text, replyTo }) => {
+  const outbox = createOutbox(async ({ roomId, clientId, text, replyTo, senderId }) => {
+    // Somebody else has logged in, here or in another tab: nothing goes out in their name.
+    if (session.user()?.id !== senderId)
+      throw new ClientError('unauthenticated', 'the login it was written in has ended');
     const ack = await socket.ask({
       type: 'message.send',
       roomId,
@@ -236,7 +242,13 @@ export function createParleyClient({
     disconnect: socket.stop,
     state: socket.state,
     send: (roomId, text, { clientId = randomKey(), replyTo } = {}) =>
-      outbox.send({ roomId, text, clientId, ...(replyTo === undefined ? {} : { replyTo }) }),
+      outbox.send({
+        roomId,
+        text,
+        clientId,
+        senderId: session.user()?.id,
+        ...(replyTo === undefined ? {} : { replyTo }),
+      }),
     edit: async (roomId, messageId, text) =>
       Number((await socket.ask({ type: 'message.edit', roomId, messageId, text })).seq),
     remove: async (roomId, messageId) => Number((await socket.ask({ type: 'message.delete', roomId, messageId })).seq),

@@ -50,6 +50,8 @@ export interface WelcomeSource {
 
 export interface WelcomeSettings {
   readonly heartbeatMs: number;
+  /** Code points of a message, told to clients so that they can say it while a text is written. */
+  readonly messageLengthMax: number;
   /** Hellos worked on at once; more wait their turn. */
   readonly handshakesMax: number;
   readonly handshakeQueueMax: number;
@@ -165,6 +167,7 @@ export function createWelcome<State extends FeedState>({
       sessionId: user.sessionId ?? null,
       logId,
       heartbeatMs: settings.heartbeatMs,
+      messageLengthMax: settings.messageLengthMax,
       rooms,
     });
     // Before anything is said of rooms that were joined since the snapshot, which may be the same.

@@ -300,7 +300,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     hub,
     source,
     metrics: chatMetrics.welcome,
-    settings: { ...config.realtime, heartbeatMs: config.realtime.heartbeat },
+    settings: {
+      ...config.realtime,
+      heartbeatMs: config.realtime.heartbeat,
+      messageLengthMax: config.message.maxLength,
+    },
   });
   const freeze = startFreezeWatch(config.realtime.frozen);
   const sockets = createSocketServer({

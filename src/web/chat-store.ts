@@ -11,15 +11,9 @@ import type {
   SocketState,
 } from '../client/parley-client.ts';
 import { ClientError } from '../client/parley-client.ts';
-
-/** A message of one's own that the server has not answered yet, or has refused. */
-export interface Pending {
-  readonly clientId: string;
-  readonly text: string;
-  readonly refusal: string | undefined;
-  /** The server has it and holds it back until it is judged. */
-  readonly heldBack?: boolean;
-}
+import { createDeviceStorage } from './device-storage.ts';
+import { createDrafts, type Drafts } from './drafts.ts';
+import { createUnsentMessages, type UnsentByRoom, type UnsentMessages } from './unsent-messages.ts';
 
 export interface RoomView {
   readonly messages: readonly Message[];
@@ -30,11 +24,13 @@ export interface RoomView {
 export interface ChatState {
   readonly rooms: ReadonlyMap<string, OwnRoom>;
   readonly views: ReadonlyMap<string, RoomView>;
-  readonly pending: ReadonlyMap<string, readonly Pending[]>;
+  readonly unsent: UnsentByRoom;
   /** By room: names of those who are writing. */
   readonly typing: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly socket: SocketState;
   readonly ready: boolean;
+  /** Characters (code points) of a message, as the server says. */
+  readonly messageLengthMax: number;
 }
 
 const emptyView: RoomView = { messages: [], hasOlder: true, loading: false };
@@ -45,28 +41,66 @@ export class ChatStore {
   state: ChatState = {
     rooms: new Map(),
     views: new Map(),
-    pending: new Map(),
+    unsent: new Map(),
     typing: new Map(),
     socket: { name: 'off' },
     ready: false,
+    // The default of `message.maxLength`, until the server says what it is here.
+    messageLengthMax: 8000,
   };
   readonly client: ParleyClient;
+  /** Whose rooms these are. */
+  readonly userId: string | undefined;
+  readonly drafts: Drafts;
+  readonly unsent: UnsentMessages;
   readonly #listeners = new Set<() => void>();
   readonly #names = new Map<string, string>();
   readonly #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
   /** For each list of rooms that is on its way, what was told since it was asked for: no more than comes within a call's time. */
   readonly #meanwhile = new Set<RoomEvent[]>();
+  readonly #stopListening: () => void;
   #open: string | undefined;
 
-  constructor(client: ParleyClient) {
+  /** @param storage what this device keeps: drafts and unsent messages, apart for each account */
+  constructor(client: ParleyClient, storage: Storage = localStorage) {
     this.client = client;
-    client.on({
+    this.userId = client.user()?.id;
+    const kept = (what: string) => createDeviceStorage(`parley.${what}.${this.userId}.`, storage);
+    this.drafts = createDrafts(kept('draft'));
+    this.unsent = createUnsentMessages({
+      client,
+      storage: kept('unsent'),
+      explain: explainRefusal,
+      onChange: (unsent) => this.#set({ unsent }),
+    });
+    this.state = { ...this.state, unsent: this.unsent.byRoom() };
+    this.#stopListening = client.on({
       onState: (socket) => this.#set({ socket }),
-      onWelcome: () => void this.#loadRooms(),
+      onWelcome: ({ messageLengthMax }) => {
+        if (messageLengthMax !== undefined) this.#set({ messageLengthMax });
+        void this.#loadRooms();
+      },
       onEvent: (event) => this.#takeEvent(event),
       onReset: (roomId) => void this.#reload(roomId),
       onSignal: (frame) => this.#takeSignal(frame),
     });
+  }
+
+  /** The login has ended: nothing is shown any more. What this device keeps for the account stays. */
+  stop(): void {
+    this.#stopListening();
+    this.unsent.stop();
+  }
+
+  /** Whether this device keeps texts of the account that nobody else has: drafts, and messages that were not sent. */
+  hasUnsentText(): boolean {
+    return this.state.unsent.size > 0 || this.drafts.roomIds().length > 0;
+  }
+
+  /** Removes those texts from this device. */
+  forgetUnsentText(): void {
+    this.drafts.forget();
+    for (const { clientId } of [...this.state.unsent.values()].flat()) this.unsent.remove(clientId);
   }
 
   subscribe(listener: () => void): () => void {
@@ -171,8 +205,7 @@ export class ChatStore {
     const view = this.state.views.get(roomId);
     if (view && !view.messages.some((each) => each.id === message.id))
       this.#setView(roomId, { messages: [...view.messages, message] });
-    if (message.sender.id === this.client.user()?.id && message.clientId !== null)
-      this.#dropPending(roomId, message.clientId);
+    if (message.sender.id === this.client.user()?.id && message.clientId !== null) this.unsent.remove(message.clientId);
   }
 
   /** What an event changes of its room in the list; a list that was read after it has it already. */
@@ -193,7 +226,7 @@ export class ChatStore {
   #takeSignal({ type, roomId = '', data, ...frame }: ServerFrame): void {
     if (type === 'notice' && typeof frame.clientId === 'string') {
       const error = new ClientError(frame.code ?? 'internal', frame.message ?? '', frame);
-      this.#changePending(roomId, frame.clientId, { refusal: explainRefusal(error) });
+      this.unsent.refuse(frame.clientId, explainRefusal(error));
     }
     const {
       userId = '',
@@ -245,36 +278,6 @@ export class ChatStore {
     this.#setRoom(roomId, { unread: 0, mentions: 0, lastReadSeq: Math.max(room.lastReadSeq, newest) });
     // When it fails the next message tries again.
     this.client.markRead(roomId, newest).catch(() => undefined);
-  }
-
-  /** Shows the message at once; it stays, marked, when it is refused. */
-  async send(roomId: string, text: string, clientId: string): Promise<void> {
-    const waiting = this.state.pending.get(roomId) ?? [];
-    this.#set({
-      pending: new Map(this.state.pending).set(roomId, [...waiting, { clientId, text, refusal: undefined }]),
-    });
-    try {
-      const sent = await this.client.send(roomId, text, { clientId });
-      if (sent.pending) this.#changePending(roomId, clientId, { heldBack: true });
-      else this.#dropPending(roomId, clientId);
-    } catch (error) {
-      this.#changePending(roomId, clientId, { refusal: explainRefusal(error) });
-    }
-  }
-
-  #changePending(roomId: string, clientId: string, change: Partial<Pending>): void {
-    const list = this.state.pending.get(roomId) ?? [];
-    const changed = list.map((each) => (each.clientId === clientId ? { ...each, ...change } : each));
-    this.#set({ pending: new Map(this.state.pending).set(roomId, changed) });
-  }
-
-  #dropPending(roomId: string, clientId: string): void {
-    const list = (this.state.pending.get(roomId) ?? []).filter((each) => each.clientId !== clientId);
-    this.#set({ pending: new Map(this.state.pending).set(roomId, list) });
-  }
-
-  dismiss(roomId: string, clientId: string): void {
-    this.#dropPending(roomId, clientId);
   }
 }
 

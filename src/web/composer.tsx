@@ -1,17 +1,61 @@
-/** Where one writes: Enter sends, Shift+Enter begins a new line. */
+/** Where one writes. The text is a draft from its first letter on: it survives another room, a reload and a refusal. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { randomKey } from '../client/random-key.ts';
 import type { ChatStore } from './chat-store.ts';
+import { isTooLong } from './length-limit.tsx';
+import { TextBox } from './text-box.tsx';
 
 /** That one is writing is said again this often. */
 const sayTypingMs = 3000;
+/** Where the focus alone would bring up a keyboard over half of the messages. */
+const onTouchScreen = matchMedia('(hover: none) and (pointer: coarse)').matches;
+
+/** The room's draft. A change by another tab is taken over where this tab showed the same text before. */
+function useDraft({ drafts }: ChatStore, roomId: string): [string, (text: string) => void] {
+  const [text, setText] = useState(() => drafts.get(roomId));
+  const shown = useRef(text);
+  shown.current = text;
+
+  useEffect(() => {
+    const stop = drafts.onChange((changed, { before, now }) => {
+      if (changed === roomId) setText((current) => (current === before ? now : current));
+    });
+    // Another tab has sent or emptied its own text, and this tab shows another one.
+    const keep = () => {
+      if (shown.current !== '' && drafts.get(roomId) === '') drafts.set(roomId, shown.current);
+    };
+    addEventListener('pagehide', keep);
+    return () => {
+      stop();
+      keep();
+      removeEventListener('pagehide', keep);
+    };
+  }, [drafts, roomId]);
+
+  return [
+    text,
+    (next) => {
+      shown.current = next;
+      setText(next);
+      drafts.set(roomId, next);
+    },
+  ];
+}
 
 export function Composer({ store, roomId, roomName }: { store: ChatStore; roomId: string; roomName: string }) {
-  const [text, setText] = useState('');
+  const [text, setText] = useDraft(store, roomId);
   const saidAt = useRef(0);
   const input = useRef<HTMLTextAreaElement>(null);
+  const lengthMax = store.state.messageLengthMax;
+  const sendable = text.trim() !== '' && !isTooLong(text, lengthMax);
 
-  useEffect(() => input.current?.focus(), [roomId]);
+  useEffect(() => {
+    if (!onTouchScreen) input.current?.focus();
+    // A text comes back to be changed.
+    return store.drafts.onChange((changed) => {
+      if (changed === roomId && document.hasFocus()) input.current?.focus();
+    });
+  }, [store, roomId]);
 
   function change(value: string): void {
     setText(value);
@@ -29,9 +73,9 @@ export function Composer({ store, roomId, roomName }: { store: ChatStore; roomId
 
   function send(event?: Event): void {
     event?.preventDefault();
-    if (text.trim() === '') return;
+    if (!sendable) return;
     // Its key is made here, once, so that no repetition is a second message.
-    void store.send(roomId, text, randomKey());
+    store.unsent.send({ roomId, text, clientId: randomKey() });
     saidAt.current = 0;
     setText('');
     input.current?.focus();
@@ -39,23 +83,17 @@ export function Composer({ store, roomId, roomName }: { store: ChatStore; roomId
 
   return (
     <form class="composer" onSubmit={send}>
-      <label class="unseen" for="composer-text">
-        Message
-      </label>
-      <textarea
-        id="composer-text"
-        ref={input}
-        rows={Math.min(8, text.split('\n').length)}
+      <TextBox
+        label="Message"
         value={text}
+        lengthMax={lengthMax}
         placeholder={`Message ${roomName}`}
-        maxLength={8000}
-        onInput={(event) => change(event.currentTarget.value)}
+        inputRef={input}
+        onInput={change}
+        onEnter={send}
         onBlur={stopTyping}
-        onKeyDown={(event) => {
-          if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
-        }}
       />
-      <button class="primary" type="submit" disabled={text.trim() === ''}>
+      <button class="primary" type="submit" disabled={!sendable}>
         Send
       </button>
     </form>

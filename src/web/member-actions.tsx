@@ -4,6 +4,7 @@ import type { Profile } from '../client/parley-client.ts';
 import { type ChatStore, explainRefusal } from './chat-store.ts';
 import { useConfirm } from './confirm.tsx';
 import { Dialog } from './dialog.tsx';
+import { LengthHint, noteLengthMax } from './length-limit.tsx';
 
 const times = [
   ['600', '10 minutes'],
@@ -72,12 +73,8 @@ export function MemberActions({
         </div>
         <div class="field">
           <label for="act-reason">Reason of a ban (optional)</label>
-          <input
-            id="act-reason"
-            maxLength={1000}
-            value={reason}
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
+          <input id="act-reason" value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
+          <LengthHint text={reason} lengthMax={noteLengthMax} />
         </div>
         <div class="row">
           <button

@@ -1,9 +1,13 @@
 /** One message, and what its author may do with it. */
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Message } from '../client/parley-client.ts';
-import { type ChatStore, explainRefusal, type Pending } from './chat-store.ts';
+import { type ChatStore, explainRefusal } from './chat-store.ts';
+import { useConfirm } from './confirm.tsx';
+import { isTooLong } from './length-limit.tsx';
 import { useLongPress } from './long-press.ts';
 import { MessageActions } from './message-actions.tsx';
+import { TextBox } from './text-box.tsx';
+import type { UnsentMessage } from './unsent-messages.ts';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
@@ -47,6 +51,7 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
       {!message.deletedAt && editing && (
         <Editor
           text={message.text}
+          lengthMax={store.state.messageLengthMax}
           onCancel={() => setEditing(false)}
           onSave={(text) => attempt(() => store.client.edit(message.roomId, message.id, text))}
         />
@@ -79,8 +84,25 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
   );
 }
 
-function Editor({ text, onSave, onCancel }: { text: string; onSave: (text: string) => void; onCancel: () => void }) {
+function Editor({
+  text,
+  lengthMax,
+  onSave,
+  onCancel,
+}: {
+  text: string;
+  lengthMax: number;
+  onSave: (text: string) => void;
+  onCancel: () => void;
+}) {
   const [value, setValue] = useState(text);
+  const savable = value.trim() !== '' && !isTooLong(value, lengthMax);
+  const input = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    const { current } = input;
+    current?.focus();
+    current?.setSelectionRange(text.length, text.length);
+  }, []);
   return (
     <form
       class="editor"
@@ -89,21 +111,18 @@ function Editor({ text, onSave, onCancel }: { text: string; onSave: (text: strin
         onSave(value);
       }}
     >
-      <textarea
-        aria-label="Edit message"
+      <TextBox
+        label="Edit message"
         value={value}
-        rows={Math.min(8, value.split('\n').length + 1)}
-        ref={(element) => element?.focus()}
-        onInput={(event) => setValue(event.currentTarget.value)}
-        onKeyDown={(event) => {
-          if (event.key === 'Escape') onCancel();
-          if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
-            event.preventDefault();
-            onSave(value);
-          }
-        }}
+        lengthMax={lengthMax}
+        inputRef={input}
+        onInput={setValue}
+        onEnter={() => savable && onSave(value)}
+        onKeyDown={(event) => event.key === 'Escape' && onCancel()}
       />
-      <button type="submit">Save</button>
+      <button type="submit" disabled={!savable}>
+        Save
+      </button>
       <button type="button" class="link" onClick={onCancel}>
         Cancel
       </button>
@@ -111,18 +130,24 @@ function Editor({ text, onSave, onCancel }: { text: string; onSave: (text: strin
   );
 }
 
-interface PendingItemProps {
-  readonly store: ChatStore;
-  readonly pending: Pending;
-  readonly head: boolean;
-  readonly onDismiss: () => void;
-}
-
-/** A message that the server has not taken yet, or has refused. */
-export function PendingItem({ store, pending, head, onDismiss }: PendingItemProps) {
+/** A message that the server has not stored yet, or has refused. */
+export function UnsentItem({ store, message, head }: { store: ChatStore; message: UnsentMessage; head: boolean }) {
+  const confirm = useConfirm();
   const me = store.client.user();
+  const { clientId, roomId, text, refusal, heldBack } = message;
+
+  function edit(): void {
+    store.drafts.prepend(roomId, text);
+    store.unsent.remove(clientId);
+  }
+
+  async function discard(): Promise<void> {
+    const words = 'It was not sent, and nobody else has it.';
+    if (await confirm({ title: 'Discard message?', words, action: 'Discard' })) store.unsent.remove(clientId);
+  }
+
   return (
-    <article class={`message pending ${head ? 'head' : ''} ${pending.refusal ? 'refused' : ''}`}>
+    <article class={`message unsent ${head ? 'head' : ''} ${refusal ? 'refused' : ''}`}>
       {head && me && (
         <header>
           <Initials name={me.displayName} id={me.id} />
@@ -130,17 +155,23 @@ export function PendingItem({ store, pending, head, onDismiss }: PendingItemProp
         </header>
       )}
       <div class="text plain" dir="auto">
-        {pending.text}
+        {text}
       </div>
-      {pending.refusal ? (
-        <p class="problem" role="alert">
-          {pending.refusal}
-          <button type="button" class="link" onClick={onDismiss}>
-            Dismiss
+      {refusal ? (
+        <div class="problem">
+          <p role="alert">Not sent. {refusal}</p>
+          <button type="button" class="link" onClick={edit}>
+            Change text
           </button>
-        </p>
+          <button type="button" class="link" onClick={() => store.unsent.sendAgain(clientId)}>
+            Try again
+          </button>
+          <button type="button" class="link" onClick={() => void discard()}>
+            Discard
+          </button>
+        </div>
       ) : (
-        <span class="hint">{pending.heldBack ? 'Only you see this until it is checked.' : 'Sending …'}</span>
+        <span class="hint">{heldBack ? 'Only you see this until it is checked.' : 'Sending …'}</span>
       )}
     </article>
   );

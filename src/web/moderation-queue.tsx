@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Message, ModerationLabel, QueueEntry } from '../client/parley-client.ts';
 import { explainRefusal } from './chat-store.ts';
+import { LengthHint, noteLengthMax } from './length-limit.tsx';
 import type { DeskProps } from './moderation-dialog.tsx';
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
@@ -171,11 +172,11 @@ function QueueItem({
           {problem}
         </p>
       )}
+      <LengthHint text={note} lengthMax={noteLengthMax} />
       <div class="row verdict">
         <input
           aria-label="Note for the log"
           placeholder="Note for the log"
-          maxLength={1000}
           value={note}
           onInput={(event) => setNote(event.currentTarget.value)}
         />

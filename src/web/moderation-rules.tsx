@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ModerationRule, NewModerationRule, RuleRehearsal } from '../client/parley-client.ts';
 import { explainRefusal } from './chat-store.ts';
 import { useConfirm } from './confirm.tsx';
+import { LengthHint, noteLengthMax } from './length-limit.tsx';
 import type { DeskProps } from './moderation-dialog.tsx';
 
 const kinds = { word: 'Word', phrase: 'Phrase', regex: 'Regular expression', link: 'Link' } as const;
@@ -12,6 +13,8 @@ const hints = {
   regex: 'RE2 syntax, e.g. order\\s+#\\d{4}',
   link: 'A host and its subdomains, e.g. example.com or example.com/offers',
 } as const;
+/** As the server takes it. */
+const patternLengthMax = 500;
 
 export function RulesPane({ store, roomId }: DeskProps) {
   const confirm = useConfirm();
@@ -98,7 +101,6 @@ export function RulesPane({ store, roomId }: DeskProps) {
           <input
             id="rule-pattern"
             required
-            maxLength={500}
             value={pattern}
             placeholder={hints[kind]}
             onInput={(event) => {
@@ -106,10 +108,12 @@ export function RulesPane({ store, roomId }: DeskProps) {
               setRehearsal(undefined);
             }}
           />
+          <LengthHint text={pattern} lengthMax={patternLengthMax} />
         </div>
         <div class="field">
           <label for="rule-note">Note (optional)</label>
-          <input id="rule-note" maxLength={1000} value={note} onInput={(event) => setNote(event.currentTarget.value)} />
+          <input id="rule-note" value={note} onInput={(event) => setNote(event.currentTarget.value)} />
+          <LengthHint text={note} lengthMax={noteLengthMax} />
         </div>
         {problem && (
           <p class="problem" role="alert">

@@ -1,6 +1,6 @@
 /** The page: who is here decides what is shown, the address which room. */
 import { render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ClientError, createParleyClient } from '../client/parley-client.ts';
 import { AccountDialog } from './account-dialog.tsx';
 import { AccountLinks } from './account-links.tsx';
@@ -33,16 +33,25 @@ const guestLogOut = {
   action: 'Log out',
 };
 
+const unsentLogOut = {
+  title: 'Log out with unsent texts?',
+  words: 'There are drafts or messages that were not sent. Logging out removes them from this device.',
+  action: 'Log out',
+};
+
 function Page() {
   const confirm = useConfirm();
   const hash = useHash();
   const [store, setStore] = useState<ChatStore>();
+  const current = useRef<ChatStore>(undefined);
+  current.current = store;
   const [notice, setNotice] = useState('');
   /** How the linking of a provider ended that this page has come back from. */
   const [linking, setLinking] = useState<{ problem: string }>();
   const [begun, setBegun] = useState<Challenge>();
 
   function enter(): void {
+    current.current?.stop();
     const entered = new ChatStore(client);
     client.connect();
     setNotice('');
@@ -51,9 +60,23 @@ function Page() {
   }
 
   function leave(words: string): void {
+    current.current?.stop();
     setStore(undefined);
     setNotice(words);
   }
+
+  useEffect(() => {
+    // Another tab has logged out, or in as somebody else: what is shown here is no longer this login's.
+    const follow = () => {
+      const shown = current.current;
+      if (!shown || shown.userId === client.user()?.id) return;
+      client.disconnect();
+      if (client.user()) enter();
+      else leave('You have logged out in another tab.');
+    };
+    addEventListener('storage', follow);
+    return () => removeEventListener('storage', follow);
+  }, []);
 
   useEffect(() => client.on({ onEnd: () => leave('Your login has ended. Please log in again.') }), []);
 
@@ -91,6 +114,8 @@ function Page() {
   if (!store) return <LoginScreen client={client} notice={notice} begun={begun} onEnter={enter} />;
   const logOut = async () => {
     if (client.user()?.kind === 'guest' && !(await confirm(guestLogOut))) return;
+    if (store.hasUnsentText() && !(await confirm(unsentLogOut))) return;
+    store.forgetUnsentText();
     client.logout().catch((error: unknown) => {
       if (!(error instanceof ClientError)) throw error;
     });

@@ -3,8 +3,11 @@ import { useState } from 'preact/hooks';
 import type { Message } from '../client/parley-client.ts';
 import { type ChatStore, explainRefusal } from './chat-store.ts';
 import { Dialog } from './dialog.tsx';
+import { isTooLong, LengthHint } from './length-limit.tsx';
 
 const reasons = ['Spam or fraud', 'Harassment or hate', 'Sexual content', 'Something else'] as const;
+/** With the reason before it within what the server takes. */
+const wordsLengthMax = 900;
 
 export function ReportDialog({ store, message, onClose }: { store: ChatStore; message: Message; onClose: () => void }) {
   const [reason, setReason] = useState<string>(reasons[0]);
@@ -52,17 +55,17 @@ export function ReportDialog({ store, message, onClose }: { store: ChatStore; me
             <textarea
               id="report-words"
               rows={3}
-              maxLength={900}
               value={words}
               onInput={(event) => setWords(event.currentTarget.value)}
             />
+            <LengthHint text={words} lengthMax={wordsLengthMax} />
           </div>
           {problem && (
             <p class="problem" role="alert">
               {problem}
             </p>
           )}
-          <button class="primary" type="submit">
+          <button class="primary" type="submit" disabled={isTooLong(words, wordsLengthMax)}>
             Send report
           </button>
         </form>

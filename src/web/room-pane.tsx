@@ -7,7 +7,7 @@ import { useConfirm } from './confirm.tsx';
 import { Dialog } from './dialog.tsx';
 import { InviteMaker } from './invite-link.tsx';
 import { MemberActions } from './member-actions.tsx';
-import { MessageItem, PendingItem } from './message-item.tsx';
+import { MessageItem, UnsentItem } from './message-item.tsx';
 import { ModerationDialog } from './moderation-dialog.tsx';
 
 /** Within this distance of the end one is thought to be reading along. */
@@ -17,7 +17,7 @@ const groupMs = 5 * 60_000;
 
 export function RoomPane({ store, state, room }: { store: ChatStore; state: ChatState; room: OwnRoom }) {
   const view = state.views.get(room.id);
-  const pending = state.pending.get(room.id) ?? [];
+  const unsent = state.unsent.get(room.id) ?? [];
   const typing = [...(state.typing.get(room.id)?.values() ?? [])];
   const list = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
@@ -27,7 +27,7 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
   const messages = view?.messages ?? [];
   const firstId = messages[0]?.id;
   // The event may come before the answer.
-  const unseen = pending.filter(({ clientId }) => !messages.some((message) => message.clientId === clientId));
+  const unstored = unsent.filter(({ clientId }) => !messages.some((message) => message.clientId === clientId));
 
   useLayoutEffect(() => {
     // Older messages come in above: what one reads stays where it is.
@@ -38,7 +38,7 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
 
   useLayoutEffect(() => {
     if (atEnd.current && list.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [messages.length, pending.length, typing.length]);
+  }, [messages.length, unsent.length, typing.length]);
 
   function onScroll(): void {
     const element = list.current!;
@@ -80,13 +80,12 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
             head={startsGroup(message, messages[index - 1])}
           />
         ))}
-        {unseen.map((each, index) => (
-          <PendingItem
+        {unstored.map((each, index) => (
+          <UnsentItem
             key={each.clientId}
             store={store}
-            pending={each}
+            message={each}
             head={index === 0 && messages.at(-1)?.sender.id !== store.client.user()?.id}
-            onDismiss={() => store.dismiss(room.id, each.clientId)}
           />
         ))}
       </div>

@@ -1,5 +1,13 @@
 /** People at the page in a real browser: logged in, in a room, at a desk or with a phone in the hand. */
-import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Locator,
+  type Page,
+  type WebSocketRoute,
+} from 'playwright-core';
 import type { TestUser } from './test-client.ts';
 
 export function openBrowser(args: readonly string[] = []): Promise<Browser> {
@@ -53,4 +61,28 @@ export async function longPress(page: Page, element: Locator, until: Locator): P
   await until.waitFor();
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   await devtools.detach();
+}
+
+/** Cuts a browser context's live connection and lets it come back, without the server's doing. */
+export async function controlSockets(context: BrowserContext): Promise<{ cut: () => void; restore: () => void }> {
+  const open = new Set<WebSocketRoute>();
+  let isCut = false;
+  await context.routeWebSocket(/\/v1\/ws/, (socket) => {
+    if (isCut) {
+      void socket.close({ code: 1001 });
+      return;
+    }
+    open.add(socket);
+    socket.connectToServer();
+  });
+  return {
+    cut: () => {
+      isCut = true;
+      for (const socket of open) void socket.close({ code: 1001 });
+      open.clear();
+    },
+    restore: () => {
+      isCut = false;
+    },
+  };
 }
