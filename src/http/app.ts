@@ -19,7 +19,8 @@ import type { Counter } from 'prom-client';
 import { Failure, type FailureCode } from '../errors.ts';
 import { answerInTime, noteArrival } from './answer-deadline.ts';
 import { tidyForwardedFor } from './forwarded-for.ts';
-import { problemOf, sendProblem } from './problem.ts';
+import { noteHandled, putLoginFirst, type RequireCaller } from './login-first.ts';
+import { failureOfRequest, problemOf, sendProblem } from './problem.ts';
 import { type RateCounters, rateStore } from './rate-counters.ts';
 import { validatorCompiler } from './validator.ts';
 
@@ -83,6 +84,7 @@ export async function createApp({
   settings,
   counters,
   isCaller,
+  requireCaller,
   metrics,
   logger,
   version,
@@ -91,6 +93,7 @@ export async function createApp({
   counters: RateCounters;
   /** Whether a request proves who makes it. Asked of those alone that are too many for an address without a login. */
   isCaller: (request: FastifyRequest) => Promise<boolean>;
+  requireCaller: RequireCaller;
   metrics: AppMetrics;
   logger: FastifyBaseLogger;
   version: string;
@@ -127,7 +130,10 @@ export async function createApp({
   app.setValidatorCompiler(validatorCompiler);
   // Answers are made by our own code in the documented shape: one plain stringify, no second compiler.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  app.setErrorHandler((error: Error, request, reply) => sendProblem(error, request, reply, onRefused));
+  app.setErrorHandler(async (error: Error, request, reply) => {
+    const failure = await putLoginFirst(failureOfRequest(error, request, reply), request, requireCaller);
+    return sendProblem(failure, request, reply, onRefused);
+  });
   app.setNotFoundHandler((request, reply) => {
     const failure = new Failure('not_found', `no route ${request.method} ${request.url.split('?')[0]}`);
     return sendProblem(failure, request, reply, onRefused);
@@ -136,9 +142,13 @@ export async function createApp({
   app.setChildLoggerFactory((parent) => parent);
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('cameAtMs', 0);
+  app.decorateRequest('isHandled', false);
   app.addHook('onRequest', noteArrival);
   app.addHook('onRequest', tidyForwardedFor(settings.trustProxy, logger));
+  // Before whatever may refuse a request: a refusal asks for the login, which may be in cookies.
+  await app.register(cookie);
   app.addHook('preHandler', answerInTime(settings.handlerTimeout));
+  app.addHook('preHandler', noteHandled);
   app.addHook('onRequest', (request, _reply, done) => {
     // Bodies are read as UTF-8, as they are: others would be stored as something else than was meant.
     if (!isPlainUtf8(request.headers))
@@ -193,7 +203,6 @@ export async function createApp({
     crossOriginResourcePolicy: { policy: 'same-site' },
     referrerPolicy: { policy: 'no-referrer' },
   });
-  await app.register(cookie);
   app.addHook('onRequest', async (request) => {
     // Routes with a bound of their own, or none, are counted there.
     if (request.routeOptions.config?.rateLimit !== undefined) return;

@@ -73,6 +73,13 @@ export function problemOf(failure: Failure): Record<string, unknown> {
   };
 }
 
+/** What a request failed with; the rest of a body that is still on its way is not waited for. */
+export function failureOfRequest(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): Failure {
+  return request.raw.complete
+    ? failureOf(error, request.method !== 'GET' && request.method !== 'HEAD')
+    : failureWhileReading(error, reply);
+}
+
 /** Answers with the problem; the cause goes to the log, never to the client. @param onRefused counts it */
 export function sendProblem(
   error: FastifyError | Error,
@@ -80,9 +87,7 @@ export function sendProblem(
   reply: FastifyReply,
   onRefused: (code: FailureCode) => void,
 ): FastifyReply {
-  const failure = request.raw.complete
-    ? failureOf(error, request.method !== 'GET' && request.method !== 'HEAD')
-    : failureWhileReading(error, reply);
+  const failure = failureOfRequest(error, request, reply);
   onRefused(failure.code);
   if (failure.code === 'internal')
     request.log.error({ err: error, reqId: request.id }, 'a request failed unexpectedly');

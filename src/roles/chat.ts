@@ -235,6 +235,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     settings: { ...config.http, ...config.limits, publicUrl, socketPath },
     counters,
     isCaller: (request) => vouched.isCaller(request),
+    requireCaller: (request) => authenticator.fromRequest(request),
     metrics: chatMetrics.requests,
     logger,
     version,
