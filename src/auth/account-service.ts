@@ -12,6 +12,7 @@ import { requireEmail } from '../user/user-text.ts';
 import type { OweAccountMail } from './auth-service.ts';
 import type { KnownDevices } from './known-devices.ts';
 import { holdLogin } from './login-hold.ts';
+import { createMailedLinks } from './mailed-links.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import { type Passwords, requirePassword } from './passwords.ts';
 import { endPlantedWays } from './planted-ways.ts';
@@ -88,6 +89,7 @@ export function createAccountService({
   announceRevocation: () => Promise<void>;
   settings: AccountSettings;
 }): AccountService {
+  const links = createMailedLinks(db, oneTimeTokens);
   const staleLink = () =>
     new Failure('invalid', 'this link is no longer good', {
       errors: [{ path: '/token', message: 'is no longer good' }],
@@ -129,8 +131,8 @@ export function createAccountService({
     { caller, addressOnly = false }: { readonly caller?: Caller | undefined; readonly addressOnly?: boolean } = {},
   ): Promise<void> {
     await db.transaction(async (tx) => {
-      const verification = await oneTimeTokens.redeem(tx, 'verify_email', token);
-      const redeemed = verification ?? (await oneTimeTokens.redeem(tx, 'change_email', token));
+      const verification = await links.redeem(tx, 'verify_email', token);
+      const redeemed = verification ?? (await links.redeem(tx, 'change_email', token));
       if (!redeemed) throw staleLink();
       const { userId } = redeemed;
       const inside = caller?.userId === userId && caller.sessionId !== undefined;
@@ -163,10 +165,10 @@ export function createAccountService({
   async function resetPassword(token: string, password: string): Promise<void> {
     await requirePassword(password);
     // A stale link is not worth a hash.
-    if (!(await oneTimeTokens.peek(db, 'reset_password', token))) throw staleLink();
+    if (!(await links.isGood('reset_password', token))) throw staleLink();
     const passwordHash = await passwords.hash(password);
     await db.transaction(async (tx) => {
-      const redeemed = await oneTimeTokens.redeem(tx, 'reset_password', token);
+      const redeemed = await links.redeem(tx, 'reset_password', token);
       if (!redeemed) throw staleLink();
       const { userId } = redeemed;
       // The account may have another address by now, and the address another owner.

@@ -89,7 +89,7 @@ export function prepareAccountMail({
     const link = template in links ? links[template as keyof typeof links] : undefined;
     const url = async (): Promise<string | undefined> => {
       if (!link) return undefined;
-      const token = await issueToken(tx, link.purpose, userId, { email: recipient }, tokenLifetimeMs);
+      const token = await issueToken(tx, link.purpose, userId, { email: recipient, mailId: id }, tokenLifetimeMs);
       return `${publicUrl}/#/${link.page}?token=${token}`;
     };
     const written = writeAccount(template, { displayName: user.displayName, url: await url(), publicUrl });

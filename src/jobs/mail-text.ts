@@ -128,7 +128,7 @@ const accountWords = {
   reset: {
     subject: 'Choose a new password',
     before: 'somebody, hopefully you, asked for a new password. Choose it here:',
-    after: 'If that was not you, ignore this mail: your password stays as it is.',
+    after: 'Only the newest link works. If that was not you, ignore this mail: your password stays as it is.',
   },
   already_registered: {
     subject: 'You already have an account',
