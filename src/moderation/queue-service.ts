@@ -4,7 +4,7 @@ import type { AppendContext, EventLog } from '../chat/events/event-log.ts';
 import { giveBack, withdraw } from '../chat/messages/message-removal.ts';
 import type { RecordAct } from '../chat/moderator-acts.ts';
 import type { Transaction } from '../database/connect.ts';
-import { moderationQueue } from '../database/tables.ts';
+import { moderationQueue, users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import type { BanService } from './ban-service.ts';
@@ -57,8 +57,8 @@ export function createQueueService({
   eventLog: EventLog;
   bans: BanService;
   recordAct: RecordAct;
-  /** Told after the commit; never throws. */
-  teach: (example: TaughtExample) => void;
+  /** Stores what the decision teaches, in its transaction. */
+  teach: (tx: Transaction, example: TaughtExample) => Promise<void>;
 }): QueueService {
   /** What is outside the caller's reach and what does not exist answer alike. */
   async function requirePlace(caller: Caller, id: string) {
@@ -84,44 +84,44 @@ export function createQueueService({
     if (decision.ban && before.room.kind === 'dm')
       throw new Failure('conflict', 'a direct message has no bans; ban the account instead');
     const authorId = before.author.user.id;
-    const { changed } = (
-      await eventLog.transact(place.roomId, async (context) => {
-        const events = [];
-        const isNew = await store(context.tx, id, caller.userId, decision);
-        if (isNew) {
-          events.push(...(await carryOut(context, place, caller.userId, decision.decision)));
-          await recordAct(context.tx, {
-            action: `message.${decision.decision}`,
-            actorId: caller.userId,
-            roomId: place.roomId,
-            targetId: place.messageId,
-            details: { queueId: id, authorId, ...(decision.note === undefined ? {} : { note: decision.note }) },
+    await eventLog.transact(place.roomId, async (context) => {
+      const events = [];
+      // An erasure locks the account first and then what is kept of it: in the same order, neither waits for the other in a ring.
+      await context.tx.select({ id: users.id }).from(users).where(eq(users.id, authorId)).for('key share');
+      const isNew = await store(context.tx, id, caller.userId, decision);
+      if (isNew) {
+        events.push(...(await carryOut(context, place, caller.userId, decision.decision)));
+        if (before.message.text !== '')
+          await teach(context.tx, {
+            text: before.message.text,
+            label: learnedLabel(before, decision.decision),
+            moderatorId: caller.userId,
+            origin: { authorId, roomId: place.roomId, messageId: place.messageId },
           });
-        }
-        if (decision.ban)
-          events.push(
-            ...(await bans.banInside(
-              { ...context, nextSeq: context.nextSeq + events.length },
-              {
-                actor: caller,
-                roomId: place.roomId,
-                userId: authorId,
-                seconds: decision.ban.seconds,
-                reason: decision.note,
-              },
-            )),
-          );
-        return { events, answer: { changed: isNew } };
-      })
-    ).answer;
+        await recordAct(context.tx, {
+          action: `message.${decision.decision}`,
+          actorId: caller.userId,
+          roomId: place.roomId,
+          targetId: place.messageId,
+          details: { queueId: id, authorId, ...(decision.note === undefined ? {} : { note: decision.note }) },
+        });
+      }
+      if (decision.ban)
+        events.push(
+          ...(await bans.banInside(
+            { ...context, nextSeq: context.nextSeq + events.length },
+            {
+              actor: caller,
+              roomId: place.roomId,
+              userId: authorId,
+              seconds: decision.ban.seconds,
+              reason: decision.note,
+            },
+          )),
+        );
+      return { events, answer: undefined };
+    });
     if (decision.ban) await bans.endLateMembership(caller, place.roomId, authorId);
-    if (changed && before.message.text !== '')
-      teach({
-        text: before.message.text,
-        label: learnedLabel(before, decision.decision),
-        moderatorId: caller.userId,
-        origin: { authorId, roomId: place.roomId, messageId: place.messageId },
-      });
     return requireEntry(id, place.scope);
   }
 

@@ -2,11 +2,11 @@
  * That texts were refused, and why: for the moderators and for what the engine is told of a sender. The text itself, and
  * what of it matched, stays with its author.
  */
-import type { Logger } from 'pino';
 import { unknownProfile } from '../chat/events/message-shape.ts';
-import type { BlockListener } from '../chat/messages/message-service.ts';
-import type { Database, Sql } from '../database/connect.ts';
-import { moderationBlocks } from '../database/tables.ts';
+import type { RecordRefusal } from '../chat/messages/message-service.ts';
+import { plainArray, textArray } from '../database/array-literal.ts';
+import { coalesce } from '../database/coalesce.ts';
+import type { Sql } from '../database/connect.ts';
 import { writeCursor } from '../http/cursors.ts';
 import type { Profiles, PublicProfile } from '../user/profiles.ts';
 import type { Scope } from './moderator-access.ts';
@@ -21,42 +21,39 @@ export interface Refusal {
 }
 
 export interface RefusalLog {
-  /** Never throws and is not awaited: the refusal stands, whatever becomes of its record. */
-  readonly note: BlockListener;
+  /** Resolves when the record is stored. Refusals that come together are stored by one statement. */
+  readonly record: RecordRefusal;
   /** Newest first, `limit` and one more. @param before the number that a cursor holds */
   readonly list: (scope: Scope, before: number | undefined, limit: number) => Promise<(Refusal & { number: number })[]>;
   readonly cursorOf: (refusal: { number: number }) => string;
 }
 
-/** Records on their way; more are dropped. */
-const writingMax = 100;
+/** Records of one statement. */
+const batchMax = 500;
+/** Statements on their way at once; what comes meanwhile goes together with the next one. */
+const atOnceMax = 2;
 const labelsMax = 20;
 
-export function createRefusalLog({
-  db,
-  sql,
-  profiles,
-  logger,
-}: {
-  db: Database;
-  sql: Sql;
-  profiles: Profiles;
-  logger: Logger;
-}): RefusalLog {
-  let writing = 0;
+export function createRefusalLog({ sql, profiles }: { sql: Sql; profiles: Profiles }): RefusalLog {
+  const store = coalesce(
+    async (refusals: readonly Parameters<RecordRefusal>[0][]) => {
+      const labels = refusals.map(({ verdict }) =>
+        JSON.stringify(verdict.labels.slice(0, labelsMax).map(({ name, score, id }) => ({ name, score, id }))),
+      );
+      await sql`
+        insert into moderation_blocks (author_id, room_id, kind, labels, engine_version)
+        select author_id, room_id, kind, labels::jsonb, engine_version from unnest(
+          ${plainArray(refusals.map(({ authorId }) => authorId))}::uuid[], ${plainArray(refusals.map(({ roomId }) => roomId))}::uuid[],
+          ${plainArray(refusals.map(({ kind }) => kind))}::text[], ${textArray(labels)}::text[],
+          ${textArray(refusals.map(({ verdict }) => verdict.engineVersion))}::text[]
+        ) as given(author_id, room_id, kind, labels, engine_version)`;
+      return refusals.map(() => undefined);
+    },
+    { batchMax, atOnceMax },
+  );
 
   return {
-    note: ({ roomId, authorId, kind, verdict }) => {
-      if (writing >= writingMax) return;
-      writing += 1;
-      const labels = verdict.labels.slice(0, labelsMax).map(({ name, score, id }) => ({ name, score, id }));
-      db.insert(moderationBlocks)
-        .values({ authorId, roomId, kind, labels, engineVersion: verdict.engineVersion })
-        .catch((error: unknown) => logger.debug({ error }, 'a refusal could not be written down'))
-        .finally(() => {
-          writing -= 1;
-        });
-    },
+    record: store,
     list: async ({ roomId }, before, limit) => {
       const rows = await sql<
         {

@@ -24,6 +24,8 @@ export interface LessonChoice {
   readonly since: string | undefined;
 }
 
+export type DecisionExample = LearnExample & Required<Pick<LearnExample, 'origin'>>;
+
 export interface LearnedExamples {
   /**
    * Stores what is new. The same moderator's newer word on a text replaces the older, and so does anybody's newer decision on
@@ -31,6 +33,8 @@ export interface LearnedExamples {
    * @returns how many were new
    */
   readonly store: (examples: readonly LearnExample[]) => Promise<number>;
+  /** The same for one decision on a message, in the transaction that stores the decision. */
+  readonly storeDecision: (tx: Transaction, example: DecisionExample) => Promise<void>;
   /** Those that are in force, newest first, `limit` and one more. @param before the id that a cursor holds */
   readonly list: (moderatorId: string | undefined, before: number | undefined, limit: number) => Promise<Lesson[]>;
   /** Takes lessons back, in the transaction of whoever writes that down: engines learn anew without them. @returns how many */
@@ -81,6 +85,21 @@ export function createLearnedExamples(sql: Sql): LearnedExamples {
       }
       return rows.length;
     },
+    storeDecision: async (tx, { text, label, moderatorId, origin: { authorId, roomId, messageId } }) => {
+      await tx.execute(statement`
+        with present as materialized (
+          select id from users where id = ${authorId}::uuid and erased_at is null for key share
+        ), newer as (
+          insert into learned_examples (moderator_id, label, text, author_id, room_id, message_id)
+          select ${moderatorId}, ${label}, ${text}, id, ${roomId}::uuid, ${messageId}::uuid from present where not exists (
+            select 1 from learned_examples e
+            where e.moderator_id = ${moderatorId} and e.text = ${text} and e.label = ${label} and e.revoked_at is null)
+          returning id
+        )
+        update learned_examples older set revoked_at = now() from newer
+        where (older.moderator_id = ${moderatorId} and older.text = ${text} or older.message_id = ${messageId}::uuid)
+          and older.id < newer.id and older.revoked_at is null`);
+    },
     list: async (moderatorId, before, limit) => {
       const rows = await sql<
         {
@@ -117,8 +136,9 @@ export function createLearnedExamples(sql: Sql): LearnedExamples {
       return taken.length;
     },
     version: async () => {
+      // Ids are taken before the commit: an older one may appear after a newer one, so all are counted.
       const [row] = await sql<{ version: string }[]>`
-        select coalesce(max(id), 0) || '/' || count(revoked_at) as version from learned_examples`;
+        select coalesce(max(id), 0) || '/' || count(*) || '/' || count(revoked_at) as version from learned_examples`;
       return row!.version;
     },
     read: async () => {

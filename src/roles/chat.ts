@@ -5,6 +5,7 @@ import { startRevocations } from '../auth/revocations.ts';
 import { createEventLog } from '../chat/events/event-log.ts';
 import { eventRoutes } from '../chat/events/event-routes.ts';
 import { createLogReader } from '../chat/events/log-reader.ts';
+import { createFlagPolicy } from '../chat/messages/flag-entries.ts';
 import { createHistoryPages } from '../chat/messages/history-pages.ts';
 import { messageFrames } from '../chat/messages/message-frames.ts';
 import { createMessageRepository } from '../chat/messages/message-repository.ts';
@@ -36,7 +37,6 @@ import { createLocalCounters, createRedisCounters } from '../http/rate-counters.
 import { addWebPage } from '../http/web-page.ts';
 import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
 import { recordAct } from '../moderation/audit-log.ts';
-import { createFlagRecorder } from '../moderation/flag-recorder.ts';
 import { createRefusalLog } from '../moderation/refusal-log.ts';
 import type { PeerLink } from '../processing/peer-transport.ts';
 import type { TextEngine } from '../processing/text-task.ts';
@@ -61,7 +61,6 @@ import { createUserRepository } from '../user/user-repository.ts';
 import { userRoutes } from '../user/user-routes.ts';
 import { createUserService } from '../user/user-service.ts';
 import { createChatMetrics } from './chat-metrics.ts';
-import { oncePerFlood } from './flood-parts.ts';
 import { createIdentityParts } from './identity-parts.ts';
 import { createJudge } from './judge.ts';
 import { createLogins, startLoginTokens } from './login-parts.ts';
@@ -197,10 +196,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const users = createUserRepository(db);
   const userService = createUserService({ db, repository: users, profiles, judgeName: judge.name });
   const messageRepository = createMessageRepository({ sql, profiles });
-  const refusals = createRefusalLog({ db, sql, profiles, logger });
-  const onFlagged = oncePerFlood(createFlagRecorder({ db, logger }));
+  const refusals = createRefusalLog({ sql, profiles });
+  const flags = createFlagPolicy();
   const later = startLaterJudgement({
-    ...{ sql, config, logger, profiles, eventLog, hub, onFlagged, judge: judge.message, onBlocked: refusals.note },
+    ...{ sql, config, logger, profiles, eventLog, hub, flags, judge: judge.message, recordRefusal: refusals.record },
   });
   const messages = createMessageService({
     judge: judge.message,
@@ -217,8 +216,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     findFeed: hub.feed,
     loadedFeed: hub.loadedFeed,
     isBlocked,
-    onFlagged,
-    onBlocked: refusals.note,
+    flags,
+    recordRefusal: refusals.record,
     recordAct,
     unjudged: later.store,
     settings: { ...config.message, admissionMs: config.message.admission, fallback: config.moderation.fallback },

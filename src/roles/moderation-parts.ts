@@ -84,11 +84,7 @@ export function createModerationParts(options: ModerationPartsOptions): Moderati
     eventLog,
     bans,
     recordAct,
-    teach: (example) => {
-      learned
-        .store([example])
-        .catch((error: unknown) => logger.warn({ error }, 'what a decision teaches could not be stored'));
-    },
+    teach: learned.storeDecision,
   });
   const reports = createReportService({ db, findMessage: messages.find, reportsPerDay: settings.reportsPerDay });
   const rules = createRuleService({

@@ -1,7 +1,7 @@
 /** What a message that comes alone is stored by says the same as what a batch is stored by. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type AppendRow, appendFresh, type LogView } from '../../src/chat/events/append-statement.ts';
+import { type AppendRow, appendCarefully, appendFresh, type LogView } from '../../src/chat/events/append-statement.ts';
 import { connectSql, type Sql } from '../../src/database/connect.ts';
 import { eraOfLog } from '../../src/realtime/log-identity.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
@@ -106,4 +106,68 @@ describe.each([
     await expect(append(rowsOf(rows[0]!.roomId, seqs), view)).rejects.toMatchObject({ code: '23505' });
     expect(await storedIn(rows[0]!.roomId)).toHaveLength(1);
   });
+});
+
+const flag = {
+  labels: [{ name: 'spam', score: 0.8, start: 0, end: 4, matched: 'a "b" {c} \\ \ud83d'.toWellFormed(), id: 'model' }],
+  spamScore: 0.8,
+  engineVersion: 'model "1", {rules} \\ 2',
+};
+const entriesIn = (roomId: string) => sql`
+  select room_id, message_id, author_id, source, labels, spam_score, engine_version, state from moderation_queue
+  where room_id = ${roomId} order by message_id`;
+
+describe.each([
+  { how: 'freshly', appendAs: appendFresh },
+  { how: 'carefully', appendAs: appendCarefully },
+])('flagged messages that are appended $how', ({ appendAs }) => {
+  const appendAll = (rows: readonly AppendRow[], view: LogView, mailRooms: string[] = []) =>
+    appendAs(sql, { rows, view, mailRooms, mailDelayMs: 60_000 });
+
+  test.each([
+    { what: 'alone', seqs: [1], withMail: false },
+    { what: 'among others', seqs: [1, 2, 3], withMail: false },
+    { what: 'with a mail job', seqs: [1, 2], withMail: true },
+  ])('are put before the moderators with the message: $what', async ({ seqs, withMail }) => {
+    const roomId = randomUUID();
+    const rows = rowsOf(roomId, seqs).map((row) => (row.seq === 2 ? row : { ...row, flag }));
+    const outcome = await appendAll(rows, await look(), withMail ? [roomId] : []);
+    expect(outcome).toMatchObject({ stale: false, replaced: false, stored: undefined });
+    expect(await storedIn(roomId)).toHaveLength(rows.length);
+    const expected = rows
+      .filter((row) => row.flag)
+      .map(({ messageId, actorId }) => ({
+        room_id: roomId,
+        message_id: messageId,
+        author_id: actorId,
+        source: 'engine',
+        labels: flag.labels,
+        spam_score: flag.spamScore,
+        engine_version: flag.engineVersion,
+        state: 'open',
+      }));
+    expect(await entriesIn(roomId)).toEqual(expected.toSorted((a, b) => (a.message_id < b.message_id ? -1 : 1)));
+  });
+
+  test('are put before nobody while nothing is stored', async () => {
+    const roomId = randomUUID();
+    const rows = rowsOf(roomId, [1]).map((row) => ({ ...row, flag }));
+    const { era, horizon } = await look();
+    expect(await appendAll(rows, { era: `${era}0`, horizon })).toMatchObject({ replaced: true });
+    expect(await entriesIn(roomId)).toEqual([]);
+  });
+});
+
+test('a flagged message whose seq or key was used already is put before nobody', async () => {
+  const roomId = randomUUID();
+  const [first] = rowsOf(roomId, [1]);
+  const view = await look();
+  await append([first!], view);
+  const again = { ...first!, seq: 2, messageId: randomUUID(), flag };
+  const late = { ...rowsOf(roomId, [1])[0]!, flag };
+  for (const row of [again, late]) {
+    const outcome = await appendCarefully(sql, { rows: [row], view, mailRooms: [], mailDelayMs: 0 });
+    expect(outcome.stored).toEqual(new Map());
+  }
+  expect(await entriesIn(roomId)).toEqual([]);
 });

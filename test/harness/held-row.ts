@@ -6,6 +6,8 @@ import type { TestDatabase } from './test-database.ts';
 export interface HeldRow {
   /** Resolves when so many statements of others wait for a lock. Postgres serves them in the order in which they came. */
   readonly waiting: (count: number) => Promise<void>;
+  /** Waits for a statement that holds this text and waits for a lock, and cuts its connection: the statement is undone. */
+  readonly cut: (text: string) => Promise<void>;
   readonly release: () => Promise<void>;
 }
 
@@ -70,6 +72,17 @@ async function hold(
           { timeout: 15_000 },
         )
         .toBe(count),
+    cut: (text) =>
+      expect
+        .poll(
+          async () =>
+            (
+              await sql`select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock' and position(${text} in query) > 0`
+            ).length,
+          { timeout: 15_000 },
+        )
+        .toBeGreaterThan(0),
     release: async () => {
       letGo();
       await transaction;

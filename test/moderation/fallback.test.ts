@@ -118,6 +118,29 @@ test('pending: no more than the bounds wait, of one person and of all; repeats a
     .toEqual(['text a1', 'text a2', 'text a3', 'text b1']);
 });
 
+test.each(['pending', 'open'] as const)('%s: what is flagged when it is judged later is in the queue', async (mode) => {
+  const fleet = await startFleet({ chats: 1, processings: 1, settings: { PARLEY_MODERATION_FALLBACK: mode } });
+  stops.push(fleet.end);
+  const [chat] = fleet.chats;
+  const [processing] = fleet.processings;
+  const [ana, ben] = (await Promise.all([signUp(chat!.url), signUp(chat!.url)])) as [TestUser, TestUser];
+  const roomId = await createRoom([ana, ben]);
+  await mustCall(ana, 'POST', '/v1/moderation/rules', { kind: 'word', pattern: 'zibble', action: 'flag', roomId });
+  await processing!.kill();
+  const sent = await send(ana, roomId, 'k1', 'a zibble');
+  expect(sent.status).toBe(mode === 'open' ? 201 : 202);
+  const healed = await startParley({
+    role: 'processing',
+    processingPort: Number(new URL(processing!.processingUrl).port),
+    settings: { DATABASE_URL: fleet.database.url, PARLEY_MODERATION_FALLBACK: mode },
+  });
+  stops.push(healed.stop);
+  const queue = async () => (await mustCall(ana, 'GET', `/v1/moderation/queue?roomId=${roomId}`)).items;
+  await expect
+    .poll(queue, { timeout: 60_000 })
+    .toMatchObject([{ source: 'engine', message: { text: 'a zibble', deletedAt: null } }]);
+});
+
 test('pending: what was acked survives the instance that took it', async () => {
   const { fleet, there, ana, ben, roomId, heal } = await startOutage('pending');
   expect((await send(ana, roomId, 'k', 'kept')).status).toBe(202);

@@ -32,7 +32,7 @@ async function teach(moderator: TestUser, square: Awaited<ReturnType<typeof open
   return ids;
 }
 
-/** Decisions are answered before their lessons are stored. */
+/** Engines learn within seconds. */
 const soon = { timeout: 10_000 };
 
 /** How the engine sees a text: the version of what judged it and its score. */
@@ -64,7 +64,6 @@ test('the staff sees who taught what, never the texts, takes a lesson back or al
   ];
   const taught = await teach(wrong, square, texts);
   const [kept] = await teach(right, square, ['a bag of onions for whoever wants it']);
-  await expect.poll(async () => (await lessonsOf(admin, 'limit=100')).length, soon).toBe(7);
   const all = await lessonsOf(admin, 'limit=100');
   expect(all.map(({ messageId }) => messageId)).toEqual([kept, ...taught.toReversed()]);
   expect(all[0]).toMatchObject({ label: 'spam', moderatorId: right.id, moderator: { id: right.id } });

@@ -1,6 +1,6 @@
 /**
  * The one statement that makes a batch of messages durable: explicit next seqs under the log's primary key, the
- * senders' keys, and the mail that may become due. When a login ended that the caller does not know of yet, or the log is
+ * senders' keys, the moderators' entries of flagged messages, and the mail that may become due. When a login ended that the caller does not know of yet, or the log is
  * not the one any more that the caller's positions are of, nothing at all is stored.
  *
  * There are two of it. `appendFresh` expects what is nearly always so: nobody took the seqs, no key is a repeat. A
@@ -15,7 +15,9 @@
  */
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
+import { newId } from '../../database/new-id.ts';
 import { eraOfLog } from '../../realtime/log-identity.ts';
+import type { Flag } from '../messages/flag-entries.ts';
 
 export interface AppendRow {
   readonly roomId: string;
@@ -28,6 +30,8 @@ export interface AppendRow {
   readonly html: string;
   readonly mentions: readonly string[];
   readonly replyTo: string | null;
+  /** Puts the message before the moderators. */
+  readonly flag?: Flag | undefined;
 }
 
 /** What the caller knows of ended logins; see auth/revocations.ts. */
@@ -90,6 +94,26 @@ function inputRows(sql: Sql, rows: readonly AppendRow[]) {
       ) as i(room_id, seq, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)`;
 }
 
+type FlaggedRow = AppendRow & { readonly flag: Flag };
+
+function flaggedAmong(rows: readonly AppendRow[]): FlaggedRow[] {
+  return rows.filter((row): row is FlaggedRow => row.flag !== undefined);
+}
+
+/** Entries of the messages that `stored` holds: what is not stored is not put before anybody. */
+function addQueueEntries(sql: Sql, rows: readonly FlaggedRow[]) {
+  return sql`insert into moderation_queue (id, room_id, message_id, author_id, source, labels, spam_score, engine_version)
+      select id, room_id, message_id, author_id, 'engine', labels::jsonb, spam_score, engine_version from unnest(
+        ${plainArray(rows.map(() => newId()))}::uuid[], ${plainArray(rows.map((row) => row.roomId))}::uuid[],
+        ${plainArray(rows.map((row) => row.messageId))}::uuid[], ${plainArray(rows.map((row) => row.actorId))}::uuid[],
+        ${textArray(rows.map(({ flag }) => JSON.stringify(flag.labels)))}::text[],
+        ${plainArray(rows.map(({ flag }) => flag.spamScore))}::real[],
+        ${textArray(rows.map(({ flag }) => flag.engineVersion))}::text[]
+      ) as f(id, room_id, message_id, author_id, labels, spam_score, engine_version)
+      where message_id in (select message_id from stored)
+      on conflict do nothing`;
+}
+
 function replacedLog(sql: Sql, { era }: LogView) {
   return sql`select 1 from log_identity where ${eraOfLog(sql)} <> ${era}`;
 }
@@ -134,7 +158,8 @@ export async function appendFresh(
   sql: Sql,
   { rows, view, mailRooms, mailDelayMs }: AppendBatch,
 ): Promise<AppendOutcome> {
-  if (rows.length === 1 && mailRooms.length === 0) {
+  const flagged = flaggedAmong(rows);
+  if (rows.length === 1 && mailRooms.length === 0 && flagged.length === 0) {
     const atMs = await appendAlone(sql, rows[0]!, view);
     if (atMs !== undefined) return { atMs, stale: false, replaced: false, repeated: [], stored: undefined };
     // Something is not as the caller believes: the statement below tells what.
@@ -143,16 +168,19 @@ export async function appendFresh(
   const owed =
     mailRooms.length === 0
       ? sql``
-      : sql` returning 1), owing as materialized (
+      : sql`, owing as materialized (
       select r from unnest(${mailRooms as string[]}::uuid[]) r where (select count(*) from stored) > 0
-    ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)}`;
+    ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)})`;
+  const entered = flagged.length === 0 ? sql`` : sql`, entered as (${addQueueEntries(sql, flagged)})`;
+  const isPlain = mailRooms.length === 0 && flagged.length === 0;
   const [result] = await sql<{ at_ms: string; stale: boolean; replaced: boolean }[]>`
     with stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}), stored as (
       insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
       select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
         text, html, mentions::uuid[], reply_to
-      from ${inputRows(sql, rows)} where not exists (select 1 from stale) and not exists (select 1 from replaced)${owed}
-    )
+      from ${inputRows(sql, rows)} where not exists (select 1 from stale) and not exists (select 1 from replaced)
+      ${isPlain ? sql`` : sql`returning message_id`}
+    )${entered}${owed}
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
       exists (select 1 from stale) as stale, exists (select 1 from replaced) as replaced
       ${mailRooms.length === 0 ? sql`` : sql`, (select count(*) from owed) as owed`}`;
@@ -165,6 +193,7 @@ export async function appendCarefully(
   sql: Sql,
   { rows, view, mailRooms, mailDelayMs }: AppendBatch,
 ): Promise<AppendOutcome> {
+  const flagged = flaggedAmong(rows);
   const [result] = await sql<AppendResult[]>`
     with input as materialized (
       select * from ${inputRows(sql, rows)}
@@ -182,8 +211,8 @@ export async function appendCarefully(
         and not exists (select 1 from repeated r where r.room_id = i.room_id)
       order by room_id, seq
       on conflict do nothing
-      returning room_id
-    ), counts as materialized (
+      returning room_id, message_id
+    )${flagged.length === 0 ? sql`` : sql`, entered as (${addQueueEntries(sql, flagged)})`}, counts as materialized (
       select room_id, count(*)::int as stored from stored group by room_id
     ), torn as materialized (
       select 1 from counts join (select room_id, count(*) as wanted from input group by room_id) w using (room_id)

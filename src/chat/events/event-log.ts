@@ -274,8 +274,9 @@ export function createEventLog({
   }
 
   function toRow(roomId: string, item: PendingSend, seq: number): AppendRow {
-    const { messageId, clientId, digest, text, html, mentions, replyTo } = item;
-    return { roomId, seq, actorId: item.actor.userId, messageId, clientId, digest, text, html, mentions, replyTo };
+    const { messageId, clientId, digest, text, html, mentions, replyTo, flag } = item;
+    const actorId = item.actor.userId;
+    return { roomId, seq, actorId, messageId, clientId, digest, text, html, mentions, replyTo, flag };
   }
 
   function roomsOwingMail(portions: readonly Portion[]): string[] {

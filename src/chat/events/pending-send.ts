@@ -1,5 +1,6 @@
 /** A judged message on its way into the log. */
 import type { PublicProfile } from '../../user/profiles.ts';
+import type { Flag } from '../messages/flag-entries.ts';
 import type { Actor } from '../rooms/room-state.ts';
 
 export interface SendOutcome {
@@ -26,6 +27,8 @@ export interface PendingSend {
   readonly html: string;
   readonly mentions: string[];
   readonly replyTo: string | null;
+  /** Recorded for the moderators in the message's commit. */
+  readonly flag?: Flag | undefined;
   /** The room's position at which its author might post. */
   readonly allowedAt: number;
   /** Monotonic milliseconds. */

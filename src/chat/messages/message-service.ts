@@ -23,6 +23,7 @@ import { type Message, unknownProfile } from '../events/message-shape.ts';
 import type { SendOutcome } from '../events/pending-send.ts';
 import type { RecordAct } from '../moderator-acts.ts';
 import type { Actor, RoomState } from '../rooms/room-state.ts';
+import { type FlagPolicy, recordFlag } from './flag-entries.ts';
 import { type HistoryPages, pageJson } from './history-pages.ts';
 import { findVersionSeq, forgetRemoved, redact } from './message-removal.ts';
 import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
@@ -45,16 +46,13 @@ export interface Sender extends Actor {
   readonly sessionId: string | undefined;
 }
 
-/** Told of messages that were stored although moderation had something to say. */
-export type FlagListener = (flagged: { roomId: string; messageId: string; authorId: string; verdict: Verdict }) => void;
-
-/** Told that a text was refused and why, never of the text. */
-export type BlockListener = (blocked: {
+/** Records that a text was refused and why, never the text. Awaited before the author is told. */
+export type RecordRefusal = (blocked: {
   roomId: string;
   authorId: string;
   kind: 'message' | 'edit';
   verdict: Pick<Verdict, 'labels' | 'engineVersion'>;
-}) => void;
+}) => Promise<void>;
 
 export interface MessageService {
   /**
@@ -127,8 +125,8 @@ export function createMessageService({
   findFeed,
   loadedFeed,
   isBlocked,
-  onFlagged,
-  onBlocked,
+  flags,
+  recordRefusal,
   recordAct,
   unjudged,
   settings,
@@ -147,8 +145,8 @@ export function createMessageService({
   /** The same, of rooms in memory. */
   loadedFeed: (roomId: string) => Feed<RoomState> | undefined;
   isBlocked: IsBlocked;
-  onFlagged: FlagListener;
-  onBlocked: BlockListener;
+  flags: FlagPolicy;
+  recordRefusal: RecordRefusal;
   recordAct: RecordAct;
   /** Where messages go that nobody judged in time, in the modes that keep them. */
   unjudged: UnjudgedStore;
@@ -164,23 +162,23 @@ export function createMessageService({
       async (prepared) => {
         if (prepared.repeat) return prepared.repeat;
         const { feed, verdict, ...ready } = prepared;
-        const outcome = await eventLog.send(feed, {
-          actor: sender,
-          sessionId: sender.sessionId,
-          sender: ready.sender,
-          messageId,
-          clientId: draft.clientId,
-          allowedAt: ready.allowedAt,
-          digest: ready.digest,
-          text: ready.text,
-          html: verdict.html,
-          mentions: ready.mentions,
-          replyTo: draft.replyTo ?? null,
-        });
-        if (verdict.outcome === 'flag' && !outcome.duplicate) {
-          onFlagged({ roomId: draft.roomId, messageId, authorId: sender.userId, verdict });
-        }
-        return outcome;
+        const author = { roomId: draft.roomId, authorId: sender.userId };
+        return flags.commit(author, verdict, (flag) =>
+          eventLog.send(feed, {
+            actor: sender,
+            sessionId: sender.sessionId,
+            sender: ready.sender,
+            messageId,
+            clientId: draft.clientId,
+            allowedAt: ready.allowedAt,
+            digest: ready.digest,
+            text: ready.text,
+            html: verdict.html,
+            mentions: ready.mentions,
+            replyTo: draft.replyTo ?? null,
+            flag,
+          }),
+        );
       },
     );
   }
@@ -248,7 +246,7 @@ export function createMessageService({
       const repeat = await findRepeat(draft, sender, digest);
       if (!repeat) {
         records.noteBlocked(sender.userId);
-        onBlocked({ roomId: draft.roomId, authorId: sender.userId, kind: 'message', verdict });
+        await recordRefusal({ roomId: draft.roomId, authorId: sender.userId, kind: 'message', verdict });
         throw blocked(verdict);
       }
       return { repeat };
@@ -358,20 +356,26 @@ export function createMessageService({
     const verdict = await judge(draftText(sender, roomId, text, 'edit', messageId));
     if (verdict.outcome === 'block') {
       records.noteBlocked(sender.userId);
-      onBlocked({ roomId, authorId: sender.userId, kind: 'edit', verdict });
+      await recordRefusal({ roomId, authorId: sender.userId, kind: 'edit', verdict });
       throw blocked(verdict);
     }
     const mentions = await mentionedMembers(feed.state, verdict);
-    const { answer, seq } = await eventLog.transact(roomId, async (context) => {
-      context.state.require(sender, 'edit_own');
-      const current = await lockMessage(context, roomId, messageId);
-      if (current.deleted) throw new Failure('not_found', 'no such message');
-      if (current.authorId !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');
-      if (current.text === text) return { events: [], answer: current.seq };
-      await storeVersion(context, roomId, messageId, current, { text, html: verdict.html, mentions });
-      return { events: [{ type: 'message.updated', actorId: sender.userId, messageId, data: {} }], answer: undefined };
-    });
-    if (verdict.outcome === 'flag') onFlagged({ roomId, messageId, authorId: sender.userId, verdict });
+    const author = { roomId, authorId: sender.userId };
+    const { answer, seq } = await flags.commit(author, verdict, (flag) =>
+      eventLog.transact(roomId, async (context) => {
+        context.state.require(sender, 'edit_own');
+        const current = await lockMessage(context, roomId, messageId);
+        if (current.deleted) throw new Failure('not_found', 'no such message');
+        if (current.authorId !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');
+        if (current.text === text) return { events: [], answer: current.seq };
+        await storeVersion(context, roomId, messageId, current, { text, html: verdict.html, mentions });
+        if (flag) await recordFlag(context.tx, { ...author, messageId }, flag);
+        return {
+          events: [{ type: 'message.updated', actorId: sender.userId, messageId, data: {} }],
+          answer: undefined,
+        };
+      }),
+    );
     return { seq: answer ?? seq };
   }
 

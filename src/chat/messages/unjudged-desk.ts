@@ -13,8 +13,9 @@ import type { Profiles } from '../../user/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { unknownProfile } from '../events/message-shape.ts';
 import type { RoomState } from '../rooms/room-state.ts';
+import { type Flag, type FlagPolicy, recordFlag } from './flag-entries.ts';
 import { withdraw } from './message-removal.ts';
-import type { BlockListener, FlagListener } from './message-service.ts';
+import type { RecordRefusal } from './message-service.ts';
 import type { Unjudged, UnjudgedStore } from './unjudged-store.ts';
 
 export interface UnjudgedDeskOptions {
@@ -25,8 +26,8 @@ export interface UnjudgedDeskOptions {
   readonly findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
   /** A frame to all connections of a user. */
   readonly signalUser: (userId: string, json: string) => void;
-  readonly onFlagged: FlagListener;
-  readonly onBlocked: BlockListener;
+  readonly flags: FlagPolicy;
+  readonly recordRefusal: RecordRefusal;
   readonly logger: Logger;
   readonly pollMs: number;
 }
@@ -35,7 +36,7 @@ export interface UnjudgedDeskOptions {
 const passing = new Set(['unavailable', 'outcome_unknown', 'slow_mode', 'rate_limited', 'internal']);
 
 export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop: () => Promise<void> } {
-  const { store, judge, eventLog, profiles, logger } = options;
+  const { store, judge, eventLog, profiles, flags, logger } = options;
 
   /** @returns whether there may be more to do at once */
   async function round(): Promise<boolean> {
@@ -63,29 +64,29 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
     const verdict = await judge(draft);
     if (verdict.outcome === 'block') {
       if (item.mode === 'open') await takeAway(item);
-      options.onBlocked({ roomId, authorId, kind: 'message', verdict });
+      await options.recordRefusal({ roomId, authorId, kind: 'message', verdict });
       tell(item, 'message_blocked', 'this message was refused by moderation', { labels: verdict.labels });
       return;
     }
-    const delivered = await (item.mode === 'pending' ? deliver(item, verdict) : complete(item, verdict));
-    if (verdict.outcome === 'flag' && delivered) options.onFlagged({ roomId, messageId, authorId, verdict });
+    const settleAs = item.mode === 'pending' ? deliver : complete;
+    await flags.commit(item, verdict, (flag) => settleAs(item, verdict, flag));
   }
 
   /** By the same key as it was sent with: it is appended once, also when this is done twice. */
-  async function deliver(item: Unjudged, verdict: Verdict): Promise<boolean> {
+  async function deliver(item: Unjudged, verdict: Verdict, flag: Flag | undefined): Promise<void> {
     const { messageId, roomId, authorId, clientId, digest, text, replyTo } = item;
     const feed = await options.findFeed(roomId);
     if (!feed) throw new Failure('not_found', 'no such room');
     const people = await profiles.byIds([authorId]);
-    const { duplicate } = await eventLog.send(feed, {
+    await eventLog.send(feed, {
       actor: { userId: authorId, role: item.authorRole },
       sessionId: undefined,
       sender: people.get(authorId) ?? unknownProfile(authorId),
       ...{ messageId, clientId, digest, text, replyTo, allowedAt: feed.position },
       html: verdict.html,
       mentions: await mentioned(feed.state, verdict),
+      flag,
     });
-    return !duplicate;
   }
 
   async function mentioned(state: RoomState, { mentions }: Verdict): Promise<string[]> {
@@ -94,9 +95,9 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
   }
 
   /** What was shown as plain text gets its rendered form, unless it was edited or deleted meanwhile. */
-  async function complete(item: Unjudged, verdict: Verdict): Promise<boolean> {
+  async function complete(item: Unjudged, verdict: Verdict, flag: Flag | undefined): Promise<void> {
     const { messageId, roomId, authorId } = item;
-    const { answer } = await eventLog.transact(roomId, async ({ tx, state }) => {
+    await eventLog.transact(roomId, async ({ tx, state }) => {
       const [row] = await tx
         .select()
         .from(events)
@@ -104,17 +105,17 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
         .for('update');
       if (!row && !item.old) throw new Failure('unavailable', 'the message is not there yet');
       if (!row || row.deletedAt !== null || row.editedAt !== null || row.text !== item.text)
-        return { events: [], answer: false };
+        return { events: [], answer: undefined };
       const mentions = await mentioned(state, verdict);
       await tx
         .update(events)
         .set({ html: verdict.html, mentions })
         .where(and(eq(events.roomId, roomId), eq(events.seq, row.seq)));
+      if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
       // No new version: the one that is there, as it looks now.
       const data = { versionSeq: row.seq, editedAt: null };
-      return { events: [{ type: 'message.updated', actorId: authorId, messageId, data }], answer: true };
+      return { events: [{ type: 'message.updated', actorId: authorId, messageId, data }], answer: undefined };
     });
-    return answer;
   }
 
   async function takeAway({ messageId, roomId, authorId, old }: Unjudged): Promise<void> {
