@@ -3,21 +3,21 @@
  * knows a device again.
  *
  * A cookie comes by itself, also when another site's page makes the browser ask. So it counts only where the page is
- * known: an exact Origin of the list for whatever may change something and for sockets; for reading, no sign of another
+ * known (page-origins.ts): by its Origin for whatever may change something and for sockets; for reading, no sign of another
  * site (Fetch Metadata). `SameSite=Strict` and the `__Host-` prefix (RFC 6265bis §4.1.3.2) stand before that.
  */
 import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../errors.ts';
 import { plainAddress } from '../http/forwarded-for.ts';
+import type { PageOrigins } from '../http/page-origins.ts';
 import type { Login } from './auth-service.ts';
 import { makeSecret } from './secrets.ts';
 import type { Device } from './session-store.ts';
 
 export interface LoginCookieSettings {
   readonly publicUrl: string;
-  /** Origins of pages besides that of publicUrl, exact. */
-  readonly allowedOrigins: readonly string[];
+  readonly origins: PageOrigins;
   readonly refreshLifetimeMs: number;
   readonly deviceLifetimeMs: number;
 }
@@ -52,7 +52,7 @@ const secret = /^[A-Za-z0-9_-]{43}$/;
 
 export function createLoginCookies({
   publicUrl,
-  allowedOrigins,
+  origins,
   refreshLifetimeMs,
   deviceLifetimeMs,
 }: LoginCookieSettings): LoginCookies {
@@ -63,18 +63,18 @@ export function createLoginCookies({
     refresh: `${prefix}parley-refresh`,
     device: `${prefix}parley-device`,
   };
-  const origins = new Set([new URL(publicUrl).origin, ...allowedOrigins]);
   const attributes: CookieSerializeOptions = { path: '/', httpOnly: true, sameSite: 'strict', secure };
 
-  function requireKnownPage({ method, headers }: FastifyRequest): void {
+  function requireKnownPage(request: FastifyRequest): void {
+    const { method, headers } = request;
     const { origin, upgrade } = headers;
     const reading = (method === 'GET' || method === 'HEAD') && upgrade === undefined;
     const site = headers['sec-fetch-site'];
     const known =
       origin === undefined
         ? reading && (site === undefined || site === 'same-origin' || site === 'none')
-        : origins.has(origin);
-    if (!known) throw new Failure('forbidden', 'a login in a cookie is good for the pages of this server alone');
+        : origins.isKnown(request);
+    if (!known) throw origins.refuse(request);
   }
 
   const wantsCookies = ({ headers }: FastifyRequest) => headers[modeHeader] === 'cookie';

@@ -12,7 +12,8 @@ export type SocketState =
   | { readonly name: 'off' }
   | { readonly name: 'connecting' }
   | { readonly name: 'live' }
-  | { readonly name: 'waiting'; readonly untilMs: number };
+  /** `reason`: why the server refuses this page; it is asked again all the same. */
+  | { readonly name: 'waiting'; readonly untilMs: number; readonly reason?: string };
 
 export interface Welcome {
   readonly user: Readonly<Record<string, unknown>>;
@@ -58,6 +59,7 @@ export function createLiveSocket({
   url,
   token,
   renew,
+  explain = async () => undefined,
   listener,
   Socket = WebSocket,
 }: {
@@ -66,6 +68,8 @@ export function createLiveSocket({
   token: () => Promise<string>;
   /** Another token in place of a refused one. */
   renew: (refused: string) => Promise<string>;
+  /** Why the server refuses sockets of this page; undefined where it does not, or cannot be asked. */
+  explain?: () => Promise<string | undefined>;
   listener: SocketListener;
   Socket?: typeof WebSocket;
 }): LiveSocket {
@@ -104,7 +108,9 @@ export function createLiveSocket({
     socket = opened;
     // Where nothing answers, neither an opening nor an error may come for minutes.
     const late = setTimeout(() => drop(opened), answerTimeoutMs);
+    let isOpen = false;
     opened.onopen = () => {
+      isOpen = true;
       clearTimeout(late);
       void hello(opened);
     };
@@ -113,8 +119,16 @@ export function createLiveSocket({
     };
     opened.onclose = ({ code }) => {
       clearTimeout(late);
-      if (socket === opened) closed(code);
+      if (socket !== opened) return;
+      closed(code);
+      if (!isOpen) void findReason();
     };
+  }
+
+  /** A browser does not say why an upgrade was refused, so the server is asked. */
+  async function findReason(): Promise<void> {
+    const reason = await explain().catch(() => undefined);
+    if (state.name === 'waiting' && reason !== undefined) become({ ...state, reason });
   }
 
   /** Lets go of a socket at once: its own close may wait long for a peer that is not there. */

@@ -147,6 +147,7 @@ export function createParleyClient({
     url: `${base.replace(/^http/, 'ws')}/v1/ws`,
     token: session.token,
     renew: session.renew,
+    explain: explainSocket,
     listener: {
       onState: (state) => {
         tell((listener) => listener.onState?.(state));
@@ -180,6 +181,15 @@ export function createParleyClient({
 
   function tell(what: (listener: Partial<SocketListener>) => void): void {
     for (const listener of listeners) what(listener);
+  }
+
+  async function explainSocket(): Promise<string | undefined> {
+    try {
+      await callOnce(base, { method: 'POST', path: '/v1/ws' });
+      return undefined;
+    } catch (error) {
+      return error instanceof ClientError && error.code === 'forbidden' ? error.message : undefined;
+    }
   }
 
   async function enter(path: string, body: unknown): Promise<OwnUser> {

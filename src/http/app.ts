@@ -183,7 +183,11 @@ export async function createApp({
     exposedHeaders: ['Retry-After'],
     maxAge: 600,
   });
-  const socketOrigin = new URL(settings.publicUrl).origin.replace(/^http/, 'ws');
+  const openedAt = new WeakMap<IncomingMessage, string>();
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!isApi(request.url)) openedAt.set(request.raw, request.host);
+    done();
+  });
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: {
@@ -191,7 +195,7 @@ export async function createApp({
         scriptSrc: ["'self'"],
         styleSrc: ["'self'"],
         imgSrc: ["'self'", 'data:', 'https:'],
-        connectSrc: ["'self'", socketOrigin],
+        connectSrc: ["'self'", (request) => socketSource(openedAt.get(request as IncomingMessage) ?? '')],
         objectSrc: ["'none'"],
         baseUri: ["'none'"],
         formAction: ["'self'"],
@@ -228,12 +232,18 @@ export async function createApp({
         description: 'Chat for any product. The realtime half, `GET /v1/ws`, is described in docs/protocol.md.',
         license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
       },
-      servers: [{ url: settings.publicUrl }],
+      // Relative first: the documentation calls the address that it was opened at.
+      servers: [{ url: '/' }, { url: settings.publicUrl }],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       security: [{ bearer: [] }],
     },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    // On a plain http address other than localhost it would keep the page from loading its scripts.
+    transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
+  });
   app.get('/openapi.json', { config: { rateLimit: false }, schema: { hide: true } }, async () => app.swagger());
   return app;
 }
@@ -253,6 +263,14 @@ export function isHostRepeated(rawHeaders: readonly string[]): boolean {
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
   }
   return hosts > 1;
+}
+
+/**
+ * Sockets to the host that the page was opened at. `'self'` covers them in current browsers (CSP 3), but not in Safari
+ * before 15.4. The host is the client's text: one that is no plain name and port is left out.
+ */
+function socketSource(host: string): string {
+  return /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(host) ? `ws://${host} wss://${host}` : "'self'";
 }
 
 function tooMany(retryAfterMs: number): Failure {

@@ -13,6 +13,7 @@ import type { WebSocket } from 'ws';
 import { Failure } from '../errors.ts';
 import { type App, isHostRepeated } from '../http/app.ts';
 import type { Authenticator, Caller } from '../http/caller.ts';
+import type { PageOrigins } from '../http/page-origins.ts';
 import type { SocketServer } from './socket-session.ts';
 
 export interface SocketRouteSettings {
@@ -21,8 +22,6 @@ export interface SocketRouteSettings {
   readonly socketsMax: number;
   /** Headers of an upgrade. */
   readonly headersMax: number;
-  /** Origins of pages that may connect; connections without an Origin are no browsers. */
-  readonly origins: ReadonlySet<string>;
 }
 
 export const socketPath = '/v1/ws';
@@ -40,10 +39,13 @@ export async function addSocketRoute(
     isLeaving,
     isCrowded,
     onCrowded,
+    origins,
     settings,
   }: {
     sockets: SocketServer;
     authenticator: Authenticator;
+    /** Pages that may connect; connections without an Origin are no browsers. */
+    origins: PageOrigins;
     /** This instance is going down, or is of no use now. */
     isLeaving: () => boolean;
     /** As many wait to be welcomed as may. */
@@ -92,6 +94,11 @@ export async function addSocketRoute(
     );
   }
 
+  function requireKnownPage(request: FastifyRequest): void {
+    const { cookie, origin } = request.headers;
+    if (cookie !== undefined && origin !== undefined && !origins.isKnown(request)) throw origins.refuse(request);
+  }
+
   async function checkUpgrade(request: FastifyRequest): Promise<void> {
     if (!request.ws) throw upgradeRequired(request);
     if (isLeaving()) throw new Failure('unavailable', 'this server cannot serve now', { retryAfterMs: 1000 });
@@ -100,9 +107,7 @@ export async function addSocketRoute(
       throw new Failure('unavailable', 'too many sockets', { retryAfterMs: 2000 + Math.floor(Math.random() * 5000) });
     if (tokenNames.some((name) => Object.hasOwn(request.query as object, name)))
       throw new Failure('invalid', 'a token does not belong into an address');
-    const { origin } = request.headers;
-    if (request.headers.cookie !== undefined && origin !== undefined && !settings.origins.has(origin))
-      throw new Failure('forbidden', 'this origin is not allowed');
+    requireKnownPage(request);
     if (!authenticator.hasLogin(request)) return;
     try {
       proved.set(request.raw, await authenticator.fromRequest(request));
@@ -130,6 +135,11 @@ export async function addSocketRoute(
         sockets.accept(socket, raw, proved.get(request.raw));
       },
     );
+    // Browsers do not tell a page why its upgrade was refused. A page asks here, with the same Origin and cookies.
+    scope.post(socketPath, { schema: { hide: true } }, async (request, reply) => {
+      requireKnownPage(request);
+      return reply.code(204).send(null);
+    });
   });
 }
 

@@ -33,6 +33,7 @@ import { createApp } from '../http/app.ts';
 import { addHealthRoutes, type Readiness } from '../http/health.ts';
 import { createIdempotencyKeys } from '../http/idempotency.ts';
 import { addMetricsRoute } from '../http/metrics.ts';
+import { createPageOrigins } from '../http/page-origins.ts';
 import { createLocalCounters, createRedisCounters } from '../http/rate-counters.ts';
 import { addWebPage } from '../http/web-page.ts';
 import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
@@ -251,7 +252,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     counters,
     judgeName: judge.name,
   };
-  const tokens = await startLoginTokens({ ...people, app });
+  const origins = createPageOrigins({ ...config.http, publicUrl }, logger);
+  const tokens = await startLoginTokens({ ...people, app, origins });
   const vouched = createIdentityParts({ ...people, ...tokens, registry: metrics.registry, rooms: roomService });
   const { authenticator } = vouched;
   const logins = await createLogins({
@@ -381,11 +383,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     isLeaving: () => draining || cutOff.isCutOff(),
     isCrowded: greetings.isFull,
     onCrowded: greetings.countRefused,
+    origins,
     settings: {
       ...config.realtime,
       socketsMax: config.http.connectionsMax,
       headersMax: config.http.headersMax,
-      origins: new Set([new URL(publicUrl).origin, ...config.http.allowedOrigins]),
     },
   });
   const notifications = createNotificationService(db);

@@ -26,6 +26,7 @@ import type { Database } from '../database/connect.ts';
 import { logLevelOf } from '../database/database-errors.ts';
 import type { App } from '../http/app.ts';
 import type { Authenticator } from '../http/caller.ts';
+import type { PageOrigins } from '../http/page-origins.ts';
 import type { RateCounters } from '../http/rate-counters.ts';
 import { oweAccountMail } from '../jobs/account-mail.ts';
 import type { FrameHandlers } from '../realtime/frame-handlers.ts';
@@ -81,8 +82,12 @@ export async function startLoginTokens({
   app,
   db,
   publicUrl,
-}: Pick<LoginOptions, 'config' | 'logger' | 'db' | 'publicUrl'> & { app: App }): Promise<LoginTokens> {
-  const { auth, http } = config;
+  origins,
+}: Pick<LoginOptions, 'config' | 'logger' | 'db' | 'publicUrl'> & {
+  app: App;
+  origins: PageOrigins;
+}): Promise<LoginTokens> {
+  const { auth } = config;
   const keys = await startSigningKeys({
     db,
     logger,
@@ -104,7 +109,7 @@ export async function startLoginTokens({
   });
   const cookies = createLoginCookies({
     publicUrl,
-    allowedOrigins: http.allowedOrigins,
+    origins,
     refreshLifetimeMs: auth.refreshTokenLifetime,
     deviceLifetimeMs: auth.deviceLifetime,
   });

@@ -61,7 +61,14 @@ export function ChatScreen({
 
 function ConnectionBanner({ state, store }: { state: ChatState; store: ChatStore }) {
   const [late, setLate] = useState(false);
-  const away = state.socket.name !== 'live';
+  const { socket } = state;
+  const away = socket.name !== 'live';
+  const [reason, setReason] = useState<string>();
+  useEffect(() => {
+    // The reason stays on the screen while the next attempt is made.
+    if (socket.name === 'live' || (socket.name === 'waiting' && socket.reason))
+      setReason(socket.name === 'waiting' ? socket.reason : undefined);
+  }, [socket]);
   useEffect(() => {
     // A blink of the connection is nobody's business.
     const timer = setTimeout(() => setLate(away), away ? 400 : 0);
@@ -71,7 +78,9 @@ function ConnectionBanner({ state, store }: { state: ChatState; store: ChatStore
     <div class="banner-place" aria-live="polite">
       {away && late && (
         <div class="banner" role="status">
-          Reconnecting … Messages are sent when the connection is back.
+          {reason
+            ? `The server does not accept live connections from this address: ${reason}.`
+            : 'Reconnecting … Messages are sent when the connection is back.'}
           <button type="button" class="link" onClick={() => store.client.connect()}>
             Try now
           </button>
