@@ -15,7 +15,8 @@ RUN npm install --no-save --omit=dev --omit=optional --no-audit --no-fund && npm
 
 FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production \
-    PARLEY_ENVIRONMENT=production
+    PARLEY_ENVIRONMENT=production \
+    HOST=0.0.0.0
 WORKDIR /parley
 COPY --from=dependencies /parley/node_modules ./node_modules
 COPY --from=build /parley/dist ./dist
@@ -28,6 +29,6 @@ USER node
 EXPOSE 8080 8081
 # Whichever of the two ports the role has answers.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "const at=(p)=>fetch(`http://127.0.0.1:${p}/health/live`).then((r)=>r.ok||Promise.reject());Promise.any([at(process.env.PORT||8080),at(process.env.PARLEY_PROCESSING_PORT||8081)]).then(()=>process.exit(0),()=>process.exit(1))"]
+  CMD ["node", "-e", "const port=(n,d)=>Number(process.env[n])||d;const at=(p)=>fetch(`http://127.0.0.1:${p}/health/live`).then((r)=>r.ok||Promise.reject());Promise.any([at(port('PORT',8080)),at(port('PARLEY_PROCESSING_PORT',8081))]).then(()=>process.exit(0),()=>process.exit(1))"]
 ENTRYPOINT ["node", "src/main.ts"]
 CMD ["--role", "chat"]

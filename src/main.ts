@@ -37,6 +37,9 @@ async function main(): Promise<void> {
     role.stop(performance.now() + hurryMs).then(end, end);
   });
   logger.info(role.announcement);
+  // Beside the log, which holds no secrets.
+  if (role.setupLink !== undefined)
+    process.stderr.write(`Parley has no admin yet. This link makes the first one, once:\n  ${role.setupLink}\n`);
   const signal = await stopped.first;
   logger.info({ signal }, 'draining');
   const deadlineMs = performance.now() + config.drain.timeout;

@@ -16,17 +16,25 @@ export interface AuthRouteOptions {
   readonly accounts: AccountService;
   readonly cookies: LoginCookies;
   readonly authenticator: Authenticator;
+  /** Whether a request was made on this machine, by nobody else through it. */
+  readonly isLocal: (request: FastifyRequest) => boolean;
   /** Per address. */
   readonly loginLimit: { readonly max: number; readonly timeWindow: number };
   readonly guestLimit: { readonly max: number; readonly timeWindow: number };
 }
 
 const tags = ['login'];
-const Registration = exactly({
+const registrationFields = {
   username: Type.String({ minLength: 1, maxLength: 64 }),
   email: Type.String({ minLength: 1, maxLength: 1000 }),
   password: Password,
   displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 400 })),
+};
+const Registration = exactly(registrationFields);
+const SetupToken = Type.String({
+  minLength: 1,
+  maxLength: 512,
+  description: 'From the setup link: makes the account the first admin',
 });
 const SessionShape = Type.Object({
   id: Uuid,
@@ -39,7 +47,7 @@ const SessionShape = Type.Object({
 
 export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
   app,
-  { auth, accounts, cookies, authenticator, loginLimit, guestLimit },
+  { auth, accounts, cookies, authenticator, isLocal, loginLimit, guestLimit },
 ) => {
   const limited = { rateLimit: loginLimit };
 
@@ -63,13 +71,34 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
         summary: 'Sign up',
         security: [],
         headers: LoginHeaders,
-        body: Registration,
+        body: exactly({ ...registrationFields, setupToken: Type.Optional(SetupToken) }),
         response: answers(201, LoginShape),
       },
     },
     async (request, reply) => {
-      const login = await auth.register(request.body, cookies.deviceOf(request, reply));
+      const { setupToken, ...registration } = request.body;
+      const from = { isLocal: isLocal(request), setupToken };
+      const login = await auth.register(registration, cookies.deviceOf(request, reply), from);
       return reply.code(201).send(cookies.answer(request, reply, login));
+    },
+  );
+
+  app.post(
+    '/auth/setup',
+    {
+      config: limited,
+      schema: {
+        tags,
+        summary: 'Become the first admin by a setup link',
+        description: 'For an account that exists; a new one gives `setupToken` when it signs up.',
+        headers: LoginHeaders,
+        body: exactly({ setupToken: SetupToken }),
+        response: answers(200, LoginShape),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      return cookies.answer(request, reply, await auth.claimSetup(caller, request.body.setupToken));
     },
   );
 

@@ -8,7 +8,9 @@ import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { type JudgeName, type OwnUser, toOwnUser } from '../user/user-service.ts';
 import { requireDisplayName, requireEmail, requireUsername } from '../user/user-text.ts';
 import type { AccessTokens } from './access-tokens.ts';
+import type { FirstAdmin } from './first-admin.ts';
 import type { KnownDevices } from './known-devices.ts';
+import { holdLogin } from './login-hold.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import { type Passwords, requirePassword } from './passwords.ts';
 import type { Revocations } from './revocations.ts';
@@ -55,12 +57,21 @@ export interface Registration {
 export interface AuthSettings {
   readonly guestsEnabled: boolean;
   readonly registrationEnabled: boolean;
-  /** On an embedded database the first to register is the admin. */
-  readonly firstUserIsAdmin: boolean;
 }
 
 export interface AuthService {
-  readonly register: (registration: Registration, device: Device) => Promise<Login>;
+  /**
+   * @param from.setupToken of a setup link: the account becomes the first admin, also where registration is closed
+   * @param from.isLocal whether the caller is on this machine
+   * @throws Failure `invalid` for a setup token that is not good; no account is made then
+   */
+  readonly register: (
+    registration: Registration,
+    device: Device,
+    from: { readonly isLocal: boolean; readonly setupToken?: string | undefined },
+  ) => Promise<Login>;
+  /** Makes the caller's account the first admin by the token of a setup link. @throws Failure `invalid`, `forbidden` */
+  readonly claimSetup: (caller: Caller, setupToken: string) => Promise<Login>;
   readonly login: (login: string, password: string, device: Device) => Promise<Login>;
   readonly guest: (displayName: string, device: Device) => Promise<Login>;
   readonly refresh: (refreshToken: string) => Promise<Login>;
@@ -102,6 +113,7 @@ export function createAuthService({
   secondStep,
   revocations,
   throttle,
+  firstAdmin,
   judgeName,
   oweMail,
   onRevoked,
@@ -117,6 +129,7 @@ export function createAuthService({
   secondStep: SecondStep;
   revocations: Revocations;
   throttle: LoginThrottle;
+  firstAdmin: FirstAdmin;
   judgeName: JudgeName;
   oweMail: OweAccountMail;
   /** Other instances are told to look. */
@@ -177,7 +190,6 @@ export function createAuthService({
 
   /** What is asked of everybody who wants an account of their own. */
   async function checkRegistration({ username, email, password, displayName }: Registration, userId: string) {
-    if (!settings.registrationEnabled) throw new Failure('forbidden', 'registration is closed');
     const account = {
       username: requireUsername(username),
       email: requireEmail(email),
@@ -198,22 +210,44 @@ export function createAuthService({
     );
   }
 
-  async function register(registration: Registration, device: Device): Promise<Login> {
+  function requireOpenRegistration(): void {
+    if (!settings.registrationEnabled) throw new Failure('forbidden', 'registration is closed');
+  }
+
+  const register: AuthService['register'] = async (registration, device, { isLocal, setupToken }) => {
+    if (setupToken === undefined) requireOpenRegistration();
     const account = await checkRegistration(registration, '');
     const { user, session } = await db.transaction(async (tx) => {
       const created = await repository.create(tx, { ...account, kind: 'user' });
-      const first = settings.firstUserIsAdmin && (await repository.isFirst(tx, created.id));
-      const row = first ? (await repository.update(tx, created.id, { role: 'admin' }))! : created;
+      const row =
+        setupToken === undefined
+          ? await firstAdmin.welcomeFirst(tx, created, isLocal)
+          : await firstAdmin.redeem(tx, setupToken, created.id);
       await oweWelcome(tx, row.id, account.email);
       const opened = await sessions.open(tx, row.id, device);
       await knownDevices.remember(tx, row.id, device.key);
       return { user: row, session: opened };
     });
     return toLogin(user, session);
+  };
+
+  async function claimSetup(caller: Caller, setupToken: string): Promise<Login> {
+    const { sessionId, kind } = caller;
+    if (sessionId === undefined || kind !== 'user')
+      throw new Failure('forbidden', 'only an account with a login of its own becomes the admin');
+    const { user, session } = await db.transaction(async (tx) => {
+      await holdLogin(tx, caller);
+      const row = await firstAdmin.redeem(tx, setupToken, caller.userId);
+      // The tokens of before say another role.
+      return { user: row, session: await sessions.reissue(tx, sessionId) };
+    });
+    onProfileChange(user.id);
+    return toLogin(user, session);
   }
 
   async function upgrade({ userId, sessionId }: Caller, registration: Registration): Promise<Login> {
     if (sessionId === undefined) throw new Failure('forbidden', 'this account belongs to another application');
+    requireOpenRegistration();
     const account = await checkRegistration(registration, userId);
     const { user, session } = await db.transaction(async (tx) => {
       const row = await repository.upgrade(tx, userId, account);
@@ -293,6 +327,7 @@ export function createAuthService({
 
   return {
     register,
+    claimSetup,
     login,
     guest,
     refresh,

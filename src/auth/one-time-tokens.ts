@@ -16,7 +16,8 @@ export type TokenPurpose =
   | 'passkey_registration'
   | 'passkey_login'
   | 'passkey_second_step'
-  | 'passkey_step_up';
+  | 'passkey_step_up'
+  | 'setup';
 
 export interface OneTimeToken {
   readonly userId: string;

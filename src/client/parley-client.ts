@@ -62,7 +62,11 @@ export interface ParleyClient {
     email: string;
     password: string;
     displayName?: string;
+    /** From a setup link: the account becomes the first admin. */
+    setupToken?: string;
   }) => Promise<OwnUser>;
+  /** Makes the account of this device the first admin, by the token of a setup link. */
+  readonly claimSetup: (setupToken: string) => Promise<OwnUser>;
   /**
    * @throws ClientError `second_factor_required` with `details.challenge` and `details.methods` where the account asks
    *   for a second step: go on with `secondFactor`
@@ -198,17 +202,21 @@ export function createParleyClient({
     return login.user;
   }
 
+  /** The login of this device goes on with what its account has become. */
+  async function becomeBy(path: string, body: unknown): Promise<OwnUser> {
+    const login = await call<Login>('POST', path, body);
+    session.keep(login);
+    return login.user;
+  }
+
   return {
     user: session.user,
     register: (account) => enter('/v1/auth/register', account),
     login: (name, password) => enter('/v1/auth/login', { login: name, password }),
     secondFactor: (challenge, proof) => enter('/v1/auth/second-factor', { challenge, ...proof }),
     passkey: (answer) => enter('/v1/auth/passkey', answer),
-    upgrade: async (account) => {
-      const login = await call<Login>('POST', '/v1/auth/upgrade', account);
-      session.keep(login);
-      return login.user;
-    },
+    claimSetup: (setupToken) => becomeBy('/v1/auth/setup', { setupToken }),
+    upgrade: (account) => becomeBy('/v1/auth/upgrade', account),
     profile: async (changes) => {
       const user = await call<OwnUser>(changes ? 'PATCH' : 'GET', '/v1/users/me', changes);
       session.update(user);

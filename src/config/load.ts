@@ -249,6 +249,8 @@ export function loadConfig(argv: readonly string[], environment: NodeJS.ProcessE
     }
     assign(root, path, parsed.value);
   }
+  // A first run is nobody else's business: whoever wants to be reached says so, as the image does.
+  if (!raw.has('http.host') && !raw.has('database.url')) assign(root, 'http.host', '127.0.0.1');
   const config = root as unknown as Config;
   checkTogether(config);
   return { config: freeze(config), words: given.words, help: given.help, printConfig: given.printConfig };

@@ -56,7 +56,9 @@ export const schema = {
     ),
   },
   http: {
-    host: text('0.0.0.0', 'Address the chat role listens on', { aliases: ['HOST'] }),
+    host: text('0.0.0.0', 'Address the chat role listens on; with an embedded database 127.0.0.1 unless it is set', {
+      aliases: ['HOST'],
+    }),
     port: integer(8080, 'Port of REST, WebSocket and the page', { max: 65_535, aliases: ['PORT'] }),
     allowedOrigins: origins('Origins besides publicUrl that browsers may call from, exact'),
     trustProxy: networks('CIDRs of proxies whose X-Forwarded-For counts'),
@@ -254,6 +256,7 @@ export const schema = {
     hashQueueMax: integer(200, 'Passwords waiting to be hashed; more get 503', { min: 1 }),
     guests: { enabled: flag(true, 'Whether guests may come in') },
     registration: { enabled: flag(true, 'Whether people may sign up themselves') },
+    setupLinkLifetime: duration('24h', 'The link that makes the first admin is good for this long', { minMs: 1000 }),
     oneTimeTokenLifetime: duration('1h', 'Reset and verification links are good for this long'),
     tokenCacheMax: integer(20_000, 'Verified access tokens remembered', { min: 1 }),
     providers: structure({}, 'OAuth and OIDC providers by name', parseProviders, { open: true, secret: true }),

@@ -1,14 +1,38 @@
-/** The development mailbox, to look at what would have been mailed. Registered only without SMTP and never in production. */
+/**
+ * The development mailbox, to look at what would have been mailed: links that reset passwords too, so it is for callers on
+ * this machine and admins. Registered only without SMTP and never in production.
+ */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { desc } from 'drizzle-orm';
+import type { FastifyRequest } from 'fastify';
 import type { Database } from '../database/connect.ts';
 import { developmentMailbox } from '../database/tables.ts';
+import { Failure } from '../errors.ts';
+import type { Authenticator } from '../http/caller.ts';
 import { escapeHtml } from './mail-text.ts';
 
 /** Mails shown; the table keeps some more. */
 const shown = 100;
 
-export const mailboxRoutes: FastifyPluginAsyncTypebox<{ db: Database }> = async (app, { db }) => {
+export interface MailboxOptions {
+  readonly db: Database;
+  readonly authenticator: Authenticator;
+  /** Whether a request was made on this machine, by nobody else through it. */
+  readonly isLocal: (request: FastifyRequest) => boolean;
+}
+
+export const mailboxRoutes: FastifyPluginAsyncTypebox<MailboxOptions> = async (app, { db, authenticator, isLocal }) => {
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('cache-control', 'no-store');
+    if (isLocal(request)) return;
+    const { role } = await authenticator.fromRequest(request);
+    if (role !== 'admin')
+      throw new Failure(
+        'forbidden',
+        'the development mailbox is for callers on the machine itself, and for admins in the page at /#/mailbox',
+      );
+  });
+
   const newest = () => db.select().from(developmentMailbox).orderBy(desc(developmentMailbox.id)).limit(shown);
 
   app.get('/dev/mailbox.json', { schema: { hide: true } }, async () => ({

@@ -1,4 +1,6 @@
 /** `node src/main.ts admin …`: the first admin of a deployment without SQL, and the proof that a person is gone. */
+import { createFirstAdmin, setupLink } from '../auth/first-admin.ts';
+import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
 import { createPasswords, requirePassword } from '../auth/passwords.ts';
 import { type Config, ConfigError } from '../config/load.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
@@ -11,11 +13,13 @@ import { findTraces, type Wanted } from './erasure-verifier.ts';
 
 const usage =
   'usage: node src/main.ts admin create --username <name> --email <address>, the password on standard input; ' +
+  'or admin setup-link; ' +
   'or admin verify-erased <user id or receipt> [--contains <text> …]';
 
 /** @throws ConfigError with the usage, Failure for a name, address or password that may not be */
 export async function runAdminCommand(words: readonly string[], config: Config): Promise<void> {
   if (words[0] === 'verify-erased') return verifyErased(words.slice(1), config);
+  if (words[0] === 'setup-link' && words.length === 1) return printSetupLink(config);
   if (words[0] !== 'create') throw new ConfigError(usage);
   const flags = readFlags(words.slice(1));
   const username = requireUsername(flags.get('username') ?? '');
@@ -36,6 +40,25 @@ export async function runAdminCommand(words: readonly string[], config: Config):
       role: 'admin',
     });
     process.stdout.write(`${user.username} is an admin now: ${user.id}\n`);
+  } finally {
+    await close();
+    await stop();
+  }
+}
+
+/** Prints a link that makes the first admin in the page. */
+async function printSetupLink(config: Config): Promise<void> {
+  const { url, stop } = await openDatabase(config);
+  const { db, close } = connectDatabase({ ...connectionLimits(config), url, poolSize: 1, name: 'admin' });
+  try {
+    const token = await createFirstAdmin({
+      db,
+      users: createUserRepository(db),
+      oneTimeTokens: createOneTimeTokens(db),
+      settings: { linkLifetimeMs: config.auth.setupLinkLifetime, firstLocalUser: false },
+    }).issueToken();
+    if (token === undefined) throw new ConfigError('there is an admin already; admin create makes another one');
+    process.stdout.write(`${setupLink(config.publicUrl ?? `http://localhost:${config.http.port}`, token)}\n`);
   } finally {
     await close();
     await stop();

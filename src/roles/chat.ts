@@ -1,6 +1,7 @@
 /** The chat role: REST, WebSocket and the page. A parts list; no rule about chatting stands here. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { keyRoutes } from '../auth/auth-routes.ts';
+import { setupLink } from '../auth/first-admin.ts';
 import { startRevocations } from '../auth/revocations.ts';
 import { createEventLog } from '../chat/events/event-log.ts';
 import { eventRoutes } from '../chat/events/event-routes.ts';
@@ -32,6 +33,7 @@ import { Failure } from '../errors.ts';
 import { createApp } from '../http/app.ts';
 import { addHealthRoutes, type Readiness } from '../http/health.ts';
 import { createIdempotencyKeys } from '../http/idempotency.ts';
+import { isLocalCaller, isLoopbackHost } from '../http/local-caller.ts';
 import { addMetricsRoute } from '../http/metrics.ts';
 import { createPageOrigins } from '../http/page-origins.ts';
 import { createLocalCounters, createRedisCounters } from '../http/rate-counters.ts';
@@ -81,6 +83,8 @@ export interface ChatRoleOptions extends RoleContext {
 export interface ChatRole extends RunningRole {
   readonly url: string;
   readonly hasPage: boolean;
+  /** Makes the first admin; absent while there is one, or where the database is not embedded. */
+  readonly setupLink: string | undefined;
 }
 
 const minuteMs = 60_000;
@@ -442,10 +446,18 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     },
     { prefix: '/v1' },
   );
+  const isPublic = !isLoopbackHost(new URL(publicUrl).hostname);
   if (config.role === 'all' && !config.smtp.url && config.environment === 'development')
-    await app.register(mailboxRoutes, { db });
+    await app.register(mailboxRoutes, {
+      db,
+      authenticator,
+      // What is reached through a public address may come from anybody, whatever the request looks like.
+      isLocal: (request) => !isPublic && isLocalCaller(request),
+    });
   const hasPage = await addWebPage(app);
+  const setupToken = embedded ? await logins.firstAdmin.issueToken() : undefined;
   await app.listen({ host: config.http.host, port: config.http.port, backlog: 4096 });
+  const url = `http://localhost:${(app.server.address() as { port: number }).port}`;
 
   async function readiness(): Promise<Readiness> {
     const database = await probe();
@@ -478,8 +490,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   }
 
   return {
-    url: `http://localhost:${(app.server.address() as { port: number }).port}`,
+    url,
     hasPage,
+    setupLink: setupToken === undefined ? undefined : setupLink(config.publicUrl ?? url, setupToken),
     stop: async (deadlineMs) => {
       // The door stays open until the sockets are gone: whoever asks meanwhile is told to go elsewhere, not refused by TCP.
       draining = true;

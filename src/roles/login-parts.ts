@@ -8,6 +8,7 @@ import { createAccountService } from '../auth/account-service.ts';
 import { authRoutes } from '../auth/auth-routes.ts';
 import { type AuthService, createAuthService } from '../auth/auth-service.ts';
 import { createFactorService } from '../auth/factor-service.ts';
+import { createFirstAdmin, type FirstAdmin } from '../auth/first-admin.ts';
 import { createKnownDevices } from '../auth/known-devices.ts';
 import { createLoginCookies, type LoginCookies } from '../auth/login-cookies.ts';
 import { createLoginThrottle } from '../auth/login-throttle.ts';
@@ -22,10 +23,12 @@ import { createSecondStep, type SecondStep } from '../auth/second-step.ts';
 import { createSessionStore, type SessionStore } from '../auth/session-store.ts';
 import { type SigningKeys, startSigningKeys } from '../auth/signing-keys.ts';
 import { createWaysIn, type WaysIn } from '../auth/ways-in.ts';
+import type { Config } from '../config/load.ts';
 import type { Database } from '../database/connect.ts';
 import { logLevelOf } from '../database/database-errors.ts';
 import type { App } from '../http/app.ts';
 import type { Authenticator } from '../http/caller.ts';
+import { isLocalCaller, isLoopbackHost } from '../http/local-caller.ts';
 import type { PageOrigins } from '../http/page-origins.ts';
 import type { RateCounters } from '../http/rate-counters.ts';
 import { oweAccountMail } from '../jobs/account-mail.ts';
@@ -61,6 +64,7 @@ export interface LoginTokens {
 
 export interface Logins {
   readonly auth: AuthService;
+  readonly firstAdmin: FirstAdmin;
   readonly oneTimeTokens: OneTimeTokens;
   readonly passwords: Passwords;
   readonly sealer: Sealer;
@@ -166,8 +170,13 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     providerNames: new Set(Object.keys(config.auth.providers)),
     issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
   });
+  const firstAdmin = createFirstAdmin({
+    ...shared,
+    settings: { linkLifetimeMs: config.auth.setupLinkLifetime, firstLocalUser: options.embedded && isPrivate(config) },
+  });
   const auth = createAuthService({
     ...shared,
+    firstAdmin,
     accessTokens,
     secondStep,
     revocations,
@@ -178,7 +187,6 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     settings: {
       guestsEnabled: config.auth.guests.enabled,
       registrationEnabled: config.auth.registration.enabled,
-      firstUserIsAdmin: options.embedded,
     },
   });
   const accounts = createAccountService({
@@ -197,7 +205,10 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
   const loginLimit = { max: limits.loginsPerMinute, timeWindow: minuteMs };
   const guestLimit = { max: limits.guestsPerMinute, timeWindow: minuteMs };
   const routes: FastifyPluginAsync = async (v1) => {
-    await v1.register(authRoutes, { auth, accounts, cookies, authenticator, loginLimit, guestLimit });
+    await v1.register(authRoutes, {
+      ...{ auth, accounts, cookies, authenticator, loginLimit, guestLimit },
+      isLocal: isLocalCaller,
+    });
     await v1.register(accountRoutes, { accounts, authenticator, loginLimit });
     await v1.register(secondFactorRoutes, {
       auth,
@@ -219,6 +230,7 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
 
   return {
     auth,
+    firstAdmin,
     oneTimeTokens,
     passwords,
     sealer,
@@ -237,4 +249,10 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
       keys.stop();
     },
   };
+}
+
+/** Whether nobody but this machine can reach Parley, as far as its settings tell. */
+export function isPrivate({ http, publicUrl }: Pick<Config, 'http' | 'publicUrl'>): boolean {
+  const isNamedHere = publicUrl === undefined || isLoopbackHost(new URL(publicUrl).hostname);
+  return isLoopbackHost(http.host) && http.trustProxy.length === 0 && isNamedHere;
 }

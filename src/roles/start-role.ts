@@ -13,7 +13,11 @@ import { type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 export interface Started extends RunningRole {
   /** What the operator is told. */
   readonly announcement: string;
+  /** For the operator's eyes alone: it makes the first admin. */
+  readonly setupLink: string | undefined;
 }
+
+type Announced = Pick<Started, 'announcement' | 'setupLink'>;
 
 /** Starts what the configured role needs, from the database up. What had started is stopped when a later part cannot. */
 export async function startRole(context: RoleContext): Promise<Started> {
@@ -31,7 +35,7 @@ export async function startRole(context: RoleContext): Promise<Started> {
       const server = await startMetricsServer(metrics, config.metrics);
       stops.push(['metrics', server.stop]);
     }
-    return { announcement: await startParts(databaseUrl), stop };
+    return { ...(await startParts(databaseUrl)), stop };
   } catch (error) {
     await stop(performance.now() + config.drain.timeout);
     throw error;
@@ -43,12 +47,13 @@ export async function startRole(context: RoleContext): Promise<Started> {
     return embedded.url;
   }
 
-  async function startParts(databaseUrl: string): Promise<string> {
+  async function startParts(databaseUrl: string): Promise<Announced> {
     const parts = { ...context, databaseUrl };
     if (config.role === 'processing') {
       const role = await startProcessingRole(parts);
       stops.push(['processing', role.stop]);
-      return `Parley's processing role is ready at ${config.processing.host}:${role.port}`;
+      const announcement = `Parley's processing role is ready at ${config.processing.host}:${role.port}`;
+      return { announcement, setupLink: undefined };
     }
     if (config.role === 'chat')
       return startChat({
@@ -83,10 +88,11 @@ export async function startRole(context: RoleContext): Promise<Started> {
     return running.engine;
   }
 
-  async function startChat(options: Parameters<typeof startChatRole>[0]): Promise<string> {
+  async function startChat(options: Parameters<typeof startChatRole>[0]): Promise<Announced> {
     const role: ChatRole = await startChatRole(options);
     stops.push(['chat', role.stop]);
-    return `Parley is ready at ${config.publicUrl ?? role.url}${role.hasPage ? '' : ' (no page was built; the API and /docs are served)'}`;
+    const without = role.hasPage ? '' : ' (no page was built; the API and /docs are served)';
+    return { announcement: `Parley is ready at ${config.publicUrl ?? role.url}${without}`, setupLink: role.setupLink };
   }
 }
 

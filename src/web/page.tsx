@@ -11,7 +11,9 @@ import { Dialog } from './dialog.tsx';
 import { InviteAcceptance } from './invite-link.tsx';
 import { finishLinking } from './linked-accounts.tsx';
 import { LoginScreen } from './login-screen.tsx';
+import { MailboxDialog } from './mailbox-dialog.tsx';
 import { type Challenge, challengeOf } from './second-step-form.tsx';
+import { SetupScreen } from './setup-screen.tsx';
 
 const client = createParleyClient();
 
@@ -111,6 +113,18 @@ function Page() {
   }, []);
 
   if (/^#\/(verify-email|reset-password)\?/.test(hash)) return <AccountLinks client={client} hash={hash} />;
+  if (/^#\/setup\?/.test(hash))
+    return (
+      <SetupScreen
+        client={client}
+        hash={hash}
+        onDone={() => {
+          location.hash = '';
+          // The connection of before has another role.
+          location.reload();
+        }}
+      />
+    );
   if (!store) return <LoginScreen client={client} notice={notice} begun={begun} onEnter={enter} />;
   const logOut = async () => {
     if (client.user()?.kind === 'guest' && !(await confirm(guestLogOut))) return;
@@ -126,6 +140,7 @@ function Page() {
   return (
     <>
       <ChatScreen store={store} roomId={/^#\/rooms\/([0-9a-f-]{36})/.exec(hash)?.[1]} onLogOut={() => void logOut()} />
+      {hash === '#/mailbox' && <MailboxDialog client={client} onClose={() => location.replace('#')} />}
       {invite && <InviteAcceptance store={store} code={invite} />}
       {linking?.problem === '' && (
         <AccountDialog client={client} first="linked" onClose={() => setLinking(undefined)} />

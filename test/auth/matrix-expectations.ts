@@ -101,6 +101,7 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     answers: own(409, { guest: 200, server: 403 }),
     body: ({ unique }) => ({ username: `g${unique}`, email: `g${unique}@example.org`, password: 'a long enough one' }),
   },
+  'POST /v1/auth/setup': { answers: own(400, { guest: 403 }), body: () => ({ setupToken: 'invented' }) },
   'POST /v1/auth/step-up': { answers: own(403), body: () => ({ password: 'not the right one' }) },
   'POST /v1/auth/step-up/options': { answers: own(200) },
   'GET /v1/users/me': { answers: own(200) },
