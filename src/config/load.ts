@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { schema } from './schema.ts';
+import { withoutServiceVariables } from './service-variables.ts';
 import type { Setting } from './setting.ts';
 
 type Tree = { readonly [key: string]: Tree | Setting<unknown> };
@@ -232,7 +233,7 @@ export function loadConfig(argv: readonly string[], environment: NodeJS.ProcessE
   const raw = new Map<string, Given>();
   const file = given.file ?? environment.PARLEY_CONFIG;
   if (file) fromFile(readFile(file), schema as unknown as Tree, file, '', raw);
-  fromEnvironment(environment, raw);
+  fromEnvironment(withoutServiceVariables(environment), raw);
   for (const [path, value] of given.settings) raw.set(path, value);
 
   const root: Record<string, unknown> = {};
