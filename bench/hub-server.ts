@@ -30,6 +30,7 @@ const hub = createHub<FeedState>({
   },
   hints: createLocalHints(),
   onRevocationHint: () => {},
+  onMissing: () => {},
   membership: { joined: async () => undefined, left: () => '' },
   metrics: createChatMetrics(new Registry()).hub,
   logger: pino({ level: 'silent' }),

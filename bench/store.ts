@@ -69,6 +69,7 @@ async function openStore(town: Town) {
     log: { load: repository.load, read: reader.read, heads: reader.heads },
     hints: createLocalHints(),
     onRevocationHint: () => {},
+    onMissing: () => {},
     membership: { joined: async () => undefined, left: () => '' },
     metrics: metrics.hub,
     logger,
@@ -84,7 +85,11 @@ async function openStore(town: Town) {
       resumeMaxEvents: 5000,
     },
   });
-  const identity = await startLogIdentity({ sql, logger, settings: { checkMs: 60_000 } });
+  const memories = { keep: () => {}, recall: async () => [], stop: async () => {} };
+  const identity = await startLogIdentity({
+    ...{ sql, look, memories, logger },
+    settings: { checkMs: 60_000, restartWaitMs: 0 },
+  });
   const revocations = await startRevocations({ sql, look, logger, settings: { memoryMs: 900_000, pollMs: 2000 } });
   const eventLog = createEventLog({
     db,
@@ -132,7 +137,7 @@ async function openStore(town: Town) {
     send,
     stop: async () => {
       hub.stop();
-      identity.stop();
+      await identity.stop();
       revocations.stop();
       await eventLog.stop();
       await Promise.all([close(), sql.end()]);

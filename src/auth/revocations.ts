@@ -34,6 +34,8 @@ export interface Revocations {
   readonly onChange: (listener: () => void) => void;
   /** An account ended: this instance may remember nothing of it. */
   readonly onAccountEnd: (listener: (userId: string) => void) => void;
+  /** The database went back to an earlier state: the list is read from its beginning. What has ended stays ended here. */
+  readonly startOver: () => void;
   readonly stop: () => void;
 }
 
@@ -82,6 +84,9 @@ export async function startRevocations({
   const listeners = new Set<() => void>();
   const accountListeners = new Set<(userId: string) => void>();
   let horizon: RevocationHorizon = { xmin: '0', knownIds: [] };
+  /** What was asked for before is of another log; bans of that one hold until the list was read again. */
+  let startedOverMs = Number.NEGATIVE_INFINITY;
+  let isStartingOver = false;
   /** What Postgres' clock says beyond `performance.now()`: bans end by it, whatever this machine's clock says. */
   let clockOffsetMs = 0;
 
@@ -95,6 +100,9 @@ export async function startRevocations({
           and (at > now() - ${settings.memoryMs} * interval '1 millisecond' or kind in ('ban', 'unban')))))`;
 
   function takeSeen({ xmin, nowMs, rows: found }: Seen, askedMs: number): void {
+    if (askedMs < startedOverMs) return;
+    if (isStartingOver) bans.clear();
+    isStartingOver = false;
     clockOffsetMs = nowMs - askedMs;
     const rows = found ?? [];
     // A look that began earlier and came later has nothing to add.
@@ -158,6 +166,11 @@ export async function startRevocations({
     },
     onAccountEnd: (listener) => {
       accountListeners.add(listener);
+    },
+    startOver: () => {
+      horizon = { xmin: '0', knownIds: [] };
+      startedOverMs = performance.now();
+      isStartingOver = true;
     },
     stop: () => clearInterval(timer),
   };

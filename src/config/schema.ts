@@ -105,6 +105,14 @@ export const schema = {
     connectTimeout: duration('2s', 'Longest wait for a new connection'),
     queueMax: integer(5000, 'Queries waiting for a connection; more are refused', { min: 1 }),
     startupTimeout: duration('60s', 'How long a start waits for the database'),
+    restartWait: duration(
+      '5s',
+      'After a restart of Postgres an instance waits this long for the others to find what they remember of the log; then the log gets a new id',
+    ),
+    memoryDir: optional(
+      'Folder where an instance keeps what it remembers of the log, outside of the database’s volume; absent: a folder among the system’s temporary files',
+    ),
+    memoryAge: duration('10m', 'What an ended instance remembered of the log counts for this long', { minMs: 1000 }),
   },
   redis: {
     url: optional('Redis; absent: one instance only', {

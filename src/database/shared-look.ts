@@ -12,6 +12,8 @@ type Column = PendingQuery<Row[]>;
 export interface LookPart<Key, Value> {
   /** An expression of type `json`, or null. @param keys what was asked for since the last look, each once; often none */
   readonly column: (keys: readonly Key[]) => Column;
+  /** What has to happen before any answer of this look is used, e.g. because the column says that memory is out of date. */
+  readonly before?: (value: unknown) => Promise<void> | undefined;
   /** Takes the column's value in, also of looks that nobody asked this part for. @returns the answer for a key. Does not throw */
   readonly take: (value: unknown, askedMs: number) => (key: Key) => Value;
 }
@@ -37,6 +39,10 @@ export function createSharedLook(sql: Sql): SharedLook {
     const [row] = await sql<
       Row[]
     >`select ${columns.map((column, part) => sql`${part === 0 ? sql`` : sql`, `}${column} as ${sql(`part_${part}`)}`)}`;
+    for (const [part, { before }] of parts.entries()) {
+      const first = before?.(row![`part_${part}`]);
+      if (first) await first;
+    }
     const answers = parts.map(({ take }, part) => take(row![`part_${part}`], askedMs));
     return asked.map(({ part, key }) => answers[part]!(key));
   }

@@ -240,6 +240,30 @@ export const logIdentity = pgTable('log_identity', {
 });
 
 /**
+ * The run of the Postgres server (from one start to the next) in which the log was last found complete. Appends wait until
+ * the present run is the one named here; see realtime/log-identity.ts.
+ */
+export const logServer = pgTable('log_server', {
+  singleton: boolean('singleton').primaryKey().default(true),
+  startedAt: text('started_at').notNull(),
+  adoptedAt: time('adopted_at').notNull().defaultNow(),
+});
+
+/** Chat instances that remember a part of the log, and can tell after a restart of Postgres whether it is still there. */
+export const logWitnesses = pgTable('log_witnesses', {
+  id: uuid('id').primaryKey(),
+  /** Counted up while the instance lives. A smaller number than it remembers says that the database went back. */
+  beat: bigint('beat', { mode: 'number' }).notNull(),
+  /** The run of the server in which the instance registered. */
+  bornIn: text('born_in').notNull(),
+  /** The latest run of the server in which everything that the instance remembers was found. */
+  confirmedIn: text('confirmed_in').notNull(),
+  seenAt: time('seen_at').notNull().defaultNow(),
+  /** Set at a clean stop. */
+  endedAt: time('ended_at'),
+});
+
+/**
  * Invite links that are or were good. Named after their maker only by id; they count while the maker is a member, so an
  * erased one's are dead, and go when they have expired.
  */

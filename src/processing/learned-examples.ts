@@ -138,7 +138,9 @@ export function createLearnedExamples(sql: Sql): LearnedExamples {
     version: async () => {
       // Ids are taken before the commit: an older one may appear after a newer one, so all are counted.
       const [row] = await sql<{ version: string }[]>`
-        select coalesce(max(id), 0) || '/' || count(*) || '/' || count(revoked_at) as version from learned_examples`;
+        select coalesce(max(id), 0) || '/' || count(*) || '/' || count(revoked_at) || '/' ||
+          coalesce(extract(epoch from max(created_at)), 0) as version
+        from learned_examples`;
       return row!.version;
     },
     read: async () => {

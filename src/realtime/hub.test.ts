@@ -33,6 +33,7 @@ function startHub(
     },
     hints: createLocalHints(),
     onRevocationHint: () => {},
+    onMissing: () => {},
     membership: { joined: async () => undefined, left: () => '' },
     metrics: createChatMetrics(new Registry()).hub,
     logger: pino({ level: 'silent' }),

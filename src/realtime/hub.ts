@@ -107,6 +107,7 @@ export function createHub<State extends FeedState>({
   log,
   hints,
   onRevocationHint,
+  onMissing,
   membership,
   metrics,
   logger,
@@ -116,6 +117,8 @@ export function createHub<State extends FeedState>({
   hints: Hints;
   /** Somebody's login ended somewhere: look at once. */
   onRevocationHint: () => void;
+  /** The room had come to `seq` here, and the log in Postgres ends before it. */
+  onMissing: (roomId: string, seq: number) => void;
   membership: MembershipFrames;
   metrics: HubMetrics;
   logger: Logger;
@@ -371,8 +374,13 @@ export function createHub<State extends FeedState>({
   async function checkHeads(): Promise<void> {
     const followed = [...feeds.values()].filter((feed) => feed.readerCount > 0 && !feed.closed);
     if (followed.length === 0) return;
+    const known = new Map(followed.map((feed) => [feed, feed.position]));
     const heads = await log.heads(followed.map((feed) => feed.roomId));
-    for (const feed of followed) if ((heads.get(feed.roomId) ?? 0) > feed.position) readOn(feed);
+    for (const [feed, position] of known) {
+      const head = heads.get(feed.roomId) ?? 0;
+      if (head > feed.position) readOn(feed);
+      else if (head < position) onMissing(feed.roomId, position);
+    }
   }
 
   const headCheck = createSingleLook(checkHeads, (error) => logger.debug({ error }, 'head check failed'));

@@ -43,11 +43,14 @@ export function createRedisHints({
   logger,
   outages,
   metrics,
+  logId,
 }: {
   settings: RedisHintsSettings;
   logger: Logger;
   outages: Outages;
   metrics: RedisHintsMetrics;
+  /** Names the log that this instance's events are of; those of another log are not taken. */
+  logId: () => string;
 }): Hints {
   const instance = randomUUID();
   // Apart: the rights to each of them may be missing alone, and the test message uses a channel of its own.
@@ -157,8 +160,10 @@ export function createRedisHints({
     ];
     if (origin === instance || !listener) return;
     metrics.received.inc();
-    if (kind === 'events') receiveEvents(lines, listener);
-    else if (kind === 'joined') listener.onJoin({ userId: first, roomId: second, seq: Number(third) });
+    // A build that does not name its log sends none.
+    if (kind === 'events') {
+      if (first === '' || first === logId()) receiveEvents(lines, listener);
+    } else if (kind === 'joined') listener.onJoin({ userId: first, roomId: second, seq: Number(third) });
     else if (kind === 'room') listener.onRoomSignal(first, lines.join('\n'), second);
     else if (kind === 'user') listener.onUserSignal(first, lines.join('\n'));
     else if (kind === 'revoked') listener.onRevocation();
@@ -235,7 +240,7 @@ export function createRedisHints({
     const byChannel = new Map<string, string[]>();
     for (const hint of hints) {
       const channel = roomChannel(hint.roomId);
-      const lines = byChannel.get(channel) ?? [`${instance} events`];
+      const lines = byChannel.get(channel) ?? [`${instance} events ${logId()}`];
       byChannel.set(channel, lines);
       lines.push(`${hint.roomId} ${hint.firstSeq} ${hint.events.length}`, ...hint.events);
     }

@@ -51,6 +51,7 @@ import { startFreezeWatch } from '../realtime/freeze-watch.ts';
 import { createLocalHints } from '../realtime/hints.ts';
 import { createHub, type Hub } from '../realtime/hub.ts';
 import { startLogIdentity } from '../realtime/log-identity.ts';
+import { createLogMemories } from '../realtime/log-memories.ts';
 import { findRedis } from '../realtime/redis-cluster.ts';
 import { createRedisHints } from '../realtime/redis-hints.ts';
 import { addSocketRoute, socketPath } from '../realtime/socket-route.ts';
@@ -88,6 +89,8 @@ export interface ChatRole extends RunningRole {
 }
 
 const minuteMs = 60_000;
+/** After a restart of Postgres instances wait for each other: each of them notices it within this time. */
+const identityCheckMaxMs = 1000;
 /** A changed name shows in what is made from memory after this time. */
 const profilesTtlMs = 2000;
 
@@ -126,11 +129,22 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       pollMs: config.realtime.membershipCheck,
     },
   });
-  const identity = await startLogIdentity({ sql: reserved, logger, settings: { checkMs: config.realtime.headCheck } });
-  const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: profilesTtlMs } });
   const redis = await findRedis(config.redis, logger);
+  const memories = createLogMemories({
+    logger,
+    outages,
+    settings: { folder: config.database.memoryDir, redis, maxAgeMs: config.database.memoryAge },
+  });
+  const identity = await startLogIdentity({
+    ...{ sql: reserved, look, memories, logger },
+    settings: {
+      checkMs: Math.min(config.realtime.headCheck, identityCheckMaxMs),
+      restartWaitMs: config.database.restartWait,
+    },
+  });
+  const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: profilesTtlMs } });
   const hints = redis
-    ? createRedisHints({ settings: redis, logger, outages, metrics: chatMetrics.hints })
+    ? createRedisHints({ settings: redis, logger, outages, metrics: chatMetrics.hints, logId: identity.knownLogId })
     : createLocalHints();
 
   const isBlocked = createBlockLookup(sql);
@@ -150,6 +164,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         void revocations.sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read'));
         watcherBans.look();
       },
+      onMissing: (roomId, seq) =>
+        void identity
+          .suspect(roomId, seq)
+          .catch((error: unknown) => logger.debug({ error }, 'a missing event could not be looked for')),
       membership: { joined: (roomId, userId) => roomService.describeJoined(roomId, userId), left: leftFrame },
       metrics: chatMetrics.hub,
       logger,
@@ -196,6 +214,10 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     return { hub, watcherBans, reader, eventLog, roomService, roomRepository, membershipChanges, judge };
   }
 
+  // Authority first: what is loaded again is judged by it.
+  identity.onReplaced(revocations.startOver);
+  identity.onReplaced(membershipChanges.startOver);
+  identity.onReplaced(eventLog.startOver);
   identity.onReplaced(hub.beginAnew);
 
   const users = createUserRepository(db);
@@ -206,15 +228,17 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const later = startLaterJudgement({
     ...{ sql, config, logger, profiles, eventLog, hub, flags, judge: judge.message, recordRefusal: refusals.record },
   });
+  const pages = createHistoryPages({
+    repository: messageRepository,
+    readUnfollowed: createUnfollowedPages({ sql, profiles }),
+    settings: { cacheBytes: config.message.historyCacheBytes, ttlMs: profilesTtlMs },
+  });
+  identity.onReplaced(pages.startOver);
   const messages = createMessageService({
     judge: judge.message,
     eventLog,
     repository: messageRepository,
-    pages: createHistoryPages({
-      repository: messageRepository,
-      readUnfollowed: createUnfollowedPages({ sql, profiles }),
-      settings: { cacheBytes: config.message.historyCacheBytes, ttlMs: profilesTtlMs },
-    }),
+    pages,
     profiles,
     follow: roomService.follow,
     followToRead: roomService.followToRead,
@@ -520,11 +544,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['cut-off watch', cutOff.stop],
         ['caretaker', caretaker.stop],
         ['freeze watch', freeze.stop],
-        ['log identity', identity.stop],
         ['watchers', watcherBans.stop],
         ['hub', hub.stop],
         ['erasures', privacy.stop],
         ['event log', eventLog.stop],
+        ['log identity', identity.stop],
         ['later judgement', later.stop],
         ['moderation', moderation.stop],
         ['judge', judge.stop],

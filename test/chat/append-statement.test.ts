@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AppendRow, appendCarefully, appendFresh, type LogView } from '../../src/chat/events/append-statement.ts';
 import { connectSql, type Sql } from '../../src/database/connect.ts';
-import { eraOfLog } from '../../src/realtime/log-identity.ts';
+import { eraOfLog } from '../../src/realtime/log-witnesses.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
 let database: TestDatabase;
@@ -97,6 +97,22 @@ describe.each([
     const { era, horizon } = await look();
     expect(await append(rows, { era: `${era}0`, horizon })).toMatchObject({ stale: false, replaced: true });
     expect(await storedIn(rows[0]!.roomId)).toEqual([]);
+  });
+
+  test('is not stored behind an event that is missing, and the caller is told in which room', async () => {
+    const present = rowsOf(randomUUID(), [1]);
+    const view = await look();
+    await append(present, view);
+    const { roomId } = present[0]!;
+    const behindGap = rowsOf(
+      roomId,
+      seqs.map((seq) => seq + 2),
+    );
+    for (const statement of [appendFresh, appendCarefully]) {
+      const batch = { rows: behindGap, view, mailRooms: [], mailDelayMs: 0 };
+      expect(await statement(sql, batch)).toMatchObject({ stale: false, replaced: false, orphaned: roomId });
+    }
+    expect(await storedIn(roomId)).toHaveLength(1);
   });
 
   test('is not stored at a seq that is taken', async () => {

@@ -105,7 +105,13 @@ function startInstance(
     probeTimeout,
     publishQueueMax: 100,
   };
-  const hints = createRedisHints({ settings, logger, outages: createOutages(logger, 60_000), metrics });
+  const hints = createRedisHints({
+    settings,
+    logger,
+    outages: createOutages(logger, 60_000),
+    metrics,
+    logId: () => 'log',
+  });
   onTestFinished(() => hints.stop());
   const events: EventHint[] = [];
   const joins: string[] = [];

@@ -97,6 +97,32 @@ test('a frame that begins after a logout on another instance was acked changes n
   expect(message.text).toBe('as it was');
 });
 
+test.each([
+  {
+    what: 'a message',
+    append: (room: string) =>
+      ana!.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'behind a loss', text: 'goes on' }),
+  },
+  { what: 'a change of the room', append: (room: string) => ana!.call('PATCH', `/v1/rooms/${room}`, { topic: 'new' }) },
+])('$what is not appended behind an event that is missing: the log gets another id', async ({ append }) => {
+  const room = await createRoom([ana!, ben!]);
+  const here = await connect(first, ana!);
+  for (let n = 0; n < 5; n++) await here.say(room, `said ${n}`);
+  const sql = postgres(fleet.database.url, { max: 1, onnotice: () => {} });
+  await sql`delete from events where room_id = ${room} and seq > 4`;
+  expect((await append(room)).status).toBeLessThan(300);
+  expect((await here.closed).code).toBe(1012);
+  const seqs = await sql`select seq::int from events where room_id = ${room} order by seq`;
+  expect(seqs.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+  const back = await connect(first, ana!, { logId: here.welcome.logId as string, rooms: { [room]: 7 } });
+  await back.until((frame) => frame.type === 'resumed');
+  expect(back.welcome.logId).not.toBe(here.welcome.logId);
+  expect(back.frames.filter((frame) => frame.type === 'room.reset' && frame.roomId === room)).toMatchObject([
+    { seq: 5 },
+  ]);
+  await sql.end();
+});
+
 test('a log restored in place is another log: sockets begin anew, positions are reset, and no seq is left out', async () => {
   const room = await createRoom([ana!, ben!]);
   const here = await connect(first, ana!);

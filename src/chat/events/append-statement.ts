@@ -1,7 +1,8 @@
 /**
  * The one statement that makes a batch of messages durable: explicit next seqs under the log's primary key, the
- * senders' keys, the moderators' entries of flagged messages, and the mail that may become due. When a login ended that the caller does not know of yet, or the log is
- * not the one any more that the caller's positions are of, nothing at all is stored.
+ * senders' keys, the moderators' entries of flagged messages, and the mail that may become due. When a login ended that the caller
+ * does not know of yet, or the log is not the one any more that the caller's positions are of, or an event is missing that the
+ * caller's positions rest on, nothing at all is stored.
  *
  * There are two of it. `appendFresh` expects what is nearly always so: nobody took the seqs, no key is a repeat. A
  * unique violation proves it wrong and stores nothing; then `appendCarefully` finds out what is what, room by room:
@@ -16,7 +17,7 @@
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
 import { newId } from '../../database/new-id.ts';
-import { eraOfLog } from '../../realtime/log-identity.ts';
+import { eraOfLog } from '../../realtime/log-witnesses.ts';
 import type { Flag } from '../messages/flag-entries.ts';
 
 export interface AppendRow {
@@ -61,6 +62,8 @@ export interface AppendOutcome {
   readonly stale: boolean;
   /** The log was replaced: the positions mean nothing in it. */
   readonly replaced: boolean;
+  /** A room whose event before the first of these is missing: the database lost what was committed. */
+  readonly orphaned: string | undefined;
   readonly repeated: readonly RepeatedKey[];
   /** Rows stored per room; absent rooms stored nothing. Undefined: everything was stored. */
   readonly stored: ReadonlyMap<string, number> | undefined;
@@ -70,6 +73,7 @@ interface AppendResult {
   at_ms: string;
   stale: boolean;
   replaced: boolean;
+  orphaned: string | null;
   repeated: { tried: string; id: string; seq: number; digest: string; at: number }[] | null;
   stored: Record<string, number> | null;
 }
@@ -118,6 +122,28 @@ function replacedLog(sql: Sql, { era }: LogView) {
   return sql`select 1 from log_identity where ${eraOfLog(sql)} <> ${era}`;
 }
 
+/** Rooms whose first seq here has no predecessor; the key's index answers. */
+function orphanedRooms(sql: Sql, rows: readonly AppendRow[]) {
+  const firsts = rows.filter(({ roomId, seq }, at) => seq > 1 && rows[at - 1]?.roomId !== roomId);
+  return sql`select room_id from unnest(${plainArray(firsts.map(({ roomId }) => roomId))}::uuid[],
+        ${plainArray(firsts.map(({ seq }) => seq))}::bigint[]) as first(room_id, seq)
+      where not exists (select 1 from events p where p.room_id = first.room_id and p.seq = first.seq - 1) limit 1`;
+}
+
+/** What every statement asks of the log before it stores anything. */
+function conditions(sql: Sql, { rows, view }: AppendBatch) {
+  return sql`stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}),
+    orphaned as materialized (${orphanedRooms(sql, rows)})`;
+}
+
+function conditionsHold(sql: Sql) {
+  return sql`not exists (select 1 from stale) and not exists (select 1 from replaced) and not exists (select 1 from orphaned)`;
+}
+
+function conditionColumns(sql: Sql) {
+  return sql`exists (select 1 from stale) as stale, exists (select 1 from replaced) as replaced, (select room_id from orphaned) as orphaned`;
+}
+
 function staleLogin(sql: Sql, { horizon: { xmin, knownIds } }: LogView) {
   return sql`select 1 from revocations where xid >= ${xmin}::xid8 and id <> all(${knownIds as string[]}::bigint[]) limit 1`;
 }
@@ -145,23 +171,23 @@ async function appendAlone(sql: Sql, row: AppendRow, view: LogView): Promise<num
     select ${roomId}::uuid, ${seq}::bigint, 'message.created', date_trunc('milliseconds', now()), ${actorId}::uuid, ${messageId}::uuid,
       ${clientId}::text, ${digest}::bigint, ${text}::text, ${html}::text, ${plainArray(mentions)}::uuid[], ${replyTo}::uuid
     where not exists (${staleLogin(sql, view)}) and not exists (${replacedLog(sql, view)})
+      and (${seq}::bigint = 1 or exists (select 1 from events p where p.room_id = ${roomId}::uuid and p.seq = ${seq}::bigint - 1))
     returning (extract(epoch from at) * 1000)::bigint::text as at_ms`;
   return stored && Number(stored.at_ms);
 }
 
 /**
- * @returns `stored` undefined and nothing repeated, or `stale` or `replaced` and nothing stored
+ * @returns `stored` undefined and nothing repeated, or `stale`, `replaced` or `orphaned` and nothing stored
  * @throws a unique violation when a seq or a key was used already; what else Postgres throws. Nothing is stored then,
  *   unless the connection broke (repeat it to find out)
  */
-export async function appendFresh(
-  sql: Sql,
-  { rows, view, mailRooms, mailDelayMs }: AppendBatch,
-): Promise<AppendOutcome> {
+export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendOutcome> {
+  const { rows, view, mailRooms, mailDelayMs } = batch;
   const flagged = flaggedAmong(rows);
   if (rows.length === 1 && mailRooms.length === 0 && flagged.length === 0) {
     const atMs = await appendAlone(sql, rows[0]!, view);
-    if (atMs !== undefined) return { atMs, stale: false, replaced: false, repeated: [], stored: undefined };
+    if (atMs !== undefined)
+      return { atMs, stale: false, replaced: false, orphaned: undefined, repeated: [], stored: undefined };
     // Something is not as the caller believes: the statement below tells what.
   }
   // Jobs after events, as below: two instances of which each holds the one and wants the other would lock each other out.
@@ -173,26 +199,23 @@ export async function appendFresh(
     ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)})`;
   const entered = flagged.length === 0 ? sql`` : sql`, entered as (${addQueueEntries(sql, flagged)})`;
   const isPlain = mailRooms.length === 0 && flagged.length === 0;
-  const [result] = await sql<{ at_ms: string; stale: boolean; replaced: boolean }[]>`
-    with stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}), stored as (
+  const [result] = await sql<Pick<AppendResult, 'at_ms' | 'stale' | 'replaced' | 'orphaned'>[]>`
+    with ${conditions(sql, batch)}, stored as (
       insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
       select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
         text, html, mentions::uuid[], reply_to
-      from ${inputRows(sql, rows)} where not exists (select 1 from stale) and not exists (select 1 from replaced)
+      from ${inputRows(sql, rows)} where ${conditionsHold(sql)}
       ${isPlain ? sql`` : sql`returning message_id`}
     )${entered}${owed}
-    select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
-      exists (select 1 from stale) as stale, exists (select 1 from replaced) as replaced
+    select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms, ${conditionColumns(sql)}
       ${mailRooms.length === 0 ? sql`` : sql`, (select count(*) from owed) as owed`}`;
-  const { at_ms, stale, replaced } = result!;
-  return { atMs: Number(at_ms), stale, replaced, repeated: [], stored: undefined };
+  const { at_ms, stale, replaced, orphaned } = result!;
+  return { atMs: Number(at_ms), stale, replaced, orphaned: orphaned ?? undefined, repeated: [], stored: undefined };
 }
 
 /** @throws what Postgres throws; nothing is stored then, unless the connection broke (repeat it to find out) */
-export async function appendCarefully(
-  sql: Sql,
-  { rows, view, mailRooms, mailDelayMs }: AppendBatch,
-): Promise<AppendOutcome> {
+export async function appendCarefully(sql: Sql, batch: AppendBatch): Promise<AppendOutcome> {
+  const { rows, mailRooms, mailDelayMs } = batch;
   const flagged = flaggedAmong(rows);
   const [result] = await sql<AppendResult[]>`
     with input as materialized (
@@ -202,13 +225,12 @@ export async function appendCarefully(
       from input i cross join lateral (
         select * from events e where e.room_id = i.room_id and e.actor_id = i.actor_id and e.client_id = i.client_id limit 1
       ) e
-    ), stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}), stored as (
+    ), ${conditions(sql, batch)}, stored as (
       insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
       select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
         text, html, mentions::uuid[], reply_to
       from input i
-      where not exists (select 1 from stale) and not exists (select 1 from replaced)
-        and not exists (select 1 from repeated r where r.room_id = i.room_id)
+      where ${conditionsHold(sql)} and not exists (select 1 from repeated r where r.room_id = i.room_id)
       order by room_id, seq
       on conflict do nothing
       returning room_id, message_id
@@ -221,18 +243,19 @@ export async function appendCarefully(
       select r from unnest(${mailRooms as string[]}::uuid[]) r where r in (select room_id from counts)
     ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)} where ${mailRooms.length > 0})
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
-      exists (select 1 from stale) as stale, exists (select 1 from replaced) as replaced,
+      ${conditionColumns(sql)},
       (select json_agg(json_build_object('tried', tried, 'id', message_id, 'seq', seq, 'digest', digest::text,
           'at', (extract(epoch from at) * 1000)::bigint)) from repeated) as repeated,
       case when (select coalesce(sum(stored), 0) from counts) <> ${rows.length}
         then coalesce((select json_object_agg(room_id, stored) from counts), '{}') end as stored,
       1 / (1 - (select count(*) from torn))::int as whole,
       (select count(*) from owed) as owed`;
-  const { at_ms, stale, replaced, repeated, stored } = result!;
+  const { at_ms, stale, replaced, orphaned, repeated, stored } = result!;
   return {
     atMs: Number(at_ms),
     stale,
     replaced,
+    orphaned: orphaned ?? undefined,
     repeated: (repeated ?? []).map(({ tried, id, seq, digest, at }) => ({
       triedId: tried,
       messageId: id,

@@ -13,6 +13,8 @@ import { Failure, toFailure } from '../../errors.ts';
 import type { Outage } from '../../logger/outages.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
+import type { LogIdentity } from '../../realtime/log-identity.ts';
+import { eraExpression } from '../../realtime/log-witnesses.ts';
 import type { RoomState } from '../rooms/room-state.ts';
 import {
   type AppendBatch,
@@ -67,13 +69,6 @@ export interface EventLogMetrics {
   readonly sends: Counter<'outcome'>;
 }
 
-/** Which log the positions in memory are of. */
-export interface LogEra {
-  readonly era: () => string;
-  /** Looks whether it is still the one; resolves when what was remembered of another is forgotten. */
-  readonly check: () => Promise<void>;
-}
-
 /** Logins that ended, as far as this instance knows. */
 export interface RevocationView {
   readonly horizon: () => RevocationHorizon;
@@ -103,6 +98,8 @@ export interface EventLog {
   /** Postgres' clock, milliseconds, as far as the last commits told. */
   readonly nowMs: () => number;
   readonly waiting: () => number;
+  /** The log was replaced: mail jobs that were queued with the one before may be gone. */
+  readonly startOver: () => void;
   readonly drain: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -117,6 +114,8 @@ const carefulMs = 5000;
 
 /** The room's position is of a log that is no more; nothing was stored. */
 class LogReplaced extends Error {}
+/** The event before the first one is missing in Postgres; nothing was stored. */
+class EventMissing extends Error {}
 
 export function createEventLog({
   db,
@@ -136,7 +135,7 @@ export function createEventLog({
   hub: Hub<RoomState>;
   reader: LogReader;
   revocations: RevocationView;
-  identity: LogEra;
+  identity: Pick<LogIdentity, 'era' | 'check' | 'remember' | 'suspect'>;
   metrics: EventLogMetrics;
   logger: Logger;
   /** Of the database. */
@@ -229,12 +228,9 @@ export function createEventLog({
     const doneMs = performance.now();
     metrics.commitSeconds.observe((doneMs - startedMs) / 1000);
     clockOffsetMs = outcome.atMs - startedMs;
-    if (outcome.stale || outcome.replaced) {
-      await (outcome.replaced ? identity.check() : revocations.sync()).catch(async (error: unknown) => {
-        logger[logLevelOf(error)](
-          { error },
-          outcome.replaced ? 'the new log could not be read' : 'revocations could not be read',
-        );
+    if (outcome.stale || outcome.replaced || outcome.orphaned !== undefined) {
+      await updateView(outcome, rows).catch(async (error: unknown) => {
+        logger[logLevelOf(error)]({ error }, 'what an append rests on could not be read again');
         await pause(100);
       });
       for (const { line, sends } of portions) queue.putBack(line, sends);
@@ -244,6 +240,13 @@ export function createEventLog({
     if (outcome.stored === undefined) {
       for (const roomId of mailRooms) mailDueAt.set(roomId, outcome.atMs + (settings.mailDelay ?? 0));
     }
+  }
+
+  /** Nothing was stored because of something that this instance does not know yet. */
+  async function updateView({ replaced, orphaned }: AppendOutcome, rows: readonly AppendRow[]): Promise<void> {
+    if (replaced) return identity.check();
+    const first = orphaned === undefined ? undefined : rows.find(({ roomId }) => roomId === orphaned);
+    return first ? identity.suspect(first.roomId, first.seq - 1) : revocations.sync();
   }
 
   /** Authority as of the position that this batch extends. */
@@ -318,6 +321,7 @@ export function createEventLog({
           json: createdJson(feed.roomId, item, first + index, at),
         }));
         announced.push({ roomId: feed.roomId, firstSeq: first, events: events.map((event) => event.json) });
+        identity.remember({ roomId: feed.roomId, seq: first + sends.length - 1, atMs: outcome.atMs });
         hub.take(feed.roomId, events);
         // A head check may have read these events already: taking them again does nothing.
         for (const [index, item] of sends.entries()) {
@@ -464,23 +468,28 @@ export function createEventLog({
     for (let attempt = 1; ; attempt++) {
       const nextSeq = feed.position + 1;
       try {
-        const plan = await db.transaction(async (tx) => {
+        const { plan, atMs } = await db.transaction(async (tx) => {
           const planned = await work({ tx, state: feed.state, nextSeq });
-          if (planned.events.length > 0) await insertEvents(tx, feed.roomId, nextSeq, planned.events);
-          return planned;
+          if (planned.events.length === 0) return { plan: planned, atMs: undefined };
+          return { plan: planned, atMs: await insertEvents(tx, feed.roomId, nextSeq, planned.events) };
         });
-        const count = plan.events.length;
-        if (count > 0) await announceStored(feed, nextSeq, count);
-        return { answer: plan.answer, seq: nextSeq + count - 1 };
+        const lastSeq = nextSeq + plan.events.length - 1;
+        if (atMs !== undefined) {
+          identity.remember({ roomId: feed.roomId, seq: lastSeq, atMs });
+          await announceStored(feed, nextSeq, plan.events.length);
+        }
+        return { answer: plan.answer, seq: lastSeq };
       } catch (error) {
         const lost = error instanceof Failure ? undefined : linkLoss(error);
         if (lost === 'in-flight') unknown = true;
-        const replaced = error instanceof LogReplaced;
-        if (replaced)
-          await identity.check().catch((cause: unknown) => {
+        const replaced = error instanceof LogReplaced || error instanceof EventMissing;
+        if (replaced) {
+          const update = error instanceof LogReplaced ? identity.check() : identity.suspect(feed.roomId, nextSeq - 1);
+          await update.catch((cause: unknown) => {
             logger.warn({ cause }, 'the new log could not be read');
             return pause(100);
           });
+        }
         const again = replaced || lost !== undefined || isUniqueViolation(error, 'events');
         if (!again || performance.now() > deadlineMs || attempt === attemptsMax) {
           if (unknown) throw lateFailure('outcome_unknown', error);
@@ -497,16 +506,20 @@ export function createEventLog({
     return new Failure(code, 'the database did not answer in time', { cause, retryAfterMs: 1000 });
   }
 
+  /** @returns the events' time, milliseconds since the epoch */
   async function insertEvents(
     tx: Transaction,
     roomId: string,
     firstSeq: number,
     drafts: readonly DraftEvent[],
-  ): Promise<void> {
-    const [same] = await tx.execute(
-      drizzleSql`select 1 from log_identity where (log_identity.xmin::text || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)) = ${identity.era()}`,
-    );
-    if (!same) throw new LogReplaced();
+  ): Promise<number> {
+    const [log] = await tx.execute<{ same: boolean; continued: boolean; at_ms: string }>(drizzleSql`
+      select ${drizzleSql.raw(eraExpression)} = ${identity.era()} as same,
+        ${firstSeq === 1} or exists (select 1 from events where room_id = ${roomId} and seq = ${firstSeq - 1}) as continued,
+        (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms
+      from log_identity`);
+    if (!log?.same) throw new LogReplaced();
+    if (!log.continued) throw new EventMissing();
     const at = drizzleSql`date_trunc('milliseconds', now())`;
     await tx.insert(eventsTable).values(
       drafts.map(({ type, actorId, messageId, data }, index) => ({
@@ -519,6 +532,7 @@ export function createEventLog({
         data,
       })),
     );
+    return Number(log.at_ms);
   }
 
   /** Committed: whatever fails from here on only delays readers. */
@@ -551,6 +565,7 @@ export function createEventLog({
     transact,
     nowMs,
     waiting: queue.size,
+    startOver: () => mailDueAt.clear(),
     drain: queue.idle,
     stop: async () => {
       stopped = true;

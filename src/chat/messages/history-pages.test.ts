@@ -15,7 +15,11 @@ function startPages(cacheBytes: number, ttlMs = 60_000) {
     readUnfollowed: async () => undefined,
     settings: { cacheBytes, ttlMs },
   });
-  return { read, ask: (roomId: string, position = 5) => pages.newest(roomId, position, 1, 50) };
+  return {
+    read,
+    startOver: pages.startOver,
+    ask: (roomId: string, position = 5) => pages.newest(roomId, position, 1, 50),
+  };
 }
 
 test('a page is read once while its room stands still, and again when the room moved', async () => {
@@ -25,6 +29,17 @@ test('a page is read once while its room stands still, and again when the room m
   expect(JSON.parse(first.toString())).toMatchObject({ hasMore: false });
   await ask('a', 6);
   expect(read).toEqual(['a', 'a']);
+});
+
+test('a page of a log that was replaced is read again, even while it was being read', async () => {
+  const { read, startOver, ask } = startPages(100_000);
+  const reading = ask('a');
+  startOver();
+  await reading;
+  await ask('a');
+  startOver();
+  await ask('a');
+  expect(read).toEqual(['a', 'a', 'a']);
 });
 
 test('those who ask at once share one reading', async () => {

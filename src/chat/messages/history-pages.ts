@@ -21,6 +21,8 @@ export interface HistoryPages {
   readonly forMember: (roomId: string, userId: string, limit: number) => Promise<Buffer | undefined>;
   /** Whether newest messages of the room were asked for a moment ago: then it is worth following. */
   readonly isInUse: (roomId: string) => boolean;
+  /** The log was replaced: a position of it says nothing about pages of the one before. */
+  readonly startOver: () => void;
 }
 
 interface Kept {
@@ -49,6 +51,8 @@ export function createHistoryPages({
     sizeCalculation: ({ bytes }) => bytes.length + overheadBytes,
   });
   const reading = new Map<string, Promise<Buffer>>();
+  /** Counted up when the log was replaced: what was asked for before is not kept. */
+  let log = 0;
   /** By room, when a page of it was asked for last. */
   const asked = new LRUCache<string, number>({ max: askedMax });
 
@@ -57,12 +61,13 @@ export function createHistoryPages({
     const known = kept.get(key);
     const askedMs = performance.now();
     if (known?.position === position && askedMs - known.askedMs < settings.ttlMs) return known.bytes;
-    const readingKey = `${key} ${position}`;
+    const askedOf = log;
+    const readingKey = `${key} ${position} ${log}`;
     const already = reading.get(readingKey);
     if (already) return already;
     const read = repository.newest(roomId, position, from, limit).then((page) => {
       const bytes = pageJson(page);
-      kept.set(key, { position, bytes, askedMs });
+      if (askedOf === log) kept.set(key, { position, bytes, askedMs });
       return bytes;
     });
     reading.set(readingKey, read);
@@ -84,7 +89,12 @@ export function createHistoryPages({
     return performance.now() - (asked.get(roomId) ?? Number.NEGATIVE_INFINITY) < settings.ttlMs;
   }
 
-  return { newest, forMember, isInUse };
+  function startOver(): void {
+    log += 1;
+    kept.clear();
+  }
+
+  return { newest, forMember, isInUse, startOver };
 }
 
 /** A `MessagePage` as it is sent. */

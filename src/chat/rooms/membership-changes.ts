@@ -8,6 +8,8 @@ import type { JoinHint } from '../../realtime/hints.ts';
 export interface MembershipChanges {
   /** Memberships that began since the last call; some may be told twice. */
   readonly newMemberships: () => Promise<JoinHint[]>;
+  /** The database went back to an earlier state: the next call begins at its present end. */
+  readonly startOver: () => void;
   /** How the user's memberships in these rooms ended last. */
   readonly endsOf: (
     userId: string,
@@ -17,13 +19,16 @@ export interface MembershipChanges {
 
 export function createMembershipChanges(sql: Sql): MembershipChanges {
   let horizon: string | undefined;
+  /** Counted up when the log was replaced: a look that began before says nothing of the new one. */
+  let readings = 0;
 
   async function newMemberships(): Promise<JoinHint[]> {
+    const asked = readings;
     const [snapshot] = await sql<{ xmin: string; joined: { userId: string; roomId: string; seq: number }[] | null }[]>`
       select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
         (select json_agg(json_build_object('userId', user_id, 'roomId', room_id, 'seq', seq)) from membership_changes
           where ${horizon !== undefined} and xid >= ${horizon ?? '0'}::xid8 and kind = 'joined') as joined`;
-    horizon = snapshot!.xmin;
+    if (asked === readings) horizon = snapshot!.xmin;
     return snapshot!.joined ?? [];
   }
 
@@ -38,5 +43,10 @@ export function createMembershipChanges(sql: Sql): MembershipChanges {
     return new Map(rows.map((row) => [row.room_id, { reason: row.reason ?? 'left', lastSeq: Number(row.seq) }]));
   }
 
-  return { newMemberships, endsOf };
+  function startOver(): void {
+    readings += 1;
+    horizon = undefined;
+  }
+
+  return { newMemberships, endsOf, startOver };
 }
