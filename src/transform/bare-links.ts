@@ -36,8 +36,8 @@ linkify.add('//', null);
 // GFM §6.9: `www.` begins an address whatever its ending is.
 linkify.add('www.', {
   validate: (text, pos, self) => {
-    // The middle of a host begins none: to try each part of `www.www.www…` would take its time for each.
-    if (text[pos - 5] === '.') return 0;
+    // The middle of a host begins none: to try each part of `www.www.www…` would take its time for each. Nor does a mention.
+    if (text[pos - 5] === '.' || text[pos - 5] === '@') return 0;
     wwwRest ??= new RegExp(`${self.re.get_url_host_port().source}${self.re.get_path().source}`, 'iy');
     wwwRest.lastIndex = pos;
     return wwwRest.exec(text)?.[0].length ?? 0;

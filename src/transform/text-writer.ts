@@ -1,5 +1,6 @@
 /** Writes the words of a text, between its markup: short codes become emoji, mentions get an element; what is found is listed. */
 import { escapeHtml } from './escape-html.ts';
+import { findMentions } from './mention-names.ts';
 import type { Place, Places } from './places.ts';
 
 export interface RenderedLink extends Place {
@@ -34,8 +35,6 @@ export interface TextWriterOptions {
   readonly mentionsMax: number;
 }
 
-/** A name after an @ that nothing of an address stands before. */
-const mention = /(?<![\p{L}\p{N}_.+@/-])@([A-Za-z0-9][A-Za-z0-9_.-]{1,31})/gu;
 const shortCode = /:([a-z0-9_+-]{1,64}):/g;
 /** Marks that turn the direction of what follows without an end of their own. */
 const directionOverrides = /[\u202d\u202e]/g;
@@ -58,12 +57,10 @@ export function createTextWriter({ places, emoji, linksMax, mentionsMax }: TextW
     if (!text.includes('@')) return writeWords(text);
     let html = '';
     let from = 0;
-    for (const found of text.matchAll(mention)) {
-      // A full stop or a dash at the end belongs to the sentence.
-      const name = found[1]!.replace(/[.-]+$/, '');
-      if (name.length < 2 || mentions.length >= mentionsMax) continue;
-      html += `${writeWords(text.slice(from, found.index))}<span class="mention" data-username="${name}">@${name}</span>`;
-      from = found.index + 1 + name.length;
+    for (const { index, name } of findMentions(text)) {
+      if (mentions.length >= mentionsMax) break;
+      html += `${writeWords(text.slice(from, index))}<span class="mention" data-username="${name}">@${name}</span>`;
+      from = index + 1 + name.length;
       mentions.push({ name, ...places.find(`@${name}`) });
     }
     return html + writeWords(text.slice(from));
