@@ -40,7 +40,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   moderation: ['chat', 'user', 'auth', 'processing', ...ground],
   chat: ['user', 'realtime', 'processing', ...ground],
   auth: ['user', ...ground],
-  user: [...ground],
+  user: ['transform', ...ground],
   realtime: [...ground],
   processing: ['spam', 'transform', ...ground],
   spam: [],

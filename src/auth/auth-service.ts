@@ -6,7 +6,7 @@ import type { Caller } from '../http/caller.ts';
 import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import { type JudgeName, type OwnUser, toOwnUser } from '../user/user-service.ts';
-import { requireDisplayName, requireEmail, requireUsername } from '../user/user-text.ts';
+import { type RequireUsername, requireDisplayName, requireEmail } from '../user/user-text.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import type { FirstAdmin } from './first-admin.ts';
 import type { KnownDevices } from './known-devices.ts';
@@ -115,6 +115,7 @@ export function createAuthService({
   throttle,
   firstAdmin,
   judgeName,
+  requireUsername,
   oweMail,
   onRevoked,
   onProfileChange,
@@ -131,6 +132,7 @@ export function createAuthService({
   throttle: LoginThrottle;
   firstAdmin: FirstAdmin;
   judgeName: JudgeName;
+  requireUsername: RequireUsername;
   oweMail: OweAccountMail;
   /** Other instances are told to look. */
   onRevoked: () => void;

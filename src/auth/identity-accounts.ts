@@ -12,7 +12,8 @@ import { toLine } from '../http/line-text.ts';
 import { holdAccount } from '../user/account-hold.ts';
 import type { UserRepository, UserRow } from '../user/user-repository.ts';
 import type { JudgeName } from '../user/user-service.ts';
-import { displayNameMax, requireEmail, requireUsername } from '../user/user-text.ts';
+import { displayNameMax, type RequireUsername, requireEmail } from '../user/user-text.ts';
+import { usernameWishes } from './username-wishes.ts';
 
 /** What is said of a person elsewhere. */
 export interface VouchedPerson {
@@ -76,10 +77,12 @@ export function createIdentityAccounts({
   db,
   users,
   judgeName,
+  requireUsername,
 }: {
   db: Database;
   users: UserRepository;
   judgeName: JudgeName;
+  requireUsername: RequireUsername;
 }): IdentityAccounts {
   async function find({ issuer, subject }: { issuer: string; subject: string }): Promise<IdentityRow | undefined> {
     const [row] = await db
@@ -116,6 +119,13 @@ export function createIdentityAccounts({
     }
   }
 
+  const isUsername = (text: string) => passes(() => requireUsername(text));
+
+  /** What is drawn says nothing that moderation could refuse. */
+  async function isAllowed(username: string): Promise<boolean> {
+    return username.startsWith('user-') || (await allowedName(username, '')) !== undefined;
+  }
+
   /** An address that somebody owns stays theirs: this account does not even mention it. */
   async function ownAddress({ email, emailVerified = false }: VouchedPerson, userId?: string): Promise<Address> {
     const usable = email !== undefined && isAddress(email);
@@ -145,8 +155,8 @@ export function createIdentityAccounts({
   ): Promise<string> {
     const { issuer, subject } = person;
     const displayName = await allowedName(person.name, '');
-    for (const username of usernamesFor(person)) {
-      if (!/^user(-|$)/.test(username) && (await allowedName(username, '')) === undefined) continue;
+    for (const username of usernameWishes(person, isUsername)) {
+      if (!(await isAllowed(username))) continue;
       try {
         const address = await ownAddress(person);
         return await db.transaction(async (tx) => {
@@ -234,31 +244,8 @@ function givenBy({ givenAddress, email }: Record<string, unknown>): unknown {
   return givenAddress ?? email ?? null;
 }
 
-/** What the issuer calls the person, made to fit; then the same with numbers; then anything. */
-function* usernamesFor({ username, email, name }: VouchedPerson): Generator<string> {
-  const wish = (username ?? email?.split('@')[0] ?? name ?? 'user').normalize('NFKD').replace(/[^A-Za-z0-9_.-]+/g, '-');
-  const base = wish
-    .replace(/^[^A-Za-z0-9]+/, '')
-    .slice(0, 24)
-    .padEnd(2, '0');
-  const fitting = isUsername(base) ? base : 'user';
-  if (fitting !== 'user') yield fitting;
-  for (let attempt = 0; attempt < 5; attempt++) yield `${fitting}-${randomDigits()}`;
-  for (let attempt = 0; attempt < 5; attempt++) yield `user-${randomDigits()}`;
-}
-
-function randomDigits(): string {
-  return Math.floor(Math.random() * 36 ** 6)
-    .toString(36)
-    .padStart(6, '0');
-}
-
 function pictureOf({ picture }: VouchedPerson): string | null {
   return picture !== undefined && /^https:\/\/[^\s\p{C}"'<>\\]+$/u.test(picture) ? picture : null;
-}
-
-function isUsername(text: string): boolean {
-  return passes(() => requireUsername(text));
 }
 
 function isAddress(text: string): boolean {

@@ -3,7 +3,7 @@ import type { Database } from '../database/connect.ts';
 import { Failure, invalid } from '../errors.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import { type JudgeName, type OwnUser, toOwnUser } from '../user/user-service.ts';
-import { requireDisplayName, requireEmail, requireUsername } from '../user/user-text.ts';
+import { type RequireUsername, requireDisplayName, requireEmail } from '../user/user-text.ts';
 import type { AuthService, Login } from './auth-service.ts';
 import type { IdentityAccounts, VouchedPerson } from './identity-accounts.ts';
 import type { Device, SessionStore } from './session-store.ts';
@@ -35,6 +35,7 @@ export function createServerUsers({
   sessions,
   issuers,
   judgeName,
+  requireUsername,
   onRevoked,
 }: {
   db: Database;
@@ -45,6 +46,7 @@ export function createServerUsers({
   /** Issuers whose people may be named. */
   issuers: ReadonlySet<string>;
   judgeName: JudgeName;
+  requireUsername: RequireUsername;
   /** Resolves when this instance knows; the others are told. */
   onRevoked: () => Promise<void>;
 }): ServerUsers {

@@ -265,6 +265,13 @@ export const schema = {
     guests: { enabled: flag(true, 'Whether guests may come in') },
     registration: { enabled: flag(true, 'Whether people may sign up themselves') },
     setupLinkLifetime: duration('24h', 'The link that makes the first admin is good for this long', { minMs: 1000 }),
+    reservedUsernames: list(
+      [
+        'root admin administrator sysadmin superuser moderator moderators mod mods staff support help helpdesk security',
+        'abuse official webmaster postmaster hostmaster noreply no-reply mailer-daemon anonymous nobody',
+      ].flatMap((names) => names.split(' ')),
+      'Usernames that nobody can sign up with, in any case: they would seem to speak for the operator',
+    ),
     oneTimeTokenLifetime: duration('1h', 'Reset and verification links are good for this long'),
     tokenCacheMax: integer(20_000, 'Verified access tokens remembered', { min: 1 }),
     providers: structure({}, 'OAuth and OIDC providers by name', parseProviders, { open: true, secret: true }),

@@ -8,7 +8,7 @@ import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { createLogger } from '../logger/logger.ts';
 import { createUserRepository } from '../user/user-repository.ts';
-import { requireEmail, requireUsername } from '../user/user-text.ts';
+import { createUsernameRule, requireEmail } from '../user/user-text.ts';
 import { findTraces, type Wanted } from './erasure-verifier.ts';
 
 const usage =
@@ -22,7 +22,8 @@ export async function runAdminCommand(words: readonly string[], config: Config):
   if (words[0] === 'setup-link' && words.length === 1) return printSetupLink(config);
   if (words[0] !== 'create') throw new ConfigError(usage);
   const flags = readFlags(words.slice(1));
-  const username = requireUsername(flags.get('username') ?? '');
+  // The operator may take the names that are reserved for them.
+  const username = createUsernameRule([])(flags.get('username') ?? '');
   const email = requireEmail(flags.get('email') ?? '');
   const password = await readPassword();
   await requirePassword(password);

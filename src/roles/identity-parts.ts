@@ -36,6 +36,7 @@ import type { Outages } from '../logger/outages.ts';
 import type { Profiles } from '../user/profiles.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import type { JudgeName } from '../user/user-service.ts';
+import { createUsernameRule } from '../user/user-text.ts';
 
 export function createIdentityParts({
   config,
@@ -104,7 +105,8 @@ export function createIdentityParts({
       },
     });
 
-  const accounts = createIdentityAccounts({ db, users, judgeName });
+  const requireUsername = createUsernameRule(config.auth.reservedUsernames);
+  const accounts = createIdentityAccounts({ db, users, judgeName, requireUsername });
   const apiKeys = createApiKeys({ db, settings: { keysMax: config.auth.apiKeysMax } });
   const hostUsers = createHostUsers({
     tokens: createHostTokens({
@@ -213,6 +215,7 @@ export function createIdentityParts({
       sessions,
       issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
       judgeName,
+      requireUsername,
       onRevoked: async () => {
         onRevoked();
         await revocations.sync();

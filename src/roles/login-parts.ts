@@ -37,6 +37,7 @@ import { refreshFrames } from '../realtime/refresh-frame.ts';
 import type { Profiles } from '../user/profiles.ts';
 import type { UserRepository } from '../user/user-repository.ts';
 import type { JudgeName } from '../user/user-service.ts';
+import { createUsernameRule } from '../user/user-text.ts';
 import type { RoleContext } from './role.ts';
 
 export interface LoginOptions extends Pick<RoleContext, 'config' | 'logger'> {
@@ -182,6 +183,7 @@ export async function createLogins(options: LoginOptions): Promise<Logins> {
     revocations,
     throttle: createLoginThrottle(counters, { failuresMax: limits.loginsPerAccount }),
     judgeName: options.judgeName,
+    requireUsername: createUsernameRule(config.auth.reservedUsernames),
     onRevoked: options.onRevoked,
     onProfileChange: options.profiles.invalidate,
     settings: {
