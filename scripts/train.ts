@@ -9,7 +9,7 @@ import { createExtractor } from '../src/spam/features.ts';
 import type { Replay } from '../src/spam/learner.ts';
 import { writeModel } from '../src/spam/model-file.ts';
 import { createNormaliser } from '../src/spam/normalise.ts';
-import { readChat, readDomain, type Sample, writeChinese, writeComments } from './training/corpus.ts';
+import { readChat, readDomain, type Sample, writeChinese, writeComments, writeEveryday } from './training/corpus.ts';
 import { trainModel } from './training/train-model.ts';
 import { trainToxicity } from './training/train-toxicity.ts';
 
@@ -23,6 +23,7 @@ const samples = [
   ...chat.trained,
   ...writeComments(60, 5),
   ...writeChinese(40, 5),
+  ...writeEveryday(40, 5),
 ];
 const model = trainModel(samples, { normalise, chat: readDomain('irc', 'dev').map(({ text }) => text) });
 const version = createHash('sha256').update(writeModel(model)).digest('hex').slice(0, 12);

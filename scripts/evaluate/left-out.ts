@@ -1,6 +1,14 @@
 /** Models that never saw one of the sources: what the shipped one may do on sources that nobody has shown it. */
 import type { Model } from '../../src/spam/classifier.ts';
-import { type RealDomain, readChat, readDomain, type Sample, writeChinese, writeComments } from '../training/corpus.ts';
+import {
+  type RealDomain,
+  readChat,
+  readDomain,
+  type Sample,
+  writeChinese,
+  writeComments,
+  writeEveryday,
+} from '../training/corpus.ts';
 import { trainModel } from '../training/train-model.ts';
 import { rows, shipped } from './shipped.ts';
 
@@ -24,6 +32,7 @@ export function leaveOut(domain: RealDomain | 'comments'): LeftOut {
       .flatMap((each) => (each === 'irc' ? readChat().trained : readDomain(each, 'train'))),
     ...(domain === 'comments' ? [] : writeComments(60, 5)),
     ...writeChinese(40, 5),
+    ...writeEveryday(40, 5),
   ];
   const unseen =
     domain === 'comments' ? writeComments(20, 99) : [...readDomain(domain, 'train'), ...readDomain(domain, 'dev')];

@@ -7,7 +7,9 @@ import { createRandom } from './random.ts';
 const data = new URL('../../data/moderation/', import.meta.url);
 
 export type RealDomain = 'sms' | 'telegram' | 'mail' | 'irc' | 'tweets';
-export type Domain = RealDomain | 'comments' | 'chinese';
+/** Domains written by the patterns of `spam/<domain>-own.json`. */
+type WrittenDomain = 'comments' | 'chinese' | 'everyday';
+export type Domain = RealDomain | WrittenDomain;
 
 export interface Sample {
   readonly text: string;
@@ -62,8 +64,10 @@ export function readChat(): { readonly trained: Sample[]; readonly heldBack: Sam
 /** @param each texts a pattern writes */
 export const writeComments = (each: number, seed: number): Sample[] => writeTexts('comments', each, seed);
 export const writeChinese = (each: number, seed: number): Sample[] => writeTexts('chinese', each, seed);
+/** Lines of everyday life that share their words with spam, and such spam. */
+export const writeEveryday = (each: number, seed: number): Sample[] => writeTexts('everyday', each, seed);
 
-function writeTexts(domain: 'comments' | 'chinese', each: number, seed: number): Sample[] {
+function writeTexts(domain: WrittenDomain, each: number, seed: number): Sample[] {
   const grammar = JSON.parse(readFileSync(new URL(`spam/${domain}-own.json`, data), 'utf8')) as Grammar;
   const random = createRandom(seed);
   const seen = new Set<string>();

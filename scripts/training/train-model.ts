@@ -29,6 +29,7 @@ const weights: Readonly<Record<Domain, number>> = {
   tweets: 0.5,
   comments: 1,
   chinese: 2,
+  everyday: 0.6,
 };
 
 export function readFamilies(normalise: TrainOptions['normalise']): Lexicon['families'] {
