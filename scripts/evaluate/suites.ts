@@ -1,6 +1,7 @@
 /** All suites of `npm run evaluate`, in the order in which they are printed. */
 import { checkSpeedSuite } from './check-speed-suite.ts';
 import { disguiseSuite } from './disguise-suite.ts';
+import { everydaySuite } from './everyday-suite.ts';
 import { floodSuite } from './flood-suite.ts';
 import { hostileSuite } from './hostile-suite.ts';
 import { inSourceSuite } from './in-source-suite.ts';
@@ -18,6 +19,7 @@ export const suites: readonly Suite[] = [
   inSourceSuite,
   unseenSuite,
   disguiseSuite,
+  everydaySuite,
   learningSuite,
   floodSuite,
   termsSuite,

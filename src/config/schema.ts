@@ -328,7 +328,7 @@ export const schema = {
       'So many of these are saved up at most, for when many fail at once; 0: a second instance is never asked',
       { min: 0 },
     ),
-    blockThreshold: fraction(0.95, 'Spam score from which a message is blocked'),
+    blockThreshold: fraction(0.95, 'Spam score from which a message is blocked, where spam.action allows it'),
     flagThreshold: fraction(0.8, 'Spam score from which a message is flagged'),
     profanity: choice(['off', 'flag', 'block'], 'flag', 'What happens to offensive words'),
     slurs: choice(['off', 'flag', 'block'], 'flag', 'What happens to the gravest words'),
@@ -358,6 +358,15 @@ export const schema = {
     }),
     keepRefusals: duration('30d', 'That and why a text was refused is remembered this long', { minMs: 60_000 }),
     keepAudit: duration('730d', 'What moderators did is remembered this long', { minMs: 60_000 }),
+    spam: {
+      action: choice(
+        ['auto', 'flag', 'block'],
+        'auto',
+        'What happens from blockThreshold on: auto blocks where a second sign agrees, such as a new account’s first messages, and flags otherwise',
+      ),
+      newcomerAge: duration('7d', 'Only accounts younger than this are new ones'),
+      newcomerMessages: integer(10, 'And only with fewer messages than this', { min: 0, max: 1000 }),
+    },
     links: {
       action: choice(
         ['off', 'flag', 'block'],

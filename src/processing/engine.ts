@@ -3,6 +3,7 @@
  * must share: the flood window, and the texts that cost a thread its life.
  */
 import { createHash } from 'node:crypto';
+import { withFlood } from './flood-watch.ts';
 import type { RunOptions } from './job-queue.ts';
 import type { TextEngine, TextLabel, TextResult, TextTask } from './text-task.ts';
 import { type PoolEvents, startWorkerPool, type WorkerPoolSettings } from './worker-pool.ts';
@@ -77,12 +78,7 @@ export async function startEngine<State extends object>(options: EngineOptions<S
       return unjudged(task, outcome.reason);
     }
     const { result } = outcome;
-    const label = task.assess ? flood?.(task, result.fingerprint) : undefined;
-    // What is refused anyway needs no further reason.
-    if (!label || result.outcome === 'block') return result;
-    const { action = 'flag', ...rest } = label;
-    const labels = [...result.labels, rest];
-    return { ...result, labels, outcome: action };
+    return task.assess ? withFlood(result, flood?.(task, result.fingerprint)) : result;
   }
 
   return {

@@ -112,13 +112,14 @@ function readPolicy(policy: WirePolicy, field: string): RoomPolicy {
 }
 
 function readSender(sender: WireSender): SenderHistory {
-  const { accountAgeSeconds, messagesLastMinute, messagesTotal, blockedLastDay, reportedLastDay } = sender;
+  const { accountAgeSeconds, messagesLastMinute, messagesTotal, blockedLastDay, reportedLastDay, acquainted } = sender;
   return {
     ...(accountAgeSeconds === undefined ? {} : { accountAgeSeconds: Number(accountAgeSeconds) }),
     ...(messagesLastMinute === undefined ? {} : { messagesLastMinute }),
     ...(messagesTotal === undefined ? {} : { messagesTotal }),
     ...(blockedLastDay === undefined ? {} : { blockedLastDay }),
     ...(reportedLastDay === undefined ? {} : { reportedLastDay }),
+    ...(acquainted === undefined ? {} : { acquainted }),
   };
 }
 

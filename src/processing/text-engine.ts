@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Config } from '../config/load.ts';
 import type { Sql } from '../database/connect.ts';
+import type { SignSettings } from '../spam/second-sign.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { createFloodWatch } from './flood-watch.ts';
 import { createLearnedExamples } from './learned-examples.ts';
@@ -180,7 +181,8 @@ export async function readShippedState(settings: Config['moderation']): Promise<
     json('chat-sample.json'),
   ]);
   const { flagThreshold, blockThreshold, profanity, slurs, links } = settings;
-  const policy = { flagThreshold, blockThreshold, profanity, slurs, links: links.action };
+  const spam = toSignSettings(settings.spam);
+  const policy = { flagThreshold, blockThreshold, profanity, slurs, spam, links: links.action };
   return {
     policy,
     links,
@@ -194,6 +196,11 @@ export async function readShippedState(settings: Config['moderation']): Promise<
     learnedToxicity: undefined,
     rules: [],
   } as TextState;
+}
+
+/** When a spam score blocks, as the engine wants it. */
+export function toSignSettings({ action, newcomerAge, newcomerMessages }: Config['moderation']['spam']): SignSettings {
+  return { action, newcomerSeconds: newcomerAge / 1000, newcomerMessages };
 }
 
 async function readReplay(): Promise<LearningBirth['replay']> {

@@ -11,6 +11,8 @@ export interface SenderHistory {
   readonly messagesTotal?: number;
   readonly blockedLastDay?: number;
   readonly reportedLastDay?: number;
+  /** In a direct message: everybody else in it has written there. */
+  readonly acquainted?: boolean;
 }
 
 /** What a room sets differently from its deployment. */

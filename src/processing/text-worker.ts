@@ -1,11 +1,12 @@
 /** The engine's thread: judges and renders one text at a time with what it was given at birth or since. */
 import { type Assessment, type AssessPolicy, createAssessor } from '../spam/assess.ts';
-import { createClassifier, type Learned, type Model } from '../spam/classifier.ts';
+import { type Classifier, createClassifier, type Learned, type Model } from '../spam/classifier.ts';
 import { createExtractor, type Extractor } from '../spam/features.ts';
 import { createLinkPolicy, type LinkPolicy, type LinkSettings } from '../spam/link-policy.ts';
 import { readModel } from '../spam/model-file.ts';
 import { createNormaliser, type Lookalikes } from '../spam/normalise.ts';
 import { createRuleBook, type Rule, type RuleBook, type RuleHits } from '../spam/rules.ts';
+import { blockedAnyway, confirm } from '../spam/second-sign.ts';
 import { createTermMatcher, type TermLists } from '../spam/terms.ts';
 import {
   createToxicityClassifier,
@@ -46,6 +47,7 @@ interface Lists {
   readonly emoji: ReadonlyMap<string, string>;
   readonly model: Model;
   readonly extract: Extractor;
+  readonly untaught: Classifier;
   readonly links: LinkPolicy;
 }
 
@@ -65,9 +67,11 @@ function compileLists({ lookalikes, terms, toxicity, emoji, links, model: bytes 
   const model = readModel(bytes);
   const toxicityModel = readToxicityModel(toxicity);
   const normalise = createNormaliser(lookalikes);
+  const extract = createExtractor(model.lexicon);
   return {
     model,
-    extract: createExtractor(model.lexicon),
+    extract,
+    untaught: createClassifier(model, undefined, extract),
     normalise,
     links: createLinkPolicy(links, normalise),
     terms: createTermMatcher(terms, normalise),
@@ -96,7 +100,8 @@ serveTasks<TextTask, ThreadResult, TextState>({
     const { normalise, terms, toxicityModel, extractToxicity, links, model, extract } = lists;
     const toxicity = createToxicityClassifier(toxicityModel, state.learnedToxicity, extractToxicity);
     const classifier = createClassifier(model, state.learned, extract);
-    const assess = createAssessor({ normalise, terms, toxicity, classifier, links });
+    const untaught = state.learned ? lists.untaught : undefined;
+    const assess = createAssessor({ normalise, terms, toxicity, classifier, untaught, links });
     const rulesChanged = listsChanged || changed.has('rules');
     const rules = rulesChanged ? createRuleBook(state.rules, { normalise, lists: state.terms }) : ready.rules;
     ready = { lists, policy: state.policy, assess, rules };
@@ -118,9 +123,10 @@ serveTasks<TextTask, ThreadResult, TextState>({
   },
 });
 
-/** The graver of the two words counts, and both say why. */
+/** The graver of the two words counts, and both say why. A rule that hits is a second sign for the score. */
 function withRules(assessment: Assessment, hits: RuleHits | undefined): Assessment {
   if (!hits) return assessment;
-  const outcome = assessment.outcome === 'block' || hits.action === 'block' ? 'block' : 'flag';
-  return { ...assessment, outcome, labels: [...assessment.labels, ...hits.labels] };
+  const both = { ...assessment, labels: [...assessment.labels, ...hits.labels] };
+  if (hits.action === 'block') return blockedAnyway(both);
+  return confirm(both, 'rule') ?? { ...both, outcome: assessment.outcome === 'block' ? 'block' : 'flag' };
 }

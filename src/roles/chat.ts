@@ -12,6 +12,7 @@ import { messageFrames } from '../chat/messages/message-frames.ts';
 import { createMessageRepository } from '../chat/messages/message-repository.ts';
 import { messageRoutes } from '../chat/messages/message-routes.ts';
 import { createMessageService } from '../chat/messages/message-service.ts';
+import { createSenderFacts } from '../chat/messages/sender-facts.ts';
 import { createUnfollowedPages } from '../chat/messages/unfollowed-pages.ts';
 import { readFrames, readRoutes } from '../chat/reads/read-routes.ts';
 import { createReadService } from '../chat/reads/read-service.ts';
@@ -197,7 +198,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         mailDelay: config.notifications.email.enabled ? config.notifications.email.delay : undefined,
       },
     });
-    const judge = createJudge({ ...options, metrics: chatMetrics });
+    const judge = createJudge({ ...options, metrics: chatMetrics, findSenderFacts: createSenderFacts(sql) });
     const roomService = createRoomService({
       db,
       repository: roomRepository,

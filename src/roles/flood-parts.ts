@@ -3,6 +3,7 @@
  * sender wrote; the chat instance that holds the sender's connection knows all of it, whoever judged, its own engine included.
  */
 import type { FloodWatch } from '../processing/engine.ts';
+import { withFlood } from '../processing/flood-watch.ts';
 import type { Judge } from '../processing/processing-client.ts';
 
 /** Adds to every verdict on a message what this instance knows of the flood that it is part of. */
@@ -16,9 +17,7 @@ export function watchFloods(judge: Judge, watch: FloodWatch | undefined): Judge 
       { ...task, ...(roomId ? { roomId } : {}), ...(senderId ? { senderId } : {}) },
       verdict.fingerprint,
     );
-    // What is refused anyway, or known as a flood to the instance that judged, needs no further reason.
-    if (!label || verdict.outcome === 'block' || verdict.labels.some(({ name }) => name === label.name)) return verdict;
-    const { action = 'flag', ...rest } = label;
-    return { ...verdict, outcome: action, labels: [...verdict.labels, rest] };
+    // Known as a flood to the instance that judged.
+    return verdict.labels.some(({ name }) => name === label?.name) ? verdict : withFlood(verdict, label);
   };
 }

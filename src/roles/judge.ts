@@ -1,11 +1,14 @@
 /** The chat role's judge: remote instances, the service of this process, or its own engine, in that order. */
 
+import type { FindSenderFacts } from '../chat/messages/sender-facts.ts';
 import type { JudgeText } from '../chat/rooms/room-service.ts';
 import { Failure } from '../errors.ts';
 import { createFloodWatch } from '../processing/flood-watch.ts';
 import { createNetworkLink } from '../processing/peer-transport.ts';
 import { createProcessingClient, type DraftText, type Judge, type Verdict } from '../processing/processing-client.ts';
 import { createPeer } from '../processing/processing-peer.ts';
+import { lookUpSenders } from '../processing/sender-lookup.ts';
+import { toSignSettings } from '../processing/text-engine.ts';
 import type { JudgeName } from '../user/user-service.ts';
 import type { ChatRoleOptions } from './chat.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
@@ -30,7 +33,8 @@ export function createJudge({
   memoryLink,
   outages,
   metrics,
-}: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics }): JudgeParts {
+  findSenderFacts,
+}: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics; findSenderFacts: FindSenderFacts }): JudgeParts {
   const { failuresToOpen, probePauseMax } = config.processing;
   const breaker = { failuresToOpen, pauseMs: Math.min(firstPauseMs, probePauseMax), pauseMaxMs: probePauseMax };
   const links = config.processing.url.map((url) => ({ name: url, ...createNetworkLink(url, { answerBytes }) }));
@@ -65,14 +69,17 @@ export function createJudge({
     },
   });
 
+  // The engine of this process has seen all that this process asks: no second look.
+  const watched = watchFloods(client.judgeOne, memoryLink ? undefined : createFloodWatch(config.moderation.flood));
+  const judge = lookUpSenders(watched, findSenderFacts, toSignSettings(config.moderation.spam));
+
   async function requireAllowed(draft: DraftText): Promise<void> {
-    const verdict = await client.judgeOne(draft);
+    const verdict = await judge(draft);
     if (verdict.outcome === 'block') throw blocked(verdict, draft.kind);
   }
 
   return {
-    // The engine of this process has seen all that this process asks: no second look.
-    message: watchFloods(client.judgeOne, memoryLink ? undefined : createFloodWatch(config.moderation.flood)),
+    message: judge,
     text: (text, kind, actor, roomId) =>
       requireAllowed({
         key: `${kind} of ${actor.userId}`,

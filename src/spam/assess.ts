@@ -4,15 +4,14 @@ import type { Label } from './label.ts';
 import type { LinkPolicy } from './link-policy.ts';
 import { fingerprintOf } from './near-copy.ts';
 import type { Normalised } from './normalise.ts';
+import { judgeScore, type ScorePolicy } from './second-sign.ts';
 import { recordOdds, type SenderRecord, withRecord } from './sender-record.ts';
 import type { TermMatcher } from './terms.ts';
 import { flagScore, type ToxicityClassifier } from './toxicity.ts';
 
 export type PolicyAction = 'off' | 'flag' | 'block';
 
-export interface AssessPolicy {
-  readonly flagThreshold: number;
-  readonly blockThreshold: number;
+export interface AssessPolicy extends ScorePolicy {
   readonly profanity: PolicyAction;
   readonly slurs: PolicyAction;
   /** The most that is done about a link; `block`, the default, leaves it to the link policy. */
@@ -33,6 +32,8 @@ export interface AssessorParts {
   readonly terms: TermMatcher;
   readonly toxicity: ToxicityClassifier;
   readonly classifier: Classifier;
+  /** Without what moderators taught; absent: they taught nothing. */
+  readonly untaught?: Classifier | undefined;
   readonly links?: LinkPolicy;
 }
 
@@ -47,11 +48,12 @@ export function createAssessor({
   terms,
   toxicity,
   classifier,
+  untaught,
   links,
 }: AssessorParts): (text: string, policy: AssessPolicy, sender?: SenderRecord) => Assessment {
   return (text, policy, sender) => {
     const labels: Label[] = [];
-    let outcome: Assessment['outcome'] = 'allow';
+    let outcome = 'allow' as Assessment['outcome'];
     const raise = (to: PolicyAction): void => {
       if (to !== 'off' && rank[to] > rank[outcome]) outcome = to;
     };
@@ -83,20 +85,28 @@ export function createAssessor({
       // A model's opinion of manners blocks nobody.
       raise('flag');
     }
-    const textScore = classifier.score(normalised, text);
-    const spamScore = withRecord(textScore, recordOdds(sender), policy.blockThreshold);
-    if (spamScore >= policy.flagThreshold) {
-      // Who reads it is told where the text alone would have passed.
-      const id = textScore >= policy.flagThreshold ? 'model' : 'model+sender';
-      labels.push({ name: 'spam', score: spamScore, start: 0, end: text.length, matched: '', id });
-      raise(spamScore >= policy.blockThreshold ? 'block' : 'flag');
-    }
+    const linkLabels: Label[] = [];
     const most = policy.links ?? 'block';
     if (links && most !== 'off')
       for (const { action, label } of links(normalised, text)) {
-        labels.push(label);
+        linkLabels.push(label);
         raise(most === 'flag' ? 'flag' : action);
       }
+    const textScore = classifier.score(normalised, text);
+    const spamScore = withRecord(textScore, recordOdds(sender), policy.blockThreshold);
+    if (spamScore >= policy.flagThreshold) {
+      const scored = {
+        score: spamScore,
+        textScore,
+        untaught: () => untaught?.score(normalised, text) ?? textScore,
+        links: linkLabels,
+        blockedAnyway: outcome === 'block',
+      };
+      const { action, id } = judgeScore(scored, sender, policy);
+      labels.push({ name: 'spam', score: spamScore, start: 0, end: text.length, matched: '', id });
+      raise(action);
+    }
+    labels.push(...linkLabels);
     return { outcome, spamScore, labels, fingerprint: fingerprintOf(normalised) };
   };
 }

@@ -45,6 +45,11 @@ const roomMemory = 256;
 const equalMin = 11;
 const words = fingerprintSize / 4;
 
+/** Whether a flood's label speaks of copies of the text, and not of the number of messages alone. */
+export function isCopyLabel({ id }: Pick<Label, 'id'>): boolean {
+  return id === 'author-copies' || id === 'room-copies';
+}
+
 export function createFloodWindow(limits: FloodLimits): FloodWindow {
   const authors = new Map<string, Memory>();
   const rooms = new Map<string, Memory>();

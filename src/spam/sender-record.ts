@@ -10,6 +10,8 @@ export interface SenderRecord {
   readonly messagesTotal?: number;
   readonly blockedLastDay?: number;
   readonly reportedLastDay?: number;
+  /** In a direct message: everybody else in it has written there. */
+  readonly acquainted?: boolean;
 }
 
 /** Log-odds for each doubling of what was blocked or reported in a day. */
