@@ -35,9 +35,25 @@ export function holdLog(
   });
 }
 
+/** Takes the next seq of a room as another instance does that mutes a member: released, the mute is there. */
+export function holdMute(
+  database: TestDatabase,
+  { roomId, seq, userId, by }: { roomId: string; seq: number; userId: string; by: string },
+): Promise<HeldRow> {
+  const until = new Date(Date.now() + 600_000);
+  const take = async (tx: postgres.TransactionSql) => {
+    await tx`update members set muted_until = ${until} where room_id = ${roomId} and user_id = ${userId}`;
+    const data = { userId, role: 'member', by, mutedUntil: until.toISOString() };
+    await tx`insert into events (room_id, seq, type, at, actor_id, data)
+      values (${roomId}, ${seq}, 'member.updated', now(), ${by}, ${tx.json(data)})`;
+  };
+  return hold(database, take, 'commit');
+}
+
 async function hold(
   database: TestDatabase,
   take: (tx: postgres.TransactionSql) => PromiseLike<unknown>,
+  end: 'commit' | 'roll back' = 'roll back',
 ): Promise<HeldRow> {
   const sql = postgres(database.url, { max: 2, onnotice: () => {} });
   let letGo: () => void = () => {};
@@ -51,7 +67,7 @@ async function hold(
         await take(tx);
         resolve();
         await ended;
-        throw new LetGo();
+        if (end === 'roll back') throw new LetGo();
       })
       .catch((error: unknown) => {
         if (!(error instanceof LetGo)) throw error;

@@ -81,14 +81,15 @@ interface NumberedPortion extends Portion {
   readonly firstSeq: number;
 }
 
-export type NewSend = Omit<PendingSend, 'kind' | 'deadlineMs' | 'tried' | 'admitted' | 'resolve' | 'reject'>;
+export type NewSend = Omit<PendingSend, 'kind' | 'deadlineMs' | 'tried' | 'resolve' | 'reject'>;
 
 export interface EventLog {
   /** Appends one judged message; sends of one caller keep the order of their calls. @throws Failure of authority, `conflict`, `unavailable` or `outcome_unknown` */
   readonly send: (feed: Feed<RoomState>, send: NewSend) => Promise<SendOutcome>;
   /**
    * Appends what `work` plans, in one transaction with whatever else it writes. `work` runs again when another
-   * instance appended first, so it decides by `state` alone and writes through `tx` only.
+   * instance appended first, so it decides by `state` alone and writes through `tx` only. It runs again, too, when a row that
+   * it inserts was inserted by another instance's append, such as the same membership: with the state that follows it.
    * @returns its answer, and the seq of its last event: of an earlier one (`plan.events` empty) the caller knows itself
    */
   readonly transact: <Answer>(
@@ -159,19 +160,22 @@ export function createEventLog({
   }
 
   async function send(found: Feed<RoomState>, draft: NewSend): Promise<SendOutcome> {
+    let feed = found;
     try {
       // While the text was judged the room may have been put out of memory, or the log have been replaced.
-      const feed = hub.loadedFeed(found.roomId) === found ? found : await requireFeed(found.roomId);
+      if (hub.loadedFeed(found.roomId) !== found) feed = await requireFeed(found.roomId);
       const outcome = await new Promise<SendOutcome>((resolve, reject) => {
         if (stopped) throw new Failure('unavailable', 'the server is going down', { retryAfterMs: 1000 });
         const deadlineMs = performance.now() + settings.sendTimeout;
-        queue.push(feed, { ...draft, kind: 'send', deadlineMs, tried: false, admitted: false, resolve, reject });
+        queue.push(feed, { ...draft, kind: 'send', deadlineMs, tried: false, resolve, reject });
       });
       metrics.sends.inc({ outcome: outcome.duplicate ? 'duplicate' : 'ok' });
       return outcome;
     } catch (error) {
       metrics.sends.inc({ outcome: toFailure(error).code });
       throw error;
+    } finally {
+      feed.state.releasePost(draft.actor.userId, draft.messageId);
     }
   }
 
@@ -259,15 +263,9 @@ export function createEventLog({
       // A repeat of it may have been refused for certain while its author was muted or gone: then it is never stored.
       if (feed.state.barredUntilSeq(item.actor.userId) > item.allowedAt)
         throw new Failure('unavailable', 'the right to post changed meanwhile', { retryAfterMs: 500 });
-      if (item.admitted) {
-        // Its own first try does not make it wait in slow mode.
-        feed.state.require(item.actor, 'post');
-        feed.state.requireUnmuted(item.actor.userId, now);
-      } else {
-        feed.state.requirePost(item.actor, now);
-        feed.state.notePost(item.actor.userId, now);
-        item.admitted = true;
-      }
+      // Asked before every try: what another instance appended in between may have taken the right away.
+      feed.state.requirePost(item.actor, now, item.messageId);
+      feed.state.reservePost(item.actor.userId, { messageId: item.messageId, atMs: now });
       return true;
     } catch (error) {
       // What may be stored already is not refused for certain: the same key finds out.
@@ -490,14 +488,24 @@ export function createEventLog({
             return pause(100);
           });
         }
-        const again = replaced || lost !== undefined || isUniqueViolation(error, 'events');
+        const again = replaced || lost !== undefined || isUniqueViolation(error);
         if (!again || performance.now() > deadlineMs || attempt === attemptsMax) {
           if (unknown) throw lateFailure('outcome_unknown', error);
           throw again ? lateFailure('unavailable', error) : error;
         }
         metrics.conflicts.inc();
         if (lost) await pause(100 + Math.random() * 100);
-        await hub.catchUp(feed).catch((cause: unknown) => logger.debug({ cause }, 'catch-up failed'));
+        const isKnown = await hub.catchUp(feed).then(
+          () => true,
+          (cause: unknown) => {
+            logger.debug({ cause }, 'catch-up failed');
+            return false;
+          },
+        );
+        // A key that no append has taken meanwhile would be found taken again.
+        const isOther = isUniqueViolation(error) && !isUniqueViolation(error, 'events');
+        if (isOther && isKnown && feed.position < nextSeq)
+          throw unknown ? lateFailure('outcome_unknown', error) : error;
       }
     }
   }

@@ -35,8 +35,6 @@ export interface PendingSend {
   readonly deadlineMs: number;
   /** Postgres may have seen it: its outcome is unknown until Postgres answers. */
   tried: boolean;
-  /** Its author might post when it was first tried. */
-  admitted: boolean;
   readonly resolve: (outcome: SendOutcome) => void;
   readonly reject: (error: unknown) => void;
 }

@@ -364,6 +364,7 @@ export function createMessageService({
     const { answer, seq } = await flags.commit(author, verdict, (flag) =>
       eventLog.transact(roomId, async (context) => {
         context.state.require(sender, 'edit_own');
+        context.state.requireUnmuted(sender.userId, eventLog.nowMs());
         const current = await lockMessage(context, roomId, messageId);
         if (current.deleted) throw new Failure('not_found', 'no such message');
         if (current.authorId !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');

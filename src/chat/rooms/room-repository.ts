@@ -299,6 +299,6 @@ function toState(row: LoadRow): RoomState {
   }
   const { seq: _seq, ...settings } = toSummary(row);
   const state = new RoomState(settings, members, row.deleted);
-  for (const [userId, at] of row.posts ?? []) state.notePost(userId, Number(at));
+  for (const [userId, at] of row.posts ?? []) state.notePost(userId, { messageId: undefined, atMs: Number(at) });
   return state;
 }

@@ -40,12 +40,22 @@ interface MemberEventData {
   readonly mutedUntil?: string | null;
 }
 
+/** A message as slow mode sees it. */
+interface Post {
+  /** Undefined where only its time is known. */
+  readonly messageId: string | undefined;
+  /** Milliseconds by Postgres' clock. */
+  readonly atMs: number;
+}
+
 export class RoomState implements FeedState {
   settings: RoomSettings;
   deleted: boolean;
   readonly members: Map<string, MemberState>;
-  /** When each member last posted, milliseconds by Postgres' clock; kept only in slow mode. */
-  readonly #lastPostAt = new Map<string, number>();
+  /** Each member's last message in the log; kept only in slow mode. */
+  readonly #lastPosts = new Map<string, Post>();
+  /** Each member's message on its way into the log; kept only in slow mode. */
+  readonly #reservedPosts = new Map<string, Post>();
   /** By member: the seq at which they were last muted, as far as this instance has seen it happen. */
   readonly #mutedSeq = new Map<string, number>();
 
@@ -108,13 +118,19 @@ export class RoomState implements FeedState {
     throw new Failure('forbidden', 'join the room first');
   }
 
-  /** May this member post now? @param nowMs Postgres' clock */
-  requirePost(actor: Actor, nowMs: number): void {
+  /**
+   * May this member post now?
+   * @param nowMs Postgres' clock
+   * @param messageId of the message that is to be posted: an earlier try of its own does not make it wait in slow mode
+   */
+  requirePost(actor: Actor, nowMs: number, messageId?: string): void {
     this.require(actor, 'post');
     this.requireUnmuted(actor.userId, nowMs);
     const member = this.members.get(actor.userId)!;
     if (this.settings.slowModeSeconds > 0 && member.role === 'member') {
-      const waitMs = (this.#lastPostAt.get(actor.userId) ?? 0) + this.settings.slowModeSeconds * 1000 - nowMs;
+      const posts = [this.#lastPosts.get(actor.userId), this.#reservedPosts.get(actor.userId)];
+      const others = posts.filter((post) => post && (messageId === undefined || post.messageId !== messageId));
+      const waitMs = Math.max(0, ...others.map((post) => post!.atMs)) + this.settings.slowModeSeconds * 1000 - nowMs;
       if (waitMs > 0) throw new Failure('slow_mode', 'this room is in slow mode', { retryAfterMs: Math.ceil(waitMs) });
     }
   }
@@ -132,17 +148,29 @@ export class RoomState implements FeedState {
     return Math.max(this.#mutedSeq.get(userId) ?? 0, this.members.get(userId)?.joinedSeq ?? 0);
   }
 
-  /** Remembers a post for slow mode. @param atMs Postgres' clock */
-  notePost(userId: string, atMs: number): void {
-    if (this.settings.slowModeSeconds > 0)
-      this.#lastPostAt.set(userId, Math.max(atMs, this.#lastPostAt.get(userId) ?? 0));
+  /** Remembers a message of the log for slow mode. */
+  notePost(userId: string, post: Post): void {
+    if (this.settings.slowModeSeconds > 0 && post.atMs >= (this.#lastPosts.get(userId)?.atMs ?? 0))
+      this.#lastPosts.set(userId, post);
+  }
+
+  /** Counts a message for slow mode while it is on its way into the log; `releasePost` ends that. */
+  reservePost(userId: string, post: Post): void {
+    if (this.settings.slowModeSeconds > 0 && !this.#reservedPosts.has(userId)) this.#reservedPosts.set(userId, post);
+  }
+
+  releasePost(userId: string, messageId: string): void {
+    if (this.#reservedPosts.get(userId)?.messageId === messageId) this.#reservedPosts.delete(userId);
   }
 
   apply(type: string, event: FeedEvent): ReaderChange | undefined {
     if (type === 'message.created') {
       if (this.settings.slowModeSeconds > 0) {
-        const { at, data } = JSON.parse(event.json) as { at: string; data: { message: { sender: { id: string } } } };
-        this.notePost(data.message.sender.id, Date.parse(at));
+        const { at, data } = JSON.parse(event.json) as {
+          at: string;
+          data: { message: { id: string; sender: { id: string } } };
+        };
+        this.notePost(data.message.sender.id, { messageId: data.message.id, atMs: Date.parse(at) });
       }
       return undefined;
     }
@@ -179,7 +207,10 @@ export class RoomState implements FeedState {
     const wasPublic = this.isPublic();
     const { id, kind, name, topic, visibility, history, slowModeSeconds, createdAt } = data.room;
     this.settings = { id, kind, name, topic, visibility, history, slowModeSeconds, createdAt };
-    if (slowModeSeconds === 0) this.#lastPostAt.clear();
+    if (slowModeSeconds === 0) {
+      this.#lastPosts.clear();
+      this.#reservedPosts.clear();
+    }
     return wasPublic && !this.isPublic() ? { watchersLeave: true } : undefined;
   }
 }
