@@ -31,14 +31,6 @@ export function ChatScreen({
     else void store.open(undefined);
   }, [store, room?.id]);
 
-  useEffect(() => {
-    const look = () => {
-      if (room && document.visibilityState === 'visible') store.markRead(room.id);
-    };
-    document.addEventListener('visibilitychange', look);
-    return () => document.removeEventListener('visibilitychange', look);
-  }, [store, room?.id]);
-
   const unread = [...state.rooms.values()].reduce((sum, each) => sum + each.unread, 0);
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${room ? `${room.name} · ` : ''}Parley`;

@@ -1,5 +1,6 @@
 /** What the page knows: rooms, messages, who is writing. Changed by the client's events only; views subscribe. */
 import type {
+  HistoryPage,
   Member,
   Message,
   OwnRoom,
@@ -19,6 +20,8 @@ export interface RoomView {
   readonly messages: readonly Message[];
   readonly hasOlder: boolean;
   readonly loading: boolean;
+  /** Why the last attempt to load messages failed, in words; empty when it did not. */
+  readonly problem: string;
 }
 
 export interface ChatState {
@@ -33,7 +36,11 @@ export interface ChatState {
   readonly messageLengthMax: number;
 }
 
-const emptyView: RoomView = { messages: [], hasOlder: true, loading: false };
+const emptyView: RoomView = { messages: [], hasOlder: true, loading: false, problem: '' };
+/** Messages read back at once, to the oldest unread one or to what was shown before. */
+const readBackMax = 500;
+/** The most that one call answers with. */
+const pageMax = 100;
 /** Who says nothing more is thought to have stopped writing. */
 const typingMs = 6000;
 
@@ -137,12 +144,13 @@ export class ChatStore {
     }
   }
 
-  /** Shows a room: its newest messages, and what has been read. */
+  /** Shows a room: its newest messages, back to the first one that was not read. */
   async open(roomId: string | undefined): Promise<void> {
     this.#open = roomId;
-    if (roomId === undefined) return;
-    if (!this.state.views.has(roomId)) await Promise.all([this.#reload(roomId), this.#learnNames(roomId)]);
-    this.markRead(roomId);
+    if (roomId === undefined || this.state.views.has(roomId)) return;
+    const room = this.state.rooms.get(roomId);
+    const backTo = room && room.unread > 0 ? room.lastReadSeq + 1 : Number.POSITIVE_INFINITY;
+    await Promise.all([this.#reload(roomId, backTo), this.#learnNames(roomId)]);
   }
 
   /** Who writes is named before they have said anything. */
@@ -155,33 +163,51 @@ export class ChatStore {
     }
   }
 
-  async #reload(roomId: string): Promise<void> {
+  /** Reads the newest messages anew, and back to what was shown before. */
+  async #reload(roomId: string, backTo = this.state.views.get(roomId)?.messages[0]?.seq): Promise<void> {
     if (roomId !== this.#open && !this.state.views.has(roomId)) return;
-    this.#setView(roomId, { loading: true });
+    this.#setView(roomId, { loading: true, problem: '' });
     try {
-      const { messages, hasMore } = await this.client.history(roomId);
+      const { messages, hasMore } = await this.#readBack(roomId, backTo ?? Number.POSITIVE_INFINITY);
       for (const each of messages) this.#names.set(each.sender.id, each.sender.displayName);
       const newest = messages.at(-1)?.seq ?? 0;
       const live = (this.state.views.get(roomId)?.messages ?? []).filter((each) => each.seq > newest);
       this.#setView(roomId, { messages: [...messages, ...live], hasOlder: hasMore, loading: false });
-      this.markRead(roomId);
-    } catch {
-      this.#setView(roomId, { loading: false });
+    } catch (error) {
+      this.#setView(roomId, { loading: false, problem: explainRefusal(error) });
     }
+  }
+
+  /** The newest messages and those before them, until `seq` is among them or they are as many as are read at once. */
+  async #readBack(roomId: string, seq: number): Promise<HistoryPage> {
+    let { messages, hasMore } = await this.client.history(roomId);
+    while (hasMore && messages.length < readBackMax && messages[0]!.seq > seq) {
+      const older = await this.client.history(roomId, { before: messages[0]!.seq, limit: pageMax });
+      messages = [...older.messages, ...messages];
+      hasMore = older.hasMore;
+    }
+    return { messages, hasMore };
   }
 
   async loadOlder(roomId: string): Promise<void> {
     const view = this.state.views.get(roomId);
     const oldest = view?.messages[0];
-    if (!view || !oldest || view.loading || !view.hasOlder) return;
+    if (!view || !oldest || view.loading || !view.hasOlder || view.problem) return;
     this.#setView(roomId, { loading: true });
     try {
       const { messages, hasMore } = await this.client.history(roomId, { before: oldest.seq });
       const present = this.state.views.get(roomId)?.messages ?? [];
       this.#setView(roomId, { messages: [...messages, ...present], hasOlder: hasMore, loading: false });
-    } catch {
-      this.#setView(roomId, { loading: false });
+    } catch (error) {
+      this.#setView(roomId, { loading: false, problem: explainRefusal(error) });
     }
+  }
+
+  /** After messages could not be loaded: tries the same again. */
+  async loadAgain(roomId: string): Promise<void> {
+    const some = (this.state.views.get(roomId)?.messages.length ?? 0) > 0;
+    this.#setView(roomId, { problem: '' });
+    await (some ? this.loadOlder(roomId) : this.#reload(roomId));
   }
 
   #takeEvent(event: RoomEvent): void {
@@ -196,7 +222,6 @@ export class ChatStore {
       this.#changeMessage(roomId, String(data.messageId), (each) => ({ ...each, text: '', html: '', deletedAt }));
     }
     this.#count(event);
-    if (type === 'message.created' && roomId === this.#open) this.markRead(roomId);
   }
 
   #showMessage(roomId: string, message: Message): void {
@@ -271,13 +296,16 @@ export class ChatStore {
     if (names.delete(userId)) this.#set({ typing: new Map(this.state.typing).set(roomId, names) });
   }
 
+  /** All that is shown of the room was read. To be called only when somebody had its newest end in view. */
   markRead(roomId: string): void {
     const room = this.state.rooms.get(roomId);
     const newest = this.state.views.get(roomId)?.messages.at(-1)?.seq ?? 0;
-    if (!room || document.visibilityState !== 'visible' || (newest <= room.lastReadSeq && room.unread === 0)) return;
+    if (!room || (newest <= room.lastReadSeq && room.unread === 0)) return;
     this.#setRoom(roomId, { unread: 0, mentions: 0, lastReadSeq: Math.max(room.lastReadSeq, newest) });
-    // When it fails the next message tries again.
-    this.client.markRead(roomId, newest).catch(() => undefined);
+    this.client.markRead(roomId, newest).catch((error: unknown) => {
+      // The list of rooms that comes with the next connection says what is unread, and reading goes on from there.
+      if (!(error instanceof ClientError)) throw error;
+    });
   }
 }
 

@@ -1,53 +1,19 @@
 /** One room: its messages, who is writing, and where one writes oneself. */
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Member, Message, OwnRoom, Page } from '../client/parley-client.ts';
+import { useEffect, useState } from 'preact/hooks';
+import type { Member, OwnRoom, Page } from '../client/parley-client.ts';
 import { type ChatState, type ChatStore, explainRefusal, moderates } from './chat-store.ts';
 import { Composer } from './composer.tsx';
 import { useConfirm } from './confirm.tsx';
 import { Dialog } from './dialog.tsx';
 import { InviteMaker } from './invite-link.tsx';
 import { MemberActions } from './member-actions.tsx';
-import { MessageItem, UnsentItem } from './message-item.tsx';
+import { MessageList } from './message-list.tsx';
 import { ModerationDialog } from './moderation-dialog.tsx';
 
-/** Within this distance of the end one is thought to be reading along. */
-const nearEndPx = 120;
-/** Messages of one person this close together share one head. */
-const groupMs = 5 * 60_000;
-
 export function RoomPane({ store, state, room }: { store: ChatStore; state: ChatState; room: OwnRoom }) {
-  const view = state.views.get(room.id);
-  const unsent = state.unsent.get(room.id) ?? [];
   const typing = [...(state.typing.get(room.id)?.values() ?? [])];
-  const list = useRef<HTMLDivElement>(null);
-  const atEnd = useRef(true);
-  const heightBefore = useRef(0);
   const [people, setPeople] = useState(false);
   const [desk, setDesk] = useState(false);
-  const messages = view?.messages ?? [];
-  const firstId = messages[0]?.id;
-  // The event may come before the answer.
-  const unstored = unsent.filter(({ clientId }) => !messages.some((message) => message.clientId === clientId));
-
-  useLayoutEffect(() => {
-    // Older messages come in above: what one reads stays where it is.
-    const element = list.current;
-    if (element && heightBefore.current > 0) element.scrollTop += element.scrollHeight - heightBefore.current;
-    heightBefore.current = 0;
-  }, [firstId]);
-
-  useLayoutEffect(() => {
-    if (atEnd.current && list.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [messages.length, unsent.length, typing.length]);
-
-  function onScroll(): void {
-    const element = list.current!;
-    atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEndPx;
-    if (element.scrollTop < 80 && view?.hasOlder && !view.loading) {
-      heightBefore.current = element.scrollHeight;
-      void store.loadOlder(room.id);
-    }
-  }
 
   return (
     <main class="room-pane" aria-label={room.name}>
@@ -68,27 +34,7 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
           {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
         </button>
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1) */}
-      <div class="messages" ref={list} onScroll={onScroll} role="log" aria-label="Messages" tabIndex={0}>
-        {view?.loading && <p class="hint">Loading …</p>}
-        {view && !view.loading && !view.hasOlder && <p class="hint">This is where {room.name} begins.</p>}
-        {messages.map((message, index) => (
-          <MessageItem
-            key={message.id}
-            store={store}
-            message={message}
-            head={startsGroup(message, messages[index - 1])}
-          />
-        ))}
-        {unstored.map((each, index) => (
-          <UnsentItem
-            key={each.clientId}
-            store={store}
-            message={each}
-            head={index === 0 && messages.at(-1)?.sender.id !== store.client.user()?.id}
-          />
-        ))}
-      </div>
+      <MessageList store={store} state={state} room={room} />
       <p class="typing" aria-live="polite">
         {typing.length > 0 && `${typing.slice(0, 3).join(', ')} ${typing.length === 1 ? 'is' : 'are'} writing …`}
       </p>
@@ -97,11 +43,6 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
       {people && <PeopleDialog store={store} room={room} onClose={() => setPeople(false)} />}
     </main>
   );
-}
-
-function startsGroup(message: Message, previous: Message | undefined): boolean {
-  if (!previous || previous.sender.id !== message.sender.id || previous.deletedAt) return true;
-  return Date.parse(message.createdAt) - Date.parse(previous.createdAt) > groupMs;
 }
 
 function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoom; onClose: () => void }) {
