@@ -425,6 +425,12 @@ export const schema = {
         max: 60,
       }),
       authorMessagesWindow: duration('10s', 'In this time', { minMs: 100 }),
+      shortLetters: integer(
+        24,
+        'Texts of at most so many letters without an address, a name or a long number are small talk; a Han character counts twice',
+        { min: 0, max: 1000 },
+      ),
+      shortFactor: integer(4, 'Small talk is a flood from this many times as many copies on', { min: 1, max: 20 }),
       authorsMax: integer(20_000, 'Authors whose last messages are remembered', { min: 1 }),
       roomsMax: integer(5000, 'Rooms whose last messages are remembered', { min: 1 }),
     },

@@ -15,6 +15,8 @@ export function createFloodWatch(settings: Config['moderation']['flood']): Flood
     roomCopiesMs: settings.roomCopiesWindow,
     authorMessages: settings.authorMessages,
     authorMessagesMs: settings.authorMessagesWindow,
+    shortLetters: settings.shortLetters,
+    shortFactor: settings.shortFactor,
     authorsMax: settings.authorsMax,
     roomsMax: settings.roomsMax,
   });

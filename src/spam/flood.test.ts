@@ -46,6 +46,43 @@ test('copies that are further apart, or that are short words of everybody, are n
   expect(Array.from({ length: 20 }, (_, at) => other.see('lol', at * 2000, `u${at}`))).not.toContain('room-copies');
 });
 
+test.each([
+  'happy birthday ana!!',
+  'good morning everyone',
+  'congratulations!!! 🎉🎉',
+  'lunch, anyone? +1 +1',
+  'guten Morgen zusammen',
+  'доброе утро всем',
+  '大家早上好，节日快乐',
+  'おはようございます皆さん',
+])('what many say to each other at once is no raid: %s', (text) => {
+  const { see } = startWindow();
+  expect(Array.from({ length: 15 }, (_, at) => see(text, at * 4000, `u${at}`))).toEqual(new Array(15).fill(undefined));
+  // Nor over hours, by few.
+  const day = startWindow();
+  expect(Array.from({ length: 60 }, (_, at) => day.see(text, at * 240_000, `u${at % 3}`))).toEqual(
+    new Array(60).fill(undefined),
+  );
+});
+
+test('a greeting to several rooms is no flood; the same words without end are', () => {
+  const { see } = startWindow();
+  const greet = (at: number) => see('good morning everyone', at * 2000, 'ana', `r${at % 2}`);
+  expect(Array.from({ length: 14 }, (_, at) => greet(at)).slice(0, 12)).toEqual(new Array(12).fill(undefined));
+  expect(greet(14)).toBe('author-copies');
+  const raid = startWindow();
+  const ids = Array.from({ length: 25 }, (_, at) => raid.see('ana is a liar, out', at * 500, `u${at}`));
+  expect(ids.slice(20)).toEqual(new Array(5).fill('room-copies'));
+});
+
+test.each(['join discord.gg/abcdef', 'ask @lucky_trader', 'call 0906170146 now please', 'https://a.example fun'])(
+  'short words that lead somewhere are counted as any: %s',
+  (text) => {
+    const { see } = startWindow();
+    expect([0, 1, 2, 3, 4, 5].map((at) => see(text, at * 9000, `u${at}`)).at(-1)).toBe('room-copies');
+  },
+);
+
 test('the sixth of a room within a minute is a raid, whoever sends it, and other rooms know nothing of it', () => {
   const { see } = startWindow();
   expect([0, 1, 2, 3, 4, 5].map((at) => see(line, at * 9000, `u${at}`))).toEqual([

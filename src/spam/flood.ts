@@ -15,6 +15,10 @@ export interface FloodLimits {
   /** This many messages of any text by the author. */
   readonly authorMessages: number;
   readonly authorMessagesMs: number;
+  /** Texts of at most this many letters that lead nowhere are what people say to each other; a Han character counts twice. */
+  readonly shortLetters?: number;
+  /** Of these it takes this many times as many copies. */
+  readonly shortFactor?: number;
   /** Authors and rooms that are remembered; the least recently seen are forgotten. */
   readonly authorsMax: number;
   readonly roomsMax: number;
@@ -38,6 +42,8 @@ export interface FloodWindow {
   readonly sizes: () => { readonly authors: number; readonly rooms: number };
 }
 
+const shortLettersShipped = 24;
+const shortFactorShipped = 4;
 /** Messages of one author or room that are remembered. */
 const authorMemory = 64;
 const roomMemory = 256;
@@ -51,6 +57,7 @@ export function isCopyLabel({ id }: Pick<Label, 'id'>): boolean {
 }
 
 export function createFloodWindow(limits: FloodLimits): FloodWindow {
+  const { shortLetters = shortLettersShipped, shortFactor = shortFactorShipped } = limits;
   const authors = new Map<string, Memory>();
   const rooms = new Map<string, Memory>();
 
@@ -59,10 +66,12 @@ export function createFloodWindow(limits: FloodLimits): FloodWindow {
       const print = fingerprint === undefined ? undefined : pack(fingerprint);
       const author = authorId === undefined ? undefined : take(authors, authorId, limits.authorsMax, authorMemory);
       const room = roomId === undefined ? undefined : take(rooms, roomId, limits.roomsMax, roomMemory);
+      // Six people who wish a happy birthday are no raid.
+      const factor = print && isSmallTalk(text, shortLetters) ? shortFactor : 1;
       let id = '';
       if (author) {
         const again = messageId !== undefined && author.holds(messageId);
-        if (print && author.hasCopies(limits.authorCopies, print, atMs - limits.authorCopiesMs, atMs))
+        if (print && author.hasCopies(limits.authorCopies * factor, print, atMs - limits.authorCopiesMs, atMs))
           id = 'author-copies';
         else if (author.count(atMs - limits.authorMessagesMs, atMs) - (again ? 1 : 0) >= limits.authorMessages)
           id = 'author-rate';
@@ -70,13 +79,28 @@ export function createFloodWindow(limits: FloodLimits): FloodWindow {
       }
       if (room && print) {
         const again = messageId !== undefined && room.holds(messageId);
-        if (id === '' && room.hasCopies(limits.roomCopies, print, atMs - limits.roomCopiesMs, atMs)) id = 'room-copies';
+        if (id === '' && room.hasCopies(limits.roomCopies * factor, print, atMs - limits.roomCopiesMs, atMs))
+          id = 'room-copies';
         if (!again) room.add(atMs, print, messageId);
       }
       return id === '' ? undefined : { name: 'flood', score: 1, start: 0, end: text.length, matched: '', id };
     },
     sizes: () => ({ authors: authors.size, rooms: rooms.size }),
   };
+}
+
+const address = /:\/\/|www\.|[^\s.]\.\p{L}{2,}|(?<![\p{L}\p{N}])@[\p{L}\p{N}]|\d{5,}/u;
+/** Digits and signs too: they may stand for letters. */
+const letters = /[\p{L}\p{N}@$|]|!(?=\p{L})/gu;
+const wide = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+
+/** Whether a text is short and leads nowhere: no address, no name, no long number. */
+function isSmallTalk(text: string, lettersMax: number): boolean {
+  // Whatever hides between letters may be more than they are.
+  if (text.length > lettersMax * 4) return false;
+  let count = 0;
+  for (const [letter] of text.matchAll(letters)) count += wide.test(letter) ? 2 : 1;
+  return count <= lettersMax && !address.test(text);
 }
 
 /** The memory of `key`, now the most recently used of at most `max`. */

@@ -115,6 +115,21 @@ test('the fourth copy of a sender is labelled as a flood, by the time that the c
   });
 });
 
+test('short everyday lines of several people or over hours are no flood, a raid is', async () => {
+  const say = (text: string, senderId: string, roomId: string, sentAtMs: number) =>
+    call('Process', { text, senderId, roomId, sentAtMs });
+  const lines = ['happy birthday ana!!', 'good morning everyone', 'lunch?', '+1', 'ok', '👍', '大家早上好，节日快乐'];
+  for (const [room, text] of lines.entries())
+    for (let at = 0; at < 8; at++)
+      expect((await say(text, `p${at}`, `small-${room}`, 1000 + at * 3000)).labels, text).toEqual([]);
+  for (let hour = 0; hour < 12; hour++)
+    expect((await say('lunch, anyone?', `q${hour % 3}`, 'canteen', 1000 + hour * 3_600_000)).labels).toEqual([]);
+  let last: Answer | undefined;
+  for (let at = 0; at < 6; at++)
+    last = await say('everybody should leave this place now and come over to ours', `r${at}`, 'raided', at * 3000);
+  expect(last).toMatchObject({ verdict: 'VERDICT_FLAG', labels: [{ name: 'flood', id: 'room-copies' }] });
+});
+
 test('a malformed call is INVALID_ARGUMENT and names the field', async () => {
   await expect(call('Process', { text: '' })).rejects.toMatchObject({
     code: status.INVALID_ARGUMENT,
