@@ -69,6 +69,7 @@ function createAsk({ url, way, batch = 1 }: Asking): { ask: () => Promise<number
   const client = createProcessingClient({
     peers: [peer],
     settings: {
+      queueWaitMs: 10_000,
       timeoutMs: 5000,
       attemptTimeoutMs: 2000,
       batchMax: 256,

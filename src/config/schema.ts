@@ -316,7 +316,15 @@ export const schema = {
     probePauseMax: duration('2s', 'Longest pause between probes of such an instance', { minMs: 1 }),
   },
   moderation: {
-    timeout: duration('500ms', 'A verdict is there within this time, peers and fallback included'),
+    timeout: duration(
+      '500ms',
+      'A verdict is there within this time from when it was asked for, peers and fallback included',
+    ),
+    queueWait: duration(
+      '3s',
+      'A message waits at most this long before a verdict is asked for; where the wait is expected to be longer it is refused on arrival',
+      { minMs: 10, maxMs: 9000 },
+    ),
     fallback: choice(
       ['local', 'refuse', 'pending', 'open'],
       'local',

@@ -1,12 +1,16 @@
 /**
  * The chat role's way to a verdict: concurrent calls travel together in batches over the streams of the peers, each batch
- * to the peer with the fewest in flight. A peer that does not answer in its share of the time is doubled by another, then
+ * to the peer with the fewest in flight. Drafts wait in a queue until a judge has room for them (send-pace.ts), and the time for
+ * their verdict begins when they leave it, so a burst waits or is refused early and nothing is judged too late. A peer that does not answer in its share of the time is doubled by another, then
  * by the local engine, all inside one deadline; the first verdict counts. No verdict is a failure, never an `allow`.
  */
 import { Failure } from '../errors.ts';
 import { createRetryBudget, type RetryBudgetSettings } from '../retry-budget.ts';
+import { createDeadlines } from './deadlines.ts';
+import { createDraftQueue, type QueuedDraft, QueueFull } from './draft-queue.ts';
 import { toProcessRequest, toTask } from './draft-wire.ts';
 import type { Peer } from './processing-peer.ts';
+import { createSendPace, type SendPace } from './send-pace.ts';
 import type { TextEngine } from './text-task.ts';
 import { type DraftText, toVerdict, type Verdict } from './verdict.ts';
 
@@ -21,8 +25,10 @@ export type Judge = (draft: DraftText) => Promise<Verdict>;
 export type FallbackMode = 'local' | 'refuse' | 'pending' | 'open';
 
 export interface ProcessingClientSettings {
-  /** A verdict is there within this time, peers and fallback included. */
+  /** A peer's verdict is there within this time from when it was asked. The engine of this process may take `queueWaitMs` longer. */
   readonly timeoutMs: number;
+  /** Longest wait until a judge is asked. */
+  readonly queueWaitMs: number;
   /** A peer's share of it, after which others are asked as well. */
   readonly attemptTimeoutMs: number;
   readonly batchMax: number;
@@ -49,6 +55,8 @@ export interface ProcessingClientEvents {
 
 export interface ProcessingClientOptions {
   readonly peers: readonly Peer[];
+  /** The only peer is the engine of this process. */
+  readonly isInProcess?: boolean;
   /** Judges in the fallback mode `local`. */
   readonly local?: TextEngine;
   readonly settings: ProcessingClientSettings;
@@ -66,15 +74,17 @@ export class NoVerdict extends Failure {
   readonly mode: FallbackMode;
 
   constructor(mode: FallbackMode, cause: unknown) {
-    super('unavailable', 'no verdict in time', { retryAfterMs: 1000, cause });
+    const full = cause instanceof QueueFull ? cause : undefined;
+    const retryAfterMs = full?.retryAfterMs ?? 1000;
+    super('unavailable', full?.message ?? 'no verdict in time', { retryAfterMs, cause });
     this.mode = mode;
   }
 }
 
-interface Pending {
+interface Pending extends QueuedDraft {
   readonly draft: DraftText;
-  readonly startedMs: number;
-  readonly deadlineAtMs: number;
+  /** Set when a judge is asked. */
+  deadlineAtMs: number;
   settled: boolean;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: NoVerdict) => void;
@@ -84,57 +94,86 @@ type Source = 'remote' | 'local';
 
 /** This much of the deadline is kept for the local engine. */
 const localShare = 0.3;
+/** Batches should be answered in this share of the deadline: what is unusual then still has time. */
+const targetShare = 0.25;
+const windowStart = 64;
+const windowMin = 16;
 
 export function createProcessingClient(options: ProcessingClientOptions): ProcessingClient {
   const { peers, settings, events = {} } = options;
   const local = settings.fallback === 'local' ? options.local : undefined;
-  const open = new Set<Pending>();
-  let waiting: Pending[] = [];
+  const dueMs = ({ deadlineAtMs }: Pending) => deadlineAtMs;
+  const onDue = (late: readonly Pending[]) => refuse(late, new Failure('unavailable', 'the time is up'));
+  /** Drafts that a judge was asked about. */
+  const asked = createDeadlines<Pending>(dueMs, onDue);
+  /** Of these, the ones that the engine of this process judges. It lives as long as the process: under load it may take longer. */
+  const askedHere = createDeadlines<Pending>(dueMs, onDue);
+  const paces = new Map<Peer | undefined, SendPace>();
+  const queue = createDraftQueue<Pending>(
+    { queueMax: settings.queueMax, waitMaxMs: settings.queueWaitMs },
+    () => judges().reduce((sum, judge) => sum + paceOf(judge).perMs(), 0),
+    refuse,
+  );
   let flushPlanned = false;
-  let deadlineTimer: NodeJS.Timeout | undefined;
   const budget = createRetryBudget(settings.retries);
   let turn = 0;
   let stopped = false;
 
   function judgeOne(draft: DraftText): Promise<Verdict> {
     return new Promise((resolve, reject) => {
-      if (stopped || waiting.length >= settings.queueMax) {
-        events.onVerdicts?.('none', 1);
-        throw new NoVerdict(settings.fallback, new Failure('unavailable', 'too many drafts wait for a verdict'));
-      }
       const startedMs = performance.now();
-      const deadlineAtMs = startedMs + settings.timeoutMs;
-      const entry: Pending = { draft, startedMs, deadlineAtMs, settled: false, resolve, reject };
-      open.add(entry);
-      waiting.push(entry);
+      const weight = draft.text.length;
+      const entry: Pending = { draft, weight, startedMs, deadlineAtMs: 0, settled: false, resolve, reject };
+      if (stopped) return refuse([entry], new Failure('unavailable', 'the client stopped'));
+      try {
+        queue.add(entry);
+      } catch (failure) {
+        return refuse([entry], failure);
+      }
       planFlush();
-      watchDeadlines();
     });
   }
 
-  /** All have the same time, so the oldest is the first whose time is up: one timer does for all of them. */
-  function watchDeadlines(): void {
-    if (deadlineTimer !== undefined || open.size === 0) return;
-    const [oldest] = open;
-    // A busy loop may come here late: Node warns of a negative time.
-    const leftMs = Math.max(0, oldest!.deadlineAtMs - performance.now());
-    deadlineTimer = setTimeout(() => {
-      deadlineTimer = undefined;
-      const nowMs = performance.now();
-      const late: Pending[] = [];
-      for (const entry of open) {
-        if (entry.deadlineAtMs > nowMs) break;
-        late.push(entry);
-      }
-      refuse(late, new Failure('unavailable', 'the time is up'));
-      watchDeadlines();
-    }, leftMs);
+  /** Who may be asked now: peers that answer, or the engine of this process (undefined) when none does. */
+  function judges(): (Peer | undefined)[] {
+    const answering = peers.filter((peer) => peer.breaker.state() === 'closed');
+    return answering.length === 0 && local ? [undefined] : answering;
+  }
+
+  function paceOf(judge: Peer | undefined): SendPace {
+    const pace =
+      paces.get(judge) ??
+      createSendPace({
+        targetMs: settings.timeoutMs * targetShare,
+        windowStart,
+        windowMin: Math.min(windowMin, settings.batchMax),
+        windowMax: settings.inFlightMax * settings.batchMax,
+      });
+    paces.set(judge, pace);
+    return pace;
+  }
+
+  /** Counts what a judge is given and how long it takes. */
+  async function paced<Result>(
+    judge: Peer | undefined,
+    count: number,
+    work: () => Promise<Result>,
+    isFailure: (result: Result) => boolean,
+  ): Promise<Result> {
+    const pace = paceOf(judge);
+    const givenAtMs = performance.now();
+    pace.given(count);
+    const result = await work();
+    pace.finished(count, performance.now() - givenAtMs, isFailure(result));
+    if (queue.length() > 0) planFlush();
+    return result;
   }
 
   function settle(entry: Pending): boolean {
     if (entry.settled) return false;
     entry.settled = true;
-    open.delete(entry);
+    asked.delete(entry);
+    askedHere.delete(entry);
     events.onJudged?.(performance.now() - entry.startedMs);
     return true;
   }
@@ -167,26 +206,38 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
   }
 
   function flush(): void {
-    while (waiting.length > 0) {
+    while (queue.length() > 0) {
       const peer = pick();
-      if (!peer && peers.some((each) => each.breaker.state() === 'closed')) return;
-      const batch = takeBatch();
-      if (batch.length > 0) carry(batch, peer).catch((error: unknown) => refuse(batch, error));
+      const isAnswering = judges().length > 0;
+      const room = isAnswering ? paceOf(peer).room() : settings.batchMax;
+      // Whoever finishes next plans the next flush.
+      if (room === 0 || (!peer && !judges().includes(undefined) && isAnswering)) return;
+      const batch = takeBatch(room);
+      carry(batch, peer).catch((error: unknown) => refuse(batch, error));
     }
   }
 
-  function takeBatch(): Pending[] {
-    const batch: Pending[] = [];
-    let weight = 0;
-    let taken = 0;
-    while (taken < waiting.length && batch.length < settings.batchMax && weight < settings.batchWeightMax) {
-      const entry = waiting[taken++]!;
-      if (entry.settled) continue;
-      weight += entry.draft.text.length;
-      batch.push(entry);
+  function takeBatch(room: number): Pending[] {
+    const countMax = Math.min(settings.batchMax, room);
+    const batch = queue.take({ countMax, weightMax: settings.batchWeightMax });
+    if (options.isInProcess) takeHere(batch);
+    else {
+      const deadlineAtMs = performance.now() + settings.timeoutMs;
+      for (const entry of batch) {
+        entry.deadlineAtMs = deadlineAtMs;
+        asked.add(entry);
+      }
     }
-    waiting = waiting.slice(taken);
     return batch;
+  }
+
+  /** From here on the deadline is that of the engine of this process. */
+  function takeHere(entries: readonly Pending[]): void {
+    for (const entry of entries) {
+      asked.delete(entry);
+      entry.deadlineAtMs = entry.startedMs + settings.queueWaitMs + settings.timeoutMs;
+      askedHere.add(entry);
+    }
   }
 
   /** The peer with the fewest batches in flight; equals take turns. */
@@ -196,6 +247,7 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     for (let offset = 0; offset < peers.length; offset++) {
       const peer = peers[(turn + offset) % peers.length]!;
       if (peer === except || peer.breaker.state() !== 'closed' || peer.inFlight() >= settings.inFlightMax) continue;
+      if (paceOf(peer).room() === 0) continue;
       if (!best || peer.inFlight() < best.inFlight()) best = peer;
     }
     return best;
@@ -216,7 +268,6 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     if (first) {
       budget.called(batch.length);
       answers = await ask(first, [batch], settings.attemptTimeoutMs);
-      if (waiting.length > 0) planFlush();
     }
     const unsettled = answers === 'judged' ? [] : batch.filter((entry) => !entry.settled);
     // Without a first one there is no second either: all breakers are open.
@@ -229,7 +280,7 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     }
     if (answers === 'judged') return;
     const left = batch.filter((entry) => !entry.settled);
-    if (local) await Promise.all(left.map((entry) => judgeHere(entry, local)));
+    if (local) await judgeHere(left, local);
     else if (answers === 'failed') refuse(left, new Failure('unavailable', 'no processing instance answers'));
     // Else a late answer may still come; the deadline decides.
   }
@@ -255,16 +306,24 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
   }
 
   async function sendParts(peer: Peer, parts: readonly (readonly Pending[])[], timeoutMs: number): Promise<Answer> {
-    const results = await Promise.allSettled(
-      parts.map(async (part) => {
-        const requests = part.map(({ draft }) => toProcessRequest(draft));
-        accept(part, await peer.send(requests, timeoutMs), 'remote');
-      }),
-    );
-    return results.every(({ status }) => status === 'fulfilled') ? 'judged' : 'failed';
+    const send = async (part: readonly Pending[]) => {
+      const requests = part.map(({ draft }) => toProcessRequest(draft));
+      accept(part, await peer.send(requests, timeoutMs), 'remote');
+    };
+    const count = parts.reduce((sum, part) => sum + part.length, 0);
+    const isFailure = (results: readonly PromiseSettledResult<void>[]) =>
+      results.some(({ status }) => status === 'rejected');
+    const results = await paced(peer, count, () => Promise.allSettled(parts.map(send)), isFailure);
+    return isFailure(results) ? 'failed' : 'judged';
   }
 
-  async function judgeHere(entry: Pending, engine: TextEngine): Promise<void> {
+  async function judgeHere(entries: readonly Pending[], engine: TextEngine): Promise<void> {
+    takeHere(entries);
+    const work = () => Promise.all(entries.map((entry) => judgeOneHere(entry, engine)));
+    await paced(undefined, entries.length, work, () => false);
+  }
+
+  async function judgeOneHere(entry: Pending, engine: TextEngine): Promise<void> {
     try {
       const [result] = await engine.judge([toTask(entry.draft)], {
         deadlineMs: entry.deadlineAtMs - performance.now(),
@@ -279,8 +338,10 @@ export function createProcessingClient(options: ProcessingClientOptions): Proces
     judgeOne,
     stop: () => {
       stopped = true;
-      refuse([...open], new Failure('unavailable', 'the client stopped'));
-      clearTimeout(deadlineTimer);
+      const left = [...asked.all(), ...askedHere.all(), ...queue.clear()];
+      refuse(left, new Failure('unavailable', 'the client stopped'));
+      asked.stop();
+      askedHere.stop();
       for (const peer of peers) peer.stop();
     },
   };

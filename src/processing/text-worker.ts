@@ -51,9 +51,6 @@ interface Lists {
   readonly links: LinkPolicy;
 }
 
-/** Takes some 20 ms. */
-const warmUpTexts = 200;
-
 interface Ready {
   readonly lists: Lists;
   readonly rules: RuleBook;
@@ -81,11 +78,14 @@ function compileLists({ lookalikes, terms, toxicity, emoji, links, model: bytes 
   };
 }
 
-/** The first texts of a thread would take ten times as long as the later ones, and some patterns are compiled when first used. */
+/**
+ * The first texts of a thread take seven times as long as later ones, the next thousand twice as long. The whole sample, 1,200 texts,
+ * takes about 0.2 s.
+ */
 function warmUp({ chatSample, policy }: TextState): void {
   const marked =
     '**a** `b` ~~c~~ [d](https://a.example) > e\n\n- [x] www.a.example @ana, ana@a.example :tada: &amp; <b>\n';
-  for (const text of [...chatSample.slice(0, warmUpTexts), marked, `# ${marked}`, `|a|\n|-|\n|${marked}`]) {
+  for (const text of [...chatSample, marked, `# ${marked}`, `|a|\n|-|\n|${marked}`]) {
     ready.assess(text, policy);
     render(text, { emoji: ready.lists.emoji });
   }

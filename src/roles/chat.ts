@@ -481,6 +481,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     });
   const hasPage = await addWebPage(app);
   const setupToken = embedded ? await logins.firstAdmin.issueToken() : undefined;
+  await judge.warmUp();
   await app.listen({ host: config.http.host, port: config.http.port, backlog: 4096 });
   const url = `http://localhost:${(app.server.address() as { port: number }).port}`;
 

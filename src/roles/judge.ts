@@ -20,12 +20,18 @@ export interface JudgeParts {
   readonly name: JudgeName;
   /** How many of the peers answer, for people. */
   readonly state: () => string;
+  /** Judges ordinary lines until the way to the engines is warm. What fails is reported as for any draft. */
+  readonly warmUp: () => Promise<void>;
   readonly stop: () => void;
 }
 
 /** Bytes of one answer. */
 const answerBytes = 16 * 1024 * 1024;
 const firstPauseMs = 250;
+/** Drafts of each round of the warm-up: each grows what the engine is given at once. */
+const warmUpRounds = [32, 64, 64, 128, 128, 256, 256, 256];
+/** A machine this slow is not made wait any longer. */
+const warmUpMaxMs = 3000;
 
 export function createJudge({
   config,
@@ -38,22 +44,27 @@ export function createJudge({
   const { failuresToOpen, probePauseMax } = config.processing;
   const breaker = { failuresToOpen, pauseMs: Math.min(firstPauseMs, probePauseMax), pauseMaxMs: probePauseMax };
   const links = config.processing.url.map((url) => ({ name: url, ...createNetworkLink(url, { answerBytes }) }));
-  const peers = (links.length === 0 && memoryLink ? [{ name: 'memory', ...memoryLink }] : links).map((link) =>
+  // The engine behind the memory link is the local one: it is neither left alone nor asked a second time.
+  const isInProcess = links.length === 0 && memoryLink !== undefined;
+  const peers = (isInProcess ? [{ name: 'memory', ...memoryLink }] : links).map((link) =>
     createPeer({
       ...link,
       token: config.processing.token,
-      breaker,
+      breaker: isInProcess ? { ...breaker, failuresToOpen: Number.POSITIVE_INFINITY } : breaker,
       probeTimeoutMs: config.moderation.timeout,
       onBreaker: (state) => metrics.breakers.set({ peer: link.name }, state === 'closed' ? 0 : 1),
       // The address may hold a password.
       outage: outages.of(`processing instance ${URL.canParse(link.name) ? new URL(link.name).host : link.name}`),
     }),
   );
+  let isWarm = false;
   const client = createProcessingClient({
     peers,
-    local: localEngine,
+    isInProcess,
+    ...(isInProcess ? {} : { local: localEngine }),
     settings: {
       timeoutMs: config.moderation.timeout,
+      queueWaitMs: config.moderation.queueWait,
       attemptTimeoutMs: config.moderation.timeout * 0.4,
       batchMax: config.processing.batchMax * 2,
       batchWeightMax: 262_144,
@@ -63,15 +74,26 @@ export function createJudge({
       retries: { share: config.moderation.retryShare, reserve: config.moderation.retryReserve },
     },
     events: {
-      onVerdicts: (source, count) => metrics.verdicts.inc({ source }, count),
+      onVerdicts: (source, count) => isWarm && metrics.verdicts.inc({ source }, count),
       onRetries: (outcome, count) => metrics.verdictRetries.inc({ outcome }, count),
-      onJudged: (milliseconds) => metrics.judgeSeconds.observe(milliseconds / 1000),
+      onJudged: (milliseconds) => isWarm && metrics.judgeSeconds.observe(milliseconds / 1000),
     },
   });
 
   // The engine of this process has seen all that this process asks: no second look.
   const watched = watchFloods(client.judgeOne, memoryLink ? undefined : createFloodWatch(config.moderation.flood));
   const judge = lookUpSenders(watched, findSenderFacts, toSignSettings(config.moderation.spam));
+
+  async function warmUp(): Promise<void> {
+    const untilMs = performance.now() + warmUpMaxMs;
+    for (const count of warmUpRounds) {
+      if (performance.now() > untilMs) break;
+      const lines = Array.from({ length: count }, (_, n) => `Shall we meet at ${n}, or is that **too early** for you?`);
+      // Without sender and room they are part of nobody's flood.
+      await Promise.allSettled(lines.map((text) => client.judgeOne({ key: 'warm-up', text, kind: 'message' })));
+    }
+    isWarm = true;
+  }
 
   async function requireAllowed(draft: DraftText): Promise<void> {
     const verdict = await judge(draft);
@@ -100,6 +122,7 @@ export function createJudge({
       if (peers.length > 0) return `${up} of ${peers.length} up${up === 0 && localEngine ? ', local engine' : ''}`;
       return localEngine ? 'local engine' : 'none';
     },
+    warmUp,
     stop: () => {
       client.stop();
       for (const peer of peers) peer.stop();

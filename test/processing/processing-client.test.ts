@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Failure } from '../../src/errors.ts';
+import type { TextEngine } from '../../src/processing/text-task.ts';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
 import {
   breakerSettings,
@@ -121,3 +123,40 @@ test('a second peer is asked within the budget for retries; beyond it the local 
   expect(sources).toEqual({ remote: 10, local: 2, none: 0 });
   await proxy.stop();
 });
+
+test.each([
+  ['the local engine', async () => ({ peers: [] })],
+  [
+    'a processing instance',
+    async (engine: TextEngine) => ({ peers: [connectPeer((await startServer({ engine })).url)] }),
+  ],
+])(
+  'more drafts than %s can judge in time: the rest is refused before it is judged, and told when to come back',
+  async (_, peersOf) => {
+    let judged = 0;
+    const events = { onResult: () => void judged++ };
+    const engine = await startMoodyEngine({}, { events });
+    const { peers } = await peersOf(engine);
+    // Four milliseconds each: a thousand take four seconds.
+    const { client, sources } = startClient({
+      peers,
+      ...(peers.length > 0 ? {} : { local: engine }),
+      settings: {
+        queueWaitMs: 1000,
+        timeoutMs: 2000,
+        attemptTimeoutMs: 2000,
+        fallback: peers.length > 0 ? 'refuse' : 'local',
+      },
+    });
+    const answers = await Promise.allSettled(
+      Array.from({ length: 1000 }, (_each, n) => client.judgeOne(draft(`pause 4 ${n}`))),
+    );
+    const refusals = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as Failure] : []));
+    expect(refusals.length).toBeGreaterThan(0);
+    expect(new Set(refusals.map(({ message }) => message))).toEqual(new Set(['too many messages wait to be judged']));
+    expect(Math.min(...refusals.map(({ retryAfterMs }) => retryAfterMs ?? 0))).toBeGreaterThan(0);
+    expect(judged).toBe(sources.remote + sources.local);
+    expect(judged).toBe(1000 - refusals.length);
+  },
+  20_000,
+);

@@ -89,6 +89,7 @@ export async function startServer(changes: ServerChanges = {}) {
 }
 
 export const clientSettings: ProcessingClientSettings = {
+  queueWaitMs: 3000,
   timeoutMs: 500,
   attemptTimeoutMs: 200,
   batchMax: 256,
