@@ -108,6 +108,7 @@ async function openStore(town: Town) {
       sendQueueMax: 50_000,
       sendTimeout: 20_000,
       commitTimeout: 10_000,
+      lockTimeoutMs: undefined,
       mailDelay: 600_000,
     },
   });

@@ -50,6 +50,7 @@ function installServers() {
   const wanted = [
     ['redis-server', ['redis-server']],
     ['chromium', ['chromium', 'chromium-browser', 'google-chrome']],
+    ['pgbouncer', ['pgbouncer', '/usr/sbin/pgbouncer']],
     ['nginx-light', ['nginx', '/usr/sbin/nginx']],
   ];
   const missing = wanted

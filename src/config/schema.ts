@@ -97,6 +97,11 @@ export const schema = {
       expected: 'a postgres:// URL',
     }),
     embedded: { dir: text('data', 'Folder of the embedded Postgres and what belongs to it') },
+    pooling: choice(
+      ['session', 'transaction'],
+      'session',
+      'How a pooler in front of Postgres works, e.g. PgBouncer’s pool_mode; session also where there is none',
+    ),
     poolSize: integer(10, 'Connections for ordinary queries', { min: 1, max: 500 }),
     lanes: integer(2, 'Group-commit lanes, one connection each', { min: 1, max: 16 }),
     statementTimeout: duration('5s', 'Longest statement'),

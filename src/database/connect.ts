@@ -4,7 +4,9 @@
  */
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { type DatabaseTarget, parseDatabaseUrl } from './database-url.ts';
 import { limitQueries, type PoolObserver } from './query-limits.ts';
+import { type Pooling, sessionSetup, setUpTransactions, setupStatements } from './session-settings.ts';
 import * as tables from './tables.ts';
 import { guardTransactions } from './transaction-guard.ts';
 
@@ -19,6 +21,8 @@ export interface ConnectSettings {
   readonly poolSize: number;
   readonly statementTimeout: number;
   readonly connectTimeout: number;
+  /** What stands between, if anything; default `session`. */
+  readonly pooling?: Pooling;
   /** Longest wait for a connection of the pool; default 2 s. */
   readonly acquireTimeout?: number;
   /** Longest wait of a statement for a lock; default: as long as the statement may take. */
@@ -36,37 +40,65 @@ export interface ConnectSettings {
 
 /** What the configuration says of every connection. */
 export function connectionLimits({
-  database: { statementTimeout, connectTimeout, acquireTimeout, queueMax },
+  database: { statementTimeout, connectTimeout, acquireTimeout, queueMax, pooling },
 }: {
   readonly database: Required<
-    Pick<ConnectSettings, 'statementTimeout' | 'connectTimeout' | 'acquireTimeout' | 'queueMax'>
+    Pick<ConnectSettings, 'statementTimeout' | 'connectTimeout' | 'acquireTimeout' | 'queueMax' | 'pooling'>
   >;
 }) {
-  return { statementTimeout, connectTimeout, acquireTimeout, queueMax };
+  return { statementTimeout, connectTimeout, acquireTimeout, queueMax, pooling };
 }
 
-/** A postgres.js client: prepared statements, bounded waits and statements, quick return after a restart of the server. */
-export function connectSql(settings: ConnectSettings): Sql {
-  const client = postgres(settings.url, {
-    max: settings.poolSize,
-    prepare: true,
+/** The pooling that holds for a database: the URL may say it, too (`pgbouncer=true`). */
+export function poolingOf({ isPooled }: DatabaseTarget, configured: Pooling = 'session'): Pooling {
+  return isPooled ? 'transaction' : configured;
+}
+
+/** What postgres.js is told of a database. */
+export function driverOptions(
+  target: DatabaseTarget,
+  { name, connectTimeout }: { readonly name: string; readonly connectTimeout: number },
+): postgres.Options<Record<string, never>> {
+  const { host, port, user, password, database, tls, applicationName = 'parley', connectTimeoutMs, options } = target;
+  const seconds = Math.max(1, Math.ceil((connectTimeoutMs ?? connectTimeout) / 1000));
+  return {
+    ...(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host: [host], port: [port] }),
+    user,
+    database,
+    ...(password === undefined ? {} : { password }),
+    ssl: tls.mode === 'off' ? false : tls.mode === 'prefer' ? ('prefer' as const) : tls.options,
+    ...(tls.direct ? { sslnegotiation: 'direct' as const } : {}),
+    connect_timeout: seconds,
+    keep_alive: target.keepAliveSeconds ?? null,
     onnotice: () => {},
-    connect_timeout: Math.max(1, Math.ceil(settings.connectTimeout / 1000)),
+    connection: { application_name: `${applicationName}-${name}`, ...(options === undefined ? {} : { options }) },
+  } as postgres.Options<Record<string, never>>;
+}
+
+/** A postgres.js client: bounded waits and statements, quick return after a restart of the server. */
+export function connectSql(settings: ConnectSettings): Sql {
+  const target = parseDatabaseUrl(settings.url);
+  const pooling = poolingOf(target, settings.pooling);
+  const { planOnce = false, lockTimeout } = settings;
+  const { acquireTimeout = 2000, queueMax = 5000, pipeline = 1, poolSize, statementTimeout } = settings;
+  const session = { statementTimeout, lockTimeout, planOnce };
+  const { connection, ...options } = driverOptions(target, settings);
+  const client = postgres({
+    ...options,
+    max: settings.poolSize,
+    // A statement that is prepared in one session does not exist in the next.
+    prepare: pooling === 'session',
     // 0.9 s until LISTEN and queries work again after a restart instead of 14 s with the default.
     backoff: (attempt: number) => Math.min(0.1 * 2 ** attempt, 1),
     connection: {
-      application_name: `parley-${settings.name}`,
-      statement_timeout: settings.statementTimeout,
-      idle_in_transaction_session_timeout: settings.statementTimeout * 2,
-      ...(settings.planOnce ? { plan_cache_mode: 'force_generic_plan' } : {}),
-      ...(settings.lockTimeout === undefined ? {} : { lock_timeout: settings.lockTimeout }),
+      ...connection,
+      ...(pooling === 'session' ? { [sessionSetup]: setupStatements(session) } : {}),
     },
     types: { bigint: postgres.BigInt },
   });
-  const { acquireTimeout = 2000, queueMax = 5000, pipeline = 1, poolSize, statementTimeout } = settings;
   return guardTransactions(
     limitQueries(
-      client,
+      pooling === 'session' ? client : setUpTransactions(client, session),
       { runningMax: poolSize * pipeline, acquireTimeout, queueMax, statementTimeout },
       settings.observer?.(settings.name),
     ),

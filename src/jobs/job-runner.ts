@@ -8,6 +8,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/connect.ts';
 import { linkLoss } from '../database/database-errors.ts';
 import { databaseOutage } from '../database/database-probe.ts';
+import type { Pooling } from '../database/session-settings.ts';
 import type { Outages } from '../logger/outages.ts';
 import type { IssueToken } from './account-mail.ts';
 import { createJobMetrics } from './job-metrics.ts';
@@ -21,6 +22,7 @@ import { createWorkerLease } from './worker-lease.ts';
 export interface JobRunnerSettings extends MailSettings {
   readonly statementTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  readonly pooling: Pooling;
 }
 
 export interface JobRunnerOptions {
@@ -82,6 +84,7 @@ export function startJobRunner({
         pollIntervalMs: jobs.pollInterval,
         statementTimeoutMs: settings.statementTimeoutMs,
         connectTimeoutMs: settings.connectTimeoutMs,
+        pooling: settings.pooling,
       },
     });
   }

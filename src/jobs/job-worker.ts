@@ -2,8 +2,11 @@
 import { EventEmitter } from 'node:events';
 import { type Runner, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
 import type { Logger } from 'pino';
+import { poolingOf } from '../database/connect.ts';
 import { linkLoss } from '../database/database-errors.ts';
+import { parseDatabaseUrl } from '../database/database-url.ts';
 import type { JobPayloads } from '../database/queue.ts';
+import type { Pooling } from '../database/session-settings.ts';
 import type { Outage } from '../logger/outages.ts';
 import type { JobMetrics } from './job-metrics.ts';
 import { pause, QueuePool } from './queue-pool.ts';
@@ -27,6 +30,7 @@ export interface JobWorkerOptions {
     readonly pollIntervalMs: number;
     readonly statementTimeoutMs: number;
     readonly connectTimeoutMs: number;
+    readonly pooling: Pooling;
   };
 }
 
@@ -43,12 +47,13 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
   const stopping = new AbortController();
   const pool = new QueuePool(
     {
-      connectionString: databaseUrl,
+      url: databaseUrl,
+      pooling: settings.pooling,
       // One connection listens; the rest fetch and finish jobs.
-      max: settings.concurrency + 2,
-      connectionTimeoutMillis: settings.connectTimeoutMs,
-      statement_timeout: settings.statementTimeoutMs,
-      application_name: 'parley-worker',
+      poolSize: settings.concurrency + 2,
+      connectTimeout: settings.connectTimeoutMs,
+      statementTimeout: settings.statementTimeoutMs,
+      name: 'worker',
     },
     stopping.signal,
     (error) => logger.debug({ err: error }, 'a connection of the job worker broke'),
@@ -71,6 +76,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
       try {
         runner = await run({
           pgPool: pool,
+          noPreparedStatements: poolingOf(parseDatabaseUrl(databaseUrl), settings.pooling) === 'transaction',
           noHandleSignals: true,
           concurrency: settings.concurrency,
           pollInterval: settings.pollIntervalMs,

@@ -3,7 +3,8 @@
  * is an unhandled rejection there, the end of the process. With this pool it waits for the database, and then tries
  * again what failed.
  */
-import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import type { PoolClient } from 'pg';
+import { PgPool, type PgPoolSettings } from '../database/pg-pool.ts';
 
 /** An error that graphile-worker repeats a statement for (cannot_connect_now), up to a hundred times. */
 const repeatable = '57P03';
@@ -11,17 +12,15 @@ const repeatable = '57P03';
 const hopeless = ['0A', '22', '23', '42'];
 const pauseMaxMs = 1000;
 
-export class QueuePool extends Pool {
+export class QueuePool extends PgPool {
   readonly #stopping: AbortSignal;
 
   /** @param stopping from then on a missing database is an error like any other */
-  constructor(config: PoolConfig, stopping: AbortSignal, onError: (error: Error) => void) {
-    super(config);
+  constructor(settings: PgPoolSettings, stopping: AbortSignal, onError: (error: Error) => void) {
+    // A connection that breaks shows in the query that uses it.
+    super(settings, onError);
     this.#stopping = stopping;
-    // A connection that breaks shows in the query that uses it; unheard events would end the process.
-    this.on('error', onError);
     this.on('connect', (client) => {
-      client.on('error', onError);
       const query = client.query.bind(client) as (...args: unknown[]) => unknown;
       Object.assign(client, {
         query: (...args: unknown[]) => {

@@ -6,6 +6,7 @@ import { type Config, ConfigError } from '../config/load.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
+import { checkPooler } from '../database/pooler-check.ts';
 import { createLogger } from '../logger/logger.ts';
 import { createUserRepository } from '../user/user-repository.ts';
 import { createUsernameRule, requireEmail } from '../user/user-text.ts';
@@ -135,6 +136,7 @@ async function openDatabase(config: Config): Promise<{ url: string; stop: () => 
       ? await startEmbeddedPostgres({ dir: config.database.embedded.dir, logger })
       : undefined;
   const url = config.database.url ?? embedded!.url;
-  await migrate(url);
+  await checkPooler(url, config.database.pooling);
+  await migrate(url, config.database.pooling);
   return { url, stop: async () => embedded?.stop() };
 }

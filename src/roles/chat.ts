@@ -27,8 +27,9 @@ import { roomRoutes } from '../chat/rooms/room-routes.ts';
 import { createRoomService } from '../chat/rooms/room-service.ts';
 import type { RoomState } from '../chat/rooms/room-state.ts';
 import { startWatcherBans } from '../chat/rooms/watcher-bans.ts';
-import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
+import { connectDatabase, connectionLimits, connectSql, poolingOf } from '../database/connect.ts';
 import { createDatabaseProbe, databaseOutage } from '../database/database-probe.ts';
+import { parseDatabaseUrl } from '../database/database-url.ts';
 import { createSharedLook } from '../database/shared-look.ts';
 import { Failure } from '../errors.ts';
 import { createApp } from '../http/app.ts';
@@ -101,6 +102,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const chatMetrics = createChatMetrics(metrics.registry);
   const { statementTimeout } = config.database;
   const connection = { ...connectionLimits(config), url: databaseUrl, observer: chatMetrics.pool };
+
+  const ownSessions = poolingOf(parseDatabaseUrl(databaseUrl), config.database.pooling) === 'session';
 
   // Connections: ordinary work, hot reads, what must never wait behind them, and one for each lane.
   const { db, close: closeDatabase } = connectDatabase({
@@ -195,6 +198,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         sendQueueMax: config.message.sendQueueMax,
         sendTimeout: config.message.sendTimeout,
         commitTimeout: statementTimeout + 500,
+        lockTimeoutMs: ownSessions ? undefined : config.database.lockTimeout,
         mailDelay: config.notifications.email.enabled ? config.notifications.email.delay : undefined,
       },
     });

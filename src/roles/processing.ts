@@ -27,7 +27,7 @@ const limits = { textMax: 65_536, batchItemsMax: 1000 };
 
 export async function startProcessingRole(options: ProcessingRoleOptions): Promise<ProcessingRole> {
   const { config, logger, outages, metrics, databaseUrl } = options;
-  const { statementTimeout, connectTimeout } = config.database;
+  const { statementTimeout, connectTimeout, pooling } = config.database;
   const connection = { ...connectionLimits(config), url: databaseUrl };
   const sql = connectSql({ ...connection, poolSize: 3, name: 'processing' });
   const { db, close: closeDatabase } = connectDatabase({ ...connection, poolSize: 3, name: 'jobs' });
@@ -82,6 +82,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
       tokenLifetimeMs: config.auth.oneTimeTokenLifetime,
       statementTimeoutMs: statementTimeout,
       connectTimeoutMs: connectTimeout,
+      pooling,
     },
   });
 

@@ -2,8 +2,10 @@
 
 import { connectionLimits, connectSql } from '../database/connect.ts';
 import { databaseOutage } from '../database/database-probe.ts';
+import { parseDatabaseUrl } from '../database/database-url.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
+import { checkPooler } from '../database/pooler-check.ts';
 import { startMetricsServer } from '../http/metrics.ts';
 import { startTextEngine } from '../processing/text-engine.ts';
 import { type ChatRole, startChatRole } from './chat.ts';
@@ -97,12 +99,14 @@ export async function startRole(context: RoleContext): Promise<Started> {
 }
 
 /** Waits for a database that starts at the same time as Parley. */
-async function migrateWhenUp(url: string, { config, outages }: RoleContext): Promise<void> {
+async function migrateWhenUp(url: string, { config, logger, outages }: RoleContext): Promise<void> {
+  for (const note of parseDatabaseUrl(url).notes) logger.warn(note);
   const untilMs = performance.now() + config.database.startupTimeout;
   const outage = databaseOutage(outages);
   for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2000)) {
     try {
-      await migrate(url);
+      await checkPooler(url, config.database.pooling);
+      await migrate(url, config.database.pooling);
       outage.ended();
       return;
     } catch (error) {

@@ -121,6 +121,7 @@ export function jobSettings(environment: Readonly<Record<string, string>> = {}):
     tokenLifetimeMs: config.auth.oneTimeTokenLifetime,
     statementTimeoutMs: config.database.statementTimeout,
     connectTimeoutMs: config.database.connectTimeout,
+    pooling: config.database.pooling,
   };
 }
 

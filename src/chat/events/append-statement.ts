@@ -86,6 +86,8 @@ export interface AppendBatch {
   readonly mailRooms: readonly string[];
   /** When that job is due from now. */
   readonly mailDelayMs: number;
+  /** The longest wait for a lock, where the session does not say it: behind a pooler. */
+  readonly lockTimeoutMs?: number | undefined;
 }
 
 function inputRows(sql: Sql, rows: readonly AppendRow[]) {
@@ -131,13 +133,20 @@ function orphanedRooms(sql: Sql, rows: readonly AppendRow[]) {
 }
 
 /** What every statement asks of the log before it stores anything. */
-function conditions(sql: Sql, { rows, view }: AppendBatch) {
-  return sql`stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}),
+function conditions(sql: Sql, { rows, view, lockTimeoutMs }: AppendBatch) {
+  return sql`bound as materialized (select ${lockBound(sql, lockTimeoutMs)} as is_set), stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}),
     orphaned as materialized (${orphanedRooms(sql, rows)})`;
 }
 
 function conditionsHold(sql: Sql) {
-  return sql`not exists (select 1 from stale) and not exists (select 1 from replaced) and not exists (select 1 from orphaned)`;
+  return sql`(select is_set from bound) and not exists (select 1 from stale) and not exists (select 1 from replaced) and not exists (select 1 from orphaned)`;
+}
+
+/** Bounds the statement's own waits for locks. It is asked for before anything is written. */
+function lockBound(sql: Sql, lockTimeoutMs: number | undefined) {
+  return lockTimeoutMs === undefined
+    ? sql`true`
+    : sql`set_config('lock_timeout', ${String(lockTimeoutMs)}, true) is not null`;
 }
 
 function conditionColumns(sql: Sql) {
@@ -164,13 +173,17 @@ function addMailJobs(sql: Sql, mailDelayMs: number) {
  * @returns Postgres' clock; undefined when nothing was stored, for the view is not that of the log
  * @throws what Postgres throws
  */
-async function appendAlone(sql: Sql, row: AppendRow, view: LogView): Promise<number | undefined> {
+async function appendAlone(
+  sql: Sql,
+  row: AppendRow,
+  { view, lockTimeoutMs }: AppendBatch,
+): Promise<number | undefined> {
   const { roomId, seq, actorId, messageId, clientId, digest, text, html, mentions, replyTo } = row;
   const [stored] = await sql<{ at_ms: string }[]>`
     insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
     select ${roomId}::uuid, ${seq}::bigint, 'message.created', date_trunc('milliseconds', now()), ${actorId}::uuid, ${messageId}::uuid,
       ${clientId}::text, ${digest}::bigint, ${text}::text, ${html}::text, ${plainArray(mentions)}::uuid[], ${replyTo}::uuid
-    where not exists (${staleLogin(sql, view)}) and not exists (${replacedLog(sql, view)})
+    where ${lockBound(sql, lockTimeoutMs)} and not exists (${staleLogin(sql, view)}) and not exists (${replacedLog(sql, view)})
       and (${seq}::bigint = 1 or exists (select 1 from events p where p.room_id = ${roomId}::uuid and p.seq = ${seq}::bigint - 1))
     returning (extract(epoch from at) * 1000)::bigint::text as at_ms`;
   return stored && Number(stored.at_ms);
@@ -182,10 +195,10 @@ async function appendAlone(sql: Sql, row: AppendRow, view: LogView): Promise<num
  *   unless the connection broke (repeat it to find out)
  */
 export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendOutcome> {
-  const { rows, view, mailRooms, mailDelayMs } = batch;
+  const { rows, mailRooms, mailDelayMs } = batch;
   const flagged = flaggedAmong(rows);
   if (rows.length === 1 && mailRooms.length === 0 && flagged.length === 0) {
-    const atMs = await appendAlone(sql, rows[0]!, view);
+    const atMs = await appendAlone(sql, rows[0]!, batch);
     if (atMs !== undefined)
       return { atMs, stale: false, replaced: false, orphaned: undefined, repeated: [], stored: undefined };
     // Something is not as the caller believes: the statement below tells what.

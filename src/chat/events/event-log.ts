@@ -58,6 +58,8 @@ export interface EventLogSettings {
   readonly sendTimeout: number;
   /** A lane's connection that is silent for longer is thrown away. */
   readonly commitTimeout: number;
+  /** Said with each statement of a lane; undefined: the lanes' sessions say it. */
+  readonly lockTimeoutMs: number | undefined;
   /** Unread mail is due this long after a message; undefined: no mail. */
   readonly mailDelay: number | undefined;
 }
@@ -216,13 +218,11 @@ export function createEventLog({
     const mailRooms = roomsOwingMail(portions);
     metrics.batches.observe(rows.length);
     const startedMs = performance.now();
+    const { mailDelay: mailDelayMs = 0, lockTimeoutMs } = settings;
     const view = { horizon: revocations.horizon(), era: identity.era() };
     let outcome: AppendOutcome;
     try {
-      outcome = await withinTime(
-        lane,
-        append(clients[lane]!, { rows, view, mailRooms, mailDelayMs: settings.mailDelay ?? 0 }),
-      );
+      outcome = await withinTime(lane, append(clients[lane]!, { rows, view, mailRooms, mailDelayMs, lockTimeoutMs }));
     } catch (error) {
       if (append === appendFresh && isUniqueViolation(error, 'events'))
         await commitTogether(lane, portions, appendCarefully);
