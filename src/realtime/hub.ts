@@ -1,21 +1,31 @@
 /**
  * All connections of this process and the rooms they read. The hub moves log events to sockets without opening them:
- * what an event means for a room's readers is said by the room's `FeedState`.
+ * the room's `FeedState` says what an event means for the room's readers.
  *
- * Promise: every reader gets each room's events in seq order, each once, without a hole. An event that arrives out of
- * order is not delivered; the log is read instead (`catchUp`). Three things notice a hole: the next event's seq, the
- * periodic head check, and the return of the hints' link.
+ * Promise: every reader gets each room's events in seq order, each once, without a gap. The parts, each with a state
+ * of its own:
+ *
+ * - `reader-registry.ts`: who is connected, and who reads what
+ * - `log-follower.ts`: keeps feeds at the head of the log
+ * - `reader-changes.ts`: what an event does to the readers of its room
+ * - `fan-out.ts`: gives frames to readers, once per tick
+ * - `attachments.ts`: makes a connection a reader, from its last seq on
+ * - `joined-rooms.ts`: does that for users who become members while they are connected
  */
 import type { Logger } from 'pino';
 import type { Counter, Gauge, Histogram } from 'prom-client';
-import { logLevelOf } from '../database/database-errors.ts';
-import { type Connection, closeCodes, isGone } from './connection.ts';
-import { createDeliveryTurn, type DeliveryTurn, type TurnWork } from './delivery-turn.ts';
-import { Feed, type FeedEvent, type FeedState, type ReaderChange } from './feed.ts';
-import { createFeedMemory, type FeedMemorySettings } from './feed-memory.ts';
+import { type Attached, createAttachingRooms, createAttachments } from './attachments.ts';
+import { type Connection, closeCodes } from './connection.ts';
+import { createDeliveryTurn, type DeliveryTurn } from './delivery-turn.ts';
+import { createFanOut } from './fan-out.ts';
+import type { Feed, FeedEvent, FeedState } from './feed.ts';
+import { createFeedMemory, type FeedMemory, type FeedMemorySettings } from './feed-memory.ts';
 import { frameText } from './frame-codec.ts';
 import type { EventHint, Hints, JoinHint } from './hints.ts';
-import { createReplayPages, pushFitting } from './replay-pages.ts';
+import { createJoinedRooms } from './joined-rooms.ts';
+import { createLogFollower, type LogFollower, type LogSource } from './log-follower.ts';
+import { createReaderChanges, type MembershipFrames } from './reader-changes.ts';
+import { createReaderRegistry, type ReaderRegistry } from './reader-registry.ts';
 import { createSingleLook } from './single-look.ts';
 
 export interface HubSettings extends FeedMemorySettings {
@@ -25,22 +35,6 @@ export interface HubSettings extends FeedMemorySettings {
   readonly resumeMaxEvents: number;
 }
 
-/** The log in Postgres, as the hub needs it. Both batch what is asked within one turn. */
-export interface LogSource<State extends FeedState> {
-  /** A consistent pair of position and state, or undefined where there is no such room. */
-  readonly load: (roomId: string) => Promise<{ position: number; state: State } | undefined>;
-  /** Events after `after`, at most `limit`, in seq order. */
-  readonly read: (roomId: string, after: number, limit: number) => Promise<readonly FeedEvent[]>;
-  readonly heads: (roomIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
-}
-
-/** What the hub tells connections about memberships; bodies are made by whoever knows rooms. */
-export interface MembershipFrames {
-  /** The JSON of `room.joined` for this user, or undefined when the room cannot be described now. */
-  readonly joined: (roomId: string, userId: string) => Promise<string | undefined>;
-  readonly left: (roomId: string, reason: string, lastSeq: number) => string;
-}
-
 export interface HubMetrics {
   readonly delivered: Counter;
   readonly deliverySeconds: Histogram;
@@ -48,8 +42,6 @@ export interface HubMetrics {
   readonly feeds: Gauge;
   readonly connections: Gauge;
 }
-
-export type AttachResult = 'live' | 'reset' | 'left' | 'closed';
 
 export interface Hub<State extends FeedState> {
   readonly turn: DeliveryTurn;
@@ -76,7 +68,7 @@ export interface Hub<State extends FeedState> {
     after: number,
     as: 'member' | 'watcher',
     atLeast?: number,
-  ) => Promise<{ result: AttachResult; seq: number }>;
+  ) => Promise<Attached>;
   readonly detach: (connection: Connection, roomId: string) => void;
   readonly isReading: (connection: Connection, roomId: string) => boolean;
   /** Connections that read rooms which they are no members of. */
@@ -103,478 +95,56 @@ export interface Hub<State extends FeedState> {
   readonly stop: () => void;
 }
 
-export function createHub<State extends FeedState>({
-  log,
-  hints,
-  onRevocationHint,
-  onMissing,
-  membership,
-  metrics,
-  logger,
-  settings,
-}: {
-  log: LogSource<State>;
-  hints: Hints;
-  /** Somebody's login ended somewhere: look at once. */
-  onRevocationHint: () => void;
+export interface HubOptions<State extends FeedState> {
+  readonly log: LogSource<State>;
+  readonly hints: Hints;
+  /** A session ended somewhere: look at once. */
+  readonly onRevocationHint: () => void;
   /** The room had come to `seq` here, and the log in Postgres ends before it. */
-  onMissing: (roomId: string, seq: number) => void;
-  membership: MembershipFrames;
-  metrics: HubMetrics;
-  logger: Logger;
-  settings: HubSettings;
-}): Hub<State> {
+  readonly onMissing: (roomId: string, seq: number) => void;
+  readonly membership: MembershipFrames;
+  readonly metrics: HubMetrics;
+  readonly logger: Logger;
+  readonly settings: HubSettings;
+}
+
+export function createHub<State extends FeedState>(options: HubOptions<State>): Hub<State> {
+  const { log, hints, membership, metrics, logger, settings } = options;
   const turn = createDeliveryTurn((seconds) => metrics.deliverySeconds.observe(seconds));
-  const loading = new Map<string, { promise: Promise<Feed<State> | undefined>; seenSeq: number }>();
-  const catchingUp = new Map<Feed<State>, Promise<void>>();
-  const byUser = new Map<string, Set<Connection>>();
-  const reading = new Map<Connection, Set<Feed<State>>>();
-  const attaching = new Map<Connection, Set<string>>();
-  const replayPage = createReplayPages({ log, pageEvents: settings.replayPageEvents });
-  const dirty = new Set<Feed<State>>();
-  const feeds = createFeedMemory<State>({ settings, isBusy: (feed) => catchingUp.has(feed), rooms: metrics.feeds });
-  let stopped = false;
-
-  // ── Connections ──
-
-  function addConnection(connection: Connection): void {
-    const userId = connection.user!.userId;
-    const own = byUser.get(userId);
-    if (own) own.add(connection);
-    else {
-      byUser.set(userId, new Set([connection]));
-      hints.followUser(userId);
-    }
-    reading.set(connection, new Set());
-    metrics.connections.set(reading.size);
-  }
-
-  function removeConnection(connection: Connection): void {
-    const own = connection.user && byUser.get(connection.user.userId);
-    if (own?.delete(connection) && own.size === 0) {
-      byUser.delete(connection.user!.userId);
-      hints.unfollowUser(connection.user!.userId);
-    }
-    for (const feed of reading.get(connection) ?? []) removeReader(feed, connection);
-    reading.delete(connection);
-    attaching.delete(connection);
-    metrics.connections.set(reading.size);
-  }
-
-  function addReader(feed: Feed<State>, connection: Connection, as: 'member' | 'watcher'): void {
-    if (feed.readerCount === 0) hints.followRoom(feed.roomId);
-    (as === 'member' ? feed.readers : feed.watchers).add(connection);
-    if (as === 'member') feed.watchers.delete(connection);
-    reading.get(connection)?.add(feed);
-  }
-
-  function removeReader(feed: Feed<State>, connection: Connection): void {
-    const was = feed.readerCount;
-    feed.readers.delete(connection);
-    feed.watchers.delete(connection);
-    reading.get(connection)?.delete(feed);
-    if (was > 0 && feed.readerCount === 0) hints.unfollowRoom(feed.roomId);
-  }
-
-  // ── Feeds ──
-
-  async function findFeed(roomId: string): Promise<Feed<State> | undefined> {
-    const already = feeds.use(roomId) ?? loading.get(roomId)?.promise;
-    if (already) return already;
-    const entry = { promise: loadFeed(roomId), seenSeq: 0 };
-    loading.set(roomId, entry);
-    try {
-      const feed = await entry.promise;
-      if (feed && entry.seenSeq > feed.position) readOn(feed);
-      return feed;
-    } finally {
-      loading.delete(roomId);
-    }
-  }
-
-  async function loadFeed(roomId: string): Promise<Feed<State> | undefined> {
-    const loaded = await log.load(roomId);
-    if (!loaded) return undefined;
-    const feed = new Feed(roomId, loaded.position, loaded.state);
-    feeds.add(feed);
-    return feed;
-  }
-
-  // ── Events in ──
-
-  function take(roomId: string, events: readonly FeedEvent[]): void {
-    const feed = feeds.get(roomId);
-    const last = events.at(-1)?.seq ?? 0;
-    if (!feed) {
-      const entry = loading.get(roomId);
-      if (entry) entry.seenSeq = Math.max(entry.seenSeq, last);
-      return;
-    }
-    for (const event of events) {
-      if (event.seq <= feed.position) continue;
-      if (event.seq !== feed.position + 1) {
-        readOn(feed);
-        return;
-      }
-      takeNext(feed, event);
-    }
-  }
-
-  function takeNext(feed: Feed<State>, event: FeedEvent): void {
-    const hadPending = feed.pending.length;
-    const change = feeds.take(feed, event);
-    if (change) changeReaders(feed, event, change, hadPending);
-    if (feed.readerCount === 0) feed.pending = [];
-    else if (!dirty.has(feed)) {
-      dirty.add(feed);
-      turn.beforeWrite(() => deliver(feed), feed.pendingSinceMs);
-    }
-  }
-
-  /** The event that ends a membership is the last its user gets; the one that begins it is the first. */
-  function changeReaders(feed: Feed<State>, event: FeedEvent, change: ReaderChange, pendingBefore: number): void {
-    if (change.joined !== undefined && byUser.has(change.joined)) {
-      const own = feed.pending.splice(pendingBefore);
-      pushNow(feed);
-      feed.pending.push(...own);
-      for (const connection of byUser.get(change.joined)!) joinLive(feed, connection);
-    }
-    if (change.left || change.watchersLeave || change.closed) {
-      pushNow(feed);
-      const lastSeq = event.seq;
-      for (const connection of change.closed ? [...feed.readers] : []) leave(feed, connection, 'deleted', lastSeq);
-      if (change.left) {
-        for (const connection of byUser.get(change.left.userId) ?? []) {
-          if (feed.readers.has(connection)) leave(feed, connection, change.left.reason, lastSeq);
-        }
-      }
-      if (change.watchersLeave || change.closed) {
-        for (const connection of [...feed.watchers])
-          leave(feed, connection, change.closed ? 'deleted' : 'left', lastSeq);
-      }
-    }
-    if (change.closed) feed.closed = true;
-  }
-
-  function joinLive(feed: Feed<State>, connection: Connection): void {
-    if (connection.joinsMeanwhile) {
-      connection.joinsMeanwhile.push({ roomId: feed.roomId, seq: feed.position });
-      return;
-    }
-    const isAttaching = attaching.get(connection)?.has(feed.roomId);
-    if (feed.readers.has(connection) || connection.state !== 'live' || isAttaching) return;
-    addReader(feed, connection, 'member');
-    void tellJoined(feed, connection);
-  }
-
-  /** Says `room.joined`, unless the user has left again before it could be said: then nothing of the room is theirs. */
-  async function tellJoined(feed: Feed<State>, connection: Connection): Promise<void> {
-    const { userId } = connection.user!;
-    const json = await membership.joined(feed.roomId, userId).catch((error: unknown) => {
-      logger[logLevelOf(error)]({ error, roomId: feed.roomId }, 'room.joined could not be described');
-      return undefined;
-    });
-    if (json !== undefined && feed.state.isMember(userId)) connection.push(frameText(json), 0);
-  }
-
-  function leave(feed: Feed<State>, connection: Connection, reason: string, lastSeq: number): void {
-    connection.push(frameText(membership.left(feed.roomId, reason, lastSeq)), 0);
-    removeReader(feed, connection);
-  }
-
-  // ── Events out ──
-
-  /** Hands pending frames to all readers at once; for small steps where readers are about to change. */
-  function pushNow(feed: Feed<State>): void {
-    slicing.get(feed)?.();
-    const batch = takePending(feed);
-    if (!batch) return;
-    for (const reader of feed.readers) reader.push(batch.bytes, batch.events);
-    for (const watcher of feed.watchers) watcher.push(batch.bytes, batch.events);
-  }
-
-  function takePending(feed: Feed<State>): { bytes: Buffer; events: number } | undefined {
-    const events = feed.pending.length;
-    if (events === 0) return undefined;
-    const bytes = events === 1 ? feed.pending[0]! : Buffer.concat(feed.pending);
-    feed.pending = [];
-    metrics.delivered.inc(events * feed.readerCount);
-    return { bytes, events };
-  }
-
-  /** A turn's frames of one room, joined once and pushed to each reader. A very large room is served in slices. */
-  function deliver(feed: Feed<State>): TurnWork | undefined {
-    if (feed.readerCount <= settings.deliverySlice) {
-      dirty.delete(feed);
-      pushNow(feed);
-      return undefined;
-    }
-    const batch = takePending(feed);
-    if (!batch) {
-      dirty.delete(feed);
-      return undefined;
-    }
-    const readers = [...feed.readers, ...feed.watchers];
-    let next = 0;
-    const slice = (): TurnWork | undefined => {
-      const end = Math.min(next + settings.deliverySlice, readers.length);
-      for (; next < end; next++) readers[next]!.push(batch.bytes, batch.events);
-      if (next < readers.length) return slice;
-      slicing.delete(feed);
-      // What came in meanwhile follows only now, so that every socket sees the order of the log.
-      if (feed.pending.length > 0) turn.beforeWrite(() => deliver(feed), feed.pendingSinceMs);
-      else dirty.delete(feed);
-      return undefined;
-    };
-    slicing.set(feed, () => {
-      for (; next < readers.length; next++) readers[next]!.push(batch.bytes, batch.events);
-    });
-    return slice();
-  }
-
-  /** Rooms in the middle of a sliced delivery, and how to finish it at once. */
-  const slicing = new Map<Feed<State>, () => void>();
-
-  // ── Holes ──
-
-  async function catchUp(feed: Feed<State>, atLeast = 0): Promise<void> {
-    // One that runs may have looked before the event was there that is waited for: then there is another.
-    for (let wasFresh = false; !wasFresh; ) {
-      const running = catchingUp.get(feed);
-      wasFresh = running === undefined;
-      await (running ?? startCatchUp(feed));
-      if (feed.position >= atLeast) return;
-    }
-  }
-
-  /** Where nobody waits for it: what fails is logged, and repeated by the head check. */
-  function readOn(feed: Feed<State>): void {
-    if (catchingUp.has(feed)) return;
-    startCatchUp(feed).catch((error: unknown) =>
-      logger[logLevelOf(error)]({ error, roomId: feed.roomId }, 'catch-up failed; the head check repeats it'),
-    );
-  }
-
-  function startCatchUp(feed: Feed<State>): Promise<void> {
-    const promise = readToHead(feed).finally(() => catchingUp.delete(feed));
-    catchingUp.set(feed, promise);
-    return promise;
-  }
-
-  async function readToHead(feed: Feed<State>): Promise<void> {
-    metrics.backfills.inc();
-    for (;;) {
-      const events = await log.read(feed.roomId, feed.position, settings.replayPageEvents);
-      const before = feed.position;
-      for (const event of events) if (event.seq === feed.position + 1) takeNext(feed, event);
-      if (events.length < settings.replayPageEvents || feed.position === before) return;
-    }
-  }
-
-  async function checkHeads(): Promise<void> {
-    const followed = [...feeds.values()].filter((feed) => feed.readerCount > 0 && !feed.closed);
-    if (followed.length === 0) return;
-    const known = new Map(followed.map((feed) => [feed, feed.position]));
-    const heads = await log.heads(followed.map((feed) => feed.roomId));
-    for (const [feed, position] of known) {
-      const head = heads.get(feed.roomId) ?? 0;
-      if (head > feed.position) readOn(feed);
-      else if (head < position) onMissing(feed.roomId, position);
-    }
-  }
-
-  const headCheck = createSingleLook(checkHeads, (error) => logger.debug({ error }, 'head check failed'));
-
-  async function beginAnew(): Promise<void> {
-    for (const connection of [...reading.keys()]) connection.close(closeCodes.restart, 'the log was replaced');
-    await Promise.allSettled([...catchingUp.values(), ...[...loading.values()].map(({ promise }) => promise)]);
-    for (const feed of [...feeds.values()]) {
-      for (const connection of [...feed.readers, ...feed.watchers]) removeReader(feed, connection);
-      if (feed.pins === 0) {
-        feeds.forget(feed);
-        continue;
-      }
-      // Work waits for its turn in this room: it goes on from where the new log is.
-      const loaded = await log.load(feed.roomId);
-      if (loaded) feeds.replace(feed, loaded.position, loaded.state);
-    }
-  }
-
-  // ── Attaching: replay from the log, then from memory, then live, stitched by seq ──
-
-  async function attach(
-    connection: Connection,
-    roomId: string,
-    after: number,
-    as: 'member' | 'watcher',
-    atLeast = after,
-  ) {
-    const end = beginAttaching(connection, roomId);
-    if (!end) return { result: 'closed' as const, seq: after };
-    if (end === 'following') return { result: 'live' as const, seq: feeds.get(roomId)?.position ?? after };
-    try {
-      return await replay(connection, roomId, after, as, atLeast);
-    } finally {
-      end();
-    }
-  }
-
-  /** @returns what ends it, or why there is nothing to begin. Whoever has gone is remembered nowhere */
-  function beginAttaching(connection: Connection, roomId: string): (() => void) | 'following' | undefined {
-    if (!reading.has(connection)) return undefined;
-    if (isFollowing(connection, roomId)) return 'following';
-    const own = attaching.get(connection) ?? new Set<string>();
-    attaching.set(connection, own);
-    own.add(roomId);
-    return () => own.delete(roomId);
-  }
-
-  async function replay(
-    connection: Connection,
-    roomId: string,
-    after: number,
-    as: 'member' | 'watcher',
-    atLeast: number,
-  ) {
-    const feed = await findFeed(roomId);
-    if (!feed) return { result: 'left' as const, seq: 0 };
-    feed.pins += 1;
-    try {
-      // Without readers nothing kept it up to date: it may not know of the very membership that is to be read.
-      if (feed.position < Math.max(after, atLeast)) await catchUp(feed, Math.max(after, atLeast));
-      const userId = connection.user!.userId;
-      let position = after;
-      let reset =
-        !Number.isSafeInteger(after) ||
-        after < 0 ||
-        after > feed.position ||
-        feed.position - after > settings.resumeMaxEvents;
-      for (;;) {
-        if (isGone(connection)) return { result: 'closed' as const, seq: position };
-        const isMember = feed.state.isMember(userId);
-        const allowed = !feed.closed && (isMember || (as === 'watcher' && feed.state.isPublic()));
-        if (!allowed) return { result: 'left' as const, seq: position };
-        const allowedUpTo = feed.position;
-        const from = isMember ? feed.state.readableFrom(userId) : 1;
-        // Whoever read up to a place before their present membership had another one: what they missed of it is not told here.
-        if (position > 0 && position < from - 1) reset = true;
-        position = reset ? feed.position : Math.max(position, from - 1);
-        const frames = reset ? [] : feed.framesAfter(position);
-        if (frames) {
-          // From here to the end nothing is awaited: what is pending goes to the others, the rest is live.
-          pushNow(feed);
-          const pushed = pushFitting(connection, frames);
-          if (pushed === frames.length) {
-            // A member reads as one, whatever they asked for: nothing but the end of the membership ends that.
-            addReader(feed, connection, isMember ? 'member' : as);
-            return { result: reset ? ('reset' as const) : ('live' as const), seq: feed.position };
-          }
-          position += pushed;
-          await connection.drained();
-          continue;
-        }
-        const { pushed, seen } = await replayPage(connection, { roomId, after: position, upTo: allowedUpTo });
-        position += pushed;
-        if (pushed > 0) continue;
-        if (seen > 0) await catchUp(feed, seen);
-        else reset = true;
-      }
-    } finally {
-      feed.pins -= 1;
-    }
-  }
-
-  function detach(connection: Connection, roomId: string): void {
-    const feed = feeds.get(roomId);
-    if (feed) removeReader(feed, connection);
-  }
-
-  function* watching() {
-    for (const feed of feeds.values())
-      for (const connection of feed.watchers) yield { connection, roomId: feed.roomId };
-  }
-
-  function dismiss(connection: Connection, roomId: string, reason: string): void {
-    const feed = feeds.get(roomId);
-    if (!feed?.watchers.has(connection)) return;
-    pushNow(feed);
-    leave(feed, connection, reason, feed.position);
-  }
-
-  function isReading(connection: Connection, roomId: string): boolean {
-    const feed = feeds.get(roomId);
-    return feed !== undefined && (feed.readers.has(connection) || feed.watchers.has(connection));
-  }
-
-  // ── Signals ──
-
-  function onJoin({ userId, roomId, seq }: JoinHint): void {
-    for (const connection of byUser.get(userId) ?? []) {
-      if (connection.joinsMeanwhile) connection.joinsMeanwhile.push({ roomId, seq });
-      else if (connection.state === 'live' && !isFollowing(connection, roomId))
-        void attachJoined(connection, roomId, seq);
-    }
-  }
-
-  function isFollowing(connection: Connection, roomId: string): boolean {
-    return isReading(connection, roomId) || (attaching.get(connection)?.has(roomId) ?? false);
-  }
-
-  function followJoinsMeanwhile(connection: Connection): void {
-    // Told by several ways; the last one of a room is its present membership.
-    const joins = new Map((connection.joinsMeanwhile ?? []).map(({ roomId, seq }) => [roomId, seq]));
-    connection.joinsMeanwhile = undefined;
-    for (const [roomId, seq] of joins) onJoin({ userId: connection.user!.userId, roomId, seq });
-  }
-
-  async function attachJoined(connection: Connection, roomId: string, seq: number): Promise<void> {
-    const end = beginAttaching(connection, roomId);
-    if (typeof end !== 'function') return;
-    try {
-      const feed = await findFeed(roomId);
-      if (!feed) return;
-      // Where nobody reads nothing keeps memory current, and the news of a join may be old: they may have left since.
-      if (feed.readerCount === 0 || feed.position < seq) await catchUp(feed, seq);
-      if (!feed.state.isMember(connection.user!.userId)) return;
-      await tellJoined(feed, connection);
-      const { result, seq: reached } = await replay(connection, roomId, seq - 1, 'member', seq);
-      if (result === 'left') connection.push(frameText(membership.left(roomId, 'left', reached)), 0);
-      if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
-    } catch (error) {
-      logger[logLevelOf(error)]({ error, roomId }, 'a joined room could not be followed and is tried again');
-      const again = () => onJoin({ userId: connection.user!.userId, roomId, seq });
-      if (!stopped && !isGone(connection)) setTimeout(again, settings.headCheck).unref();
-    } finally {
-      end();
-    }
-  }
-
-  function localRoomSignal(roomId: string, json: string, exceptUserId: string): void {
-    const feed = feeds.get(roomId);
-    if (!feed || feed.readerCount === 0) return;
-    const frame = frameText(json);
-    for (const readers of [feed.readers, feed.watchers]) {
-      for (const reader of readers) if (reader.user!.userId !== exceptUserId) reader.pushEphemeral(frame);
-    }
-  }
-
-  function localUserSignal(userId: string, json: string): void {
-    const own = byUser.get(userId);
-    if (!own) return;
-    const frame = frameText(json);
-    for (const connection of own) connection.pushEphemeral(frame);
-  }
+  const attaching = createAttachingRooms();
+  const readers = createReaderRegistry<State>({ hints, connections: metrics.connections });
+  const fanOut = createFanOut<State>({ turn, delivered: metrics.delivered, sliceReaders: settings.deliverySlice });
+  const feeds: FeedMemory<State> = createFeedMemory<State>({
+    settings,
+    isBusy: (feed): boolean => follower.isCatchingUp(feed),
+    rooms: metrics.feeds,
+  });
+  const changes = createReaderChanges<State>({ readers, fanOut, membership, isAttaching: attaching.has, logger });
+  const follower: LogFollower<State> = createLogFollower<State>({
+    ...{ log, feeds, changes, fanOut, logger },
+    onMissing: options.onMissing,
+    backfills: metrics.backfills,
+    pageEvents: settings.replayPageEvents,
+  });
+  const attachments = createAttachments<State>({ attaching, log, feeds, follower, readers, fanOut, settings });
+  const joinedRooms = createJoinedRooms<State>({
+    ...{ attaching, attachments, follower, readers, changes, logger },
+    leftFrame: membership.left,
+    retryMs: settings.headCheck,
+  });
+  const signals = createLocalSignals({ feeds, readers });
+  const headCheck = createSingleLook(follower.checkHeads, (error) => logger.debug({ error }, 'head check failed'));
 
   hints.listen({
     onEvents: ({ roomId, firstSeq, events }) =>
-      take(
+      follower.take(
         roomId,
         events.map((json, index) => ({ seq: firstSeq + index, json })),
       ),
-    onJoin,
-    onRoomSignal: localRoomSignal,
-    onUserSignal: localUserSignal,
-    onRevocation: onRevocationHint,
+    onJoin: joinedRooms.onJoin,
+    onRoomSignal: signals.room,
+    onUserSignal: signals.user,
+    onRevocation: options.onRevocationHint,
     onLinkRestored: headCheck.ifIdle,
     onSubscribed: headCheck.surely,
   });
@@ -582,42 +152,110 @@ export function createHub<State extends FeedState>({
 
   return {
     turn,
-    addConnection,
-    removeConnection,
-    connectionsOf: (userId) => [...(byUser.get(userId) ?? [])],
-    connections: () => reading.keys(),
-    feed: findFeed,
+    addConnection: readers.add,
+    removeConnection: (connection) => {
+      readers.remove(connection);
+      attachments.forget(connection);
+    },
+    connectionsOf: (userId) => [...readers.ofUser(userId)],
+    connections: readers.all,
+    feed: follower.find,
     loadedFeed: feeds.use,
-    take,
-    catchUp,
-    attach,
-    detach,
-    isReading,
-    watching,
-    dismiss,
-    readingCount: (connection) => (reading.get(connection)?.size ?? 0) + (attaching.get(connection)?.size ?? 0),
-    isFollowing,
-    followJoinsMeanwhile,
-    onJoin,
+    take: follower.take,
+    catchUp: follower.catchUp,
+    attach: (connection, roomId, after, as, atLeast = after) =>
+      attachments.attach({ connection, roomId, after, as, atLeast }),
+    detach: (connection, roomId) => {
+      const feed = feeds.get(roomId);
+      if (feed) readers.removeReader(feed, connection);
+    },
+    isReading: attachments.isReading,
+    watching: () => watchers(feeds),
+    dismiss: (connection, roomId, reason) => {
+      const feed = feeds.get(roomId);
+      if (!feed?.watchers.has(connection)) return;
+      fanOut.pushNow(feed);
+      changes.leave(feed, connection, reason, feed.position);
+    },
+    readingCount: (connection) => readers.roomCount(connection) + attachments.countOf(connection),
+    isFollowing: attachments.isFollowing,
+    followJoinsMeanwhile: joinedRooms.followJoinsMeanwhile,
+    onJoin: joinedRooms.onJoin,
     announceJoin: (hint) => {
-      onJoin(hint);
+      joinedRooms.onJoin(hint);
       hints.announceJoin(hint);
     },
     signalRoom: (roomId, json, exceptUserId) => {
-      localRoomSignal(roomId, json, exceptUserId);
+      signals.room(roomId, json, exceptUserId);
       hints.signalRoom(roomId, json, exceptUserId);
     },
     signalUser: (userId, json) => {
-      localUserSignal(userId, json);
+      signals.user(userId, json);
       hints.signalUser(userId, json);
     },
     announce: hints.announceEvents,
-    beginAnew,
+    beginAnew: () => beginAnew({ log, feeds, follower, readers }),
     forgetRecent: feeds.forgetRecent,
     stop: () => {
-      stopped = true;
+      joinedRooms.stop();
       headCheck.stop();
       clearInterval(timer);
     },
   };
+}
+
+/** Gives frames without a seq to local connections. They are dropped first when a reader is behind. */
+function createLocalSignals<State extends FeedState>({
+  feeds,
+  readers,
+}: {
+  feeds: FeedMemory<State>;
+  readers: ReaderRegistry<State>;
+}) {
+  return {
+    room: (roomId: string, json: string, exceptUserId: string): void => {
+      const feed = feeds.get(roomId);
+      if (!feed || feed.readerCount === 0) return;
+      const frame = frameText(json);
+      for (const group of [feed.readers, feed.watchers]) {
+        for (const reader of group) if (reader.user!.userId !== exceptUserId) reader.pushEphemeral(frame);
+      }
+    },
+    user: (userId: string, json: string): void => {
+      const own = readers.ofUser(userId);
+      if (own.size === 0) return;
+      const frame = frameText(json);
+      for (const connection of own) connection.pushEphemeral(frame);
+    },
+  };
+}
+
+function* watchers<State extends FeedState>(feeds: FeedMemory<State>) {
+  for (const feed of feeds.values()) for (const connection of feed.watchers) yield { connection, roomId: feed.roomId };
+}
+
+/** The log was replaced by another one: closes all connections, and loads again what work is waiting for. */
+async function beginAnew<State extends FeedState>({
+  log,
+  feeds,
+  follower,
+  readers,
+}: {
+  log: LogSource<State>;
+  feeds: FeedMemory<State>;
+  follower: LogFollower<State>;
+  readers: ReaderRegistry<State>;
+}): Promise<void> {
+  for (const connection of [...readers.all()]) connection.close(closeCodes.restart, 'the log was replaced');
+  await follower.settled();
+  for (const feed of [...feeds.values()]) {
+    for (const connection of [...feed.readers, ...feed.watchers]) readers.removeReader(feed, connection);
+    if (feed.pins === 0) {
+      feeds.forget(feed);
+      continue;
+    }
+    // A send waits for its turn in this room: it goes on from where the new log is.
+    const loaded = await log.load(feed.roomId);
+    if (loaded) feeds.replace(feed, loaded.position, loaded.state);
+  }
 }
