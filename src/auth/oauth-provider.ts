@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import fastifyOauth2, { type OAuth2Namespace } from '@fastify/oauth2';
-import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify from 'fastify';
 import { jwtVerify } from 'jose';
 import type { ProviderSettings } from '../config/identity-settings.ts';
 import { Failure } from '../errors.ts';
@@ -27,11 +27,25 @@ export interface ProvedIdentity {
   readonly emailVerified: boolean;
 }
 
+/** What comes back from a provider, and what was kept for it. */
+export interface ProviderAnswer {
+  readonly state: string;
+  readonly code: string;
+  /** The provider's name of itself (RFC 9207). */
+  readonly iss: string | undefined;
+  /** Of PKCE (RFC 7636). */
+  readonly verifier: string;
+}
+
 export interface OAuthProvider {
-  /** Sets the flow's cookies and returns where the browser has to go. */
-  readonly start: (request: FastifyRequest, reply: FastifyReply) => Promise<string>;
-  /** @throws Failure `invalid` for a state, code or id token that does not fit, `unavailable` */
-  readonly finish: (request: FastifyRequest, reply: FastifyReply) => Promise<ProvedIdentity>;
+  /**
+   * @param makeState asked once, when the provider is known to be there
+   * @returns where the browser has to go, and what `finish` needs
+   * @throws Failure `unavailable`
+   */
+  readonly start: (makeState: () => Promise<string>) => Promise<{ url: string; state: string; verifier: string }>;
+  /** @throws Failure `invalid` for a code or id token that does not fit, `unavailable` */
+  readonly finish: (answer: ProviderAnswer) => Promise<ProvedIdentity>;
 }
 
 export interface OAuthProviderOptions {
@@ -43,10 +57,13 @@ export interface OAuthProviderOptions {
   readonly keysAt: (url: string) => IssuerKeys;
 }
 
-/** Cookies of a login stay with its provider: a state that was made for one means nothing to another. */
-export function cookiePathOf(name: string): string {
+/** Where a login through the provider begins. */
+export function startPathOf(name: string): string {
   return `/v1/auth/oauth/${name}`;
 }
+
+/** Names under which the plugin keeps a login's state and verifier, in what stands for its requests and replies here. */
+const kept = { state: 'state', verifier: 'verifier' };
 
 /** What is asked first when a silent provider is tried again. */
 export function probeUrlOf(provider: ProviderSettings): string {
@@ -121,9 +138,6 @@ export function createOAuthProvider({
     const token = new URL(endpoints.tokenUrl);
     // The plugin wants its endpoints when it is registered; an app of its own lets that happen late.
     const side = Fastify();
-    const secure = callbackUrl.startsWith('https:');
-    // A prefixed cookie cannot have been planted by a neighbouring host (RFC 6265bis §4.1.3.2).
-    const cookieName = (what: string) => `${secure ? '__Host-' : ''}parley-oauth-${what}-${name}`;
     await side.register(fastifyOauth2, {
       name: 'flow',
       scope: [...(provider.scopes ?? (oidc ? ['openid', 'profile', 'email'] : ['read:user', 'user:email']))],
@@ -139,15 +153,11 @@ export function createOAuthProvider({
       },
       callbackUri: callbackUrl,
       pkce: 'S256',
-      redirectStateCookieName: cookieName('state'),
-      verifierCookieName: cookieName('verifier'),
-      cookie: {
-        path: cookiePathOf(name),
-        httpOnly: true,
-        sameSite: 'lax',
-        secure,
-        maxAge: 600,
-      },
+      redirectStateCookieName: kept.state,
+      verifierCookieName: kept.verifier,
+      // What the plugin keeps in two cookies for all logins of a browser is kept for each by login-flows.ts.
+      generateStateFunction: async (request: unknown) => (request as { state: string }).state,
+      checkStateFunction: async () => true,
     });
     await side.ready();
     const { flow } = side as unknown as { flow: OAuth2Namespace };
@@ -180,44 +190,42 @@ export function createOAuthProvider({
     };
   }
 
-  async function start(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  async function start(makeState: () => Promise<string>) {
     link.requireAnswering();
     const { flow } = await prepare();
-    const url = new URL(await flow.generateAuthorizationUri(request, reply));
-    if (oidc) url.searchParams.set('nonce', nonceOf(url.searchParams.get('state')!));
-    return url.href;
+    const state = await makeState();
+    const cookies = new Map<string, string>();
+    const reply = { setCookie: (cookie: string, value: string) => cookies.set(cookie, value) };
+    const url = new URL(await flow.generateAuthorizationUri({ state } as never, reply as never));
+    if (oidc) url.searchParams.set('nonce', nonceOf(state));
+    return { url: url.href, state, verifier: cookies.get(kept.verifier)! };
   }
 
-  async function finish(request: FastifyRequest, reply: FastifyReply): Promise<ProvedIdentity> {
-    const { state, code, iss } = request.query as { state?: string; code?: string; iss?: string };
-    if (!state || !code) throw new Failure('invalid', 'state and code are needed');
+  async function finish({ state, code, iss, verifier }: ProviderAnswer): Promise<ProvedIdentity> {
     const { flow, endpoints, keys } = await prepare();
     return link.call(async () => {
       // RFC 9207 §2.4: an answer in another provider's name is not the one that was asked for.
       if (iss !== undefined && oidc && iss !== endpoints.issuer)
         throw new Failure('invalid', 'this answer is of another provider');
-      const token = await exchange(flow, request, reply);
+      const token = await exchange(flow, code, verifier);
       if (keys) return proveByIdToken(token, endpoints, keys, nonceOf(state));
       return proveByGithub(String(token.access_token), endpoints);
     });
   }
 
-  async function exchange(
-    flow: OAuth2Namespace,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): Promise<Record<string, unknown>> {
+  async function exchange(flow: OAuth2Namespace, code: string, verifier: string): Promise<Record<string, unknown>> {
     try {
-      const { token } = await flow.getAccessTokenFromAuthorizationCodeFlow(request, reply);
+      const request = { query: { code }, cookies: { [kept.verifier]: verifier } };
+      const { token } = await flow.getAccessTokenFromAuthorizationCodeFlow(request as never);
       // GitHub tells an error with 200.
       if (typeof token.access_token !== 'string') throw new Failure('invalid', 'the provider gave no token');
       return token as unknown as Record<string, unknown>;
     } catch (cause) {
       if (cause instanceof Failure) throw cause;
-      // A provider that is away has 5xx; the plugin's own refusal of a state has no status at all.
+      // A provider that is away has 5xx.
       const { output } = cause as { output?: { statusCode?: number } };
       if ((output?.statusCode ?? 0) >= 500) throw cause;
-      throw new Failure('invalid', 'this login was not started here, or has ended', { cause });
+      throw new Failure('invalid', 'the provider refused the code', { cause });
     }
   }
 

@@ -5,15 +5,19 @@ import { Type } from 'typebox';
 import type { ProviderSettings } from '../config/identity-settings.ts';
 import { Failure, type InputPath, invalid, toFailure } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
+import { failureOf } from '../http/problem.ts';
 import { answers, exactly, listOf, Nullable, redirectAnswers, Time, Uuid } from '../http/schemas.ts';
 import { requireDeployment } from '../permissions.ts';
 import type { LoginCookies } from './login-cookies.ts';
+import type { LoginFlows } from './login-flows.ts';
 import { LoginHeaders, LoginShape } from './login-shape.ts';
-import { cookiePathOf, type OAuthProvider } from './oauth-provider.ts';
+import { type OAuthProvider, startPathOf } from './oauth-provider.ts';
 import type { OAuthService } from './oauth-service.ts';
+import { textOf } from './vouched-claims.ts';
 
 export interface OAuthRouteOptions {
   readonly oauth: OAuthService;
+  readonly flows: LoginFlows;
   readonly authenticator: Authenticator;
   readonly cookies: LoginCookies;
   readonly providers: ReadonlyMap<string, { readonly settings: ProviderSettings; readonly flow: OAuthProvider }>;
@@ -24,27 +28,17 @@ export interface OAuthRouteOptions {
 }
 
 const tags = ['login'];
-const returnCookie = 'parley-oauth-return';
-const linkCookie = 'parley-oauth-link';
-const bindingCookie = 'parley-oauth-binding';
 const fresh = 'Needs a login, or a step up, that is fresh; otherwise `step_up_required`.';
+/** A person's browser that follows a link, as opposed to a program. */
+const isPageVisit = ({ headers }: FastifyRequest) => headers.accept?.includes('text/html') ?? false;
 const ProviderParams = exactly({ provider: Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }) });
 
 export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
   app,
-  { oauth, authenticator, cookies, providers, publicUrl, returnOrigins, rateLimit },
+  { oauth, flows, authenticator, cookies, providers, publicUrl, returnOrigins, rateLimit },
 ) => {
   const origins = new Set([new URL(publicUrl).origin, ...returnOrigins]);
   const config = { rateLimit };
-  const cookieOptions = (provider: string) =>
-    ({
-      path: cookiePathOf(provider),
-      httpOnly: true,
-      sameSite: 'lax',
-      maxAge: 600,
-      secure: publicUrl.startsWith('https:'),
-    }) as const;
-
   /** @throws Failure `invalid` for an address that is not on the list */
   function requireReturnTo(url: string | undefined, path: InputPath = '/returnTo'): string {
     if (url === undefined) return publicUrl;
@@ -109,19 +103,15 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
     async (request, reply) => {
       const { provider } = request.params;
       const { link, binding } = request.query;
-      const flow = requireProvider(provider);
+      const { start } = requireProvider(provider);
       const returnTo = requireReturnTo(request.query.returnTo);
-      const url = await flow.start(request, reply);
-      void reply.setCookie(returnCookie, returnTo, cookieOptions(provider));
-      // What belongs to a login that was begun and left must not become part of this one: a linking, another page's secret.
-      for (const [name, value] of [
-        [linkCookie, link],
-        [bindingCookie, binding],
-      ] as const) {
-        if (value === undefined) void reply.clearCookie(name, cookieOptions(provider));
-        else void reply.setCookie(name, value, cookieOptions(provider));
+      try {
+        const url = await flows.begin({ request, reply, provider }, { returnTo, link, binding }, start);
+        return reply.redirect(url, 302);
+      } catch (error) {
+        if (!isPageVisit(request)) throw error;
+        return goBack(reply, returnTo, { error: noteFailure(error, request).code });
       }
-      return reply.redirect(url, 302);
     },
   );
 
@@ -129,48 +119,63 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
     '/auth/oauth/:provider/callback',
     {
       config,
+      // A person looks at the answer, whatever it is: also when there were too many.
+      errorHandler: (error, request, reply) => {
+        const { provider } = request.params;
+        if (!providers.has(provider)) throw error;
+        return goBack(reply, publicUrl, { error: noteFailure(error, request).code });
+      },
       schema: {
         tags,
         summary: 'Back from the provider: redirects to returnTo with #code=…, or #link=… when an account asked for it',
+        description:
+          'Every failure redirects too, with #error=…: what the provider says (`access_denied`), `expired` for a login that was not begun in this browser, has ended or was used, or the code of a failure.',
         security: [],
         params: ProviderParams,
+        // Anything else is for other programs, and for nobody to see as JSON.
         querystring: Type.Object({
-          code: Type.Optional(Type.String({ maxLength: 4096 })),
-          state: Type.Optional(Type.String({ maxLength: 512 })),
-          error: Type.Optional(Type.String({ maxLength: 200 })),
-          iss: Type.Optional(Type.String({ maxLength: 2048 })),
+          code: Type.Optional(Type.Unknown({ description: 'Of the provider' })),
+          state: Type.Optional(Type.Unknown({ description: 'From the start of the login' })),
+          error: Type.Optional(Type.Unknown({ description: 'Why the provider did not log in' })),
+          iss: Type.Optional(Type.Unknown({ description: 'The provider (RFC 9207)' })),
         }),
         response: redirectAnswers,
       },
     },
     async (request, reply) => {
       const { provider } = request.params;
-      const flow = requireProvider(provider);
-      const returnTo = requireReturnTo(request.cookies[returnCookie]);
-      const link = request.cookies[linkCookie];
-      const binding = request.cookies[bindingCookie];
-      for (const name of [returnCookie, linkCookie, bindingCookie])
-        void reply.clearCookie(name, cookieOptions(provider));
-      if (request.query.error !== undefined)
-        return goBack(reply, returnTo, {
-          error: /^[a-z_]{1,64}$/.test(request.query.error) ? request.query.error : 'failed',
-        });
-      const begunAt = Date.now();
-      const person = await finish(flow, request, reply);
-      if (link === undefined)
-        return goBack(reply, returnTo, { code: await oauth.codeFor(person, { provider, begunAt, binding }) });
-      return goBack(reply, returnTo, { link: await oauth.linkCodeFor(link, person, provider) });
+      const { finish } = requireProvider(provider);
+      const query = request.query as Record<string, unknown>;
+      const [state, code, error] = [query.state, query.code, query.error].map((value) => textOf(value, 4096));
+      const { returnTo = publicUrl, flow } =
+        state === undefined ? {} : await flows.end({ request, reply, provider }, state);
+      const place = origins.has(new URL(returnTo).origin) ? returnTo : publicUrl;
+      if (query.error !== undefined)
+        return goBack(reply, place, { error: /^[a-z_]{1,64}$/.test(error ?? '') ? error! : 'failed' });
+      if (!flow || state === undefined || code === undefined) return goBack(reply, place, { error: 'expired' });
+      try {
+        const begunAt = Date.now();
+        const answer = {
+          state,
+          code,
+          iss: query.iss === undefined ? undefined : String(query.iss),
+          verifier: flow.verifier,
+        };
+        const person = await finish(answer);
+        const { link, binding } = flow;
+        if (link !== undefined) return goBack(reply, place, { link: await oauth.linkCodeFor(link, person, provider) });
+        return goBack(reply, place, { code: await oauth.codeFor(person, { provider, begunAt, binding }) });
+      } catch (failure) {
+        return goBack(reply, place, { error: noteFailure(failure, request).code });
+      }
     },
   );
 
-  async function finish(flow: OAuthProvider, request: FastifyRequest, reply: FastifyReply) {
-    try {
-      return await flow.finish(request, reply);
-    } catch (error) {
-      const failure = toFailure(error);
-      request.log.warn({ code: failure.code, reason: failure.message }, 'a login through a provider failed');
-      throw failure;
-    }
+  function noteFailure(error: unknown, { log }: FastifyRequest): { code: string } {
+    const failure = error instanceof Error ? failureOf(error, true) : toFailure(error);
+    log.warn({ code: failure.code, reason: failure.message }, 'a login through a provider failed');
+    // What does not fit is for the provider and us to know: a person can only begin again.
+    return { code: failure.code === 'invalid' ? 'failed' : failure.code };
   }
 
   function goBack(reply: FastifyReply, returnTo: string, answer: Record<string, string>): FastifyReply {
@@ -247,7 +252,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
         returnTo: requireReturnTo(returnTo, '/returnTo'),
         link: await oauth.startLink(caller, provider),
       });
-      return reply.code(201).send({ url: `${publicUrl.replace(/\/$/, '')}${cookiePathOf(provider)}?${query}` });
+      return reply.code(201).send({ url: `${publicUrl.replace(/\/$/, '')}${startPathOf(provider)}?${query}` });
     },
   );
 

@@ -9,6 +9,7 @@ export type TokenPurpose =
   | 'verify_email'
   | 'change_email'
   | 'reset_password'
+  | 'login_flow'
   | 'login_code'
   | 'link_start'
   | 'link_code'

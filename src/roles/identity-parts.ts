@@ -12,6 +12,7 @@ import { createHostUsers } from '../auth/host-users.ts';
 import { createIdentityAccounts } from '../auth/identity-accounts.ts';
 import { createIssuerKeys } from '../auth/issuer-keys.ts';
 import type { LoginCookies } from '../auth/login-cookies.ts';
+import { createLoginFlows } from '../auth/login-flows.ts';
 import { createOAuthProvider, probeUrlOf } from '../auth/oauth-provider.ts';
 import { oauthRoutes } from '../auth/oauth-routes.ts';
 import { createOAuthService } from '../auth/oauth-service.ts';
@@ -199,6 +200,7 @@ export function createIdentityParts({
         oweMail: oweAccountMail,
         waysIn,
       }),
+      flows: createLoginFlows({ db, oneTimeTokens, publicUrl }),
       authenticator,
       cookies,
       providers,

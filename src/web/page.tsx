@@ -12,6 +12,7 @@ import { InviteAcceptance } from './invite-link.tsx';
 import { finishLinking } from './linked-accounts.tsx';
 import { LoginScreen } from './login-screen.tsx';
 import { MailboxDialog } from './mailbox-dialog.tsx';
+import { explainProviderError } from './provider-errors.ts';
 import { type Challenge, challengeOf } from './second-step-form.tsx';
 import { SetupScreen } from './setup-screen.tsx';
 
@@ -86,7 +87,8 @@ function Page() {
     const answer = new URLSearchParams(location.hash.slice(1));
     const code = answer.get('code');
     const link = answer.get('link');
-    const unfinished = answer.get('error') === null ? '' : 'The login at the provider was not finished.';
+    const failure = answer.get('error');
+    const unfinished = failure === null ? '' : explainProviderError(failure);
     if (code === null && link === null && !unfinished) {
       if (client.user()) enter();
       return;

@@ -115,3 +115,34 @@ test('linking a provider to an account, logging in by it, and unlinking it', asy
   await button(page, 'Confirm').click();
   await page.getByText('No account elsewhere is linked to this one.').waitFor();
 });
+
+test('two tabs begin a login through a provider, and both finish it', async () => {
+  const context = await browser.newContext();
+  const tabs = [await context.newPage(), await context.newPage()];
+  for (const tab of tabs) {
+    await tab.goto(parley.url);
+    await tab.getByRole('link', { name: /Acme/ }).click();
+    await tab.locator('input[name=login]').waitFor();
+  }
+  for (const [index, tab] of tabs.entries()) {
+    await passProvider(tab, `tabs-${index}`);
+    await button(tab, 'New room').waitFor();
+    // The tabs of a browser share its login: the next one begins without.
+    await tab.evaluate(() => localStorage.clear());
+  }
+  await context.close();
+});
+
+test('a login that the provider or we did not finish is told in words', async () => {
+  const page = await visit();
+  for (const [error, words] of [
+    ['access_denied', 'You did not allow the login at the provider.'],
+    ['expired', /begun in another browser, took too long or was used already/],
+    ['something_else', /was not finished/],
+  ] as const) {
+    await page.goto('about:blank');
+    await page.goto(`${parley.url}/#error=${error}`);
+    await page.getByText(words).waitFor();
+    expect(new URL(page.url()).hash).toBe('');
+  }
+});

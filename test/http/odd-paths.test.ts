@@ -94,7 +94,7 @@ const templates: readonly (readonly [string, (id: string) => string])[] = [
   ['PUT', (id) => `/v1/rooms/${room}/members/${id}`],
   ['POST', (id) => `/v1/invites/${id}/accept`],
   ['GET', (id) => `/v1/auth/oauth/${id}`],
-  ['GET', (id) => `/v1/auth/oauth/${id}/callback`],
+
   ['DELETE', (id) => `/v1/users/me/sessions/${id}`],
   ['DELETE', (id) => `/v1/users/me/second-factors/${id}`],
   ['DELETE', (id) => `/v1/api-keys/${id}`],
