@@ -41,13 +41,14 @@ export function readBytes(name: string): Uint8Array {
   return readFileSync(new URL(name, data));
 }
 
-/** The deny list is that of the data set; the rest is as the settings ship. */
+/** The deny list and the strictness about private hosts are those of the data set; the rest is as the settings ship. */
 export const linkSettings = {
   deny: ['bad.example', 'scam-site.test'],
   allow: [],
   brands: ['paypal', 'google', 'discord'],
   shorteners: ['bit.ly', 'tinyurl.com', 't.co', 'cutt.ly', 'is.gd'],
-};
+  private: 'block',
+} as const;
 
 function createShipped() {
   const normalise = createNormaliser(readJson('artefacts/lookalikes.json'));

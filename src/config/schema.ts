@@ -386,6 +386,11 @@ export const schema = {
         'block',
         'The most that happens to a link; block leaves it to the link policy',
       ),
+      private: choice(
+        ['allow', 'flag', 'block'],
+        'allow',
+        'What happens to links into a private network, such as http://localhost:3000 or http://10.0.0.5/wiki; addresses in numbers that hide it are blocked',
+      ),
       deny: list([], 'Hosts that are blocked, their subdomains too, in whatever spelling'),
       allow: list([], 'Hosts whose links are never complained of, their subdomains too'),
       brands: list(

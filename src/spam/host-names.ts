@@ -114,16 +114,39 @@ function isPrivateIpv6(groups: readonly number[]): boolean {
   return (first & 0xfe00) === 0xfc00 || (first & 0xffc0) === 0xfe80 || (first & 0xff00) === 0xff00;
 }
 
-/** Whether a host, lower case and folded, is this machine, the machine's network or nowhere public. */
-export function isPrivateHost(host: string): boolean {
+/**
+ * Whether a host, lower case and folded, is this machine, a private network or nowhere public: `private` as people write it
+ * (`localhost`, `10.0.0.5`, `wiki`), `disguised` in numbers that hide it (`2130706433`, `0x7f.1`, `[::ffff:10.0.0.1]`).
+ */
+export function privacyOf(host: string): 'private' | 'disguised' | undefined {
   if (host.startsWith('[')) {
     const groups = parseIpv6(host.replace(/^\[|\]$/g, ''));
-    return groups === undefined || isPrivateIpv6(groups);
+    if (groups === undefined) return 'disguised';
+    if (!isPrivateIpv6(groups)) return undefined;
+    return isEmbedded(groups) ? 'disguised' : 'private';
   }
   const name = host.replace(/\.$/, '');
   const address = parseIpv4(name);
-  if (address !== undefined) return isPrivateIpv4(address);
-  if (/(?:^|\.)(?:localhost|local|internal|intranet|lan|home\.arpa|localdomain)$/.test(name)) return true;
+  if (address !== undefined) {
+    if (!isPrivateIpv4(address)) return undefined;
+    return plainIpv4.test(name) ? 'private' : 'disguised';
+  }
+  return isPrivateName(name) ? 'private' : undefined;
+}
+
+/** Four decimal numbers without needless zeros. */
+const plainIpv4 = /^(?:(?:0|[1-9]\d{0,2})(?:\.(?!$)|$)){4}$/;
+
+/** An IPv4 address in an IPv6 one, other than `::` and `::1`. */
+function isEmbedded(groups: readonly number[]): boolean {
+  const hasPrefix = groups.slice(0, 5).every((each) => each === 0) || groups[0] === 0x64;
+  return hasPrefix && groups.slice(5).some((each, at) => each > (at === 2 ? 1 : 0));
+}
+
+function isPrivateName(name: string): boolean {
+  // A name without a dot is found in no public DNS.
+  if (name !== '' && !name.includes('.')) return true;
+  if (/\.(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa|localdomain|private)$/.test(name)) return true;
   if (/^(?:localtest\.me|lvh\.me|vcap\.me)$|\.(?:localtest\.me|lvh\.me|vcap\.me)$/.test(name)) return true;
   // Services that answer with the address that is in the name.
   const spelled = /(?:^|[.-])(\d{1,3}[.-]\d{1,3}[.-]\d{1,3}[.-]\d{1,3})\.(?:nip|sslip|xip)\.io$/.exec(name);

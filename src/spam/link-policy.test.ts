@@ -47,9 +47,7 @@ test.each([
   ['http://0x7f.1/', 'block link-private'],
   ['http://2130706433', 'block link-private'],
   ['http://[::ffff:10.0.0.1]/', 'block link-private'],
-  ['http://[fe80::1]/', 'block link-private'],
-  ['http://localhost:3000', 'block link-private'],
-  ['http://10-0-0-1.nip.io/', 'block link-private'],
+  ['http://0177.0.0.1/', 'block link-private'],
   ['https://sho.rt/abc', 'flag link-shortener'],
   ['http://paypaI.com/x', 'flag link-brand'],
   ['https://gooogle.com', 'flag link-brand'],
@@ -59,6 +57,48 @@ test.each([
   ['https://www.google.com/url?q=https%3A%2F%2Fhost.example', 'flag link-redirect'],
 ])('%s is complained of', (text, complaint) => {
   expect(ids(`look at ${text}`)).toEqual([complaint]);
+});
+
+const privateLinks = [
+  'http://localhost:3000',
+  'http://localhost',
+  'http://app.localhost:8080/login?next=/',
+  'http://127.0.0.1:5173/',
+  'http://10.0.0.5/wiki',
+  'http://172.16.3.4:9000',
+  'http://192.168.1.1/admin',
+  'http://169.254.169.254/latest/meta-data',
+  'http://printer.local',
+  'https://grafana.internal/d/1',
+  'https://discord-bot.internal/health',
+  'http://nas.lan:5000/',
+  'http://wiki/Main_Page',
+  'http://nas:5000/',
+  'http://[::1]:8080/a',
+  'http://[fd12:3456::1]/',
+  'http://[fe80::1]/',
+  'http://10-0-0-1.nip.io/',
+  'http://app.lvh.me:3000',
+  'http://admin:secret@192.168.1.1/',
+];
+
+test.each(privateLinks)('a private host in plain sight is nobody’s business, unless a setting says so: %s', (text) => {
+  expect(ids(`the build runs at ${text} now`)).toEqual([]);
+  for (const action of ['flag', 'block'] as const) {
+    const strict = createLinkPolicy(
+      { deny: [], allow: ['intern.local'], brands: [], shorteners: [], private: action },
+      normalise,
+    );
+    expect(strict(normalise(text), text).map(({ action: done, label }) => `${done} ${label.id}`)).toEqual([
+      `${action} link-private`,
+    ]);
+  }
+});
+
+test('a denied host and a pretence stay what they are in a private network', () => {
+  const strict = createLinkPolicy({ deny: ['old.internal'], allow: [], brands: [], shorteners: [] }, normalise);
+  const text = 'http://old.internal/ http://paypal.com@10.0.0.1/';
+  expect(strict(normalise(text), text).map(({ label }) => label.id)).toEqual(['link-denied', 'link-userinfo']);
 });
 
 test.each([

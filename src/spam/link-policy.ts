@@ -1,10 +1,10 @@
 /**
  * What is done about the links of a text. Blocked: hosts of the deny list in whatever spelling a browser or a reader takes
- * for one, look-alikes of protected names, a user name in front of the host, schemes that are not of the web, and hosts of
- * the reader's own network. Flagged: shorteners, redirectors, protected names in other people's hosts or misspelled, and a
+ * for one, look-alikes of protected names, a user name in front of the host, schemes that are not of the web, and private
+ * addresses in numbers that hide what they are. What is done about private hosts in plain sight is a setting. Flagged: shorteners, redirectors, protected names in other people's hosts or misspelled, and a
  * link text that names another host. The deny list counts before all else. Linear in the length of the text.
  */
-import { decodePunycode, isPrivateHost } from './host-names.ts';
+import { decodePunycode, privacyOf } from './host-names.ts';
 import type { Label } from './label.ts';
 import type { Normalised } from './normalise.ts';
 
@@ -17,6 +17,8 @@ export interface LinkSettings {
   readonly brands: readonly string[];
   /** Hosts of shorteners. */
   readonly shorteners: readonly string[];
+  /** What is done about hosts of a private network, such as `localhost` or `10.0.0.5`. Absent: nothing. */
+  readonly private?: 'allow' | 'flag' | 'block';
 }
 
 export interface LinkFinding {
@@ -74,7 +76,7 @@ const targetParameter =
 
 /** @param fold reads what stands behind punycode, as the normaliser does */
 export function createLinkPolicy(
-  { deny, allow, brands, shorteners }: LinkSettings,
+  { deny, allow, brands, shorteners, private: privateHosts = 'allow' }: LinkSettings,
   fold: (text: string) => Normalised,
 ): LinkPolicy {
   const denied = new Set(deny.map((host) => host.toLowerCase()));
@@ -97,7 +99,10 @@ export function createLinkPolicy(
   function judgeHost(host: string, written: string): readonly ['flag' | 'block', string] | undefined {
     if (covers(denied, host)) return ['block', 'link-denied'];
     if (covers(allowed, host)) return undefined;
-    if (isPrivateHost(host)) return ['block', 'link-private'];
+    const access = privacyOf(host);
+    if (access === 'disguised') return ['block', 'link-private'];
+    // Nobody is deceived by a name in their own network.
+    if (access === 'private') return privateHosts === 'allow' ? undefined : [privateHosts, 'link-private'];
     if (isHomograph(host, written)) return ['block', 'link-homograph'];
     if (covers(short, host) && !host.startsWith('www.')) return ['flag', 'link-shortener'];
     return wearsBrand(host) ? ['flag', 'link-brand'] : undefined;
@@ -181,7 +186,9 @@ export function createLinkPolicy(
       const host = hostOf(spelled);
       const verdict = judgeHost(host, readable(writtenAt(hostFrom, hostFrom + spelled.length)));
       if (verdict) find(verdict[0], verdict[1], found.index, to);
-      if (user !== '') find('block', 'link-userinfo', found.index, to);
+      // `admin:secret@localhost` is a login; `paypal.com@10.0.0.1` is a pretence.
+      const isLogin = !user.includes('.') && privacyOf(host) === 'private';
+      if (user !== '' && !isLogin) find('block', 'link-userinfo', found.index, to);
       if (!covers(allowed, host) && isRedirect(host, rest)) find('flag', 'link-redirect', found.index, to);
     }
     for (let found = firstMatch(hostLike, folded); found; found = hostLike.exec(folded)) {

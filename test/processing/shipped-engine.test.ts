@@ -130,6 +130,22 @@ test('short everyday lines of several people or over hours are no flood, a raid 
   expect(last).toMatchObject({ verdict: 'VERDICT_FLAG', labels: [{ name: 'flood', id: 'room-copies' }] });
 });
 
+test('links into a private network are delivered as links', async () => {
+  for (const url of [
+    'http://localhost:3000/a',
+    'http://10.0.0.5/wiki',
+    'http://nas.local',
+    'http://[::1]:8080/x',
+    'http://wiki/x',
+  ])
+    expect(await call('Process', { text: `the preview runs at ${url} until tonight` })).toMatchObject({
+      verdict: 'VERDICT_ALLOW',
+      labels: [],
+      links: [{ url }],
+    });
+  expect((await call('Check', { text: 'see http://2130706433/' })).verdict).toBe('VERDICT_BLOCK');
+});
+
 test('a malformed call is INVALID_ARGUMENT and names the field', async () => {
   await expect(call('Process', { text: '' })).rejects.toMatchObject({
     code: status.INVALID_ARGUMENT,
