@@ -14,6 +14,7 @@ import type {
 import { ClientError } from '../client/parley-client.ts';
 import { createDeviceStorage } from './device-storage.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
+import { createEdits, type Edits } from './edits.ts';
 import { createUnsentMessages, type UnsentByRoom, type UnsentMessages } from './unsent-messages.ts';
 
 export interface RoomView {
@@ -28,6 +29,8 @@ export interface ChatState {
   readonly rooms: ReadonlyMap<string, OwnRoom>;
   readonly views: ReadonlyMap<string, RoomView>;
   readonly unsent: UnsentByRoom;
+  /** Ids of the messages that are being edited. */
+  readonly edited: ReadonlySet<string>;
   /** By room: names of those who are writing. */
   readonly typing: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly socket: SocketState;
@@ -49,6 +52,7 @@ export class ChatStore {
     rooms: new Map(),
     views: new Map(),
     unsent: new Map(),
+    edited: new Set(),
     typing: new Map(),
     socket: { name: 'off' },
     ready: false,
@@ -60,6 +64,7 @@ export class ChatStore {
   readonly userId: string | undefined;
   readonly drafts: Drafts;
   readonly unsent: UnsentMessages;
+  readonly edits: Edits;
   readonly #listeners = new Set<() => void>();
   readonly #names = new Map<string, string>();
   readonly #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -80,7 +85,8 @@ export class ChatStore {
       explain: explainRefusal,
       onChange: (unsent) => this.#set({ unsent }),
     });
-    this.state = { ...this.state, unsent: this.unsent.byRoom() };
+    this.edits = createEdits(kept('edit'), (edited) => this.#set({ edited }));
+    this.state = { ...this.state, unsent: this.unsent.byRoom(), edited: this.edits.messageIds() };
     this.#stopListening = client.on({
       onState: (socket) => this.#set({ socket }),
       onWelcome: ({ messageLengthMax }) => {
@@ -99,14 +105,15 @@ export class ChatStore {
     this.unsent.stop();
   }
 
-  /** Whether this device keeps texts of the account that nobody else has: drafts, and messages that were not sent. */
+  /** Whether this device keeps texts of the account that nobody else has: drafts, edits, and messages that were not sent. */
   hasUnsentText(): boolean {
-    return this.state.unsent.size > 0 || this.drafts.roomIds().length > 0;
+    return this.state.unsent.size > 0 || this.state.edited.size > 0 || this.drafts.roomIds().length > 0;
   }
 
   /** Removes those texts from this device. */
   forgetUnsentText(): void {
     this.drafts.forget();
+    for (const messageId of this.state.edited) this.edits.end(messageId);
     for (const { clientId } of [...this.state.unsent.values()].flat()) this.unsent.remove(clientId);
   }
 
@@ -189,6 +196,14 @@ export class ChatStore {
     return { messages, hasMore };
   }
 
+  /** Begins to edit the newest message of one's own that is shown of the room, if there is one. */
+  editNewest(roomId: string): void {
+    const own = this.state.views
+      .get(roomId)
+      ?.messages.findLast(({ sender, deletedAt }) => sender.id === this.userId && !deletedAt);
+    if (own) this.edits.set(own.id, this.edits.get(own.id) ?? own.text);
+  }
+
   async loadOlder(roomId: string): Promise<void> {
     const view = this.state.views.get(roomId);
     const oldest = view?.messages[0];
@@ -220,6 +235,7 @@ export class ChatStore {
     else if (type === 'message.deleted') {
       const deletedAt = new Date().toISOString();
       this.#changeMessage(roomId, String(data.messageId), (each) => ({ ...each, text: '', html: '', deletedAt }));
+      this.edits.end(String(data.messageId));
     }
     this.#count(event);
   }

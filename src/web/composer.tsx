@@ -1,4 +1,5 @@
 /** Where one writes. The text is a draft from its first letter on: it survives another room, a reload and a refusal. */
+import type { RefObject } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { randomKey } from '../client/random-key.ts';
 import type { ChatStore } from './chat-store.ts';
@@ -42,10 +43,16 @@ function useDraft({ drafts }: ChatStore, roomId: string): [string, (text: string
   ];
 }
 
-export function Composer({ store, roomId, roomName }: { store: ChatStore; roomId: string; roomName: string }) {
+interface ComposerProps {
+  readonly store: ChatStore;
+  readonly roomId: string;
+  readonly roomName: string;
+  readonly input: RefObject<HTMLTextAreaElement | null>;
+}
+
+export function Composer({ store, roomId, roomName, input }: ComposerProps) {
   const [text, setText] = useDraft(store, roomId);
   const saidAt = useRef(0);
-  const input = useRef<HTMLTextAreaElement>(null);
   const lengthMax = store.state.messageLengthMax;
   const sendable = text.trim() !== '' && !isTooLong(text, lengthMax);
 
@@ -92,6 +99,11 @@ export function Composer({ store, roomId, roomName }: { store: ChatStore; roomId
         onInput={change}
         onEnter={send}
         onBlur={stopTyping}
+        onKeyDown={(event) => {
+          if (event.key !== 'ArrowUp' || text !== '') return;
+          event.preventDefault();
+          store.editNewest(roomId);
+        }}
       />
       <button class="primary" type="submit" disabled={!sendable}>
         Send

@@ -1,19 +1,27 @@
 /** One message, and what its author may do with it. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Message } from '../client/parley-client.ts';
 import { type ChatStore, explainRefusal } from './chat-store.ts';
 import { useConfirm } from './confirm.tsx';
-import { isTooLong } from './length-limit.tsx';
 import { useLongPress } from './long-press.ts';
 import { MessageActions } from './message-actions.tsx';
-import { TextBox } from './text-box.tsx';
+import { MessageEditor } from './message-editor.tsx';
+import { Refusal } from './refusal.tsx';
 import type { UnsentMessage } from './unsent-messages.ts';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-export function MessageItem({ store, message, head }: { store: ChatStore; message: Message; head: boolean }) {
-  const [editing, setEditing] = useState(false);
+interface MessageItemProps {
+  readonly store: ChatStore;
+  readonly message: Message;
+  /** Whether it is shown with its author and time: the first of several. */
+  readonly head: boolean;
+  readonly editing: boolean;
+  readonly onEditEnd: () => void;
+}
+
+export function MessageItem({ store, message, head, editing, onEditEnd }: MessageItemProps) {
   const [problem, setProblem] = useState('');
   /** A mouse is over it. A finger never is: what it taps must be visible before. */
   const [pointed, setPointed] = useState(false);
@@ -25,10 +33,7 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
 
   const attempt = (work: () => Promise<unknown>) => {
     setProblem('');
-    work().then(
-      () => setEditing(false),
-      (error: unknown) => setProblem(explainRefusal(error)),
-    );
+    work().catch((error: unknown) => setProblem(explainRefusal(error)));
   };
 
   return (
@@ -48,14 +53,7 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
         </header>
       )}
       {message.deletedAt && <p class="deleted">This message was deleted.</p>}
-      {!message.deletedAt && editing && (
-        <Editor
-          text={message.text}
-          lengthMax={store.state.messageLengthMax}
-          onCancel={() => setEditing(false)}
-          onSave={(text) => attempt(() => store.client.edit(message.roomId, message.id, text))}
-        />
-      )}
+      {!message.deletedAt && editing && <MessageEditor store={store} message={message} onEnd={onEditEnd} />}
       {!message.deletedAt && !editing && (
         // The server makes this HTML out of Markdown by an allow-list; nothing else may be in it.
         <div class="text" dir="auto" dangerouslySetInnerHTML={{ __html: message.html }} />
@@ -65,68 +63,18 @@ export function MessageItem({ store, message, head }: { store: ChatStore; messag
           (edited)
         </span>
       )}
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Refusal words={problem} />
       {idle && (
         <MessageActions
           store={store}
           message={message}
-          onEdit={() => setEditing(true)}
+          onEdit={() => store.edits.set(message.id, message.text)}
           attempt={attempt}
           sheet={sheet}
           onSheetClose={() => setSheet(false)}
         />
       )}
     </article>
-  );
-}
-
-function Editor({
-  text,
-  lengthMax,
-  onSave,
-  onCancel,
-}: {
-  text: string;
-  lengthMax: number;
-  onSave: (text: string) => void;
-  onCancel: () => void;
-}) {
-  const [value, setValue] = useState(text);
-  const savable = value.trim() !== '' && !isTooLong(value, lengthMax);
-  const input = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
-    const { current } = input;
-    current?.focus();
-    current?.setSelectionRange(text.length, text.length);
-  }, []);
-  return (
-    <form
-      class="editor"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onSave(value);
-      }}
-    >
-      <TextBox
-        label="Edit message"
-        value={value}
-        lengthMax={lengthMax}
-        inputRef={input}
-        onInput={setValue}
-        onEnter={() => savable && onSave(value)}
-        onKeyDown={(event) => event.key === 'Escape' && onCancel()}
-      />
-      <button type="submit" disabled={!savable}>
-        Save
-      </button>
-      <button type="button" class="link" onClick={onCancel}>
-        Cancel
-      </button>
-    </form>
   );
 }
 

@@ -24,7 +24,7 @@ function isLookedAt(): boolean {
   return document.visibilityState === 'visible' && document.hasFocus();
 }
 
-export function MessageList({ store, state, room }: MessageListProps) {
+export function MessageList({ store, state, room, onEditEnd }: MessageListProps & { onEditEnd: () => void }) {
   const view = state.views.get(room.id);
   const messages = view?.messages ?? [];
   const unsent = state.unsent.get(room.id) ?? [];
@@ -88,6 +88,8 @@ export function MessageList({ store, state, room }: MessageListProps) {
                 store={store}
                 message={message}
                 head={message === firstNew || startsGroup(message, messages[index - 1])}
+                editing={state.edited.has(message.id)}
+                onEditEnd={onEditEnd}
               />
             </Fragment>
           ))}

@@ -1,5 +1,5 @@
 /** One room: its messages, who is writing, and where one writes oneself. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Member, OwnRoom, Page } from '../client/parley-client.ts';
 import { type ChatState, type ChatStore, explainRefusal, moderates } from './chat-store.ts';
 import { Composer } from './composer.tsx';
@@ -12,6 +12,7 @@ import { ModerationDialog } from './moderation-dialog.tsx';
 
 export function RoomPane({ store, state, room }: { store: ChatStore; state: ChatState; room: OwnRoom }) {
   const typing = [...(state.typing.get(room.id)?.values() ?? [])];
+  const composer = useRef<HTMLTextAreaElement>(null);
   const [people, setPeople] = useState(false);
   const [desk, setDesk] = useState(false);
 
@@ -34,11 +35,11 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
           {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
         </button>
       </header>
-      <MessageList store={store} state={state} room={room} />
+      <MessageList store={store} state={state} room={room} onEditEnd={() => composer.current?.focus()} />
       <p class="typing" aria-live="polite">
         {typing.length > 0 && `${typing.slice(0, 3).join(', ')} ${typing.length === 1 ? 'is' : 'are'} writing …`}
       </p>
-      <Composer store={store} roomId={room.id} roomName={room.name} />
+      <Composer store={store} roomId={room.id} roomName={room.name} input={composer} />
       {desk && <ModerationDialog store={store} roomId={room.id} name={room.name} onClose={() => setDesk(false)} />}
       {people && <PeopleDialog store={store} room={room} onClose={() => setPeople(false)} />}
     </main>
