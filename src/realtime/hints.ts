@@ -22,7 +22,7 @@ export interface HintListener {
   readonly onEvents: (hint: EventHint) => void;
   readonly onJoin: (hint: JoinHint) => void;
   /** A frame without a seq for the readers of a room, e.g. `typing`. */
-  readonly onRoomSignal: (roomId: string, json: string, exceptUserId: string) => void;
+  readonly onRoomSignal: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
   /** A frame without a seq for all connections of a user, e.g. `read.updated`. */
   readonly onUserSignal: (userId: string, json: string) => void;
   /** Somebody's logins ended: look now instead of at the next poll. */
@@ -38,7 +38,7 @@ export interface Hints {
   /** Never throws and is never awaited. */
   readonly announceEvents: (hints: readonly EventHint[]) => void;
   readonly announceJoin: (hint: JoinHint) => void;
-  readonly signalRoom: (roomId: string, json: string, exceptUserId: string) => void;
+  readonly signalRoom: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announceRevocation: () => void;
   /** This instance reaches Postgres. */

@@ -85,7 +85,8 @@ export interface Hub<State extends FeedState> {
   readonly onJoin: (hint: JoinHint) => void;
   /** A membership began: the same, and tells the other instances. */
   readonly announceJoin: (hint: JoinHint) => void;
-  readonly signalRoom: (roomId: string, json: string, exceptUserId: string) => void;
+  /** A frame without a seq for the readers of a room, but for some people. */
+  readonly signalRoom: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announce: (hints: readonly EventHint[]) => void;
   /** The log was replaced by another: all readers are sent to begin anew, and every room in memory is loaded again. */
@@ -185,9 +186,9 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
       joinedRooms.onJoin(hint);
       hints.announceJoin(hint);
     },
-    signalRoom: (roomId, json, exceptUserId) => {
-      signals.room(roomId, json, exceptUserId);
-      hints.signalRoom(roomId, json, exceptUserId);
+    signalRoom: (roomId, json, exceptUserIds) => {
+      signals.room(roomId, json, exceptUserIds);
+      hints.signalRoom(roomId, json, exceptUserIds);
     },
     signalUser: (userId, json) => {
       signals.user(userId, json);
@@ -213,12 +214,12 @@ function createLocalSignals<State extends FeedState>({
   readers: ReaderRegistry<State>;
 }) {
   return {
-    room: (roomId: string, json: string, exceptUserId: string): void => {
+    room: (roomId: string, json: string, exceptUserIds: readonly string[]): void => {
       const feed = feeds.get(roomId);
       if (!feed || feed.readerCount === 0) return;
       const frame = frameText(json);
       for (const group of [feed.readers, feed.watchers]) {
-        for (const reader of group) if (reader.user!.userId !== exceptUserId) reader.pushEphemeral(frame);
+        for (const reader of group) if (!exceptUserIds.includes(reader.user!.userId)) reader.pushEphemeral(frame);
       }
     },
     user: (userId: string, json: string): void => {

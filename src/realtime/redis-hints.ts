@@ -164,7 +164,8 @@ export function createRedisHints({
     if (kind === 'events') {
       if (first === '' || first === logId()) receiveEvents(lines, listener);
     } else if (kind === 'joined') listener.onJoin({ userId: first, roomId: second, seq: Number(third) });
-    else if (kind === 'room') listener.onRoomSignal(first, lines.join('\n'), second);
+    else if (kind === 'room')
+      listener.onRoomSignal(first, lines.join('\n'), [second, ...third.split(',').filter(Boolean)]);
     else if (kind === 'user') listener.onUserSignal(first, lines.join('\n'));
     else if (kind === 'revoked') listener.onRevocation();
     else if (kind === 'healthy') onPeerHealth();
@@ -257,8 +258,9 @@ export function createRedisHints({
     announceEvents,
     announceJoin: ({ userId, roomId, seq }: JoinHint) =>
       publish(userChannel(userId), `${instance} joined ${userId} ${roomId} ${seq}`),
-    signalRoom: (roomId, json, exceptUserId) =>
-      publish(roomChannel(roomId), `${instance} room ${roomId} ${exceptUserId}\n${json}`),
+    signalRoom: (roomId, json, [first = '', ...others]) =>
+      // An instance of an older build reads the first one only.
+      publish(roomChannel(roomId), `${instance} room ${roomId} ${first} ${others.join(',')}\n${json}`),
     signalUser: (userId, json) => publish(userChannel(userId), `${instance} user ${userId}\n${json}`),
     announceRevocation: () => publish(commonChannel, `${instance} revoked`),
     announceHealth: () => publish(commonChannel, `${instance} healthy`),

@@ -8,6 +8,7 @@ import { eventRoutes } from '../chat/events/event-routes.ts';
 import { createLogReader } from '../chat/events/log-reader.ts';
 import { createFlagPolicy } from '../chat/messages/flag-entries.ts';
 import { createHistoryPages } from '../chat/messages/history-pages.ts';
+import { createMentionLookup } from '../chat/messages/mentioned-members.ts';
 import { messageFrames } from '../chat/messages/message-frames.ts';
 import { createMessageRepository } from '../chat/messages/message-repository.ts';
 import { messageRoutes } from '../chat/messages/message-routes.ts';
@@ -16,6 +17,7 @@ import { createSenderFacts } from '../chat/messages/sender-facts.ts';
 import { createUnfollowedPages } from '../chat/messages/unfollowed-pages.ts';
 import { readFrames, readRoutes } from '../chat/reads/read-routes.ts';
 import { createReadService } from '../chat/reads/read-service.ts';
+import { createContact } from '../chat/rooms/contact.ts';
 import { inviteRoutes } from '../chat/rooms/invite-routes.ts';
 import { createInviteService } from '../chat/rooms/invite-service.ts';
 import { createMembershipChanges } from '../chat/rooms/membership-changes.ts';
@@ -151,7 +153,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     ? createRedisHints({ settings: redis, logger, outages, metrics: chatMetrics.hints, logId: identity.knownLogId })
     : createLocalHints();
 
-  const isBlocked = createBlockLookup(sql);
+  const contact = createContact({ blocks: createBlockLookup(sql), profiles });
 
   // The hub and the room service know each other: frames about memberships are made by whoever knows rooms.
   const rooms = createRooms();
@@ -210,7 +212,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       hub,
       head: reader.head,
       profiles,
-      isBlocked,
+      contact,
       judgeText: judge.text,
       recordAct,
       settings: config.room,
@@ -230,8 +232,21 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const messageRepository = createMessageRepository({ sql, profiles });
   const refusals = createRefusalLog({ sql, profiles });
   const flags = createFlagPolicy();
+  const findMentioned = createMentionLookup({ profiles, contact });
   const later = startLaterJudgement({
-    ...{ sql, config, logger, profiles, eventLog, hub, flags, judge: judge.message, recordRefusal: refusals.record },
+    ...{
+      sql,
+      config,
+      logger,
+      profiles,
+      eventLog,
+      hub,
+      flags,
+      contact,
+      findMentioned,
+      judge: judge.message,
+      recordRefusal: refusals.record,
+    },
   });
   const pages = createHistoryPages({
     repository: messageRepository,
@@ -249,7 +264,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     followToRead: roomService.followToRead,
     findFeed: hub.feed,
     loadedFeed: hub.loadedFeed,
-    isBlocked,
+    contact,
+    findMentioned,
     flags,
     recordRefusal: refusals.record,
     recordAct,
@@ -356,6 +372,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       ...roomFrames({
         hub,
         rooms: roomService,
+        contact,
         nowMs: eventLog.nowMs,
         settings: { ...config.limits, roomsPerSocket: config.realtime.roomsPerSocket },
       }),

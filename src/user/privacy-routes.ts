@@ -107,7 +107,7 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
     {
       schema: {
         tags: ['users'],
-        summary: 'Block somebody: to them I am not there for direct messages',
+        summary: 'Block somebody: to them I am absent when they begin a conversation, add people, type or mention',
         params: exactly({ userId: Uuid }),
         response: answers(204, Type.Null()),
       },

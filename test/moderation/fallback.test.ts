@@ -141,6 +141,21 @@ test.each(['pending', 'open'] as const)('%s: what is flagged when it is judged l
     .toMatchObject([{ source: 'engine', message: { text: 'a zibble', deletedAt: null } }]);
 });
 
+test('pending: what waits for its verdict is not delivered to somebody who has blocked its author since', async () => {
+  const { here, ana, ben, roomId: shared, heal } = await startOutage('pending');
+  const { id: roomId } = (await mustCall(ana, 'POST', '/v1/dms', { userIds: [ben.id] })) as { id: string };
+  const author = await connect(here, ana);
+  expect((await send(ana, roomId, 'k1', 'to you alone')).status).toBe(202);
+  await mustCall(ben, 'PUT', `/v1/users/me/blocks/${ana.id}`);
+  await heal();
+  const notice = await author.until(({ type, clientId }) => type === 'notice' && clientId === 'k1', 60_000);
+  expect(notice).toMatchObject({ code: 'not_found', roomId });
+  expect((await send(ana, shared, 'k2', 'to all')).status).toBeLessThan(300);
+  await expect.poll(() => textsOf(ben, shared), { timeout: 60_000 }).toEqual(['to all']);
+  expect(await textsOf(ben, roomId)).toEqual([]);
+  await author.close();
+});
+
 test('pending: what was acked survives the instance that took it', async () => {
   const { fleet, there, ana, ben, roomId, heal } = await startOutage('pending');
   expect((await send(ana, roomId, 'k', 'kept')).status).toBe(202);

@@ -16,15 +16,16 @@ import {
   type Verdict,
 } from '../../processing/processing-client.ts';
 import type { Feed } from '../../realtime/feed.ts';
-import type { IsBlocked } from '../../user/block-lookup.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { AppendContext, EventLog } from '../events/event-log.ts';
 import { type Message, unknownProfile } from '../events/message-shape.ts';
 import type { SendOutcome } from '../events/pending-send.ts';
 import type { RecordAct } from '../moderator-acts.ts';
+import { type Contact, isPair } from '../rooms/contact.ts';
 import type { Actor, RoomState } from '../rooms/room-state.ts';
 import { type FlagPolicy, recordFlag } from './flag-entries.ts';
 import { type HistoryPages, pageJson } from './history-pages.ts';
+import type { MentionLookup } from './mentioned-members.ts';
 import { findVersionSeq, forgetRemoved, redact } from './message-removal.ts';
 import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
 import { contentDigest, requireText } from './message-text.ts';
@@ -124,7 +125,8 @@ export function createMessageService({
   followToRead,
   findFeed,
   loadedFeed,
-  isBlocked,
+  contact,
+  findMentioned,
   flags,
   recordRefusal,
   recordAct,
@@ -144,7 +146,8 @@ export function createMessageService({
   findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
   /** The same, of rooms in memory. */
   loadedFeed: (roomId: string) => Feed<RoomState> | undefined;
-  isBlocked: IsBlocked;
+  contact: Contact;
+  findMentioned: MentionLookup;
   flags: FlagPolicy;
   recordRefusal: RecordRefusal;
   recordAct: RecordAct;
@@ -208,7 +211,7 @@ export function createMessageService({
       }
       // So late that its sender may have been refused for certain elsewhere: what they may do since then is not for this one.
       allowedAt = performance.now() - askedMs > settings.admissionMs ? knownAt : feed.position;
-      if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
+      if (isPair(feed.state)) await contact.requireConversation(feed.state, sender.userId);
       if (draft.replyTo !== undefined) await requireReplyTarget(feed, sender, draft.replyTo);
     } catch (refusal) {
       // What was stored stays stored: a repeat gets its first answer, even from someone muted or removed since.
@@ -232,7 +235,7 @@ export function createMessageService({
     ]);
     if ('messageId' in verdict) return { repeat: verdict };
     // A block is asked for by no append. Meanwhile a repeat may have been refused for it.
-    if (isPair(feed.state) && !isOpen()) await requireUnblocked(feed.state, sender.userId);
+    if (isPair(feed.state) && !isOpen()) await contact.requireConversation(feed.state, sender.userId);
     const ready = {
       feed,
       allowedAt,
@@ -251,7 +254,7 @@ export function createMessageService({
       }
       return { repeat };
     }
-    const mentions = verdict.mentions.length === 0 ? [] : await mentionedMembers(feed.state, verdict);
+    const mentions = verdict.mentions.length === 0 ? [] : await findMentioned(feed.state, verdict, sender.userId);
     return { ...ready, mentions };
   }
 
@@ -306,13 +309,6 @@ export function createMessageService({
     }
   }
 
-  /** To somebody who is blocked, a conversation with the other alone is not there to post to. */
-  async function requireUnblocked({ members }: RoomState, senderId: string): Promise<void> {
-    const other = [...members.keys()].find((id) => id !== senderId);
-    if (other !== undefined && (await isBlocked({ by: other, blockedId: senderId })))
-      throw new Failure('not_found', 'no such room');
-  }
-
   async function requireReplyTarget(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<void> {
     const target = await repository.find(feed.roomId, messageId);
     if (!target || target.deletedAt || target.seq < feed.state.firstReadable(actor)) {
@@ -333,11 +329,6 @@ export function createMessageService({
     return { messageId: first.messageId, seq: first.seq, atMs: first.atMs, duplicate: true };
   }
 
-  async function mentionedMembers(state: RoomState, verdict: Verdict): Promise<string[]> {
-    const ids = await profiles.idsByUsername(verdict.mentions);
-    return [...new Set(ids.values())].filter((id) => state.members.has(id));
-  }
-
   function draftText(sender: Sender, roomId: string, text: string, kind: DraftText['kind'], key: string): DraftText {
     const draft = { key, text, kind, roomId, senderId: sender.userId };
     const record = records.find(sender.userId);
@@ -352,14 +343,14 @@ export function createMessageService({
     feed.state.require(sender, 'edit_own');
     feed.state.requireUnmuted(sender.userId, eventLog.nowMs());
     // New words in an old message reach the other as a new one would.
-    if (isPair(feed.state)) await requireUnblocked(feed.state, sender.userId);
+    if (isPair(feed.state)) await contact.requireConversation(feed.state, sender.userId);
     const verdict = await judge(draftText(sender, roomId, text, 'edit', messageId));
     if (verdict.outcome === 'block') {
       records.noteBlocked(sender.userId);
       await recordRefusal({ roomId, authorId: sender.userId, kind: 'edit', verdict });
       throw blocked(verdict);
     }
-    const mentions = await mentionedMembers(feed.state, verdict);
+    const mentions = await findMentioned(feed.state, verdict, sender.userId);
     const author = { roomId, authorId: sender.userId };
     const { answer, seq } = await flags.commit(author, verdict, (flag) =>
       eventLog.transact(roomId, async (context) => {
@@ -524,11 +515,6 @@ function pageAround(older: JsonPage, newer: JsonPage, limit: number): JsonPage {
   const left = older.messages.slice(Math.max(0, older.messages.length - (limit - right.length)));
   const leftOut = newer.messages.length > right.length || older.messages.length > left.length;
   return { messages: [...left, ...right], hasMore: leftOut || older.hasMore || newer.hasMore };
-}
-
-/** A conversation of two alone. */
-function isPair({ settings, members }: RoomState): boolean {
-  return settings.kind === 'dm' && members.size === 2;
 }
 
 function blocked(verdict: Verdict): Failure {

@@ -12,8 +12,10 @@ import type { Feed } from '../../realtime/feed.ts';
 import type { Profiles } from '../../user/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { unknownProfile } from '../events/message-shape.ts';
+import type { Contact } from '../rooms/contact.ts';
 import type { RoomState } from '../rooms/room-state.ts';
 import { type Flag, type FlagPolicy, recordFlag } from './flag-entries.ts';
+import type { MentionLookup } from './mentioned-members.ts';
 import { withdraw } from './message-removal.ts';
 import type { RecordRefusal } from './message-service.ts';
 import type { Unjudged, UnjudgedStore } from './unjudged-store.ts';
@@ -23,6 +25,8 @@ export interface UnjudgedDeskOptions {
   readonly judge: Judge;
   readonly eventLog: EventLog;
   readonly profiles: Profiles;
+  readonly contact: Contact;
+  readonly findMentioned: MentionLookup;
   readonly findFeed: (roomId: string) => Promise<Feed<RoomState> | undefined>;
   /** A frame to all connections of a user. */
   readonly signalUser: (userId: string, json: string) => void;
@@ -77,6 +81,7 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
     const { messageId, roomId, authorId, clientId, digest, text, replyTo } = item;
     const feed = await options.findFeed(roomId);
     if (!feed) throw new Failure('not_found', 'no such room');
+    await options.contact.requireConversation(feed.state, authorId);
     const people = await profiles.byIds([authorId]);
     await eventLog.send(feed, {
       actor: { userId: authorId, role: item.authorRole },
@@ -84,14 +89,9 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
       sender: people.get(authorId) ?? unknownProfile(authorId),
       ...{ messageId, clientId, digest, text, replyTo, allowedAt: feed.position },
       html: verdict.html,
-      mentions: await mentioned(feed.state, verdict),
+      mentions: await options.findMentioned(feed.state, verdict, authorId),
       flag,
     });
-  }
-
-  async function mentioned(state: RoomState, { mentions }: Verdict): Promise<string[]> {
-    const ids = mentions.length === 0 ? [] : [...(await profiles.idsByUsername(mentions)).values()];
-    return [...new Set(ids)].filter((id) => state.members.has(id));
   }
 
   /** What was shown as plain text gets its rendered form, unless it was edited or deleted meanwhile. */
@@ -106,7 +106,7 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
       if (!row && !item.old) throw new Failure('unavailable', 'the message is not there yet');
       if (!row || row.deletedAt !== null || row.editedAt !== null || row.text !== item.text)
         return { events: [], answer: undefined };
-      const mentions = await mentioned(state, verdict);
+      const mentions = await options.findMentioned(state, verdict, authorId);
       await tx
         .update(events)
         .set({ html: verdict.html, mentions })

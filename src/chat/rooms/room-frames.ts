@@ -6,6 +6,7 @@ import type { Connection } from '../../realtime/connection.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
 import type { Hub } from '../../realtime/hub.ts';
 import { TokenBucket } from '../../realtime/token-bucket.ts';
+import type { Contact } from './contact.ts';
 import type { RoomService } from './room-service.ts';
 import type { RoomState } from './room-state.ts';
 
@@ -17,11 +18,13 @@ export interface RoomFrameSettings {
 export function roomFrames({
   hub,
   rooms,
+  contact,
   nowMs,
   settings,
 }: {
   hub: Hub<RoomState>;
   rooms: RoomService;
+  contact: Contact;
   nowMs: () => number;
   settings: RoomFrameSettings;
 }): FrameHandlers {
@@ -49,11 +52,12 @@ export function roomFrames({
         feed.state.require(caller, 'post');
         feed.state.requireUnmuted(caller.userId, nowMs());
         requireTypingRate(connection, roomId);
-        hub.signalRoom(
-          roomId,
-          JSON.stringify({ type: 'typing', roomId, data: { userId: caller.userId, active } }),
-          caller.userId,
-        );
+        const [, hiddenFrom] = await Promise.all([
+          contact.requireConversation(feed.state, caller.userId),
+          contact.hiddenFrom(caller.userId),
+        ]);
+        const json = JSON.stringify({ type: 'typing', roomId, data: { userId: caller.userId, active } });
+        if (hiddenFrom) hub.signalRoom(roomId, json, [caller.userId, ...hiddenFrom]);
         return {};
       },
     ),

@@ -5,16 +5,16 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation, readAfterCommit } from '../../database/database-errors.ts';
 import { events, members, membershipChanges, rooms } from '../../database/tables.ts';
-import { Failure, type InputPath, invalid } from '../../errors.ts';
+import { Failure, invalid } from '../../errors.ts';
 import { type MemberRole, outranks } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed.ts';
 import type { Hub } from '../../realtime/hub.ts';
-import type { IsBlocked } from '../../user/block-lookup.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { unknownProfile } from '../events/message-shape.ts';
 import type { RecordAct } from '../moderator-acts.ts';
 import { admitMember } from './admission.ts';
+import type { Contact } from './contact.ts';
 import { endMembership, findHeir, memberData, promote } from './member-departure.ts';
 import { requireNotBanned } from './room-bans.ts';
 import type { RoomRepository, RoomSummaryRow } from './room-repository.ts';
@@ -98,7 +98,7 @@ export function createRoomService({
   hub,
   head,
   profiles,
-  isBlocked,
+  contact,
   judgeText,
   recordAct,
   settings,
@@ -109,7 +109,7 @@ export function createRoomService({
   hub: Hub<RoomState>;
   head: (roomId: string) => Promise<number>;
   profiles: Profiles;
-  isBlocked: IsBlocked;
+  contact: Contact;
   judgeText: JudgeText;
   recordAct: RecordAct;
   settings: RoomServiceSettings;
@@ -165,19 +165,13 @@ export function createRoomService({
     if (topic) await judgeText(topic, 'topic', actor, roomId);
   }
 
-  async function requireUsers(userIds: readonly string[], path: InputPath): Promise<void> {
-    const known = await profiles.byIds(userIds);
-    const missing = userIds.find((id) => !known.has(id));
-    if (missing) throw noUser(path, missing);
-  }
-
   async function create(actor: Actor, draft: NewRoom, id: string): Promise<Room> {
     await checkTexts(actor, draft);
     const ownerId = requireOwner(actor, draft.ownerId);
     const others = [...new Set(draft.memberIds ?? [])].filter((id) => id !== ownerId);
     if (others.length >= settings.membersMax) throw invalid('/memberIds', `at most ${settings.membersMax} members`);
-    await requireUsers(others, '/memberIds');
-    if (ownerId !== undefined && ownerId !== actor.userId) await requireUsers([ownerId], '/ownerId');
+    await contact.requirePeople(actor, others, '/memberIds');
+    if (ownerId !== undefined && ownerId !== actor.userId) await contact.requirePeople(actor, [ownerId], '/ownerId');
     const room = {
       id,
       kind: 'room',
@@ -246,13 +240,12 @@ export function createRoomService({
     if (others.length === 0) throw invalid('/userIds', 'name at least one other person');
     if (others.length >= settings.dmMembersMax)
       throw invalid('/userIds', `at most ${settings.dmMembersMax - 1} other people`);
-    await requireUsers(others, '/userIds');
     const dmKey = createHash('sha256')
       .update([actor.userId, ...others].sort().join(' '))
       .digest();
     const existing = await findDirectMessage(dmKey);
     // A conversation of several goes on whoever blocks whom; a new one is not begun against somebody's will.
-    if (!existing || others.length === 1) await requireUnblocked(actor.userId, others);
+    if (!existing || others.length === 1) await contact.requirePeople(actor, others, '/userIds');
     if (existing) return { room: await describe(await follow(existing), actor.userId), created: false };
     const id = uuidv7();
     const room = {
@@ -281,13 +274,6 @@ export function createRoomService({
   async function findDirectMessage(dmKey: Buffer): Promise<string | undefined> {
     const [found] = await db.select({ id: rooms.id }).from(rooms).where(eq(rooms.dmKey, dmKey));
     return found?.id;
-  }
-
-  /** Who blocked the caller is, to the caller, not there. */
-  async function requireUnblocked(userId: string, others: readonly string[]): Promise<void> {
-    const blocked = await Promise.all(others.map((by) => isBlocked({ by, blockedId: userId })));
-    const first = blocked.indexOf(true);
-    if (first >= 0) throw noUser('/userIds', others[first]!);
   }
 
   async function get(actor: Actor, roomId: string): Promise<Room> {
@@ -378,9 +364,9 @@ export function createRoomService({
   async function putMember(actor: Actor, roomId: string, userId: string, role?: MemberRole): Promise<MemberView> {
     const feed = await follow(roomId);
     requireAdd(feed.state, actor, userId, role);
-    if (userId !== actor.userId) await requireUsers([userId], '/userId');
     if (feed.state.members.has(userId))
       return role ? changeRole(actor, roomId, userId, role) : viewMember(roomId, userId);
+    if (userId !== actor.userId) await contact.requirePeople(actor, [userId], '/userId');
     const { answer: joined, seq } = await eventLog.transact(roomId, async (context) => {
       const { state } = context;
       requireAdd(state, actor, userId, role);
@@ -532,8 +518,4 @@ export function createRoomService({
     nameFor,
     describeJoined,
   };
-}
-
-function noUser(path: InputPath, id: string): Failure {
-  return new Failure('not_found', 'no such user', { errors: [{ path, message: `no user ${id}` }] });
 }

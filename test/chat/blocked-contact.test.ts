@@ -1,0 +1,107 @@
+/** Nothing of somebody who is blocked is put before the person who blocks them, through any instance. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Fleet, startFleet } from '../harness/stack.ts';
+import { connect, createRoom, type Frame, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+
+let fleet: Fleet;
+let here: string;
+let there: string;
+let ana: TestUser;
+let ben: TestUser;
+let cid: TestUser;
+
+beforeAll(async () => {
+  fleet = await startFleet({ chats: 2, processings: 1, settings: { PARLEY_MODERATION_TIMEOUT: '10s' } });
+  [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
+  [ana, ben, cid] = (await Promise.all([1, 2, 3].map(() => signUp(here)))) as [TestUser, TestUser, TestUser];
+});
+afterAll(() => fleet.end());
+
+const block = (by: TestUser, whom: TestUser) => mustCall(by, 'PUT', `/v1/users/me/blocks/${whom.id}`);
+const unblock = (by: TestUser, whom: TestUser) => mustCall(by, 'DELETE', `/v1/users/me/blocks/${whom.id}`);
+const roomsOf = async (person: TestUser) =>
+  (await mustCall(person, 'GET', '/v1/rooms?limit=100')).items!.map(({ id }) => id);
+const typists = (frames: readonly Frame[], roomId: string) =>
+  frames.filter((frame) => frame.type === 'typing' && frame.roomId === roomId).map(({ data }) => data!.userId);
+
+test('typing in a conversation of two does not reach the one who blocks, and is answered like a message there', async () => {
+  const { id: roomId } = (await mustCall(ben, 'POST', '/v1/dms', { userIds: [ana.id] })) as { id: string };
+  const [reader, typist] = [await connect(here, ana), await connect(there, ben)];
+  await block(ana, ben);
+  const typing = { type: 'typing', roomId, active: true };
+  const [typed, said] = [await typist.ask(typing), await typist.say(roomId, 'hello?')];
+  expect([typed.type, typed.code]).toEqual([said.type, said.code]);
+  expect(typed).toMatchObject({ type: 'error', code: 'not_found' });
+  await unblock(ana, ben);
+  // What comes after the block was lifted is the first that arrives.
+  await expect.poll(async () => (await typist.ask({ ...typing, active: false })).type).toBe('ack');
+  const first = await reader.until(({ type, roomId: id }) => type === 'typing' && id === roomId);
+  expect(first.data).toMatchObject({ active: false });
+  await Promise.all([reader.close(), typist.close()]);
+});
+
+test('typing in a room of several reaches its members but for those who block the typist', async () => {
+  const roomId = await createRoom([cid, ana, ben]);
+  await block(ana, ben);
+  const sockets = [await connect(here, ana), await connect(here, cid), await connect(there, ana)];
+  const [typist, other] = [await connect(there, ben), await connect(there, cid)];
+  expect(await typist.ask({ type: 'typing', roomId, active: true })).toMatchObject({ type: 'ack' });
+  await sockets[1]!.until(({ type, data }) => type === 'typing' && data?.userId === ben.id);
+  await other.ask({ type: 'typing', roomId, active: true });
+  for (const socket of [sockets[0]!, sockets[2]!]) {
+    await socket.until(({ type, data }) => type === 'typing' && data?.userId === cid.id);
+    expect(typists(socket.frames, roomId)).toEqual([cid.id]);
+  }
+  await unblock(ana, ben);
+  await Promise.all([...sockets, typist, other].map((socket) => socket.close()));
+});
+
+test('making a room with the one who blocks, or adding them to one, answers as for somebody who never was', async () => {
+  await block(ana, ben);
+  const before = await roomsOf(ana);
+  const nobody = randomUUID();
+  const roomId = await createRoom([ben, cid]);
+  const attempts = (id: string): [string, string, unknown][] => [
+    ['POST', '/v1/rooms', { name: 'Ours', visibility: 'private', memberIds: [id] }],
+    ['POST', '/v1/rooms', { name: 'Ours', visibility: 'public', memberIds: [cid.id, id] }],
+    ['POST', '/v1/dms', { userIds: [id] }],
+    ['POST', '/v1/dms', { userIds: [cid.id, id] }],
+    ['PUT', `/v1/rooms/${roomId}/members/${id}`, {}],
+    ['PUT', `/v1/rooms/${roomId}/members/${id}`, { role: 'moderator' }],
+  ];
+  for (const url of [here, there])
+    for (const [index, attempt] of attempts(ana.id).entries()) {
+      const blocked = await ben.at(url).call(...attempt);
+      const absent = await ben.at(url).call(...attempts(nobody)[index]!);
+      expect([blocked.status, JSON.stringify(blocked.body)]).toEqual([
+        404,
+        JSON.stringify(absent.body).replaceAll(nobody, ana.id),
+      ]);
+    }
+  expect(await roomsOf(ana)).toEqual(before);
+  // Of an absent one and one who blocks, the first is named, whichever it is.
+  const both = (userIds: readonly string[]) => ben.call('POST', '/v1/dms', { userIds });
+  expect((await both([ana.id, nobody])).body.errors).toMatchObject([{ message: `no user ${ana.id}` }]);
+  expect((await both([nobody, ana.id])).body.errors).toMatchObject([{ message: `no user ${nobody}` }]);
+  await unblock(ana, ben);
+  expect((await ben.call(...attempts(ana.id)[0]!)).status).toBe(201);
+});
+
+test('others may bring both into one room, where a mention by the blocked one does not count for the one who blocks', async () => {
+  await block(ana, ben);
+  const roomId = await createRoom([cid, ben]);
+  await mustCall(cid, 'PUT', `/v1/rooms/${roomId}/members/${ana.id}`, {});
+  const sent = await mustCall(ben, 'POST', `/v1/rooms/${roomId}/messages`, {
+    clientId: randomUUID(),
+    text: `@${ana.username} and @${cid.username}, look`,
+  });
+  expect(sent.mentions).toEqual([cid.id]);
+  const edited = await mustCall(ben, 'PATCH', `/v1/rooms/${roomId}/messages/${sent.id as string}`, {
+    text: `@${ana.username}, look again`,
+  });
+  expect(edited.mentions).toEqual([]);
+  const room = (await mustCall(ana, 'GET', '/v1/rooms?limit=100')).items!.find(({ id }) => id === roomId);
+  expect(room).toMatchObject({ mentions: 0 });
+  await unblock(ana, ben);
+});
