@@ -98,6 +98,8 @@ const changes: Record<
   (situation: { ana: string; ben: string; room: string; seq: number }) => Promise<unknown>
 > = {
   'was read': ({ ben, room, seq }) => town.read(room, ben, seq),
+  'was said before its reader joined': ({ ben, room, seq }) =>
+    town.sql`update members set joined_seq = ${seq + 1} where room_id = ${room} and user_id = ${ben}`,
   'was deleted': ({ room, seq }) =>
     town.sql`update events set deleted_at = now(), text = '' where room_id = ${room} and seq = ${seq}`,
   'is in a room since left': ({ ben, room }) =>

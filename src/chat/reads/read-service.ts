@@ -20,7 +20,8 @@ interface Mark {
   readonly userId: string;
   readonly roomId: string;
   readonly seq: number;
-  readonly from: number;
+  /** What was said before its member joined is not unread. */
+  readonly joinedSeq: number;
 }
 
 export function createReadService({
@@ -49,7 +50,8 @@ export function createReadService({
     >`
       with asked as materialized (
         select * from unnest(${asked.map((mark) => mark.userId)}::uuid[], ${asked.map((mark) => mark.roomId)}::uuid[],
-          ${asked.map((mark) => String(mark.seq))}::bigint[], ${asked.map((mark) => String(mark.from))}::bigint[]) as a(user_id, room_id, seq, from_seq)
+          ${asked.map((mark) => String(mark.seq))}::bigint[], ${asked.map((mark) => String(mark.joinedSeq))}::bigint[])
+          as a(user_id, room_id, seq, joined_seq)
       ), stored as (
         insert into read_states as s (user_id, room_id, last_read_seq)
         select user_id, room_id, seq from asked order by user_id, room_id
@@ -60,7 +62,7 @@ export function createReadService({
       cross join lateral (
         select count(*)::int as unread, (count(*) filter (where s.user_id = any(x.mentions)))::int as mentions from (
           select e.mentions from events e
-          where e.room_id = s.room_id and e.seq > greatest(s.last_read_seq, a.from_seq - 1) and e.type = 'message.created'
+          where e.room_id = s.room_id and e.seq > greatest(s.last_read_seq, a.joined_seq) and e.type = 'message.created'
             and e.actor_id <> s.user_id and e.deleted_at is null
           order by e.seq desc limit ${unreadMax}
         ) x
@@ -79,8 +81,8 @@ export function createReadService({
   async function markRead(actor: Actor, roomId: string, seq: number): Promise<ReadState> {
     const feed = await follow(roomId);
     feed.state.require(actor, 'post');
-    const from = feed.state.readableFrom(actor.userId);
-    const state = await store({ userId: actor.userId, roomId, seq: Math.min(seq, feed.position), from });
+    const { joinedSeq } = feed.state.members.get(actor.userId)!;
+    const state = await store({ userId: actor.userId, roomId, seq: Math.min(seq, feed.position), joinedSeq });
     hub.signalUser(
       actor.userId,
       JSON.stringify({ type: 'read.updated', roomId, data: { userId: actor.userId, ...state } }),

@@ -1,7 +1,7 @@
 /** How somebody becomes a member, inside the transaction that appends `member.joined`: added, joining or invited alike. */
 import { and, desc, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { members, membershipChanges } from '../../database/tables.ts';
+import { members, membershipChanges, readStates } from '../../database/tables.ts';
 import { Failure } from '../../errors.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
@@ -21,6 +21,20 @@ async function findMute(tx: Transaction, roomId: string, userId: string): Promis
   return last?.holds ? last.mutedUntil : null;
 }
 
+/** What was said before somebody joins counts as read, what they left unread in an earlier membership too. */
+async function markAllRead(
+  tx: Transaction,
+  { roomId, userId, seq }: { roomId: string; userId: string; seq: number },
+): Promise<void> {
+  await tx
+    .insert(readStates)
+    .values({ userId, roomId, lastReadSeq: seq })
+    .onConflictDoUpdate({
+      target: [readStates.userId, readStates.roomId],
+      set: { lastReadSeq: sql`greatest(${readStates.lastReadSeq}, excluded.last_read_seq)`, updatedAt: sql`now()` },
+    });
+}
+
 /**
  * @param by who lets them in: themselves, when they join or accept
  * @returns the event to append
@@ -37,6 +51,7 @@ export async function admitMember(
   const mutedUntil = await findMute(tx, roomId, userId);
   await tx.insert(members).values({ roomId, userId, role, joinedSeq: nextSeq, mutedUntil });
   await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: nextSeq });
+  await markAllRead(tx, { roomId, userId, seq: nextSeq - 1 });
   const muted = mutedUntil === null ? {} : { mutedUntil: mutedUntil.toISOString() };
   return { type: 'member.joined', actorId: by, data: { userId, role, by, ...muted } };
 }

@@ -130,7 +130,7 @@ export function createRoomRepository({
   }
 
   /**
-   * What its member has not read of the room `own`, which is one of `own.of_rooms` that are told of together: where more than
+   * What its member has not read of the room `own` since they joined, which is one of `own.of_rooms` that are told of together: where more than
    * `unreadTotal` would have to be counted, each room is counted up to its share of that, so that the answer comes however many there are.
    */
   function unreadOfOwn() {
@@ -138,7 +138,7 @@ export function createRoomRepository({
       select count(*)::int as unread, (count(*) filter (where own.user_id = any(u.mentions)))::int as mentions from (
         select e.mentions from events e
         where own.place <= own.of_rooms and e.room_id = own.id
-          and e.seq > greatest(own.last_read_seq, case when own.history = 'joined' then own.joined_seq - 1 else 0 end)
+          and e.seq > greatest(own.last_read_seq, own.joined_seq)
           and e.type = 'message.created' and e.actor_id <> own.user_id and e.deleted_at is null
         order by e.seq desc limit case when own.pending <= ${settings.unreadTotal}::bigint then ${settings.unreadMax}::bigint
           else least(${settings.unreadMax}::bigint, greatest(${settings.unreadTotal}::bigint / own.of_rooms, 1)) end
@@ -147,8 +147,7 @@ export function createRoomRepository({
 
   /** How many messages there are to count at most, which is known without looking at them: a column of `joined`. */
   function pendingOfJoined() {
-    return sql`least(${settings.unreadMax}::bigint,
-      seq - greatest(last_read_seq, case when history = 'joined' then joined_seq - 1 else 0 end))`;
+    return sql`least(${settings.unreadMax}::bigint, seq - greatest(last_read_seq, joined_seq))`;
   }
 
   function othersInOwn() {
