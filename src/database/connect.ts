@@ -6,7 +6,13 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { type DatabaseTarget, parseDatabaseUrl } from './database-url.ts';
 import { limitQueries, type PoolObserver } from './query-limits.ts';
-import { type Pooling, sessionSetup, setUpTransactions, setupStatements } from './session-settings.ts';
+import {
+  grantingStatement,
+  type Pooling,
+  sessionSetup,
+  setUpTransactions,
+  setupStatements,
+} from './session-settings.ts';
 import * as tables from './tables.ts';
 import { guardTransactions } from './transaction-guard.ts';
 
@@ -92,7 +98,7 @@ export function connectSql(settings: ConnectSettings): Sql {
     backoff: (attempt: number) => Math.min(0.1 * 2 ** attempt, 1),
     connection: {
       ...connection,
-      ...(pooling === 'session' ? { [sessionSetup]: setupStatements(session) } : {}),
+      ...(pooling === 'session' ? { [sessionSetup]: `${grantingStatement}; ${setupStatements(session)}` } : {}),
     },
     types: { bigint: postgres.BigInt },
   });

@@ -38,6 +38,8 @@ const inFlight = new Set([
   'ETIMEDOUT',
   '57P01',
   '57P02',
+  '57P05', // an idle connection was closed by the server at the moment of its next use
+  '25P04', // the whole transaction took too long
   'outcome_unknown',
 ]);
 /**
@@ -55,6 +57,14 @@ export function linkLoss(error: unknown): LinkLoss | undefined {
   if (neverConnected.has(code)) return 'never-connected';
   if (rolledBack.has(code)) return 'rolled-back';
   return inFlight.has(code) ? 'in-flight' : undefined;
+}
+
+/** What the server or the network said, below everything that was wrapped around it. */
+export function rootError(error: unknown): Error {
+  let current = error;
+  for (let depth = 0; depth < 5 && current instanceof Error && current.cause instanceof Error; depth++)
+    current = current.cause;
+  return current instanceof Error ? current : new Error(String(current));
 }
 
 /** SQLSTATE 23505, of a table's constraint when one is named. */

@@ -8,6 +8,8 @@
  * One that is lost while it learns the types of arrays rejects a promise that nobody has, which ends the process; it is given up, so that none works without them.
  * A `commit` that the server answers with a rollback is an error: the driver took it for a success. The sessions of new connections
  * are set up (session-settings.ts) before they are used. A server without TLS is not spoken to where TLS was asked for.
+ * A connection that was told that its server is read-only is closed once it is idle: after a failover the address may lead to the new
+ * primary, while a connection that stays open would lead to the old one for ever.
  * Import this before anything that imports `postgres`.
  */
 import { registerHooks } from 'node:module';
@@ -83,6 +85,13 @@ const connectionFixes: readonly Fix[] = [
 
       if (!canSSL)
         return (errored(Object.assign(new Error('the server does not support TLS'), { code: 'TLS_REFUSED' })), socket.destroy())
+`,
+  ],
+  [
+    '      errorResponse = Errors.postgres(parseError(x))\n    } else {\n',
+    `      errorResponse = Errors.postgres(parseError(x))
+      errorResponse.code === '25006' && end()
+    } else {
 `,
   ],
   ['      q.state = backend\n', '      q.state = backend\n      q.drop = () => { socket && socket.destroy() }\n'],

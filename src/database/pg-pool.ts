@@ -2,7 +2,7 @@
 import { type ClientBase, Pool, type PoolClient, type PoolConfig } from 'pg';
 import { poolingOf } from './connect.ts';
 import { type DatabaseTarget, parseDatabaseUrl } from './database-url.ts';
-import { type Pooling, setupStatements } from './session-settings.ts';
+import { grantingStatement, type Pooling, setupStatements } from './session-settings.ts';
 
 export interface PgPoolSettings {
   readonly url: string;
@@ -82,5 +82,6 @@ function isRefusedWay({ message, code }: Error & { code?: string }): boolean {
 }
 
 function setUp(client: ClientBase, statementTimeout: number, onError: (error: Error) => void): void {
-  client.query(setupStatements({ statementTimeout, lockTimeout: undefined, planOnce: false })).catch(onError);
+  const settings = setupStatements({ statementTimeout, lockTimeout: undefined, planOnce: false });
+  client.query(`${grantingStatement}; ${settings}`).catch(onError);
 }

@@ -21,6 +21,31 @@ export interface SessionSettings {
 /** Under this key of `connection`, which is no start-up parameter, driver-fix.ts finds what to run on each new connection. */
 export const sessionSetup = Symbol.for('parley.session-setup');
 
+/**
+ * What Parley's statements take for granted, whatever is set for the role or the database (`ALTER ROLE … SET`), and the value that a
+ * session gets. Timeouts with settings of their own are not among them.
+ */
+export const takenForGranted: Readonly<Record<string, string>> = {
+  // Times come back as text, which only this style lets everybody read.
+  datestyle: 'ISO',
+  bytea_output: 'hex',
+  array_nulls: 'on',
+  standard_conforming_strings: 'on',
+  // A lost race is found out by reading on, which the stricter levels forbid within a transaction.
+  default_transaction_isolation: 'read committed',
+  // Connections that wait are the pools' to close.
+  idle_session_timeout: '0',
+  lock_timeout: '0',
+  // PostgreSQL 17.
+  transaction_timeout: '0',
+};
+
+const grants = Object.entries(takenForGranted)
+  .map(([name, value]) => `('${name}', '${value}')`)
+  .join(', ');
+/** Sets them in a session of one's own, as far as its server knows them. Comes before what is set for one connection alone. */
+export const grantingStatement = `select set_config(name, value, false) from (values ${grants}) wanted (name, value) where current_setting(name, true) is not null`;
+
 /** Statements that set up a session of one's own. */
 export function setupStatements({ statementTimeout, lockTimeout, planOnce }: SessionSettings): string {
   return [

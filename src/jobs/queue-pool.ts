@@ -8,6 +8,8 @@ import { PgPool, type PgPoolSettings } from '../database/pg-pool.ts';
 
 /** An error that graphile-worker repeats a statement for (cannot_connect_now), up to a hundred times. */
 const repeatable = '57P03';
+/** read_only_sql_transaction */
+const readOnly = '25006';
 /** SQLSTATE classes that no repetition helps against: bad data, broken constraints, wrong SQL. */
 const hopeless = ['0A', '22', '23', '42'];
 const pauseMaxMs = 1000;
@@ -25,7 +27,12 @@ export class QueuePool extends PgPool {
       Object.assign(client, {
         query: (...args: unknown[]) => {
           const result = query(...args);
-          return result instanceof Promise ? result.catch(rethrow) : result;
+          if (!(result instanceof Promise)) return result;
+          return result.catch(async (error: Error & { code?: string }) => {
+            // After a failover only a new connection may lead to a server that takes writes.
+            if (error.code === readOnly) await client.end().catch(onError);
+            return rethrow(error);
+          });
         },
       });
     });

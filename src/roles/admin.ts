@@ -7,6 +7,7 @@ import { connectDatabase, connectionLimits, connectSql } from '../database/conne
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { checkPooler } from '../database/pooler-check.ts';
+import { checkServer } from '../database/server-check.ts';
 import { createLogger } from '../logger/logger.ts';
 import { createUserRepository } from '../user/user-repository.ts';
 import { createUsernameRule, requireEmail } from '../user/user-text.ts';
@@ -136,6 +137,7 @@ async function openDatabase(config: Config): Promise<{ url: string; stop: () => 
       ? await startEmbeddedPostgres({ dir: config.database.embedded.dir, logger })
       : undefined;
   const url = config.database.url ?? embedded!.url;
+  await checkServer(url, config.database.pooling);
   await checkPooler(url, config.database.pooling);
   await migrate(url, config.database.pooling);
   return { url, stop: async () => embedded?.stop() };

@@ -1,11 +1,13 @@
 /** Both roles in one process, and where no database is named, an embedded one below them. */
 
 import { connectionLimits, connectSql } from '../database/connect.ts';
+import { linkLoss, rootError } from '../database/database-errors.ts';
 import { databaseOutage } from '../database/database-probe.ts';
 import { parseDatabaseUrl } from '../database/database-url.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { checkPooler } from '../database/pooler-check.ts';
+import { checkServer } from '../database/server-check.ts';
 import { startMetricsServer } from '../http/metrics.ts';
 import { startTextEngine } from '../processing/text-engine.ts';
 import { type ChatRole, startChatRole } from './chat.ts';
@@ -105,27 +107,28 @@ async function migrateWhenUp(url: string, { config, logger, outages }: RoleConte
   const outage = databaseOutage(outages);
   for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 2000)) {
     try {
+      await checkServer(url, config.database.pooling);
       await checkPooler(url, config.database.pooling);
       await migrate(url, config.database.pooling);
       outage.ended();
       return;
     } catch (error) {
-      const { code } = error as { code?: string };
-      const away = [
-        'ECONNREFUSED',
-        'ENOTFOUND',
-        'EAI_AGAIN',
-        'CONNECT_TIMEOUT',
-        'CONNECTION_CLOSED',
-        'ECONNRESET',
-        '57P03',
-      ].includes(code ?? '');
-      if (!away || performance.now() + pauseMs > untilMs)
-        throw new Error(`the database cannot be used: ${(error as Error).message.split('\n')[0] || code}`, {
-          cause: error,
-        });
+      if (!linkLoss(error) || performance.now() + pauseMs > untilMs) throw unusable(error);
       outage.failed(error);
       await new Promise((wake) => setTimeout(wake, pauseMs));
     }
   }
+}
+
+/** What operators meet most, and what to do about it. */
+const hints: Readonly<Record<string, string>> = {
+  '42501':
+    '; the role has to make schemas and tables: GRANT CREATE ON DATABASE … TO …, and as of PostgreSQL 15 GRANT CREATE ON SCHEMA public TO …',
+  '3F000': '; the search_path of the role names no schema that exists',
+};
+
+function unusable(error: unknown): Error {
+  const cause = rootError(error);
+  const { code = '', message } = cause as Error & { code?: string };
+  return new Error(`the database cannot be used: ${message.split('\n')[0] || code}${hints[code] ?? ''}`, { cause });
 }
