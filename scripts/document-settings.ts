@@ -5,15 +5,9 @@ import { entries } from '../src/config/load.ts';
 const manual = new URL('../docs/operations.md', import.meta.url);
 const [begin, end] = ['<!-- settings -->', '<!-- /settings -->'];
 
-function shown(value: unknown, kind: string): string {
-  if (value === undefined) return '';
-  if (kind === 'duration' && typeof value === 'number') return value % 1000 === 0 ? `${value / 1000} s` : `${value} ms`;
-  if (kind === 'size' && typeof value === 'number') return `${value} B`;
-  return `\`${JSON.stringify(value)}\``;
-}
-
 const rows = entries.map(({ path, setting, environmentNames }) => {
-  const initial = setting.secret ? '' : shown(setting.fallback, setting.kind);
+  const isShown = !setting.secret && setting.fallback !== undefined;
+  const initial = isShown ? `\`${setting.write(setting.fallback)}\`` : '';
   return `| \`${path}\` | ${environmentNames.map((name) => `\`${name}\``).join(' ')} | ${setting.kind.replaceAll('|', '\\|')} | ${initial} | ${setting.doc.replaceAll('|', '\\|')} |`;
 });
 const table = ['| key | environment | kind | default | meaning |', '| --- | --- | --- | --- | --- |', ...rows].join(

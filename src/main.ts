@@ -1,7 +1,9 @@
 /** Flags, configuration, the roles, and the end: SIGTERM and SIGINT drain, a second one hurries. */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { ConfigError, describeConfig, helpText, loadConfig } from './config/load.ts';
+import { readCommandLine } from './config/command-line.ts';
+import { describeConfig, helpText } from './config/describe.ts';
+import { ConfigError, loadConfig } from './config/load.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createLogger } from './logger/logger.ts';
 import { createOutages } from './logger/outages.ts';
@@ -13,9 +15,12 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const hurryMs = 1500;
 
 async function main(): Promise<void> {
-  const { config, words, help, printConfig } = loadConfig(process.argv.slice(2));
-  if (help) return print(helpText());
-  if (printConfig) return print(`${describeConfig(config)}\n`);
+  const argv = process.argv.slice(2);
+  const { words, ...asked } = readCommandLine(argv);
+  if (asked.help) return print(helpText());
+  if (asked.version) return print(`${version}\n`);
+  const { config } = loadConfig(argv);
+  if (asked.printConfig) return print(`${describeConfig(config)}\n`);
   if (words[0] === 'admin') {
     await import('./database/driver-fix.ts');
     const { runAdminCommand } = await import('./roles/admin.ts');

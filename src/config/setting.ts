@@ -18,6 +18,8 @@ export interface Setting<Value> {
   readonly aliases: readonly string[];
   /** Takes what YAML, the environment or a flag gave. */
   readonly parse: (raw: unknown) => Parsed<Value>;
+  /** The value as a person would write it: `24h`, `1MB`. `parse` takes it. */
+  readonly write: (value: Value) => string;
   /** Objects keyed by names of the user's choice: `auth.providers.<name>`. */
   readonly open: boolean;
 }
@@ -32,10 +34,10 @@ function define<Value>(
   fallback: Value,
   doc: string,
   parse: (raw: unknown) => Parsed<Value>,
-  extras: Extras & { open?: boolean } = {},
+  extras: Extras & { open?: boolean; write?: (value: Value) => string } = {},
 ): Setting<Value> {
-  const { secret = false, aliases = [], open = false } = extras;
-  return { kind, fallback, doc, parse, secret, aliases, open };
+  const { secret = false, aliases = [], open = false, write = (value) => JSON.stringify(value ?? null) } = extras;
+  return { kind, fallback, doc, parse, write, secret, aliases, open };
 }
 
 /** What a person writes as one value; a list or a mapping is none, however it would read as a text. */
@@ -44,6 +46,16 @@ function written(raw: unknown): string {
 }
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** The shortest way to write a duration exactly; a single day is 24h. */
+export function writeDuration(ms: number): string {
+  const [unit, length] = Object.entries(durationUnits)
+    .toReversed()
+    .find(([name, unitMs]) => ms > 0 && ms % unitMs === 0 && (name !== 'd' || ms > unitMs)) ?? ['ms', 1];
+  // Never in scientific notation, which is none of the ways to write a duration.
+  const count = (ms / length).toLocaleString('en', { useGrouping: false, maximumFractionDigits: 20 });
+  return ms === 0 ? '0s' : `${count}${unit}`;
+}
 
 /** `500ms`, `10s`, `10m`, `24h`, `7d`, or a plain number of seconds. The value is milliseconds. */
 export function duration(
@@ -56,14 +68,29 @@ export function duration(
     const value = match ? Number(match[1]) * (durationUnits[match[2] ?? 's'] ?? 1000) : Number.NaN;
     return value >= minMs && value <= maxMs
       ? { value }
-      : { expected: `a duration from ${minMs} ms to ${maxMs} ms: seconds, or 500ms, 10s, 10m, 24h, 7d` };
+      : {
+          expected: `a duration from ${writeDuration(minMs)} to ${writeDuration(maxMs)}: seconds, or 500ms, 10s, 10m, 24h, 7d`,
+        };
   };
   const initial = parse(fallback);
   if (!('value' in initial)) throw new Error(`bad default ${fallback}`);
-  return define('duration', initial.value, doc, parse, extras);
+  return define('duration', initial.value, doc, parse, { ...extras, write: writeDuration });
 }
 
 const sizeUnits: Readonly<Record<string, number>> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+/** The largest unit that divides a size. */
+export function writeSize(bytes: number): string {
+  const [unit, length] =
+    (
+      [
+        ['GB', 1024 ** 3],
+        ['MB', 1024 ** 2],
+        ['kB', 1024],
+      ] as const
+    ).find(([, each]) => bytes > 0 && bytes % each === 0) ?? (['', 1] as const);
+  return `${bytes / length}${unit}`;
+}
 
 /** `64kB`, `1MB`, or a plain number of bytes; 1 kB = 1,024 bytes. */
 export function size(fallback: string, doc: string, extras: Extras = {}): Setting<number> {
@@ -76,7 +103,7 @@ export function size(fallback: string, doc: string, extras: Extras = {}): Settin
   };
   const initial = parse(fallback);
   if (!('value' in initial)) throw new Error(`bad default ${fallback}`);
-  return define('size', initial.value, doc, parse, extras);
+  return define('size', initial.value, doc, parse, { ...extras, write: writeSize });
 }
 
 export function integer(
@@ -152,6 +179,7 @@ export function optional(
   return {
     ...inner,
     fallback: undefined,
+    write: (value) => JSON.stringify(value ?? null),
     parse: (raw) => (raw === null || raw === '' ? { value: undefined } : inner.parse(raw)),
   };
 }
