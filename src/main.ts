@@ -7,6 +7,7 @@ import { ConfigError, loadConfig } from './config/load.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createLogger } from './logger/logger.ts';
 import { createOutages } from './logger/outages.ts';
+import { requireFreePorts } from './roles/listen-addresses.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -19,22 +20,24 @@ async function main(): Promise<void> {
   const { words, ...asked } = readCommandLine(argv);
   if (asked.help) return print(helpText());
   if (asked.version) return print(`${version}\n`);
-  const { config } = loadConfig(argv);
-  if (asked.printConfig) return print(`${describeConfig(config)}\n`);
-  if (words[0] === 'admin') {
+  if (words.length > 0) {
+    if (words[0] !== 'admin') throw new ConfigError(`"${words.join(' ')}" is no command; see --help`);
     await import('./database/driver-fix.ts');
     const { runAdminCommand } = await import('./roles/admin.ts');
-    return runAdminCommand(words.slice(1), config);
+    return runAdminCommand(words.slice(1), loadConfig(argv).config);
   }
-  if (words.length > 0) throw new ConfigError(`"${words.join(' ')}" is no command; see --help`);
+  const { config: given, origins } = loadConfig(argv);
+  if (asked.printConfig) return print(`${describeConfig(given)}\n`);
   // Patterns that backtrack without end are handed to a linear engine, in worker threads too.
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   await import('./database/driver-fix.ts');
-  const logger = createLogger(config.log);
+  const logger = createLogger(given.log);
+  // Before anything is started, or even loaded.
+  const config = await requireFreePorts(given, origins, logger);
   const { startRole } = await import('./roles/start-role.ts');
   const stopped = waitForSignal();
   const outages = createOutages(logger, config.log.outageRepeat);
-  const role = await startRole({ config, logger, outages, metrics: createMetrics(), version });
+  const role = await startRole({ config, origins, logger, outages, metrics: createMetrics(), version });
   process.on('uncaughtException', (error) => {
     logger.fatal({ error }, 'a bug: this process ends');
     process.exitCode = 1;

@@ -6,6 +6,8 @@ import type { Outages } from '../logger/outages.ts';
 
 export interface RoleContext {
   readonly config: Config;
+  /** Where each setting comes from that has not its default. */
+  readonly origins: ReadonlyMap<string, string>;
   readonly logger: Logger;
   readonly outages: Outages;
   readonly metrics: Metrics;

@@ -11,6 +11,7 @@ import { checkServer } from '../database/server-check.ts';
 import { startMetricsServer } from '../http/metrics.ts';
 import { startTextEngine } from '../processing/text-engine.ts';
 import { type ChatRole, startChatRole } from './chat.ts';
+import { explainListenError } from './listen-addresses.ts';
 import { startProcessingRole } from './processing.ts';
 import { type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
@@ -25,7 +26,7 @@ type Announced = Pick<Started, 'announcement' | 'setupLink'>;
 
 /** Starts what the configured role needs, from the database up. What had started is stopped when a later part cannot. */
 export async function startRole(context: RoleContext): Promise<Started> {
-  const { config, logger, metrics } = context;
+  const { config, origins, logger, metrics } = context;
   const stops: (readonly [string, (deadlineMs: number) => unknown])[] = [];
   const stop = (deadlineMs: number) =>
     stopInOrder(
@@ -42,7 +43,7 @@ export async function startRole(context: RoleContext): Promise<Started> {
     return { ...(await startParts(databaseUrl)), stop };
   } catch (error) {
     await stop(performance.now() + config.drain.timeout);
-    throw error;
+    throw explainListenError(error, config, origins);
   }
 
   async function startDatabase(): Promise<string> {
