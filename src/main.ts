@@ -8,6 +8,7 @@ import { createMetrics } from './http/metrics.ts';
 import { createLogger } from './logger/logger.ts';
 import { createOutages } from './logger/outages.ts';
 import { requireFreePorts } from './roles/listen-addresses.ts';
+import { neededNode, supportsNode } from './roles/node-version.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -16,6 +17,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const hurryMs = 1500;
 
 async function main(): Promise<void> {
+  if (!supportsNode(process.version))
+    throw new Error(
+      `Node ${neededNode} or newer is needed, and this is ${process.version}; get it from https://nodejs.org`,
+    );
   const argv = process.argv.slice(2);
   const { words, ...asked } = readCommandLine(argv);
   if (asked.help) return print(helpText());
@@ -70,7 +75,8 @@ function waitForSignal() {
   let count = 0;
   let onSecond = () => {};
   const first = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // SIGBREAK: Ctrl-Break on Windows, which knows no SIGTERM.
+    for (const signal of ['SIGTERM', 'SIGINT', ...(process.platform === 'win32' ? ['SIGBREAK'] : [])]) {
       process.on(signal, () => {
         count += 1;
         if (count === 1) resolve(signal);

