@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { readCommandLine } from './config/command-line.ts';
 import { describeConfig, helpText } from './config/describe.ts';
-import { ConfigError, loadConfig } from './config/load.ts';
+import { loadConfig } from './config/load.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createLogger } from './logger/logger.ts';
 import { createOutages } from './logger/outages.ts';
@@ -26,10 +26,9 @@ async function main(): Promise<void> {
   if (asked.help) return print(helpText());
   if (asked.version) return print(`${version}\n`);
   if (words.length > 0) {
-    if (words[0] !== 'admin') throw new ConfigError(`"${words.join(' ')}" is no command; see --help`);
     await import('./database/driver-fix.ts');
-    const { runAdminCommand } = await import('./roles/admin.ts');
-    return runAdminCommand(words.slice(1), loadConfig(argv).config);
+    const { runCommand } = await import('./roles/commands.ts');
+    return runCommand(words, argv);
   }
   const { config: given, origins } = loadConfig(argv);
   if (asked.printConfig) return print(`${describeConfig(given)}\n`);
