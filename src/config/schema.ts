@@ -46,6 +46,11 @@ export const schema = {
         aliases: ['LOG_LEVEL'],
       },
     ),
+    format: choice(
+      ['auto', 'json', 'pretty'],
+      'auto',
+      'json lines, or lines for people; auto: for people on a terminal',
+    ),
     bufferBytes: size('1MB', 'Log lines kept in memory while the output is blocked; more are dropped and counted'),
     outageRepeat: duration(
       '1m',

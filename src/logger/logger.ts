@@ -2,9 +2,12 @@
 import type { WriteStream } from 'node:fs';
 import { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
+import { createLinePrinter } from './pretty-lines.ts';
 
 export interface LoggerSettings {
   readonly level: string;
+  /** `auto`: lines for people on a terminal, JSON elsewhere. */
+  readonly format?: 'auto' | 'json' | 'pretty';
   /** Bytes kept while the output is blocked. */
   readonly bufferBytes: number;
 }
@@ -27,14 +30,29 @@ const secrets = [
 ];
 const redacted = secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
+type Output = WriteStream | NodeJS.WriteStream;
+
 /**
- * Lines go out as JSON. When the reader of the output is slow, lines beyond the bound are dropped and counted: a log
- * must never hold the server, nor fill its memory.
+ * Node writes to a terminal and waits until it was taken: one that stands still (Ctrl-S) would stop the server. The handle
+ * has no public type.
+ */
+function writeWithoutWaiting(output: Output): void {
+  const { _handle } = output as { _handle?: { setBlocking?: (blocking: boolean) => void } };
+  _handle?.setBlocking?.(false);
+}
+
+/**
+ * Lines go out as JSON, or for people. When the reader of the output is slow, lines beyond the bound are dropped and
+ * counted: a log must never hold the server, nor fill its memory.
  */
 export function createLogger(
-  { level, bufferBytes }: LoggerSettings,
-  output: WriteStream | NodeJS.WriteStream = process.stdout,
+  { level, bufferBytes, format = 'auto' }: LoggerSettings,
+  output: Output = process.stdout,
 ): Logger {
+  const isTerminal = 'isTTY' in output && output.isTTY;
+  const isPretty = format === 'pretty' || (format === 'auto' && isTerminal);
+  const print = isPretty ? createLinePrinter(isTerminal && output.hasColors()) : (line: string) => line;
+  if (isTerminal) writeWithoutWaiting(output);
   let dropped = 0;
   output.on('error', () => {
     // A closed pipe: nobody reads the log any more.
@@ -46,10 +64,11 @@ export function createLogger(
       if (output.writableLength > bufferBytes || output.destroyed) dropped += 1;
       else {
         if (dropped > 0) {
-          output.write(`{"level":40,"time":${Date.now()},"msg":"log lines were dropped","dropped":${dropped}}\n`);
+          const time = Date.now();
+          output.write(print(`{"level":40,"time":${time},"msg":"log lines were dropped","dropped":${dropped}}\n`));
           dropped = 0;
         }
-        output.write(chunk);
+        output.write(print(chunk));
       }
       done();
     },

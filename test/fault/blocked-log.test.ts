@@ -1,5 +1,8 @@
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -21,4 +24,19 @@ test('an output that nobody reads neither blocks the process nor fills its memor
   await once(child, 'message');
   await expect.poll(() => written, { timeout: 20_000 }).toMatch(/log lines were dropped","dropped":\d{4,}/);
   expect(written).toContain('somebody reads');
+});
+
+test('a terminal that stands still does not stop the process', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-terminal-'));
+  const told = join(folder, 'told');
+  const terminal = fileURLToPath(new URL('./chatty-terminal.ts', import.meta.url));
+  // `script` runs it on a terminal of its own and hands its output on, which nobody takes.
+  const command = [process.execPath, terminal, told].map((each) => `'${each}'`).join(' ');
+  const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+  await expect.poll(() => existsSync(told), { timeout: 60_000 }).toBe(true);
+  expect(readFileSync(told, 'utf8')).toBe('true');
 });
