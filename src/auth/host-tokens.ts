@@ -8,7 +8,7 @@ import type { HostIssuerSettings } from '../config/identity-settings.ts';
 import { Failure } from '../errors.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import { hasPlainTimes, toMs } from './numeric-date.ts';
-import { nameOf, textOf } from './vouched-claims.ts';
+import { addressOf, nameOf, textOf } from './vouched-claims.ts';
 
 /** What a host application says of one of its users. */
 export interface HostClaims {
@@ -145,8 +145,7 @@ function toClaims(payload: JWTPayload, { issuer, claims: names = {} }: HostIssue
     expiresAt: toMs(exp!),
     name: nameOf(claim('name')),
     picture: textOf(claim('picture')),
-    email: textOf(claim('email')),
-    emailVerified: claim('email_verified') === true,
+    ...addressOf({ email: claim('email'), email_verified: claim('email_verified') }),
     role: names.roles === undefined ? undefined : highestRole(claimAt(payload, names.roles)),
     rooms: names.rooms === undefined ? [] : roomsOf(claimAt(payload, names.rooms)),
   };

@@ -14,7 +14,7 @@ import { BadAnswer, fetchJson } from './fetch-json.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import { hasPlainTimes } from './numeric-date.ts';
 import type { ProviderLink } from './provider-link.ts';
-import { nameOf, textOf } from './vouched-claims.ts';
+import { addressOf, nameOf, textOf, type VouchedAddress } from './vouched-claims.ts';
 
 /** Who a provider says that somebody is. */
 export interface ProvedIdentity {
@@ -256,15 +256,15 @@ export function createOAuthProvider({
       userUrl === undefined
         ? {}
         : await fetchJson(userUrl, { timeoutMs, headers: { authorization: `Bearer ${String(token.access_token)}` } });
-    const claims: Record<string, unknown> = profile.sub === payload.sub ? { ...payload, ...profile } : payload;
+    const shown: Record<string, unknown> = profile.sub === payload.sub ? profile : {};
+    const claims = { ...payload, ...shown };
     return {
       issuer,
       subject: payload.sub!,
       name: nameOf(claims.name),
       username: nameOf(claims.preferred_username),
       picture: textOf(claims.picture),
-      email: textOf(claims.email),
-      emailVerified: claims.email_verified === true,
+      ...mergedAddress(shown, payload),
     };
   }
 
@@ -273,7 +273,9 @@ export function createOAuthProvider({
     const profile = await fetchJson(userUrl!, { timeoutMs, headers });
     if (typeof profile.id !== 'number' && typeof profile.id !== 'string')
       throw new Failure('invalid', 'the provider did not say who this is');
-    const primary = (await githubAddresses(`${userUrl}/emails`, headers)).find((each) => each.primary && each.verified);
+    const primary = (await githubAddresses(`${userUrl}/emails`, headers)).find(
+      ({ primary, verified }) => primary === true && verified === true,
+    );
     return {
       issuer,
       subject: String(profile.id),
@@ -281,21 +283,23 @@ export function createOAuthProvider({
       username: nameOf(profile.login),
       picture: textOf(profile.avatar_url),
       email: textOf(primary?.email),
-      emailVerified: primary !== undefined,
+      emailVerified: textOf(primary?.email) !== undefined,
     };
   }
 
   interface GithubAddress {
     readonly email?: unknown;
-    readonly primary?: boolean;
-    readonly verified?: boolean;
+    readonly primary?: unknown;
+    readonly verified?: unknown;
   }
 
   /** None where the scope was not granted: the login goes on without an address. */
   async function githubAddresses(url: string, headers: Record<string, string>): Promise<readonly GithubAddress[]> {
     try {
       const found: unknown = await fetchJson(url, { timeoutMs, headers });
-      return Array.isArray(found) ? (found as GithubAddress[]) : [];
+      return Array.isArray(found)
+        ? (found as GithubAddress[]).filter((each) => typeof each === 'object' && each !== null)
+        : [];
     } catch (error) {
       if (error instanceof BadAnswer) return [];
       throw error;
@@ -303,6 +307,15 @@ export function createOAuthProvider({
   }
 
   return { start, finish };
+}
+
+/** One source's address and its word on it: a yes that the other one gives for another address does not count. */
+function mergedAddress(profile: Record<string, unknown>, idToken: Record<string, unknown>): VouchedAddress {
+  const [shown, signed] = [addressOf(profile), addressOf(idToken)];
+  if (shown.email === undefined) return signed;
+  const isSame = shown.email.toLowerCase() === signed.email?.toLowerCase();
+  const isSilent = profile.email_verified === undefined && profile.xms_edov === undefined;
+  return isSame && isSilent ? { ...shown, emailVerified: signed.emailVerified } : shown;
 }
 
 /** The state is bound to the browser by its cookie; the nonce follows from it, so nothing more has to be kept. */

@@ -113,6 +113,20 @@ test('an address in a token opens no account of that address, and does not take 
   expect(body.email).toBeNull();
 });
 
+test.each([
+  [true, true],
+  ['true', true],
+  [false, false],
+  ['false', false],
+  ['TRUE', false],
+  [1, false],
+  [undefined, false],
+])('an address is verified where the token says %j: %s', async (said, emailVerified) => {
+  const email = `${randomUUID()}@example.org`;
+  const { body } = await me(await host.sign({ sub: randomUUID(), email, email_verified: said }));
+  expect(body).toMatchObject({ email, emailVerified });
+});
+
 test('roles and rooms count where the issuer is configured to say them, and only there', async () => {
   const owner = await signUp(parley.url);
   const room = await createRoom([owner]);

@@ -280,6 +280,18 @@ test('over https the cookie of a login has a prefix that browsers insist on, wit
   await away.end();
 });
 
+test('whether an address is verified may be said as a text', async () => {
+  for (const [name, emailVerified] of [
+    ['said-true', true],
+    ['said-false', false],
+    ['said-yes', false],
+  ] as const)
+    expect(await logIn(name)).toMatchObject({
+      status: 200,
+      body: { user: { email: `${name}@example.org`, emailVerified } },
+    });
+});
+
 test('a login returns only to allowed places', async () => {
   const start = (returnTo: string) =>
     new Browser().go('GET', `${parley.url}/v1/auth/oauth/acme?returnTo=${encodeURIComponent(returnTo)}`);
