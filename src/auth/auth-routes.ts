@@ -131,7 +131,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
         security: [],
         description: 'An account with second factors answers 401 `second_factor_required` with a `challenge`.',
         headers: LoginHeaders,
-        body: exactly({ login: Type.String({ minLength: 1, maxLength: 320 }), password: Password }),
+        body: exactly({ login: Type.String({ minLength: 1, maxLength: 1000 }), password: Password }),
         response: answers(200, LoginShape),
       },
     },

@@ -261,7 +261,23 @@ export function createAuthService({
     return toLogin(user, session);
   }
 
-  async function login(name: string, password: string, device: Device): Promise<Login> {
+  /** @returns the account as it is once its hash is of today's form; undefined for a wrong password */
+  async function provePassword(user: UserRow | undefined, password: string): Promise<UserRow | undefined> {
+    const match = await passwords.match(user?.passwordHash, password);
+    if (!user || match === 'wrong') return undefined;
+    if (match === 'right') return user;
+    const renewed = await repository.replaceHash(user.id, {
+      from: user.passwordHash!,
+      to: await passwords.hash(password),
+    });
+    if (renewed) return renewed;
+    // Another login of the same moment has renewed it, or the password was changed.
+    const current = await repository.find(user.id);
+    return (await passwords.verify(current?.passwordHash, password)) ? current : undefined;
+  }
+
+  async function login(typed: string, password: string, device: Device): Promise<Login> {
+    const name = typed.trim();
     const user = name.isWellFormed() && !name.includes('\0') ? await repository.findByLogin(name) : undefined;
     // The same questions for somebody and for nobody.
     const attempt = await throttle.begin({
@@ -269,10 +285,10 @@ export function createAuthService({
       address: addressKey(device.address ?? ''),
       knownDevice: await knownDevices.find(user?.id ?? nobody, device.key),
     });
-    const right = await passwords.verify(user?.passwordHash, password);
-    if (!user || !right) throw new Failure('unauthenticated', 'wrong name or password');
+    const proved = await provePassword(user, password);
+    if (!proved) throw new Failure('unauthenticated', 'wrong name or password');
     await attempt.succeeded();
-    return openLogin(user, device);
+    return openLogin(proved, device);
   }
 
   async function guest(displayName: string, device: Device): Promise<Login> {

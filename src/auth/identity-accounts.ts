@@ -128,10 +128,10 @@ export function createIdentityAccounts({
 
   /** An address that somebody owns stays theirs: this account does not even mention it. */
   async function ownAddress({ email, emailVerified = false }: VouchedPerson, userId?: string): Promise<Address> {
-    const usable = email !== undefined && isAddress(email);
-    const owner = usable ? await users.findVerifiedOwner(email) : undefined;
-    if (!usable || (owner && owner.id !== userId)) return noAddress;
-    return { email, emailVerified };
+    const address = email === undefined ? undefined : findAddress(email);
+    const owner = address === undefined ? undefined : await users.findVerifiedOwner(address);
+    if (address === undefined || (owner && owner.id !== userId)) return noAddress;
+    return { email: address, emailVerified };
   }
 
   async function requireNotErased(tx: Transaction, person: VouchedPerson, issuedAt: number | undefined): Promise<void> {
@@ -248,8 +248,8 @@ function pictureOf({ picture }: VouchedPerson): string | null {
   return picture !== undefined && /^https:\/\/[^\s\p{C}"'<>\\]+$/u.test(picture) ? picture : null;
 }
 
-function isAddress(text: string): boolean {
-  return passes(() => requireEmail(text));
+function findAddress(text: string): string | undefined {
+  return passes(() => requireEmail(text)) ? requireEmail(text) : undefined;
 }
 
 function passes(check: () => unknown): boolean {

@@ -10,6 +10,14 @@ test('a password fits its own hash and no other', async () => {
   expect(await passwords.verify(hash, 'correct horse batterz')).toBe(false);
 });
 
+test('a password matches in whatever form its letters and spaces are typed', async () => {
+  const hash = await passwords.hash('Zu\u0308rich ist scho\u0308n');
+  expect(await passwords.match(hash, 'Z\u00fcrich\u00a0ist sch\u00f6n')).toBe('right');
+  expect(await passwords.match(hash, 'Zurich ist schon')).toBe('wrong');
+  // Compatibility forms are other letters.
+  expect(await passwords.match(await passwords.hash('ﬁnal answer'), 'final answer')).toBe('wrong');
+});
+
 test('an account without a password lets nobody in', async () => {
   expect(await passwords.verify(null, '')).toBe(false);
   expect(await passwords.verify('plain text', 'plain text')).toBe(false);

@@ -1,4 +1,10 @@
-/** Passwords as argon2id hashes (RFC 9106), made off the main thread and only a few at a time. */
+/**
+ * Passwords as argon2id hashes (RFC 9106), made off the main thread and only a few at a time.
+ *
+ * A password is compared as RFC 8265 (OpaqueString, section 4.2) says: in NFC, with every kind of space as a plain one, because
+ * devices type the same letters in different forms. Hashes from before were made of what was typed: these forms are tried
+ * too, and a login that finds one replaces the hash.
+ */
 import { type Argon2Parameters, argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Failure, type InputPath, invalid } from '../errors.ts';
@@ -21,7 +27,23 @@ export interface Passwords {
   /** @returns the hash as a PHC string. @throws Failure `unavailable` when too many wait */
   readonly hash: (password: string) => Promise<string>;
   /** Takes the same time for an absent hash as for a wrong password. */
+  readonly match: (hash: string | null | undefined, password: string) => Promise<PasswordMatch>;
+  /** Whether it matches, in whatever form. */
   readonly verify: (hash: string | null | undefined, password: string) => Promise<boolean>;
+}
+
+/** `outdated`: it is the password, and the hash was made of another form of it: make a new one. */
+export type PasswordMatch = 'wrong' | 'right' | 'outdated';
+
+/** The form that is hashed: RFC 8265, section 4.2.2. */
+function prepare(password: string): string {
+  return password.replace(/\p{Zs}/gu, ' ').normalize('NFC');
+}
+
+/** What older hashes may have been made of, the form of today first. One form where nothing is to be changed. */
+function formsOf(password: string): string[] {
+  const prepared = prepare(password);
+  return [...new Set([prepared, password, password.normalize('NFC'), password.normalize('NFD')])];
 }
 
 /**
@@ -29,10 +51,11 @@ export interface Passwords {
  * @throws Failure `invalid` naming the field
  */
 export async function requirePassword(password: string, path: InputPath = '/password'): Promise<void> {
-  const bytes = Buffer.byteLength(password);
+  const prepared = prepare(password);
+  const bytes = Buffer.byteLength(prepared);
   if (bytes < bytesMin || bytes > bytesMax || !password.isWellFormed())
     throw invalid(path, `${bytesMin} to ${bytesMax} bytes`);
-  if ((await commonPasswords()).has(password.toLowerCase())) throw invalid(path, 'is one of the commonest passwords');
+  if ((await commonPasswords()).has(prepared.toLowerCase())) throw invalid(path, 'is one of the commonest passwords');
 }
 
 let common: Promise<ReadonlySet<string>> | undefined;
@@ -68,18 +91,21 @@ export function createPasswords({ hashConcurrency, hashQueueMax }: PasswordSetti
 
   async function hash(password: string): Promise<string> {
     const nonce = randomBytes(16);
-    const tag = await withTurn(() => hashWith('argon2id', { message: password, nonce, ...cost }));
+    const tag = await withTurn(() => hashWith('argon2id', { message: prepare(password), nonce, ...cost }));
     return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${unpadded(nonce)}$${unpadded(tag)}`;
   }
 
-  async function verify(stored: string | null | undefined, password: string): Promise<boolean> {
-    if (Buffer.byteLength(password) > bytesMax) return false;
+  async function match(stored: string | null | undefined, password: string): Promise<PasswordMatch> {
     const known = parse(stored) ?? absent;
-    const tag = await withTurn(() => hashWith('argon2id', { message: password, ...known.parameters }));
-    return known !== absent && timingSafeEqual(tag, known.tag);
+    for (const [at, message] of formsOf(password).entries()) {
+      if (Buffer.byteLength(message) > bytesMax) continue;
+      const tag = await withTurn(() => hashWith('argon2id', { message, ...known.parameters }));
+      if (known !== absent && timingSafeEqual(tag, known.tag)) return at === 0 ? 'right' : 'outdated';
+    }
+    return 'wrong';
   }
 
-  return { hash, verify };
+  return { hash, match, verify: async (stored, password) => (await match(stored, password)) !== 'wrong' };
 }
 
 interface Parsed {

@@ -38,6 +38,8 @@ export interface UserRepository {
     id: string,
     changes: Partial<Pick<UserRow, 'displayName' | 'avatarUrl' | 'passwordHash' | 'role'>>,
   ) => Promise<UserRow | undefined>;
+  /** Another hash of the same password. @returns undefined when the present one is not `from`, or the account is gone */
+  readonly replaceHash: (id: string, hashes: { from: string; to: string }) => Promise<UserRow | undefined>;
   /** Another address; null leaves none. @throws a violation of `users_verified_email` when a verified one is somebody else's */
   readonly setAddress: (
     tx: Database | Transaction,
@@ -172,6 +174,14 @@ export function createUserRepository(db: Database): UserRepository {
         .update(users)
         .set(changes)
         .where(and(eq(users.id, id), present))
+        .returning();
+      return row;
+    },
+    replaceHash: async (id, { from, to }) => {
+      const [row] = await db
+        .update(users)
+        .set({ passwordHash: to })
+        .where(and(eq(users.id, id), eq(users.passwordHash, from), present))
         .returning();
       return row;
     },

@@ -11,7 +11,7 @@ const address =
   /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
 export const displayNameMax = 64;
 
-/** @throws Failure `invalid` naming the field, for a name that cannot be mentioned or is reserved */
+/** @returns the name without surrounding white space. @throws Failure `invalid` naming the field, for a name that cannot be mentioned or is reserved */
 export type RequireUsername = (text: string) => string;
 
 /**
@@ -23,7 +23,8 @@ export type RequireUsername = (text: string) => string;
 export function createUsernameRule(reserved: readonly string[]): RequireUsername {
   const bare = (text: string) => text.toLowerCase().replace(/[_.-]+$/, '');
   const refused = new Set([...taken, ...reserved].map(bare));
-  return (text) => {
+  return (typed) => {
+    const text = typed.trim();
     if (!isMentionable(text))
       throw invalid(
         '/username',
@@ -34,8 +35,9 @@ export function createUsernameRule(reserved: readonly string[]): RequireUsername
   };
 }
 
-/** @throws Failure `invalid` naming the field */
-export function requireEmail(text: string): string {
+/** @returns the address without surrounding white space. @throws Failure `invalid` naming the field */
+export function requireEmail(typed: string): string {
+  const text = typed.trim();
   if (text.length > 320 || !address.test(text)) throw invalid('/email', 'not an e-mail address');
   return text;
 }
