@@ -170,12 +170,12 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRouteOptions> = async (
         description: 'Without a token in the body the one of the cookie is exchanged, and stays in cookies.',
         security: [],
         headers: LoginHeaders,
-        body: exactly({ refreshToken: Type.Optional(Secret) }),
+        body: Type.Optional(Nullable(exactly({ refreshToken: Type.Optional(Secret) }))),
         response: answers(200, LoginShape),
       },
     },
     async (request, reply) => {
-      const { refreshToken } = request.body;
+      const { refreshToken } = request.body ?? {};
       if (refreshToken !== undefined) return cookies.answer(request, reply, await auth.refresh(refreshToken));
       const kept = cookies.refreshToken(request);
       if (kept === undefined) throw invalid('/refreshToken', 'is missing');

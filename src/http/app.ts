@@ -18,6 +18,7 @@ import Fastify, {
 import type { Counter } from 'prom-client';
 import { Failure, type FailureCode } from '../errors.ts';
 import { answerInTime, noteArrival } from './answer-deadline.ts';
+import { takeEmptyBodies } from './empty-body.ts';
 import { tidyForwardedFor } from './forwarded-for.ts';
 import { noteHandled, putLoginFirst, type RequireCaller } from './login-first.ts';
 import { failureOfRequest, problemOf, sendProblem } from './problem.ts';
@@ -141,6 +142,7 @@ export async function createApp({
   // A logger of its own would cost each request more than its routing does; what is logged names the request itself.
   app.setChildLoggerFactory((parent) => parent);
   app.removeContentTypeParser('text/plain');
+  takeEmptyBodies(app);
   app.decorateRequest('cameAtMs', 0);
   app.decorateRequest('isHandled', false);
   app.addHook('onRequest', noteArrival);
