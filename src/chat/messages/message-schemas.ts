@@ -8,7 +8,10 @@ export const MessageShape = Type.Object({
   seq: Seq,
   sender: PublicUser,
   text: Type.String({ description: 'Markdown source' }),
-  html: Type.String({ description: 'The same, rendered to safe HTML' }),
+  html: Type.String({
+    description:
+      'The same, rendered to safe HTML. `span.mention` marks members of the room; other names are plain text',
+  }),
   mentions: Type.Array(Uuid),
   replyTo: Nullable(Uuid),
   replyCount: Type.Integer(),

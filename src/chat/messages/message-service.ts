@@ -111,6 +111,7 @@ interface Prepared {
   readonly verdict: Verdict;
   readonly text: string;
   readonly mentions: string[];
+  readonly html: string;
   readonly digest: bigint;
   readonly repeat?: undefined;
 }
@@ -176,7 +177,7 @@ export function createMessageService({
             allowedAt: ready.allowedAt,
             digest: ready.digest,
             text: ready.text,
-            html: verdict.html,
+            html: ready.html,
             mentions: ready.mentions,
             replyTo: draft.replyTo ?? null,
             flag,
@@ -254,8 +255,10 @@ export function createMessageService({
       }
       return { repeat };
     }
-    const mentions = verdict.mentions.length === 0 ? [] : await findMentioned(feed.state, verdict, sender.userId);
-    return { ...ready, mentions };
+    // No promise where nobody is mentioned: every send takes this way.
+    const noMentions = { mentions: [], html: verdict.html };
+    const found = verdict.mentions.length === 0 ? noMentions : await findMentioned(feed.state, verdict, sender.userId);
+    return { ...ready, ...found };
   }
 
   async function findProfile(userId: string): Promise<PublicProfile> {
@@ -350,7 +353,7 @@ export function createMessageService({
       await recordRefusal({ roomId, authorId: sender.userId, kind: 'edit', verdict });
       throw blocked(verdict);
     }
-    const mentions = await findMentioned(feed.state, verdict, sender.userId);
+    const { mentions, html } = await findMentioned(feed.state, verdict, sender.userId);
     const author = { roomId, authorId: sender.userId };
     const { answer, seq } = await flags.commit(author, verdict, (flag) =>
       eventLog.transact(roomId, async (context) => {
@@ -360,7 +363,7 @@ export function createMessageService({
         if (current.deleted) throw new Failure('not_found', 'no such message');
         if (current.authorId !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');
         if (current.text === text) return { events: [], answer: current.seq };
-        await storeVersion(context, roomId, messageId, current, { text, html: verdict.html, mentions });
+        await storeVersion(context, roomId, messageId, current, { text, html, mentions });
         if (flag) await recordFlag(context.tx, { ...author, messageId }, flag);
         return {
           events: [{ type: 'message.updated', actorId: sender.userId, messageId, data: {} }],

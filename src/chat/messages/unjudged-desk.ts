@@ -88,8 +88,7 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
       sessionId: undefined,
       sender: people.get(authorId) ?? unknownProfile(authorId),
       ...{ messageId, clientId, digest, text, replyTo, allowedAt: feed.position },
-      html: verdict.html,
-      mentions: await options.findMentioned(feed.state, verdict, authorId),
+      ...(await options.findMentioned(feed.state, verdict, authorId)),
       flag,
     });
   }
@@ -106,10 +105,10 @@ export function startUnjudgedDesk(options: UnjudgedDeskOptions): { readonly stop
       if (!row && !item.old) throw new Failure('unavailable', 'the message is not there yet');
       if (!row || row.deletedAt !== null || row.editedAt !== null || row.text !== item.text)
         return { events: [], answer: undefined };
-      const mentions = await options.findMentioned(state, verdict, authorId);
+      const found = await options.findMentioned(state, verdict, authorId);
       await tx
         .update(events)
-        .set({ html: verdict.html, mentions })
+        .set(found)
         .where(and(eq(events.roomId, roomId), eq(events.seq, row.seq)));
       if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
       // No new version: the one that is there, as it looks now.
