@@ -29,9 +29,12 @@ type Section = keyof typeof sections;
 export function AccountDialog({
   client,
   first = 'profile',
+  onChange,
   onClose,
 }: {
   client: ParleyClient;
+  /** Called when the account was changed. */
+  onChange?: () => void;
   /** What is shown first to whoever is no guest. */
   first?: Section;
   onClose: () => void;
@@ -39,6 +42,10 @@ export function AccountDialog({
   const [user, setUser] = useState(client.user());
   const [section, setSection] = useState<Section>(user?.kind === 'guest' ? 'keep' : first);
   if (!user) return null;
+  const change = (changed: OwnUser) => {
+    setUser(changed);
+    onChange?.();
+  };
   const shown: readonly Section[] =
     user.kind === 'guest' ? ['keep', 'profile', 'devices'] : ['profile', 'login', 'second', 'linked', 'devices'];
   const open = shown.includes(section) ? section : 'profile';
@@ -62,7 +69,7 @@ export function AccountDialog({
           </ul>
         </nav>
         <section class="settings-body" aria-label={title} key={open}>
-          <View client={client} user={user} onChange={setUser} />
+          <View client={client} user={user} onChange={change} />
         </section>
       </div>
     </Dialog>

@@ -47,18 +47,24 @@ export function BrowseDialog({ store, onClose }: { store: ChatStore; onClose: ()
         </p>
       )}
       <ul class="found">
-        {rooms.map((room) => (
-          <li key={room.id}>
-            <span>
-              <strong>{room.name}</strong>
-              <span class="hint"> {room.memberCount} people</span>
-              {room.topic && <span class="topic">{room.topic}</span>}
-            </span>
-            <button type="button" onClick={() => void join(room)} aria-label={`Join ${room.name}`}>
-              {store.state.rooms.has(room.id) ? 'Open' : 'Join'}
-            </button>
-          </li>
-        ))}
+        {rooms.map((room) => {
+          const act = store.state.rooms.has(room.id) ? 'Open' : 'Join';
+          return (
+            <li key={room.id}>
+              <span>
+                <strong>{room.name}</strong>
+                <span class="hint">
+                  {' '}
+                  {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
+                </span>
+                {room.topic && <span class="topic">{room.topic}</span>}
+              </span>
+              <button type="button" onClick={() => void join(room)} aria-label={`${act} ${room.name}`}>
+                {act}
+              </button>
+            </li>
+          );
+        })}
       </ul>
       {rooms.length === 0 && <p class="hint">No public room has such a name.</p>}
     </Dialog>

@@ -105,6 +105,11 @@ export class ChatStore {
     this.unsent.stop();
   }
 
+  /** One's own name or picture was changed in the settings: what shows them is drawn again. */
+  profileChanged(): void {
+    this.#set({});
+  }
+
   /** Whether this device keeps texts of the account that nobody else has: drafts, edits, and messages that were not sent. */
   hasUnsentText(): boolean {
     return this.state.unsent.size > 0 || this.state.edited.size > 0 || this.drafts.roomIds().length > 0;

@@ -1,6 +1,7 @@
 /** One message, and what its author may do with it. */
 import { useState } from 'preact/hooks';
 import type { Message } from '../client/parley-client.ts';
+import { Avatar } from './avatar.tsx';
 import { type ChatStore, explainRefusal } from './chat-store.ts';
 import { useConfirm } from './confirm.tsx';
 import { useLongPress } from './long-press.ts';
@@ -27,6 +28,8 @@ export function MessageItem({ store, message, head, editing, onEditEnd }: Messag
   const [pointed, setPointed] = useState(false);
   const [sheet, setSheet] = useState(false);
   const me = store.client.user();
+  // One's own name and picture are known as they are now, not as they were when the message came.
+  const author = message.sender.id === me?.id ? me : message.sender;
   const mentioned = me !== undefined && message.mentions.includes(me.id);
   const idle = !message.deletedAt && !editing;
   const longPress = useLongPress(() => setSheet(idle));
@@ -45,8 +48,8 @@ export function MessageItem({ store, message, head, editing, onEditEnd }: Messag
     >
       {head && (
         <header>
-          <Initials name={message.sender.displayName} id={message.sender.id} />
-          <strong>{message.sender.displayName}</strong>
+          <Avatar person={author} />
+          <strong>{author.displayName}</strong>
           <time dateTime={message.createdAt} title={calendar.format(new Date(message.createdAt))}>
             {clock.format(new Date(message.createdAt))}
           </time>
@@ -98,7 +101,7 @@ export function UnsentItem({ store, message, head }: { store: ChatStore; message
     <article class={`message unsent ${head ? 'head' : ''} ${refusal ? 'refused' : ''}`}>
       {head && me && (
         <header>
-          <Initials name={me.displayName} id={me.id} />
+          <Avatar person={me} />
           <strong>{me.displayName}</strong>
         </header>
       )}
@@ -122,15 +125,5 @@ export function UnsentItem({ store, message, head }: { store: ChatStore; message
         <span class="hint">{heldBack ? 'Only you see this until it is checked.' : 'Sending …'}</span>
       )}
     </article>
-  );
-}
-
-/** Twelve colours of the stylesheet, one of them for each person. */
-function Initials({ name, id }: { name: string; id: string }) {
-  const colour = Number.parseInt(id.slice(-4), 16) % 12;
-  return (
-    <span class={`initials colour-${colour}`} aria-hidden="true">
-      {[...name][0]?.toUpperCase()}
-    </span>
   );
 }

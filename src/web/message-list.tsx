@@ -123,7 +123,9 @@ function ListHead({ store, state, room }: MessageListProps) {
         </button>
       </p>
     );
-  return view.hasOlder ? null : <p class="hint">This is where {room.name} begins.</p>;
+  if (view.hasOlder) return null;
+  const what = room.kind === 'dm' ? `your conversation with ${room.name}` : room.name;
+  return <p class="hint">This is the beginning of {what}</p>;
 }
 
 function JumpButton({ unread, refused, onJump }: { unread: number; refused: number; onJump: () => void }) {

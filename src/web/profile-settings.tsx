@@ -1,5 +1,6 @@
 /** What others see of me. */
 import type { SettingsProps } from './account-dialog.tsx';
+import { Avatar } from './avatar.tsx';
 import { Field } from './field.tsx';
 import { SettingsForm } from './settings-form.tsx';
 
@@ -13,7 +14,10 @@ export function ProfileSettings({ client, user, onChange }: SettingsProps) {
         return 'Saved.';
       }}
     >
-      <p class="hint">You are @{user.username}.</p>
+      <p class="own-picture">
+        <Avatar person={user} />
+        <span class="hint">You are @{user.username}.</span>
+      </p>
       <Field label="Display name" name="displayName" autoComplete="nickname" value={user.displayName} />
       <Field label="Picture" name="avatarUrl" hint="https://…" required={false} value={user.avatarUrl ?? undefined} />
     </SettingsForm>

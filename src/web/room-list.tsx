@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { OwnRoom } from '../client/parley-client.ts';
 import { AccountDialog } from './account-dialog.tsx';
+import { Avatar } from './avatar.tsx';
 import { BrowseDialog } from './browse-dialog.tsx';
 import { type ChatState, type ChatStore, moderates } from './chat-store.ts';
 import { ModerationDialog } from './moderation-dialog.tsx';
@@ -31,6 +32,7 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
           onClick={() => setDialog('account')}
         >
           <span class="me-name">{user?.displayName}</span>
+          {user && <Avatar person={user} />}
           <span aria-hidden="true">⚙</span>
         </button>
         <button type="button" class="link" onClick={onLogOut}>
@@ -80,7 +82,9 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
       </nav>
       {dialog === 'desk' && <ModerationDialog store={store} roomId={undefined} name="all rooms" onClose={close} />}
       {dialog === 'new' && <NewRoomDialog store={store} onClose={close} />}
-      {dialog === 'account' && <AccountDialog client={store.client} onClose={close} />}
+      {dialog === 'account' && (
+        <AccountDialog client={store.client} onChange={() => store.profileChanged()} onClose={close} />
+      )}
       {dialog === 'browse' && <BrowseDialog store={store} onClose={close} />}
     </aside>
   );

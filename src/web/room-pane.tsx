@@ -1,6 +1,7 @@
 /** One room: its messages, who is writing, and where one writes oneself. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Member, OwnRoom, Page } from '../client/parley-client.ts';
+import { Avatar } from './avatar.tsx';
 import { type ChatState, type ChatStore, explainRefusal, moderates } from './chat-store.ts';
 import { Composer } from './composer.tsx';
 import { useConfirm } from './confirm.tsx';
@@ -88,11 +89,12 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
   }
 
   return (
-    <Dialog title={`People in ${room.name}`} onClose={onClose}>
+    <Dialog title={room.kind === 'dm' ? 'People in this conversation' : `People in ${room.name}`} onClose={onClose}>
       <ul class="found">
         {members.map(({ user, role }) => (
           <li key={user.id}>
-            <span>
+            <Avatar person={user} />
+            <span class="person">
               <strong>{user.displayName}</strong>
               <span class="hint">
                 {' '}
@@ -112,7 +114,7 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
                     Moderate
                   </button>
                 )}
-                <button type="button" onClick={() => void writeTo(user.id)} aria-label={`Write to ${user.displayName}`}>
+                <button type="button" onClick={() => void writeTo(user.id)} aria-label={`Message ${user.displayName}`}>
                   Message
                 </button>
               </span>
