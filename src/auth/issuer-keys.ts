@@ -1,11 +1,10 @@
 /**
  * The public keys of one issuer (RFC 7517), from its configured address alone. Kept for a while, renewed in the
- * background, and read again when a token names a key that is not among them: rotation needs no restart.
+ * background, and fetched again when a token names a key that is not among them: rotation needs no restart.
  *
- * Unknown key ids cost the issuer one request per `refetchMs`, whoever invents them: those who ask meanwhile wait for the
- * next one together.
+ * Anybody can invent key ids, so fetches have a budget: `refetchBurst` at once, then one per `refetchMs`. While the budget
+ * is used up, a token with an unknown key is refused at once. Tokens that arrive during a fetch share it.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { Logger } from 'pino';
 import { Failure } from '../errors.ts';
@@ -13,19 +12,18 @@ import { fetchJson } from './fetch-json.ts';
 import type { ProviderLink } from './provider-link.ts';
 
 export interface IssuerKeySettings {
-  /** Keys older than this are renewed; until that succeeds they go on to count. */
+  /** Keys older than this are renewed; until that succeeds the known ones remain valid. */
   readonly maxAgeMs: number;
-  /** The address is asked no more often than this. */
+  /** The budget grows by one fetch in this time. */
   readonly refetchMs: number;
-  /** Tokens with unknown keys that wait for an answer; more are refused. */
+  /** The largest budget: so many fetches may follow each other directly. */
+  readonly refetchBurst: number;
+  /** Tokens with unknown keys that wait for a fetch; more are refused. */
   readonly waitingMax: number;
 }
 
 /** For `jwtVerify` of jose. @throws Failure `unavailable` while the keys cannot be read */
 export type IssuerKeys = JWTVerifyGetKey;
-
-/** The fetch that was under way may have been answered before the key was published: one more finds it. */
-const attemptsMax = 2;
 
 export function createIssuerKeys({
   url,
@@ -38,18 +36,21 @@ export function createIssuerKeys({
   logger: Logger;
   settings: IssuerKeySettings;
 }): IssuerKeys {
+  const budget = createFetchBudget(settings);
   let keys: JWTVerifyGetKey | undefined;
-  let askedAtMs = Number.NEGATIVE_INFINITY;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
   let waiting = 0;
 
   async function read(): Promise<void> {
-    await pause(Math.max(0, askedAtMs + settings.refetchMs - performance.now()));
-    askedAtMs = performance.now();
     const found = await link.call(() => fetchJson(url, { timeoutMs: link.timeoutMs }));
     keys = createLocalJWKSet(found as unknown as JSONWebKeySet);
     readAtMs = performance.now();
+  }
+
+  /** Joins the fetch under way, or takes a new one from the budget. @returns false when none is due */
+  function mayRenew(): boolean {
+    return reading !== undefined || budget.take();
   }
 
   function renew(): Promise<void> {
@@ -61,13 +62,15 @@ export function createIssuerKeys({
 
   async function renewQuietly(): Promise<void> {
     try {
-      await renew();
+      if (mayRenew()) await renew();
     } catch (error) {
-      logger.debug({ error }, 'keys of an issuer could not be renewed; the known ones go on to count');
+      logger.debug({ error }, 'keys of an issuer could not be renewed; the known ones remain valid');
     }
   }
 
-  async function waitForNewer(): Promise<void> {
+  /** @returns false when no fetch is due */
+  async function waitForNewer(): Promise<boolean> {
+    if (!mayRenew()) return false;
     if (waiting >= settings.waitingMax)
       throw new Failure('unavailable', 'too many tokens with unknown keys', { retryAfterMs: settings.refetchMs });
     waiting += 1;
@@ -76,18 +79,54 @@ export function createIssuerKeys({
     } finally {
       waiting -= 1;
     }
+    return true;
+  }
+
+  async function requireKeys(): Promise<void> {
+    if (keys) {
+      if (performance.now() - readAtMs > settings.maxAgeMs) void renewQuietly();
+    } else if (!(await waitForNewer())) {
+      throw new Failure('unavailable', 'the keys of the issuer could not be read', { retryAfterMs: budget.dueInMs() });
+    }
   }
 
   return async (header, token) => {
-    for (let attempt = 0; ; attempt++) {
-      if (!keys) await waitForNewer();
-      else if (performance.now() - readAtMs > settings.maxAgeMs) void renewQuietly();
+    await requireKeys();
+    // A fetch that was under way may have been answered before the key was published: one more finds it.
+    for (let isLast = false; ; ) {
       try {
         return await keys!(header, token);
       } catch (error) {
-        if (!(error instanceof errors.JWKSNoMatchingKey) || attempt === attemptsMax) throw error;
+        if (!(error instanceof errors.JWKSNoMatchingKey) || isLast) throw error;
+        isLast = reading === undefined;
+        if (!(await waitForNewer())) throw error;
       }
-      await waitForNewer();
     }
+  };
+}
+
+/** A token bucket of fetches, by the monotonic clock. */
+function createFetchBudget({ refetchMs, refetchBurst }: Pick<IssuerKeySettings, 'refetchMs' | 'refetchBurst'>) {
+  let left = refetchBurst;
+  let filledAtMs = performance.now();
+
+  function fill(): void {
+    const nowMs = performance.now();
+    left = Math.min(refetchBurst, left + (nowMs - filledAtMs) / refetchMs);
+    filledAtMs = nowMs;
+  }
+
+  return {
+    take: (): boolean => {
+      fill();
+      if (left < 1) return false;
+      left -= 1;
+      return true;
+    },
+    /** Milliseconds until the next fetch is allowed. */
+    dueInMs: (): number => {
+      fill();
+      return Math.ceil(Math.max(0, 1 - left) * refetchMs);
+    },
   };
 }

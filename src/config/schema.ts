@@ -288,7 +288,11 @@ export const schema = {
     issuers: structure([], 'Host applications whose tokens are accepted', parseHostIssuers, { secret: true }),
     issuerKeys: {
       maxAge: duration('10m', 'Keys of an issuer are renewed when they are older', { minMs: 1000 }),
-      refetch: duration('2s', 'The keys of an issuer are asked for no more often, whatever tokens name', { minMs: 10 }),
+      refetch: duration('2s', 'Unknown key ids in tokens fetch the keys of an issuer once in this time', { minMs: 10 }),
+      refetchBurst: integer(5, 'Such fetches that may follow each other directly; then unknown key ids are refused', {
+        min: 1,
+        max: 1000,
+      }),
       waitingMax: integer(5000, 'Tokens waiting for the keys of an issuer; more get 503', { min: 1 }),
     },
     providerTimeout: duration('3s', 'A login provider or key server answers within this time', {
@@ -483,6 +487,10 @@ export const schema = {
       aliases: ['SMTP_URL'],
       pattern: smtpUrl,
       expected: 'smtp://host:port or smtps://user:password@host:port',
+    }),
+    clientName: optional('Name of this deployment in EHLO; default: the host of publicUrl', {
+      pattern: /^(?:[\w-]+(?:\.[\w-]+)*|\[(?:IPv6:)?[\da-f:.]+\])$/i,
+      expected: 'a host name or an address literal such as [203.0.113.5]',
     }),
     timeout: duration('10s', 'Longest wait for a stage of the SMTP conversation'),
     deadline: duration('60s', 'Longest SMTP conversation about one mail', { minMs: 100, maxMs: 240_000 }),

@@ -102,6 +102,7 @@ export function createIdentityParts({
       settings: {
         maxAgeMs: config.auth.issuerKeys.maxAge,
         refetchMs: config.auth.issuerKeys.refetch,
+        refetchBurst: config.auth.issuerKeys.refetchBurst,
         waitingMax: config.auth.issuerKeys.waitingMax,
       },
     });

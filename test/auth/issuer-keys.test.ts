@@ -13,6 +13,8 @@ beforeAll(async () => {
       { issuer: host.issuer, audience, jwksUrl: host.jwksUrl, algorithms: ['ES256'] },
     ]),
     PARLEY_AUTH_ISSUER_KEYS_WAITING_MAX: '3',
+    PARLEY_AUTH_ISSUER_KEYS_REFETCH: '1h',
+    PARLEY_AUTH_ISSUER_KEYS_REFETCH_BURST: '6',
     PARLEY_AUTH_PROVIDER_TIMEOUT: '2s',
     PARLEY_AUTH_PROVIDER_FAILURES_TO_OPEN: '100',
   });
@@ -38,4 +40,14 @@ test('no more tokens than the bound wait for the keys of a silent issuer; who ha
   expect(details.filter(([, detail]) => detail === 'too many tokens with unknown keys')).toHaveLength(5);
   host.behave('well');
   await expect.poll(async () => (await me(tokens[0]!)).status, { timeout: 15_000 }).toBe(200);
+});
+
+test('invented key ids are refused without a request to the issuer once the fetches are used up', async () => {
+  const invented = async (kid: string) => me(await host.sign({ sub: 'x' }, { kid }));
+  for (let at = 0; at < 6; at++) expect((await invented(`first-${at}`)).status).toBe(401);
+  const before = host.asked();
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, at) => invented(`more-${at}`)));
+  expect(answers.map(({ status, body }) => [status, body.code])).toEqual(answers.map(() => [401, 'unauthenticated']));
+  expect((await me(await host.sign({ sub: 'ana' }))).status).toBe(200);
+  expect(host.asked()).toBe(before);
 });
