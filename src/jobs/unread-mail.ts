@@ -14,6 +14,9 @@ export interface UnreadMailSettings extends UnreadLimits {
   readonly excerptMax: number;
 }
 
+/** A mail is postponed by at least this time, so that a wrong due time never makes a busy loop of its job. */
+const postponeMinMs = 1000;
+
 /**
  * Read state, membership, mutes, bans, settings, texts and the address are all those of the claim's transaction.
  * Nothing unread any more: nothing is sent. Not due yet, by what the person chose since: it waits.
@@ -23,7 +26,7 @@ export function prepareUnreadMail(settings: UnreadMailSettings): Prepare {
     const unread = await gatherUnread(tx, userId, settings);
     if (!unread) return { kind: 'cancel' };
     const dueMs = mailDueAt(unread.settings, unread, settings.clock);
-    if (dueMs > unread.nowMs) return { kind: 'later', dueMs };
+    if (dueMs > unread.nowMs) return { kind: 'later', dueMs: Math.max(dueMs, unread.nowMs + postponeMinMs) };
     const token = makeUnsubscribeToken();
     const unsubscribeUrl = `${settings.publicUrl}/v1/unsubscribe?token=${token}`;
     const written = writeUnread({ ...settings, ...unread, unsubscribeUrl });
