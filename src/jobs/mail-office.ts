@@ -6,6 +6,7 @@ import type { Outages } from '../logger/outages.ts';
 import { type IssueToken, prepareAccountMail } from './account-mail.ts';
 import type { JobMetrics } from './job-metrics.ts';
 import { createDelivery, type Prepare } from './mail-delivery.ts';
+import { mailHostOf } from './mail-host.ts';
 import { createMailLedger, type MailLedger } from './mail-ledger.ts';
 import { createDevelopmentMailer, createSmtpMailer, type Mailer } from './mailer.ts';
 import { createRoomUnread } from './room-unread.ts';
@@ -49,7 +50,7 @@ export function createMailOffice({
   const publicUrl = settings.publicUrl.replace(/\/+$/, '');
   const clock = { delayMs: email.delay, intervalMs: email.interval, digestHour: email.digestHour };
   const { bouncesMax, roomsMax, messagesMax, excerptMax } = email;
-  const domain = new URL(publicUrl).hostname;
+  const domain = mailHostOf(publicUrl);
 
   const mailer = chooseMailer({ db, logger, outages, metrics, settings });
   const ledger = createMailLedger({
@@ -99,6 +100,7 @@ function chooseMailer({
     return createSmtpMailer({
       settings: {
         url: smtp.url,
+        clientName: smtp.clientName ?? mailHostOf(settings.publicUrl),
         from: notifications.email.from,
         stageTimeoutMs: smtp.timeout,
         deadlineMs: smtp.deadline,

@@ -35,6 +35,8 @@ export interface Mailer {
 
 export interface SmtpMailerSettings {
   readonly url: string;
+  /** What EHLO says of us. */
+  readonly clientName: string;
   readonly from: string;
   readonly stageTimeoutMs: number;
   /** Longest conversation about one mail. */
@@ -58,7 +60,7 @@ export function createSmtpMailer({
   outage: Outage;
   onBreaker?: (state: BreakerState) => void;
 }): Mailer {
-  const server = parseSmtpUrl(settings.url, settings.stageTimeoutMs);
+  const server = parseSmtpUrl(settings.url, settings);
   const idle = new Map<SmtpSession, NodeJS.Timeout>();
   const deadline = () => AbortSignal.timeout(settings.deadlineMs);
   const breaker = createCircuitBreaker({

@@ -9,5 +9,6 @@ test.each([
   ['smtp://user:100%@h', { credentials: { user: 'user', pass: '100%' } }],
   ['smtp://h?requireTLS=true&rejectUnauthorized=false', { requireTLS: true, rejectUnauthorized: false }],
 ])('%s', (url, parts) => {
-  expect(parseSmtpUrl(url, 1000)).toMatchObject({ rejectUnauthorized: true, ...parts, stageTimeoutMs: 1000 });
+  const own = { stageTimeoutMs: 1000, clientName: 'chat.example.org' };
+  expect(parseSmtpUrl(url, own)).toMatchObject({ rejectUnauthorized: true, ...parts, ...own });
 });

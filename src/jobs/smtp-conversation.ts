@@ -37,10 +37,15 @@ export interface SmtpServer {
   readonly credentials: { readonly user: string; readonly pass: string } | undefined;
   /** Longest wait for a step of the conversation. */
   readonly stageTimeoutMs: number;
+  /** What EHLO says of us; see mail-host.ts. */
+  readonly clientName: string;
 }
 
 /** `smtp[s]://user:password@host:port?requireTLS=true&rejectUnauthorized=false` */
-export function parseSmtpUrl(text: string, stageTimeoutMs: number): SmtpServer {
+export function parseSmtpUrl(
+  text: string,
+  { stageTimeoutMs, clientName }: Pick<SmtpServer, 'stageTimeoutMs' | 'clientName'>,
+): SmtpServer {
   const url = new URL(text);
   const secure = url.protocol === 'smtps:';
   return {
@@ -52,6 +57,7 @@ export function parseSmtpUrl(text: string, stageTimeoutMs: number): SmtpServer {
     rejectUnauthorized: url.searchParams.get('rejectUnauthorized') !== 'false',
     credentials: url.username ? { user: decoded(url.username), pass: decoded(url.password) } : undefined,
     stageTimeoutMs,
+    clientName,
   };
 }
 
@@ -81,10 +87,11 @@ interface SmtpError extends Error {
 
 /** Connects and logs in. @throws the connection's error; nothing was sent */
 export async function openSmtpSession(server: SmtpServer, signal: AbortSignal): Promise<SmtpSession> {
-  const { host, port, secure, requireTLS, rejectUnauthorized, credentials, stageTimeoutMs } = server;
+  const { host, port, secure, requireTLS, rejectUnauthorized, credentials, stageTimeoutMs, clientName } = server;
   const connection = new SMTPConnection({
     host,
     port,
+    name: clientName,
     secure,
     requireTLS,
     tls: { rejectUnauthorized },

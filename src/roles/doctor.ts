@@ -11,6 +11,7 @@ import { parseDatabaseUrl } from '../database/database-url.ts';
 import { findBinaries } from '../database/embedded.ts';
 import { checkPooler } from '../database/pooler-check.ts';
 import { isLoopbackHost } from '../http/local-caller.ts';
+import { mailHostOf } from '../jobs/mail-host.ts';
 import { openSmtpSession, parseSmtpUrl } from '../jobs/smtp-conversation.ts';
 import { findTaken } from './listen-addresses.ts';
 import { neededNode, supportsNode } from './node-version.ts';
@@ -209,12 +210,13 @@ async function checkRedis({ redis: { url } }: Config): Promise<Finding> {
   }
 }
 
-async function checkSmtp({ smtp, environment, notifications }: Config): Promise<Finding> {
+async function checkSmtp({ smtp, environment, notifications, publicUrl, http }: Config): Promise<Finding> {
   if (smtp.url === undefined)
     return environment === 'production'
       ? finding('warn', 'smtp', 'no mail server is configured (SMTP_URL): no mail is sent')
       : finding('ok', 'smtp', 'no mail server is configured: mails are kept at /dev/mailbox');
-  const server = parseSmtpUrl(smtp.url, waitMs);
+  const clientName = smtp.clientName ?? mailHostOf(publicUrl ?? `http://localhost:${http.port}`);
+  const server = parseSmtpUrl(smtp.url, { stageTimeoutMs: waitMs, clientName });
   try {
     const session = await openSmtpSession(server, AbortSignal.timeout(waitMs));
     session.close();

@@ -149,7 +149,10 @@ test('a connection cut before the final dot leaves the mail owed, without an att
 
 test('without the final dot nothing is delivered, although all of the message was', async () => {
   const deadline = AbortSignal.timeout(5000);
-  const session = await openSmtpSession(parseSmtpUrl(receiver.url, 1000), deadline);
+  const session = await openSmtpSession(
+    parseSmtpUrl(receiver.url, { stageTimeoutMs: 1000, clientName: 'chat.example.org' }),
+    deadline,
+  );
   let asked = 0;
   const outcome = await session.send(
     { from: 'a@example.org', to: 'b@example.org' },

@@ -14,8 +14,8 @@ export interface MailReceiver {
   readonly url: string;
   /** Mails that were acknowledged or whose final dot came in, in order. */
   readonly mails: ReceivedMail[];
-  /** What to say to MAIL FROM. */
-  onSender: () => number | 'ok';
+  /** What to say to MAIL FROM. @param client the name that EHLO gave */
+  onSender: (client: string) => number | 'ok';
   /** What to say to RCPT TO; a number refuses with that code, `cut` drops the connection. Default: accept. */
   onRecipient: (address: string) => number | 'cut' | 'ok' | Promise<number | 'cut' | 'ok'>;
   /** What to say to the final dot. */
@@ -33,7 +33,7 @@ export async function startMailReceiver(port = 0): Promise<MailReceiver> {
     logger: false,
     disableReverseLookup: true,
     closeTimeout: 100,
-    onMailFrom: (_address, _session, done) => conclude(receiver.onSender(), done),
+    onMailFrom: (_address, session, done) => conclude(receiver.onSender(session.hostNameAppearsAs), done),
     onRcptTo: (address, _session, done) => {
       void Promise.resolve(receiver.onRecipient(address.address)).then((answer) => conclude(answer, done));
     },

@@ -8,6 +8,8 @@ let parley: Single;
 
 beforeAll(async () => {
   receiver = await startMailReceiver();
+  // As relays do that want a host's own name.
+  receiver.onSender = (client) => (client === 'chat.example.org' ? 'ok' : 550);
   parley = await startSingle({
     SMTP_URL: receiver.url,
     PUBLIC_URL: 'https://chat.example.org',
