@@ -5,7 +5,7 @@
  * `message.created` row (docs/decisions/0002-one-log-row-per-message.md). Users are referred to by id without foreign
  * keys in the log, so that erasing a person never rewrites other people's history.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
@@ -33,6 +33,14 @@ const transactionId = () => xid8('xid').notNull().default(sql`pg_current_xact_id
 
 // ── People ────────────────────────────────────────────────────────────────────────────────────────
 
+/**
+ * What a person is found by: the words of the display name, folded by `parley_name_words` of the migrations (lower case,
+ * without accents, the same in every locale), and the username as a whole.
+ */
+export function nameWords({ displayName, username }: Record<'displayName' | 'username', SQLWrapper>): SQL {
+  return sql`array_to_tsvector(parley_name_words(${displayName}) || lower(${username}))`;
+}
+
 export const users = pgTable(
   'users',
   {
@@ -57,6 +65,7 @@ export const users = pgTable(
     uniqueIndex('users_username').on(sql`lower(${table.username})`),
     uniqueIndex('users_verified_email').on(sql`lower(${table.email})`).where(sql`${table.emailVerifiedAt} is not null`),
     index('users_email').on(sql`lower(${table.email})`),
+    index('users_names').using('gin', nameWords(table)).where(sql`${table.erasedAt} is null`),
   ],
 );
 

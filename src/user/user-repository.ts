@@ -1,10 +1,10 @@
 /** Accounts in Postgres. */
-import { and, asc, eq, gt, isNull, like, ne, not, notExists, or, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, ne, not, notExists, or, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
-import { users } from '../database/tables.ts';
+import { nameWords, users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';
 
 export type UserRow = typeof users.$inferSelect;
@@ -66,6 +66,10 @@ export interface UserRepository {
    * @returns the account as it was before; undefined when somebody else owns the address by now, or it is no longer the account's
    */
   readonly verifyEmail: (tx: Transaction, id: string, proof: AddressProof) => Promise<UserRow | undefined>;
+  /**
+   * People whose display name has a word, or whose username, that begins so, in whatever case and with or without accents; by
+   * username. Nobody is found by their address.
+   */
   readonly search: (
     query: string,
     after: { username: string; id: string } | undefined,
@@ -217,7 +221,6 @@ export function createUserRepository(db: Database): UserRepository {
       return verified.length > 0 ? before : undefined;
     },
     search: async (query, after, limit) => {
-      const pattern = `${query.toLowerCase().replace(/[\\%_]/g, (each) => `\\${each}`)}%`;
       const name = sql<string>`lower(${users.username})`;
       return db
         .select()
@@ -225,7 +228,7 @@ export function createUserRepository(db: Database): UserRepository {
         .where(
           and(
             present,
-            or(like(name, pattern), like(sql`lower(${users.displayName})`, pattern)),
+            query === '' ? undefined : sql`${nameWords(users)} @@ ${nameQuery(query)}`,
             after && or(gt(name, after.username), and(eq(name, after.username), gt(users.id, after.id))),
           ),
         )
@@ -244,6 +247,19 @@ export function createUserRepository(db: Database): UserRepository {
       return isAlone();
     },
   };
+}
+
+/**
+ * Each word asked for begins a word of the display name, or the text as a whole begins the username. Words that
+ * `parley_name_words` makes hold no quote and no backslash, so they can be quoted as they are. Null, which finds nobody, for a
+ * text without words.
+ */
+function nameQuery(query: string): SQL {
+  const username = query.toLowerCase().replace(/^@/, '');
+  const asUsername = /^[a-z0-9_.-]+$/.test(username) ? `'${username}':*` : null;
+  return sql`(
+    select nullif(concat_ws(' | ', '(' || string_agg('''' || word || ''':*', ' & ') || ')', ${asUsername}::text), '')::tsquery
+    from unnest(parley_name_words(${query})) word)`;
 }
 
 function asTakenName(error: unknown): unknown {

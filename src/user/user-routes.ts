@@ -83,7 +83,8 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
       config: { scope: 'users:read' },
       schema: {
         tags,
-        summary: 'People whose name begins with a text',
+        summary: 'People by the beginning of their username or of any word of their display name',
+        description: 'In any case, with or without accents. Of several words each has to begin one. Never by address.',
         querystring: exactly({
           query: Type.Optional(Type.String({ maxLength: 64 })),
           limit: Type.Optional(Limit),
