@@ -6,7 +6,7 @@
 import type { Token } from 'markdown-it';
 import { escapeHtml } from './escape-html.ts';
 import { isSafeUrl } from './safe-url.ts';
-import type { TextWriter } from './text-writer.ts';
+import { type TextWriter, withoutOverrides } from './text-writer.ts';
 
 interface Element {
   readonly tag: string;
@@ -109,11 +109,15 @@ function writeInline(children: readonly Token[], writer: TextWriter): string {
   let html = '';
   // Links hold no links, so one is open at most. Its text is not listed if it leads nowhere: then only the text stays.
   let open: OpenLink | undefined;
+  let isJoined = false;
   for (const token of children) {
+    const wasBare = open?.bare === true;
     switch (token.type) {
       case 'text':
         if (open) open.text += token.content;
-        html += open ? writer.writeWords(token.content) : writer.write(token.content);
+        // An address is shown as it was written, whatever its parts look like.
+        if (open?.bare) html += escapeHtml(withoutOverrides(token.content));
+        else html += open ? writer.writeWords(token.content, isJoined) : writer.write(token.content, isJoined);
         break;
       case 'softbreak':
         html += '\n';
@@ -146,6 +150,7 @@ function writeInline(children: readonly Token[], writer: TextWriter): string {
       default:
         html += writeInlineTag(token);
     }
+    isJoined = token.type === 'code_inline' || (token.type === 'link_close' && wasBare);
   }
   return html;
 }
@@ -182,7 +187,7 @@ function closeLink({ url, text, bare }: OpenLink, writer: TextWriter): string {
 
 /** An address that stands in plain text. */
 export function writeLink(url: string, text: string, writer: TextWriter): string {
-  return `<a href="${escapeHtml(url)}"${linkMarks}>${escapeHtml(text)}${closeLink({ url, text, bare: true }, writer)}`;
+  return `<a href="${escapeHtml(url)}"${linkMarks}>${escapeHtml(withoutOverrides(text))}${closeLink({ url, text, bare: true }, writer)}`;
 }
 
 function writeImage(token: Token, writer: TextWriter, inLink: boolean): string {

@@ -27,6 +27,44 @@ test.each([
   expect(render(text, { emoji }).html).toBe(html);
 });
 
+const codes = new Map(
+  Object.entries({ tada: '🎉', ab: '🆎', cd: '💿', db8: '🅱', id: '🆔', cool: '😎', '30': '🕧', '100': '💯' }),
+);
+
+test.each([
+  '00:ab:cd:12:34:56',
+  '2001:db8::1',
+  'fe80::ab:cd:ef and ::ab:cd',
+  '12:30:45 or 7:30:',
+  'std::cool::map',
+  'done:tada:',
+  ':tada:s',
+  '::tada::',
+  'GET /users/:id:/orders',
+  'key=:tada:',
+  'redis://host:cd:1/2',
+  'see 10.0.0.1:cd: x',
+  'see https://a.example:cd: x',
+  'https://a.example/:tada:/x',
+  'ana@a.example:tada:',
+  '@ana:tada:',
+])('nothing in the middle of words, addresses and times is a short code: %s', (text) => {
+  for (const written of [text, `${text} *ok*`, `*ok* ${text}`, `- ${text}`])
+    expect(render(written, { emoji: codes }).html).not.toMatch(/[🎉🆎💿🅱🆔😎🕧💯]/u);
+});
+
+test.each([
+  ['done :tada:', 'done 🎉'],
+  [':tada:', '🎉'],
+  ['ok :tada::100:!', 'ok 🎉💯!'],
+  ["(:tada:) ':cool:', :100:.", "(🎉) '😎', 💯."],
+  ['太好了:tada:！谢谢', '太好了🎉！谢谢'],
+  ['🎉:tada:', '🎉🎉'],
+])('a short code that stands alone is an emoji: %s', (text, shown) => {
+  expect(render(text, { emoji: codes }).html).toBe(`<p>${shown}</p>\n`);
+  expect(render(`${text} *ok*`, { emoji: codes }).html).toContain(shown);
+});
+
 test.each([
   ['javascript:alert(1)'],
   ['JaVaScRiPt:alert(1)'],

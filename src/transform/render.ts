@@ -119,10 +119,10 @@ function writePlain(text: string, writer: TextWriter): string {
   for (const { start, end, url } of findBareLinks(shown)) {
     const href = markdown.normalizeLink(url);
     if (!isSafeUrl(href) || !writer.mayLink()) continue;
-    html += writer.write(shown.slice(from, start)) + writeLink(href, shown.slice(start, end), writer);
+    html += writer.write(shown.slice(from, start), from > 0) + writeLink(href, shown.slice(start, end), writer);
     from = end;
   }
-  html += writer.write(shown.slice(from));
+  html += writer.write(shown.slice(from), from > 0);
   return `<p>${html.replace(/\r\n?|\n/g, '<br />\n')}</p>\n`;
 }
 

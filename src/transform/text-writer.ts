@@ -16,10 +16,10 @@ export interface RenderedMention extends Place {
 
 export interface TextWriter {
   readonly places: Places;
-  /** Plain words, with mentions and emoji. */
-  readonly write: (text: string) => string;
+  /** Plain words, with mentions and emoji. @param isJoined an address or code stands right before them */
+  readonly write: (text: string, isJoined?: boolean) => string;
   /** The same without mentions: within a link. */
-  readonly writeWords: (text: string) => string;
+  readonly writeWords: (text: string, isJoined?: boolean) => string;
   /** False when the text has as many links as it may; further ones stay text. */
   readonly mayLink: () => boolean;
   readonly addLink: (url: string, text: string, place: Place) => void;
@@ -35,6 +35,16 @@ export interface TextWriterOptions {
   readonly mentionsMax: number;
 }
 
+/**
+ * Short codes that stand alone, several in a row perhaps: between spaces, punctuation, emoji or letters of scripts that part
+ * no words. In the middle of `12:30:45`, `std::map`, `2001:db8::1` or `/users/:id:/x` there is none.
+ */
+const besideWords =
+  '\\s([{}\\])"\'«»„“”‘’¿¡*~_<>,;!?…—–|\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\p{RI}\\ufe0f\\u200d\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}\\u3001-\\u303f\\uff00-\\uff65';
+const shortCodes = new RegExp(
+  `:(?<=(?:^|[${besideWords}]):)[a-z0-9_+-]{1,64}:(?::[a-z0-9_+-]{1,64}:)*(?=$|[${besideWords}]|\\.(?![\\p{L}\\p{N}]))`,
+  'gu',
+);
 const shortCode = /:([a-z0-9_+-]{1,64}):/g;
 /** Marks that turn the direction of what follows without an end of their own. */
 const directionOverrides = /[\u202d\u202e]/g;
@@ -47,23 +57,26 @@ export function createTextWriter({ places, emoji, linksMax, mentionsMax }: TextW
   const links: RenderedLink[] = [];
   const mentions: RenderedMention[] = [];
 
-  function writeWords(text: string): string {
+  function writeWords(text: string, isJoined = false): string {
     const turned = withoutOverrides(text);
     if (!turned.includes(':')) return escapeHtml(turned);
-    return escapeHtml(turned.replace(shortCode, (whole, name: string) => emoji.get(name) ?? whole));
+    const withEmoji = (isJoined ? `.${turned}` : turned).replace(shortCodes, (row) =>
+      row.replace(shortCode, (whole, name: string) => emoji.get(name) ?? whole),
+    );
+    return escapeHtml(isJoined ? withEmoji.slice(1) : withEmoji);
   }
 
-  function write(text: string): string {
-    if (!text.includes('@')) return writeWords(text);
+  function write(text: string, isJoined = false): string {
+    if (!text.includes('@')) return writeWords(text, isJoined);
     let html = '';
     let from = 0;
     for (const { index, name } of findMentions(text)) {
       if (mentions.length >= mentionsMax) break;
-      html += `${writeWords(text.slice(from, index))}<span class="mention" data-username="${name}">@${name}</span>`;
+      html += `${writeWords(text.slice(from, index), from > 0 || isJoined)}<span class="mention" data-username="${name}">@${name}</span>`;
       from = index + 1 + name.length;
       mentions.push({ name, ...places.find(`@${name}`) });
     }
-    return html + writeWords(text.slice(from));
+    return html + writeWords(text.slice(from), from > 0 || isJoined);
   }
 
   return {
