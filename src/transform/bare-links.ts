@@ -74,31 +74,134 @@ function endOf(text: string, { index, lastIndex, schema }: Match): number {
   return end;
 }
 
-export interface BareLink {
-  readonly start: number;
-  readonly end: number;
-  readonly url: string;
+// ── Addresses beside scripts that part no words ──
+
+/** Signs of East Asian writing that end an address; linkify-it knows those of them that Unicode calls punctuation. */
+const eastAsianSign =
+  /[\u3000-\u3004\u3008-\u3020\u3030\u303d-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffee]/;
+const eastAsianSigns = new RegExp(eastAsianSign, 'g');
+/** Of another script than a host's Latin ending, emoji included; and a letter of one. */
+const foreign = '(?!\\p{Script=Latin})[^\\0-\\x7f]';
+const foreignLetter = '(?!\\p{Script=Latin})\\p{L}';
+/** Before a scheme: then it is the end of a longer word, such as `git+https`. */
+const partOfWord = /[\p{Script=Latin}\p{Nd}+]/u;
+/** What a host with another script behind its Latin ending, or its port, consists of: `example.org谢谢`, `example.org:80谢谢`. */
+const hostBefore = new RegExp(
+  `(?:[^\\s/?#@:]{1,250}\\.)?[a-z0-9-]{1,63}(?:(?<=\\.[a-z]{2,63})|:\\d{1,5})(?=${foreign})`,
+  'iuy',
+);
+const auth = /(?:[^\s/?#@]{1,50}@)?/y;
+const ideographicStops = '。．｡';
+
+/** Where the host that begins at `host` ends because another script follows it; the end of the text where none does. */
+function limitOf(text: string, host: number): number {
+  auth.lastIndex = host;
+  hostBefore.lastIndex = host + (auth.exec(text)?.[0].length ?? 0);
+  const found = hostBefore.exec(text);
+  if (!found) return text.length;
+  const end = hostBefore.lastIndex;
+  // `https://www.münchen.de`: the label goes on, and so does the host.
+  const goesOn = /^[^\s/?#:.]{1,63}\.[\p{L}\p{N}]/u.test(text.slice(end, end + 80));
+  return goesOn && !/:\d+$/.test(found[0]) ? text.length : end;
 }
 
-/** In plain text, in its order; at most `bareLinksMax`. Whether they may be linked to is not looked at. */
-export function findBareLinks(text: string): BareLink[] {
-  if (!possible.test(text)) return [];
-  const found: BareLink[] = [];
-  for (const match of linkify.match(text) ?? []) {
-    // Our own bound on hosts of mail addresses: letters, digits, dots and dashes.
-    if (match.schema === 'mailto:' && match.text.lastIndexOf('+') > match.text.lastIndexOf('@')) continue;
-    const start = match.index;
-    const end = endOf(text, match);
-    const written = text.slice(start, end);
-    const url = end === match.lastIndex ? match.url : /^(?:www\.)?$/.test(match.schema) ? `http://${written}` : written;
-    found.push({ start, end, url });
-    if (found.length >= bareLinksMax) break;
-  }
-  return found;
+/** The address whose scheme ends with the colon at `colon` and begins not before `from`. */
+function findSchemeLink(text: string, colon: number, from: number): { start: number; end: number } | undefined {
+  let start = colon;
+  while (start > from && start > colon - 5 && isSchemeCharacter(text.charCodeAt(start - 1))) start--;
+  if (start === colon || (start > from && partOfWord.test(text[start - 1]!))) return undefined;
+  const own = text.slice(start, limitOf(text, colon + 3));
+  const match = linkify.matchAtStart(own);
+  if (match?.index !== 0) return undefined;
+  const sign = match.text.search(eastAsianSign);
+  const lastIndex = sign === -1 ? match.lastIndex : sign;
+  // `https://example。org` is read in two ways, and one of them leads elsewhere.
+  const isCutHost = !/[./]/.test(match.text.slice(colon + 3 - start, lastIndex));
+  if (isCutHost && ideographicStops.includes(text[start + lastIndex] ?? '-')) return undefined;
+  const end = start + endOf(own, { ...match, lastIndex });
+  return end > colon + 3 ? { start, end } : undefined;
 }
 
 function isSchemeCharacter(code: number): boolean {
   return (code > 0x60 && code < 0x7b) || (code > 0x40 && code < 0x5b);
+}
+
+/** What may be a host: not the path behind it. */
+const names = /[^\s/?#]+/g;
+const beforeWww = new RegExp(`${foreign}(?=www\\.)`, 'giu');
+const afterEnding = new RegExp(`(?<=\\.[a-z]{2,24})${foreign}`, 'giu');
+const twoScripts = new RegExp(`[a-z][^.@]{0,63}${foreignLetter}|${foreignLetter}[^.@]{0,63}[a-z]`, 'iu');
+const isAscii = /^\p{ASCII}*$/u;
+const schemes = new Set(['http:', 'https:', 'ftp:']);
+
+/** The same text, as long, with spaces where another script, or its punctuation, parts words from addresses. */
+function withWordsParted(text: string): string {
+  const blank = (found: string): string => ' '.repeat(found.length);
+  if (isAscii.test(text)) return text;
+  return text
+    .replace(eastAsianSigns, ' ')
+    .replace(names, (name) => (name.includes('.') ? name.replace(beforeWww, blank).replace(afterEnding, blank) : name));
+}
+
+/** Addresses without `://`: hosts with a usual ending, `www.`, and mail. */
+function addSchemeless(
+  text: string,
+  { from, to }: { from: number; to: number },
+  found: BareLink[],
+  hrefOf: HrefOf,
+): void {
+  const part = text.slice(from, to);
+  if (!possible.test(part)) return;
+  const parted = withWordsParted(part);
+  for (const match of linkify.match(parted) ?? []) {
+    if (found.length >= bareLinksMax) return;
+    if (schemes.has(match.schema)) continue;
+    // Our own bound on hosts of mail addresses: letters, digits, dots and dashes.
+    if (match.schema === 'mailto:' && match.text.lastIndexOf('+') > match.text.lastIndexOf('@')) continue;
+    // Where a word in another script ends and a name begins, only its reader knows.
+    if (match.schema === '' && twoScripts.test(/^[^/?#]*/.exec(match.text)![0])) continue;
+    const end = endOf(parted, match);
+    const written = part.slice(match.index, end);
+    const url = end === match.lastIndex ? match.url : /^(?:www\.)?$/.test(match.schema) ? `http://${written}` : written;
+    const href = hrefOf(url);
+    if (href !== undefined) found.push({ start: from + match.index, end: from + end, href });
+  }
+}
+
+export interface BareLink {
+  readonly start: number;
+  readonly end: number;
+  readonly href: string;
+}
+
+/** An address as it may be linked to; undefined: it may not. */
+export type HrefOf = (url: string) => string | undefined;
+
+/** In plain text, in its order; at most `bareLinksMax`. An address that may not be linked to is passed over in one go. */
+export function findBareLinks(text: string, hrefOf: HrefOf): BareLink[] {
+  if (!possible.test(text)) return [];
+  const found: BareLink[] = [];
+  let from = 0;
+  for (let colon = text.indexOf('://'); colon !== -1 && found.length < bareLinksMax; ) {
+    const link = findSchemeLink(text, colon, from);
+    if (link) {
+      addSchemeless(text, { from, to: link.start }, found, hrefOf);
+      if (found.length >= bareLinksMax) return found;
+      const href = hrefOf(text.slice(link.start, link.end));
+      if (href !== undefined) found.push({ ...link, href });
+      from = link.end;
+    }
+    colon = text.indexOf('://', link ? link.end : colon + 3);
+  }
+  addSchemeless(text, { from, to: text.length }, found, hrefOf);
+  return found;
+}
+
+function hrefWith(markdown: MarkdownIt): HrefOf {
+  return (url) => {
+    const href = markdown.normalizeLink(url);
+    return markdown.validateLink(href) ? href : undefined;
+  };
 }
 
 /**
@@ -108,20 +211,20 @@ function isSchemeCharacter(code: number): boolean {
 function readScheme(markdown: MarkdownIt, state: StateInline, silent: boolean): boolean {
   const { src, pos } = state;
   if (state.linkLevel > 0 || src.charCodeAt(pos) !== 0x3a || !src.startsWith('://', pos)) return false;
-  let start = pos;
-  while (start > pos - state.pending.length && start > pos - 5 && isSchemeCharacter(src.charCodeAt(start - 1))) start--;
-  const match = linkify.matchAtStart(src.slice(start));
-  if (match?.index !== 0) return false;
-  const end = start + endOf(src.slice(start), match);
-  if (end <= pos + 3) return false;
+  const link = findSchemeLink(src, pos, pos - state.pending.length);
+  if (!link) return false;
   if (!silent) {
-    state.pending = state.pending.slice(0, state.pending.length - (pos - start));
-    const written = src.slice(start, end);
-    const href = markdown.normalizeLink(written);
-    if (markdown.validateLink(href)) pushLink(state, href, markdown.normalizeLinkText(written));
-    else state.pending += written;
+    state.pending = state.pending.slice(0, state.pending.length - (pos - link.start));
+    const written = src.slice(link.start, link.end);
+    const href = hrefWith(markdown)(written);
+    if (href !== undefined) pushLink(state, href, written);
+    else {
+      state.pending += written;
+      // What follows begins anew, as it does in plain text.
+      state.pushPending();
+    }
   }
-  state.pos = end;
+  state.pos = link.end;
   return true;
 }
 
@@ -139,6 +242,7 @@ function pushLink(state: StateInline, href: string, text: string): void {
 /** Everything that has no scheme, or stands where the inline rule does not look. */
 function findInTokens(markdown: MarkdownIt, state: StateCore): void {
   let left = bareLinksMax;
+  const hrefOf = hrefWith(markdown);
   for (const block of state.tokens) {
     if (block.type !== 'inline' || !block.children || !possible.test(block.content)) continue;
     let changed = false;
@@ -148,7 +252,7 @@ function findInTokens(markdown: MarkdownIt, state: StateCore): void {
       if (token.type === 'link_open') depth++;
       else if (token.type === 'link_close') depth--;
       const looks = token.type === 'text' && depth === 0 && left > 0;
-      let links = looks ? findBareLinks(token.content) : [];
+      let links = looks ? findBareLinks(token.content, hrefOf) : [];
       // Behind an escaped character nothing begins: `\\www.example.org`.
       if (links[0]?.start === 0 && next.at(-1)?.type === 'text_special') links = links.slice(1);
       if (links.length === 0) {
@@ -157,13 +261,13 @@ function findInTokens(markdown: MarkdownIt, state: StateCore): void {
       }
       changed = true;
       left -= links.length;
-      split(markdown, state, token, links, next);
+      split(state, token, links, next);
     }
     if (changed) block.children = next;
   }
 }
 
-function split(markdown: MarkdownIt, state: StateCore, token: Token, links: readonly BareLink[], next: Token[]): void {
+function split(state: StateCore, token: Token, links: readonly BareLink[], next: Token[]): void {
   const text = token.content;
   const push = (type: string, tag: string, nesting: -1 | 0 | 1, content: string): Token => {
     const made = new state.Token(type, tag, nesting);
@@ -173,9 +277,7 @@ function split(markdown: MarkdownIt, state: StateCore, token: Token, links: read
     return made;
   };
   let from = 0;
-  for (const { start, end, url } of links) {
-    const href = markdown.normalizeLink(url);
-    if (!markdown.validateLink(href)) continue;
+  for (const { start, end, href } of links) {
     if (start > from) push('text', '', 0, text.slice(from, start));
     const open = push('link_open', 'a', 1, '');
     open.attrs = [['href', href]];

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { findLive } from '../../scripts/evaluate/live-html.ts';
 import { differenceOf, examplesOf, parserAgrees } from '../../scripts/evaluate/markup-conformance.ts';
 import { attackTexts } from '../../scripts/evaluate/script-injection-suite.ts';
+import { createRandom, pick } from '../../scripts/training/random.ts';
 import { hostileTexts } from '../../test/fuzz/hostile-texts.ts';
 import { render } from './render.ts';
 
@@ -113,6 +114,79 @@ test('a bare address ends where its sentence goes on', () => {
   ]);
   expect(shown('`https://a.example` \\https\\://a.example main.rs')).toEqual([]);
 });
+
+test.each([
+  ['请看https://example.org/a 谢谢', ['https://example.org/a']],
+  ['请看https://example.org/a，谢谢', ['https://example.org/a']],
+  ['（https://example.org/a）「https://example.net」', ['https://example.org/a', 'https://example.net']],
+  ['見てhttps://例え.jp/パス です', ['https://例え.jp/パス']],
+  ['링크는https://example.org/a 입니다', ['https://example.org/a']],
+  ['смотриhttps://пример.рф/путь тут', ['https://пример.рф/путь']],
+  ['https://example.org谢谢', ['https://example.org']],
+  ['https://example.org:8080谢谢', ['https://example.org:8080']],
+  ['https://example.org🎉', ['https://example.org']],
+  ['https://example.org～https://example.net＋', ['https://example.org', 'https://example.net']],
+  ['https://example.org？b https://example.org/a：c', ['https://example.org', 'https://example.org/a']],
+  ['https://www.münchen.de/ü', ['https://www.münchen.de/ü']],
+  ['看www.example.org吧', ['www.example.org']],
+  ['example.org，谢谢', ['example.org']],
+  ['example.org谢谢', ['example.org']],
+  ['例え.jp', ['例え.jp']],
+  ['mailto:ana@example.org谢谢', ['mailto:ana@example.org']],
+  ['https://ja.wikipedia.org/wiki/日本', ['https://ja.wikipedia.org/wiki/日本']],
+  // Where the word ends and the name begins cannot be told, or the name is read in two ways.
+  ['看example.org 谢谢', []],
+  ['https://example。org', []],
+  ['git+https://example.org xhttps://example.org 1https://example.org', []],
+])('addresses beside scripts without spaces: %s', (text, written) => {
+  for (const each of [text, `${text} *ok*`, `*ok* ${text}`, `${text}\n\n- ok`]) {
+    const { links } = render(each);
+    expect(links.map((link) => link.text)).toEqual(written);
+    expect(links.map(({ start, end }) => each.slice(start, end))).toEqual(written);
+  }
+});
+
+test('a link leads to the host that its reader sees', () => {
+  const links = linkTexts(2000).flatMap((text) => render(text).links);
+  const web = links.filter(({ url }) => !url.startsWith('mailto:'));
+  expect(web.length).toBeGreaterThan(500);
+  for (const { url, text } of web) {
+    const host = /^(?:[a-z]+:\/\/)?(?:[^\s/?#@]*@)?(\[[^\]]*\]|[^\s/?#:]+)/i.exec(text)![1]!;
+    expect(new URL(url).hostname, text).toBe(new URL(`http://${host}`).hostname);
+  }
+});
+
+test('the way of plain texts and the way of texts with marks find and show the same', () => {
+  for (const text of linkTexts(3000)) {
+    const plain = render(text, { emoji: codes });
+    const marked = render(`${text} *ok*`, { emoji: codes });
+    expect(marked.links, text).toEqual(plain.links);
+    expect(marked.mentions, text).toEqual(plain.mentions);
+    expect(marked.html, text).toBe(plain.html.replace(/<\/p>\n$/, ' <em>ok</em></p>\n'));
+  }
+});
+
+/** Texts of one line without marks, put together of what is about addresses. */
+function linkTexts(count: number): string[] {
+  const random = createRandom(17);
+  const parts = [
+    'https://example.org|http://a.example/b|HTTPS://EXAMPLE.org/A|https://example.org:8080|https://u:p@example.org/|http://[::1]:80/a',
+    'https://例え.jp|https://пример.рф/путь|https://münchen.de|https://xn--mnchen-3ya.de/|ftp://example.org|javascript://x|https://|://',
+    'http:///x|https://10.0.0.1|http://localhost:3000|https://a.example/b_(c)|https://a.example/%E8%B0%A2',
+    'www.example.org|example.org|a.example.com/x?y=z#q|例え.jp|readme.md|10.0.0.5:80|ana@example.org|mailto:ben@example.net|@ana|@ben.2',
+    '请看|谢谢|見て|です|링크|입니다|смотри|тут|hello|x|é|1|ไทย|हिन्दी|שלום|مرحبا|🎉|👍🏽|\u0301|\u200b|\u202e',
+    ' / , /. /，/。/！/？/：/；/、/「/」/（/）/～/＋/…/·/?/#/=/-/:/;/)/(/{/}/%20/\u3000/\u00a0/"/$/^/%'
+      .split('/')
+      .join('|'),
+    ' |, |. |，|。|（|）|:tada:|:100:|:cd:|::|12:30:45|/path|?q=1|#top|.org|.com|:8080|@',
+  ].map((list) => list.split('|'));
+  return Array.from({ length: count }, () => {
+    const length = 1 + Math.floor(random() * 7);
+    const text = Array.from({ length }, () => pick(pick(parts, random), random)).join('');
+    // Not a block of its own, and no spaces at its ends, which Markdown cuts off.
+    return `a ${text} b`;
+  });
+}
 
 test('mentions are found where people are meant, with their place', () => {
   const text = '@ana and @ben-2. not a@b.example, `@code`, [@link](https://example.org) or @';

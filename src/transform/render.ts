@@ -53,6 +53,10 @@ const linkOrMention = /:\/\/|:[a-z0-9_+-]+:|@|[^\s.]\.[^\s.]/;
 
 // A link to nowhere is read as one, and then its text is shown.
 const markdown = createMarkdown({ isAllowedUrl: (url) => url === '' || isSafeUrl(url) });
+const hrefOf = (url: string): string | undefined => {
+  const href = markdown.normalizeLink(url);
+  return isSafeUrl(href) ? href : undefined;
+};
 const noEmoji: ReadonlyMap<string, string> = new Map();
 
 export function render(text: string, { emoji = noEmoji }: RenderOptions = {}): Rendered {
@@ -116,9 +120,8 @@ function writePlain(text: string, writer: TextWriter): string {
   if (shown === '') return '';
   let html = '';
   let from = 0;
-  for (const { start, end, url } of findBareLinks(shown)) {
-    const href = markdown.normalizeLink(url);
-    if (!isSafeUrl(href) || !writer.mayLink()) continue;
+  for (const { start, end, href } of findBareLinks(shown, hrefOf)) {
+    if (!writer.mayLink()) break;
     html += writer.write(shown.slice(from, start), from > 0) + writeLink(href, shown.slice(start, end), writer);
     from = end;
   }

@@ -32,5 +32,7 @@ function tryDecode(url: string): string {
 /** A host in punycode that stands for no host, such as one with a hidden character in it, reads as another than it is. */
 function hasReadableHost(url: string): boolean {
   if (!/xn--/i.test(url)) return true;
-  return !domainToUnicode(new URL(url).hostname).includes('xn--');
+  const host = /^mailto:/i.test(url) ? (/@([^@?]*)(?:\?|$)/.exec(url)?.[1] ?? '') : new URL(url).hostname;
+  const read = domainToUnicode(host);
+  return read !== '' && !read.includes('xn--');
 }
