@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mailTo } from '../harness/mailbox.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
 
 let browser: Browser;
@@ -36,6 +37,7 @@ test('the link that the start printed makes an admin, who reads the mailbox in t
   await page.getByRole('button', { name: 'New room' }).waitFor();
   const kept = await page.evaluate(() => localStorage.getItem('parley.session'));
   expect(JSON.parse(kept!)).toMatchObject({ user: { username: 'boss', role: 'admin' } });
+  await mailTo(parley.url, 'boss@example.org', /./);
   await page.goto(`${new URL(link).origin}/#/mailbox`);
   await page.getByRole('dialog', { name: 'Mailbox' }).getByText('To boss@example.org').waitFor();
 

@@ -16,7 +16,7 @@ const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const run = promisify(execFile);
 
 // Several starts in one test.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** An embedded Parley on a folder of its own. */
 async function startEmbedded(settings: Record<string, string> = {}): Promise<{
