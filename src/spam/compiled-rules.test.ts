@@ -38,6 +38,10 @@ test.each([
   ['regex', 'order\\s+#\\d{4}', 'my Order #1234', 'Order #1234'],
   ['regex', 'banana', 'b\u200ba\u200bnana', 'b\u200ba\u200bnana'],
   ['link', 'bad.example', 'see BAD。example, now', 'BAD。example'],
+  ['link', 'bad.example', '请看https://bad.example/a 谢谢', 'https://bad.example/a'],
+  ['link', 'bad.example', 'https://bad.example谢谢', 'https://bad.example谢谢'],
+  ['link', 'bad.example', '看www.bad.example:80谢谢', 'www.bad.example:80谢谢'],
+  ['link', 'bad.example', 'смотриhttps://bad.example🎉', 'https://bad.example'],
   ['link', 'bad.example', '[x](http://a.bad%2eexample/1)', 'http://a.bad%2eexample/1'],
   ['link', 'https://ok.example/promo', 'ok.example/promo/1', 'ok.example/promo/1'],
 ] as const)('a %s %s finds in %j the span %j', (kind, pattern, text, span) => {

@@ -1,5 +1,13 @@
 /** Host names as browsers and people read them: punycode, IPv4 in all its spellings, private and loopback addresses. */
 
+/**
+ * A host without what follows it in another script, emoji included: `example.org谢谢` leads to `example.org`, as it is shown.
+ * A name that goes on in its last label, such as `例え.テスト`, stays.
+ */
+export function withoutForeignEnd(host: string): string {
+  return host.replace(/(?<=\.[a-z]{2,63})(?!\p{Script=Latin})[^\0-\x7f][^.]*$/iu, '');
+}
+
 /** RFC 3492. @returns undefined for what is no punycode */
 export function decodePunycode(label: string): string | undefined {
   const points: number[] = [];

@@ -32,6 +32,11 @@ test.each([
   ['[free](<https://evil.example>)'],
   ['https://еvil.example'],
   ['https://paypal.com.evil.example/login'],
+  ['请看https://evil.example/a 谢谢'],
+  ['请看https://evil.example谢谢'],
+  ['evil.example谢谢'],
+  ['смотриhttps://evil.example🎉'],
+  ['https://evil.example～'],
 ])('a denied host is seen in %s', (text) => {
   expect(ids(text)).toContain('block link-denied');
 });
@@ -104,6 +109,7 @@ test('a denied host and a pretence stay what they are in a private network', () 
 test.each([
   ['https://www.paypal.com/about and https://support.google.com/'],
   ['https://google.co.uk'],
+  ['请看https://paypal.com谢谢 https://google.com，'],
   ['https://google.github.io/x'],
   ['https://münchen.de/ https://例え.jp https://пример.рф'],
   ['mailto:a@host.example or a@host.example'],

@@ -4,7 +4,7 @@
  * addresses in numbers that hide what they are. What is done about private hosts in plain sight is a setting. Flagged: shorteners, redirectors, protected names in other people's hosts or misspelled, and a
  * link text that names another host. The deny list counts before all else. Linear in the length of the text.
  */
-import { decodePunycode, privacyOf } from './host-names.ts';
+import { decodePunycode, privacyOf, withoutForeignEnd } from './host-names.ts';
 import type { Label } from './label.ts';
 import type { Normalised } from './normalise.ts';
 
@@ -39,7 +39,7 @@ const dot = '(?:\\.|[。．｡]|\\s{0,2}[[({]\\s?(?:\\.|dot)\\s?[\\])}]\\s{0,2}|
 const hostLike = new RegExp(`(?<![\\p{L}\\p{N}_-])[\\p{L}\\p{N}_-]{1,63}(?:${dot}[\\p{L}\\p{N}_-]{1,63}){1,8}`, 'gu');
 const dots = new RegExp(dot, 'gu');
 const webLink =
-  /(?<![\p{L}\p{N}])h(?:tt|xx)ps?:[\\/]{1,3}((?:[^\s\\/?#<>"'@[\]]{0,200}@)*)(\[[0-9a-f:.%]{2,50}\]|[^\s\\/?#<>"'()[\]@:]{1,255})(?::\d{0,5})?([\\/?#][^\s<>"']{0,2000})?/gu;
+  /(?<![\p{Script=Latin}\p{N}])h(?:tt|xx)ps?:[\\/]{1,3}((?:[^\s\\/?#<>"'@[\]]{0,200}@)*)(\[[0-9a-f:.%]{2,50}\]|[^\s\\/?#<>"'()[\]@:]{1,255})(?::\d{0,5})?([\\/?#][^\s<>"']{0,2000})?/gu;
 const markdownLink = /\[([^[\]]{0,500})\]\(\s{0,3}<?([^()\s<>]{1,2000})/gu;
 /** In plain text only what nobody writes but as a link. */
 const dangerousScheme =
@@ -109,13 +109,13 @@ export function createLinkPolicy(
   }
 
   function hostOf(spelled: string): string {
-    const host = readHost(spelled);
+    const host = withoutForeignEnd(readHost(spelled));
     return /^\p{ASCII}*$/u.test(host) ? host : readHost(fold(host).folded);
   }
 
   /** Letters of other alphabets, or their punycode, that spell a protected name. */
   function isHomograph(host: string, written: string): boolean {
-    const plain = written
+    const plain = withoutForeignEnd(written)
       .normalize('NFKC')
       .toLowerCase()
       .replace(/[\u00ad\u200b-\u200d\u2060\ufeff]/g, '');

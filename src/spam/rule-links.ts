@@ -1,4 +1,5 @@
 /** Links as rules see them: every address in a text, by the host that a browser would go to. */
+import { withoutForeignEnd } from './host-names.ts';
 
 export interface LinkPattern {
   /** As a browser writes it: lower case, punycode, an IP address in full. Its subdomains are meant as well. */
@@ -23,6 +24,9 @@ const dot = /[.。．｡]|%2e/i;
 /** What nobody sees, and browsers drop from a host. */
 const hidden = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g;
 
+/** Where an address begins right behind a word of a script that parts no words. */
+const beginning = /(?<=(?!\p{Script=Latin})[^\0-\x7f])(?:https?:\/\/|www\.)/iu;
+
 /** @returns undefined for what is no host and no web address */
 export function readLinkPattern(pattern: string): LinkPattern | undefined {
   const plain = pattern.trim().replace(/^\*\./, '');
@@ -41,7 +45,8 @@ export function findRuleLinks(text: string): FoundLink[] {
   const found: FoundLink[] = [];
   for (const { 0: whole, index } of text.matchAll(piece)) {
     if (!dot.test(whole)) continue;
-    const start = index + /^[^\p{L}\p{N}]*/u.exec(whole)![0].length;
+    const from = index + (beginning.exec(whole)?.index ?? 0);
+    const start = from + /^[^\p{L}\p{N}]*/u.exec(text.slice(from, index + whole.length))![0].length;
     const end = index + whole.replace(/[^\p{L}\p{N}/]+$/u, '').length;
     const url = start < end ? readAddress(text.slice(start, end).replace(hidden, '')) : undefined;
     if (url) found.push({ url, start, end });
@@ -55,10 +60,22 @@ function readAddress(written: string): URL | undefined {
   // Before a path an @ without a scheme is a mail address.
   if (!scheme && /^[^/?#]*@/.test(written)) return undefined;
   const address = scheme ? written : `http://${written}`;
-  if (!URL.canParse(address)) return undefined;
-  const url = new URL(address);
+  const shown = withoutForeignHostEnd(address);
+  if (!URL.canParse(shown)) return undefined;
+  const url = new URL(shown);
   const named = url.hostname.includes('.') || url.hostname.startsWith('[');
   return /^https?:$/.test(url.protocol) && named ? url : undefined;
+}
+
+/** An address with a scheme, without words of another script, or signs of its writing, right behind its host or port. */
+function withoutForeignHostEnd(address: string): string {
+  const parts = /^([^/]*\/\/(?:[^/?#@]*@)?)([^/?#:]+)((?::\d+)?)(.*)$/su.exec(address);
+  if (!parts) return address;
+  const [, before = '', host = '', port = '', rest = ''] = parts;
+  const sign = host.search(/[\uff0b\uff1c-\uff1e\uff5e]/);
+  const cut = withoutForeignEnd(sign === -1 ? host : host.slice(0, sign));
+  if (cut !== host) return before + cut;
+  return before + host + port + (/^[^\0-\x7f]/u.test(rest) ? '' : rest);
 }
 
 function bareHost({ hostname }: URL): string {
