@@ -1,6 +1,7 @@
 /** One person in a chaos run: Parley's own client, writing down all that it is told and all that it is answered. */
 import { ClientError, createParleyClient, type ParleyClient } from '../../src/client/parley-client.ts';
 import type { ReaderRecord, SeenEvent, SendRecord } from './history-checker.ts';
+import { untilDone } from './patience.ts';
 import type { ChangeRecord, MarkRecord, MessageView } from './state-checker.ts';
 
 export interface ChaosClient {
@@ -30,6 +31,7 @@ interface Run {
   readonly after: number;
   readonly events: SeenEvent[];
   readonly joined?: boolean;
+  readonly atMs: number;
 }
 
 function memoryStorage() {
@@ -53,7 +55,8 @@ export function eventId(type: string, at: string, { message, messageId }: EventD
 
 export async function startChaosClient(url: string, name: string): Promise<ChaosClient> {
   const client = createParleyClient({ baseUrl: url, storage: memoryStorage() });
-  const user = await client.register({ username: name, email: `${name}@example.org`, password: `password of ${name}` });
+  const account = { username: name, email: `${name}@example.org`, password: `password of ${name}` };
+  const user = await untilDone(() => client.register(account));
   const runs = new Map<string, Run[]>();
   /** Rooms whose run goes on with the next event. */
   const running = new Set<string>();
@@ -62,13 +65,13 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
   const own = new Map<string, string[]>();
   const sends: SendRecord[] = [];
   const changes: ChangeRecord[] = [];
-  const marks = new Map<string, number[]>();
+  const marks = new Map<string, { seq: number; atMs: number }[]>();
   const ackMs: number[] = [];
   let order = 0;
   const lastOf = (roomId: string) => runs.get(roomId)?.at(-1);
 
   function begin(roomId: string, after: number, joined = false): void {
-    runs.set(roomId, [...(runs.get(roomId) ?? []), { after, events: [], joined }]);
+    runs.set(roomId, [...(runs.get(roomId) ?? []), { after, events: [], joined, atMs: performance.now() }]);
     running.add(roomId);
     // What was left out may have changed anything: it is to be read anew.
     views.delete(roomId);
@@ -120,11 +123,12 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
     try {
       const { messageId, seq } = await client.send(roomId, text, { clientId });
       const ackedMs = performance.now();
-      sends.push({ ...send, ackedMs, acks: [{ messageId, seq }] });
+      sends.push({ ...send, ackedMs, acks: [{ messageId, seq, atMs: ackedMs }] });
       own.set(roomId, [...(own.get(roomId) ?? []).slice(-20), messageId]);
       ackMs.push(ackedMs - startedMs);
     } catch (error) {
-      sends.push({ ...send, acks: [], refused: (error as { code?: string }).code ?? String(error) });
+      const refused = (error as { code?: string }).code ?? String(error);
+      sends.push({ ...send, acks: [], refused, refusedMs: performance.now() });
     }
   }
 
@@ -137,9 +141,10 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
     try {
       const seq =
         text === undefined ? await client.remove(roomId, messageId) : await client.edit(roomId, messageId, text);
-      changes.push({ ...record, seq });
+      changes.push({ ...record, seq, atMs: performance.now() });
     } catch (error) {
-      changes.push(isDefinite(error) ? { ...record, refused: error.code } : record);
+      const answered = { ...record, atMs: performance.now() };
+      changes.push(isDefinite(error) ? { ...answered, refused: error.code } : answered);
     }
   }
 
@@ -148,7 +153,7 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
     if (!last) return;
     try {
       const { lastReadSeq } = await client.markRead(roomId, last.seq);
-      marks.set(roomId, [...(marks.get(roomId) ?? []), lastReadSeq]);
+      marks.set(roomId, [...(marks.get(roomId) ?? []), { seq: lastReadSeq, atMs: performance.now() }]);
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
     }
@@ -163,7 +168,13 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
     mark,
     sends,
     changes,
-    marks: () => [...marks].map(([roomId, acked]) => ({ userId: user.id, roomId, acked })),
+    marks: () =>
+      [...marks].map(([roomId, acked]) => ({
+        userId: user.id,
+        roomId,
+        acked: acked.map(({ seq }) => seq),
+        atMs: acked.map(({ atMs }) => atMs),
+      })),
     ackMs,
     memberships: () => memberships,
     view: () => [...views.values()].flatMap((view) => [...view.values()]),

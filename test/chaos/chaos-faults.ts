@@ -1,9 +1,11 @@
 /** Everything that can befall the parts on one machine, and how it is undone. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import postgres from 'postgres';
-import type { ParleyProcess } from '../harness/parley-process.ts';
 import type { RedisProcess } from '../harness/redis-process.ts';
+import type { ChaosDatabase } from './chaos-database.ts';
+import type { Slot } from './chaos-slot.ts';
 import type { ProxyMode, TcpProxy } from './tcp-proxy.ts';
 
 export interface Fault {
@@ -12,21 +14,21 @@ export interface Fault {
   readonly part: string;
   /** It may last longer than others: as long as a machine sleeps. */
   readonly long?: boolean;
+  /** How often it comes compared with others; default 1. */
+  readonly weight?: number;
+  /** The database breaks many times, or goes back in time: every other fault of a run is one of these. */
+  readonly isStorm?: boolean;
+  /** Every chat instance that lives through it has to say so in its log. */
+  readonly isLoggedAs?: RegExp;
   readonly begin: () => Promise<void> | void;
   readonly heal: () => Promise<void> | void;
-}
-
-/** A process that ends and comes back. */
-export interface Slot {
-  process: ParleyProcess | undefined;
-  readonly start: () => Promise<void>;
 }
 
 export interface Parts {
   readonly chats: readonly Slot[];
   readonly processings: readonly Slot[];
   readonly redis: RedisProcess;
-  readonly postgres: { readonly url: string; readonly kill: () => Promise<void>; readonly start: () => Promise<void> };
+  readonly postgres: ChaosDatabase;
   /** From each chat instance. */
   readonly postgresProxies: readonly TcpProxy[];
   readonly redisProxies: readonly TcpProxy[];
@@ -59,7 +61,12 @@ export function listFaults(parts: Parts): Fault[] {
     ...redisProxies.flatMap((proxy, at) =>
       network(`chat ${at}'s Redis`, proxy, ['cut', 'swallow', 'swallow up', 'swallow down', 'slow', 'garble']),
     ),
-    { name: 'Redis killed', part: 'Redis', begin: redis.kill, heal: redis.start },
+    {
+      ...{ name: 'Redis killed', part: 'Redis', long: true, isLoggedAs: redisAway },
+      begin: redis.kill,
+      heal: redis.start,
+    },
+    refusingRedis(redis),
     {
       name: 'Redis stopped',
       part: 'Redis',
@@ -75,18 +82,14 @@ export function listFaults(parts: Parts): Fault[] {
     },
     { name: 'Postgres killed', part: 'Postgres', begin: parts.postgres.kill, heal: parts.postgres.start },
     ...stoppedPostgres(parts.postgres.url),
-    {
-      name: "Postgres's backends ended",
-      part: 'Postgres',
-      begin: () => endBackends(parts.postgres.url),
-      heal: () => {},
-    },
+    ...databaseStorms(parts),
+    restoredPostgres(parts.postgres),
     ...network('clients', door, ['cut', 'swallow', 'swallow up', 'swallow down', 'slow']),
   ];
 }
 
 function killed(part: string, slot: Slot): Fault {
-  return { name: `${part} killed`, part, begin: () => slot.process?.kill(), heal: slot.start };
+  return { name: `${part} killed`, part, begin: async () => void (await slot.end('kill')), heal: slot.start };
 }
 
 function frozen(part: string, slot: Slot): Fault {
@@ -99,14 +102,14 @@ function frozen(part: string, slot: Slot): Fault {
 }
 
 function drained(part: string, slot: Slot): Fault {
-  return { name: `${part} drained`, part, begin: async () => void (await slot.process?.stop()), heal: slot.start };
+  return { name: `${part} drained`, part, begin: async () => void (await slot.end('stop')), heal: slot.start };
 }
 
 function everyProcessing(processings: readonly Slot[]): Fault {
   return {
     name: 'all processing killed',
     part: 'processing',
-    begin: async () => void (await Promise.all(processings.map((slot) => slot.process?.kill()))),
+    begin: async () => void (await Promise.all(processings.map((slot) => slot.end('kill')))),
     heal: async () => void (await Promise.all(processings.map((slot) => slot.start()))),
   };
 }
@@ -120,7 +123,7 @@ function network(part: string, proxy: TcpProxy, modes: readonly ProxyMode[]): Fa
   }));
 }
 
-async function tellRedis({ url }: RedisProcess, command: string, ...words: string[]): Promise<void> {
+async function tellRedis({ url }: Pick<RedisProcess, 'url'>, command: string, ...words: string[]): Promise<void> {
   const redis = new Redis(url, { commandTimeout: 2000, maxRetriesPerRequest: 1 });
   redis.on('error', () => {});
   try {
@@ -130,10 +133,77 @@ async function tellRedis({ url }: RedisProcess, command: string, ...words: strin
   }
 }
 
-async function endBackends(url: string): Promise<void> {
+/** A line of a warning, with the reason. */
+const redisAway = /"system":"Redis[^\n]*"reason"/;
+
+/** Its password was changed: links that are there end, and new ones are refused. */
+function refusingRedis(redis: RedisProcess): Fault {
+  const password = 'changed';
+  const asAdmin = redis.url.replace('redis://', `redis://:${password}@`);
+  return {
+    ...{ name: 'Redis refuses', part: 'Redis', weight: 6, isLoggedAs: redisAway },
+    begin: async () => {
+      await tellRedis(redis, 'CONFIG', 'SET', 'requirepass', password);
+      for (const kind of ['normal', 'pubsub'])
+        await tellRedis({ url: asAdmin }, 'CLIENT', 'KILL', 'TYPE', kind, 'SKIPME', 'yes');
+    },
+    heal: () => tellRedis({ url: asAdmin }, 'CONFIG', 'SET', 'requirepass', ''),
+  };
+}
+
+/** The links to Postgres, or the server, break again and again while much is said. */
+function databaseStorms({ postgres: database, postgresProxies }: Parts): Fault[] {
+  const again = async (times: number, what: () => Promise<void>) => {
+    for (let left = times; left > 0; left--) await what();
+  };
+  return [
+    {
+      ...{ name: "Postgres's backends ended again and again", part: 'Postgres', isStorm: true },
+      begin: () => endBackends(database.url, 40),
+      heal: () => {},
+    },
+    {
+      ...{ name: 'Postgres restarted again and again', part: 'Postgres', isStorm: true },
+      begin: () => again(4, database.restartAtOnce),
+      heal: database.start,
+    },
+    {
+      ...{ name: "every chat's Postgres: cut again and again", part: 'Postgres', isStorm: true },
+      begin: () =>
+        again(20, async () => {
+          for (const mode of ['cut', 'pass'] as const) {
+            for (const proxy of postgresProxies) proxy.become(mode);
+            await pause(80);
+          }
+        }),
+      heal: () => {},
+    },
+  ];
+}
+
+async function endBackends(url: string, times: number): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
-  await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'parley-%'`;
-  await sql.end();
+  try {
+    for (let left = times; left > 0; left--) {
+      await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'parley-%'`;
+      await pause(50);
+    }
+  } finally {
+    await sql.end();
+  }
+}
+
+/** A snapshot of its files is taken, much is said, and the files are put back. */
+function restoredPostgres(database: ChaosDatabase): Fault {
+  return {
+    ...{ name: 'Postgres put back to a snapshot', part: 'Postgres', isStorm: true },
+    begin: async () => {
+      await database.snapshot();
+      await pause(4000);
+      await database.restore();
+    },
+    heal: database.start,
+  };
 }
 
 /** The server and each of its processes, which lead groups of their own. */

@@ -4,13 +4,16 @@ import { ClientError } from '../../src/client/parley-client.ts';
 import { signUp } from '../harness/test-client.ts';
 import { type ChaosClient, isDefinite, startChaosClient } from './chaos-client.ts';
 import type { RoomFacts } from './entitlement.ts';
+import { untilDone } from './patience.ts';
 import { type RestSender, startRestSender } from './rest-sender.ts';
 import { type RoomWatcher, startRoomWatcher } from './room-watcher.ts';
 import type { Ban } from './state-checker.ts';
+import { type Strangers, startStrangers } from './strangers.ts';
 
 export interface ChaosTown {
   readonly people: readonly ChaosClient[];
   readonly senders: readonly RestSender[];
+  readonly strangers: Strangers;
   readonly watchers: readonly RoomWatcher[];
   /** Each room as it was made. */
   readonly rooms: ReadonlyMap<string, Pick<RoomFacts, 'history' | 'visibility'>>;
@@ -32,24 +35,42 @@ const endless = Number.MAX_SAFE_INTEGER;
 export async function startChaosTown(url: string, seed: number): Promise<ChaosTown> {
   const people = await Promise.all(Array.from({ length: 6 }, (_, at) => startChaosClient(url, `p${seed}x${at}`)));
   const senders = await Promise.all([0, 1, 2].map((at) => startRestSender(url, `r${seed}x${at}`)));
-  const onlookers = await Promise.all([0, 1].map((at) => signUp(url, `w${seed}x${at}`)));
+  const onlookers = await Promise.all([0, 1].map((at) => untilDone(() => signUp(url, `w${seed}x${at}`))));
+  const strangers = await startStrangers(url, seed);
   const everybody = [...people, ...senders].map(({ userId }) => userId);
 
   async function makeRoom(at: number, visibility: 'public' | 'private', history: 'all' | 'joined'): Promise<Room> {
     const owner = people[at]!;
-    const { id } = await owner.client.call<{ id: string }>('POST', '/v1/rooms', {
-      name: `Room ${at}`,
-      visibility,
-      history,
-      memberIds: everybody.filter((userId) => userId !== owner.userId),
-    });
+    const { id } = await untilDone(() =>
+      owner.client.call<{ id: string }>('POST', '/v1/rooms', {
+        name: `Room ${at}`,
+        visibility,
+        history,
+        memberIds: everybody.filter((userId) => userId !== owner.userId),
+      }),
+    );
     return { id, history, visibility, owner };
+  }
+
+  /** Where the strangers are; two people read along. */
+  async function makeCrowded(): Promise<Room> {
+    const [owner, reader] = people as [ChaosClient, ChaosClient];
+    const { id } = await untilDone(() =>
+      owner.client.call<{ id: string }>('POST', '/v1/rooms', {
+        name: 'Crowded',
+        visibility: 'private',
+        history: 'all',
+        memberIds: [reader.userId, ...strangers.userIds],
+      }),
+    );
+    return { id, history: 'all', visibility: 'private', owner };
   }
 
   const quiet = await makeRoom(0, 'private', 'all');
   const churning = await makeRoom(1, 'private', 'joined');
   const open = await makeRoom(2, 'public', 'all');
   const rooms = [quiet, churning, open];
+  const crowded = await makeCrowded();
   for (const { client } of people) client.connect();
   while (people.some(({ client }) => client.state().name !== 'live')) await pause(20);
   const watchers = onlookers.map((user) => startRoomWatcher(url, user, open.id));
@@ -125,13 +146,15 @@ export async function startChaosTown(url: string, seed: number): Promise<ChaosTo
     openAndClose(open),
     comeAndGo(people[3]!, open),
     comeAndGo(people[4]!, open),
+    strangers.talk(crowded.id, () => busy),
   ];
 
   return {
     people,
     senders,
+    strangers,
     watchers,
-    rooms: new Map(rooms.map(({ id, history, visibility }) => [id, { history, visibility }])),
+    rooms: new Map([...rooms, crowded].map(({ id, history, visibility }) => [id, { history, visibility }])),
     bans,
     settle: async () => {
       busy = false;

@@ -1,16 +1,14 @@
 /** Everything as processes of their own, with a proxy between any two. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import pino from 'pino';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded.ts';
+import postgres from 'postgres';
 import { migrate } from '../../src/database/migrate.ts';
-import { startParley } from '../harness/parley-process.ts';
+import { startPgbouncer } from '../harness/pgbouncer-process.ts';
 import { freePort } from '../harness/ports.ts';
 import { startRedisProcess } from '../harness/redis-process.ts';
-import { type Fault, listFaults, type Slot } from './chaos-faults.ts';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+import { type LostLog, startChaosDatabase } from './chaos-database.ts';
+import { type Fault, listFaults } from './chaos-faults.ts';
+import { createSlot, type Slot, type UnexpectedExit, watchSlots } from './chaos-slot.ts';
+import { flaggedWord } from './strangers.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
 
 export interface ChaosWorld {
   /** Where clients connect: the living chat instances in turn. */
@@ -18,8 +16,13 @@ export interface ChaosWorld {
   /** Each chat instance by itself. */
   readonly chatUrls: readonly string[];
   readonly chatPids: () => readonly number[];
+  readonly chats: readonly Slot[];
   /** The database itself, past all proxies, for the checker. */
   readonly databaseUrl: string;
+  /** Logs that restores replaced, in their order. */
+  readonly lostLogs: readonly LostLog[];
+  /** Processes that ended although no fault ended them. */
+  readonly exits: readonly UnexpectedExit[];
   readonly faults: readonly Fault[];
   /** Stops an instance with SIGTERM and starts it again. @returns its exit code */
   readonly restartChat: (at: number) => Promise<number | null>;
@@ -33,6 +36,7 @@ const settings = {
   PARLEY_LIMITS_MESSAGES_BURST: '1000',
   PARLEY_LIMITS_FRAMES_PER_SECOND: '1000',
   PARLEY_LIMITS_FRAMES_BURST: '1000',
+  PARLEY_LIMITS_GUESTS_PER_MINUTE: '10000',
   PARLEY_REALTIME_SOCKETS_PER_USER: '500',
   PARLEY_REALTIME_HEARTBEAT: '2s',
   PARLEY_REALTIME_PONG_TIMEOUT: '3s',
@@ -40,72 +44,77 @@ const settings = {
   LOG_LEVEL: 'warn',
 };
 
+export interface WorldOptions {
+  readonly chatCount?: number;
+  readonly chatSettings?: Readonly<Record<string, string>>;
+  /** What stands between Parley and Postgres. */
+  readonly pooler?: 'none' | 'session' | 'transaction';
+}
+
 export async function startChaosWorld({
   chatCount = 3,
   chatSettings = {},
-}: {
-  chatCount?: number;
-  chatSettings?: Readonly<Record<string, string>>;
-} = {}): Promise<ChaosWorld> {
-  const dir = await mkdtemp(join(tmpdir(), 'parley-chaos-'));
-  const postgresPort = await freePort();
-  const startDatabase = () => startEmbeddedPostgres({ dir, logger: pino({ level: 'silent' }), port: postgresPort });
-  const database: { server: EmbeddedPostgres } = { server: await startDatabase() };
-  const databaseUrl = database.server.url;
-  await migrate(databaseUrl);
+  pooler = 'none',
+}: WorldOptions = {}): Promise<ChaosWorld> {
+  const database = await startChaosDatabase();
+  await migrate(database.url);
+  await addFlaggingRule(database.url);
+  const pgbouncer =
+    pooler === 'none'
+      ? undefined
+      : await startPgbouncer({ url: database.url, poolMode: pooler, poolSize: poolSizes[pooler] });
+  const pooling: Record<string, string> = pooler === 'transaction' ? { PARLEY_DATABASE_POOLING: 'transaction' } : {};
+  const databasePort = pgbouncer?.port ?? database.port;
+  const urlAt = (port: number) => database.url.replace(`:${database.port}/`, `:${port}/`);
   const redis = await startRedisProcess();
   const proxiesTo = (port: number) => Promise.all(Array.from({ length: chatCount }, () => startTcpProxy(() => [port])));
-  const postgresProxies = await proxiesTo(postgresPort);
+  const postgresProxies = await proxiesTo(databasePort);
   const redisProxies = await proxiesTo(redis.port);
 
   const processingPorts = await freePorts(2);
   const processingProxies = await Promise.all(processingPorts.map((port) => startTcpProxy(() => [port])));
-  const processings = processingPorts.map((processingPort) =>
-    createSlot({ role: 'processing', processingPort, settings: { ...settings, DATABASE_URL: databaseUrl } }),
+  const processings = processingPorts.map((processingPort, at) =>
+    createSlot(`processing ${at}`, {
+      role: 'processing',
+      processingPort,
+      settings: { ...settings, ...pooling, DATABASE_URL: urlAt(databasePort) },
+    }),
   );
-  const throughProxy = (proxy: TcpProxy) => databaseUrl.replace(`:${postgresPort}/`, `:${proxy.port}/`);
   const chatPorts = await freePorts(chatCount);
   const chats = chatPorts.map((httpPort, at) =>
-    createSlot({
+    createSlot(`chat ${at}`, {
       role: 'chat',
       httpPort,
       settings: {
         ...settings,
-        DATABASE_URL: throughProxy(postgresProxies[at]!),
+        ...pooling,
+        DATABASE_URL: urlAt(postgresProxies[at]!.port),
         REDIS_URL: `redis://127.0.0.1:${redisProxies[at]!.port}`,
         PROCESSING_URL: processingProxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(','),
         ...chatSettings,
       },
     }),
   );
+  const slots = [...chats, ...processings];
   // Not all at once: each start keeps a core busy for seconds, and gives up when it takes far too long.
-  for (const slots of [processings, chats]) for (const slot of slots) await slot.start();
+  for (const group of [processings, chats]) for (const slot of group) await slot.start();
+  const watch = watchSlots(slots);
   const door = await startTcpProxy(() => chatPorts);
   const faults = listFaults({
-    chats,
-    processings,
-    redis,
-    postgres: {
-      url: databaseUrl,
-      kill: () => database.server.kill(),
-      start: async () => {
-        database.server = await startDatabase();
-      },
-    },
-    postgresProxies,
-    redisProxies,
-    processingProxies,
-    door,
+    ...{ chats, processings, redis, postgres: database, postgresProxies, redisProxies, processingProxies, door },
   });
 
   return {
     url: `http://127.0.0.1:${door.port}`,
     chatUrls: chatPorts.map((port) => `http://127.0.0.1:${port}`),
     chatPids: () => chats.map((slot) => slot.process!.pid),
-    databaseUrl,
+    chats,
+    databaseUrl: database.url,
+    lostLogs: database.lost,
+    exits: watch.exits,
     faults,
     restartChat: async (at) => {
-      const code = await chats[at]!.process!.stop();
+      const code = await chats[at]!.end('stop');
       await chats[at]!.start();
       return code;
     },
@@ -114,43 +123,30 @@ export async function startChaosWorld({
       return (await Promise.all(reports)).join('\n  ');
     },
     stop: async () => {
-      const slots = [...chats, ...processings];
+      watch.stop();
       for (const slot of slots) slot.process?.signal('SIGCONT');
-      await Promise.all(slots.map((slot) => (slot.process?.exited() ? undefined : slot.process?.kill())));
+      await Promise.all(slots.map((slot) => slot.end('kill')));
       const proxies = [door, ...redisProxies, ...postgresProxies, ...processingProxies];
       await Promise.all(proxies.map((proxy) => proxy.stop()));
       await redis.kill();
-      await database.server.stop();
-      await rm(dir, { recursive: true, force: true });
+      await pgbouncer?.stop();
+      await database.end();
     },
   };
+}
+
+/** Connections to Postgres: in session mode as many as all instances keep, in transaction mode few for all of them. */
+const poolSizes = { session: 90, transaction: 15 };
+
+async function addFlaggingRule(url: string): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  await sql`insert into moderation_rules (id, kind, pattern, action, created_by)
+    values (gen_random_uuid(), 'word', ${flaggedWord}, 'flag', gen_random_uuid())`;
+  await sql.end();
 }
 
 function freePorts(count: number): Promise<number[]> {
   return Promise.all(Array.from({ length: count }, () => freePort()));
-}
-
-/** What befell its database beside it heals at the same time, within a few seconds; each start takes about one. */
-const startsMax = 20;
-const betweenStartsMs = 250;
-
-function createSlot(options: Parameters<typeof startParley>[0]): Slot {
-  const slot: Slot = {
-    process: undefined,
-    // One that begins while its database is out of reach ends with one clear line; whoever runs it starts it again.
-    start: async () => {
-      for (let starts = 1; ; starts++) {
-        try {
-          slot.process = await startParley(options);
-          return;
-        } catch (error) {
-          if (starts === startsMax || !String(error).includes('the database cannot be used')) throw error;
-          await pause(betweenStartsMs);
-        }
-      }
-    },
-  };
-  return slot;
 }
 
 async function describeChat(port: number, { process }: Slot): Promise<string> {
@@ -162,6 +158,6 @@ async function describeChat(port: number, { process }: Slot): Promise<string> {
   const telling =
     /^parley_(sends_total|verdicts_total|breaker_open|sockets_welcomed|hints_up|seq_conflicts|gap_backfills|frame_errors|cut_off|stalls|database_limits)/;
   const lines = (await get('/metrics')).split('\n').filter((line) => telling.test(line));
-  const log = process!.output().trim().split('\n').slice(-6);
+  const log = (process?.output() ?? '').trim().split('\n').slice(-6);
   return [`chat at ${port}: ${await get('/health/ready')}`, ...lines, ...log].join('\n    ');
 }

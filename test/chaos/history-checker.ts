@@ -12,9 +12,10 @@ export interface SendRecord {
   /** Order of the beginning of sends of one user in one room. */
   readonly order: number;
   /** The acks it got; none: it never was answered. */
-  readonly acks: readonly { readonly messageId: string; readonly seq: number }[];
+  readonly acks: readonly { readonly messageId: string; readonly seq: number; readonly atMs?: number }[];
   /** It was refused for certain: it must not have happened. */
   readonly refused?: string;
+  readonly refusedMs?: number;
   /** Milliseconds of one clock: when its first try began, and when its ack came. */
   readonly startedMs?: number;
   readonly ackedMs?: number;
@@ -37,6 +38,8 @@ export interface Run {
   readonly events: readonly SeenEvent[];
   /** It began because the reader was told of joining, and so with that event. */
   readonly joined?: boolean;
+  /** When it began. */
+  readonly atMs?: number;
 }
 
 /** What one reader got of one room: runs of events, a new one after each reset and each time of absence. */

@@ -5,6 +5,7 @@ import { callOnce } from '../../src/client/rest.ts';
 import type { Login } from '../../src/client/types.ts';
 import { isDefinite } from './chaos-client.ts';
 import type { SendRecord } from './history-checker.ts';
+import { untilDone } from './patience.ts';
 
 export interface RestSender {
   readonly userId: string;
@@ -19,7 +20,9 @@ const triesMax = 60;
 
 export async function startRestSender(url: string, name: string): Promise<RestSender> {
   const account = { username: name, email: `${name}@example.org`, password: `password of ${name}` };
-  const login = await callOnce<Login>(url, { method: 'POST', path: '/v1/auth/register', body: account });
+  const login = await untilDone(() =>
+    callOnce<Login>(url, { method: 'POST', path: '/v1/auth/register', body: account }),
+  );
   const sends: SendRecord[] = [];
   let order = 0;
 
@@ -28,7 +31,7 @@ export async function startRestSender(url: string, name: string): Promise<RestSe
     const clientId = `${name}-${mine}`;
     const text = `${name} writes ${mine}`;
     const record = { userId: login.user.id, roomId, clientId, text, order: mine, startedMs: performance.now() };
-    const acks: { messageId: string; seq: number }[] = [];
+    const acks: { messageId: string; seq: number; atMs: number }[] = [];
     const givesUp = Math.random() < 0.5;
     for (let attempt = 0; attempt < triesMax; attempt++) {
       try {
@@ -40,7 +43,8 @@ export async function startRestSender(url: string, name: string): Promise<RestSe
         const unsure = acks.length > 0 || !isDefinite(error);
         if (!unsure && (givesUp || !error.retryable)) {
           // An earlier try may have been lost on its way and stored: the refusal is only of the last one.
-          sends.push(attempt === 0 ? { ...record, acks, refused: error.code } : { ...record, acks });
+          const refusal = { refused: error.code, refusedMs: performance.now() };
+          sends.push({ ...record, acks, ...(attempt === 0 ? refusal : {}) });
           return;
         }
         await pause(200 + Math.random() * 300);
@@ -56,7 +60,7 @@ export async function startRestSender(url: string, name: string): Promise<RestSe
       body,
       token: login.accessToken,
     });
-    return { messageId: message.id, seq: message.seq };
+    return { messageId: message.id, seq: message.seq, atMs: performance.now() };
   }
 
   return { userId: login.user.id, name, say, sends };

@@ -10,7 +10,7 @@ export interface RoomWatcher {
 }
 
 export function startRoomWatcher(url: string, user: TestUser, roomId: string): RoomWatcher {
-  const runs: { after: number; events: SeenEvent[] }[] = [];
+  const runs: { after: number; events: SeenEvent[]; atMs: number }[] = [];
   let stopped = false;
 
   async function watchOnce(): Promise<void> {
@@ -19,7 +19,7 @@ export function startRoomWatcher(url: string, user: TestUser, roomId: string): R
       const welcome = await socket.ask({ type: 'hello', token: user.accessToken });
       const opened = welcome.type === 'welcome' ? await socket.ask({ type: 'room.open', roomId }) : welcome;
       if (opened.type !== 'ack') return;
-      const run = { after: opened.seq!, events: [] as SeenEvent[] };
+      const run = { after: opened.seq!, events: [] as SeenEvent[], atMs: performance.now() };
       runs.push(run);
       const silentSince = performance.now();
       while (!stopped && socket.socket.readyState === socket.socket.OPEN && performance.now() - silentSince < 20_000) {

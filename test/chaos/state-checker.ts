@@ -22,6 +22,8 @@ export interface ChangeRecord {
   readonly seq?: number;
   /** It was refused for certain. */
   readonly refused?: string;
+  /** When it was answered. */
+  readonly atMs?: number;
 }
 
 /** From the answer that took a right away to the beginning of what gave it back, by one clock. */
@@ -37,6 +39,8 @@ export interface MarkRecord {
   readonly userId: string;
   readonly roomId: string;
   readonly acked: readonly number[];
+  /** When each of them came. */
+  readonly atMs?: readonly number[];
 }
 
 export interface FinalState {

@@ -6,6 +6,8 @@ import type { FinalState, MessageView } from './state-checker.ts';
 
 export interface StoredState extends FinalState {
   readonly facts: ReadonlyMap<string, RoomFacts>;
+  /** Messages that moderators see, or have seen. */
+  readonly queued: ReadonlySet<string>;
 }
 
 type Row = Record<string, unknown> & { readonly data: Record<string, unknown> | null };
@@ -24,6 +26,7 @@ export async function readState(
     const members = await sql`select room_id, user_id from members where room_id = any(${rooms})`;
     const marks =
       await sql`select room_id, user_id, last_read_seq::int as seq from read_states where room_id = any(${rooms})`;
+    const queued = await sql`select message_id from moderation_queue where room_id = any(${rooms})`;
     const edits = await sql`select message_id, version, text from message_edits where room_id = any(${rooms})`;
     const firstTexts = new Map(
       edits.filter(({ version }) => version === 0).map((row) => [row.message_id as string, row.text as string]),
@@ -34,6 +37,7 @@ export async function readState(
     const messages = rows.filter((row) => row.type === 'message.created').map(toView);
     return {
       logs,
+      queued: new Set(queued.map((row) => row.message_id as string)),
       facts: new Map([...made].map(([id, room]) => [id, { ...room, log: logs.get(id)! }])),
       messages: new Map(messages.map((message) => [message.messageId, message])),
       versions: new Set([...messages.map(({ text }) => text), ...edits.map(({ text }) => text as string)]),

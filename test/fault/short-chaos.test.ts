@@ -12,4 +12,4 @@ test('a short run of faults loses, repeats, reorders, leaves out and leaks nothi
   }).catch((error: { stdout: string; stderr: string }) => error);
   expect(told.stdout, told.stdout + told.stderr).toMatch(/\b0 violations\n$/);
   expect(Number(/(\d+) sends/.exec(told.stdout)![1])).toBeGreaterThan(100);
-});
+}, 300_000);
