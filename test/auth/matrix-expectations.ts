@@ -212,6 +212,12 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   },
   // ── Rooms ──
   'POST /v1/rooms/{roomId}/invites': { answers: room(201, 201, 201, 403, 403), inPublic: notJoined },
+  'GET /v1/rooms/{roomId}/invites': { answers: room(200, 200, 200, 403, 403), inPublic: notJoined },
+  'DELETE /v1/rooms/{roomId}/invites/{inviteId}': {
+    answers: room(404, 404, 404, 404, 403),
+    inPublic: notJoined,
+    path: ({ roomId }) => `/v1/rooms/${roomId}/invites/${uuid}`,
+  },
   'POST /v1/invites/{code}/accept': { answers: own(404), path: () => '/v1/invites/invented/accept' },
   'POST /v1/rooms': { answers: own(201, { server: 201 }), body: () => ({ name: 'Garden', visibility: 'private' }) },
   'GET /v1/rooms': { answers: own(200) },

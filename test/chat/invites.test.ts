@@ -102,3 +102,58 @@ test('outsiders, direct messages, odd terms and more than there may be are refus
   for (let n = 0; n < 3; n++) await invite(ana!, room);
   expect(await ana!.call('POST', path)).toMatchObject({ status: 409, body: { code: 'conflict' } });
 });
+
+const listOf = async (user: TestUser, room: string, query = '') =>
+  (await mustCall(user, 'GET', `/v1/rooms/${room}/invites${query}`)).items! as unknown as (Invite & { id: string })[];
+const revoke = (user: TestUser, room: string, id: string) => user.call('DELETE', `/v1/rooms/${room}/invites/${id}`);
+
+test('members see their own invites, moderators and owners everybody’s, and nobody else any', async () => {
+  const room = await createRoom([ana!, ben!, eve!]);
+  await mustCall(ana!, 'PATCH', `/v1/rooms/${room}/members/${eve!.id}`, { role: 'moderator' });
+  const [first, second] = [await invite(ana!, room, { maxUses: 2 }), await invite(ben!, room)];
+  for (const [user, codes] of [
+    [ben!, [second.code]],
+    [eve!, [second.code, first.code]],
+    [ana!, [second.code, first.code]],
+  ] as const)
+    expect((await listOf(user, room)).map(({ code }) => code)).toEqual(codes);
+  const [newest] = await listOf(ana!, room, '?limit=1');
+  expect(newest).toMatchObject({ ...second, createdBy: ben!.id, createdAt: expect.stringMatching(/Z$/) });
+  const page = await mustCall(ana!, 'GET', `/v1/rooms/${room}/invites?limit=1`);
+  expect(await listOf(ana!, room, `?limit=1&cursor=${page.nextCursor as string}`)).toMatchObject([
+    { code: first.code },
+  ]);
+  const outsider = await signUp(parley.url);
+  expect((await outsider.call('GET', `/v1/rooms/${room}/invites`)).status).toBe(404);
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
+  expect((await ben!.call('GET', `/v1/rooms/${room}/invites`)).status).toBe(404);
+});
+
+test('an invite that was taken back lets nobody in, and makes room for another', async () => {
+  const room = await createRoom([ana!, ben!]);
+  const made = [await invite(ana!, room), await invite(ben!, room), await invite(ben!, room)];
+  expect((await ana!.call('POST', `/v1/rooms/${room}/invites`)).status).toBe(409);
+  const ids = (await listOf(ana!, room)).map(({ id }) => id).reverse();
+  expect((await revoke(ben!, room, ids[0]!)).status).toBe(404);
+  expect((await revoke(eve!, room, ids[0]!)).status).toBe(404);
+  expect((await revoke(ana!, await createRoom([ana!]), ids[0]!)).status).toBe(404);
+  // One's own, and as an owner anybody's; a second time there is none.
+  for (const [user, id, status] of [
+    [ben!, ids[1]!, 204],
+    [ana!, ids[2]!, 204],
+    [ana!, ids[2]!, 404],
+  ] as const)
+    expect((await revoke(user, room, id)).status).toBe(status);
+  for (const { code } of made.slice(1)) expect((await accept(eve!, code)).status).toBe(404);
+  expect(await listOf(ana!, room)).toHaveLength(1);
+  expect((await ben!.call('POST', `/v1/rooms/${room}/invites`)).status).toBe(201);
+  expect((await accept(eve!, made[0]!.code)).status).toBe(200);
+});
+
+test('an invite that ended is not listed, and one that is used up is', async () => {
+  const room = await createRoom([ana!]);
+  await invite(ana!, room, { expiresIn: 1 });
+  const { code } = await invite(ana!, room, { maxUses: 1 });
+  await accept(ben!, code);
+  await expect.poll(async () => listOf(ana!, room), { timeout: 5000 }).toMatchObject([{ code, uses: 1, maxUses: 1 }]);
+});

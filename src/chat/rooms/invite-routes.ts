@@ -2,19 +2,32 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller.ts';
+import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
-import { answers, exactly, IdempotencyHeaders, Nullable, Time, Uuid } from '../../http/schemas.ts';
+import {
+  answers,
+  Cursor,
+  exactly,
+  IdempotencyHeaders,
+  Limit,
+  listOf,
+  Nullable,
+  Time,
+  Uuid,
+} from '../../http/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { InviteService } from './invite-service.ts';
 import { RoomShape } from './room-shapes.ts';
 
 const InviteShape = Type.Object({
+  id: Uuid,
   code: Type.String({ description: 'A secret: whoever holds it may join' }),
   url: Type.String(),
   expiresAt: Time,
   maxUses: Nullable(Type.Integer()),
   uses: Type.Integer(),
 });
+const ListedInviteShape = Type.Object({ ...InviteShape.properties, createdBy: Uuid, createdAt: Time });
 const TermsBody = exactly({
   expiresIn: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000, description: 'Seconds' })),
   maxUses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Absent: without end' })),
@@ -44,6 +57,43 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
         status: 201,
         body: await invites.create(caller, request.params.roomId, request.body ?? {}, id),
       }));
+    },
+  );
+
+  app.get(
+    '/rooms/:roomId/invites',
+    {
+      schema: {
+        tags,
+        summary: 'Invite links that have not ended: my own, and everybody’s for moderators and owners',
+        params: exactly({ roomId: Uuid }),
+        querystring: exactly({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }),
+        response: answers(200, listOf(ListedInviteShape)),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { limit = 50, cursor } = request.query;
+      const before = cursor === undefined ? undefined : readCursor(cursor, ['uuid'])[0];
+      const found = await invites.list(caller, request.params.roomId, before, limit + 1);
+      return toPage(found, limit, ({ id }) => writeCursor([id]));
+    },
+  );
+
+  app.delete(
+    '/rooms/:roomId/invites/:inviteId',
+    {
+      schema: {
+        tags,
+        summary: 'Take an invite link back: my own, or any as a moderator',
+        params: exactly({ roomId: Uuid, inviteId: Uuid }),
+        response: answers(204, Type.Null()),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      await invites.revoke(caller, request.params.roomId, request.params.inviteId);
+      return reply.code(204).send(null);
     },
   );
 

@@ -3,7 +3,7 @@
  * by, and sealed to be shown again to a repeat of the request that made it.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { and, eq, gt, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation, readAfterCommit } from '../../database/database-errors.ts';
 import { invites } from '../../database/tables.ts';
@@ -18,6 +18,7 @@ import type { Room } from './room-service.ts';
 import type { Actor, RoomState } from './room-state.ts';
 
 export interface Invite {
+  readonly id: string;
   readonly code: string;
   readonly url: string;
   /** RFC 3339. */
@@ -25,6 +26,12 @@ export interface Invite {
   /** null: as many as like. */
   readonly maxUses: number | null;
   readonly uses: number;
+}
+
+export interface ListedInvite extends Invite {
+  /** Id of its maker. */
+  readonly createdBy: string;
+  readonly createdAt: string;
 }
 
 export interface InviteTerms {
@@ -44,6 +51,17 @@ export interface InviteService {
    * @throws Failure `not_found` for a code that is unknown, over, used up, or whose maker may not invite any more
    */
   readonly accept: (actor: Actor, code: string) => Promise<Room>;
+  /**
+   * Invites that have not ended, newest first: the actor's own, and everybody's for the room's moderators and owners.
+   * @param before the id of the last one of the page before
+   * @throws Failure `not_found`, `forbidden`
+   */
+  readonly list: (actor: Actor, roomId: string, before: string | undefined, limit: number) => Promise<ListedInvite[]>;
+  /**
+   * Takes an invite back: from the answer on it lets nobody in. One's own, and any for those who moderate the room.
+   * @throws Failure `not_found`, `forbidden`
+   */
+  readonly revoke: (actor: Actor, roomId: string, id: string) => Promise<void>;
 }
 
 export interface InviteSettings {
@@ -130,7 +148,7 @@ export function createInviteService({
     const code = sealer.open(sealedCode, purposeOf(id)).toString();
     // Behind "#": what a browser sends to no server, and no log keeps.
     const url = `${settings.publicUrl.replace(/\/$/, '')}/#/invite/${code}`;
-    return { code, url, expiresAt: expiresAt.toISOString(), maxUses, uses };
+    return { id, code, url, expiresAt: expiresAt.toISOString(), maxUses, uses };
   }
 
   async function accept(actor: Actor, code: string): Promise<Room> {
@@ -167,7 +185,58 @@ export function createInviteService({
     return maker ? may(maker.role, 'invite') : byStaff;
   }
 
-  return { create, accept };
+  async function list(
+    actor: Actor,
+    roomId: string,
+    before: string | undefined,
+    limit: number,
+  ): Promise<ListedInvite[]> {
+    const { state } = await follow(roomId);
+    // Who sees a code may let people in, so the list is for those who may invite.
+    state.require(actor, 'invite');
+    const found = await db
+      .select()
+      .from(invites)
+      .where(
+        and(
+          eq(invites.roomId, roomId),
+          gt(invites.expiresAt, sql`now()`),
+          mayModerate(state, actor) ? undefined : eq(invites.createdBy, actor.userId),
+          before === undefined ? undefined : lt(invites.id, before),
+        ),
+      )
+      .orderBy(desc(invites.id))
+      .limit(limit);
+    return found.map((row) => ({
+      ...toInvite(row),
+      createdBy: row.createdBy,
+      createdAt: row.createdAt.toISOString(),
+    }));
+  }
+
+  async function revoke(actor: Actor, roomId: string, id: string): Promise<void> {
+    const { state } = await follow(roomId);
+    const own = mayModerate(state, actor) ? undefined : eq(invites.createdBy, actor.userId);
+    if (own) state.require(actor, 'invite');
+    // Waits for an acceptance that holds the row: it came before.
+    const revoked = await db
+      .delete(invites)
+      .where(and(eq(invites.id, id), eq(invites.roomId, roomId), own))
+      .returning({ id: invites.id });
+    if (revoked.length === 0) throw noInvite();
+  }
+
+  return { create, accept, list, revoke };
+}
+
+function mayModerate(state: RoomState, actor: Actor): boolean {
+  try {
+    state.require(actor, 'moderate');
+    return true;
+  } catch (error) {
+    if (error instanceof Failure) return false;
+    throw error;
+  }
 }
 
 /** Unknown, over and used up answer alike. */
