@@ -1,20 +1,43 @@
 /**
- * What a stranger sees: a fresh clone in an empty folder, one command, two people in a browser, a restart of the server.
- * `npm run first-visit [-- folder for screenshots]`; prints times and what was seen, and fails when something is missing.
+ * What a stranger sees: a fresh clone in an empty folder, one command, two people in a browser, a restart of the server,
+ * and then the first hour of newcomers under each name of the server, at a desk and with a phone, light and dark.
+ *
+ *     npm run first-visit [-- [--here] [folder for screenshots]]
+ *
+ * Prints times and what was seen, and fails when something is missing. `--here` starts this working tree, with data of
+ * its own, and only walks through the first hour. Screenshots go to `dist/first-visit` by default.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { devices, hosts, resolverRules, walkFirstHour } from '../test/harness/first-hour.ts';
+import { openBrowser, say } from '../test/harness/page-visits.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
-const pictures = process.argv[2];
+const here = process.argv.includes('--here');
+const pictures = resolve(
+  process.argv.slice(2).find((word) => !word.startsWith('--')) ?? join(repository, 'dist', 'first-visit'),
+);
+mkdirSync(pictures, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), 'parley-visit-'));
 const clone = join(folder, 'parley');
-const url = 'http://localhost:18930';
-const settings = { PORT: '18930', PARLEY_PROCESSING_PORT: '18931' };
+const port = 18930;
+const url = `http://localhost:${port}`;
+const settings = {
+  PORT: String(port),
+  PARLEY_PROCESSING_PORT: String(port + 1),
+  PARLEY_DATABASE_EMBEDDED_DIR: join(folder, 'data'),
+};
+/** For a server that is known by a name of its own, and so prints a setup link; nobody types as fast as the walks do. */
+const named = {
+  PUBLIC_URL: `http://${hosts[3]}:${port}`,
+  HOST: '127.0.0.1',
+  PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000',
+  PARLEY_LIMITS_MESSAGES_BURST: '1000',
+};
 const began = performance.now();
 
 function note(what: string, sinceMs?: number): void {
@@ -22,23 +45,28 @@ function note(what: string, sinceMs?: number): void {
   process.stdout.write(`${what}${took}\n`);
 }
 
-async function start(): Promise<ChildProcess> {
+/** What the server printed, on either stream. */
+let printed = '';
+
+async function start(more: Readonly<Record<string, string>> = {}): Promise<ChildProcess> {
+  printed = '';
   const child = spawn('npm', ['start'], {
-    cwd: clone,
-    env: { ...process.env, ...settings },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    cwd: here ? repository : clone,
+    env: { ...process.env, ...settings, ...more },
+    stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
   const startedMs = performance.now();
-  await new Promise<void>((resolve, reject) => {
-    child.stdout!.on('data', (chunk: Buffer) => {
-      const line = chunk.toString();
-      if (!line.includes('Parley is ready at')) return;
-      note(`printed: Parley is ready at ${url}`, startedMs);
-      resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`npm start ended with ${code}`)));
+  await new Promise<void>((done, reject) => {
+    const hear = (chunk: Buffer) => {
+      printed = (printed + chunk.toString()).slice(-100_000);
+      if (printed.includes('Parley is ready at')) done();
+    };
+    child.stdout!.on('data', hear);
+    child.stderr!.on('data', hear);
+    child.once('exit', (code) => reject(new Error(`npm start ended with ${code}:\n${printed}`)));
   });
+  note('printed: Parley is ready', startedMs);
   const page = await fetch(url);
   if (!page.ok || !(await page.text()).includes('<div id="app">')) throw new Error('no page');
   note('from the command to the first page', startedMs);
@@ -46,7 +74,7 @@ async function start(): Promise<ChildProcess> {
 }
 
 function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const gone = new Promise<void>((done) => child.once('exit', () => done()));
   // The whole group: npm does not hand signals on.
   process.kill(-child.pid!, signal);
   return gone;
@@ -69,13 +97,8 @@ async function signUp(browser: Browser, name: string, colorScheme: 'light' | 'da
   return page;
 }
 
-async function say(from: Page, text: string): Promise<void> {
-  await from.getByLabel('Message', { exact: true }).fill(text);
-  await from.getByRole('button', { name: 'Send' }).click();
-}
-
 async function take(page: Page, name: string): Promise<void> {
-  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) });
+  await page.screenshot({ path: join(pictures, `${name}.png`) });
 }
 
 const log = (page: Page) => page.getByRole('log', { name: 'Messages' });
@@ -125,17 +148,37 @@ async function visit(browser: Browser, server: ChildProcess): Promise<ChildProce
   return next;
 }
 
+/** Each walk on the same server: the first one begins at its setup link. */
+async function walkAll(browser: Browser): Promise<void> {
+  let setupLink = /http\S+\/#\/setup\?token=\S+/.exec(printed)?.[0];
+  let mark = 0;
+  for (const host of hosts.toReversed())
+    for (const device of Object.keys(devices) as (keyof typeof devices)[])
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const walkedMs = performance.now();
+        const origin = `http://${host}:${port}`;
+        await walkFirstHour({ browser, origin, device, colorScheme, mark: `${mark++}`, setupLink, pictures });
+        setupLink = undefined;
+        note(`the first hour at ${host}, ${device}, ${colorScheme}`, walkedMs);
+      }
+}
+
 let server: ChildProcess | undefined;
 let browser: Browser | undefined;
 try {
-  if (spawnSync('git', ['clone', '-q', repository, clone]).status !== 0) throw new Error('git clone failed');
-  note('cloned into an empty folder', began);
-  server = await start();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
-  });
-  server = await visit(browser, server);
+  browser = await openBrowser([resolverRules]);
+  if (!here) {
+    if (spawnSync('git', ['clone', '-q', repository, clone]).status !== 0) throw new Error('git clone failed');
+    note('cloned into an empty folder', began);
+    server = await start();
+    server = await visit(browser, server);
+    await end(server, 'SIGTERM');
+    // Another server, of which nobody is admin yet.
+    rmSync(settings.PARLEY_DATABASE_EMBEDDED_DIR, { recursive: true, force: true });
+  }
+  server = await start(named);
+  await walkAll(browser);
+  note(`screenshots: ${pictures}`);
 } finally {
   await browser?.close();
   if (server?.exitCode === null) await end(server, 'SIGTERM');

@@ -3,6 +3,11 @@ import { useEffect, useState } from 'preact/hooks';
 import { type ChatStore, explainRefusal } from './chat-store.ts';
 import { Dialog } from './dialog.tsx';
 
+/** By the address of this page, which others may reach: `publicUrl` may be unset, and then says `localhost`. */
+function inviteUrl(code: string): string {
+  return `${location.origin}${location.pathname}#/invite/${code}`;
+}
+
 /** A button that turns into the link. */
 export function InviteMaker({ store, roomId }: { store: ChatStore; roomId: string }) {
   const [url, setUrl] = useState('');
@@ -10,7 +15,8 @@ export function InviteMaker({ store, roomId }: { store: ChatStore; roomId: strin
 
   async function make(): Promise<void> {
     try {
-      setUrl((await store.client.call<{ url: string }>('POST', `/v1/rooms/${roomId}/invites`, {})).url);
+      const { code } = await store.client.call<{ code: string }>('POST', `/v1/rooms/${roomId}/invites`, {});
+      setUrl(inviteUrl(code));
     } catch (error) {
       setProblem(explainRefusal(error));
     }

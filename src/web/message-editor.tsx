@@ -83,7 +83,7 @@ export function MessageEditor({ store, message, onEnd }: { store: ChatStore; mes
         }}
       />
       <Refusal words={problem} />
-      <button type="submit" disabled={!savable}>
+      <button class="primary" type="submit" disabled={!savable}>
         Save
       </button>
       <button type="button" class="link" onClick={() => void cancel()}>

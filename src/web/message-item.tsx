@@ -13,6 +13,9 @@ import type { UnsentMessage } from './unsent-messages.ts';
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
+/** Browsers without a mouse pretend that one stands where the last finger was, when what is below it changes. */
+const hasMouse = matchMedia('(any-hover: hover)');
+
 interface MessageItemProps {
   readonly store: ChatStore;
   readonly message: Message;
@@ -42,7 +45,7 @@ export function MessageItem({ store, message, head, editing, onEditEnd }: Messag
   return (
     <article
       class={`message ${head ? 'head' : ''} ${mentioned ? 'mentions-me' : ''} ${pointed ? 'pointed' : ''}`}
-      onPointerEnter={({ pointerType }) => setPointed(pointerType === 'mouse')}
+      onPointerEnter={({ pointerType }) => setPointed(pointerType === 'mouse' && hasMouse.matches)}
       onPointerLeave={() => setPointed(false)}
       {...(idle ? longPress : {})}
     >

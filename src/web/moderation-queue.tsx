@@ -156,7 +156,8 @@ function QueueItem({
       )}
       <p class="hint">
         {author.kind === 'guest' ? 'Guest' : 'Account'} since {day.format(new Date(author.accountCreatedAt))} ·{' '}
-        {author.messages} messages here · {author.reported} times in the queue, {author.removed} removed
+        {author.messages} {author.messages === 1 ? 'message' : 'messages'} here ·{' '}
+        {author.reported === 1 ? 'once' : `${author.reported} times`} in the queue, {author.removed} removed
         {author.blockedLastDay > 0 && ` · ${author.blockedLastDay} blocked in a day`}
         {author.mutedUntil && ' · muted'}
         {author.banned && ' · banned'}

@@ -78,7 +78,7 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
             </li>
           ))}
         </ul>
-        {state.ready && rooms.length === 0 && <p class="hint">No rooms yet.</p>}
+        {state.ready && rooms.length === 0 && <p class="hint">No rooms yet. Make one, or browse the public ones.</p>}
       </nav>
       {dialog === 'desk' && <ModerationDialog store={store} roomId={undefined} name="all rooms" onClose={close} />}
       {dialog === 'new' && <NewRoomDialog store={store} onClose={close} />}

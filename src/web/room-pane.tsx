@@ -127,11 +127,15 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
           {problem}
         </p>
       )}
-      {room.kind === 'room' && <InviteMaker store={store} roomId={room.id} />}
       {room.kind === 'room' && (
-        <button type="button" onClick={() => void leave()}>
-          Leave room
-        </button>
+        <div class="settings-form">
+          <InviteMaker store={store} roomId={room.id} />
+          <div class="row">
+            <button type="button" onClick={() => void leave()}>
+              Leave room
+            </button>
+          </div>
+        </div>
       )}
       {moderated && (
         <MemberActions store={store} roomId={room.id} person={moderated} onClose={() => setModerated(undefined)} />
