@@ -156,7 +156,7 @@ export const schema = {
     pongTimeout: duration('20s', 'A socket without pong for this long is ended', { minMs: 50 }),
     queueBytes: size('1MB', 'Bytes waiting for a slow reader before it is closed with 4008'),
     queueEvents: integer(1000, 'Events waiting for a slow reader before it is closed with 4008', { min: 1 }),
-    socketsPerUser: integer(20, 'Open sockets of one user', { min: 1 }),
+    socketsPerUser: integer(20, 'Open sockets of one user, over all instances together', { min: 1 }),
     roomsPerSocket: integer(500, 'Rooms a socket follows', { min: 1 }),
     handshakesMax: integer(256, 'Hellos worked on at once; more wait', { min: 1 }),
     handshakeQueueMax: integer(10_000, 'Hellos waiting; while there are as many, upgrades get 503', { min: 1 }),

@@ -15,6 +15,7 @@ import type { FrameHandlers } from './frame-handlers.ts';
 import type { FreezeWatch } from './freeze-watch.ts';
 import type { Hub } from './hub.ts';
 import { TokenBucket } from './token-bucket.ts';
+import type { UserSockets } from './user-sockets.ts';
 
 export interface SocketSettings extends QueueBounds {
   readonly helloTimeout: number;
@@ -75,6 +76,7 @@ export function createSocketServer<State extends FeedState>({
   hub,
   greeter,
   handlers,
+  userSockets,
   freeze,
   metrics,
   logger,
@@ -83,6 +85,7 @@ export function createSocketServer<State extends FeedState>({
   hub: Hub<State>;
   greeter: Greeter;
   handlers: FrameHandlers;
+  userSockets: Pick<UserSockets, 'enter' | 'leave'>;
   freeze: Pick<FreezeWatch, 'isJustAwake' | 'graceMs'>;
   metrics: SocketMetrics;
   logger: Logger;
@@ -129,6 +132,8 @@ export function createSocketServer<State extends FeedState>({
     #later: Work[] = [];
     #greeting = false;
     #helloTimer: NodeJS.Timeout | undefined;
+    /** The user whose open sockets include this one. */
+    #countedFor: string | undefined;
     #ids: Set<string | number> | undefined;
     #messages: TokenBucket | undefined;
     #frames: TokenBucket | undefined;
@@ -238,11 +243,8 @@ export function createSocketServer<State extends FeedState>({
         if (!connection.user) throw new Failure('unauthenticated', 'hello needs a token');
         if (connection.user.expiresAt <= Date.now()) throw new Failure('token_expired', 'the token has ended');
         if (isGone(connection)) return;
-        if (hub.connectionsOf(connection.user.userId).length >= settings.socketsPerUser) {
-          throw new Failure('rate_limited', `at most ${settings.socketsPerUser} sockets of one user`, {
-            retryAfterMs: 30_000,
-          });
-        }
+        await this.#countIn(connection.user.userId);
+        if (isGone(connection)) return;
         clearTimeout(this.#helloTimer);
         this.#helloTimer = undefined;
         hub.addConnection(connection);
@@ -254,6 +256,18 @@ export function createSocketServer<State extends FeedState>({
         // What was too much to be read before the welcome is in the way of the peer's close.
         if (isGone(connection)) connection.socket.resume();
       }
+    }
+
+    /** @throws Failure `rate_limited` */
+    async #countIn(userId: string): Promise<void> {
+      if (!(await userSockets.enter(userId)))
+        throw new Failure('rate_limited', `at most ${settings.socketsPerUser} sockets of one user`, {
+          // Longer than the sockets of a killed instance count.
+          retryAfterMs: 5000,
+        });
+      // A connection that closed before this point is not counted out by its close.
+      if (isGone(this.connection)) userSockets.leave(userId);
+      else this.#countedFor = userId;
     }
 
     #refuseHello(failure: Failure, id: string | number): void {
@@ -414,6 +428,8 @@ export function createSocketServer<State extends FeedState>({
       for (const work of this.#later) unanswered.delete(work);
       open.delete(this.connection);
       hub.removeConnection(this.connection);
+      if (this.#countedFor !== undefined) userSockets.leave(this.#countedFor);
+      this.#countedFor = undefined;
     }
   }
 

@@ -60,6 +60,7 @@ import { findRedis } from '../realtime/redis-cluster.ts';
 import { createRedisHints } from '../realtime/redis-hints.ts';
 import { addSocketRoute, socketPath } from '../realtime/socket-route.ts';
 import { createSocketServer } from '../realtime/socket-session.ts';
+import { createLocalUserSockets, createRedisUserSockets } from '../realtime/user-sockets.ts';
 import { checkHello, createWelcome, type WelcomeSource } from '../realtime/welcome.ts';
 import { createBlockLookup } from '../user/block-lookup.ts';
 import { notificationRoutes, unsubscribeRoutes } from '../user/notification-routes.ts';
@@ -358,8 +359,13 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     },
   });
   const freeze = startFreezeWatch(config.realtime.frozen);
+  const { socketsPerUser } = config.realtime;
+  const userSockets = redis
+    ? createRedisUserSockets({ ...redis, max: socketsPerUser }, outages)
+    : createLocalUserSockets(socketsPerUser);
   const sockets = createSocketServer({
     hub,
+    userSockets,
     greeter: {
       authenticate: authenticator.fromToken,
       welcome: greetings.welcome,
@@ -578,6 +584,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['providers', vouched.stop],
         ['logins', logins.stop],
         ['counters', counters.stop],
+        ['user sockets', userSockets.stop],
         ['revocations', revocations.stop],
         ['hints', hints.stop],
         ['database', () => Promise.all([closeDatabase(), sql.end({ timeout: 2 }), reserved.end({ timeout: 2 })])],
