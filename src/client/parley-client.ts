@@ -21,6 +21,7 @@ import { createSession, type LoginStorage } from './session.ts';
 import type { Login, Message, OwnRoom, OwnUser, ReadState, Room } from './types.ts';
 
 export { ClientError } from './client-error.ts';
+export { withLineBreaks } from './line-breaks.ts';
 export type { SocketListener, SocketState, Welcome } from './live-socket.ts';
 export type * from './moderation-client.ts';
 export type { Sent } from './outbox.ts';

@@ -1,6 +1,6 @@
 /** One message, and what its author may do with it. */
 import { useState } from 'preact/hooks';
-import type { Message } from '../client/parley-client.ts';
+import { type Message, withLineBreaks } from '../client/parley-client.ts';
 import { Avatar } from './avatar.tsx';
 import { type ChatStore, explainRefusal } from './chat-store.ts';
 import { useConfirm } from './confirm.tsx';
@@ -62,7 +62,7 @@ export function MessageItem({ store, message, head, editing, onEditEnd }: Messag
       {!message.deletedAt && editing && <MessageEditor store={store} message={message} onEnd={onEditEnd} />}
       {!message.deletedAt && !editing && (
         // The server makes this HTML out of Markdown by an allow-list; nothing else may be in it.
-        <div class="text" dir="auto" dangerouslySetInnerHTML={{ __html: message.html }} />
+        <div class="text" dir="auto" dangerouslySetInnerHTML={{ __html: withLineBreaks(message.html) }} />
       )}
       {message.editedAt && !message.deletedAt && !editing && (
         <span class="edited" title={calendar.format(new Date(message.editedAt))}>

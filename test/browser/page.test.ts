@@ -259,3 +259,29 @@ test('what comes while the list of rooms is on its way is counted', async () => 
   await ana.page.getByRole('button', { name: '2 people' }).waitFor({ timeout: 5000 });
   expect([...ana.complaints, ...ben.complaints]).toEqual([]);
 });
+
+test('lines are shown as they were written: in paragraphs, in list items, in lists within lists and in quotes', async () => {
+  const { page, complaints } = await visit();
+  await signUp(page, 'lines');
+  await page.getByRole('button', { name: 'New room' }).click();
+  await page.getByLabel('Room name').fill('Poems');
+  await page.getByRole('button', { name: 'Create room' }).click();
+  await page.getByRole('heading', { name: 'Poems' }).waitFor();
+  await say(
+    page,
+    'first\nsecond\n\n- milk,\n  not cold\n- bread\n  - rye,\n    sliced\n  - white\n\n> said\n> and done',
+  );
+  const text = messages(page).locator('.text').last();
+  await text.getByText('sliced').waitFor();
+  // biome-ignore lint/performance/useDomNodeTextContent: the lines as they are laid out are what is tested
+  const lines = (await text.innerText()).split('\n').map((line) => line.trim());
+  expect(lines.filter((line) => line !== '')).toEqual(
+    'first|second|milk,|not cold|bread|rye,|sliced|white|said|and done'.split('|'),
+  );
+  // One line of room more for the item of two lines than for that of one, and no empty line in a list.
+  const heights = await text.locator('ul ul > li').evaluateAll((items) => items.map((item) => item.clientHeight));
+  expect(heights[0]! / heights[1]!).toBeCloseTo(2, 1);
+  const outer = await text.locator('ul > li').evaluateAll((items) => items.map((item) => item.clientHeight));
+  expect(outer[1]! / heights[1]!).toBeCloseTo(4, 1);
+  expect(complaints).toEqual([]);
+});

@@ -10,7 +10,7 @@ export const MessageShape = Type.Object({
   text: Type.String({ description: 'Markdown source' }),
   html: Type.String({
     description:
-      'The same, rendered to safe HTML. `span.mention` marks members of the room; other names are plain text',
+      'The same, rendered to safe HTML. `span.mention` marks members of the room; other names are plain text. A line that ends within an element is a plain newline; `withLineBreaks` of the client makes it a `<br>`',
   }),
   mentions: Type.Array(Uuid),
   replyTo: Nullable(Uuid),
