@@ -81,6 +81,7 @@ const server = await startProcessingServer({
     connectionsMax: 1000,
     streamsMax: 1000,
     pingEveryMs: 20_000,
+    session: { resetsPerSecond: 30, resetsBurst: 200, controlFramesPerSecond: 20, controlFramesBurst: 200 },
   },
   service: {
     engine: kind === 'echo' ? echo : await startShipped(),

@@ -325,6 +325,16 @@ export const schema = {
     requestBytes: size('4MB', 'Largest request, unpacked'),
     connectionsMax: integer(1000, 'Open TCP connections of the processing port; more are refused', { min: 1 }),
     streamsMax: integer(1000, 'Calls at once over one of them by HTTP/2', { min: 1 }),
+    resetsPerSecond: integer(30, 'Calls of one HTTP/2 connection that may be reset each second; more cut it off', {
+      min: 1,
+    }),
+    resetsBurst: integer(200, 'The same at once', { min: 1 }),
+    controlFramesPerSecond: integer(
+      20,
+      'PING and SETTINGS frames of one HTTP/2 connection each second; more cut it off',
+      { min: 1 },
+    ),
+    controlFramesBurst: integer(200, 'The same at once', { min: 1 }),
     ping: duration('20s', 'A peer that did not answer for this long is cut off', { minMs: 50 }),
     failuresToOpen: integer(3, 'Failures in a row until an instance is left alone but for probes', { min: 1 }),
     probePauseMax: duration('2s', 'Longest pause between probes of such an instance', { minMs: 1 }),

@@ -18,6 +18,7 @@ import Fastify, {
 import type { Counter } from 'prom-client';
 import { Failure, type FailureCode } from '../errors.ts';
 import { answerInTime, noteArrival } from './answer-deadline.ts';
+import { createConnections } from './connections.ts';
 import { takeEmptyBodies } from './empty-body.ts';
 import { tidyForwardedFor } from './forwarded-for.ts';
 import { noteHandled, putLoginFirst, type RequireCaller } from './login-first.ts';
@@ -100,6 +101,10 @@ export async function createApp({
   version: string;
 }): Promise<App> {
   const onRefused = (code: FailureCode) => metrics.errors.inc({ code });
+  const connections = createConnections({
+    requestTimeoutMs: settings.requestTimeout,
+    onRequestTimeout: (socket) => answerUnreadable({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket, onRefused),
+  });
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -113,11 +118,14 @@ export async function createApp({
       connectionsCheckingInterval: 1000,
       maxHeaderSize: settings.headerBytes,
       // Many HTTP clients offer h2c with every request: what is no WebSocket is answered as if they had not.
-      shouldUpgradeCallback: ({ headers, url }) =>
-        headers.upgrade?.toLowerCase() === 'websocket' && originForm(url!).split('?')[0] === settings.socketPath,
+      // The same goes for one that does not wait for the answer to the request before it.
+      shouldUpgradeCallback: ({ headers, url, socket }) =>
+        !connections.isBusy(socket) &&
+        headers.upgrade?.toLowerCase() === 'websocket' &&
+        originForm(url!).split('?')[0] === settings.socketPath,
     },
     rewriteUrl: ({ url }) => originForm(url!),
-    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, onRefused),
+    clientErrorHandler: (error, socket) => connections.refuse(socket, () => answerUnreadable(error, socket, onRefused)),
     frameworkErrors: (error, request, reply) => void sendProblem(error, request as never, reply as never, onRefused),
     return503OnClosing: true,
     forceCloseConnections: 'idle',
@@ -128,6 +136,12 @@ export async function createApp({
   app.server.maxConnections = settings.connectionsMax;
   app.server.on('drop', () => metrics.dropped.inc());
   app.server.maxHeadersCount = settings.headersMax + 1;
+  connections.watch(app.server);
+  app.addHook('preClose', (done) => {
+    connections.drain();
+    done();
+  });
+  app.addHook('onRequest', (request, reply, done) => connections.begin(request.raw, reply.raw, done));
   app.setValidatorCompiler(validatorCompiler);
   // Answers are made by our own code in the documented shape: one plain stringify, no second compiler.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
@@ -287,7 +301,7 @@ function isPlainUtf8(headers: IncomingMessage['headers']): boolean {
 
 /** What Node could not read as a request, or waited for too long, still gets an answer in the words of the API. */
 function answerUnreadable(
-  { code }: Error & { code?: string },
+  { code }: { readonly code?: string },
   socket: Socket,
   onRefused: (code: FailureCode) => void,
 ): void {

@@ -8,6 +8,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { ProcessingService } from '../gen/parley/processing/v1/processing_pb.ts';
 import { mayCall } from '../permissions.ts';
+import type { SessionLimits } from './http2-guard.ts';
 import { markInvalidUtf8 } from './invalid-utf8.ts';
 import { createProcessingService, type ProcessingServiceOptions } from './processing-service.ts';
 import { createHealthStatus } from './rpc-health.ts';
@@ -26,6 +27,7 @@ export interface ProcessingServerSettings {
   readonly connectionsMax: number;
   readonly streamsMax: number;
   readonly pingEveryMs: number;
+  readonly session: SessionLimits;
 }
 
 export interface Readiness {

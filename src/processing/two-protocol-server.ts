@@ -2,10 +2,12 @@
  * One TCP port for HTTP/1.1 (Connect, gRPC-Web, health, metrics) and HTTP/2 with prior knowledge (gRPC). The first bytes
  * of a connection tell: HTTP/2 begins with the preface of RFC 9113 §3.4, and no HTTP/1 method begins with "PRI".
  */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { connectNodeAdapter } from '@connectrpc/connect-node';
+import { type Connections, createConnections } from '../http/connections.ts';
+import { createSessionGuard, type SessionLimits } from './http2-guard.ts';
 import { connectionWindowBytes, frameBytes, streamWindowBytes } from './http2-sizes.ts';
 
 /** Requests and responses of either protocol, as Connect's adapter types them. */
@@ -27,6 +29,8 @@ export interface TwoProtocolOptions {
   readonly streamsMax: number;
   /** An HTTP/2 connection is asked this often whether its other end lives; one that did not answer by the next time is cut off. */
   readonly pingEveryMs: number;
+  /** What a client may do to an HTTP/2 connection without being cut off. */
+  readonly session: SessionLimits;
 }
 
 export interface TwoProtocolServer {
@@ -39,49 +43,23 @@ const prefaceStart = Buffer.from('PRI');
 
 /** Listens; rejects when the address is taken. */
 export async function startTwoProtocolServer(options: TwoProtocolOptions): Promise<TwoProtocolServer> {
-  const { handler } = options;
-  const http1 = createServer(
-    {
-      headersTimeout: options.headersTimeoutMs,
-      requestTimeout: options.requestTimeoutMs,
-      connectionsCheckingInterval: Math.min(1000, options.headersTimeoutMs),
-      maxHeaderSize: 16_384,
-    },
-    handler,
-  );
-  http1.maxConnections = options.connectionsMax;
-  http1.maxHeadersCount = 100;
-  const http2 = createHttp2Server(
-    {
-      settings: {
-        maxConcurrentStreams: options.streamsMax,
-        enablePush: false,
-        initialWindowSize: streamWindowBytes,
-        maxFrameSize: frameBytes,
-      },
-      maxSessionMemory: 64,
-    },
-    handler,
-  );
-  const sockets = new Set<Socket>();
-  const sessions = new Set<ServerHttp2Session>();
-  http2.on('session', (session) => {
-    sessions.add(session);
-    session.setLocalWindowSize(connectionWindowBytes);
-    session.once('close', () => sessions.delete(session));
-    session.on('error', () => session.destroy()); // a peer that went away is no error of ours
-    keepAsking(session, options.pingEveryMs);
-  });
+  const connections = createConnections({ ...options, onRequestTimeout: refuseLate });
+  const http1 = createHttp1(options, connections);
+  const http2 = createHttp2(options);
+  /** Connections of which the protocol is not clear yet. */
+  const unclear = new Set<Socket>();
 
   // The HTTP/1.1 server listens, so that its own timeouts work; its connection listener is called by hand.
   const [serveHttp1] = http1.listeners('connection');
   http1.removeAllListeners('connection');
   http1.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    unclear.add(socket);
+    socket.once('close', () => unclear.delete(socket));
     sniff(socket, options.headersTimeoutMs, (isHttp2) => {
-      if (isHttp2) http2.emit('connection', socket);
-      else serveHttp1?.call(http1, socket);
+      unclear.delete(socket);
+      if (isHttp2) return http2.serve(socket);
+      connections.add(socket);
+      serveHttp1?.call(http1, socket);
     });
   });
 
@@ -95,13 +73,104 @@ export async function startTwoProtocolServer(options: TwoProtocolOptions): Promi
     port: (http1.address() as AddressInfo).port,
     stop: async (deadlineMs) => {
       const closed = new Promise<void>((resolve) => http1.close(() => resolve()));
-      for (const session of sessions) session.close();
+      for (const socket of unclear) socket.destroy();
+      connections.drain();
+      http2.drain();
       const timer = setTimeout(() => {
-        for (const session of sessions) session.destroy();
-        for (const socket of sockets) socket.destroy();
+        http2.cutOff();
+        connections.cutOff();
       }, deadlineMs);
       await closed;
       clearTimeout(timer);
+    },
+  };
+}
+
+function refuseLate(socket: Socket): void {
+  if (socket.writable) socket.end('HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n', () => socket.destroy());
+  else socket.destroy();
+}
+
+function createHttp1(options: TwoProtocolOptions, connections: Connections): Server {
+  const { handler } = options;
+  const http1 = createServer(
+    {
+      headersTimeout: options.headersTimeoutMs,
+      requestTimeout: options.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, options.headersTimeoutMs),
+      maxHeaderSize: 16_384,
+    },
+    (request, response) => connections.begin(request, response, () => handler(request, response)),
+  );
+  http1.on('clientError', (error: Error & { code?: string }, socket: Socket) =>
+    connections.refuse(socket, () => {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuseLate(socket);
+      else if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+      else socket.destroy();
+    }),
+  );
+  http1.maxConnections = options.connectionsMax;
+  http1.maxHeadersCount = 100;
+  return http1;
+}
+
+interface Http2 {
+  readonly serve: (socket: Socket) => void;
+  /** Takes no new streams; ends each connection with its last stream, and streams whose request does not arrive. */
+  readonly drain: () => void;
+  readonly cutOff: () => void;
+}
+
+function createHttp2(options: TwoProtocolOptions): Http2 {
+  const guard = createSessionGuard(options.session);
+  const http2 = createHttp2Server(
+    {
+      settings: {
+        maxConcurrentStreams: options.streamsMax,
+        enablePush: false,
+        initialWindowSize: streamWindowBytes,
+        maxFrameSize: frameBytes,
+      },
+      maxSessionMemory: 64,
+      streamResetBurst: options.session.resetsBurst,
+      streamResetRate: options.session.resetsPerSecond,
+    },
+    (request, response) => guard.begin(request, response, options.handler),
+  );
+  const sockets = new Map<Socket, ServerHttp2Session | undefined>();
+  let serving: Socket | undefined;
+  http2.on('session', (session) => {
+    const socket = serving!;
+    sockets.set(socket, session);
+    session.setLocalWindowSize(connectionWindowBytes);
+    // A peer that is frozen would not end its side.
+    session.once('close', () => socket.destroySoon());
+    session.on('error', () => session.destroy()); // a peer that went away is no error of ours
+    keepAsking(session, options.pingEveryMs);
+    guard.watch(session, socket);
+  });
+
+  return {
+    serve: (socket) => {
+      sockets.set(socket, undefined);
+      socket.once('close', () => sockets.delete(socket));
+      // The session is made within this call.
+      serving = socket;
+      http2.emit('connection', socket);
+      serving = undefined;
+    },
+    drain: () => {
+      for (const [socket, session] of sockets) {
+        if (!session || session.destroyed) socket.destroy();
+        else session.close();
+      }
+      guard.limitRequests(options.requestTimeoutMs);
+    },
+    cutOff: () => {
+      for (const [socket, session] of sockets) {
+        session?.destroy();
+        socket.destroy();
+      }
     },
   };
 }

@@ -8,13 +8,13 @@ import type { Counter } from 'prom-client';
 import type { RawData, WebSocket } from 'ws';
 import { linkFailure } from '../database/database-errors.ts';
 import { Failure, toFailure } from '../errors.ts';
+import { TokenBucket } from '../http/token-bucket.ts';
 import { Connection, type ConnectionUser, closeCodes, isGone, isOpen, type QueueBounds } from './connection.ts';
 import type { FeedState } from './feed.ts';
 import { BadFrame, type ClientFrame, parseClientFrame } from './frame-codec.ts';
 import type { FrameHandlers } from './frame-handlers.ts';
 import type { FreezeWatch } from './freeze-watch.ts';
 import type { Hub } from './hub.ts';
-import { TokenBucket } from './token-bucket.ts';
 import type { UserSockets } from './user-sockets.ts';
 
 export interface SocketSettings extends QueueBounds {

@@ -94,6 +94,8 @@ export interface ChatRole extends RunningRole {
 }
 
 const minuteMs = 60_000;
+/** In a drain, sockets get this time to answer the close frame. */
+const goodbyeMs = 1000;
 /** After a restart of Postgres instances wait for each other: each of them notices it within this time. */
 const identityCheckMaxMs = 1000;
 /** A changed name shows in what is made from memory after this time. */
@@ -537,6 +539,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     }
   }
 
+  /** Peers that do not answer a close frame are not waited for. */
+  async function socketsGone(): Promise<void> {
+    while (sockets.openCount() > 0) await pause(10);
+  }
+
   async function idle(): Promise<void> {
     while (sockets.busy() > 0) await pause(10);
     await eventLog.drain();
@@ -561,14 +568,15 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
             ),
         ],
         ['work', () => atMostUntil(deadlineMs - 500, idle())],
-        ['requests', () => atMostUntil(deadlineMs - 500, app.close())],
+        ['goodbyes', () => atMostUntil(Math.min(deadlineMs - 500, performance.now() + goodbyeMs), socketsGone())],
         [
-          'listener',
+          'silent sockets',
           () => {
             for (const connection of sockets.open()) connection.socket.terminate();
-            app.server.closeAllConnections();
           },
         ],
+        ['requests', () => atMostUntil(deadlineMs - 500, app.close())],
+        ['listener', () => app.server.closeAllConnections()],
         ['socket server', sockets.stop],
         ['cut-off watch', cutOff.stop],
         ['caretaker', caretaker.stop],

@@ -29,7 +29,7 @@ export interface JudgeParts {
 const answerBytes = 16 * 1024 * 1024;
 const firstPauseMs = 250;
 /** Drafts of each round of the warm-up: each grows what the engine is given at once. */
-const warmUpRounds = [32, 64, 64, 128, 128, 256, 256, 256];
+const warmUpRounds = [32, 64, 64, 128, 128, 128];
 /** A machine this slow is not made wait any longer. */
 const warmUpMaxMs = 3000;
 

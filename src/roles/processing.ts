@@ -46,6 +46,12 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
     labelNames: ['code'],
     registers: [metrics.registry],
   });
+  const cutOffs = new Counter({
+    name: 'parley_rpc_connections_cut_off_total',
+    help: 'HTTP/2 connections of the processing port that were cut off for a flood of resets or control frames',
+    labelNames: ['reason'],
+    registers: [metrics.registry],
+  });
   const probe = createDatabaseProbe(sql, config.database.acquireTimeout, databaseOutage(outages));
   const server = await startProcessingServer({
     settings: {
@@ -58,6 +64,10 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
       connectionsMax: config.processing.connectionsMax,
       streamsMax: config.processing.streamsMax,
       pingEveryMs: config.processing.ping,
+      session: {
+        ...config.processing,
+        onCutOff: (reason) => cutOffs.inc({ reason }),
+      },
     },
     service,
     readiness: async () => {

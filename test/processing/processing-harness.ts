@@ -67,6 +67,7 @@ export async function startServer(changes: ServerChanges = {}) {
       connectionsMax: 100,
       streamsMax: 1000,
       pingEveryMs: 20_000,
+      session: { resetsPerSecond: 30, resetsBurst: 200, controlFramesPerSecond: 20, controlFramesBurst: 200 },
       ...changes.settings,
     },
     service: {

@@ -1,4 +1,4 @@
-/** A rate with a burst, for one socket: refuses before any work is done. */
+/** A rate with a burst, for one connection: refuses before any work is done. */
 export class TokenBucket {
   readonly #perMs: number;
   readonly #burst: number;
