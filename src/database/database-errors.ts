@@ -4,6 +4,8 @@ import { Failure } from '../errors.ts';
 interface DriverError {
   readonly code?: string;
   readonly constraint_name?: string;
+  /** In Postgres' source. */
+  readonly routine?: string;
   readonly cause?: unknown;
 }
 
@@ -17,46 +19,88 @@ function driverError(error: unknown): DriverError {
   return {};
 }
 
-/** Errors of which the server surely saw nothing. */
-const neverConnected = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'CONNECT_TIMEOUT',
-  '57P03',
-  '53300',
-  'CONNECTION_ENDED',
-]);
-/** The link broke, or the server went down in the middle. */
-const inFlight = new Set([
-  'CONNECTION_CLOSED',
-  'CONNECTION_DESTROYED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  '57P01',
-  '57P02',
-  '57P05', // an idle connection was closed by the server at the moment of its next use
-  '25P04', // the whole transaction took too long
-  'outcome_unknown',
-]);
 /**
- * The server cannot now, and says so: the statement was undone. Its time was up, it met a deadlock or a write beside it, the
- * disk or the memory is full, a lock was not to be had, or the server is read-only (after a failover, or by an operator's hand).
+ * What became of a statement that failed, by the code of the driver, of the system, or of Postgres (its documentation, appendix A,
+ * "PostgreSQL Error Codes"). Codes that are not here, and whose class is not, mean that the statement itself was refused for good.
  */
-const rolledBack = new Set(['57014', '40P01', '40001', '53100', '53200', '58030', '55P03', '25006', '25P03']);
+const outcomes: Readonly<Record<LinkLoss, readonly string[]>> = {
+  /** The server surely saw nothing: there was no connection, or none was let in. */
+  'never-connected': [
+    'ECONNREFUSED',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'EHOSTUNREACH',
+    'EHOSTDOWN',
+    'ENETUNREACH',
+    'ENETDOWN',
+    'EADDRNOTAVAIL',
+    'EMFILE',
+    'ENFILE',
+    'CONNECT_TIMEOUT',
+    'CONNECTION_ENDED',
+    'TLS_REFUSED',
+    '08001', // sqlclient_unable_to_establish_sqlconnection
+    '08004', // sqlserver_rejected_establishment_of_sqlconnection
+    '28000', // invalid_authorization_specification: a role or a rule was changed while we run
+    '28P01', // invalid_password: the same
+    '3D000', // invalid_catalog_name: the database is being restored
+    '53300', // too_many_connections
+    '57P03', // cannot_connect_now: starting, stopping, recovering
+  ],
+  /** The link broke, or the server went down in the middle: it may have happened. */
+  'in-flight': [
+    'CONNECTION_CLOSED',
+    'CONNECTION_DESTROYED',
+    'ECONNRESET',
+    'ECONNABORTED',
+    'EPIPE',
+    'ETIMEDOUT',
+    'outcome_unknown',
+    '25P04', // transaction_timeout: the whole transaction took too long, its commit included
+    '40003', // statement_completion_unknown
+    '57P01', // admin_shutdown
+    '57P02', // crash_shutdown
+    '57P04', // database_dropped
+    '57P05', // idle_session_timeout: the server closed an idle connection at the moment of its next use
+  ],
+  /** The server cannot now, and says so: the statement was undone. */
+  'rolled-back': [
+    '25006', // read_only_sql_transaction: after a failover, or by an operator's hand
+    '25P02', // in_failed_sql_transaction
+    '25P03', // idle_in_transaction_session_timeout
+    '26000', // invalid_sql_statement_name: a pooler gave the session to somebody else
+    '42P05', // duplicate_prepared_statement: the same
+    '55000', // object_not_in_prerequisite_state: "recovery is in progress"
+    '55006', // object_in_use
+    '55P03', // lock_not_available
+    '57014', // query_canceled: its time was up
+  ],
+};
+/** Classes of which every code that is not named above means the same. */
+const outcomesByClass: Readonly<Record<string, LinkLoss>> = {
+  '08': 'in-flight', // connection exceptions; poolers send 08P01 for their own troubles
+  '40': 'rolled-back', // transaction rollback: deadlocks, writes beside it
+  '53': 'rolled-back', // insufficient resources: disk, memory, limits
+  '57': 'rolled-back', // operator intervention
+  '58': 'rolled-back', // system errors: files, disks
+  XX: 'rolled-back', // internal errors of the server, corrupted data
+};
+const outcomeByCode = new Map(
+  Object.entries(outcomes).flatMap(([outcome, codes]) => codes.map((code) => [code, outcome as LinkLoss] as const)),
+);
+/** Where a statement is found to be prepared for a table that a newer build has changed meanwhile. */
+const changedMeanwhile = 'RevalidateCachedQuery';
 
 /** `never-connected` and `rolled-back`: nothing happened. `in-flight`: it may have happened. */
 export type LinkLoss = 'never-connected' | 'in-flight' | 'rolled-back';
 
 /** @returns undefined when the database said no for good */
 export function linkLoss(error: unknown): LinkLoss | undefined {
-  const { code = '' } = driverError(error);
-  if (neverConnected.has(code)) return 'never-connected';
-  if (rolledBack.has(code)) return 'rolled-back';
-  return inFlight.has(code) ? 'in-flight' : undefined;
+  const { code = '', routine } = driverError(error);
+  const named = outcomeByCode.get(code);
+  if (named) return named;
+  if (routine === changedMeanwhile) return 'rolled-back';
+  return /^[0-9A-Z]{5}$/.test(code) ? outcomesByClass[code.slice(0, 2)] : undefined;
 }
 
 /** What the server or the network said, below everything that was wrapped around it. */
