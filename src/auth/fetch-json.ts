@@ -8,21 +8,25 @@ export class BadAnswer extends Error {}
 export interface FetchOptions {
   readonly timeoutMs: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Default: a redirect is an error. */
+  readonly redirect?: 'follow';
 }
 
-/**
- * @returns the document
- * @throws Error for another status than 2xx, more than 512 kB, more than `timeoutMs`, a redirect, or something that is
- *   not JSON; `BadAnswer` for a status of 4xx
- */
-export async function fetchJson(
+export interface FetchedDocument {
+  /** Media type, lower case, without parameters. */
+  readonly type: string;
+  readonly text: string;
+}
+
+/** @throws Error for another status than 2xx, more than 512 kB, more than `timeoutMs` or a redirect; `BadAnswer` for a status of 4xx */
+export async function fetchDocument(
   url: string,
-  { timeoutMs, headers = {} }: FetchOptions,
-): Promise<Record<string, unknown>> {
+  { timeoutMs, headers = {}, redirect }: FetchOptions,
+): Promise<FetchedDocument> {
   const response = await fetch(url, {
     headers: { accept: 'application/json', 'user-agent': 'parley', ...headers },
     signal: AbortSignal.timeout(timeoutMs),
-    redirect: 'error',
+    redirect: redirect ?? 'error',
   });
   const { host } = new URL(url);
   if (!response.ok || !response.body) {
@@ -37,5 +41,16 @@ export async function fetchJson(
     if (bytes > bytesMax) throw new Error(`${host} answered more than ${bytesMax} bytes`);
     parts.push(part);
   }
-  return JSON.parse(Buffer.concat(parts).toString('utf8')) as Record<string, unknown>;
+  const type = (response.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+  return { type, text: Buffer.concat(parts).toString('utf8') };
+}
+
+/** @throws as `fetchDocument`; `BadAnswer` for something that is not JSON */
+export async function fetchJson(url: string, options: FetchOptions): Promise<Record<string, unknown>> {
+  const { text } = await fetchDocument(url, options);
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new BadAnswer(`${new URL(url).host} answered something else than JSON`, { cause });
+  }
 }

@@ -6,7 +6,7 @@
 import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { HostIssuerSettings } from '../config/identity-settings.ts';
 import { Failure } from '../errors.ts';
-import type { IssuerKeys } from './issuer-keys.ts';
+import { type IssuerKeys, verifyByKeys } from './issuer-keys.ts';
 import { hasPlainTimes, toMs } from './numeric-date.ts';
 import { addressOf, nameOf, textOf } from './vouched-claims.ts';
 
@@ -98,13 +98,17 @@ export function createHostTokens({
 
   async function check(token: string, { settings, key, algorithms }: Issuer): Promise<JWTPayload> {
     try {
-      const { payload } = await jwtVerify(token, key as IssuerKeys, {
+      const options = {
         issuer: settings.issuer,
         audience: settings.audience,
         algorithms,
         requiredClaims: ['sub', 'exp'],
         clockTolerance: leewayMs / 1000,
-      });
+      };
+      const payload =
+        key instanceof Uint8Array
+          ? (await jwtVerify(token, key, options)).payload
+          : await verifyByKeys(token, key, options);
       if (payload.iat !== undefined && toMs(payload.iat) > Date.now() + leewayMs) throw notValid();
       if (toMs(payload.exp!) <= Date.now()) throw new Failure('token_expired', 'the access token has expired');
       return payload;

@@ -5,7 +5,15 @@
  * Anybody can invent key ids, so fetches have a budget: `refetchBurst` at once, then one per `refetchMs`. While the budget
  * is used up, a token with an unknown key is refused at once. Tokens that arrive during a fetch share it.
  */
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import {
+  createLocalJWKSet,
+  errors,
+  type JSONWebKeySet,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
 import type { Logger } from 'pino';
 import { Failure } from '../errors.ts';
 import { fetchJson } from './fetch-json.ts';
@@ -129,4 +137,25 @@ function createFetchBudget({ refetchMs, refetchBurst }: Pick<IssuerKeySettings, 
       return Math.ceil(Math.max(0, 1 - left) * refetchMs);
     },
   };
+}
+
+/**
+ * Verifies a token by the key that it names; one that names none by each key of its kind, since issuers with several keys may leave the
+ * name out.
+ * @throws what jose and `IssuerKeys` throw
+ */
+export async function verifyByKeys(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, keys, options)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const key of error) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (other) {
+        if (!(other instanceof errors.JWSSignatureVerificationFailed)) throw other;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
 }

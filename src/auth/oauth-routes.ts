@@ -27,6 +27,8 @@ export interface OAuthRouteOptions {
   readonly rateLimit: { readonly max: number; readonly timeWindow: number };
 }
 
+/** Besides code and state a form may hold an id token, which is not looked at. */
+const formBytesMax = 64 * 1024;
 const tags = ['login'];
 const fresh = 'Needs a login, or a step up, that is fresh; otherwise `step_up_required`.';
 /** A person's browser that follows a link, as opposed to a program. */
@@ -160,6 +162,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
           code,
           iss: query.iss === undefined ? undefined : String(query.iss),
           verifier: flow.verifier,
+          user: textOf(query.user),
         };
         const person = await finish(answer);
         const { link, binding } = flow;
@@ -170,6 +173,45 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<OAuthRouteOptions> = async (
       }
     },
   );
+
+  // Apple posts a form as soon as it is asked for more than an identity, and others do with `response_mode=form_post`.
+  await app.register(async (forms) => {
+    forms.removeAllContentTypeParsers();
+    forms.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string', bodyLimit: formBytesMax },
+      (_request, body, done) => done(null, new URLSearchParams(String(body))),
+    );
+    forms.post(
+      '/auth/oauth/:provider/callback',
+      {
+        config,
+        errorHandler: (error, request, reply) => {
+          const { provider } = request.params as { provider: string };
+          if (!providers.has(provider)) throw error;
+          return goBack(reply, publicUrl, { error: noteFailure(error, request).code });
+        },
+        schema: {
+          tags,
+          summary: 'The same for providers that post a form (`response_mode=form_post`)',
+          security: [],
+          params: ProviderParams,
+          response: { 303: redirectAnswers[302], '4xx': redirectAnswers['4xx'], '5xx': redirectAnswers['5xx'] },
+        },
+      },
+      async (request, reply) => {
+        requireProvider((request.params as { provider: string }).provider);
+        const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
+        const query = new URLSearchParams();
+        for (const name of ['code', 'state', 'error', 'iss', 'user']) {
+          const value = form.get(name);
+          if (value !== null) query.set(name, value);
+        }
+        // Another site's form brings no cookies; the browser follows this with them (`SameSite=Lax`).
+        return reply.redirect(`?${query}`, 303);
+      },
+    );
+  });
 
   function noteFailure(error: unknown, { log }: FastifyRequest): { code: string } {
     const failure = error instanceof Error ? failureOf(error, true) : toFailure(error);

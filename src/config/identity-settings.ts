@@ -7,9 +7,19 @@ export interface ProviderSettings {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly scopes?: readonly string[];
+  /** Where the discovery document is, if not below the issuer. */
+  readonly discoveryUrl?: string;
+  /** These four take the place of what discovery says. */
   readonly authorizeUrl?: string;
   readonly tokenUrl?: string;
   readonly userUrl?: string;
+  readonly jwksUrl?: string;
+  /** How the client shows its secret; default: what discovery says, in doubt `basic`. */
+  readonly clientAuth?: 'basic' | 'post';
+  /** More parameters of the address where people log in: `prompt`, `hd`, `response_mode` … */
+  readonly params?: Readonly<Record<string, string>>;
+  /** Claims, and the values of which each must have one: `hd`, `tid` … */
+  readonly require?: Readonly<Record<string, readonly string[]>>;
   /** What the login button says; default: the provider's name. */
   readonly label?: string;
 }
@@ -27,17 +37,22 @@ export interface HostIssuerSettings {
   readonly claims?: Readonly<Record<string, string>>;
 }
 
-type Fields = Readonly<Record<string, 'text' | 'line' | 'url' | 'texts' | 'mapping'>>;
+type Fields = Readonly<Record<string, 'text' | 'ascii' | 'line' | 'url' | 'texts' | 'mapping' | 'choices'>>;
 
 const providerFields: Fields = {
   kind: 'text',
   issuer: 'url',
-  clientId: 'text',
-  clientSecret: 'text',
+  clientId: 'ascii',
+  clientSecret: 'ascii',
   scopes: 'texts',
   authorizeUrl: 'url',
   tokenUrl: 'url',
   userUrl: 'url',
+  jwksUrl: 'url',
+  discoveryUrl: 'url',
+  clientAuth: 'text',
+  params: 'mapping',
+  require: 'choices',
   label: 'line',
 };
 
@@ -59,6 +74,34 @@ function isObject(raw: unknown): raw is Record<string, unknown> {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
 }
 
+function isChoice(value: unknown): boolean {
+  return [value].flat().length > 0 && [value].flat().every((each) => typeof each === 'string');
+}
+
+/** `hd=example.org&prompt=login`, as variables of the environment hold a mapping. Several values of a name become a list. */
+function fromQuery(raw: unknown): unknown {
+  if (typeof raw !== 'string') return raw;
+  const query = new URLSearchParams(raw);
+  return Object.fromEntries(
+    [...new Set(query.keys())].map((name) => {
+      const values = query.getAll(name);
+      return [name, values.length === 1 ? values[0] : values];
+    }),
+  );
+}
+
+/** Parameters of a login's address that are Parley's own. */
+const ownParams = [
+  'client_id',
+  'redirect_uri',
+  'response_type',
+  'scope',
+  'state',
+  'nonce',
+  'code_challenge',
+  'code_challenge_method',
+];
+
 /** What is wrong with one object, or undefined. */
 function complain(raw: Record<string, unknown>, fields: Fields, required: readonly string[]): string | undefined {
   for (const key of required) if (raw[key] === undefined) return `"${key}" is missing`;
@@ -66,6 +109,9 @@ function complain(raw: Record<string, unknown>, fields: Fields, required: readon
     const kind = fields[key];
     if (!kind) return `"${key}" is not one of ${Object.keys(fields).join(', ')}`;
     if (kind === 'text' && (typeof value !== 'string' || value === '')) return `"${key}" must be a text`;
+    // RFC 6749, Appendix A: what both may be made of.
+    if (kind === 'ascii' && !(typeof value === 'string' && /^[\x20-\x7e]+$/.test(value)))
+      return `"${key}" must be a text of printable ASCII`;
     if (
       kind === 'line' &&
       !(typeof value === 'string' && /^[^\p{Cc}\p{Zl}\p{Zp}]*\S[^\p{Cc}\p{Zl}\p{Zp}]*$/u.test(value))
@@ -77,7 +123,10 @@ function complain(raw: Record<string, unknown>, fields: Fields, required: readon
       return `"${key}" must be a list of texts`;
     }
     if (kind === 'mapping' && !(isObject(value) && Object.values(value).every((each) => typeof each === 'string'))) {
-      return `"${key}" must map names to claims`;
+      return `"${key}" must map names to texts`;
+    }
+    if (kind === 'choices' && !(isObject(value) && Object.values(value).every(isChoice))) {
+      return `"${key}" must map names to texts or lists of texts`;
     }
   }
   return undefined;
@@ -90,14 +139,33 @@ export function parseProviders(raw: unknown): Parsed<Readonly<Record<string, Pro
     if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) return { expected: `a provider name of a-z, 0-9 and "-", not "${name}"` };
     if (!isObject(each)) return { expected: `an object for the provider "${name}"` };
     const scopes = typeof each.scopes === 'string' ? each.scopes.split(/[\s,]+/).filter(Boolean) : each.scopes;
-    const candidate = { ...each, ...(scopes === undefined ? {} : { scopes }) };
+    const [params, require] = [fromQuery(each.params), fromQuery(each.require)];
+    const candidate = {
+      ...each,
+      ...(scopes === undefined ? {} : { scopes }),
+      ...(params === undefined ? {} : { params }),
+      ...(require === undefined ? {} : { require }),
+    };
     const complaint = complain(candidate, providerFields, ['kind', 'clientId', 'clientSecret']);
     if (complaint) return { expected: `a whole provider "${name}" (${complaint})` };
     if (!['oidc', 'github', 'google'].includes(String(each.kind)))
       return { expected: `kind oidc, github or google for "${name}"` };
     if (each.kind === 'oidc' && each.issuer === undefined)
       return { expected: `an issuer for the OIDC provider "${name}"` };
-    value[name] = candidate as unknown as ProviderSettings;
+    if (!['basic', 'post', undefined].includes(each.clientAuth as string | undefined))
+      return { expected: `clientAuth basic or post for "${name}"` };
+    const own = Object.keys((params ?? {}) as object).find((param) => ownParams.includes(param));
+    if (own !== undefined) return { expected: `params for "${name}" without "${own}", which is Parley’s own` };
+    if (each.kind === 'github' && require !== undefined)
+      return { expected: `no "require" for "${name}": GitHub names no claims` };
+    const choices = Object.entries((require ?? {}) as Record<string, unknown>).map(([claim, allowed]) => [
+      claim,
+      [allowed].flat(),
+    ]);
+    value[name] = {
+      ...candidate,
+      ...(require === undefined ? {} : { require: Object.fromEntries(choices) }),
+    } as unknown as ProviderSettings;
   }
   return { value };
 }

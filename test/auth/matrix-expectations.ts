@@ -92,6 +92,7 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   'GET /v1/auth/providers': { anyone: 200 },
   'GET /v1/auth/oauth/{provider}': { anyone: 404, path: () => '/v1/auth/oauth/unknown' },
   'GET /v1/auth/oauth/{provider}/callback': { anyone: 404, path: () => '/v1/auth/oauth/unknown/callback' },
+  'POST /v1/auth/oauth/{provider}/callback': { anyone: 404, path: () => '/v1/auth/oauth/unknown/callback' },
   'POST /v1/auth/oauth/token': { anyone: 401, body: () => ({ code: 'invented' }) },
   'GET /v1/unsubscribe': { anyone: 404, path: () => '/v1/unsubscribe?token=invented' },
   'POST /v1/unsubscribe': { anyone: 404, path: () => '/v1/unsubscribe?token=invented' },
