@@ -75,10 +75,11 @@ export function mayCall(peer: Peer, service: string): boolean {
 
 export type MemberRole = 'owner' | 'moderator' | 'member';
 /**
- * Somebody's standing in a room. `admin`: a deployment admin or moderator who is no member; `banned`: a person whom the
- * room has shut out; `outsider`: anybody else.
+ * Somebody's standing in a room. `staff`: a deployment admin or moderator who is no member, of a private room; `admin`: the
+ * same where they may read, since the room is public or they have opened it; `banned`: a person whom the room has shut out;
+ * `outsider`: anybody else.
  */
-export type Standing = MemberRole | 'outsider' | 'admin' | 'server' | 'banned';
+export type Standing = MemberRole | 'outsider' | 'staff' | 'admin' | 'server' | 'banned';
 
 export type RoomAction =
   | 'read'
@@ -108,9 +109,8 @@ const moderator: readonly RoomAction[] = [
   'change_room',
 ];
 const owner: readonly RoomAction[] = [...moderator, 'change_role', 'delete_room'];
-// Deployment staff keeps order in rooms it is no member of; it does not talk there.
+// Deployment staff keeps order in rooms it is no member of, and every act is on record; it does not talk there.
 const staff: readonly RoomAction[] = [
-  'read',
   'delete_any',
   'remove_member',
   'mute',
@@ -126,8 +126,9 @@ const inRoom: Readonly<Record<Standing, ReadonlySet<RoomAction>>> = {
   member: new Set(member),
   outsider: new Set(),
   banned: new Set(),
-  admin: new Set(staff),
-  server: new Set([...staff, 'add_member', 'invite']),
+  staff: new Set(staff),
+  admin: new Set([...staff, 'read']),
+  server: new Set([...staff, 'read', 'add_member', 'invite']),
 };
 
 export function may(standing: Standing, action: RoomAction): boolean {
@@ -141,6 +142,7 @@ const rank: Readonly<Record<Standing, number>> = {
   member: 1,
   moderator: 2,
   owner: 3,
+  staff: 4,
   admin: 4,
   server: 5,
 };

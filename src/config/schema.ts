@@ -390,6 +390,7 @@ export const schema = {
     }),
     keepRefusals: duration('30d', 'That and why a text was refused is remembered this long', { minMs: 60_000 }),
     keepAudit: duration('730d', 'What moderators did is remembered this long', { minMs: 60_000 }),
+    accessMax: duration('24h', 'Longest time for which staff opens a private room to read it', { minMs: 1000 }),
     spam: {
       action: choice(
         ['auto', 'flag', 'block'],

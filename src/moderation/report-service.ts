@@ -37,7 +37,7 @@ export function createReportService({
   reportsPerDay,
 }: {
   db: Database;
-  /** A message as the caller may read it. */
+  /** A message that the caller may report. */
   findMessage: (caller: Caller, roomId: string, messageId: string) => Promise<Message>;
   reportsPerDay: number;
 }): ReportService {

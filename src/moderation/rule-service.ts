@@ -99,6 +99,8 @@ interface SaidRow {
   actor_id: string;
   text: string;
   at: Date;
+  /** The caller may read it. */
+  readable: boolean;
 }
 
 export function createRuleService({
@@ -239,14 +241,14 @@ export function createRuleService({
       rule,
       async () => {
         if (rows.length >= settings.rehearsalMessages) return [];
-        const page = await readSaid(scope, days, rows.at(-1));
+        const page = await readSaid(caller, scope, days, rows.at(-1));
         rows.push(...page);
         return page.map(({ text }) => text);
       },
       (index, labels) => {
         matched += 1;
         authors.add(rows[index]!.actor_id);
-        if (hits.length < examplesMax) hits.push({ row: rows[index]!, labels });
+        if (rows[index]!.readable && hits.length < examplesMax) hits.push({ row: rows[index]!, labels });
       },
     );
     const people = await profiles.byIds([...new Set(hits.map(({ row }) => row.actor_id))]);
@@ -272,8 +274,15 @@ export function createRuleService({
   }
 
   /** What is there to be read in these rooms, newest first. A room's log is in the order of time, near enough to page by seq. */
-  async function readSaid({ roomId, from }: Scope, days: number, last: SaidRow | undefined): Promise<SaidRow[]> {
-    const columns = reads`e.message_id, e.room_id, e.seq, e.actor_id, e.text, e.at`;
+  async function readSaid(
+    { userId }: Caller,
+    { roomId, from }: Scope,
+    days: number,
+    last: SaidRow | undefined,
+  ): Promise<SaidRow[]> {
+    // Staff is shown nothing of private rooms that it is no member of; there the messages are counted only.
+    const columns = reads`e.message_id, e.room_id, e.seq, e.actor_id, e.text, e.at, (r.visibility = 'public'
+      and r.history = 'all' or exists (select from members m where m.room_id = r.id and m.user_id = ${userId})) as readable`;
     const recent = reads`e.type = 'message.created' and e.deleted_at is null and e.at > now() - ${days} * interval '1 day'`;
     if (roomId !== undefined)
       return reads<SaidRow[]>`

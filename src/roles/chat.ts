@@ -28,6 +28,7 @@ import { createRoomRepository } from '../chat/rooms/room-repository.ts';
 import { roomRoutes } from '../chat/rooms/room-routes.ts';
 import { createRoomService } from '../chat/rooms/room-service.ts';
 import type { RoomState } from '../chat/rooms/room-state.ts';
+import { createStaffAccess } from '../chat/rooms/staff-access.ts';
 import { startWatcherBans } from '../chat/rooms/watcher-bans.ts';
 import { connectDatabase, connectionLimits, connectSql, poolingOf } from '../database/connect.ts';
 import { createDatabaseProbe, databaseOutage } from '../database/database-probe.ts';
@@ -216,6 +217,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       head: reader.head,
       profiles,
       contact,
+      staffAccess: createStaffAccess(sql),
       judgeText: judge.text,
       recordAct,
       settings: config.room,
@@ -456,6 +458,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     rooms: roomService,
     messages,
     onRevoked: hints.announceRevocation,
+    signalUser: hub.signalUser,
     onRoomBan: () => {
       hints.announceRevocation();
       watcherBans.look();

@@ -14,6 +14,8 @@ import type { Config } from '../config/load.ts';
 import type { Database, Sql } from '../database/connect.ts';
 import type { Authenticator } from '../http/caller.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
+import { accessRoutes } from '../moderation/access-routes.ts';
+import { createAccessService } from '../moderation/access-service.ts';
 import { createAuditLog, recordAct } from '../moderation/audit-log.ts';
 import { banRoutes } from '../moderation/ban-routes.ts';
 import { createBanService } from '../moderation/ban-service.ts';
@@ -53,6 +55,8 @@ export interface ModerationPartsOptions {
   readonly onRevoked: () => void;
   /** A room has shut somebody out: every instance looks whether they watch it. */
   readonly onRoomBan: () => void;
+  /** A frame to all connections of a user. */
+  readonly signalUser: (userId: string, json: string) => void;
   readonly refusals: RefusalLog;
   readonly authenticator: Authenticator;
   readonly idempotency: IdempotencyKeys;
@@ -86,7 +90,7 @@ export function createModerationParts(options: ModerationPartsOptions): Moderati
     recordAct,
     teach: learned.storeDecision,
   });
-  const reports = createReportService({ db, findMessage: messages.find, reportsPerDay: settings.reportsPerDay });
+  const reports = createReportService({ db, findMessage: messages.findToActOn, reportsPerDay: settings.reportsPerDay });
   const rules = createRuleService({
     db,
     sql,
@@ -104,6 +108,13 @@ export function createModerationParts(options: ModerationPartsOptions): Moderati
       costMax: settings.ruleStepsMax,
     },
   });
+  const opening = createAccessService({
+    db,
+    follow: rooms.follow,
+    signalUser: options.signalUser,
+    recordAct,
+    settings,
+  });
   const keeper = startModerationKeeper({ sql, keep: settings, logger });
 
   return {
@@ -119,6 +130,7 @@ export function createModerationParts(options: ModerationPartsOptions): Moderati
       });
       await app.register(ruleRoutes, { rules, authenticator, idempotency });
       await app.register(banRoutes, { bans, authenticator });
+      await app.register(accessRoutes, { access: opening, authenticator });
       await app.register(lessonRoutes, {
         lessons: createLessonService({ db, store: learned, profiles, recordAct }),
         authenticator,

@@ -62,6 +62,8 @@ const room = (member: number, moderator: number, owner: number, admin: number, s
   ...{ outsider: 404, removed: 404, shutOut: 404, guest: 404, member, moderator, owner, admin, server },
 });
 const seenByAll = { outsider: 200, removed: 200, shutOut: 403, guest: 200 };
+/** What is public the staff sees as everybody does; a private room it has to open first. */
+const seenByStaff = { ...seenByAll, admin: 200 };
 const notJoined = { outsider: 403, removed: 403, shutOut: 403, guest: 403 };
 const onlyServer = (status: number) => own(403, { server: status });
 const onlyAdmin = (status: number) => own(403, { admin: status });
@@ -193,6 +195,10 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     body: () => ({ decision: 'approve' }),
   },
   'GET /v1/moderation/audit': { answers: onlyAdmin(200) },
+  'POST /v1/moderation/access': {
+    answers: onlyAdmin(404),
+    body: () => ({ roomId: uuid, reason: 'a complaint', seconds: 60 }),
+  },
   'GET /v1/moderation/refusals': { answers: onlyAdmin(200) },
   'GET /v1/moderation/lessons': { answers: onlyAdmin(200) },
   'DELETE /v1/moderation/lessons': {
@@ -223,14 +229,14 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   'POST /v1/rooms': { answers: own(201, { server: 201 }), body: () => ({ name: 'Garden', visibility: 'private' }) },
   'GET /v1/rooms': { answers: own(200) },
   'POST /v1/dms': { answers: own(201), body: ({ strangerId }) => ({ userIds: [strangerId] }) },
-  'GET /v1/rooms/{roomId}': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'GET /v1/rooms/{roomId}': { answers: room(200, 200, 200, 404, 200), inPublic: seenByStaff },
   'PATCH /v1/rooms/{roomId}': {
     answers: room(403, 200, 200, 200, 200),
     inPublic: notJoined,
     body: () => ({ topic: 'trees' }),
   },
   'DELETE /v1/rooms/{roomId}': { answers: room(403, 403, 204, 204, 204), inPublic: notJoined },
-  'GET /v1/rooms/{roomId}/members': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'GET /v1/rooms/{roomId}/members': { answers: room(200, 200, 200, 404, 200), inPublic: seenByStaff },
   'PUT /v1/rooms/{roomId}/members/{userId}': {
     path: ({ roomId, strangerId }) => `/v1/rooms/${roomId}/members/${strangerId}`,
     answers: room(403, 200, 200, 403, 200),
@@ -251,13 +257,13 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     body: () => ({ seconds: 60 }),
   },
   'DELETE /v1/rooms/{roomId}/members/{userId}/mute': { answers: room(403, 200, 200, 200, 200), inPublic: notJoined },
-  'GET /v1/rooms/{roomId}/messages': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'GET /v1/rooms/{roomId}/messages': { answers: room(200, 200, 200, 404, 200), inPublic: seenByStaff },
   'POST /v1/rooms/{roomId}/messages': {
     answers: room(201, 201, 201, 403, 403),
     inPublic: notJoined,
     body: ({ unique }) => ({ clientId: unique, text: 'hello' }),
   },
-  'GET /v1/rooms/{roomId}/messages/{messageId}': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'GET /v1/rooms/{roomId}/messages/{messageId}': { answers: room(200, 200, 200, 404, 200), inPublic: seenByStaff },
   'PATCH /v1/rooms/{roomId}/messages/{messageId}': {
     answers: room(403, 403, 403, 403, 403),
     inPublic: notJoined,
@@ -265,11 +271,14 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   },
   'DELETE /v1/rooms/{roomId}/messages/{messageId}': { answers: room(403, 204, 204, 204, 403), inPublic: notJoined },
   'GET /v1/rooms/{roomId}/messages/{messageId}/replies': {
-    answers: room(200, 200, 200, 200, 403),
-    inPublic: seenByAll,
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: seenByStaff,
   },
-  'GET /v1/rooms/{roomId}/messages/{messageId}/edits': { answers: room(200, 200, 200, 200, 403), inPublic: seenByAll },
-  'GET /v1/rooms/{roomId}/events': { answers: room(200, 200, 200, 200, 200), inPublic: seenByAll },
+  'GET /v1/rooms/{roomId}/messages/{messageId}/edits': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: seenByStaff,
+  },
+  'GET /v1/rooms/{roomId}/events': { answers: room(200, 200, 200, 404, 200), inPublic: seenByStaff },
   'PUT /v1/rooms/{roomId}/read': {
     answers: room(200, 200, 200, 403, 403),
     inPublic: notJoined,
@@ -301,6 +310,10 @@ export const roomRoutes: Readonly<Record<string, RouteExpectation>> = {
     body: () => ({ decision: 'remove', ban: { seconds: 60 } }),
   },
   'GET /v1/moderation/audit?roomId={roomId}': desk(200),
+  'POST /v1/moderation/access {roomId}': {
+    answers: onlyAdmin(201),
+    body: ({ roomId }) => ({ roomId, reason: 'a complaint', seconds: 60 }),
+  },
   'GET /v1/moderation/refusals?roomId={roomId}': desk(200),
   'GET /v1/moderation/rules?roomId={roomId}': desk(200),
   'POST /v1/moderation/rules {roomId}': {

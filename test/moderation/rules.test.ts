@@ -184,7 +184,7 @@ test('a dry run says what the rule would have done, over the days asked for, and
 
 test('the staff’s dry run looks at all rooms but never at direct messages', async () => {
   const admin = await town.hire('admin');
-  const { roomId, author } = await openSquare(town.here);
+  const { roomId, author } = await openSquare(town.here, { visibility: 'public' });
   const { id: dm } = await mustCall(author, 'POST', '/v1/dms', { userIds: [(await signUp(town.here)).id] });
   await say(author, roomId, 'quixotry in a room');
   await say(author, dm as string, 'quixotry in private');

@@ -70,6 +70,8 @@ export interface MessageService {
   /** A message that its author just sent: they see it, whatever they may do by now. */
   readonly findStored: (roomId: string, messageId: string) => Promise<Message>;
   readonly find: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
+  /** The same for an act that is on record, such as a report: staff acts on what it was told of, also where it may not read. */
+  readonly findToActOn: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
   /** @returns the JSON of a `MessagePage`, in seq order */
   readonly history: (actor: Actor, roomId: string, range: HistoryRange) => Promise<Buffer>;
   readonly replies: (actor: Actor, roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
@@ -340,6 +342,9 @@ export function createMessageService({
 
   async function edit(sender: Sender, roomId: string, messageId: string, source: string): Promise<{ seq: number }> {
     const text = requireText(source, '/text', settings.maxLength);
+    const known = await follow(roomId);
+    // Staff may act in a room that it may not read, and does not write there.
+    if (known.state.standingOf(sender) === 'staff') known.state.require(sender, 'edit_own');
     const feed = await followToRead(sender, roomId);
     const before = await requireMessage(feed, sender, messageId);
     if (before.sender.id !== sender.userId) throw new Failure('forbidden', 'only its author edits a message');
@@ -424,10 +429,10 @@ export function createMessageService({
   }
 
   async function remove(sender: Sender, roomId: string, messageId: string): Promise<{ seq: number }> {
-    await requireMessage(await followToRead(sender, roomId), sender, messageId);
+    await findToActOn(sender, roomId, messageId);
     const { answer, seq } = await eventLog.transact(roomId, async (context) => {
       const current = await lockMessage(context, roomId, messageId);
-      const standing = context.state.require(sender, 'read');
+      const standing = context.state.standingOf(sender);
       const own = current.authorId === sender.userId && may(standing, 'delete_own');
       if (!own) context.state.require(sender, 'delete_any');
       // What a moderator took away, its author can still take back for good.
@@ -447,6 +452,14 @@ export function createMessageService({
       };
     });
     return { seq: answer ?? seq };
+  }
+
+  async function findToActOn(actor: Actor, roomId: string, messageId: string): Promise<Message> {
+    const { state } = await follow(roomId);
+    if (state.standingOf(actor) !== 'staff') return requireMessage(await followToRead(actor, roomId), actor, messageId);
+    const message = await repository.find(roomId, messageId);
+    if (!message) throw new Failure('not_found', 'no such message');
+    return message;
   }
 
   async function deletionSeq({ tx }: AppendContext, roomId: string, messageId: string): Promise<number> {
@@ -497,6 +510,7 @@ export function createMessageService({
     edit,
     remove,
     find: async (actor, roomId, messageId) => requireMessage(await followToRead(actor, roomId), actor, messageId),
+    findToActOn,
     history,
     replies: async (actor, roomId, messageId, after, limit) => {
       const feed = await followToRead(actor, roomId);

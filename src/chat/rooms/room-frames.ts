@@ -62,10 +62,13 @@ export function roomFrames({
       },
     ),
     'room.open': frameHandler({ roomId: Uuid }, async ({ connection, caller }, { roomId }) => {
-      const feed = await rooms.followToRead(caller, roomId);
-      // Staff may read a private room, but is no silent listener in it.
-      if (!feed.state.isPublic() && !feed.state.isMember(caller.userId))
+      const { state } = await rooms.follow(roomId);
+      // Staff may open a private room to read it, but is no silent listener in it.
+      if (!state.isPublic() && !state.isMember(caller.userId)) {
+        state.requireKnown(caller);
         throw new Failure('forbidden', 'only public rooms are watched');
+      }
+      const feed = await rooms.followToRead(caller, roomId);
       if (!hub.isReading(connection, roomId) && hub.readingCount(connection) >= settings.roomsPerSocket) {
         throw new Failure('rate_limited', `at most ${settings.roomsPerSocket} rooms per socket; close one first`, {
           retryAfterMs: 30_000,

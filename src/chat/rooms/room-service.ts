@@ -19,6 +19,7 @@ import { endMembership, findHeir, memberData, promote } from './member-departure
 import { requireNotBanned } from './room-bans.ts';
 import type { RoomRepository, RoomSummaryRow } from './room-repository.ts';
 import type { Actor, RoomSettings, RoomState } from './room-state.ts';
+import type { StaffAccess } from './staff-access.ts';
 
 export type Room = RoomSummaryRow;
 export interface NewRoom {
@@ -99,6 +100,7 @@ export function createRoomService({
   head,
   profiles,
   contact,
+  staffAccess,
   judgeText,
   recordAct,
   settings,
@@ -110,6 +112,7 @@ export function createRoomService({
   head: (roomId: string) => Promise<number>;
   profiles: Profiles;
   contact: Contact;
+  staffAccess: StaffAccess;
   judgeText: JudgeText;
   recordAct: RecordAct;
   settings: RoomServiceSettings;
@@ -125,6 +128,8 @@ export function createRoomService({
 
   async function followToRead(actor: Actor, roomId: string): Promise<Feed<RoomState>> {
     const feed = await follow(roomId);
+    if (feed.state.needsOpening(actor))
+      feed.state.openTo(actor.userId, await staffAccess({ roomId, userId: actor.userId }));
     if (feed.state.require(actor, 'read') === 'outsider') await requireNotBanned(db, roomId, actor.userId);
     return feed;
   }
@@ -290,6 +295,9 @@ export function createRoomService({
       const before = state.settings;
       const after = { ...before, ...changes };
       const same = (Object.keys(changes) as (keyof RoomChanges)[]).every((key) => before[key] === after[key]);
+      // The answer shows the room: staff that has not opened it leaves a trace all the same.
+      if (same && state.standingOf(actor) === 'staff')
+        await recordAct(tx, { action: 'room.update', actorId: actor.userId, roomId });
       if (same) return { events: [], answer: undefined };
       await tx.update(rooms).set(changes).where(eq(rooms.id, roomId));
       await recordAct(tx, { action: 'room.update', actorId: actor.userId, roomId, details: describeChanges(changes) });
@@ -397,7 +405,7 @@ export function createRoomService({
   }
 
   async function changeRole(actor: Actor, roomId: string, userId: string, role: MemberRole): Promise<MemberView> {
-    await followToRead(actor, roomId);
+    await follow(roomId);
     await eventLog.transact(roomId, async ({ tx, state }) => {
       const target = requireTarget(state, actor, userId);
       if (target.role === role) return { events: [], answer: undefined };
@@ -426,7 +434,7 @@ export function createRoomService({
   }
 
   function requireTarget(state: RoomState, actor: Actor, userId: string) {
-    state.require(actor, 'read');
+    state.requireKnown(actor);
     const target = state.members.get(userId);
     if (!target) throw new Failure('not_found', 'no such member');
     return target;
@@ -458,7 +466,7 @@ export function createRoomService({
   }
 
   function requireRemove(state: RoomState, actor: Actor, userId: string): void {
-    state.require(actor, 'read');
+    state.requireKnown(actor);
     const target = state.members.get(userId);
     if (state.settings.kind === 'dm') throw new Failure('forbidden', 'a direct message keeps its people');
     if (userId === actor.userId) return;

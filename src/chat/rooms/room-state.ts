@@ -56,6 +56,8 @@ export class RoomState implements FeedState {
   readonly #lastPosts = new Map<string, Post>();
   /** Each member's message on its way into the log; kept only in slow mode. */
   readonly #reservedPosts = new Map<string, Post>();
+  /** Staff who have opened the room, and until when, monotonic milliseconds. */
+  readonly #openedUntil = new Map<string, number>();
   /** By member: the seq at which they were last muted, as far as this instance has seen it happen. */
   readonly #mutedSeq = new Map<string, number>();
 
@@ -87,7 +89,7 @@ export class RoomState implements FeedState {
    * what comes while it is public, and reads nothing of before, such as what was said while it was private.
    */
   firstReadable(actor: Actor): number {
-    const outside = !this.members.has(actor.userId) && this.#officeOf(actor) === 'outsider';
+    const outside = !this.members.has(actor.userId) && actor.role !== 'server' && !this.#isOpenedTo(actor.userId);
     return outside && this.settings.history === 'joined' ? Number.MAX_SAFE_INTEGER : this.readableFrom(actor.userId);
   }
 
@@ -98,9 +100,31 @@ export class RoomState implements FeedState {
   }
 
   /** What the deployment's staff is in any room, direct messages apart. */
-  #officeOf({ role }: Actor): Standing {
+  #officeOf({ role, userId }: Actor): Standing {
     if (role === 'user' || this.settings.kind === 'dm') return 'outsider';
-    return role === 'server' ? 'server' : 'admin';
+    if (role === 'server') return 'server';
+    return this.isPublic() || this.#isOpenedTo(userId) ? 'admin' : 'staff';
+  }
+
+  #isOpenedTo(userId: string): boolean {
+    return (this.#openedUntil.get(userId) ?? 0) > performance.now();
+  }
+
+  /** Lets somebody of the staff read the room for so many milliseconds; 0: not any more. */
+  openTo(userId: string, leftMs: number): void {
+    if (leftMs > 0) this.#openedUntil.set(userId, performance.now() + leftMs);
+    else this.#openedUntil.delete(userId);
+  }
+
+  /** Whether the actor reads this room only if they have opened it. */
+  needsOpening({ role, userId }: Actor): boolean {
+    const isStaff = role === 'moderator' || role === 'admin';
+    return isStaff && this.settings.kind === 'room' && !this.members.has(userId);
+  }
+
+  /** @throws Failure `not_found` where the room is nothing the actor may know of */
+  requireKnown(actor: Actor): void {
+    if (this.standingOf(actor) === 'outsider' && !this.isPublic()) throw new Failure('not_found', 'no such room');
   }
 
   /**
@@ -112,6 +136,8 @@ export class RoomState implements FeedState {
     // Staff loses nothing by being a member as well.
     const office = this.deleted ? 'outsider' : this.#officeOf(actor);
     if (may(office, action)) return office;
+    // What the staff has not opened is as absent to it as to anybody, although it may act there.
+    if (standing === 'staff' && action === 'read') throw new Failure('not_found', 'no such room');
     if (standing !== 'outsider') throw new Failure('forbidden', 'your role in this room does not allow that');
     if (!this.isPublic()) throw new Failure('not_found', 'no such room');
     if (action === 'read') return standing;

@@ -1,0 +1,30 @@
+/**
+ * Which private rooms the deployment's staff has opened to read. The entry of the audit log that says so is what opens the
+ * room: there is no access without its entry. Entries are written in moderation/access-service.ts.
+ */
+import { coalesce } from '../../database/coalesce.ts';
+import type { Sql } from '../../database/connect.ts';
+
+/** The action of an entry that opens a room; `details.expiresAt` says until when. */
+export const openRoomAction = 'room.access';
+
+/** How many milliseconds a person may still read a room that they opened; 0: they may not. By Postgres' clock. */
+export type StaffAccess = (place: { roomId: string; userId: string }) => Promise<number>;
+
+export function createStaffAccess(sql: Sql): StaffAccess {
+  return coalesce(
+    async (places: readonly { roomId: string; userId: string }[]) => {
+      const rows = await sql<{ left_ms: number }[]>`
+        select coalesce((
+          select greatest(extract(epoch from max((a.details ->> 'expiresAt')::timestamptz) - clock_timestamp()) * 1000, 0)
+          from moderation_audit a
+          where a.room_id = p.room_id and a.actor_id = p.user_id and a.action = ${openRoomAction}
+        ), 0)::float8 as left_ms
+        from unnest(${places.map(({ roomId }) => roomId)}::uuid[], ${places.map(({ userId }) => userId)}::uuid[])
+          with ordinality as p(room_id, user_id, place)
+        order by p.place`;
+      return rows.map((row) => row.left_ms);
+    },
+    { batchMax: 500 },
+  );
+}

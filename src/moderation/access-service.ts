@@ -1,0 +1,88 @@
+/**
+ * Opens a private room to somebody of the deployment's staff who is no member of it: with a reason, for a limited time, on
+ * record in the audit log, and told to the room's owners.
+ */
+import { sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { RecordAct } from '../chat/moderator-acts.ts';
+import type { RoomService } from '../chat/rooms/room-service.ts';
+import { openRoomAction } from '../chat/rooms/staff-access.ts';
+import type { Database } from '../database/connect.ts';
+import { Failure, invalid } from '../errors.ts';
+import type { Caller } from '../http/caller.ts';
+import { requireLine } from '../http/line-text.ts';
+import { requireDeployment } from '../permissions.ts';
+import { holdAccount } from '../user/account-hold.ts';
+
+export interface RoomAccess {
+  readonly id: string;
+  readonly roomId: string;
+  readonly reason: string;
+  /** RFC 3339, Postgres' clock. */
+  readonly createdAt: string;
+  readonly expiresAt: string;
+}
+
+export interface AccessService {
+  /**
+   * The room can be read from now on, until the time is over.
+   * @throws Failure `forbidden` for anybody but the staff, `not_found` for a room that is not there or a direct message,
+   *   `invalid` for an empty reason or too long a time
+   */
+  readonly open: (caller: Caller, order: { roomId: string; reason: string; seconds: number }) => Promise<RoomAccess>;
+}
+
+/** Code points of a reason. */
+const reasonMax = 1000;
+
+export function createAccessService({
+  db,
+  follow,
+  signalUser,
+  recordAct,
+  settings,
+}: {
+  db: Database;
+  follow: RoomService['follow'];
+  /** A frame to all connections of a user. */
+  signalUser: (userId: string, json: string) => void;
+  recordAct: RecordAct;
+  settings: {
+    /** Milliseconds. */
+    readonly accessMax: number;
+  };
+}): AccessService {
+  async function open(caller: Caller, order: { roomId: string; reason: string; seconds: number }): Promise<RoomAccess> {
+    requireDeployment(caller, 'moderate');
+    const { roomId, seconds } = order;
+    const reason = requireLine(order.reason, '/reason', { max: reasonMax });
+    if (seconds * 1000 > settings.accessMax) throw invalid('/seconds', `at most ${settings.accessMax / 1000}`);
+    const { state } = await follow(roomId);
+    // A direct message is never opened: of it the staff sees what was reported or flagged.
+    if (state.deleted || state.settings.kind === 'dm') throw new Failure('not_found', 'no such room');
+    const access = await record(caller, { roomId, reason, seconds });
+    const { id: _id, ...told } = access;
+    const notice = { type: 'notice', code: 'room_access', message: 'staff of this server may read the room', ...told };
+    for (const [userId, { role }] of state.members)
+      if (role === 'owner') signalUser(userId, JSON.stringify({ ...notice, by: caller.userId }));
+    return access;
+  }
+
+  async function record(
+    caller: Caller,
+    { roomId, reason, seconds }: { roomId: string; reason: string; seconds: number },
+  ): Promise<RoomAccess> {
+    return db.transaction(async (tx) => {
+      await holdAccount(tx, caller.userId);
+      const [time] = await tx.execute<{ now: string; until: string }>(sql`
+        select now()::text as now, (now() + ${seconds} * interval '1 second')::text as until`);
+      const [createdAt, expiresAt] = [new Date(time!.now).toISOString(), new Date(time!.until).toISOString()];
+      const id = uuidv7();
+      const details = { accessId: id, reason, seconds, expiresAt };
+      await recordAct(tx, { action: openRoomAction, actorId: caller.userId, roomId, details });
+      return { id, roomId, reason, createdAt, expiresAt };
+    });
+  }
+
+  return { open };
+}
