@@ -6,7 +6,7 @@ import { type ChatState, type ChatStore, explainRefusal, moderates } from './cha
 import { Composer } from './composer.tsx';
 import { useConfirm } from './confirm.tsx';
 import { Dialog } from './dialog.tsx';
-import { InviteMaker } from './invite-link.tsx';
+import { InviteLinks } from './invite-link.tsx';
 import { MemberActions } from './member-actions.tsx';
 import { MessageList } from './message-list.tsx';
 import { ModerationDialog } from './moderation-dialog.tsx';
@@ -129,7 +129,7 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
       )}
       {room.kind === 'room' && (
         <div class="settings-form">
-          <InviteMaker store={store} roomId={room.id} />
+          <InviteLinks store={store} roomId={room.id} />
           <div class="row">
             <button type="button" onClick={() => void leave()}>
               Leave room
