@@ -49,9 +49,12 @@ export function createIssuerKeys({
   let readAtMs = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
   let waiting = 0;
+  let isFailing = false;
 
   async function read(): Promise<void> {
+    isFailing = true;
     const found = await link.call(() => fetchJson(url, { timeoutMs: link.timeoutMs }));
+    isFailing = false;
     keys = createLocalJWKSet(found as unknown as JSONWebKeySet);
     readAtMs = performance.now();
   }
@@ -76,9 +79,17 @@ export function createIssuerKeys({
     }
   }
 
-  /** @returns false when no fetch is due */
+  function unreadable(): Failure {
+    return new Failure('unavailable', 'the keys of the issuer could not be read', { retryAfterMs: budget.dueInMs() });
+  }
+
+  /** @returns false when no fetch is due @throws Failure `unavailable` when none is due and the last one failed */
   async function waitForNewer(): Promise<boolean> {
-    if (!mayRenew()) return false;
+    if (!mayRenew()) {
+      // Its key may have been published since the issuer went away.
+      if (isFailing) throw unreadable();
+      return false;
+    }
     if (waiting >= settings.waitingMax)
       throw new Failure('unavailable', 'too many tokens with unknown keys', { retryAfterMs: settings.refetchMs });
     waiting += 1;
@@ -93,9 +104,7 @@ export function createIssuerKeys({
   async function requireKeys(): Promise<void> {
     if (keys) {
       if (performance.now() - readAtMs > settings.maxAgeMs) void renewQuietly();
-    } else if (!(await waitForNewer())) {
-      throw new Failure('unavailable', 'the keys of the issuer could not be read', { retryAfterMs: budget.dueInMs() });
-    }
+    } else if (!(await waitForNewer())) throw unreadable();
   }
 
   return async (header, token) => {

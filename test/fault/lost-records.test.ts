@@ -59,7 +59,7 @@ async function untilKnown(request: () => Promise<Answer>): Promise<Answer> {
 /** Makes the request while a table is held, and cuts the connection whose statement waits for it. */
 async function cutDuring(table: string, text: string, request: () => Promise<Answer>): Promise<Answer> {
   const held = await holdTable(town.fleet.database, table);
-  const [first] = await Promise.all([request(), held.cut(text).then(held.release)]);
+  const [first] = await Promise.all([request(), held.cut(text).finally(held.release)]);
   return first.status === 503 ? untilKnown(request) : first;
 }
 
