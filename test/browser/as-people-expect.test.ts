@@ -44,7 +44,7 @@ for (const [device, options] of [
     await article(page, 'something to report').getByRole('button', { name: 'Report' }).focus();
     await page.keyboard.press('Enter');
     const choices = page.getByRole('radio');
-    expect(await choices.count()).toBe(4);
+    await expect.poll(() => choices.count()).toBe(4);
     for (const choice of await choices.all()) {
       const box = (await choice.boundingBox())!;
       expect([box.width, box.height].every((size) => size >= 10 && size <= 24)).toBe(true);

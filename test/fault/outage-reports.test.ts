@@ -49,7 +49,7 @@ async function over(parley: ParleyProcess, from: number, system: RegExp): Promis
         const last = new Map(about(system, linesOf(parley).slice(from)).map((line) => [line.system, line.level]));
         return last.size > 0 && [...last.values()].every((level) => level === 30);
       },
-      { timeout: 10_000 },
+      { timeout: 30_000 },
     )
     .toBe(true);
 }

@@ -256,10 +256,14 @@ test('an instance that is killed in the middle leaves it to another; nothing is 
   const rooms: string[] = [];
   for (let at = 0; at < 6; at++) rooms.push(await createRoom([other, person], { name: 'Garden' }));
   const socket = await connect(there(), person);
-  for (const room of rooms) {
-    const answers = await Promise.all(Array.from({ length: 250 }, (_, at) => socket.say(room, `zqkilled ${at}`)));
-    expect(answers.filter(({ type }) => type !== 'ack')).toEqual([]);
-  }
+  // In batches of 50: on a slow machine more at once than it can moderate in time are refused.
+  for (const room of rooms)
+    for (let batch = 0; batch < 5; batch++) {
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, at) => socket.say(room, `zqkilled ${batch * 50 + at}`)),
+      );
+      expect(answers.filter(({ type }) => type !== 'ack')).toEqual([]);
+    }
   // The last room cannot be finished: its rows are held by somebody else.
   const stuck = [...rooms].sort().at(-1)!;
   const holder = postgres(fleet.database.url, { max: 1 });
