@@ -3,10 +3,10 @@ import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { rows } from '../scripts/evaluate/shipped.ts';
 import { ProcessingService } from '../src/gen/parley/processing/v1/processing_pb.ts';
-import { toProcessRequest } from '../src/processing/draft-wire.ts';
-import { createNetworkLink } from '../src/processing/peer-transport.ts';
-import { createProcessingClient, type DraftText } from '../src/processing/processing-client.ts';
-import { createPeer } from '../src/processing/processing-peer.ts';
+import { toProcessRequest } from '../src/processing/client/draft-wire.ts';
+import { createProcessingClient, type DraftText } from '../src/processing/client/processing-client.ts';
+import { createProcessingInstance } from '../src/processing/client/processing-instance.ts';
+import { createNetworkTransport } from '../src/processing/client/processing-transport.ts';
 
 export interface Asking {
   readonly url: string;
@@ -48,9 +48,9 @@ function createAsk({ url, way, batch = 1 }: Asking): { ask: () => Promise<number
     const client = createClient(ProcessingService, transport);
     return { ask: () => client.process(toProcessRequest(nextDraft())).then(() => 1), stop: () => {} };
   }
-  const peer = createPeer({
+  const peer = createProcessingInstance({
     name: 'bench',
-    ...createNetworkLink(url, { answerBytes: 16 * 1024 * 1024 }),
+    ...createNetworkTransport(url, { answerBytes: 16 * 1024 * 1024 }),
     token: undefined,
     breaker: { failuresToOpen: 3, pauseMs: 250, pauseMaxMs: 2000 },
     probeTimeoutMs: 1000,

@@ -4,10 +4,10 @@
  */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { loadConfig } from '../src/config/load.ts';
-import { startEngine } from '../src/processing/engine.ts';
-import { startProcessingServer } from '../src/processing/processing-server.ts';
-import { readShippedState, textWorker } from '../src/processing/text-engine.ts';
-import type { TextEngine } from '../src/processing/text-task.ts';
+import { startEngine } from '../src/processing/engine/engine.ts';
+import { readShippedState, textWorker } from '../src/processing/engine/text-engine.ts';
+import type { TextEngine } from '../src/processing/engine/text-task.ts';
+import { startProcessingServer } from '../src/processing/server/processing-server.ts';
 
 export interface ServerLoad {
   /** Seconds of the process's CPU since the last answer, and of the threads' work on texts among it. */

@@ -5,10 +5,10 @@
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { WebSocketServer } from 'ws';
-import { Connection } from '../src/realtime/connection.ts';
-import type { FeedState } from '../src/realtime/feed.ts';
-import { createLocalHints } from '../src/realtime/hints.ts';
-import { createHub } from '../src/realtime/hub.ts';
+import { createLocalHints } from '../src/realtime/cluster/hints.ts';
+import type { FeedState } from '../src/realtime/feed/feed.ts';
+import { createHub } from '../src/realtime/feed/hub.ts';
+import { Connection } from '../src/realtime/socket/connection.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
 
 const [port = '0', roomCount = '1', turnSize = '16'] = process.argv.slice(2);

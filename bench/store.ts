@@ -5,20 +5,20 @@ import { randomUUID } from 'node:crypto';
 import { sql as drizzleSql } from 'drizzle-orm';
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { startRevocations } from '../src/auth/revocations.ts';
+import { startRevocations } from '../src/auth/sessions/revocations.ts';
 import { createEventLog } from '../src/chat/events/event-log.ts';
 import { createLogReader } from '../src/chat/events/log-reader.ts';
-import { contentDigest } from '../src/chat/messages/message-text.ts';
 import { createRoomRepository } from '../src/chat/rooms/room-repository.ts';
-import type { RoomState } from '../src/chat/rooms/room-state.ts';
+import { contentDigest } from '../src/chat/state/message-text.ts';
+import type { RoomState } from '../src/chat/state/room-state.ts';
 import { connectDatabase, connectSql, type Sql } from '../src/database/connect.ts';
+import { createFreshnessBatch } from '../src/database/freshness-batch.ts';
 import { newId } from '../src/database/new-id.ts';
-import { createSharedLook } from '../src/database/shared-look.ts';
 import { events } from '../src/database/tables.ts';
 import { createOutages } from '../src/logger/outages.ts';
-import { createLocalHints } from '../src/realtime/hints.ts';
-import { createHub } from '../src/realtime/hub.ts';
-import { startLogIdentity } from '../src/realtime/log-identity.ts';
+import { createLocalHints } from '../src/realtime/cluster/hints.ts';
+import { startLogEpoch } from '../src/realtime/cluster/log-epoch.ts';
+import { createHub } from '../src/realtime/feed/hub.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
 import { createProfiles, type PublicProfile } from '../src/user/profiles.ts';
 import { onServerCore, type Row, serverCore } from './measure.ts';
@@ -59,7 +59,7 @@ async function openStore(town: Town) {
   const sql = connectSql({ ...connection(town), poolSize: 4, name: 'reads' });
   const metrics = createChatMetrics(new Registry());
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
-  const look = createSharedLook(sql);
+  const look = createFreshnessBatch(sql);
   const reader = createLogReader({ sql, look, profiles, settings: { concurrency: 16 } });
   const repository = createRoomRepository({
     sql,
@@ -86,7 +86,7 @@ async function openStore(town: Town) {
     },
   });
   const memories = { keep: () => {}, recall: async () => [], stop: async () => {} };
-  const identity = await startLogIdentity({
+  const identity = await startLogEpoch({
     ...{ sql, look, memories, logger },
     settings: { checkMs: 60_000, restartWaitMs: 0 },
   });

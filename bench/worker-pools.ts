@@ -1,7 +1,7 @@
 /** Parley's worker pool beside piscina: texts in a second through one thread, one by one and in batches, the work itself next to nothing. */
 import { existsSync } from 'node:fs';
 import { rows } from '../scripts/evaluate/shipped.ts';
-import { startWorkerPool } from '../src/processing/worker-pool.ts';
+import { startWorkerPool } from '../src/processing/pool/worker-pool.ts';
 import type { Row } from './measure.ts';
 
 const texts = rows('ham/irc-ubuntu.dev.jsonl.gz').map(({ text }) => text);

@@ -1,8 +1,8 @@
 /** Makes the engine's lists of `data/moderation/lists`: `npm run lists`. Deterministic; run it after a list has changed. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { createNormaliser } from '../src/spam/normalise.ts';
-import { createTermMatcher, type TermEntry, type TermLists } from '../src/spam/terms.ts';
+import { createTermMatcher, type TermEntry, type TermLists } from '../src/spam/terms/terms.ts';
+import { createNormaliser } from '../src/spam/text/normalise.ts';
 import { respell } from './term-variants.ts';
 
 const lists = new URL('../data/moderation/lists/', import.meta.url);

@@ -4,11 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createClassifier, type Model, pivotScore } from '../src/spam/classifier.ts';
-import { createExtractor } from '../src/spam/features.ts';
-import type { Replay } from '../src/spam/learner.ts';
-import { writeModel } from '../src/spam/model-file.ts';
-import { createNormaliser } from '../src/spam/normalise.ts';
+import { createClassifier, type Model, pivotScore } from '../src/spam/classifier/classifier.ts';
+import { createExtractor } from '../src/spam/classifier/features.ts';
+import type { Replay } from '../src/spam/classifier/learner.ts';
+import { writeModel } from '../src/spam/classifier/model-file.ts';
+import { createNormaliser } from '../src/spam/text/normalise.ts';
 import { readChat, readDomain, type Sample, writeChinese, writeComments, writeEveryday } from './training/corpus.ts';
 import { trainModel } from './training/train-model.ts';
 import { trainToxicity } from './training/train-toxicity.ts';

@@ -110,7 +110,7 @@ export function invalid(path: InputPath, message: string): Failure {
 }
 
 /** Of a request or frame whose connection has gone: nothing was done, and whoever asks again may be served. */
-export function nobodyWaits(): Failure {
+export function clientGone(): Failure {
   return new Failure('unavailable', 'nobody waits for this any more', { retryAfterMs: 1000 });
 }
 

@@ -1,13 +1,13 @@
 /**
  * Who may do what: the one table, asked by every route, frame and RPC. A caller has a kind in the deployment and a standing in
  * each room; both are looked up here and nowhere else. What an outsider may not know of answers `not_found` (see
- * chat/rooms/room-state.ts); the rest is `forbidden`.
+ * chat/state/room-state.ts); the rest is `forbidden`.
  */
 import { Failure } from './errors.ts';
 
 // ── The deployment ────────────────────────────────────────────────────────────────────────────────
 
-/** `server`: another server with an API key; its scopes narrow what stands here (auth/api-keys.ts). */
+/** `server`: another server with an API key; its scopes narrow what stands here (auth/host-app/api-keys.ts). */
 export type DeploymentRole = 'user' | 'moderator' | 'admin' | 'server';
 export type CallerKind = DeploymentRole | 'guest';
 
@@ -59,15 +59,15 @@ export function requireDeployment(caller: Asking, action: DeploymentAction): voi
 // ── The processing port ───────────────────────────────────────────────────────────────────────────
 
 /** `instance`: has the token that the deployment's own processes share; `stranger`: has another, or none. */
-export type Peer = 'instance' | 'stranger';
+export type ProcessingInstance = 'instance' | 'stranger';
 
 /** Services by their full name; null: all of them. Any prober may ask about health. */
-const onProcessingPort: Readonly<Record<Peer, ReadonlySet<string> | null>> = {
+const onProcessingPort: Readonly<Record<ProcessingInstance, ReadonlySet<string> | null>> = {
   instance: null,
   stranger: new Set(['grpc.health.v1.Health']),
 };
 
-export function mayCall(peer: Peer, service: string): boolean {
+export function mayCall(peer: ProcessingInstance, service: string): boolean {
   return onProcessingPort[peer]?.has(service) ?? true;
 }
 

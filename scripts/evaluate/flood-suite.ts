@@ -1,6 +1,6 @@
 /** Floods and raids: the streams of the data set, and the same copies in heavier disguises. */
 import { createFloodWindow, type FloodLimits } from '../../src/spam/flood.ts';
-import { fingerprintOf } from '../../src/spam/near-copy.ts';
+import { fingerprintOf } from '../../src/spam/text/minhash.ts';
 import { type Disguise, disguises } from '../training/disguises.ts';
 import { createRandom, pick, type Random } from '../training/random.ts';
 import { rows, shipped } from './shipped.ts';

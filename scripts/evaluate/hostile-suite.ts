@@ -2,9 +2,9 @@
  * Texts made to be slow: how long the whole check takes for the worst of them. Shapes of the fuzzer, signs over and over that
  * have many readings, listed words over and over, and units drawn at random, for whoever looks for the worst shape does so too.
  */
-import { createLinkPolicy } from '../../src/spam/link-policy.ts';
-import { fingerprintOf } from '../../src/spam/near-copy.ts';
-import type { TermLists } from '../../src/spam/term-lists.ts';
+import { createLinkPolicy } from '../../src/spam/links/link-policy.ts';
+import type { TermLists } from '../../src/spam/terms/term-lists.ts';
+import { fingerprintOf } from '../../src/spam/text/minhash.ts';
 import { hostileTexts } from '../../test/fuzz/hostile-texts.ts';
 import { disguises } from '../training/disguises.ts';
 import { createRandom, pick } from '../training/random.ts';

@@ -2,9 +2,9 @@
  * Learning on a source the model has never seen: after 0, 10, 50 and 200 moderators' labels what is caught of the rest of
  * it, what is flagged of ordinary chat, and what is still caught of the spam of old. And a moderator who lies.
  */
-import { createClassifier, type Learned, type Model } from '../../src/spam/classifier.ts';
-import { createExtractor } from '../../src/spam/features.ts';
-import { createLearner, type LearnedExample, type Replay } from '../../src/spam/learner.ts';
+import { createClassifier, type Learned, type Model } from '../../src/spam/classifier/classifier.ts';
+import { createExtractor } from '../../src/spam/classifier/features.ts';
+import { createLearner, type LearnedExample, type Replay } from '../../src/spam/classifier/learner.ts';
 import { type RealDomain, readDomain } from '../training/corpus.ts';
 import { createRandom, shuffle } from '../training/random.ts';
 import { leaveOut } from './left-out.ts';

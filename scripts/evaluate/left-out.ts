@@ -1,5 +1,5 @@
 /** Models that never saw one of the sources: what the shipped one may do on sources that nobody has shown it. */
-import type { Model } from '../../src/spam/classifier.ts';
+import type { Model } from '../../src/spam/classifier/classifier.ts';
 import {
   type RealDomain,
   readChat,

@@ -1,5 +1,5 @@
 /** The link policy: the exact verdict on every row, and what is said of ordinary chat with links in it. */
-import { createLinkPolicy } from '../../src/spam/link-policy.ts';
+import { createLinkPolicy } from '../../src/spam/links/link-policy.ts';
 import { linkSettings, rows, shipped } from './shipped.ts';
 import { type Row, type Suite, share } from './suite.ts';
 

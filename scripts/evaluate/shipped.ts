@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { createAssessor } from '../../src/spam/assess.ts';
-import { createClassifier } from '../../src/spam/classifier.ts';
-import { createLinkPolicy } from '../../src/spam/link-policy.ts';
-import { readModel } from '../../src/spam/model-file.ts';
-import { createNormaliser } from '../../src/spam/normalise.ts';
-import { createTermMatcher } from '../../src/spam/terms.ts';
-import { createToxicityClassifier } from '../../src/spam/toxicity.ts';
-import { readToxicityModel } from '../../src/spam/toxicity-file.ts';
+import { createClassifier } from '../../src/spam/classifier/classifier.ts';
+import { readModel } from '../../src/spam/classifier/model-file.ts';
+import { createLinkPolicy } from '../../src/spam/links/link-policy.ts';
+import { createTermMatcher } from '../../src/spam/terms/terms.ts';
+import { createNormaliser } from '../../src/spam/text/normalise.ts';
+import { createToxicityClassifier } from '../../src/spam/toxicity/toxicity.ts';
+import { readToxicityModel } from '../../src/spam/toxicity/toxicity-file.ts';
 
 const data = new URL('../../data/moderation/', import.meta.url);
 

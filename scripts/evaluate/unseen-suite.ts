@@ -1,5 +1,5 @@
 /** A source never seen: the model is trained without one and tried on all of it; the shipped model is never the one that is tried. */
-import { createClassifier } from '../../src/spam/classifier.ts';
+import { createClassifier } from '../../src/spam/classifier/classifier.ts';
 import { readDomain, writeComments } from '../training/corpus.ts';
 import { trainBayes } from './bayes.ts';
 import { leaveOut } from './left-out.ts';

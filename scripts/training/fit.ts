@@ -2,9 +2,9 @@
  * Logistic regression over the extractor's features, with what makes it travel to sources it has not seen: domains weigh
  * alike, whole kinds of features are left out at random, and the weights are averaged over the last passes.
  */
-import { buckets, type Extractor } from '../../src/spam/features.ts';
-import type { Normalised } from '../../src/spam/normalise.ts';
-import { shapeNames } from '../../src/spam/text-shape.ts';
+import { buckets, type Extractor } from '../../src/spam/classifier/features.ts';
+import type { Normalised } from '../../src/spam/text/normalise.ts';
+import { shapeNames } from '../../src/spam/text/text-shape.ts';
 import type { Domain, Sample } from './corpus.ts';
 import { createRandom, shuffle } from './random.ts';
 

@@ -1,9 +1,9 @@
 /** From texts to a model: the words it knows, the examples and their disguises, the weights, the threshold. */
 import { readFileSync } from 'node:fs';
-import { createClassifier, type Model, unlearned } from '../../src/spam/classifier.ts';
-import { createExtractor, type Lexicon } from '../../src/spam/features.ts';
-import { isHan } from '../../src/spam/han-words.ts';
-import type { Normalised } from '../../src/spam/normalise.ts';
+import { createClassifier, type Model, unlearned } from '../../src/spam/classifier/classifier.ts';
+import { createExtractor, type Lexicon } from '../../src/spam/classifier/features.ts';
+import { isHan } from '../../src/spam/text/han-words.ts';
+import type { Normalised } from '../../src/spam/text/normalise.ts';
 import type { Domain, Sample } from './corpus.ts';
 import { disguises, pad } from './disguises.ts';
 import { type Example, fitShape, fitWeights, toExample } from './fit.ts';

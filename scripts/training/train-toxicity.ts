@@ -5,17 +5,17 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { createNormaliser } from '../../src/spam/normalise.ts';
-import { createTermMatcher } from '../../src/spam/terms.ts';
+import { createTermMatcher } from '../../src/spam/terms/terms.ts';
+import { createNormaliser } from '../../src/spam/text/normalise.ts';
 import {
   createToxicityExtractor,
   normOf,
   rawToxicity,
   type ToxicityModel,
   toxicityBuckets,
-} from '../../src/spam/toxicity.ts';
-import { writeToxicityModel } from '../../src/spam/toxicity-file.ts';
-import { misspellings } from '../../src/spam/toxicity-words.ts';
+} from '../../src/spam/toxicity/toxicity.ts';
+import { writeToxicityModel } from '../../src/spam/toxicity/toxicity-file.ts';
+import { misspellings } from '../../src/spam/toxicity/toxicity-words.ts';
 import { createRandom, pick, shuffle } from './random.ts';
 
 const data = new URL('../../data/moderation/', import.meta.url);

@@ -5,11 +5,11 @@
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../errors.ts';
 import type { Authenticator, Caller } from '../http/caller.ts';
-import type { AccessTokens } from './access-tokens.ts';
-import type { ApiKeys } from './api-keys.ts';
-import type { HostUsers } from './host-users.ts';
-import type { LoginCookies } from './login-cookies.ts';
-import type { Revocations, RevocationTarget } from './revocations.ts';
+import type { AccessTokens } from './credentials/access-tokens.ts';
+import type { ApiKeys } from './host-app/api-keys.ts';
+import type { HostUsers } from './host-app/host-users.ts';
+import type { LoginCookies } from './login/login-cookies.ts';
+import type { Revocations, RevocationTarget } from './sessions/revocations.ts';
 
 export interface LoginCheck {
   /** Whether a login proved earlier still holds, as of now. @throws Failure `unauthenticated`, `banned` */

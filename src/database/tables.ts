@@ -163,7 +163,7 @@ export const refreshTokens = pgTable(
   (table) => [index('refresh_tokens_session').on(table.sessionId)],
 );
 
-/** What ended: read by every instance before it serves a request (auth/revocations.ts). */
+/** What ended: read by every instance before it serves a request (auth/sessions/revocations.ts). */
 export const revocations = pgTable(
   'revocations',
   {
@@ -194,7 +194,7 @@ export const oneTimeTokens = pgTable(
 );
 
 /** Devices (the hash of a cookie) that have logged into an account: guessers cannot stand in their way. */
-export const knownDevices = pgTable(
+export const trustedDevices = pgTable(
   'known_devices',
   {
     hash: bytea('hash').notNull(),
@@ -209,7 +209,7 @@ export const knownDevices = pgTable(
   ],
 );
 
-/** The key that secrets are sealed with, where the operator configured none (auth/sealing.ts). */
+/** The key that secrets are sealed with, where the operator configured none (auth/credentials/secret-encryption.ts). */
 export const sealingKeys = pgTable('sealing_keys', {
   id: text('id').primaryKey(),
   key: bytea('key').notNull(),
@@ -241,8 +241,8 @@ export const idempotencyKeys = pgTable(
 
 // ── Rooms ─────────────────────────────────────────────────────────────────────────────────────────
 
-/** Names this log among all that ever were under its address; see realtime/log-identity.ts. */
-export const logIdentity = pgTable('log_identity', {
+/** Names this log among all that ever were under its address; see realtime/cluster/log-epoch.ts. */
+export const logEpoch = pgTable('log_identity', {
   singleton: boolean('singleton').primaryKey().default(true),
   logId: uuid('log_id').notNull(),
   createdAt: createdAt(),
@@ -250,7 +250,7 @@ export const logIdentity = pgTable('log_identity', {
 
 /**
  * The run of the Postgres server (from one start to the next) in which the log was last found complete. Appends wait until
- * the present run is the one named here; see realtime/log-identity.ts.
+ * the present run is the one named here; see realtime/cluster/log-epoch.ts.
  */
 export const logServer = pgTable('log_server', {
   singleton: boolean('singleton').primaryKey().default(true),
@@ -715,7 +715,7 @@ export const apiKeys = pgTable('api_keys', {
 
 // ── Second factors ────────────────────────────────────────────────────────────────────────────────
 
-export const secondFactors = pgTable(
+export const mfaFactors = pgTable(
   'second_factors',
   {
     id: text('id').primaryKey(),

@@ -48,7 +48,7 @@ export async function oweAccountMail(tx: Transaction, { userId, to, kind }: Acco
   await addJob(tx, 'account_mail', { mailId }, { key: `mail:${mailId}` });
 }
 
-/** Makes a one-time token that is kept only as a hash. @see auth/one-time-tokens.ts */
+/** Makes a one-time token that is kept only as a hash. @see auth/credentials/one-time-tokens.ts */
 export type IssueToken = (
   tx: Transaction,
   purpose: (typeof links)[keyof typeof links]['purpose'],

@@ -13,8 +13,8 @@ import type { Outages } from '../logger/outages.ts';
 import type { IssueToken } from './account-mail.ts';
 import { createJobMetrics } from './job-metrics.ts';
 import { type JobWorker, startJobWorker } from './job-worker.ts';
-import { createMailOffice, type MailSettings } from './mail-office.ts';
 import { ringOverdue, tidyMails } from './mail-sweep.ts';
+import { createMailWiring, type MailSettings } from './mail-wiring.ts';
 import { pause } from './queue-pool.ts';
 import { mailTasks, otherTasks, type Tasks } from './tasks.ts';
 import { createWorkerLease } from './worker-lease.ts';
@@ -57,7 +57,7 @@ export function startJobRunner({
   const { jobs, smtp } = settings;
   const workerId = uuidv7();
   const metrics = createJobMetrics(registry);
-  const { tasks, ledger, mailer } = createMailOffice({ db, workerId, issueToken, logger, outages, metrics, settings });
+  const { tasks, ledger, mailer } = createMailWiring({ db, workerId, issueToken, logger, outages, metrics, settings });
   const lease = createWorkerLease({ db, workerId, deadAfterMs: jobs.deadAfter });
   const lockNames = new Set<string>();
   const stopping = new AbortController();

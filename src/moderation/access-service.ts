@@ -4,15 +4,15 @@
  */
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import type { RecordAct } from '../chat/moderator-acts.ts';
 import type { RoomService } from '../chat/rooms/room-service.ts';
 import { openRoomAction } from '../chat/rooms/staff-access.ts';
+import type { RecordAct } from '../chat/state/moderator-acts.ts';
 import type { Database } from '../database/connect.ts';
 import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { requireLine } from '../http/line-text.ts';
 import { requireDeployment } from '../permissions.ts';
-import { holdAccount } from '../user/account-hold.ts';
+import { lockAccount } from '../user/account-lock.ts';
 
 export interface RoomAccess {
   readonly id: string;
@@ -73,7 +73,7 @@ export function createAccessService({
     { roomId, reason, seconds }: { roomId: string; reason: string; seconds: number },
   ): Promise<RoomAccess> {
     return db.transaction(async (tx) => {
-      await holdAccount(tx, caller.userId);
+      await lockAccount(tx, caller.userId);
       const [time] = await tx.execute<{ now: string; until: string }>(sql`
         select now()::text as now, (now() + ${seconds} * interval '1 second')::text as until`);
       const [createdAt, expiresAt] = [new Date(time!.now).toISOString(), new Date(time!.until).toISOString()];

@@ -1,6 +1,6 @@
 /** Who did what with a moderator's power. Rows are added in the transaction of the act and never changed; the oldest go by age. */
 import { v7 as uuidv7 } from 'uuid';
-import type { RecordAct } from '../chat/moderator-acts.ts';
+import type { RecordAct } from '../chat/state/moderator-acts.ts';
 import type { Sql } from '../database/connect.ts';
 import { moderationAudit } from '../database/tables.ts';
 import { writeCursor } from '../http/cursors.ts';

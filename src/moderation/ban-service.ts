@@ -1,13 +1,13 @@
 /** Keeping people out: of a room by its moderators, of the deployment by its staff. Bans end by Postgres' clock. */
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import type { LoginBans } from '../auth/login-bans.ts';
+import type { LoginBans } from '../auth/login/login-bans.ts';
 import type { AppendContext, DraftEvent, EventLog } from '../chat/events/event-log.ts';
-import { unknownProfile } from '../chat/events/message-shape.ts';
-import type { RecordAct } from '../chat/moderator-acts.ts';
 import { endMembership } from '../chat/rooms/member-departure.ts';
 import { lockEntry } from '../chat/rooms/room-bans.ts';
 import type { RoomService } from '../chat/rooms/room-service.ts';
+import { unknownProfile } from '../chat/state/message-shape.ts';
+import type { RecordAct } from '../chat/state/moderator-acts.ts';
 import type { Database, Sql, Transaction } from '../database/connect.ts';
 import { moderationBans, users } from '../database/tables.ts';
 import { Failure, invalid } from '../errors.ts';

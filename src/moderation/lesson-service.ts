@@ -1,5 +1,5 @@
 /** What moderators taught the engine: seen by whom it came, and taken back when somebody taught it wrong. */
-import type { RecordAct } from '../chat/moderator-acts.ts';
+import type { RecordAct } from '../chat/state/moderator-acts.ts';
 import type { Database, Transaction } from '../database/connect.ts';
 import { Failure } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
@@ -20,7 +20,7 @@ export interface LessonChoice {
   readonly since: string | undefined;
 }
 
-/** Where lessons are kept; see processing/learned-examples.ts. */
+/** Where lessons are kept; see processing/engine/learned-examples.ts. */
 export interface LessonStore {
   readonly list: (
     moderatorId: string | undefined,

@@ -1,5 +1,5 @@
 /** The queue as moderators see it: each entry with its message, what was said around it, who complained, and the author's past. */
-import { type Message, type MessageFields, toMessage, unknownProfile } from '../chat/events/message-shape.ts';
+import { type Message, type MessageFields, toMessage, unknownProfile } from '../chat/state/message-shape.ts';
 import type { Sql } from '../database/connect.ts';
 import { writeCursor } from '../http/cursors.ts';
 import type { Profiles, PublicProfile } from '../user/profiles.ts';

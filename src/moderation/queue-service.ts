@@ -2,7 +2,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { AppendContext, EventLog } from '../chat/events/event-log.ts';
 import { giveBack, withdraw } from '../chat/messages/message-removal.ts';
-import type { RecordAct } from '../chat/moderator-acts.ts';
+import type { RecordAct } from '../chat/state/moderator-acts.ts';
 import type { Transaction } from '../database/connect.ts';
 import { moderationQueue, users } from '../database/tables.ts';
 import { Failure } from '../errors.ts';

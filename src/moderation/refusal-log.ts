@@ -2,8 +2,9 @@
  * That texts were refused, and why: for the moderators and for what the engine is told of a sender. The text itself, and
  * what of it matched, stays with its author.
  */
-import { unknownProfile } from '../chat/events/message-shape.ts';
+
 import type { RecordRefusal } from '../chat/messages/message-service.ts';
+import { unknownProfile } from '../chat/state/message-shape.ts';
 import { plainArray, textArray } from '../database/array-literal.ts';
 import { coalesce } from '../database/coalesce.ts';
 import type { Sql } from '../database/connect.ts';

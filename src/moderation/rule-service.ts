@@ -1,7 +1,7 @@
 /** Rules of rooms and of the deployment: made, taken back, and tried on what was said before they are made. */
 import { and, count, eq, isNull, sql } from 'drizzle-orm';
-import { unknownProfile } from '../chat/events/message-shape.ts';
-import type { RecordAct } from '../chat/moderator-acts.ts';
+import { unknownProfile } from '../chat/state/message-shape.ts';
+import type { RecordAct } from '../chat/state/moderator-acts.ts';
 import type { Database, Sql, Transaction } from '../database/connect.ts';
 import { moderationRules } from '../database/tables.ts';
 import { Failure, invalid } from '../errors.ts';
@@ -49,8 +49,8 @@ export interface Rehearsal {
   }[];
 }
 
-/** Compiles and tries patterns with the engine's own code; see processing/rule-trier.ts. */
-export interface RuleTrier {
+/** Compiles and tries patterns with the engine's own code; see processing/engine/rule-dry-run.ts. */
+export interface RuleDryRun {
   readonly findProblem: (rule: Pick<NewRule, 'kind' | 'pattern'>) => Promise<string | undefined>;
   readonly cost: (rules: readonly Pick<NewRule, 'kind' | 'pattern'>[]) => Promise<number>;
   readonly run: (
@@ -116,7 +116,7 @@ export function createRuleService({
   sql: Sql;
   access: ModeratorAccess;
   profiles: Profiles;
-  trier: RuleTrier;
+  trier: RuleDryRun;
   recordAct: RecordAct;
   settings: RuleSettings;
 }): RuleService {

@@ -1,7 +1,7 @@
 /** `node src/main.ts admin …`: the first admin of a deployment without SQL, and the proof that a person is gone. */
-import { createFirstAdmin, setupLink } from '../auth/first-admin.ts';
-import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
-import { createPasswords, requirePassword } from '../auth/passwords.ts';
+import { createFirstAdmin, setupLink } from '../auth/account/first-admin.ts';
+import { createOneTimeTokens } from '../auth/credentials/one-time-tokens.ts';
+import { createPasswords, requirePassword } from '../auth/credentials/passwords.ts';
 import { type Config, ConfigError } from '../config/load.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { startEmbeddedPostgres } from '../database/embedded.ts';

@@ -81,7 +81,7 @@ export function createChatMetrics(registry: Registry) {
       waiting: gauge('hellos_waiting', 'Hellos that wait for their turn'),
       refused: counter('hellos_refused_total', 'Hellos and upgrades refused because too many wait'),
     },
-    cutOff: gauge('cut_off', '1 while this instance is cut off from the database and others are not'),
+    databaseIsolation: gauge('cut_off', '1 while this instance is cut off from the database and others are not'),
     hints: {
       published: counter('hints_published_total', 'Hints sent to Redis'),
       dropped: counter('hints_dropped_total', 'Hints not sent because Redis is away or slow'),

@@ -1,8 +1,8 @@
 /** The chat role: REST, WebSocket and the page. A parts list; no rule about chatting stands here. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { keyRoutes } from '../auth/auth-routes.ts';
-import { setupLink } from '../auth/first-admin.ts';
-import { startRevocations } from '../auth/revocations.ts';
+import { setupLink } from '../auth/account/first-admin.ts';
+import { keyRoutes } from '../auth/login/login-routes.ts';
+import { startRevocations } from '../auth/sessions/revocations.ts';
 import { createEventLog } from '../chat/events/event-log.ts';
 import { eventRoutes } from '../chat/events/event-routes.ts';
 import { createLogReader } from '../chat/events/log-reader.ts';
@@ -14,7 +14,7 @@ import { createMessageRepository } from '../chat/messages/message-repository.ts'
 import { messageRoutes } from '../chat/messages/message-routes.ts';
 import { createMessageService } from '../chat/messages/message-service.ts';
 import { createSenderFacts } from '../chat/messages/sender-facts.ts';
-import { createUnfollowedPages } from '../chat/messages/unfollowed-pages.ts';
+import { createUncachedNewestPages } from '../chat/messages/uncached-newest-page.ts';
 import { readFrames, readRoutes } from '../chat/reads/read-routes.ts';
 import { createReadService } from '../chat/reads/read-service.ts';
 import { createContact } from '../chat/rooms/contact.ts';
@@ -27,13 +27,13 @@ import { createRoomNotificationService } from '../chat/rooms/room-notifications.
 import { createRoomRepository } from '../chat/rooms/room-repository.ts';
 import { roomRoutes } from '../chat/rooms/room-routes.ts';
 import { createRoomService } from '../chat/rooms/room-service.ts';
-import type { RoomState } from '../chat/rooms/room-state.ts';
 import { createStaffAccess } from '../chat/rooms/staff-access.ts';
 import { startWatcherBans } from '../chat/rooms/watcher-bans.ts';
+import type { RoomState } from '../chat/state/room-state.ts';
 import { connectDatabase, connectionLimits, connectSql, poolingOf } from '../database/connect.ts';
 import { createDatabaseProbe, databaseOutage } from '../database/database-probe.ts';
 import { parseDatabaseUrl } from '../database/database-url.ts';
-import { createSharedLook } from '../database/shared-look.ts';
+import { createFreshnessBatch } from '../database/freshness-batch.ts';
 import { Failure } from '../errors.ts';
 import { createApp } from '../http/app.ts';
 import { addHealthRoutes, type Readiness } from '../http/health.ts';
@@ -46,23 +46,23 @@ import { addWebPage } from '../http/web-page.ts';
 import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
 import { recordAct } from '../moderation/audit-log.ts';
 import { createRefusalLog } from '../moderation/refusal-log.ts';
-import type { PeerLink } from '../processing/peer-transport.ts';
-import type { TextEngine } from '../processing/text-task.ts';
-import { refuseAbandonedRequests } from '../realtime/abandoned-requests.ts';
-import { startCaretaker } from '../realtime/caretaker.ts';
-import { type Connection, closeCodes } from '../realtime/connection.ts';
-import { startCutOffWatch } from '../realtime/cut-off.ts';
-import { startFreezeWatch } from '../realtime/freeze-watch.ts';
-import { createLocalHints } from '../realtime/hints.ts';
-import { createHub, type Hub } from '../realtime/hub.ts';
-import { startLogIdentity } from '../realtime/log-identity.ts';
-import { createLogMemories } from '../realtime/log-memories.ts';
-import { findRedis } from '../realtime/redis-cluster.ts';
-import { createRedisHints } from '../realtime/redis-hints.ts';
-import { addSocketRoute, socketPath } from '../realtime/socket-route.ts';
-import { createSocketServer } from '../realtime/socket-session.ts';
-import { createLocalUserSockets, createRedisUserSockets } from '../realtime/user-sockets.ts';
-import { checkHello, createWelcome, type WelcomeSource } from '../realtime/welcome.ts';
+import type { ProcessingTransport } from '../processing/client/processing-transport.ts';
+import type { TextEngine } from '../processing/engine/text-task.ts';
+import { startDatabaseIsolationWatch } from '../realtime/cluster/database-isolation.ts';
+import { createLocalHints } from '../realtime/cluster/hints.ts';
+import { startLogEpoch } from '../realtime/cluster/log-epoch.ts';
+import { createLogMemories } from '../realtime/cluster/log-memories.ts';
+import { findRedis } from '../realtime/cluster/redis-cluster.ts';
+import { createRedisHints } from '../realtime/cluster/redis-hints.ts';
+import { createHub, type Hub } from '../realtime/feed/hub.ts';
+import { refuseAbandonedRequests } from '../realtime/gateway/abandoned-requests.ts';
+import { startConnectionMaintenance } from '../realtime/gateway/connection-maintenance.ts';
+import { checkHello, createHelloHandshake, type WelcomeSource } from '../realtime/gateway/hello-handshake.ts';
+import { startProcessPauseWatch } from '../realtime/gateway/process-pause.ts';
+import { addSocketRoute, socketPath } from '../realtime/gateway/socket-route.ts';
+import { createSocketServer } from '../realtime/gateway/socket-server.ts';
+import { createLocalUserSockets, createRedisUserSockets } from '../realtime/gateway/user-sockets.ts';
+import { type Connection, closeCodes } from '../realtime/socket/connection.ts';
 import { createBlockLookup } from '../user/block-lookup.ts';
 import { notificationRoutes, unsubscribeRoutes } from '../user/notification-routes.ts';
 import { createNotificationService } from '../user/notification-settings.ts';
@@ -71,11 +71,11 @@ import { createUserRepository } from '../user/user-repository.ts';
 import { userRoutes } from '../user/user-routes.ts';
 import { createUserService } from '../user/user-service.ts';
 import { createChatMetrics } from './chat-metrics.ts';
-import { createIdentityParts } from './identity-parts.ts';
+import { createIdentityWiring } from './identity-wiring.ts';
 import { createJudge } from './judge.ts';
-import { createLogins, startLoginTokens } from './login-parts.ts';
-import { createModerationParts, startLaterJudgement } from './moderation-parts.ts';
-import { startPrivacy } from './privacy-parts.ts';
+import { createLogins, startLoginTokens } from './login-wiring.ts';
+import { createModerationWiring, startModerationRetries } from './moderation-wiring.ts';
+import { startPrivacy } from './privacy-wiring.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
 export interface ChatRoleOptions extends RoleContext {
@@ -84,7 +84,7 @@ export interface ChatRoleOptions extends RoleContext {
   /** The engine of this process: the fallback of remote ones. */
   readonly localEngine: TextEngine | undefined;
   /** The processing service of this process, in `all`. */
-  readonly memoryLink: PeerLink | undefined;
+  readonly memoryTransport: ProcessingTransport | undefined;
 }
 
 export interface ChatRole extends RunningRole {
@@ -129,7 +129,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       name: 'lane',
     });
 
-  const look = createSharedLook(reserved);
+  const look = createFreshnessBatch(reserved);
   const revocations = await startRevocations({
     sql: reserved,
     look,
@@ -145,7 +145,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     outages,
     settings: { folder: config.database.memoryDir, redis, maxAgeMs: config.database.memoryAge },
   });
-  const identity = await startLogIdentity({
+  const identity = await startLogEpoch({
     ...{ sql: reserved, look, memories, logger },
     settings: {
       checkMs: Math.min(config.realtime.headCheck, identityCheckMaxMs),
@@ -238,7 +238,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const refusals = createRefusalLog({ sql, profiles });
   const flags = createFlagPolicy();
   const findMentioned = createMentionLookup({ profiles, contact });
-  const later = startLaterJudgement({
+  const later = startModerationRetries({
     ...{
       sql,
       config,
@@ -255,7 +255,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   });
   const pages = createHistoryPages({
     repository: messageRepository,
-    readUnfollowed: createUnfollowedPages({ sql, profiles }),
+    readUncachedPage: createUncachedNewestPages({ sql, profiles }),
     settings: { cacheBytes: config.message.historyCacheBytes, ttlMs: profilesTtlMs },
   });
   identity.onReplaced(pages.startOver);
@@ -308,7 +308,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   };
   const origins = createPageOrigins({ ...config.http, publicUrl }, logger);
   const tokens = await startLoginTokens({ ...people, app, origins });
-  const vouched = createIdentityParts({ ...people, ...tokens, registry: metrics.registry, rooms: roomService });
+  const vouched = createIdentityWiring({ ...people, ...tokens, registry: metrics.registry, rooms: roomService });
   const { authenticator } = vouched;
   const logins = await createLogins({
     ...people,
@@ -352,7 +352,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     endsOf: membershipChanges.endsOf,
     leftFrame,
   };
-  const greetings = createWelcome({
+  const helloHandshake = createHelloHandshake({
     hub,
     source,
     metrics: chatMetrics.welcome,
@@ -362,7 +362,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       messageLengthMax: config.message.maxLength,
     },
   });
-  const freeze = startFreezeWatch(config.realtime.frozen);
+  const freeze = startProcessPauseWatch(config.realtime.frozen);
   const { socketsPerUser } = config.realtime;
   const userSockets = redis
     ? createRedisUserSockets({ ...redis, max: socketsPerUser }, outages)
@@ -372,7 +372,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     userSockets,
     greeter: {
       authenticate: authenticator.fromToken,
-      welcome: greetings.welcome,
+      welcome: helloHandshake.welcome,
       checkHello,
       confirm: authenticator.confirm,
     },
@@ -398,7 +398,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     sendsWaiting: eventLog.waiting,
     replaysWaiting: reader.waiting,
   });
-  const caretaker = startCaretaker({
+  const connectionMaintenance = startConnectionMaintenance({
     hub,
     open: sockets.open,
     sources: {
@@ -410,7 +410,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     logger,
     settings: { ...config.realtime, stallMs: config.realtime.stall },
   });
-  revocations.onChange(caretaker.checkAuthority);
+  revocations.onChange(connectionMaintenance.checkAuthority);
 
   // Doors.
   let draining = false;
@@ -423,7 +423,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   });
   refuseAbandonedRequests(app, freeze);
   addHealthRoutes(app, { readiness, isDraining });
-  const cutOff = startCutOffWatch({
+  const databaseIsolation = startDatabaseIsolationWatch({
     probe,
     hints,
     // What is in flight has lost its database: there is nothing to wait for.
@@ -432,7 +432,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         (error: unknown) => logger.error({ error }, 'connections could not be sent to other instances'),
       );
     },
-    metric: chatMetrics.cutOff,
+    metric: chatMetrics.databaseIsolation,
     logger,
     settings: { checkMs: config.realtime.headCheck, cutOffAfterMs: config.realtime.cutOffAfter },
   });
@@ -440,9 +440,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   await addSocketRoute(app, {
     sockets,
     authenticator,
-    isLeaving: () => draining || cutOff.isCutOff(),
-    isCrowded: greetings.isFull,
-    onCrowded: greetings.countRefused,
+    isLeaving: () => draining || databaseIsolation.isCutOff(),
+    isCrowded: helloHandshake.isFull,
+    onCrowded: helloHandshake.countRefused,
     origins,
     settings: {
       ...config.realtime,
@@ -452,7 +452,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   });
   const notifications = createNotificationService(db);
   const idempotency = createIdempotencyKeys({ db, logger, settings: config.http });
-  const moderation = createModerationParts({
+  const moderation = createModerationWiring({
     ...{ db, sql, config, logger, profiles, eventLog, revocations, refusals, authenticator, idempotency },
     sessions: logins.sessions,
     rooms: roomService,
@@ -484,7 +484,14 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       });
       await v1.register(inviteRoutes, {
         invites: createInviteService({
-          ...{ db, eventLog, hub, follow: roomService.follow, describe: roomService.get, sealer: logins.sealer },
+          ...{
+            db,
+            eventLog,
+            hub,
+            follow: roomService.follow,
+            describe: roomService.get,
+            secretCipher: logins.secretCipher,
+          },
           settings: { ...config.room, publicUrl },
         }),
         authenticator,
@@ -581,8 +588,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         ['requests', () => atMostUntil(deadlineMs - 500, app.close())],
         ['listener', () => app.server.closeAllConnections()],
         ['socket server', sockets.stop],
-        ['cut-off watch', cutOff.stop],
-        ['caretaker', caretaker.stop],
+        ['cut-off watch', databaseIsolation.stop],
+        ['caretaker', connectionMaintenance.stop],
         ['freeze watch', freeze.stop],
         ['watchers', watcherBans.stop],
         ['hub', hub.stop],

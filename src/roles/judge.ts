@@ -3,16 +3,21 @@
 import type { FindSenderFacts } from '../chat/messages/sender-facts.ts';
 import type { JudgeText } from '../chat/rooms/room-service.ts';
 import { Failure } from '../errors.ts';
-import { createFloodWatch } from '../processing/flood-watch.ts';
-import { createNetworkLink } from '../processing/peer-transport.ts';
-import { createProcessingClient, type DraftText, type Judge, type Verdict } from '../processing/processing-client.ts';
-import { createPeer } from '../processing/processing-peer.ts';
-import { lookUpSenders } from '../processing/sender-lookup.ts';
-import { toSignSettings } from '../processing/text-engine.ts';
+import {
+  createProcessingClient,
+  type DraftText,
+  type Judge,
+  type Verdict,
+} from '../processing/client/processing-client.ts';
+import { createProcessingInstance } from '../processing/client/processing-instance.ts';
+import { createNetworkTransport } from '../processing/client/processing-transport.ts';
+import { lookUpSenders } from '../processing/client/sender-lookup.ts';
+import { createFloodWatch } from '../processing/engine/flood-watch.ts';
+import { toSignSettings } from '../processing/engine/text-engine.ts';
 import type { JudgeName } from '../user/user-service.ts';
 import type { ChatRoleOptions } from './chat.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
-import { watchFloods } from './flood-parts.ts';
+import { watchFloods } from './flood-wiring.ts';
 
 export interface JudgeParts {
   readonly message: Judge;
@@ -36,18 +41,18 @@ const warmUpMaxMs = 3000;
 export function createJudge({
   config,
   localEngine,
-  memoryLink,
+  memoryTransport,
   outages,
   metrics,
   findSenderFacts,
 }: Omit<ChatRoleOptions, 'metrics'> & { metrics: ChatMetrics; findSenderFacts: FindSenderFacts }): JudgeParts {
   const { failuresToOpen, probePauseMax } = config.processing;
   const breaker = { failuresToOpen, pauseMs: Math.min(firstPauseMs, probePauseMax), pauseMaxMs: probePauseMax };
-  const links = config.processing.url.map((url) => ({ name: url, ...createNetworkLink(url, { answerBytes }) }));
+  const links = config.processing.url.map((url) => ({ name: url, ...createNetworkTransport(url, { answerBytes }) }));
   // The engine behind the memory link is the local one: it is neither left alone nor asked a second time.
-  const isInProcess = links.length === 0 && memoryLink !== undefined;
-  const peers = (isInProcess ? [{ name: 'memory', ...memoryLink }] : links).map((link) =>
-    createPeer({
+  const isInProcess = links.length === 0 && memoryTransport !== undefined;
+  const peers = (isInProcess ? [{ name: 'memory', ...memoryTransport }] : links).map((link) =>
+    createProcessingInstance({
       ...link,
       token: config.processing.token,
       breaker: isInProcess ? { ...breaker, failuresToOpen: Number.POSITIVE_INFINITY } : breaker,
@@ -81,7 +86,7 @@ export function createJudge({
   });
 
   // The engine of this process has seen all that this process asks: no second look.
-  const watched = watchFloods(client.judgeOne, memoryLink ? undefined : createFloodWatch(config.moderation.flood));
+  const watched = watchFloods(client.judgeOne, memoryTransport ? undefined : createFloodWatch(config.moderation.flood));
   const judge = lookUpSenders(watched, findSenderFacts, toSignSettings(config.moderation.spam));
 
   async function warmUp(): Promise<void> {

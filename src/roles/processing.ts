@@ -1,15 +1,15 @@
 /** The processing role: the RPC services over the engine, and the jobs. */
 
 import { Counter } from 'prom-client';
-import { createOneTimeTokens } from '../auth/one-time-tokens.ts';
+import { createOneTimeTokens } from '../auth/credentials/one-time-tokens.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe, databaseOutage } from '../database/database-probe.ts';
 import { startJobRunner } from '../jobs/job-runner.ts';
-import { createMemoryLink, type PeerLink } from '../processing/peer-transport.ts';
-import { startProcessingServer } from '../processing/processing-server.ts';
-import { createProcessingService, type ProcessingServiceOptions } from '../processing/processing-service.ts';
-import { startTextEngine } from '../processing/text-engine.ts';
-import type { TextEngine } from '../processing/text-task.ts';
+import { createMemoryTransport, type ProcessingTransport } from '../processing/client/processing-transport.ts';
+import { startTextEngine } from '../processing/engine/text-engine.ts';
+import type { TextEngine } from '../processing/engine/text-task.ts';
+import { startProcessingServer } from '../processing/server/processing-server.ts';
+import { createProcessingService, type ProcessingServiceOptions } from '../processing/server/processing-service.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
 export interface ProcessingRoleOptions extends RoleContext {
@@ -20,7 +20,7 @@ export interface ProcessingRole extends RunningRole {
   readonly port: number;
   readonly engine: TextEngine;
   /** The same service for a chat role in this process. */
-  readonly memoryLink: PeerLink;
+  readonly memoryTransport: ProcessingTransport;
 }
 
 const limits = { textMax: 65_536, batchItemsMax: 1000 };
@@ -99,7 +99,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
   return {
     port: server.port,
     engine: running.engine,
-    memoryLink: createMemoryLink(createProcessingService({ ...service, draining: draining.signal })),
+    memoryTransport: createMemoryTransport(createProcessingService({ ...service, draining: draining.signal })),
     stop: async (deadlineMs) => {
       draining.abort();
       await stopInOrder(logger, [

@@ -9,7 +9,7 @@ import { migrate } from '../database/migrate.ts';
 import { checkPooler } from '../database/pooler-check.ts';
 import { checkServer } from '../database/server-check.ts';
 import { startMetricsServer } from '../http/metrics.ts';
-import { startTextEngine } from '../processing/text-engine.ts';
+import { startTextEngine } from '../processing/engine/text-engine.ts';
 import { type ChatRole, startChatRole } from './chat.ts';
 import { explainListenError } from './listen-addresses.ts';
 import { startProcessingRole } from './processing.ts';
@@ -64,7 +64,7 @@ export async function startRole(context: RoleContext): Promise<Started> {
       return startChat({
         ...parts,
         embedded: false,
-        memoryLink: undefined,
+        memoryTransport: undefined,
         localEngine: await startLocalEngine(databaseUrl),
       });
     const processing = await startProcessingRole(parts);
@@ -72,7 +72,7 @@ export async function startRole(context: RoleContext): Promise<Started> {
     return startChat({
       ...parts,
       embedded: config.database.url === undefined,
-      memoryLink: processing.memoryLink,
+      memoryTransport: processing.memoryTransport,
       localEngine: processing.engine,
     });
   }

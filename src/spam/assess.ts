@@ -1,13 +1,13 @@
 /** The verdict on one text: what it says, who it looks like, and what the deployment does about it. Pure. */
-import type { Classifier } from './classifier.ts';
-import type { Label } from './label.ts';
-import type { LinkPolicy } from './link-policy.ts';
-import { fingerprintOf } from './near-copy.ts';
-import type { Normalised } from './normalise.ts';
+import type { Classifier } from './classifier/classifier.ts';
+import { recordOdds, type SenderRecord, withRecord } from './classifier/sender-record.ts';
+import type { LinkPolicy } from './links/link-policy.ts';
 import { judgeScore, type ScorePolicy } from './second-sign.ts';
-import { recordOdds, type SenderRecord, withRecord } from './sender-record.ts';
-import type { TermMatcher } from './terms.ts';
-import { flagScore, type ToxicityClassifier } from './toxicity.ts';
+import type { TermMatcher } from './terms/terms.ts';
+import type { Label } from './text/label.ts';
+import { fingerprintOf } from './text/minhash.ts';
+import type { Normalised } from './text/normalise.ts';
+import { flagScore, type ToxicityClassifier } from './toxicity/toxicity.ts';
 
 export type PolicyAction = 'off' | 'flag' | 'block';
 

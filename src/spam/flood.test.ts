@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createFloodWindow, type FloodLimits } from './flood.ts';
-import { fingerprintOf } from './near-copy.ts';
-import { createNormaliser } from './normalise.ts';
+import { fingerprintOf } from './text/minhash.ts';
+import { createNormaliser } from './text/normalise.ts';
 
 const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 const normalise = createNormaliser(JSON.parse(readFileSync(new URL('lookalikes.json', artefacts), 'utf8')));

@@ -2,8 +2,8 @@
  * Floods and raids: the same again and again by one author or by many in one room, or too many messages of any kind. Pure:
  * the clock is the caller's, who shows every message once, in order. Bounded in authors, rooms and messages of each.
  */
-import type { Label } from './label.ts';
-import { fingerprintSize } from './near-copy.ts';
+import type { Label } from './text/label.ts';
+import { fingerprintSize } from './text/minhash.ts';
 
 export interface FloodLimits {
   /** This many near-copies by the author, in the time before. */

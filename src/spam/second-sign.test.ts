@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { SenderRecord } from './classifier/sender-record.ts';
 import { confirm, judgeScore, reconsider, type SignSettings } from './second-sign.ts';
-import type { SenderRecord } from './sender-record.ts';
 
 const day = 86_400;
 const spam: SignSettings = { action: 'auto', newcomerSeconds: 7 * day, newcomerMessages: 10 };

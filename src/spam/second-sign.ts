@@ -3,8 +3,9 @@
  * projects, jobs, telephone numbers. So a score alone flags; it blocks where a second sign agrees that the text does not
  * show. The sign is named in the label, `model+newcomer`, and a label of that form means that the block rests on it. Pure.
  */
-import type { Label } from './label.ts';
-import type { SenderRecord } from './sender-record.ts';
+
+import type { SenderRecord } from './classifier/sender-record.ts';
+import type { Label } from './text/label.ts';
 
 /**
  * What is done about a text whose score reaches the threshold for blocking: `auto` blocks it where a second sign agrees and

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type AssessPolicy, createAssessor } from './assess.ts';
-import { createClassifier } from './classifier.ts';
-import { createLearner, type Replay } from './learner.ts';
-import { readModel, writeModel } from './model-file.ts';
-import { createNormaliser } from './normalise.ts';
-import { createTermMatcher } from './terms.ts';
-import { createToxicityClassifier } from './toxicity.ts';
-import { readToxicityModel } from './toxicity-file.ts';
+import { createClassifier } from './classifier/classifier.ts';
+import { createLearner, type Replay } from './classifier/learner.ts';
+import { readModel, writeModel } from './classifier/model-file.ts';
+import { createTermMatcher } from './terms/terms.ts';
+import { createNormaliser } from './text/normalise.ts';
+import { createToxicityClassifier } from './toxicity/toxicity.ts';
+import { readToxicityModel } from './toxicity/toxicity-file.ts';
 
 const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 const json = (name: string) => JSON.parse(readFileSync(new URL(name, artefacts), 'utf8'));

@@ -7,8 +7,8 @@ import { findBareLinks } from './bare-links.ts';
 import { escapeHtml } from './escape-html.ts';
 import { writeHtml, writeLink } from './html-writer.ts';
 import { createMarkdown } from './markdown.ts';
-import { Places } from './places.ts';
 import { isSafeUrl } from './safe-url.ts';
+import { SourceOffsets } from './source-offsets.ts';
 import {
   createTextWriter,
   type RenderedLink,
@@ -66,7 +66,7 @@ export function render(text: string, { emoji = noEmoji }: RenderOptions = {}): R
   if (isPlain && (signs === 0 || !linkOrMention.test(text)))
     return { html: `<p>${escapeHtml(withoutOverrides(withoutTail(text)))}</p>\n`, links: [], mentions: [] };
   const tokens = isPlain || marks + lines * lineWeight > marksMax ? undefined : parse(text);
-  const writer = createTextWriter({ places: new Places(text), emoji, linksMax, mentionsMax });
+  const writer = createTextWriter({ places: new SourceOffsets(text), emoji, linksMax, mentionsMax });
   const html = tokens ? writeHtml(tokens, writer, markdown.utils.unescapeAll) : writePlain(text, writer);
   return { html, links: writer.links, mentions: writer.mentions };
 }

@@ -1,34 +1,34 @@
 /** Writes the words of a text, between its markup: short codes become emoji, mentions get an element; what is found is listed. */
 import { escapeHtml } from './escape-html.ts';
 import { findMentions } from './mention-names.ts';
-import type { Place, Places } from './places.ts';
+import type { SourceOffsets, SourceSpan } from './source-offsets.ts';
 
-export interface RenderedLink extends Place {
+export interface RenderedLink extends SourceSpan {
   readonly url: string;
   /** What the reader sees. */
   readonly text: string;
 }
 
-export interface RenderedMention extends Place {
+export interface RenderedMention extends SourceSpan {
   /** Without the @, as it was written. */
   readonly name: string;
 }
 
 export interface TextWriter {
-  readonly places: Places;
+  readonly places: SourceOffsets;
   /** Plain words, with mentions and emoji. @param isJoined an address or code stands right before them */
   readonly write: (text: string, isJoined?: boolean) => string;
   /** The same without mentions: within a link. */
   readonly writeWords: (text: string, isJoined?: boolean) => string;
   /** False when the text has as many links as it may; further ones stay text. */
   readonly mayLink: () => boolean;
-  readonly addLink: (url: string, text: string, place: Place) => void;
+  readonly addLink: (url: string, text: string, place: SourceSpan) => void;
   readonly links: readonly RenderedLink[];
   readonly mentions: readonly RenderedMention[];
 }
 
 export interface TextWriterOptions {
-  readonly places: Places;
+  readonly places: SourceOffsets;
   /** Emoji by short code, without the colons. */
   readonly emoji: ReadonlyMap<string, string>;
   readonly linksMax: number;

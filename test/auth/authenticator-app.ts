@@ -1,5 +1,5 @@
 /** An authenticator app, as a person has one on the telephone. */
-import { codeAt, stepAt } from '../../src/auth/totp.ts';
+import { codeAt, stepAt } from '../../src/auth/mfa/totp.ts';
 import { mustCall, type TestUser } from '../harness/test-client.ts';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { codeAt, stepAt } from '../../src/auth/totp.ts';
+import { codeAt, stepAt } from '../../src/auth/mfa/totp.ts';
 import { holdUser } from '../harness/held-row.ts';
 import { mailsTo, mailTo, tokenIn } from '../harness/mailbox.ts';
 import { freePort } from '../harness/ports.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createSealer, type SealingSettings } from '../../src/auth/sealing.ts';
+import { createSecretCipher, type SecretCipherSettings } from '../../src/auth/credentials/secret-encryption.ts';
 import { connectDatabase } from '../../src/database/connect.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
@@ -22,21 +22,21 @@ afterAll(async () => {
 });
 
 const none = { configured: undefined, jwtSecret: undefined, embeddedDir: undefined };
-const sealerWith = (settings: Partial<SealingSettings> = {}) =>
-  createSealer({ db: connection.db, logger: pino({ level: 'silent' }), settings: { ...none, ...settings } });
+const sealerWith = (settings: Partial<SecretCipherSettings> = {}) =>
+  createSecretCipher({ db: connection.db, logger: pino({ level: 'silent' }), settings: { ...none, ...settings } });
 const secret = Buffer.from('the secret of an app');
 const configured = 'a configured key of thirty-two bytes';
 
 test('what was sealed opens for its purpose alone, and not when a letter of it was changed', async () => {
-  const sealer = await sealerWith({ configured });
-  const sealed = sealer.seal(secret, 'totp ana');
-  expect(sealer.open(sealed, 'totp ana')).toEqual(secret);
+  const secretCipher = await sealerWith({ configured });
+  const sealed = secretCipher.seal(secret, 'totp ana');
+  expect(secretCipher.open(sealed, 'totp ana')).toEqual(secret);
   expect(sealed).not.toContain(secret.toString('base64url'));
-  expect(sealer.seal(secret, 'totp ana')).not.toBe(sealed);
-  expect(() => sealer.open(sealed, 'totp ben')).toThrow();
+  expect(secretCipher.seal(secret, 'totp ana')).not.toBe(sealed);
+  expect(() => secretCipher.open(sealed, 'totp ben')).toThrow();
   for (const at of [0, 3, 20, 40, sealed.length - 2]) {
     const changed = `${sealed.slice(0, at)}${sealed[at] === 'A' ? 'B' : 'A'}${sealed.slice(at + 1)}`;
-    expect(() => sealer.open(changed, 'totp ana'), String(at)).toThrow();
+    expect(() => secretCipher.open(changed, 'totp ana'), String(at)).toThrow();
   }
   const other = await sealerWith({ configured: 'another key, also of many bytes indeed' });
   expect(() => other.open(sealed, 'totp ana')).toThrow('unknown key');

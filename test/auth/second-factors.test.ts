@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { codeAt, stepAt } from '../../src/auth/totp.ts';
+import { codeAt, stepAt } from '../../src/auth/mfa/totp.ts';
 import { mailTo, tokenIn } from '../harness/mailbox.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { codeAt, stepAt } from '../../src/auth/totp.ts';
+import { codeAt, stepAt } from '../../src/auth/mfa/totp.ts';
 import { mailTo } from '../harness/mailbox.ts';
 import { confirm } from '../harness/page-visits.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AppendRow, appendCarefully, appendFresh, type LogView } from '../../src/chat/events/append-statement.ts';
 import { connectSql, type Sql } from '../../src/database/connect.ts';
-import { eraOfLog } from '../../src/realtime/log-witnesses.ts';
+import { epochOfLog } from '../../src/realtime/cluster/log-witnesses.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
 let database: TestDatabase;
@@ -29,7 +29,7 @@ afterAll(async () => {
 /** As an instance sees the log that has looked just now. */
 async function look(): Promise<LogView> {
   const [row] = await sql<{ era: string; xmin: string; ids: string[] }[]>`
-    select ${eraOfLog(sql)} as era, pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
+    select ${epochOfLog(sql)} as era, pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
       array(select id::text from revocations where xid >= pg_snapshot_xmin(pg_current_snapshot())) as ids
     from log_identity`;
   return { era: row!.era, horizon: { xmin: row!.xmin, knownIds: row!.ids } };

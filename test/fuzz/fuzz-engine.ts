@@ -3,10 +3,10 @@
 import { findLive } from '../../scripts/evaluate/live-html.ts';
 import { rows } from '../../scripts/evaluate/shipped.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { type Engine, startEngine } from '../../src/processing/engine.ts';
-import { readShippedState, textWorker } from '../../src/processing/text-engine.ts';
-import type { TextResult, TextTask } from '../../src/processing/text-task.ts';
-import type { TextState } from '../../src/processing/text-worker.ts';
+import { type Engine, startEngine } from '../../src/processing/engine/engine.ts';
+import { readShippedState, textWorker } from '../../src/processing/engine/text-engine.ts';
+import type { TextResult, TextTask } from '../../src/processing/engine/text-task.ts';
+import type { TextState } from '../../src/processing/engine/text-worker.ts';
 import { createTextFuzzer, type FuzzText } from './random-texts.ts';
 
 export interface FuzzOptions {

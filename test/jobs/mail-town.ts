@@ -10,7 +10,7 @@ import { oneTimeTokens } from '../../src/database/tables.ts';
 import type { IssueToken } from '../../src/jobs/account-mail.ts';
 import { createJobMetrics } from '../../src/jobs/job-metrics.ts';
 import type { JobRunnerSettings } from '../../src/jobs/job-runner.ts';
-import { createMailOffice, type MailOffice } from '../../src/jobs/mail-office.ts';
+import { createMailWiring, type MailWiring } from '../../src/jobs/mail-wiring.ts';
 import { createOutages } from '../../src/logger/outages.ts';
 import { createDatabase } from '../harness/test-database.ts';
 
@@ -135,7 +135,7 @@ export const issueToken: IssueToken = async (tx, purpose, userId, data, lifetime
   return token;
 };
 
-export interface TestOffice extends MailOffice {
+export interface TestOffice extends MailWiring {
   readonly workerId: string;
   /** Looks at a room, then sends what is due to whom. */
   readonly work: (roomId: string) => Promise<void>;
@@ -147,7 +147,7 @@ export interface TestOffice extends MailOffice {
 export async function openOffice(town: Town, environment: Readonly<Record<string, string>>): Promise<TestOffice> {
   const workerId = uuidv7();
   const metrics = createJobMetrics(new Registry());
-  const office = createMailOffice({
+  const office = createMailWiring({
     db: town.db,
     workerId,
     issueToken,

@@ -6,7 +6,7 @@ import { Code, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { expect, onTestFinished, test } from 'vitest';
 import { ProcessingService } from '../../src/gen/parley/processing/v1/processing_pb.ts';
-import type { TextEngine } from '../../src/processing/text-task.ts';
+import type { TextEngine } from '../../src/processing/engine/text-task.ts';
 import { startMoodyEngine, startServer } from './processing-harness.ts';
 
 const path = '/parley.processing.v1.ProcessingService';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
-import { createLearning } from '../../src/processing/learning.ts';
-import type { LearningBirth } from '../../src/processing/learning-worker.ts';
+import { createLearning } from '../../src/processing/engine/learning.ts';
+import type { LearningBirth } from '../../src/processing/engine/learning-worker.ts';
 
 const artefacts = new URL('../../data/moderation/artefacts/', import.meta.url);
 const bytes = (name: string) => new Uint8Array(readFileSync(new URL(name, artefacts)));

@@ -1,7 +1,7 @@
 /** A small text engine whose texts say what is to become of the thread: for tests of what stands around the engine. */
-import type { ThreadResult } from '../../src/processing/engine.ts';
-import type { TextTask } from '../../src/processing/text-task.ts';
-import { serveTasks } from '../../src/processing/worker-thread.ts';
+import type { ThreadResult } from '../../src/processing/engine/engine.ts';
+import type { TextTask } from '../../src/processing/engine/text-task.ts';
+import { serveTasks } from '../../src/processing/pool/worker-thread.ts';
 
 export interface MoodyTextState {
   readonly blocked: readonly string[];

@@ -1,5 +1,5 @@
 /** A worker whose items say what is to become of the thread: for tests of the pool. */
-import { serveTasks } from '../../src/processing/worker-thread.ts';
+import { serveTasks } from '../../src/processing/pool/worker-thread.ts';
 
 export interface MoodyTask {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Failure } from '../../src/errors.ts';
-import type { TextEngine } from '../../src/processing/text-task.ts';
+import type { TextEngine } from '../../src/processing/engine/text-task.ts';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
 import {
   breakerSettings,

@@ -1,16 +1,25 @@
 /** Real parts for the processing tests: an engine, a server on a free port, clients of every protocol. */
 import { onTestFinished } from 'vitest';
-import { type Engine, type EngineOptions, type EngineSettings, startEngine } from '../../src/processing/engine.ts';
-import { createNetworkLink } from '../../src/processing/peer-transport.ts';
 import {
   createProcessingClient,
   type ProcessingClientOptions,
   type ProcessingClientSettings,
-} from '../../src/processing/processing-client.ts';
-import { createPeer, type Peer, type PeerOptions } from '../../src/processing/processing-peer.ts';
-import { type ProcessingServerOptions, startProcessingServer } from '../../src/processing/processing-server.ts';
-import type { LearnExample, TextEngine } from '../../src/processing/text-task.ts';
-import type { DraftText } from '../../src/processing/verdict.ts';
+} from '../../src/processing/client/processing-client.ts';
+import {
+  createProcessingInstance,
+  type ProcessingInstance,
+  type ProcessingInstanceOptions,
+} from '../../src/processing/client/processing-instance.ts';
+import { createNetworkTransport } from '../../src/processing/client/processing-transport.ts';
+import type { DraftText } from '../../src/processing/client/verdict.ts';
+import {
+  type Engine,
+  type EngineOptions,
+  type EngineSettings,
+  startEngine,
+} from '../../src/processing/engine/engine.ts';
+import type { LearnExample, TextEngine } from '../../src/processing/engine/text-task.ts';
+import { type ProcessingServerOptions, startProcessingServer } from '../../src/processing/server/processing-server.ts';
 import type { MoodyTextState } from './moody-text-worker.ts';
 
 export const engineSettings: EngineSettings = {
@@ -103,9 +112,9 @@ export const clientSettings: ProcessingClientSettings = {
 
 export const breakerSettings = { failuresToOpen: 3, pauseMs: 100, pauseMaxMs: 500 };
 
-export function connectPeer(url: string, changes: Partial<PeerOptions> = {}): Peer {
-  const link = createNetworkLink(url, { answerBytes: 16 * 1024 * 1024 });
-  return createPeer({
+export function connectPeer(url: string, changes: Partial<ProcessingInstanceOptions> = {}): ProcessingInstance {
+  const link = createNetworkTransport(url, { answerBytes: 16 * 1024 * 1024 });
+  return createProcessingInstance({
     name: url,
     ...link,
     token: undefined,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { startWorkerPool, type WorkerPoolSettings } from '../../src/processing/worker-pool.ts';
+import { startWorkerPool, type WorkerPoolSettings } from '../../src/processing/pool/worker-pool.ts';
 import type { MoodyState, MoodyTask } from './moody-worker.ts';
 
 async function startPool(changes: Partial<WorkerPoolSettings> = {}) {

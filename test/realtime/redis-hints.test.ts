@@ -8,9 +8,9 @@ import pino from 'pino';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createOutages } from '../../src/logger/outages.ts';
-import type { EventHint, Hints } from '../../src/realtime/hints.ts';
-import { isRedisCluster } from '../../src/realtime/redis-cluster.ts';
-import { createRedisHints, shardOf } from '../../src/realtime/redis-hints.ts';
+import type { EventHint, Hints } from '../../src/realtime/cluster/hints.ts';
+import { isRedisCluster } from '../../src/realtime/cluster/redis-cluster.ts';
+import { createRedisHints, shardOf } from '../../src/realtime/cluster/redis-hints.ts';
 import { type RedisProcess, startRedisProcess } from '../harness/redis-process.ts';
 
 const logger = pino({ level: 'silent' });

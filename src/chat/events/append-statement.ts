@@ -17,7 +17,7 @@
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
 import { newId } from '../../database/new-id.ts';
-import { eraOfLog } from '../../realtime/log-witnesses.ts';
+import { epochOfLog } from '../../realtime/cluster/log-witnesses.ts';
 import type { Flag } from '../messages/flag-entries.ts';
 
 export interface AppendRow {
@@ -35,7 +35,7 @@ export interface AppendRow {
   readonly flag?: Flag | undefined;
 }
 
-/** What the caller knows of ended logins; see auth/revocations.ts. */
+/** What the caller knows of ended logins; see auth/sessions/revocations.ts. */
 export interface RevocationHorizon {
   readonly xmin: string;
   readonly knownIds: readonly string[];
@@ -44,7 +44,7 @@ export interface RevocationHorizon {
 /** What the caller's view of the rooms rests on. */
 export interface LogView {
   readonly horizon: RevocationHorizon;
-  /** See realtime/log-identity.ts. */
+  /** See realtime/cluster/log-epoch.ts. */
   readonly era: string;
 }
 
@@ -121,7 +121,7 @@ function addQueueEntries(sql: Sql, rows: readonly FlaggedRow[]) {
 }
 
 function replacedLog(sql: Sql, { era }: LogView) {
-  return sql`select 1 from log_identity where ${eraOfLog(sql)} <> ${era}`;
+  return sql`select 1 from log_identity where ${epochOfLog(sql)} <> ${era}`;
 }
 
 /** Rooms whose first seq here has no predecessor; the key's index answers. */

@@ -11,11 +11,13 @@ import { isTornBatch, isUniqueViolation, linkLoss, logLevelOf } from '../../data
 import { events as eventsTable } from '../../database/tables.ts';
 import { Failure, toFailure } from '../../errors.ts';
 import type { Outage } from '../../logger/outages.ts';
-import type { Feed } from '../../realtime/feed.ts';
-import type { Hub } from '../../realtime/hub.ts';
-import type { LogIdentity } from '../../realtime/log-identity.ts';
-import { eraExpression } from '../../realtime/log-witnesses.ts';
-import type { RoomState } from '../rooms/room-state.ts';
+import type { LogEpoch } from '../../realtime/cluster/log-epoch.ts';
+import { eraExpression } from '../../realtime/cluster/log-witnesses.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
+import type { Hub } from '../../realtime/feed/hub.ts';
+import { createdEventJson } from '../state/message-shape.ts';
+import type { PendingSend, SendOutcome } from '../state/pending-send.ts';
+import type { RoomState } from '../state/room-state.ts';
 import {
   type AppendBatch,
   type AppendOutcome,
@@ -25,8 +27,6 @@ import {
   type RevocationHorizon,
 } from './append-statement.ts';
 import type { LogReader } from './log-reader.ts';
-import { createdEventJson } from './message-shape.ts';
-import type { PendingSend, SendOutcome } from './pending-send.ts';
 import { createSendQueue, type Portion } from './send-queue.ts';
 
 /** An event about to be appended; `data` is stored, and shown as `LogReader` makes it. */
@@ -138,7 +138,7 @@ export function createEventLog({
   hub: Hub<RoomState>;
   reader: LogReader;
   revocations: RevocationView;
-  identity: Pick<LogIdentity, 'era' | 'check' | 'remember' | 'suspect'>;
+  identity: Pick<LogEpoch, 'era' | 'check' | 'remember' | 'suspect'>;
   metrics: EventLogMetrics;
   logger: Logger;
   /** Of the database. */

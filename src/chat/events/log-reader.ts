@@ -5,10 +5,10 @@
 import { plainArray } from '../../database/array-literal.ts';
 import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
-import type { SharedLook } from '../../database/shared-look.ts';
-import type { FeedEvent } from '../../realtime/feed.ts';
+import type { FreshnessBatch } from '../../database/freshness-batch.ts';
+import type { FeedEvent } from '../../realtime/feed/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
-import { eventJson, toMessage, unknownProfile } from './message-shape.ts';
+import { eventJson, toMessage, unknownProfile } from '../state/message-shape.ts';
 
 interface EventRow {
   request: number;
@@ -59,7 +59,7 @@ export function createLogReader({
   settings,
 }: {
   sql: Sql;
-  look: SharedLook;
+  look: FreshnessBatch;
   profiles: Profiles;
   /** Replay queries at once. */
   settings: { readonly concurrency: number };

@@ -12,9 +12,9 @@
  */
 
 import { Failure } from '../../errors.ts';
-import type { Feed } from '../../realtime/feed.ts';
-import type { RoomState } from '../rooms/room-state.ts';
-import type { PendingSend } from './pending-send.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
+import type { PendingSend } from '../state/pending-send.ts';
+import type { RoomState } from '../state/room-state.ts';
 
 /** A transaction that appends to one room's log; it settles its own promise and never throws. */
 export interface PendingTransaction {

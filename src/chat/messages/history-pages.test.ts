@@ -12,7 +12,7 @@ function startPages(cacheBytes: number, ttlMs = 60_000) {
         return page;
       },
     },
-    readUnfollowed: async () => undefined,
+    readUncachedPage: async () => undefined,
     settings: { cacheBytes, ttlMs },
   });
   return {

@@ -5,7 +5,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { JsonPage, MessageRepository } from './message-repository.ts';
-import type { ReadUnfollowed } from './unfollowed-pages.ts';
+import type { ReadUncachedPage } from './uncached-newest-page.ts';
 
 export interface HistoryPagesSettings {
   /** Bytes of all pages kept. */
@@ -39,11 +39,11 @@ const askedMax = 10_000;
 
 export function createHistoryPages({
   repository,
-  readUnfollowed,
+  readUncachedPage,
   settings,
 }: {
   repository: Pick<MessageRepository, 'newest'>;
-  readUnfollowed: ReadUnfollowed;
+  readUncachedPage: ReadUncachedPage;
   settings: HistoryPagesSettings;
 }): HistoryPages {
   const kept = new LRUCache<string, Kept>({
@@ -80,7 +80,7 @@ export function createHistoryPages({
 
   async function forMember(roomId: string, userId: string, limit: number): Promise<Buffer | undefined> {
     asked.set(roomId, performance.now());
-    const page = await readUnfollowed({ roomId, userId, limit });
+    const page = await readUncachedPage({ roomId, userId, limit });
     // Not kept: most rooms that are asked for once are not asked for again soon, and memory is for those that are.
     return page && pageJson(page);
   }

@@ -2,10 +2,10 @@
  * Whom a message mentions: members of the room, and nobody who blocks its author. A name of nobody in the room is plain
  * text, in `mentions` and in the HTML alike; a member who blocks the author stays marked, or the author could tell.
  */
-import type { Verdict } from '../../processing/processing-client.ts';
+import type { Verdict } from '../../processing/client/processing-client.ts';
 import type { Profiles } from '../../user/profiles.ts';
 import type { Contact } from '../rooms/contact.ts';
-import type { RoomState } from '../rooms/room-state.ts';
+import type { RoomState } from '../state/room-state.ts';
 
 /** As the renderer writes a mention; no text can hold it, since the renderer escapes what people write. */
 const mark = /<span class="mention" data-username="([^"<>]+)">@\1<\/span>/g;

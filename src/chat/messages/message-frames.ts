@@ -1,7 +1,7 @@
 /** Messages over WebSocket; the REST twin is message-routes.ts. */
 import { Uuid } from '../../http/schemas.ts';
-import { type Connection, isOpen } from '../../realtime/connection.ts';
-import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
+import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
+import { type Connection, isOpen } from '../../realtime/socket/connection.ts';
 import { DraftFields, MessageText } from './message-schemas.ts';
 import type { MessageService, Origin } from './message-service.ts';
 import { SendOrder } from './send-order.ts';

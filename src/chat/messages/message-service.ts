@@ -6,7 +6,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { readAfterCommit } from '../../database/database-errors.ts';
 import { newId } from '../../database/new-id.ts';
 import { events, messageEdits } from '../../database/tables.ts';
-import { Failure, nobodyWaits } from '../../errors.ts';
+import { clientGone, Failure } from '../../errors.ts';
 import { may } from '../../permissions.ts';
 import {
   type DraftText,
@@ -14,25 +14,25 @@ import {
   type Judge,
   NoVerdict,
   type Verdict,
-} from '../../processing/processing-client.ts';
-import type { Feed } from '../../realtime/feed.ts';
+} from '../../processing/client/processing-client.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { AppendContext, EventLog } from '../events/event-log.ts';
-import { type Message, unknownProfile } from '../events/message-shape.ts';
-import type { SendOutcome } from '../events/pending-send.ts';
-import type { RecordAct } from '../moderator-acts.ts';
 import { type Contact, isPair } from '../rooms/contact.ts';
-import type { Actor, RoomState } from '../rooms/room-state.ts';
+import { type Message, unknownProfile } from '../state/message-shape.ts';
+import { contentDigest, requireText } from '../state/message-text.ts';
+import type { RecordAct } from '../state/moderator-acts.ts';
+import type { SendOutcome } from '../state/pending-send.ts';
+import type { Actor, RoomState } from '../state/room-state.ts';
 import { type FlagPolicy, recordFlag } from './flag-entries.ts';
 import { type HistoryPages, pageJson } from './history-pages.ts';
 import type { MentionLookup } from './mentioned-members.ts';
 import { findVersionSeq, forgetRemoved, redact } from './message-removal.ts';
 import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
-import { contentDigest, requireText } from './message-text.ts';
+import { plainHtml } from './moderation-retry.ts';
+import type { ModerationRetryStore, UnmoderatedDraft } from './moderation-retry-store.ts';
 import type { SendOrder } from './send-order.ts';
 import { createSenderRecords } from './sender-records.ts';
-import { plainHtml } from './unjudged-desk.ts';
-import type { UnjudgedDraft, UnjudgedStore } from './unjudged-store.ts';
 
 export interface Draft {
   readonly roomId: string;
@@ -155,7 +155,7 @@ export function createMessageService({
   recordRefusal: RecordRefusal;
   recordAct: RecordAct;
   /** Where messages go that nobody judged in time, in the modes that keep them. */
-  unjudged: UnjudgedStore;
+  unjudged: ModerationRetryStore;
   settings: { maxLength: number; admissionMs: number; fallback: FallbackMode };
 }): MessageService {
   const records = createSenderRecords();
@@ -208,7 +208,7 @@ export function createMessageService({
       // loop, in which the news of their going is read that came before the room did, nothing unread being before it.
       if (found instanceof Promise) await new Promise(setImmediate);
       if (!isOpen()) {
-        const refusal = nobodyWaits();
+        const refusal = clientGone();
         order.abandon(refusal);
         throw refusal;
       }
@@ -269,13 +269,16 @@ export function createMessageService({
   }
 
   /** The sender has the key's first answer, or the message waits where nobody else sees it. */
-  async function holdBack(draft: UnjudgedDraft): Promise<SendOutcome> {
+  async function holdBack(draft: UnmoderatedDraft): Promise<SendOutcome> {
     const first = await findRepeat(draft, { userId: draft.authorId }, draft.digest);
     return first ?? { ...(await unjudged.hold(draft, 'pending')), seq: 0, pending: true };
   }
 
   /** What the deployment does with a text that nobody judged in time; undefined: it is refused. */
-  async function withoutVerdict({ mode }: NoVerdict, draft: UnjudgedDraft): Promise<SendOutcome | Verdict | undefined> {
+  async function withoutVerdict(
+    { mode }: NoVerdict,
+    draft: UnmoderatedDraft,
+  ): Promise<SendOutcome | Verdict | undefined> {
     if (mode === 'pending') return holdBack(draft);
     if (mode !== 'open') return undefined;
     const first = await findRepeat(draft, { userId: draft.authorId }, draft.digest);

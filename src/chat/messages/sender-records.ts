@@ -1,6 +1,6 @@
 /** What this instance has refused of whom lately: the engine is told of it beside their next texts. */
 import { LRUCache } from 'lru-cache';
-import type { DraftText } from '../../processing/processing-client.ts';
+import type { DraftText } from '../../processing/client/processing-client.ts';
 
 export interface SenderRecords {
   readonly noteBlocked: (userId: string) => void;

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly, Seq, Uuid } from '../../http/schemas.ts';
-import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
+import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
 import type { ReadService } from './read-service.ts';
 
 const ReadShape = Type.Object({ lastReadSeq: Seq, unread: Type.Integer(), mentions: Type.Integer() });

@@ -1,9 +1,9 @@
 /** Read markers: they move forward only, never past the head, and all devices of a user agree. */
 import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
-import type { Feed } from '../../realtime/feed.ts';
-import type { Hub } from '../../realtime/hub.ts';
-import type { Actor, RoomState } from '../rooms/room-state.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
+import type { Hub } from '../../realtime/feed/hub.ts';
+import type { Actor, RoomState } from '../state/room-state.ts';
 
 export interface ReadState {
   readonly lastReadSeq: number;

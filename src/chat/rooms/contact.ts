@@ -8,7 +8,7 @@
 import { Failure, type InputPath } from '../../errors.ts';
 import type { BlockLookup } from '../../user/block-lookup.ts';
 import type { Profiles } from '../../user/profiles.ts';
-import type { Actor, RoomState } from './room-state.ts';
+import type { Actor, RoomState } from '../state/room-state.ts';
 
 export interface Contact {
   /** @throws Failure `not_found` for the first who is absent or blocks the actor: both answer alike */

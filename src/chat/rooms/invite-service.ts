@@ -9,13 +9,13 @@ import { isUniqueViolation, readAfterCommit } from '../../database/database-erro
 import { invites } from '../../database/tables.ts';
 import { Failure } from '../../errors.ts';
 import { may } from '../../permissions.ts';
-import type { Feed } from '../../realtime/feed.ts';
-import type { Hub } from '../../realtime/hub.ts';
-import { holdAccount } from '../../user/account-hold.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
+import type { Hub } from '../../realtime/feed/hub.ts';
+import { lockAccount } from '../../user/account-lock.ts';
 import type { EventLog } from '../events/event-log.ts';
+import type { Actor, RoomState } from '../state/room-state.ts';
 import { admitMember } from './admission.ts';
 import type { Room } from './room-service.ts';
-import type { Actor, RoomState } from './room-state.ts';
 
 export interface Invite {
   readonly id: string;
@@ -71,8 +71,8 @@ export interface InviteSettings {
   readonly publicUrl: string;
 }
 
-/** Seals what has to be shown again; see auth/sealing.ts. */
-interface Sealer {
+/** Seals what has to be shown again; see auth/credentials/secret-encryption.ts. */
+interface SecretCipher {
   readonly seal: (secret: Buffer, purpose: string) => string;
   readonly open: (sealed: string, purpose: string) => Buffer;
 }
@@ -88,7 +88,7 @@ export function createInviteService({
   hub,
   follow,
   describe,
-  sealer,
+  secretCipher,
   settings,
 }: {
   db: Database;
@@ -96,7 +96,7 @@ export function createInviteService({
   hub: Hub<RoomState>;
   follow: (roomId: string) => Promise<Feed<RoomState>>;
   describe: (actor: Actor, roomId: string) => Promise<Room>;
-  sealer: Sealer;
+  secretCipher: SecretCipher;
   settings: InviteSettings;
 }): InviteService {
   async function create(actor: Actor, roomId: string, terms: InviteTerms, id: string): Promise<Invite> {
@@ -108,7 +108,7 @@ export function createInviteService({
     try {
       const [made] = await db.transaction(async (tx) => {
         // Comes before an erasure, which takes it away, or not at all.
-        if (actor.role !== 'server') await holdAccount(tx, actor.userId);
+        if (actor.role !== 'server') await lockAccount(tx, actor.userId);
         await requireFewer(tx, roomId);
         return tx
           .insert(invites)
@@ -116,7 +116,7 @@ export function createInviteService({
             id,
             roomId,
             codeHash: hashOf(code),
-            sealedCode: sealer.seal(Buffer.from(code), purposeOf(id)),
+            sealedCode: secretCipher.seal(Buffer.from(code), purposeOf(id)),
             createdBy: actor.userId,
             byStaff: !state.isMember(actor.userId),
             expiresAt: sql`date_trunc('milliseconds', now()) + ${seconds} * interval '1 second'`,
@@ -145,7 +145,7 @@ export function createInviteService({
   }
 
   function toInvite({ id, sealedCode, expiresAt, maxUses, uses }: typeof invites.$inferSelect): Invite {
-    const code = sealer.open(sealedCode, purposeOf(id)).toString();
+    const code = secretCipher.open(sealedCode, purposeOf(id)).toString();
     // Behind "#": what a browser sends to no server, and no log keeps.
     const url = `${settings.publicUrl.replace(/\/$/, '')}/#/invite/${code}`;
     return { id, code, url, expiresAt: expiresAt.toISOString(), maxUses, uses };

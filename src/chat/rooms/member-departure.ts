@@ -4,7 +4,7 @@ import type { Transaction } from '../../database/connect.ts';
 import { members, membershipChanges } from '../../database/tables.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
-import type { RoomState } from './room-state.ts';
+import type { RoomState } from '../state/room-state.ts';
 
 /** Ends the membership of a member. @returns the events that say so, for the plan of the transaction */
 export async function endMembership(
@@ -21,9 +21,9 @@ export async function endMembership(
     seq: nextSeq,
     mutedUntil: mutedUntil > 0 ? new Date(mutedUntil) : null,
   });
-  const heir = state.members.get(userId)?.role === 'owner' ? findHeir(state, userId) : undefined;
+  const successor = state.members.get(userId)?.role === 'owner' ? findHeir(state, userId) : undefined;
   const left = { type: 'member.left', actorId: by, data: { userId, by, reason } };
-  return [left, ...(await promote(tx, state, { roomId, heir, by }))];
+  return [left, ...(await promote(tx, state, { roomId, successor, by }))];
 }
 
 /** Who owns the room when this owner goes: undefined while there is another, `none` when nobody is left. */
@@ -41,15 +41,17 @@ export function findHeir(state: RoomState, leavingId: string): string | 'none' |
 export async function promote(
   tx: Transaction,
   state: RoomState,
-  { roomId, heir, by }: { roomId: string; heir: string | undefined; by: string },
+  { roomId, successor, by }: { roomId: string; successor: string | undefined; by: string },
 ): Promise<DraftEvent[]> {
-  if (heir === undefined || heir === 'none') return [];
+  if (successor === undefined || successor === 'none') return [];
   await tx
     .update(members)
     .set({ role: 'owner' })
-    .where(and(eq(members.roomId, roomId), eq(members.userId, heir)));
-  const { mutedUntil } = state.members.get(heir)!;
-  return [{ type: 'member.updated', actorId: by, data: memberData({ userId: heir, role: 'owner', mutedUntil, by }) }];
+    .where(and(eq(members.roomId, roomId), eq(members.userId, successor)));
+  const { mutedUntil } = state.members.get(successor)!;
+  return [
+    { type: 'member.updated', actorId: by, data: memberData({ userId: successor, role: 'owner', mutedUntil, by }) },
+  ];
 }
 
 /** `data` of `member.updated`. @param mutedUntil milliseconds since the epoch; 0: not muted */

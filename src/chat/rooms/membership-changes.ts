@@ -3,7 +3,7 @@
  * may still be missing, so none is ever skipped however late its transaction commits.
  */
 import type { Sql } from '../../database/connect.ts';
-import type { JoinHint } from '../../realtime/hints.ts';
+import type { JoinHint } from '../../realtime/cluster/hints.ts';
 
 export interface MembershipChanges {
   /** Memberships that began since the last call; some may be told twice. */

@@ -3,12 +3,12 @@ import { Type } from 'typebox';
 import { Failure } from '../../errors.ts';
 import { Uuid } from '../../http/schemas.ts';
 import { TokenBucket } from '../../http/token-bucket.ts';
-import type { Connection } from '../../realtime/connection.ts';
-import { type FrameHandlers, frameHandler } from '../../realtime/frame-handlers.ts';
-import type { Hub } from '../../realtime/hub.ts';
+import type { Hub } from '../../realtime/feed/hub.ts';
+import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
+import type { Connection } from '../../realtime/socket/connection.ts';
+import type { RoomState } from '../state/room-state.ts';
 import type { Contact } from './contact.ts';
 import type { RoomService } from './room-service.ts';
-import type { RoomState } from './room-state.ts';
 
 export interface RoomFrameSettings {
   readonly typingPerSecond: number;

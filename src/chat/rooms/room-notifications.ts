@@ -3,8 +3,8 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { roomNotifications } from '../../database/tables.ts';
 import { readTime } from '../../http/times.ts';
-import type { Feed } from '../../realtime/feed.ts';
-import type { Actor, RoomState } from './room-state.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
+import type { Actor, RoomState } from '../state/room-state.ts';
 
 export interface RoomNotifications {
   readonly level: 'all' | 'mentions' | 'none';

@@ -2,7 +2,7 @@
 import { coalesce, gatherMs } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { MemberRole } from '../../permissions.ts';
-import { type MemberState, RoomState } from './room-state.ts';
+import { type MemberState, RoomState } from '../state/room-state.ts';
 
 interface RoomRow {
   id: string;

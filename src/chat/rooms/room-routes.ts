@@ -22,9 +22,9 @@ import {
 import { requireDeployment } from '../../permissions.ts';
 import type { MessageRepository } from '../messages/message-repository.ts';
 import { MessageShape } from '../messages/message-schemas.ts';
+import type { Actor } from '../state/room-state.ts';
 import type { RoomService } from './room-service.ts';
 import { RoomShape } from './room-shapes.ts';
-import type { Actor } from './room-state.ts';
 
 const Role = Type.Union([Type.Literal('owner'), Type.Literal('moderator'), Type.Literal('member')]);
 const OwnRoomShape = Type.Object({

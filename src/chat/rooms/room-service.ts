@@ -7,18 +7,18 @@ import { isUniqueViolation, readAfterCommit } from '../../database/database-erro
 import { events, members, membershipChanges, rooms } from '../../database/tables.ts';
 import { Failure, invalid } from '../../errors.ts';
 import { type MemberRole, outranks } from '../../permissions.ts';
-import type { Feed } from '../../realtime/feed.ts';
-import type { Hub } from '../../realtime/hub.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
+import type { Hub } from '../../realtime/feed/hub.ts';
 import type { Profiles, PublicProfile } from '../../user/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
-import { unknownProfile } from '../events/message-shape.ts';
-import type { RecordAct } from '../moderator-acts.ts';
+import { unknownProfile } from '../state/message-shape.ts';
+import type { RecordAct } from '../state/moderator-acts.ts';
+import type { Actor, RoomSettings, RoomState } from '../state/room-state.ts';
 import { admitMember } from './admission.ts';
 import type { Contact } from './contact.ts';
 import { endMembership, findHeir, memberData, promote } from './member-departure.ts';
 import { requireNotBanned } from './room-bans.ts';
 import type { RoomRepository, RoomSummaryRow } from './room-repository.ts';
-import type { Actor, RoomSettings, RoomState } from './room-state.ts';
 import type { StaffAccess } from './staff-access.ts';
 
 export type Room = RoomSummaryRow;
@@ -410,8 +410,8 @@ export function createRoomService({
       const target = requireTarget(state, actor, userId);
       if (target.role === role) return { events: [], answer: undefined };
       state.require(actor, 'change_role');
-      const heir = target.role === 'owner' ? findHeir(state, userId) : undefined;
-      if (target.role === 'owner' && heir === 'none') throw new Failure('conflict', 'a room keeps an owner');
+      const successor = target.role === 'owner' ? findHeir(state, userId) : undefined;
+      if (target.role === 'owner' && successor === 'none') throw new Failure('conflict', 'a room keeps an owner');
       await tx
         .update(members)
         .set({ role })
@@ -426,7 +426,7 @@ export function createRoomService({
         data: memberData({ userId, role, mutedUntil: target.mutedUntil, by: actor.userId }),
       };
       return {
-        events: [updated, ...(await promote(tx, state, { roomId, heir, by: actor.userId }))],
+        events: [updated, ...(await promote(tx, state, { roomId, successor, by: actor.userId }))],
         answer: undefined,
       };
     });

@@ -4,10 +4,10 @@
  */
 import type { Logger } from 'pino';
 import type { Database } from '../../database/connect.ts';
-import type { Hub } from '../../realtime/hub.ts';
-import { createSingleLook } from '../../realtime/single-look.ts';
+import type { Hub } from '../../realtime/feed/hub.ts';
+import { createSingleFlight } from '../../single-flight.ts';
+import type { RoomState } from '../state/room-state.ts';
 import { findBanned } from './room-bans.ts';
-import type { RoomState } from './room-state.ts';
 
 /** Watchers asked about in one query. */
 const batchSize = 5000;
@@ -41,7 +41,7 @@ export function startWatcherBans({
     }
   }
 
-  const look = createSingleLook(dismissBanned, (error) =>
+  const look = createSingleFlight(dismissBanned, (error) =>
     logger.debug({ error }, 'bans of watchers could not be read and are asked for again'),
   );
   const timer = setInterval(look.ifIdle, pollMs);

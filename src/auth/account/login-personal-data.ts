@@ -1,0 +1,103 @@
+/** How a person logs in: handed out without secrets, and taken away whole. */
+import { eq, inArray, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../../database/connect.ts';
+import { type ErasedPerson, onePage, type PersonalData } from '../../database/personal-data.ts';
+import {
+  apiKeys,
+  erasedIdentities,
+  identities,
+  mfaFactors,
+  oneTimeTokens,
+  refreshTokens,
+  revocations,
+  sessions,
+  trustedDevices,
+} from '../../database/tables.ts';
+import { hashIdentity } from '../oauth/identity-accounts.ts';
+
+/** Those whom no token of before may bring back. */
+async function remember(tx: Transaction, known: ErasedPerson['identities']): Promise<void> {
+  if (known.length === 0) return;
+  await tx
+    .insert(erasedIdentities)
+    .values(known.map((identity) => ({ hash: hashIdentity(identity) })))
+    .onConflictDoUpdate({ target: erasedIdentities.hash, set: { erasedAt: sql`clock_timestamp()` } });
+}
+
+async function deleteLogins(tx: Transaction, userId: string): Promise<void> {
+  const own = await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
+  const ids = own.map(({ id }) => id);
+  await tx.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
+  await tx.delete(sessions).where(eq(sessions.userId, userId));
+  // Once more: a token that was being exchanged has left its successor.
+  await tx.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
+  await tx.delete(oneTimeTokens).where(eq(oneTimeTokens.userId, userId));
+  await tx.delete(mfaFactors).where(eq(mfaFactors.userId, userId));
+  await tx.delete(trustedDevices).where(eq(trustedDevices.userId, userId));
+}
+
+export function createLoginPersonalData(db: Database): PersonalData {
+  return {
+    name: 'logins',
+    cut: async (tx, { userId, identities: known }) => {
+      // Every token of before is over with this row, on every instance.
+      await tx.insert(revocations).values({ kind: 'user', userId });
+      await remember(tx, known);
+      await tx.delete(identities).where(eq(identities.userId, userId));
+      await deleteLogins(tx, userId);
+    },
+    // What an instance of an older version, or a statement that was under way, may have written beside the cut.
+    sweep: (userId) =>
+      db.transaction(async (tx) => {
+        const left = await tx.delete(identities).where(eq(identities.userId, userId)).returning();
+        await remember(tx, left);
+        await deleteLogins(tx, userId);
+      }),
+    exports: {
+      identities: onePage((userId) =>
+        db
+          .select({
+            issuer: identities.issuer,
+            subject: identities.subject,
+            provider: identities.provider,
+            profile: identities.profile,
+            createdAt: identities.createdAt,
+          })
+          .from(identities)
+          .where(eq(identities.userId, userId)),
+      ),
+      sessions: onePage((userId) =>
+        db
+          .select({
+            id: sessions.id,
+            userAgent: sessions.userAgent,
+            address: sessions.address,
+            createdAt: sessions.createdAt,
+            lastUsedAt: sessions.lastUsedAt,
+            expiresAt: sessions.expiresAt,
+            revokedAt: sessions.revokedAt,
+          })
+          .from(sessions)
+          .where(eq(sessions.userId, userId)),
+      ),
+      'second-factors': onePage((userId) =>
+        db
+          .select({
+            kind: mfaFactors.kind,
+            name: mfaFactors.name,
+            confirmedAt: mfaFactors.confirmedAt,
+            lastUsedAt: mfaFactors.lastUsedAt,
+            createdAt: mfaFactors.createdAt,
+          })
+          .from(mfaFactors)
+          .where(eq(mfaFactors.userId, userId)),
+      ),
+      'api-keys': onePage((userId) =>
+        db
+          .select({ id: apiKeys.id, name: apiKeys.name, scopes: apiKeys.scopes, createdAt: apiKeys.createdAt })
+          .from(apiKeys)
+          .where(eq(apiKeys.createdBy, userId)),
+      ),
+    },
+  };
+}

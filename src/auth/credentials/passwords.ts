@@ -1,0 +1,140 @@
+/**
+ * Passwords as argon2id hashes (RFC 9106), made off the main thread and only a few at a time.
+ *
+ * A password is compared as RFC 8265 (OpaqueString, section 4.2) says: in NFC, with every kind of space as a plain one, because
+ * devices type the same letters in different forms. Hashes from before were made of what was typed: these forms are tried
+ * too, and a login that finds one replaces the hash.
+ */
+import { type Argon2Parameters, argon2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import { Failure, type InputPath, invalid } from '../../errors.ts';
+
+const hashWith = promisify(argon2) as (algorithm: 'argon2id', parameters: Argon2Parameters) => Promise<Buffer>;
+
+/** 19 MiB, two passes, one lane: OWASP's Password Storage Cheat Sheet. */
+const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 } as const;
+const bytesMax = 1024;
+const bytesMin = 8;
+
+export interface PasswordSettings {
+  /** Hashes at once. */
+  readonly hashConcurrency: number;
+  /** Hashes waiting; more are refused. */
+  readonly hashQueueMax: number;
+}
+
+export interface Passwords {
+  /** @returns the hash as a PHC string. @throws Failure `unavailable` when too many wait */
+  readonly hash: (password: string) => Promise<string>;
+  /** Takes the same time for an absent hash as for a wrong password. */
+  readonly match: (hash: string | null | undefined, password: string) => Promise<PasswordMatch>;
+  /** Whether it matches, in whatever form. */
+  readonly verify: (hash: string | null | undefined, password: string) => Promise<boolean>;
+}
+
+/** `outdated`: it is the password, and the hash was made of another form of it: make a new one. */
+export type PasswordMatch = 'wrong' | 'right' | 'outdated';
+
+/** The form that is hashed: RFC 8265, section 4.2.2. */
+function prepare(password: string): string {
+  return password.replace(/\p{Zs}/gu, ' ').normalize('NFC');
+}
+
+/** What older hashes may have been made of, the form of today first. One form where nothing is to be changed. */
+function formsOf(password: string): string[] {
+  const prepared = prepare(password);
+  return [...new Set([prepared, password, password.normalize('NFC'), password.normalize('NFD')])];
+}
+
+/**
+ * Refuses passwords that are too short, too long or among the commonest.
+ * @throws Failure `invalid` naming the field
+ */
+export async function requirePassword(password: string, path: InputPath = '/password'): Promise<void> {
+  const prepared = prepare(password);
+  const bytes = Buffer.byteLength(prepared);
+  if (bytes < bytesMin || bytes > bytesMax || !password.isWellFormed())
+    throw invalid(path, `${bytesMin} to ${bytesMax} bytes`);
+  if ((await commonPasswords()).has(prepared.toLowerCase())) throw invalid(path, 'is one of the commonest passwords');
+}
+
+let common: Promise<ReadonlySet<string>> | undefined;
+
+/** Read when first needed: 50,000 entries that most processes never ask for. */
+function commonPasswords(): Promise<ReadonlySet<string>> {
+  common ??= import('@zxcvbn-ts/language-common').then(({ dictionary }) => {
+    const list = dictionary['passwords-common'] as readonly string[];
+    return new Set(list.filter((each) => each.length >= bytesMin));
+  });
+  return common;
+}
+
+export function createPasswords({ hashConcurrency, hashQueueMax }: PasswordSettings): Passwords {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+
+  async function withTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    if (running < hashConcurrency) running += 1;
+    else {
+      if (waiting.length >= hashQueueMax)
+        throw new Failure('unavailable', 'too many logins at once', { retryAfterMs: 2000 });
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    }
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running -= 1;
+    }
+  }
+
+  async function hash(password: string): Promise<string> {
+    const nonce = randomBytes(16);
+    const tag = await withTurn(() => hashWith('argon2id', { message: prepare(password), nonce, ...cost }));
+    return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${unpadded(nonce)}$${unpadded(tag)}`;
+  }
+
+  async function match(stored: string | null | undefined, password: string): Promise<PasswordMatch> {
+    const known = parse(stored) ?? absent;
+    for (const [at, message] of formsOf(password).entries()) {
+      if (Buffer.byteLength(message) > bytesMax) continue;
+      const tag = await withTurn(() => hashWith('argon2id', { message, ...known.parameters }));
+      if (known !== absent && timingSafeEqual(tag, known.tag)) return at === 0 ? 'right' : 'outdated';
+    }
+    return 'wrong';
+  }
+
+  return { hash, match, verify: async (stored, password) => (await match(stored, password)) !== 'wrong' };
+}
+
+interface Parsed {
+  readonly parameters: Omit<Argon2Parameters, 'message'>;
+  readonly tag: Buffer;
+}
+
+/** Stands for accounts without a password: hashing it takes as long as a real one. */
+const absent: Parsed = { parameters: { nonce: Buffer.alloc(16, 1), ...cost }, tag: Buffer.alloc(32) };
+
+const phc = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+
+function parse(stored: string | null | undefined): Parsed | undefined {
+  const parts = stored ? phc.exec(stored) : null;
+  if (!parts) return undefined;
+  const [, memory, passes, parallelism, nonce, hash] = parts;
+  const tag = Buffer.from(hash!, 'base64');
+  return {
+    parameters: {
+      memory: Number(memory),
+      passes: Number(passes),
+      parallelism: Number(parallelism),
+      tagLength: tag.length,
+      nonce: Buffer.from(nonce!, 'base64'),
+    },
+    tag,
+  };
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '');
+}

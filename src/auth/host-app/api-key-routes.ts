@@ -1,0 +1,100 @@
+/** `/v1/api-keys`: what deployment admins give to other servers. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { type Authenticator, apiScopes } from '../../http/caller.ts';
+import type { IdempotencyKeys } from '../../http/idempotency.ts';
+import { requireLine } from '../../http/line-text.ts';
+import {
+  answers,
+  exactly,
+  IdempotencyHeaders,
+  listOf,
+  Nullable,
+  StorableText,
+  Time,
+  Uuid,
+} from '../../http/schemas.ts';
+import { requireDeployment } from '../../permissions.ts';
+import type { ApiKeys } from './api-keys.ts';
+
+export interface ApiKeyRouteOptions {
+  readonly apiKeys: ApiKeys;
+  readonly authenticator: Authenticator;
+  readonly idempotency: IdempotencyKeys;
+}
+
+const tags = ['servers'];
+/** Code points of a key's name. */
+const nameMax = 100;
+const Scope = Type.Union(apiScopes.map((scope) => Type.Literal(scope)));
+const ApiKeyShape = Type.Object({
+  id: Uuid,
+  name: Type.String(),
+  scopes: Type.Array(Type.String()),
+  createdBy: Uuid,
+  createdAt: Time,
+  lastUsedAt: Nullable(Time),
+});
+
+export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (
+  app,
+  { apiKeys, authenticator, idempotency },
+) => {
+  async function requireAdmin(request: Parameters<Authenticator['fromRequest']>[0]) {
+    const caller = await authenticator.fromRequest(request);
+    requireDeployment(caller, 'manage_api_keys');
+    return caller;
+  }
+
+  app.get(
+    '/api-keys',
+    { schema: { tags, summary: 'API keys that are good', response: answers(200, listOf(ApiKeyShape)) } },
+    async (request) => {
+      await requireAdmin(request);
+      return { items: await apiKeys.list(), nextCursor: null };
+    },
+  );
+
+  app.post(
+    '/api-keys',
+    {
+      schema: {
+        tags,
+        summary: 'Make an API key; it is shown this once',
+        description: 'A repeat with the same Idempotency-Key makes no second key and shows no secret again.',
+        headers: IdempotencyHeaders,
+        body: exactly({
+          name: StorableText({ minLength: 1, maxLength: 400 }),
+          scopes: Type.Array(Scope, { minItems: 1, maxItems: apiScopes.length }),
+        }),
+        response: answers(201, Type.Object({ id: Uuid, key: Nullable(Type.String()) })),
+      },
+    },
+    async (request, reply) => {
+      const caller = await requireAdmin(request);
+      const { name, scopes } = request.body;
+      const clean = requireLine(name, '/name', { max: nameMax });
+      return idempotency.create(request, reply, caller.userId, async (id) => ({
+        status: 201,
+        body: await apiKeys.create(caller, { scopes, name: clean, id }),
+      }));
+    },
+  );
+
+  app.delete(
+    '/api-keys/:keyId',
+    {
+      schema: {
+        tags,
+        summary: 'Revoke an API key, at once',
+        params: exactly({ keyId: Uuid }),
+        response: answers(204, Type.Null()),
+      },
+    },
+    async (request, reply) => {
+      await requireAdmin(request);
+      await apiKeys.revoke(request.params.keyId);
+      return reply.code(204).send(null);
+    },
+  );
+};

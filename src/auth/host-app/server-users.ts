@@ -1,0 +1,98 @@
+/** What another server does with accounts: makes them, opens and ends logins. Rooms it handles by the rooms' own routes. */
+import type { Database } from '../../database/connect.ts';
+import { Failure, invalid } from '../../errors.ts';
+import type { UserRepository } from '../../user/user-repository.ts';
+import { type JudgeName, type OwnUser, toOwnUser } from '../../user/user-service.ts';
+import { type RequireUsername, requireDisplayName, requireEmail } from '../../user/user-text.ts';
+import type { Login, LoginService } from '../login/login-service.ts';
+import type { IdentityAccounts, VouchedPerson } from '../oauth/identity-accounts.ts';
+import type { Device, SessionStore } from '../sessions/session-store.ts';
+
+export interface NewServerUser {
+  readonly username?: string;
+  readonly displayName?: string;
+  readonly avatarUrl?: string | null;
+  readonly email?: string;
+  readonly emailVerified?: boolean;
+  /** Who the person is to a configured issuer: their tokens then mean this account. */
+  readonly identity?: { readonly issuer: string; readonly subject: string };
+}
+
+export interface ServerUsers {
+  /** @returns the account; of an identity that has one already, that one. @throws Failure `invalid`, `conflict`, `message_blocked` */
+  readonly create: (user: NewServerUser) => Promise<{ user: OwnUser; created: boolean }>;
+  /** @throws Failure `not_found`, `banned`, `forbidden` for moderators and admins, who log in themselves */
+  readonly openSession: (userId: string, device: Device) => Promise<Login>;
+  /** Ends every login of the user and every token of a host application that was issued until now. @throws Failure `not_found` */
+  readonly endSessions: (userId: string) => Promise<void>;
+}
+
+export function createServerUsers({
+  db,
+  users,
+  accounts,
+  auth,
+  sessions,
+  issuers,
+  judgeName,
+  requireUsername,
+  onRevoked,
+}: {
+  db: Database;
+  users: UserRepository;
+  accounts: IdentityAccounts;
+  auth: Pick<LoginService, 'finishLogin'>;
+  sessions: SessionStore;
+  /** Issuers whose people may be named. */
+  issuers: ReadonlySet<string>;
+  judgeName: JudgeName;
+  requireUsername: RequireUsername;
+  /** Resolves when this instance knows; the others are told. */
+  onRevoked: () => Promise<void>;
+}): ServerUsers {
+  async function requireUser(userId: string) {
+    const user = await users.find(userId);
+    if (!user) throw new Failure('not_found', 'no such user');
+    return user;
+  }
+
+  async function createByIdentity(draft: NewServerUser, identity: { issuer: string; subject: string }) {
+    if (!issuers.has(identity.issuer)) throw invalid('/identity/issuer', 'is not one of auth.issuers');
+    const known = await accounts.find(identity);
+    if (known) return { user: toOwnUser(await requireUser(known.userId)), created: false };
+    const person: VouchedPerson = {
+      ...identity,
+      name: draft.displayName === undefined ? undefined : requireDisplayName(draft.displayName),
+      username: draft.username,
+      picture: draft.avatarUrl ?? undefined,
+      email: draft.email,
+      emailVerified: draft.emailVerified ?? false,
+    };
+    return { user: toOwnUser(await requireUser(await accounts.create(person, {}))), created: true };
+  }
+
+  async function createByName(draft: NewServerUser) {
+    if (draft.username === undefined) throw invalid('/username', 'is missing, or name an identity');
+    const username = requireUsername(draft.username);
+    const displayName = requireDisplayName(draft.displayName ?? username);
+    const email = draft.email === undefined ? null : requireEmail(draft.email);
+    await judgeName(username, '');
+    if (displayName !== username) await judgeName(displayName, '');
+    const emailVerified = email !== null && (draft.emailVerified ?? false);
+    if (emailVerified && (await users.findVerifiedOwner(email)))
+      throw new Failure('conflict', 'this address belongs to another account');
+    const { avatarUrl = null } = draft;
+    const row = await users.create(db, { username, displayName, kind: 'user', avatarUrl, email, emailVerified });
+    return { user: toOwnUser(row), created: true };
+  }
+
+  return {
+    create: (draft) => (draft.identity ? createByIdentity(draft, draft.identity) : createByName(draft)),
+    openSession: async (userId, device) => auth.finishLogin(await requireUser(userId), device),
+    endSessions: async (userId) => {
+      await requireUser(userId);
+      await db.transaction((tx) => sessions.revokeAll(tx, userId));
+      await onRevoked();
+    },
+  };
+}

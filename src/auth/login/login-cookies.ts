@@ -1,0 +1,122 @@
+/**
+ * Logins of browsers that keep their tokens in cookies, out of reach of scripts, and the cookie by which an account
+ * knows a device again.
+ *
+ * A cookie comes by itself, also when another site's page makes the browser ask. So it counts only where the page is
+ * known (page-origins.ts): by its Origin for whatever may change something and for sockets; for reading, no sign of another
+ * site (Fetch Metadata). `SameSite=Strict` and the `__Host-` prefix (RFC 6265bis §4.1.3.2) stand before that.
+ */
+import type { CookieSerializeOptions } from '@fastify/cookie';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Failure } from '../../errors.ts';
+import { plainAddress } from '../../http/forwarded-for.ts';
+import type { PageOrigins } from '../../http/page-origins.ts';
+import { makeSecret } from '../credentials/random-secrets.ts';
+import type { Device } from '../sessions/session-store.ts';
+import type { Login } from './login-service.ts';
+
+export interface LoginCookieSettings {
+  readonly publicUrl: string;
+  readonly origins: PageOrigins;
+  readonly refreshLifetimeMs: number;
+  readonly deviceLifetimeMs: number;
+}
+
+export interface LoginCookies {
+  /** The login as the request wants it: as tokens, or in cookies (`Parley-Session: cookie`). @throws Failure `forbidden` */
+  readonly answer: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    login: Login,
+  ) => Login | Omit<Login, 'accessToken' | 'refreshToken'>;
+  /** Keeps the login in cookies whatever the request says. */
+  readonly keep: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    login: Login,
+  ) => Omit<Login, 'accessToken' | 'refreshToken'>;
+  /** Whether the request brings a login of whatever worth. */
+  readonly has: (request: FastifyRequest) => boolean;
+  /** @throws Failure `forbidden` from a page that is not known, `token_expired` when it is time to refresh */
+  readonly accessToken: (request: FastifyRequest) => string | undefined;
+  /** @throws Failure `forbidden` from a page that is not known */
+  readonly refreshToken: (request: FastifyRequest) => string | undefined;
+  /** Takes the login's cookies away, if there are any. */
+  readonly clear: (request: FastifyRequest, reply: FastifyReply) => void;
+  /** What a login comes from; a device without a cookie gets one. @throws Failure `forbidden` as `answer` */
+  readonly deviceOf: (request: FastifyRequest, reply: FastifyReply) => Device;
+}
+
+const modeHeader = 'parley-session';
+const secret = /^[A-Za-z0-9_-]{43}$/;
+
+export function createLoginCookies({
+  publicUrl,
+  origins,
+  refreshLifetimeMs,
+  deviceLifetimeMs,
+}: LoginCookieSettings): LoginCookies {
+  const secure = publicUrl.startsWith('https:');
+  const prefix = secure ? '__Host-' : '';
+  const names = {
+    access: `${prefix}parley-access`,
+    refresh: `${prefix}parley-refresh`,
+    device: `${prefix}parley-device`,
+  };
+  const attributes: CookieSerializeOptions = { path: '/', httpOnly: true, sameSite: 'strict', secure };
+
+  function requireKnownPage(request: FastifyRequest): void {
+    const { method, headers } = request;
+    const { origin, upgrade } = headers;
+    const reading = (method === 'GET' || method === 'HEAD') && upgrade === undefined;
+    const site = headers['sec-fetch-site'];
+    const known =
+      origin === undefined
+        ? reading && (site === undefined || site === 'same-origin' || site === 'none')
+        : origins.isKnown(request);
+    if (!known) throw origins.refuse(request);
+  }
+
+  const wantsCookies = ({ headers }: FastifyRequest) => headers[modeHeader] === 'cookie';
+  const isKept = ({ cookies }: FastifyRequest) =>
+    cookies[names.access] !== undefined || cookies[names.refresh] !== undefined;
+
+  function keep(request: FastifyRequest, reply: FastifyReply, { accessToken, refreshToken, ...rest }: Login) {
+    requireKnownPage(request);
+    void reply
+      .setCookie(names.access, accessToken, { ...attributes, maxAge: rest.expiresIn })
+      .setCookie(names.refresh, refreshToken, { ...attributes, maxAge: Math.floor(refreshLifetimeMs / 1000) });
+    return rest;
+  }
+
+  return {
+    answer: (request, reply, login) => (wantsCookies(request) ? keep(request, reply, login) : login),
+    keep,
+    has: isKept,
+    accessToken: (request) => {
+      if (!isKept(request)) return undefined;
+      requireKnownPage(request);
+      const token = request.cookies[names.access];
+      // The browser forgot it when its time was over.
+      if (token === undefined) throw new Failure('token_expired', 'the access token has expired');
+      return token;
+    },
+    refreshToken: (request) => {
+      const token = request.cookies[names.refresh];
+      if (token !== undefined) requireKnownPage(request);
+      return token;
+    },
+    clear: (request, reply) => {
+      if (isKept(request)) void reply.clearCookie(names.access, attributes).clearCookie(names.refresh, attributes);
+    },
+    deviceOf: (request, reply) => {
+      // Before anything is begun that could not be answered.
+      if (wantsCookies(request)) requireKnownPage(request);
+      const known = request.cookies[names.device];
+      const key = known !== undefined && secret.test(known) ? known : makeSecret();
+      if (key !== known)
+        void reply.setCookie(names.device, key, { ...attributes, maxAge: Math.floor(deviceLifetimeMs / 1000) });
+      return { userAgent: request.headers['user-agent'], address: plainAddress(request.ip) ?? request.ip, key };
+    },
+  };
+}

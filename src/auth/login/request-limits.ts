@@ -1,0 +1,42 @@
+/** Counts requests for the account and the login that make them, whatever address they come from. */
+import type { Authenticator, Caller } from '../../http/caller.ts';
+import { type RateCounters, requireRate } from '../../http/rate-counters.ts';
+
+export interface RequestLimits {
+  /** Per minute and account. */
+  readonly requestsPerAccount: number;
+  /** Per minute and login on a device. */
+  readonly requestsPerDevice: number;
+}
+
+const windowMs = 60_000;
+const message = 'too many requests';
+
+/** The same authenticator, which refuses with `rate_limited` whoever asks too often. */
+export function limitRequests<Kind extends Authenticator>(
+  authenticator: Kind,
+  counters: RateCounters,
+  limits: RequestLimits,
+): Kind {
+  async function count({ userId, sessionId }: Caller): Promise<void> {
+    await Promise.all([
+      requireRate(counters, `account ${userId}`, { max: limits.requestsPerAccount, windowMs }, message),
+      sessionId !== undefined &&
+        requireRate(counters, `device ${sessionId}`, { max: limits.requestsPerDevice, windowMs }, message),
+    ]);
+  }
+
+  return {
+    ...authenticator,
+    fromRequest: async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      await count(caller);
+      return caller;
+    },
+    readAs: (request, read) =>
+      authenticator.readAs(request, async (caller) => {
+        await count(caller);
+        return read(caller);
+      }),
+  };
+}

@@ -1,0 +1,132 @@
+/** Messages that nobody judged in time, in Postgres: held back (`pending`), or delivered and still to be judged (`open`). */
+import type { Sql } from '../../database/connect.ts';
+import { Failure } from '../../errors.ts';
+
+export interface UnmoderatedDraft {
+  readonly messageId: string;
+  readonly roomId: string;
+  readonly authorId: string;
+  readonly clientId: string;
+  readonly digest: bigint;
+  readonly text: string;
+  readonly replyTo: string | null;
+}
+
+export interface Unmoderated extends UnmoderatedDraft {
+  readonly mode: 'pending' | 'open';
+  /** The author's deployment role as of now. */
+  readonly authorRole: 'user' | 'moderator' | 'admin';
+  /** It waits for longer than any append takes. */
+  readonly old: boolean;
+}
+
+export interface Held {
+  readonly messageId: string;
+  readonly atMs: number;
+  readonly duplicate: boolean;
+}
+
+export interface ModerationRetryStore {
+  /**
+   * Stores a draft. The same key and content again gets the first answer.
+   * @throws Failure `conflict` for other content, `unavailable` at the bounds
+   */
+  readonly hold: (draft: UnmoderatedDraft, mode: Unmoderated['mode']) => Promise<Held>;
+  /** Whether something of this author is held back in the room: what follows must wait behind it. */
+  readonly isWaiting: (roomId: string, authorId: string) => Promise<boolean>;
+  /** The oldest of each author and room, for this instance alone for a while. */
+  readonly claim: () => Promise<Unmoderated[]>;
+  /** Others may claim it again. */
+  readonly release: (messageId: string) => Promise<void>;
+  readonly remove: (messageId: string) => Promise<void>;
+}
+
+export interface ModerationRetrySettings {
+  readonly unjudgedPerAuthor: number;
+  readonly unjudgedMax: number;
+}
+
+const claimMs = 10_000;
+const claimMax = 50;
+
+export function createModerationRetryStore({
+  sql,
+  settings,
+}: {
+  sql: Sql;
+  settings: ModerationRetrySettings;
+}): ModerationRetryStore {
+  async function hold(draft: UnmoderatedDraft, mode: Unmoderated['mode']): Promise<Held> {
+    const { messageId, roomId, authorId, clientId, digest, text, replyTo } = draft;
+    const [stored] = await sql<{ at: Date }[]>`
+      insert into unjudged_messages (message_id, mode, room_id, author_id, client_id, digest, text, reply_to)
+      select ${messageId}, ${mode}, ${roomId}, ${authorId}, ${clientId}, ${String(digest)}::bigint, ${text}, ${replyTo}
+      where (select count(*) from unjudged_messages where author_id = ${authorId}) < ${settings.unjudgedPerAuthor}
+        and (select count(*) from unjudged_messages) < ${settings.unjudgedMax}
+      on conflict (room_id, author_id, client_id) do nothing returning created_at as at`;
+    if (stored) return { messageId, atMs: stored.at.getTime(), duplicate: false };
+    const [first] = await sql<{ message_id: string; digest: bigint; at: Date }[]>`
+      select message_id, digest, created_at as at from unjudged_messages
+      where room_id = ${roomId} and author_id = ${authorId} and client_id = ${clientId}`;
+    if (!first) throw new Failure('unavailable', 'too many messages wait for their verdict', { retryAfterMs: 5000 });
+    if (BigInt(first.digest) !== digest) throw new Failure('conflict', 'this clientId was used for another message');
+    return { messageId: first.message_id, atMs: first.at.getTime(), duplicate: true };
+  }
+
+  async function claim(): Promise<Unmoderated[]> {
+    const rows = await sql<
+      {
+        message_id: string;
+        mode: Unmoderated['mode'];
+        room_id: string;
+        author_id: string;
+        client_id: string;
+        digest: bigint;
+        text: string;
+        reply_to: string | null;
+        role: Unmoderated['authorRole'] | null;
+        old: boolean;
+      }[]
+    >`
+      with due as (
+        select u.message_id from unjudged_messages u
+        where (u.claimed_until is null or u.claimed_until < now())
+          and not exists (select 1 from unjudged_messages p where p.room_id = u.room_id and p.author_id = u.author_id
+            and p.position < u.position)
+        order by u.position limit ${claimMax} for update skip locked
+      )
+      update unjudged_messages u set claimed_until = now() + ${claimMs} * interval '1 millisecond' from due
+      where u.message_id = due.message_id
+      returning u.message_id, u.mode, u.room_id, u.author_id, u.client_id, u.digest, u.text, u.reply_to,
+        (select role from users where id = u.author_id and erased_at is null) as role,
+        u.created_at < now() - interval '1 minute' as old`;
+    return rows.map((row) => ({
+      messageId: row.message_id,
+      mode: row.mode,
+      roomId: row.room_id,
+      authorId: row.author_id,
+      clientId: row.client_id,
+      digest: BigInt(row.digest),
+      text: row.text,
+      replyTo: row.reply_to,
+      authorRole: row.role ?? 'user',
+      old: row.old,
+    }));
+  }
+
+  return {
+    hold,
+    isWaiting: async (roomId, authorId) => {
+      const rows = await sql`
+        select 1 from unjudged_messages where room_id = ${roomId} and author_id = ${authorId} and mode = 'pending' limit 1`;
+      return rows.length > 0;
+    },
+    claim,
+    release: async (messageId) => {
+      await sql`update unjudged_messages set claimed_until = null where message_id = ${messageId}`;
+    },
+    remove: async (messageId) => {
+      await sql`delete from unjudged_messages where message_id = ${messageId}`;
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * One room as this process follows it: the position reached in its log, the state that the events up to there add
+ * up to, its local readers, and the newest events as bytes. Events enter in seq order and only so.
+ */
+import type { Connection } from '../socket/connection.ts';
+import { frameText } from '../socket/frame-codec.ts';
+
+/** One log entry on its way to readers; `json` is the frame's payload, the same for everybody. */
+export interface FeedEvent {
+  readonly seq: number;
+  readonly json: string;
+}
+
+/** What an event does to who reads the room. */
+export interface ReaderChange {
+  /** This user's connections start to read, from this event on. */
+  readonly joined?: string;
+  /** This user's connections stop to read, after this event. */
+  readonly left?: { readonly userId: string; readonly reason: string };
+  /** Those who only watch a public room stop, after this event. */
+  readonly watchersLeave?: boolean;
+  /** The room is gone, after this event. */
+  readonly closed?: boolean;
+  /** Earlier events must not be shown again from memory as they were. */
+  readonly forgetRecent?: boolean;
+}
+
+/** What the log adds up to; the meaning belongs to whoever made it. */
+export interface FeedState {
+  /** Takes the event in; called once per event, in seq order. */
+  readonly apply: (type: string, event: FeedEvent) => ReaderChange | undefined;
+  readonly isMember: (userId: string) => boolean;
+  /** May somebody watch without being a member? */
+  readonly isPublic: () => boolean;
+  /** The first seq the user may read, 1 where history is open to members. */
+  readonly readableFrom: (userId: string) => number;
+  /** How many members are held in memory. */
+  readonly weight: () => number;
+}
+
+export interface RecentBounds {
+  readonly recentEvents: number;
+  readonly recentBytes: number;
+}
+
+interface Recent {
+  readonly seq: number;
+  readonly frame: Buffer;
+}
+
+/** The type of an event, read from its JSON without parsing it: every event begins `{"type":"…"`. */
+export function eventType(json: string): string {
+  return json.slice(9, json.indexOf('"', 9));
+}
+
+export class Feed<State extends FeedState = FeedState> {
+  readonly roomId: string;
+  state: State;
+  position: number;
+  readonly readers = new Set<Connection>();
+  readonly watchers = new Set<Connection>();
+  /** Frames taken in but not yet given to the readers' sockets. */
+  pending: Buffer[] = [];
+  /** When the first of them came, by the monotonic clock. */
+  pendingSinceMs = 0;
+  /** A commit of ours is on its way: the feed must stay. */
+  pins = 0;
+  closed = false;
+  #recent: Recent[] = [];
+  #recentBytes = 0;
+
+  constructor(roomId: string, position: number, state: State) {
+    this.roomId = roomId;
+    this.position = position;
+    this.state = state;
+  }
+
+  get readerCount(): number {
+    return this.readers.size + this.watchers.size;
+  }
+
+  get recentBytes(): number {
+    return this.#recentBytes;
+  }
+
+  /** Begins anew, as another log has the room. Nobody may be reading. */
+  replace(position: number, state: State): void {
+    this.position = position;
+    this.state = state;
+    this.closed = false;
+    this.pending = [];
+    this.forgetRecent();
+  }
+
+  /** Takes the next event in. The caller has checked that it is the next one. */
+  take(event: FeedEvent, bounds: RecentBounds): ReaderChange | undefined {
+    const change = this.state.apply(eventType(event.json), event);
+    this.position = event.seq;
+    if (change?.forgetRecent) this.forgetRecent();
+    const frame = frameText(event.json);
+    if (this.pending.length === 0) this.pendingSinceMs = performance.now();
+    this.pending.push(frame);
+    this.#recent.push({ seq: event.seq, frame });
+    this.#recentBytes += frame.length;
+    while (this.#recent.length > bounds.recentEvents || this.#recentBytes > bounds.recentBytes) {
+      this.#recentBytes -= this.#recent.shift()!.frame.length;
+    }
+    return change;
+  }
+
+  /** The frames after `seq` up to the position, or undefined where memory does not reach back that far. */
+  framesAfter(seq: number): Buffer[] | undefined {
+    if (seq >= this.position) return [];
+    const first = this.#recent[0];
+    if (first === undefined || first.seq > seq + 1) return undefined;
+    return this.#recent.slice(seq + 1 - first.seq).map((recent) => recent.frame);
+  }
+
+  forgetRecent(): void {
+    this.#recent = [];
+    this.#recentBytes = 0;
+  }
+}

@@ -1,0 +1,147 @@
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { expect, onTestFinished, test } from 'vitest';
+import { createChatMetrics } from '../../roles/chat-metrics.ts';
+import { createLocalHints } from '../cluster/hints.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { FeedEvent, FeedState } from './feed.ts';
+import { createHub } from './hub.ts';
+
+const open: FeedState = {
+  apply: () => undefined,
+  isMember: () => true,
+  isPublic: () => false,
+  readableFrom: () => 1,
+  weight: () => 1,
+};
+
+/** A hub over a log that holds nothing yet, with memory for so many rooms. */
+function startHub(
+  roomsCached: number,
+  read: (after: number) => Promise<FeedEvent[]> = async () => [],
+  loaded: { position: number; state: FeedState } = { position: 0, state: open },
+) {
+  let loads = 0;
+  const hub = createHub<FeedState>({
+    log: {
+      load: async () => {
+        loads += 1;
+        return loaded;
+      },
+      read: (_roomId, after) => read(after),
+      heads: async () => new Map(),
+    },
+    hints: createLocalHints(),
+    onRevocationHint: () => {},
+    onMissing: () => {},
+    membership: { joined: async () => undefined, left: () => '' },
+    metrics: createChatMetrics(new Registry()).hub,
+    logger: pino({ level: 'silent' }),
+    settings: {
+      headCheck: 60_000,
+      deliverySlice: 16,
+      roomsCached,
+      membersCached: 1000,
+      recentEvents: 100,
+      recentBytes: 10_000,
+      recentBytesTotal: 100_000,
+      replayPageEvents: 100,
+      resumeMaxEvents: 100,
+    },
+  });
+  onTestFinished(hub.stop);
+  let users = 0;
+  /** Somebody on a socket, and how many events of each room they were handed. */
+  const enter = () => {
+    let events = 0;
+    const reader = {
+      user: { userId: `user-${users++}` },
+      state: 'live',
+      push: (_bytes: Buffer, count: number) => {
+        events += count;
+      },
+      hasRoomFor: () => true,
+      drained: async () => {},
+    } as unknown as Connection;
+    hub.addConnection(reader);
+    return { reader, received: () => events };
+  };
+  return { hub, enter, loads: () => loads };
+}
+
+const event = (seq: number): FeedEvent => ({ seq, json: `{"type":"message.created","seq":${seq}}` });
+
+test('who begins to read a room gets its events, however many rooms with readers fill the memory', async () => {
+  const { hub, enter } = startHub(2);
+  const people = Array.from({ length: 6 }, enter);
+  await Promise.all(people.map(({ reader }, at) => hub.attach(reader, `room-${at}`, 0, 'member')));
+  for (const at of people.keys()) hub.take(`room-${at}`, [event(1)]);
+  await expect.poll(() => people.map(({ received }) => received())).toEqual(Array(6).fill(1));
+});
+
+test('rooms that nobody took hold of are forgotten once those who asked for them had their turn', async () => {
+  const { hub } = startHub(2);
+  const feeds = await Promise.all(Array.from({ length: 6 }, (_, at) => hub.feed(`room-${at}`)));
+  expect(feeds.map((feed) => feed?.roomId)).toEqual(Array.from({ length: 6 }, (_, at) => `room-${at}`));
+  const held = () => feeds.filter((feed) => hub.loadedFeed(feed!.roomId) === feed).length;
+  await expect.poll(held).toBe(2);
+});
+
+test('whoever waits for an event that a running look at the log missed waits for the next look', async () => {
+  const log = [event(1)];
+  const looks: (() => void)[] = [];
+  const { hub } = startHub(10, (after) => {
+    const found = log.slice(after);
+    return new Promise((resolve) => looks.push(() => resolve(found)));
+  });
+  const feed = (await hub.feed('room'))!;
+  const running = hub.catchUp(feed);
+  log.push(event(2));
+  const reached = hub.catchUp(feed, 2).then(() => feed.position);
+  looks.shift()!();
+  await running;
+  expect(feed.position).toBe(1);
+  await expect.poll(() => looks.length).toBe(1);
+  looks.shift()!();
+  expect(await reached).toBe(2);
+});
+
+test('an event that the log does not hold is not waited for without end', async () => {
+  const { hub } = startHub(10);
+  const feed = (await hub.feed('room'))!;
+  await hub.catchUp(feed, 5);
+  expect(feed.position).toBe(0);
+});
+
+test('what is said after a removal is not replayed to who was removed while the log was read for them', async () => {
+  const log = [1, 2, 3].map(event);
+  const looks: (() => void)[] = [];
+  const read = (after: number) => new Promise<FeedEvent[]>((resolve) => looks.push(() => resolve(log.slice(after))));
+  let isMember = true;
+  const state: FeedState = {
+    ...open,
+    isMember: () => isMember,
+    apply: (_type, { seq }) => {
+      if (seq === 4) isMember = false;
+      return undefined;
+    },
+  };
+  const { hub, enter } = startHub(10, read, { position: 3, state });
+  const { reader, received } = enter();
+  const attached = hub.attach(reader, 'room', 0, 'member');
+  await expect.poll(() => looks.length).toBe(1);
+  // The removal and what followed it: in memory, and in the log by the time that it is read.
+  log.push(event(4), event(5));
+  hub.take('room', [event(4), event(5)]);
+  looks.shift()!();
+  expect(await attached).toEqual({ result: 'left', seq: 3 });
+  expect(received()).toBe(3);
+});
+
+test('who has gone before they could read a room is not remembered, and no room is loaded for them', async () => {
+  const { hub, enter, loads } = startHub(10);
+  const { reader } = enter();
+  hub.removeConnection(reader);
+  expect(await hub.attach(reader, 'room', 0, 'member')).toEqual({ result: 'closed', seq: 0 });
+  expect(loads()).toBe(0);
+});

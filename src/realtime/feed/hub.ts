@@ -1,0 +1,262 @@
+/**
+ * All connections of this process and the rooms they read. The hub moves log events to sockets without opening them:
+ * the room's `FeedState` says what an event means for the room's readers.
+ *
+ * Promise: every reader gets each room's events in seq order, each once, without a gap. The parts, each with a state
+ * of its own:
+ *
+ * - `reader-registry.ts`: who is connected, and who reads what
+ * - `log-follower.ts`: keeps feeds at the head of the log
+ * - `reader-changes.ts`: what an event does to the readers of its room
+ * - `fan-out.ts`: gives frames to readers, once per tick
+ * - `attachments.ts`: makes a connection a reader, from its last seq on
+ * - `joined-rooms.ts`: does that for users who become members while they are connected
+ */
+import type { Logger } from 'pino';
+import type { Counter, Gauge, Histogram } from 'prom-client';
+import { createSingleFlight } from '../../single-flight.ts';
+import type { EventHint, Hints, JoinHint } from '../cluster/hints.ts';
+import { type Connection, closeCodes } from '../socket/connection.ts';
+import { createFlushScheduler, type FlushScheduler } from '../socket/flush-scheduler.ts';
+import { frameText } from '../socket/frame-codec.ts';
+import { type Attached, createAttachingRooms, createAttachments } from './attachments.ts';
+import { createFanOut } from './fan-out.ts';
+import type { Feed, FeedEvent, FeedState } from './feed.ts';
+import { createFeedCache, type FeedCache, type FeedCacheSettings } from './feed-cache.ts';
+import { createJoinedRooms } from './joined-rooms.ts';
+import { createLogFollower, type LogFollower, type LogSource } from './log-follower.ts';
+import { createReaderChanges, type MembershipFrames } from './reader-changes.ts';
+import { createReaderRegistry, type ReaderRegistry } from './reader-registry.ts';
+
+export interface HubSettings extends FeedCacheSettings {
+  readonly headCheck: number;
+  readonly deliverySlice: number;
+  readonly replayPageEvents: number;
+  readonly resumeMaxEvents: number;
+}
+
+export interface HubMetrics {
+  readonly delivered: Counter;
+  readonly deliverySeconds: Histogram;
+  readonly backfills: Counter;
+  readonly feeds: Gauge;
+  readonly connections: Gauge;
+}
+
+export interface Hub<State extends FeedState> {
+  readonly turn: FlushScheduler;
+  readonly addConnection: (connection: Connection) => void;
+  readonly removeConnection: (connection: Connection) => void;
+  readonly connectionsOf: (userId: string) => readonly Connection[];
+  readonly connections: () => Iterable<Connection>;
+  /** The room as of some recent position, loaded when needed; undefined where there is none. */
+  readonly feed: (roomId: string) => Promise<Feed<State> | undefined>;
+  /** The same of a room in memory; asking keeps it there. */
+  readonly loadedFeed: (roomId: string) => Feed<State> | undefined;
+  /** Takes committed events in, ours or another instance's; a hole starts a catch-up. */
+  readonly take: (roomId: string, events: readonly FeedEvent[]) => void;
+  /** Reads the log up to its head. @param atLeast the log is known to hold this: it is read as often as that takes */
+  readonly catchUp: (feed: Feed<State>, atLeast?: number) => Promise<void>;
+  /**
+   * Makes a connection a reader of a room from the event after `after` on, without a hole or a repeat.
+   * `reset`: too far behind or beyond the head; it reads from the head on. `left`: no longer a member.
+   * @param atLeast the room is known to have come this far: what memory holds is read on to there first
+   */
+  readonly attach: (
+    connection: Connection,
+    roomId: string,
+    after: number,
+    as: 'member' | 'watcher',
+    atLeast?: number,
+  ) => Promise<Attached>;
+  readonly detach: (connection: Connection, roomId: string) => void;
+  readonly isReading: (connection: Connection, roomId: string) => boolean;
+  /** Connections that read rooms which they are no members of. */
+  readonly watching: () => Iterable<{ readonly connection: Connection; readonly roomId: string }>;
+  /** Ends a connection's watching of a room and tells it why; what it was to get by now it gets before. */
+  readonly dismiss: (connection: Connection, roomId: string, reason: string) => void;
+  /** Rooms that the connection reads, or is about to. */
+  readonly readingCount: (connection: Connection) => number;
+  /** Whether the connection reads the room, or is about to. */
+  readonly isFollowing: (connection: Connection, roomId: string) => boolean;
+  /** The rooms of the welcome are followed, or about to be: now those joined since its snapshot. */
+  readonly followJoinsMeanwhile: (connection: Connection) => void;
+  /** A membership began somewhere: attaches the user's connections here. */
+  readonly onJoin: (hint: JoinHint) => void;
+  /** A membership began: the same, and tells the other instances. */
+  readonly announceJoin: (hint: JoinHint) => void;
+  /** A frame without a seq for the readers of a room, but for some people. */
+  readonly signalRoom: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
+  readonly signalUser: (userId: string, json: string) => void;
+  readonly announce: (hints: readonly EventHint[]) => void;
+  /** The log was replaced by another: all readers are sent to begin anew, and every room in memory is loaded again. */
+  readonly beginAnew: () => Promise<void>;
+  /** What was said of somebody is to be read anew. */
+  readonly forgetRecent: () => void;
+  readonly stop: () => void;
+}
+
+export interface HubOptions<State extends FeedState> {
+  readonly log: LogSource<State>;
+  readonly hints: Hints;
+  /** A session ended somewhere: look at once. */
+  readonly onRevocationHint: () => void;
+  /** The room had come to `seq` here, and the log in Postgres ends before it. */
+  readonly onMissing: (roomId: string, seq: number) => void;
+  readonly membership: MembershipFrames;
+  readonly metrics: HubMetrics;
+  readonly logger: Logger;
+  readonly settings: HubSettings;
+}
+
+export function createHub<State extends FeedState>(options: HubOptions<State>): Hub<State> {
+  const { log, hints, membership, metrics, logger, settings } = options;
+  const turn = createFlushScheduler((seconds) => metrics.deliverySeconds.observe(seconds));
+  const attaching = createAttachingRooms();
+  const readers = createReaderRegistry<State>({ hints, connections: metrics.connections });
+  const fanOut = createFanOut<State>({ turn, delivered: metrics.delivered, sliceReaders: settings.deliverySlice });
+  const feeds: FeedCache<State> = createFeedCache<State>({
+    settings,
+    isBusy: (feed): boolean => follower.isCatchingUp(feed),
+    rooms: metrics.feeds,
+  });
+  const changes = createReaderChanges<State>({ readers, fanOut, membership, isAttaching: attaching.has, logger });
+  const follower: LogFollower<State> = createLogFollower<State>({
+    ...{ log, feeds, changes, fanOut, logger },
+    onMissing: options.onMissing,
+    backfills: metrics.backfills,
+    pageEvents: settings.replayPageEvents,
+  });
+  const attachments = createAttachments<State>({ attaching, log, feeds, follower, readers, fanOut, settings });
+  const joinedRooms = createJoinedRooms<State>({
+    ...{ attaching, attachments, follower, readers, changes, logger },
+    leftFrame: membership.left,
+    retryMs: settings.headCheck,
+  });
+  const signals = createLocalSignals({ feeds, readers });
+  const headCheck = createSingleFlight(follower.checkHeads, (error) => logger.debug({ error }, 'head check failed'));
+
+  hints.listen({
+    onEvents: ({ roomId, firstSeq, events }) =>
+      follower.take(
+        roomId,
+        events.map((json, index) => ({ seq: firstSeq + index, json })),
+      ),
+    onJoin: joinedRooms.onJoin,
+    onRoomSignal: signals.room,
+    onUserSignal: signals.user,
+    onRevocation: options.onRevocationHint,
+    onLinkRestored: headCheck.ifIdle,
+    onSubscribed: headCheck.surely,
+  });
+  const timer = setInterval(headCheck.ifIdle, settings.headCheck);
+
+  return {
+    turn,
+    addConnection: readers.add,
+    removeConnection: (connection) => {
+      readers.remove(connection);
+      attachments.forget(connection);
+    },
+    connectionsOf: (userId) => [...readers.ofUser(userId)],
+    connections: readers.all,
+    feed: follower.find,
+    loadedFeed: feeds.use,
+    take: follower.take,
+    catchUp: follower.catchUp,
+    attach: (connection, roomId, after, as, atLeast = after) =>
+      attachments.attach({ connection, roomId, after, as, atLeast }),
+    detach: (connection, roomId) => {
+      const feed = feeds.get(roomId);
+      if (feed) readers.removeReader(feed, connection);
+    },
+    isReading: attachments.isReading,
+    watching: () => watchers(feeds),
+    dismiss: (connection, roomId, reason) => {
+      const feed = feeds.get(roomId);
+      if (!feed?.watchers.has(connection)) return;
+      fanOut.pushNow(feed);
+      changes.leave(feed, connection, reason, feed.position);
+    },
+    readingCount: (connection) => readers.roomCount(connection) + attachments.countOf(connection),
+    isFollowing: attachments.isFollowing,
+    followJoinsMeanwhile: joinedRooms.followJoinsMeanwhile,
+    onJoin: joinedRooms.onJoin,
+    announceJoin: (hint) => {
+      joinedRooms.onJoin(hint);
+      hints.announceJoin(hint);
+    },
+    signalRoom: (roomId, json, exceptUserIds) => {
+      signals.room(roomId, json, exceptUserIds);
+      hints.signalRoom(roomId, json, exceptUserIds);
+    },
+    signalUser: (userId, json) => {
+      signals.user(userId, json);
+      hints.signalUser(userId, json);
+    },
+    announce: hints.announceEvents,
+    beginAnew: () => beginAnew({ log, feeds, follower, readers }),
+    forgetRecent: feeds.forgetRecent,
+    stop: () => {
+      joinedRooms.stop();
+      headCheck.stop();
+      clearInterval(timer);
+    },
+  };
+}
+
+/** Gives frames without a seq to local connections. They are dropped first when a reader is behind. */
+function createLocalSignals<State extends FeedState>({
+  feeds,
+  readers,
+}: {
+  feeds: FeedCache<State>;
+  readers: ReaderRegistry<State>;
+}) {
+  return {
+    room: (roomId: string, json: string, exceptUserIds: readonly string[]): void => {
+      const feed = feeds.get(roomId);
+      if (!feed || feed.readerCount === 0) return;
+      const frame = frameText(json);
+      for (const group of [feed.readers, feed.watchers]) {
+        for (const reader of group) if (!exceptUserIds.includes(reader.user!.userId)) reader.pushEphemeral(frame);
+      }
+    },
+    user: (userId: string, json: string): void => {
+      const own = readers.ofUser(userId);
+      if (own.size === 0) return;
+      const frame = frameText(json);
+      for (const connection of own) connection.pushEphemeral(frame);
+    },
+  };
+}
+
+function* watchers<State extends FeedState>(feeds: FeedCache<State>) {
+  for (const feed of feeds.values()) for (const connection of feed.watchers) yield { connection, roomId: feed.roomId };
+}
+
+/** The log was replaced by another one: closes all connections, and loads again what work is waiting for. */
+async function beginAnew<State extends FeedState>({
+  log,
+  feeds,
+  follower,
+  readers,
+}: {
+  log: LogSource<State>;
+  feeds: FeedCache<State>;
+  follower: LogFollower<State>;
+  readers: ReaderRegistry<State>;
+}): Promise<void> {
+  for (const connection of [...readers.all()]) connection.close(closeCodes.restart, 'the log was replaced');
+  await follower.settled();
+  for (const feed of [...feeds.values()]) {
+    for (const connection of [...feed.readers, ...feed.watchers]) readers.removeReader(feed, connection);
+    if (feed.pins === 0) {
+      feeds.forget(feed);
+      continue;
+    }
+    // A send waits for its turn in this room: it goes on from where the new log is.
+    const loaded = await log.load(feed.roomId);
+    if (loaded) feeds.replace(feed, loaded.position, loaded.state);
+  }
+}

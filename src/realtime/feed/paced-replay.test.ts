@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import type { Connection } from '../socket/connection.ts';
+import type { FeedEvent } from './feed.ts';
+import { createPacedReplay } from './paced-replay.ts';
+
+const head = 1000;
+
+/** A peer with room for so many events, which takes what waits when it is told to. */
+function startPeer(room: number) {
+  let free = room;
+  let takes: (() => void)[] = [];
+  const connection = {
+    state: 'live',
+    hasRoomFor: (_bytes: number, events: number) => events <= free,
+    push: (_bytes: Buffer, events: number) => {
+      free -= events;
+      return true;
+    },
+    drained: () => new Promise<void>((resolve) => takes.push(resolve)),
+  } as unknown as Connection;
+  const take = () => {
+    free = room;
+    for (const resolve of takes.splice(0)) resolve();
+    takes = [];
+  };
+  return { connection, take };
+}
+
+function startPages() {
+  const reads: number[] = [];
+  const read = async (_roomId: string, after: number, limit: number): Promise<FeedEvent[]> => {
+    reads.push(limit);
+    return Array.from({ length: Math.min(limit, head - after) }, (_, at) => ({ seq: after + at + 1, json: '{}' }));
+  };
+  return { reads, replayPage: createPacedReplay({ log: { read }, pageEvents: 500 }) };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test('for a peer that takes nothing nothing more is read', async () => {
+  const { reads, replayPage } = startPages();
+  const { connection, take } = startPeer(10);
+  const { pushed } = await replayPage(connection, { roomId: 'room', after: 0, upTo: head });
+  expect(pushed).toBe(10);
+  const next = replayPage(connection, { roomId: 'room', after: 10, upTo: head });
+  const others = [1, 2, 3].map((n) => replayPage(connection, { roomId: `room ${n}`, after: 0, upTo: head }));
+  await turn();
+  expect(reads).toHaveLength(1);
+  take();
+  expect((await next).pushed).toBe(10);
+  // Pages are no larger than what fitted.
+  expect(reads[1]).toBe(10);
+  const untilAll = setInterval(take, 1);
+  await Promise.all(others);
+  clearInterval(untilAll);
+});
+
+test('pages grow for a peer that takes all of them', async () => {
+  const { reads, replayPage } = startPages();
+  const { connection } = startPeer(head);
+  let after = 0;
+  while (after < head) after += (await replayPage(connection, { roomId: 'room', after, upTo: head })).pushed;
+  expect(reads.slice(0, 3)).toEqual([64, 128, 256]);
+  expect(Math.max(...reads)).toBeLessThanOrEqual(500);
+});
+
+test('nothing is pushed beyond what the reader is known to be entitled to', async () => {
+  const { replayPage } = startPages();
+  const { connection } = startPeer(head);
+  expect(await replayPage(connection, { roomId: 'room', after: 0, upTo: 3 })).toEqual({ pushed: 3, seen: 64 });
+});

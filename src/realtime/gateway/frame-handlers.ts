@@ -1,0 +1,41 @@
+/** What a feature registers for a frame type: the schema that the frame must fit, and the work that its answer needs. */
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { invalidInput } from '../../http/input-errors.ts';
+import type { Connection, ConnectionUser } from '../socket/connection.ts';
+import type { ClientFrame } from '../socket/frame-codec.ts';
+
+/** Who sent the frame, and over what. */
+export interface FrameContext {
+  readonly connection: Connection;
+  readonly caller: ConnectionUser;
+}
+
+/** Fields of the `ack`, beside `type` and `id`. */
+export type Ack = Readonly<Record<string, unknown>>;
+
+export interface FrameHandler {
+  readonly check: (frame: ClientFrame) => void;
+  readonly run: (context: FrameContext, frame: never) => Promise<Ack> | Ack;
+}
+
+export type FrameHandlers = Readonly<Record<string, FrameHandler>>;
+
+const FrameId = Type.Union([Type.String(), Type.Number()]);
+
+/**
+ * @param properties the frame's fields beside `type` and `id`; others are refused
+ * @param run its result is the answer's `ack`
+ */
+export function frameHandler<Properties extends Parameters<typeof Type.Object>[0]>(
+  properties: Properties,
+  run: (context: FrameContext, frame: Static<ReturnType<typeof Type.Object<Properties>>>) => Promise<Ack> | Ack,
+): FrameHandler {
+  const schema = Type.Object({ type: Type.String(), id: FrameId, ...properties }, { additionalProperties: false });
+  const compiled = Compile(schema);
+  const check = (frame: ClientFrame) => {
+    if (compiled.Check(frame)) return;
+    throw invalidInput([...compiled.Errors(frame)], 'frame');
+  };
+  return { check, run: run as FrameHandler['run'] };
+}

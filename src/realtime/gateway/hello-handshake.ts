@@ -1,0 +1,271 @@
+/**
+ * The beginning of a connection's life: `welcome` with one consistent snapshot of its rooms, which the events that
+ * follow continue exactly; then, for the rooms named in `resume`, what was missed, and `resumed`.
+ */
+
+import type { Counter, Gauge } from 'prom-client';
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { Failure } from '../../errors.ts';
+import { invalidInput } from '../../http/input-errors.ts';
+import { ByUuid } from '../../http/schemas.ts';
+import { startEarly } from '../../start-early.ts';
+import type { FeedState } from '../feed/feed.ts';
+import type { Hub } from '../feed/hub.ts';
+import { type Connection, type ConnectionUser, closeCodes, isGone } from '../socket/connection.ts';
+import { type ClientFrame, frameText } from '../socket/frame-codec.ts';
+
+export interface WelcomeRoom {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly seq: number;
+  /** The first seq that the user may read: what lies before it is not missing. */
+  readonly readableFrom: number;
+  readonly lastReadSeq: number;
+  readonly unread: number;
+  readonly mentions: number;
+}
+
+/** A user's profile and rooms, the rooms as of one moment, the most active ones first. */
+export interface WelcomeSnapshot {
+  readonly user: unknown;
+  readonly rooms: readonly WelcomeRoom[];
+  /** More than a socket follows: those are read over REST, and no position in them is kept. */
+  readonly beyond: readonly Pick<WelcomeRoom, 'id' | 'seq'>[];
+}
+
+export interface WelcomeSource {
+  readonly snapshot: (user: ConnectionUser) => Promise<WelcomeSnapshot>;
+  /** Whether the login has ended, as far as this instance knows. */
+  readonly isRevoked: (user: ConnectionUser) => boolean;
+  readonly logId: () => Promise<string>;
+  /** How and when the user's memberships in these rooms ended, where they had any. */
+  readonly endsOf: (
+    userId: string,
+    roomIds: readonly string[],
+  ) => Promise<ReadonlyMap<string, { reason: string; lastSeq: number }>>;
+  readonly leftFrame: (roomId: string, reason: string, lastSeq: number) => string;
+}
+
+export interface WelcomeSettings {
+  readonly heartbeatMs: number;
+  /** Code points of a message, told to clients so that they can say it while a text is written. */
+  readonly messageLengthMax: number;
+  /** Hellos worked on at once; more wait their turn. */
+  readonly handshakesMax: number;
+  readonly handshakeQueueMax: number;
+  /** Whoever waited longer for their turn is told to come back. */
+  readonly answerTimeout: number;
+}
+
+const Hello = Type.Object(
+  {
+    type: Type.Literal('hello'),
+    id: Type.Union([Type.String(), Type.Number()]),
+    token: Type.Optional(Type.String({ minLength: 1, maxLength: 8192 })),
+    resume: Type.Optional(
+      Type.Object(
+        {
+          logId: Type.String({ maxLength: 64 }),
+          // Positions are answered whatever they are: a malformed one gets room.reset.
+          rooms: ByUuid(Type.Unknown()),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+const compiledHello = Compile(Hello);
+
+/** @throws Failure `invalid`, naming the field */
+export function checkHello(frame: ClientFrame): void {
+  if (compiledHello.Check(frame)) return;
+  throw invalidInput([...compiledHello.Errors(frame)], 'hello');
+}
+
+export interface WelcomeMetrics {
+  readonly resumes: Counter<'result'>;
+  readonly waiting: Gauge;
+  readonly refused: Counter;
+}
+
+export interface HelloHandshake {
+  /**
+   * Sends `welcome`, then replays, then `resumed`.
+   * @param onWelcomed called when the welcome is out, in the same turn
+   * @throws Failure `unavailable` when too many wait
+   */
+  readonly welcome: (connection: Connection, frame: ClientFrame, onWelcomed: () => void) => Promise<void>;
+  /** So many wait that no more should come. */
+  readonly isFull: () => boolean;
+  /** Counts somebody who was sent away because so many wait. */
+  readonly countRefused: () => void;
+}
+
+export function createHelloHandshake<State extends FeedState>({
+  hub,
+  source,
+  metrics,
+  settings,
+}: {
+  hub: Hub<State>;
+  source: WelcomeSource;
+  metrics: WelcomeMetrics;
+  settings: WelcomeSettings;
+}): HelloHandshake {
+  const { resumes } = metrics;
+  const gate = createGate({
+    max: settings.handshakesMax,
+    queueMax: settings.handshakeQueueMax,
+    waitMaxMs: settings.answerTimeout,
+    metrics,
+  });
+
+  async function enterAndWelcome(connection: Connection, frame: ClientFrame, onWelcomed: () => void): Promise<void> {
+    await gate.enter();
+    let inside = true;
+    const leave = () => {
+      if (inside) gate.leave();
+      inside = false;
+    };
+    // Others do not wait for a peer that does not take what it missed.
+    connection.onSlow = leave;
+    try {
+      // Whoever gave up while waiting costs nothing more.
+      if (isGone(connection)) return;
+      await welcome(connection, frame as unknown as Static<typeof Hello>, onWelcomed);
+    } finally {
+      connection.onSlow = undefined;
+      leave();
+    }
+  }
+
+  async function welcome(
+    connection: Connection,
+    { id, resume }: Static<typeof Hello>,
+    onWelcomed: () => void,
+  ): Promise<void> {
+    const user = connection.user!;
+    const [{ user: profile, rooms, beyond }, logId] = await Promise.all([source.snapshot(user), source.logId()]);
+    const sameLog = resume?.logId === logId;
+    const positions = new Map(Object.entries(resume?.rooms ?? {}));
+    const own = new Set([...rooms, ...beyond].map((room) => room.id));
+    const left = [...positions.keys()].filter((roomId) => !own.has(roomId));
+    const ends = left.length === 0 ? undefined : await source.endsOf(user.userId, left);
+    if (isGone(connection)) return;
+    // An end that was acked while the welcome was on its way.
+    if (source.isRevoked(user)) {
+      connection.close(closeCodes.revoked, 'session revoked');
+      return;
+    }
+    connection.send({
+      type: 'welcome',
+      id,
+      user: profile,
+      sessionId: user.sessionId ?? null,
+      logId,
+      heartbeatMs: settings.heartbeatMs,
+      messageLengthMax: settings.messageLengthMax,
+      rooms,
+    });
+    // Before anything is said of rooms that were joined since the snapshot, which may be the same.
+    for (const roomId of left) sendLeft(connection, roomId, ends?.get(roomId));
+    connection.goLive();
+    const resumed: Record<string, number> = {};
+    const follow = async ({ id: roomId, seq }: { id: string; seq: number }): Promise<void> => {
+      const named = positions.get(roomId);
+      const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
+      const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member', seq);
+      // Said of rooms that were not named too: the welcome named them.
+      if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
+      if (result === 'left') {
+        const end = (await source.endsOf(user.userId, [roomId])).get(roomId);
+        // Unless they are back by now, and were told so.
+        if (!hub.isFollowing(connection, roomId)) sendLeft(connection, roomId, end);
+        return;
+      }
+      if (named === undefined) return;
+      resumes.inc({ result });
+      if (result !== 'closed') resumed[roomId] = reached;
+    };
+    const following = startEarly(() => Promise.all(rooms.map(follow)));
+    hub.followJoinsMeanwhile(connection);
+    onWelcomed();
+    await following;
+    for (const { id: roomId, seq } of beyond) {
+      if (positions.has(roomId)) connection.send({ type: 'room.reset', roomId, seq });
+    }
+    if (resume) connection.send({ type: 'resumed', rooms: resumed });
+  }
+
+  function sendLeft(
+    connection: Connection,
+    roomId: string,
+    { reason, lastSeq } = { reason: 'left', lastSeq: 0 },
+  ): void {
+    resumes.inc({ result: 'left' });
+    connection.push(frameText(source.leftFrame(roomId, reason, lastSeq)), 0);
+  }
+
+  return { welcome: enterAndWelcome, isFull: gate.isFull, countRefused: () => metrics.refused.inc() };
+}
+
+function isPosition(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Lets `max` in at once; others wait in line, and past `queueMax` of them, or `waitMaxMs`, they are sent away. */
+function createGate({
+  max,
+  queueMax,
+  waitMaxMs,
+  metrics,
+}: {
+  max: number;
+  queueMax: number;
+  waitMaxMs: number;
+  metrics: Pick<WelcomeMetrics, 'waiting' | 'refused'>;
+}) {
+  let inside = 0;
+  const waiting: { readonly untilMs: number; readonly come: () => void; readonly go: (failure: Failure) => void }[] =
+    [];
+
+  function crowded(): Failure {
+    return new Failure('unavailable', 'too many connect at once', {
+      retryAfterMs: 1000 + Math.floor(Math.random() * 5000),
+    });
+  }
+
+  const isFull = () => waiting.length >= queueMax;
+
+  return {
+    isFull,
+    enter: async (): Promise<void> => {
+      if (inside < max) {
+        inside += 1;
+        return;
+      }
+      if (isFull()) {
+        metrics.refused.inc();
+        throw crowded();
+      }
+      await new Promise<void>((come, go) => {
+        waiting.push({ untilMs: performance.now() + waitMaxMs, come, go });
+        metrics.waiting.set(waiting.length);
+      });
+    },
+    leave: (): void => {
+      const nowMs = performance.now();
+      let next = waiting.shift();
+      for (; next && next.untilMs < nowMs; next = waiting.shift()) {
+        metrics.refused.inc();
+        next.go(crowded());
+      }
+      metrics.waiting.set(waiting.length);
+      if (next) next.come();
+      else inside -= 1;
+    },
+  };
+}

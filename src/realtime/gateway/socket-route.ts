@@ -1,0 +1,174 @@
+/**
+ * `GET /v1/ws`: the upgrade. Everything after it is the conversation's affair (socket-server.ts).
+ *
+ * An upgrade goes the way of every request, through Fastify's hooks to this route, when there is something to check about it. Most
+ * bring nothing: their login comes with `hello`. These are answered at once.
+ */
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import fastifyWebsocket from '@fastify/websocket';
+import type { FastifyRequest } from 'fastify';
+import type { WebSocket } from 'ws';
+import { Failure } from '../../errors.ts';
+import { type App, isHostRepeated } from '../../http/app.ts';
+import type { Authenticator, Caller } from '../../http/caller.ts';
+import type { PageOrigins } from '../../http/page-origins.ts';
+import type { SocketServer } from './socket-server.ts';
+
+export interface SocketRouteSettings {
+  readonly frameBytes: number;
+  readonly fragmentsMax: number;
+  readonly socketsMax: number;
+  /** Headers of an upgrade. */
+  readonly headersMax: number;
+}
+
+export const socketPath = '/v1/ws';
+export const subprotocol = 'parley.v1';
+/** How long a peer may take to answer a close frame before its socket is destroyed. */
+const closeTimeoutMs = 5000;
+/** Names under which tokens are put into addresses, where logs and histories keep them. */
+const tokenNames = ['token', 'access_token', 'accessToken', 'authorization', 'jwt'];
+
+export async function addSocketRoute(
+  app: App,
+  {
+    sockets,
+    authenticator,
+    isLeaving,
+    isCrowded,
+    onCrowded,
+    origins,
+    settings,
+  }: {
+    sockets: SocketServer;
+    authenticator: Authenticator;
+    /** Pages that may connect; connections without an Origin are no browsers. */
+    origins: PageOrigins;
+    /** This instance is going down, or is of no use now. */
+    isLeaving: () => boolean;
+    /** As many wait to be welcomed as may. */
+    isCrowded: () => boolean;
+    onCrowded: () => void;
+    settings: SocketRouteSettings;
+  },
+): Promise<void> {
+  const proved = new WeakMap<object, Caller>();
+  /** Upgrades that take the way of every request. */
+  const checked = new EventEmitter();
+  await app.register(fastifyWebsocket, {
+    options: {
+      server: checked,
+      maxPayload: settings.frameBytes,
+      perMessageDeflate: false,
+      // Many small or empty fragments cost more than they carry.
+      maxFragments: settings.fragmentsMax,
+      maxBufferedChunks: 1024,
+      closeTimeout: closeTimeoutMs,
+      handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
+    } as never,
+    // The role ends its sockets itself, spread over time.
+    preClose: (done) => done(),
+  });
+
+  const isFull = () => sockets.openCount() >= settings.socketsMax || isCrowded();
+
+  app.server.on('upgrade', (request: IncomingMessage, raw: Socket, head: Buffer) => {
+    if (!isPlain(request, settings.headersMax) || isLeaving() || isFull()) checked.emit('upgrade', request, raw, head);
+    else
+      app.websocketServer.handleUpgrade(request, raw, head, (socket) => {
+        sockets.accept(socket, raw, undefined);
+      });
+  });
+
+  let warned = false;
+  /** A client that asked for a WebSocket and arrives without saying so lost its headers to a proxy. */
+  function upgradeRequired({ headers, log }: FastifyRequest): Failure {
+    const lost = headers['sec-websocket-key'] !== undefined;
+    if (lost && !warned) log.warn('a WebSocket came without its headers: a proxy must pass on Upgrade and Connection');
+    warned ||= lost;
+    return new Failure(
+      'upgrade_required',
+      'this is for WebSockets; a proxy in between must pass on the headers Upgrade and Connection',
+    );
+  }
+
+  function requireKnownPage(request: FastifyRequest): void {
+    const { cookie, origin } = request.headers;
+    if (cookie !== undefined && origin !== undefined && !origins.isKnown(request)) throw origins.refuse(request);
+  }
+
+  async function checkUpgrade(request: FastifyRequest): Promise<void> {
+    if (!request.ws) throw upgradeRequired(request);
+    if (isLeaving()) throw new Failure('unavailable', 'this server cannot serve now', { retryAfterMs: 1000 });
+    if (isCrowded()) onCrowded();
+    if (isFull())
+      throw new Failure('unavailable', 'too many sockets', { retryAfterMs: 2000 + Math.floor(Math.random() * 5000) });
+    if (tokenNames.some((name) => Object.hasOwn(request.query as object, name)))
+      throw new Failure('invalid', 'a token does not belong into an address');
+    requireKnownPage(request);
+    if (!authenticator.hasLogin(request)) return;
+    try {
+      proved.set(request.raw, await authenticator.fromRequest(request));
+    } catch (error) {
+      // Cookies come unasked, and hello may bring a token.
+      const ended = error instanceof Failure && ['unauthenticated', 'token_expired'].includes(error.code);
+      if (!ended || authenticator.hasHeader(request)) throw error;
+    }
+  }
+
+  await app.register(async (scope) => {
+    scope.get(
+      socketPath,
+      {
+        websocket: true,
+        preValidation: checkUpgrade,
+        // The headers that protect documents an upgrade does not need.
+        helmet: false,
+        config: { rateLimit: false },
+        schema: { hide: true },
+      },
+      (socket: WebSocket, request: FastifyRequest) => {
+        const raw = request.raw.socket as Socket;
+        letGo(socket, raw);
+        sockets.accept(socket, raw, proved.get(request.raw));
+      },
+    );
+    // Browsers do not tell a page why its upgrade was refused. A page asks here, with the same Origin and cookies.
+    scope.post(socketPath, { schema: { hide: true } }, async (request, reply) => {
+      requireKnownPage(request);
+      return reply.code(204).send(null);
+    });
+  });
+}
+
+/** Headers about a login or a body. */
+const checkedHeaders = [
+  'authorization',
+  'cookie',
+  'content-type',
+  'content-encoding',
+  'content-length',
+  'transfer-encoding',
+];
+/** Whether nothing about the upgrade can be refused but its WebSocket headers, which `ws` looks at. */
+function isPlain({ method, url, headers, rawHeaders }: IncomingMessage, headersMax: number): boolean {
+  return (
+    method === 'GET' &&
+    url === socketPath &&
+    rawHeaders.length / 2 <= headersMax &&
+    !isHostRepeated(rawHeaders) &&
+    checkedHeaders.every((name) => headers[name] === undefined)
+  );
+}
+
+/**
+ * The request and its response are of no more use, and would stay in memory as long as the socket does, and with every idle
+ * connection (bench/idle-connections.ts).
+ */
+function letGo(socket: WebSocket, raw: Socket): void {
+  socket.removeAllListeners('error');
+  const { _httpMessage: response } = raw as Socket & { _httpMessage?: ServerResponse };
+  response?.detachSocket(raw);
+}

@@ -1,0 +1,182 @@
+/**
+ * How hostile a text is to somebody: logistic regression over words, neighbours and pieces of words, of which those in
+ * `classes` are seen as their class. All groups of people are one class, so that no group's name weighs by itself; words
+ * that the matcher found are seen as their term, however they were spelled. Pure.
+ */
+import type { Label } from '../text/label.ts';
+import type { Normalised } from '../text/normalise.ts';
+import { createStanceReader, type Stance } from './toxicity-stance.ts';
+import { createToneWords } from './toxicity-words.ts';
+
+/** Size of the hashed space, a power of two; the artefact holds a byte for each. */
+export const toxicityBuckets = 1 << 17;
+
+export interface ToxicityModel {
+  /** Names the training. */
+  readonly version: string;
+  readonly hashed: Int8Array;
+  readonly scale: number;
+  readonly bias: number;
+  /** Raw value (log-odds) at which `flagScore` is reached, and what one unit beyond is worth. */
+  readonly pivot: number;
+  readonly slope: number;
+  /** Words by class, separated by spaces; those of an expression by `_`. */
+  readonly classes: Readonly<Record<string, string>>;
+  /** Words that are no misspelling of those. */
+  readonly innocent: string;
+}
+
+/** The weights as a classifier uses them, with what moderators taught. May lie in memory that threads share. */
+export interface LearnedToxicity {
+  /** Names the examples and the model it was made on. */
+  readonly version: string;
+  /** In units of `scale`. */
+  readonly hashed: Int16Array;
+  readonly scale: number;
+  readonly bias: number;
+  readonly pivot: number;
+}
+
+export interface ToxicityClassifier {
+  /** 0 to 1; 0 where the model has no opinion. */
+  readonly score: (normalised: Normalised, labels: readonly Label[]) => number;
+}
+
+/** From this score on a text is flagged. */
+export const flagScore = 0.8;
+
+/** Log-odds for hostility beside a group of people: tweets, of which the model learned most, show little of it. */
+const aimedWorth = 1.2;
+
+/** Tokens that a pair of classes may span. */
+const spanMax = 4;
+const lettersMin = 3;
+const noKind = -1;
+const stanceSeed = 0x2545f491;
+
+/** What the model sees of a text. */
+export interface ToxicityFeatures {
+  /** Distinct buckets. */
+  readonly buckets: readonly number[];
+  readonly stance: Stance['stance'];
+}
+
+export type ToxicityExtractor = (normalised: Normalised, labels: readonly Label[]) => ToxicityFeatures;
+
+export function createToxicityExtractor({
+  classes,
+  innocent,
+}: Pick<ToxicityModel, 'classes' | 'innocent'>): ToxicityExtractor {
+  const { names, read } = createToneWords(classes, innocent);
+  const readStance = createStanceReader(names);
+  const group = names.indexOf('group');
+  const shapes = names.map((name) => hashOf(name, 3));
+  const pairs = names.map((name) => hashOf(name, 5));
+  /** The text in which each bucket was seen last: no set is filled and emptied. */
+  const stamps = new Uint8Array(toxicityBuckets);
+  let stamp = 0;
+
+  return (normalised, labels) => {
+    const tokens = read(normalised, labels);
+    if (++stamp > 255) {
+      stamps.fill(0);
+      stamp = 1;
+    }
+    const buckets: number[] = [];
+    const see = (hash: number): void => {
+      const bucket = (hash ^ (hash >>> 15)) & (toxicityBuckets - 1);
+      if (stamps[bucket] === stamp) return;
+      stamps[bucket] = stamp;
+      buckets.push(bucket);
+    };
+    let previous = 0;
+    let previousShape = 0;
+    for (let at = 0; at < tokens.length; at++) {
+      const { text, kind, hash: unspread } = tokens[at]!;
+      const hash = kind === group ? shapes[kind]! : scattered(unspread);
+      see(hash);
+      see(mix(previous, hash));
+      previous = hash;
+      // As classes, with the words between them left out.
+      const shape = kind === noKind ? hash : shapes[kind]!;
+      see(mix(previousShape, shape) + 1);
+      previousShape = shape;
+      if (kind !== noKind) {
+        see(shape);
+        for (let back = Math.max(0, at - spanMax); back < at; back++)
+          if (tokens[back]!.kind !== noKind) see(mix(pairs[tokens[back]!.kind]!, shape) + 2);
+      }
+      if (kind === group || text.length < lettersMin) continue;
+      for (let from = -1; from + 3 <= text.length; from++) see(hashPiece(text, from));
+    }
+    const { stance, signs } = readStance(tokens);
+    for (const sign of signs) see(mix(stanceSeed, scattered(sign)));
+    return { buckets, stance };
+  };
+}
+
+/** Weights in memory are this much finer than on disk, so that corrections are not rounded away. */
+const finer = 64;
+
+/** The weights of the model alone. */
+export function unlearnedToxicity({ version, hashed, scale, bias, pivot }: ToxicityModel): LearnedToxicity {
+  return { version, hashed: Int16Array.from(hashed, (each) => each * finer), scale: scale / finer, bias, pivot };
+}
+
+/** @throws Error when the model is of another build */
+export function createToxicityClassifier(
+  model: ToxicityModel,
+  learned: LearnedToxicity = unlearnedToxicity(model),
+  extract: ToxicityExtractor = createToxicityExtractor(model),
+): ToxicityClassifier {
+  if (model.hashed.length !== toxicityBuckets) throw new Error(`the model ${model.version} is of another shape`);
+  const flagOdds = Math.log(flagScore / (1 - flagScore));
+  return {
+    score: (normalised, labels) => {
+      const { buckets, stance } = extract(normalised, labels);
+      if (buckets.length === 0 || stance === 'harmless') return 0;
+      const value = rawToxicity(learned, buckets) + (stance === 'aimed' ? aimedWorth : 0);
+      return 1 / (1 + Math.exp(-(flagOdds + (value - learned.pivot) * model.slope)));
+    },
+  };
+}
+
+/** Log-odds before calibration. */
+export function rawToxicity(
+  { hashed, scale, bias }: Pick<ToxicityModel | LearnedToxicity, 'hashed' | 'scale' | 'bias'>,
+  features: readonly number[],
+): number {
+  let sum = 0;
+  for (const bucket of features) sum += hashed[bucket]!;
+  return bias + (sum * scale) / normOf(features.length);
+}
+
+/** A long text has not a louder say, yet one grave word in it is heard. */
+export function normOf(features: number): number {
+  return Math.max(1, features) ** 0.35;
+}
+
+/** FNV-1a, seeded. */
+function hashOf(text: string, seed: number): number {
+  let hash = (0x811c9dc5 ^ Math.imul(seed, 0x9e3779b1)) >>> 0;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return scattered(hash);
+}
+
+/** Four characters of a word; beyond its ends stands a space. */
+function hashPiece(text: string, from: number): number {
+  let hash = 0x3c6ef372;
+  for (let at = from; at < from + 4; at++) {
+    const code = at >= 0 && at < text.length ? text.charCodeAt(at) : 32;
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
+  return scattered(hash);
+}
+
+function scattered(hash: number): number {
+  return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) >>> 0;
+}
+
+function mix(left: number, right: number): number {
+  return (Math.imul(left, 0x9e3779b1) ^ (right >>> 3)) >>> 0;
+}

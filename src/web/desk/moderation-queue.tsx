@@ -1,0 +1,232 @@
+/** What was reported or flagged, with what a moderator needs to decide. */
+import { useEffect, useState } from 'preact/hooks';
+import type { Message, ModerationLabel, QueueEntry } from '../../client/parley-client.ts';
+import { explainRefusal } from '../components/chat-store.ts';
+import { LengthHint, noteLengthMax } from '../components/length-limit.tsx';
+import type { DeskProps } from './moderation-dialog.tsx';
+
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const states = { open: 'Open', removed: 'Removed', approved: 'Approved' } as const;
+const bans = [
+  ['', 'no ban'],
+  ['3600', 'ban for an hour'],
+  ['86400', 'ban for a day'],
+  ['604800', 'ban for a week'],
+  ['forever', 'ban for good'],
+] as const;
+
+export function QueuePane({ store, roomId }: DeskProps) {
+  const [state, setState] = useState<QueueEntry['state']>('open');
+  const [entries, setEntries] = useState<readonly QueueEntry[]>();
+  const [next, setNext] = useState<string | null>(null);
+  const [problem, setProblem] = useState('');
+
+  async function load(cursor?: string): Promise<void> {
+    try {
+      const page = await store.client.moderation.queue({ roomId, state, ...(cursor ? { cursor } : {}) });
+      setEntries((before) => (cursor ? [...(before ?? []), ...page.items] : page.items));
+      setNext(page.nextCursor);
+      setProblem('');
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+
+  useEffect(() => {
+    setEntries(undefined);
+    void load();
+  }, [store, roomId, state]);
+
+  return (
+    <section aria-label="Queue">
+      <fieldset class="row tabs" aria-label="Which entries">
+        {(Object.keys(states) as QueueEntry['state'][]).map((each) => (
+          <button type="button" key={each} aria-pressed={state === each} onClick={() => setState(each)}>
+            {states[each]}
+          </button>
+        ))}
+        <button type="button" class="link" onClick={() => void load()}>
+          Refresh
+        </button>
+      </fieldset>
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {entries?.length === 0 && (
+        <p class="hint" role="status">
+          {state === 'open' ? 'Nothing waits for a decision.' : 'Nothing here.'}
+        </p>
+      )}
+      {entries?.map((entry) => (
+        <QueueItem
+          key={entry.id}
+          store={store}
+          entry={entry}
+          showRoom={roomId === undefined}
+          onDecided={() => setEntries((before) => before?.filter(({ id }) => id !== entry.id))}
+        />
+      ))}
+      {next && (
+        <button type="button" onClick={() => void load(next)}>
+          More
+        </button>
+      )}
+    </section>
+  );
+}
+
+function QueueItem({
+  store,
+  entry,
+  showRoom,
+  onDecided,
+}: Pick<DeskProps, 'store'> & { entry: QueueEntry; showRoom: boolean; onDecided: () => void }) {
+  const [note, setNote] = useState('');
+  const [ban, setBan] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
+  const { message, author, decision } = entry;
+
+  async function decide(choice: 'approve' | 'remove'): Promise<void> {
+    setBusy(true);
+    setProblem('');
+    try {
+      await store.client.moderation.decide(entry.id, {
+        decision: choice,
+        ...(note.trim() === '' ? {} : { note: note.trim() }),
+        ...(choice === 'remove' && ban !== '' ? { ban: ban === 'forever' ? {} : { seconds: Number(ban) } } : {}),
+      });
+      onDecided();
+    } catch (error) {
+      setProblem(explainRefusal(error));
+      setBusy(false);
+    }
+  }
+
+  return (
+    <article class="case" aria-label={`Message by ${message.sender.displayName}`}>
+      <header class="row">
+        <strong>{message.sender.displayName}</strong>
+        <span class="hint">@{message.sender.username}</span>
+        {showRoom && <span class="hint">in {entry.room.name || 'a direct message'}</span>}
+        <time dateTime={message.createdAt}>{calendar.format(new Date(message.createdAt))}</time>
+      </header>
+      <ol class="around" aria-label="What was said around it">
+        {entry.context.before.map((each) => (
+          <ContextLine key={each.id} message={each} />
+        ))}
+        <li class="accused">
+          <Marked text={message.text} labels={entry.labels} />
+        </li>
+        {entry.context.after.map((each) => (
+          <ContextLine key={each.id} message={each} />
+        ))}
+      </ol>
+      {entry.labels.length > 0 && (
+        <p class="chips">
+          {entry.labels.map((label) => (
+            <span class="chip" key={`${label.id} ${label.start}`} title={label.id}>
+              {label.name} {Math.round(label.score * 100)} %
+              {label.matched && label.matched.length < 40 && `: ${label.matched}`}
+            </span>
+          ))}
+          {entry.spamScore !== null && <span class="hint">spam score {Math.round(entry.spamScore * 100)} %</span>}
+          {entry.engineVersion && <span class="hint">engine {entry.engineVersion.slice(0, 24)}</span>}
+        </p>
+      )}
+      {entry.rules.map((rule) => (
+        <p class="hint" key={rule.id}>
+          Rule: {rule.kind} “{rule.pattern}”{rule.note ? ` (${rule.note})` : ''}
+        </p>
+      ))}
+      {entry.reports.length > 0 && (
+        <ul class="complaints" aria-label="Reports">
+          {entry.reports.map(({ reporter, reason }) => (
+            <li key={reporter.id}>
+              <strong>{reporter.displayName}</strong> {reason}
+            </li>
+          ))}
+          {entry.reportCount > entry.reports.length && (
+            <li class="hint">and {entry.reportCount - entry.reports.length} more</li>
+          )}
+        </ul>
+      )}
+      <p class="hint">
+        {author.kind === 'guest' ? 'Guest' : 'Account'} since {day.format(new Date(author.accountCreatedAt))} ·{' '}
+        {author.messages} {author.messages === 1 ? 'message' : 'messages'} here ·{' '}
+        {author.reported === 1 ? 'once' : `${author.reported} times`} in the queue, {author.removed} removed
+        {author.blockedLastDay > 0 && ` · ${author.blockedLastDay} blocked in a day`}
+        {author.mutedUntil && ' · muted'}
+        {author.banned && ' · banned'}
+      </p>
+      {decision && (
+        <p class="hint">
+          {states[entry.state]} by {decision.by.displayName}, {calendar.format(new Date(decision.at))}
+          {decision.note && `: ${decision.note}`}
+        </p>
+      )}
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <LengthHint text={note} lengthMax={noteLengthMax} />
+      <div class="row verdict">
+        <input
+          aria-label="Note for the log"
+          placeholder="Note for the log"
+          value={note}
+          onInput={(event) => setNote(event.currentTarget.value)}
+        />
+        {entry.state !== 'removed' && entry.room.kind === 'room' && (
+          <select aria-label="Ban" value={ban} onChange={(event) => setBan(event.currentTarget.value)}>
+            {bans.map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        )}
+        {entry.state !== 'removed' && (
+          <button type="button" class="danger" disabled={busy} onClick={() => void decide('remove')}>
+            Remove
+          </button>
+        )}
+        {entry.state !== 'approved' && (
+          <button type="button" disabled={busy} onClick={() => void decide('approve')}>
+            {entry.state === 'removed' ? 'Give back' : 'Approve'}
+          </button>
+        )}
+      </div>
+    </article>
+  );
+}
+
+function ContextLine({ message }: { message: Message }) {
+  return (
+    <li>
+      <strong>{message.sender.displayName}</strong> {message.deletedAt ? <em>deleted</em> : message.text.slice(0, 300)}
+    </li>
+  );
+}
+
+/** The text with what the engine found in it. */
+function Marked({ text, labels }: { text: string; labels: readonly ModerationLabel[] }) {
+  if (text === '') return <em>Deleted by its author.</em>;
+  const pieces = [];
+  let at = 0;
+  for (const { start, end } of [...labels].sort((left, right) => left.start - right.start)) {
+    if (start < at || end <= start || (start === 0 && end >= text.length)) continue;
+    pieces.push(text.slice(at, start), <mark key={start}>{text.slice(start, end)}</mark>);
+    at = end;
+  }
+  return (
+    <span class="plain">
+      {pieces}
+      {text.slice(at)}
+    </span>
+  );
+}

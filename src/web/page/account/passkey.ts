@@ -1,0 +1,41 @@
+/** The browser's part of passkeys: asks the authenticator what the server wants to know. */
+import { startAuthentication, startRegistration } from '@simplewebauthn/browser';
+import type { ParleyClient, PasskeyAnswer } from '../../../client/parley-client.ts';
+
+interface Ceremony {
+  readonly ceremony: string;
+  readonly options: never;
+}
+
+/** Where pages may use passkeys: not everywhere, and never without https or localhost. */
+export const passkeysWork = typeof PublicKeyCredential !== 'undefined';
+
+/** Asks for a passkey. @param begin gets the ceremony from the server */
+export async function askPasskey(begin: () => Promise<unknown>): Promise<PasskeyAnswer> {
+  const { ceremony, options } = (await begin()) as Ceremony;
+  return { ceremony, response: await startAuthentication({ optionsJSON: options }) };
+}
+
+/** Makes a passkey and has the server keep it. @returns recovery codes when it is the first factor */
+export async function makePasskey(client: ParleyClient, name: string): Promise<readonly string[] | null> {
+  const path = '/v1/users/me/second-factors/passkeys';
+  const { ceremony, options } = await client.call<Ceremony>('POST', `${path}/options`);
+  const response = await startRegistration({ optionsJSON: options });
+  const { recoveryCodes } = await client.call<{ recoveryCodes: readonly string[] | null }>('POST', path, {
+    ceremony,
+    response,
+    name,
+  });
+  return recoveryCodes;
+}
+
+/** A person who closes the browser's window about passkeys has not met an error. */
+export function explainPasskey(error: unknown): string | undefined {
+  if (!(error instanceof Error) || error.name === 'ClientError') return undefined;
+  const words: Readonly<Record<string, string>> = {
+    NotAllowedError: 'No passkey was used.',
+    InvalidStateError: 'This device has a passkey for this account already.',
+    SecurityError: 'Passkeys do not work at this address.',
+  };
+  return words[error.name];
+}

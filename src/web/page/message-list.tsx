@@ -1,0 +1,207 @@
+/** The messages of the open room: what is new is marked, and counts as read only once its newest end was in view. */
+import { Fragment } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Message, OwnRoom } from '../../client/parley-client.ts';
+import type { ChatState, ChatStore } from '../components/chat-store.ts';
+import { MessageItem, UnsentItem } from './message-item.tsx';
+import { createScrollKeeper, type ScrollKeeper } from './scroll-keeper.ts';
+
+/** Messages of one person this close together share one head. */
+const groupMs = 5 * 60_000;
+/** Older messages are asked for before the upper edge is reached. */
+const loadAheadPx = 300;
+/** Where the first new message stands on opening, as a share of the height: some of what was read before is above it. */
+const dividerShare = 0.25;
+
+interface MessageListProps {
+  readonly store: ChatStore;
+  readonly state: ChatState;
+  readonly room: OwnRoom;
+}
+
+/** Whether somebody can be looking at the page: a window behind others reads nothing. */
+function isLookedAt(): boolean {
+  return document.visibilityState === 'visible' && document.hasFocus();
+}
+
+export function MessageList({ store, state, room, onEditEnd }: MessageListProps & { onEditEnd: () => void }) {
+  const view = state.views.get(room.id);
+  const messages = view?.messages ?? [];
+  const unsent = state.unsent.get(room.id) ?? [];
+  const me = store.client.user()?.id;
+  // The event may come before the answer.
+  const unstored = unsent.filter(({ clientId }) => !messages.some((message) => message.clientId === clientId));
+  const refused = unstored.filter(({ refusal }) => refusal !== undefined).length;
+  const { scroller, content, keeper, atEnd } = useScrollKeeper(() => {
+    readAlong();
+    loadAhead();
+  });
+  const [newSince, clearDivider] = useNewSince(room, () => isReading());
+  const firstNew = newSince === undefined ? undefined : firstAfter(messages, newSince, me);
+  const divider = useRef<HTMLDivElement>(null);
+  const opened = useRef(false);
+
+  function isReading(): boolean {
+    return opened.current && (keeper.current?.atEnd() ?? false) && isLookedAt();
+  }
+  function readAlong(): void {
+    if (isReading()) store.markRead(room.id);
+  }
+  function loadAhead(): void {
+    if (opened.current && scroller.current!.scrollTop <= loadAheadPx) void store.loadOlder(room.id);
+  }
+
+  useLayoutEffect(() => {
+    if (opened.current || !view || view.loading || view.problem) return;
+    opened.current = true;
+    if (divider.current) keeper.current?.showAt(divider.current, dividerShare);
+    else keeper.current?.toEnd();
+  });
+  useSentCount(unsent.length, () => {
+    clearDivider();
+    keeper.current?.toEnd();
+  });
+  useLayoutEffect(() => keeper.current?.settle());
+  useEffect(readAlong);
+  useEffect(() => {
+    for (const event of ['focus', 'visibilitychange']) addEventListener(event, readAlong, true);
+    return () => {
+      for (const event of ['focus', 'visibilitychange']) removeEventListener(event, readAlong, true);
+    };
+  }, [store, room.id]);
+
+  return (
+    <div class="messages-place">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1) */}
+      <div class="messages" ref={scroller} role="log" aria-label="Messages" tabIndex={0}>
+        <div class="messages-content" ref={content}>
+          <ListHead store={store} state={state} room={room} />
+          {messages.map((message, index) => (
+            <Fragment key={message.id}>
+              {message === firstNew && (
+                // biome-ignore lint/a11y/useSemanticElements: an hr cannot hold the words that are shown in it
+                <div class="divider" ref={divider} role="separator" aria-label="New messages">
+                  <span>New messages</span>
+                </div>
+              )}
+              <MessageItem
+                store={store}
+                message={message}
+                head={message === firstNew || startsGroup(message, messages[index - 1])}
+                editing={state.edited.has(message.id)}
+                onEditEnd={onEditEnd}
+              />
+            </Fragment>
+          ))}
+          {unstored.map((each, index) => (
+            <UnsentItem
+              key={each.clientId}
+              store={store}
+              message={each}
+              head={index === 0 && messages.at(-1)?.sender.id !== me}
+            />
+          ))}
+        </div>
+      </div>
+      {!atEnd && opened.current && (
+        <JumpButton unread={room.unread} refused={refused} onJump={() => keeper.current?.toEnd()} />
+      )}
+    </div>
+  );
+}
+
+/** Above the oldest message: that more are on their way, that they did not come, or that there are none. */
+function ListHead({ store, state, room }: MessageListProps) {
+  const view = state.views.get(room.id);
+  if (!view || view.loading) return <p class="hint">Loading …</p>;
+  if (view.problem)
+    return (
+      <p class="problem" role="alert">
+        The messages could not be loaded. {view.problem}{' '}
+        <button type="button" class="link" onClick={() => void store.loadAgain(room.id)}>
+          Try again
+        </button>
+      </p>
+    );
+  if (view.hasOlder) return null;
+  const what = room.kind === 'dm' ? `your conversation with ${room.name}` : room.name;
+  return <p class="hint">This is the beginning of {what}</p>;
+}
+
+function JumpButton({ unread, refused, onJump }: { unread: number; refused: number; onJump: () => void }) {
+  return (
+    <div class="jump-place">
+      {refused > 0 && (
+        <p class="problem" role="alert">
+          {refused === 1 ? 'A message was' : `${refused} messages were`} not sent.
+        </p>
+      )}
+      <button type="button" class={`jump ${unread > 0 ? 'fresh' : ''}`} onClick={onJump}>
+        {unread > 0 ? (
+          <>
+            {unread} new {unread === 1 ? 'message' : 'messages'}
+            <span class="unseen">: jump to latest</span>
+          </>
+        ) : (
+          'Jump to latest'
+        )}{' '}
+        <span aria-hidden="true">↓</span>
+      </button>
+    </div>
+  );
+}
+
+/** @param onMove called after each change of the position */
+function useScrollKeeper(onMove: () => void) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const keeper = useRef<ScrollKeeper>(null);
+  const [atEnd, setAtEnd] = useState(true);
+  const moved = useRef(onMove);
+  moved.current = onMove;
+  useLayoutEffect(() => {
+    const created = createScrollKeeper({
+      scroller: scroller.current!,
+      content: content.current!,
+      onMove: () => {
+        setAtEnd(created.atEnd());
+        moved.current();
+      },
+    });
+    keeper.current = created;
+    return created.stop;
+  }, []);
+  return { scroller, content, keeper, atEnd };
+}
+
+/**
+ * After which seq the messages are new to the reader: what was unread on opening, and what came later while nobody was
+ * reading. It stays when they are read, so that the divider can still be found, until others come or one writes.
+ */
+function useNewSince(room: OwnRoom, isReading: () => boolean): [number | undefined, () => void] {
+  const [since, setSince] = useState(room.unread > 0 ? room.lastReadSeq : undefined);
+  const unreadBefore = useRef(room.unread);
+  useLayoutEffect(() => {
+    if (unreadBefore.current === 0 && room.unread > 0 && !isReading()) setSince(room.lastReadSeq);
+    unreadBefore.current = room.unread;
+  }, [room.unread]);
+  return [since, () => setSince(undefined)];
+}
+
+/** Calls back after the person has sent something: there is one unsent message more than before. */
+function useSentCount(count: number, onSent: () => void): void {
+  const before = useRef(count);
+  useLayoutEffect(() => {
+    if (count > before.current) onSent();
+    before.current = count;
+  }, [count]);
+}
+
+function firstAfter(messages: readonly Message[], seq: number, me: string | undefined): Message | undefined {
+  return messages.find((message) => message.seq > seq && message.sender.id !== me);
+}
+
+function startsGroup(message: Message, previous: Message | undefined): boolean {
+  if (!previous || previous.sender.id !== message.sender.id || previous.deletedAt) return true;
+  return Date.parse(message.createdAt) - Date.parse(previous.createdAt) > groupMs;
+}

@@ -1,0 +1,56 @@
+/** Makes a room, with people who are looked up by name. */
+import { useState } from 'preact/hooks';
+import type { Page, Profile } from '../../client/parley-client.ts';
+import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
+import { Dialog } from '../components/dialog.tsx';
+import { Field } from '../components/field.tsx';
+
+export function NewRoomDialog({ store, onClose }: { store: ChatStore; onClose: () => void }) {
+  const [problem, setProblem] = useState('');
+
+  async function submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget as HTMLFormElement);
+    try {
+      const names = String(fields.get('people') ?? '')
+        .split(/[\s,]+/)
+        .filter(Boolean);
+      const memberIds = await Promise.all(names.map((name) => findPerson(store, name.replace(/^@/, ''))));
+      const visibility = fields.get('private') === null ? ('public' as const) : ('private' as const);
+      const room = await store.client.createRoom({ name: String(fields.get('name') ?? ''), visibility, memberIds });
+      location.hash = `#/rooms/${room.id}`;
+      onClose();
+    } catch (error) {
+      setProblem(error instanceof UnknownPerson ? error.message : explainRefusal(error));
+    }
+  }
+
+  return (
+    <Dialog title="New room" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <Field label="Room name" name="name" />
+        <Field label="People" name="people" hint="usernames, with spaces between" required={false} />
+        <label class="check">
+          <input type="checkbox" name="private" /> Private: only members see it
+        </label>
+        {problem && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <button class="primary" type="submit">
+          Create room
+        </button>
+      </form>
+    </Dialog>
+  );
+}
+
+class UnknownPerson extends Error {}
+
+async function findPerson({ client }: ChatStore, username: string): Promise<string> {
+  const { items } = await client.call<Page<Profile>>('GET', `/v1/users?query=${encodeURIComponent(username)}&limit=20`);
+  const found = items.find((each) => each.username.toLowerCase() === username.toLowerCase());
+  if (!found) throw new UnknownPerson(`Nobody here is called “${username}”.`);
+  return found.id;
+}

@@ -1,0 +1,75 @@
+/** Telling the moderators of a message. */
+import { useState } from 'preact/hooks';
+import type { Message } from '../../client/parley-client.ts';
+import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
+import { Dialog } from '../components/dialog.tsx';
+import { isTooLong, LengthHint } from '../components/length-limit.tsx';
+
+const reasons = ['Spam or fraud', 'Harassment or hate', 'Sexual content', 'Something else'] as const;
+/** With the reason before it within what the server takes. */
+const wordsLengthMax = 900;
+
+export function ReportDialog({ store, message, onClose }: { store: ChatStore; message: Message; onClose: () => void }) {
+  const [reason, setReason] = useState<string>(reasons[0]);
+  const [words, setWords] = useState('');
+  const [problem, setProblem] = useState('');
+  const [done, setDone] = useState(false);
+
+  async function submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    setProblem('');
+    try {
+      const said = words.trim() === '' ? reason : `${reason}: ${words.trim()}`;
+      await store.client.moderation.report(message.roomId, message.id, said);
+      setDone(true);
+    } catch (error) {
+      setProblem(explainRefusal(error));
+    }
+  }
+
+  return (
+    <Dialog title="Report message" onClose={onClose}>
+      {done ? (
+        <div class="settings-form">
+          <p role="status">Thank you. The moderators will look at it; nobody else learns that you reported it.</p>
+          <button type="button" class="primary" onClick={onClose}>
+            Done
+          </button>
+        </div>
+      ) : (
+        <form onSubmit={(event) => void submit(event)}>
+          <blockquote class="quoted">
+            <strong>{message.sender.displayName}</strong> {message.text.slice(0, 200)}
+          </blockquote>
+          <fieldset class="choices">
+            <legend>What is wrong with it?</legend>
+            {reasons.map((each) => (
+              <label class="check" key={each}>
+                <input type="radio" name="reason" checked={reason === each} onChange={() => setReason(each)} />
+                {each}
+              </label>
+            ))}
+          </fieldset>
+          <div class="field">
+            <label for="report-words">Anything to add? (optional)</label>
+            <textarea
+              id="report-words"
+              rows={3}
+              value={words}
+              onInput={(event) => setWords(event.currentTarget.value)}
+            />
+            <LengthHint text={words} lengthMax={wordsLengthMax} />
+          </div>
+          {problem && (
+            <p class="problem" role="alert">
+              {problem}
+            </p>
+          )}
+          <button class="primary" type="submit" disabled={isTooLong(words, wordsLengthMax)}>
+            Send report
+          </button>
+        </form>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,101 @@
+/** The rooms one is in, with what is new in them, and the doors to more. */
+import { useState } from 'preact/hooks';
+import type { OwnRoom } from '../../client/parley-client.ts';
+import { Avatar } from '../components/avatar.tsx';
+import { type ChatState, type ChatStore, moderates } from '../components/chat-store.ts';
+import { ModerationDialog } from '../desk/moderation-dialog.tsx';
+import { AccountDialog } from './account/account-dialog.tsx';
+import { BrowseDialog } from './browse-dialog.tsx';
+import { NewRoomDialog } from './new-room-dialog.tsx';
+
+interface RoomListProps {
+  readonly store: ChatStore;
+  readonly state: ChatState;
+  readonly openId: string | undefined;
+  readonly onLogOut: () => void;
+}
+
+export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
+  const [dialog, setDialog] = useState<'new' | 'browse' | 'account' | 'desk' | undefined>();
+  const user = store.client.user();
+  const rooms = [...state.rooms.values()].sort((left, right) => activeAt(right).localeCompare(activeAt(left)));
+  const close = () => setDialog(undefined);
+  return (
+    <aside class="rooms" aria-label="Rooms">
+      <header class="rooms-head">
+        <span class="brand">Parley</span>
+        <button
+          type="button"
+          class="me"
+          title={`Account settings of ${user?.username ?? ''}`}
+          aria-label={`Account settings: ${user?.displayName ?? ''}`}
+          onClick={() => setDialog('account')}
+        >
+          <span class="me-name">{user?.displayName}</span>
+          {user && <Avatar person={user} />}
+          <span aria-hidden="true">⚙</span>
+        </button>
+        <button type="button" class="link" onClick={onLogOut}>
+          Log out
+        </button>
+      </header>
+      <div class="rooms-tools">
+        <button type="button" class="primary" onClick={() => setDialog('new')}>
+          New room
+        </button>
+        <button type="button" onClick={() => setDialog('browse')}>
+          Browse
+        </button>
+        {moderates(store.client, undefined) && (
+          <button type="button" onClick={() => setDialog('desk')}>
+            Moderation
+          </button>
+        )}
+      </div>
+      <nav aria-label="My rooms">
+        <ul>
+          {rooms.map((room) => (
+            <li key={room.id}>
+              <a
+                href={`#/rooms/${room.id}`}
+                class={`room ${room.unread > 0 ? 'fresh' : ''}`}
+                aria-current={room.id === openId ? 'page' : undefined}
+              >
+                <span class="room-name">
+                  <span class="sigil" aria-hidden="true">
+                    {room.kind === 'dm' ? '@' : room.visibility === 'private' ? '◆' : '#'}
+                  </span>
+                  {room.name}
+                </span>
+                {room.unread > 0 && (
+                  <span class={`count ${room.mentions > 0 ? 'mentioned' : ''}`}>
+                    {room.unread}
+                    <span class="unseen"> unread</span>
+                  </span>
+                )}
+                <span class="room-last">{lastLine(room)}</span>
+              </a>
+            </li>
+          ))}
+        </ul>
+        {state.ready && rooms.length === 0 && <p class="hint">No rooms yet. Make one, or browse the public ones.</p>}
+      </nav>
+      {dialog === 'desk' && <ModerationDialog store={store} roomId={undefined} name="all rooms" onClose={close} />}
+      {dialog === 'new' && <NewRoomDialog store={store} onClose={close} />}
+      {dialog === 'account' && (
+        <AccountDialog client={store.client} onChange={() => store.profileChanged()} onClose={close} />
+      )}
+      {dialog === 'browse' && <BrowseDialog store={store} onClose={close} />}
+    </aside>
+  );
+}
+
+function activeAt(room: OwnRoom): string {
+  return room.lastMessage?.createdAt ?? '';
+}
+
+function lastLine({ lastMessage }: OwnRoom): string {
+  if (!lastMessage) return 'No messages yet';
+  if (lastMessage.deletedAt) return 'Message deleted';
+  return `${lastMessage.sender.displayName}: ${lastMessage.text.slice(0, 80)}`;
+}
