@@ -1,6 +1,6 @@
 /** The shapes of the moderators' routes, and where their lists go on. */
 import { Type } from 'typebox';
-import { MessageShape } from '../chat/messages/message-schemas.ts';
+import { MessageShape } from '../chat/state/message-shape.ts';
 import { invalid } from '../errors.ts';
 import { readCursor } from '../http/cursors.ts';
 import { Cursor, exactly, Limit, Nullable, PublicUser, Time, Uuid } from '../http/schemas.ts';

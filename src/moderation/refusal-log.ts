@@ -3,8 +3,8 @@
  * what of it matched, stays with its author.
  */
 
-import type { RecordRefusal } from '../chat/messages/message-service.ts';
 import { unknownProfile } from '../chat/state/message-shape.ts';
+import type { RecordRefusal } from '../chat/state/verdict-records.ts';
 import { plainArray, textArray } from '../database/array-literal.ts';
 import { coalesce } from '../database/coalesce.ts';
 import type { Sql } from '../database/connect.ts';

@@ -477,7 +477,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       await v1.register(userRoutes, { users: userService, authenticator });
       await v1.register(roomRoutes, {
         rooms: roomService,
-        messages: messageRepository,
+        findMessages: messageRepository.bySeqs,
         authenticator,
         idempotency,
         limits: config.room,
@@ -498,7 +498,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
         idempotency,
       });
       await v1.register(messageRoutes, { messages, authenticator });
-      await v1.register(eventRoutes, { rooms: roomService, reader, authenticator });
+      await v1.register(eventRoutes, { followToRead: roomService.followToRead, reader, authenticator });
       await v1.register(readRoutes, { reads, authenticator });
       await v1.register(roomNotificationRoutes, {
         roomNotifications: createRoomNotificationService({ db, follow: roomService.follow }),

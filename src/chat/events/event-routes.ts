@@ -3,16 +3,18 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly, Limit, Seq, Time, Uuid } from '../../http/schemas.ts';
-import type { RoomService } from '../rooms/room-service.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
+import type { Actor, RoomState } from '../state/room-state.ts';
 import type { LogReader } from './log-reader.ts';
 
 const EventShape = Type.Object({ type: Type.String(), roomId: Uuid, seq: Seq, at: Time, data: Type.Unknown() });
 
 export const eventRoutes: FastifyPluginAsyncTypebox<{
-  rooms: RoomService;
+  /** For a reader of the room. @throws Failure `not_found`, `banned` */
+  followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   reader: LogReader;
   authenticator: Authenticator;
-}> = async (app, { rooms, reader, authenticator }) => {
+}> = async (app, { followToRead, reader, authenticator }) => {
   app.get(
     '/rooms/:roomId/events',
     {
@@ -28,7 +30,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       const { after = 0, limit = 50 } = request.query;
-      const feed = await rooms.followToRead(caller, request.params.roomId);
+      const feed = await followToRead(caller, request.params.roomId);
       const from = Math.max(after, feed.state.firstReadable(caller) - 1);
       // What comes while this is read may follow a removal: the caller's right was asked for up to here.
       const head = feed.position;

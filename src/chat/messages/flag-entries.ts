@@ -8,9 +8,7 @@ import type { Transaction } from '../../database/connect.ts';
 import { newId } from '../../database/new-id.ts';
 import { moderationQueue } from '../../database/tables.ts';
 import type { Verdict } from '../../processing/client/processing-client.ts';
-
-/** What moderation says of a flagged message. */
-export type Flag = Pick<Verdict, 'labels' | 'spamScore' | 'engineVersion'>;
+import type { Flag } from '../state/verdict-records.ts';
 
 export interface FlagPolicy {
   /**

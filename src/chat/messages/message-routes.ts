@@ -5,12 +5,12 @@ import { invalid } from '../../errors.ts';
 import { type Authenticator, isCallerThere } from '../../http/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import { answers, Cursor, exactly, Limit, listOf, Seq } from '../../http/schemas.ts';
+import { MessageShape } from '../state/message-shape.ts';
 import {
   EditBody,
   EditShape,
   MessagePage,
   MessageParams,
-  MessageShape,
   PendingShape,
   RoomParams,
   SendBody,

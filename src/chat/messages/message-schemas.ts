@@ -1,29 +1,7 @@
 /** The shapes of messages and of their routes and frames. */
 import { Type } from 'typebox';
-import { ClientId, exactly, Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
-
-export const MessageShape = Type.Object({
-  id: Uuid,
-  roomId: Uuid,
-  seq: Seq,
-  sender: PublicUser,
-  text: Type.String({ description: 'Markdown source' }),
-  html: Type.String({
-    description:
-      'The same, rendered to safe HTML. `span.mention` marks members of the room; other names are plain text. A line that ends within an element is a plain newline; `withLineBreaks` of the client makes it a `<br>`',
-  }),
-  mentions: Type.Array(Uuid),
-  replyTo: Nullable(Uuid),
-  replyCount: Type.Integer(),
-  attachments: Type.Array(Type.Unknown()),
-  reactions: Type.Array(Type.Unknown()),
-  pinned: Type.Boolean(),
-  clientId: Nullable(Type.String()),
-  createdAt: Time,
-  editedAt: Nullable(Time),
-  deletedAt: Nullable(Time),
-  duplicate: Type.Optional(Type.Boolean({ description: 'This clientId had been used: the first message is repeated' })),
-});
+import { ClientId, exactly, Time, Uuid } from '../../http/schemas.ts';
+import { MessageShape } from '../state/message-shape.ts';
 
 /** Stored, without a place in the room yet: nobody judged it in time. */
 export const PendingShape = Type.Object({

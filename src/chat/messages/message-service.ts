@@ -24,13 +24,14 @@ import { contentDigest, requireText } from '../state/message-text.ts';
 import type { RecordAct } from '../state/moderator-acts.ts';
 import type { SendOutcome } from '../state/pending-send.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
+import type { RecordRefusal } from '../state/verdict-records.ts';
 import { type FlagPolicy, recordFlag } from './flag-entries.ts';
 import { type HistoryPages, pageJson } from './history-pages.ts';
 import type { MentionLookup } from './mentioned-members.ts';
 import { findVersionSeq, forgetRemoved, redact } from './message-removal.ts';
 import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
-import { plainHtml } from './moderation-retry.ts';
 import type { ModerationRetryStore, UnmoderatedDraft } from './moderation-retry-store.ts';
+import { plainHtml } from './plain-html.ts';
 import type { SendOrder } from './send-order.ts';
 import { createSenderRecords } from './sender-records.ts';
 
@@ -46,14 +47,6 @@ export interface Draft {
 export interface Sender extends Actor {
   readonly sessionId: string | undefined;
 }
-
-/** Records that a text was refused and why, never the text. Awaited before the author is told. */
-export type RecordRefusal = (blocked: {
-  roomId: string;
-  authorId: string;
-  kind: 'message' | 'edit';
-  verdict: Pick<Verdict, 'labels' | 'engineVersion'>;
-}) => Promise<void>;
 
 export interface MessageService {
   /**

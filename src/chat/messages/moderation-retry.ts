@@ -14,10 +14,10 @@ import type { EventLog } from '../events/event-log.ts';
 import type { Contact } from '../rooms/contact.ts';
 import { unknownProfile } from '../state/message-shape.ts';
 import type { RoomState } from '../state/room-state.ts';
-import { type Flag, type FlagPolicy, recordFlag } from './flag-entries.ts';
+import type { Flag, RecordRefusal } from '../state/verdict-records.ts';
+import { type FlagPolicy, recordFlag } from './flag-entries.ts';
 import type { MentionLookup } from './mentioned-members.ts';
 import { withdraw } from './message-removal.ts';
-import type { RecordRefusal } from './message-service.ts';
 import type { ModerationRetryStore, Unmoderated } from './moderation-retry-store.ts';
 
 export interface ModerationRetryOptions {
@@ -151,11 +151,4 @@ export function startModerationRetry(options: ModerationRetryOptions): { readonl
       await working;
     },
   };
-}
-
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-/** A text that nobody rendered, as it was written. */
-export function plainHtml(text: string): string {
-  return `<p>${text.replace(/[&<>"]/g, (sign) => escapes[sign]!).replace(/\r\n?|\n/g, '<br>\n')}</p>\n`;
 }

@@ -20,8 +20,7 @@ import {
   Uuid,
 } from '../../http/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
-import type { MessageRepository } from '../messages/message-repository.ts';
-import { MessageShape } from '../messages/message-schemas.ts';
+import { type Message, MessageShape } from '../state/message-shape.ts';
 import type { Actor } from '../state/room-state.ts';
 import type { RoomService } from './room-service.ts';
 import { RoomShape } from './room-shapes.ts';
@@ -59,7 +58,8 @@ const RoomChangesBody = Type.Partial(exactly(roomFields), { additionalProperties
 
 interface Options {
   rooms: RoomService;
-  messages: MessageRepository;
+  /** The messages at these seqs, in any order; absent ones are left out. */
+  findMessages: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
   authenticator: Authenticator;
   idempotency: IdempotencyKeys;
   limits: { readonly nameMax: number; readonly topicMax: number };
@@ -69,7 +69,7 @@ const tags = ['rooms'];
 
 export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
   app,
-  { rooms, messages, authenticator, idempotency, limits },
+  { rooms, findMessages, authenticator, idempotency, limits },
 ) => {
   /** A topic may be empty, a name may not. */
   function cleanTexts<Fields extends { name?: string; topic?: string }>(fields: Fields): Fields {
@@ -162,7 +162,7 @@ export const roomRoutes: FastifyPluginAsyncTypebox<Options> = async (
     const from = cursor === undefined ? undefined : readCursor(cursor, ['number', 'uuid']);
     const found = await rooms.mine(caller.userId, from && { activeAtMs: from[0], id: from[1] }, limit + 1);
     const page = toPage(found, limit, (room) => writeCursor([room.activeAtMs, room.id]));
-    const newest = await messages.bySeqs(
+    const newest = await findMessages(
       page.items.flatMap(({ id, lastMessageSeq }) =>
         lastMessageSeq === null ? [] : [{ roomId: id, seq: lastMessageSeq }],
       ),

@@ -1,41 +1,36 @@
 /** A message and an event as the API shows them, and the one way their JSON is made. */
+import { type Static, Type } from 'typebox';
+import { Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
 import type { PublicProfile } from '../../user/profiles.ts';
 
-export interface Message {
-  readonly id: string;
-  readonly roomId: string;
-  readonly seq: number;
-  readonly sender: PublicProfile;
-  readonly text: string;
-  readonly html: string;
-  readonly mentions: string[];
-  readonly replyTo: string | null;
-  readonly replyCount: number;
-  readonly attachments: unknown[];
-  readonly reactions: unknown[];
-  readonly pinned: boolean;
-  readonly clientId: string | null;
-  /** RFC 3339 UTC with milliseconds, Postgres' clock. */
-  readonly createdAt: string;
-  readonly editedAt: string | null;
-  readonly deletedAt: string | null;
-}
+/** A message as the API shows it. A new field begins here: see docs/adding-a-message-field.md. */
+export const MessageShape = Type.Object({
+  id: Uuid,
+  roomId: Uuid,
+  seq: Seq,
+  sender: PublicUser,
+  text: Type.String({ description: 'Markdown source' }),
+  html: Type.String({
+    description:
+      'The same, rendered to safe HTML. `span.mention` marks members of the room; other names are plain text. A line that ends within an element is a plain newline; `withLineBreaks` of the client makes it a `<br>`',
+  }),
+  mentions: Type.Array(Uuid),
+  replyTo: Nullable(Uuid),
+  replyCount: Type.Integer(),
+  attachments: Type.Array(Type.Unknown()),
+  reactions: Type.Array(Type.Unknown()),
+  pinned: Type.Boolean(),
+  clientId: Nullable(Type.String()),
+  createdAt: Time,
+  editedAt: Nullable(Time),
+  deletedAt: Nullable(Time),
+  duplicate: Type.Optional(Type.Boolean({ description: 'This clientId had been used: the first message is repeated' })),
+});
 
-/** What a message row holds, whoever reads it. */
-export interface MessageFields {
-  readonly id: string;
-  readonly roomId: string;
-  readonly seq: number;
-  readonly text: string;
-  readonly html: string;
-  readonly mentions: string[];
-  readonly replyTo: string | null;
-  readonly replyCount: number;
-  readonly clientId: string | null;
-  readonly createdAt: string;
-  readonly editedAt: string | null;
-  readonly deletedAt: string | null;
-}
+export type Message = Readonly<Omit<Static<typeof MessageShape>, 'duplicate'>>;
+
+/** What the log stores of a message. The rest of `Message` is added when it is shown. */
+export type MessageFields = Omit<Message, 'sender' | 'attachments' | 'reactions' | 'pinned'>;
 
 /** Someone whose account is gone: their words may remain, their name does not. */
 export function unknownProfile(id: string): PublicProfile {

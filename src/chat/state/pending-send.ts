@@ -1,7 +1,7 @@
 /** A judged message on its way into the log. */
 import type { PublicProfile } from '../../user/profiles.ts';
-import type { Flag } from '../messages/flag-entries.ts';
 import type { Actor } from './room-state.ts';
+import type { Flag } from './verdict-records.ts';
 
 export interface SendOutcome {
   readonly messageId: string;
