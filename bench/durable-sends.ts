@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { connectDatabase } from '../src/database/connect.ts';
-import { events } from '../src/database/tables.ts';
+import { events } from '../src/database/tables/event-tables.ts';
 import { startCrowd } from './crowd-control.ts';
 import { onServerCore, type Row, serverCore, systemCpuSeconds } from './measure.ts';
 import { type Contender, interleave, toRow } from './rounds.ts';

@@ -14,7 +14,7 @@ import type { RoomState } from '../src/chat/state/room-state.ts';
 import { connectDatabase, connectSql, type Sql } from '../src/database/connect.ts';
 import { createFreshnessBatch } from '../src/database/freshness-batch.ts';
 import { newId } from '../src/database/new-id.ts';
-import { events } from '../src/database/tables.ts';
+import { events } from '../src/database/tables/event-tables.ts';
 import { createOutages } from '../src/logger/outages.ts';
 import { createLocalHints } from '../src/realtime/cluster/hints.ts';
 import { startLogEpoch } from '../src/realtime/cluster/log-epoch.ts';

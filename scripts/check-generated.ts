@@ -37,7 +37,7 @@ cpSync('migrations', migrations, { recursive: true });
 run('drizzle-kit', [
   'generate',
   '--dialect=postgresql',
-  '--schema=src/database/tables.ts',
+  '--schema=src/database/tables/*.ts',
   `--out=${migrations}`,
   '--name=check',
 ]);

@@ -6,7 +6,9 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { onePage, type PersonalData } from '../database/personal-data.ts';
-import { events, invites, members, messageEdits, readStates, roomNotifications } from '../database/tables.ts';
+import { events, messageEdits } from '../database/tables/event-tables.ts';
+import { readStates, roomNotifications } from '../database/tables/read-tables.ts';
+import { invites, members } from '../database/tables/room-tables.ts';
 import type { AppendContext, EventLog } from './events/event-log.ts';
 import { forgetMember } from './rooms/forgotten-member.ts';
 

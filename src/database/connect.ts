@@ -13,11 +13,10 @@ import {
   setUpTransactions,
   setupStatements,
 } from './session-settings.ts';
-import * as tables from './tables.ts';
 import { guardTransactions } from './transaction-guard.ts';
 
 /** Drizzle over postgres.js, and the same inside a transaction. */
-export type Database = PostgresJsDatabase<typeof tables>;
+export type Database = PostgresJsDatabase;
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 export type Sql = postgres.Sql<{ bigint: bigint }>;
 
@@ -113,5 +112,5 @@ export function connectSql(settings: ConnectSettings): Sql {
 
 export function connectDatabase(settings: ConnectSettings): { db: Database; close: () => Promise<void> } {
   const client = connectSql(settings);
-  return { db: drizzle(client, { schema: tables }), close: () => client.end({ timeout: 5 }) };
+  return { db: drizzle(client), close: () => client.end({ timeout: 5 }) };
 }

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Database } from '../database/connect.ts';
 import { newId } from '../database/new-id.ts';
-import { idempotencyKeys } from '../database/tables.ts';
+import { idempotencyKeys } from '../database/tables/request-tables.ts';
 import { Failure, invalid } from '../errors.ts';
 
 export interface Answer {

@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Transaction } from '../database/connect.ts';
 import { addJob } from '../database/queue.ts';
-import { mails } from '../database/tables.ts';
+import { mails } from '../database/tables/mail-tables.ts';
 import type { Prepare } from './mail-delivery.ts';
 import { writeAccount } from './mail-text.ts';
 

@@ -2,7 +2,7 @@
 import { eq, or, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { onePage, type PersonalData } from '../database/personal-data.ts';
-import { developmentMailbox, mailMarks, mailSuppressions, mails } from '../database/tables.ts';
+import { developmentMailbox, mailMarks, mailSuppressions, mails } from '../database/tables/mail-tables.ts';
 
 export function createMailData(db: Database): PersonalData {
   return {

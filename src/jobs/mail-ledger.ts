@@ -11,7 +11,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
-import type { mails } from '../database/tables.ts';
+import type { mails } from '../database/tables/mail-tables.ts';
 import { type MailClock, mailDueAt } from './mail-schedule.ts';
 import { oldestUnreadOf } from './unread-query.ts';
 

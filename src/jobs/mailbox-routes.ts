@@ -6,7 +6,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { desc } from 'drizzle-orm';
 import type { FastifyRequest } from 'fastify';
 import type { Database } from '../database/connect.ts';
-import { developmentMailbox } from '../database/tables.ts';
+import { developmentMailbox } from '../database/tables/mail-tables.ts';
 import { Failure } from '../errors.ts';
 import type { Authenticator } from '../http/caller.ts';
 import { escapeHtml } from './mail-text.ts';

@@ -10,7 +10,7 @@ import MailComposer from 'nodemailer/lib/mail-composer';
 import { v7 as uuidv7 } from 'uuid';
 import { type BreakerState, createCircuitBreaker } from '../circuit-breaker.ts';
 import type { Database } from '../database/connect.ts';
-import { developmentMailbox } from '../database/tables.ts';
+import { developmentMailbox } from '../database/tables/mail-tables.ts';
 import type { Outage } from '../logger/outages.ts';
 import { type Hand, openSmtpSession, parseSmtpUrl, type SmtpOutcome, type SmtpSession } from './smtp-conversation.ts';
 

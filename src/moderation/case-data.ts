@@ -11,7 +11,7 @@ import {
   moderationRemovals,
   moderationReports,
   unjudgedMessages,
-} from '../database/tables.ts';
+} from '../database/tables/moderation-tables.ts';
 
 export function createCaseData(db: Database): PersonalData {
   return {

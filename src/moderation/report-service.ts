@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Message } from '../chat/state/message-shape.ts';
 import { requireText } from '../chat/state/message-text.ts';
 import type { Database } from '../database/connect.ts';
-import { moderationQueue, moderationReports } from '../database/tables.ts';
+import { moderationQueue, moderationReports } from '../database/tables/moderation-tables.ts';
 import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 

@@ -3,7 +3,7 @@ import { and, count, eq, isNull, sql } from 'drizzle-orm';
 import { unknownProfile } from '../chat/state/message-shape.ts';
 import type { RecordAct } from '../chat/state/moderator-acts.ts';
 import type { Database, Sql, Transaction } from '../database/connect.ts';
-import { moderationRules } from '../database/tables.ts';
+import { moderationRules } from '../database/tables/moderation-tables.ts';
 import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { writeCursor } from '../http/cursors.ts';

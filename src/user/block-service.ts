@@ -1,7 +1,7 @@
 /** Whom a person wants nothing from. Who is blocked finds them absent where they would begin to talk. */
 import { and, desc, eq } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
-import { blocks } from '../database/tables.ts';
+import { blocks } from '../database/tables/user-tables.ts';
 import { Failure, invalid } from '../errors.ts';
 import type { Profiles, PublicProfile } from './profiles.ts';
 

@@ -11,7 +11,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
 import { logLevelOf } from '../database/database-errors.ts';
 import type { ErasedPerson, PersonalData } from '../database/personal-data.ts';
-import { erasures, identities, users } from '../database/tables.ts';
+import { erasures, identities } from '../database/tables/identity-tables.ts';
+import { users } from '../database/tables/user-tables.ts';
 import { Failure } from '../errors.ts';
 
 export interface Receipt {

@@ -2,7 +2,8 @@
 import { eq, sql } from 'drizzle-orm';
 import { duration } from '../config/setting.ts';
 import type { Database } from '../database/connect.ts';
-import { mails, notificationSettings } from '../database/tables.ts';
+import { mails } from '../database/tables/mail-tables.ts';
+import { notificationSettings } from '../database/tables/user-tables.ts';
 import { Failure, invalid } from '../errors.ts';
 import { hashUnsubscribeToken } from './unsubscribe-token.ts';
 

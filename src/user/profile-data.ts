@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { eq, or, sql } from 'drizzle-orm';
 import type { Database } from '../database/connect.ts';
 import { onePage, type PersonalData } from '../database/personal-data.ts';
-import { blocks, idempotencyKeys, notificationSettings, users } from '../database/tables.ts';
+import { idempotencyKeys } from '../database/tables/request-tables.ts';
+import { blocks, notificationSettings, users } from '../database/tables/user-tables.ts';
 
 export function createProfileData(db: Database): PersonalData {
   return {

@@ -4,7 +4,7 @@ import { alias } from 'drizzle-orm/pg-core';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/connect.ts';
 import { isUniqueViolation } from '../database/database-errors.ts';
-import { nameWords, users } from '../database/tables.ts';
+import { nameWords, users } from '../database/tables/user-tables.ts';
 import { Failure } from '../errors.ts';
 
 export type UserRow = typeof users.$inferSelect;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAccessTokens } from '../../src/auth/credentials/access-tokens.ts';
 import { type SigningKeys, startSigningKeys } from '../../src/auth/credentials/signing-keys.ts';
 import { connectDatabase } from '../../src/database/connect.ts';
-import { signingKeys } from '../../src/database/tables.ts';
+import { signingKeys } from '../../src/database/tables/credential-tables.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
 let database: TestDatabase;

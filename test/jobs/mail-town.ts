@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import { loadConfig } from '../../src/config/load.ts';
 import { connectDatabase, type Database, type Sql } from '../../src/database/connect.ts';
-import { oneTimeTokens } from '../../src/database/tables.ts';
+import { oneTimeTokens } from '../../src/database/tables/credential-tables.ts';
 import type { IssueToken } from '../../src/jobs/account-mail.ts';
 import { createJobMetrics } from '../../src/jobs/job-metrics.ts';
 import type { JobRunnerSettings } from '../../src/jobs/job-runner.ts';

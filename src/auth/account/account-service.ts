@@ -2,7 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { users } from '../../database/tables.ts';
+import { users } from '../../database/tables/user-tables.ts';
 import { Failure, type InputPath, invalid } from '../../errors.ts';
 import type { Caller } from '../../http/caller.ts';
 import { type RateCounters, requireRate } from '../../http/rate-counters.ts';

@@ -7,7 +7,8 @@
  */
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { oneTimeTokens as tokenTable, users } from '../../database/tables.ts';
+import { oneTimeTokens as tokenTable } from '../../database/tables/credential-tables.ts';
+import { users } from '../../database/tables/user-tables.ts';
 import { invalid } from '../../errors.ts';
 import type { UserRepository, UserRow } from '../../user/user-repository.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';

@@ -1,7 +1,8 @@
 /** What opens an account by itself: the last such thing is not taken away, lest its owner stands before a shut door. */
 import { eq } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { identities, mfaFactors } from '../../database/tables.ts';
+import { mfaFactors } from '../../database/tables/credential-tables.ts';
+import { identities } from '../../database/tables/identity-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { UserRow } from '../../user/user-repository.ts';
 import { opensAlone } from '../mfa/passkeys.ts';

@@ -2,17 +2,10 @@
 import { eq, inArray, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { type ErasedPerson, onePage, type PersonalData } from '../../database/personal-data.ts';
-import {
-  apiKeys,
-  erasedIdentities,
-  identities,
-  mfaFactors,
-  oneTimeTokens,
-  refreshTokens,
-  revocations,
-  sessions,
-  trustedDevices,
-} from '../../database/tables.ts';
+import { mfaFactors, oneTimeTokens, trustedDevices } from '../../database/tables/credential-tables.ts';
+import { erasedIdentities, identities } from '../../database/tables/identity-tables.ts';
+import { apiKeys } from '../../database/tables/request-tables.ts';
+import { refreshTokens, revocations, sessions } from '../../database/tables/session-tables.ts';
 import { hashIdentity } from '../oauth/identity-accounts.ts';
 
 /** Those whom no token of before may bring back. */

@@ -7,7 +7,9 @@
  */
 import { and, eq, isNotNull, isNull, lte, ne, notExists, sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { apiKeys, identities, mfaFactors, oneTimeTokens } from '../../database/tables.ts';
+import { mfaFactors, oneTimeTokens } from '../../database/tables/credential-tables.ts';
+import { identities } from '../../database/tables/identity-tables.ts';
+import { apiKeys } from '../../database/tables/request-tables.ts';
 
 /**
  * Takes away linked logins, API keys and links under way. Second factors go too, but for those that were added after

@@ -1,7 +1,7 @@
 /** Mailed links and login codes: single use, bound to one purpose, stored hashed. */
 import { and, eq, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { oneTimeTokens } from '../../database/tables.ts';
+import { oneTimeTokens } from '../../database/tables/credential-tables.ts';
 import { lockAccount } from '../../user/account-lock.ts';
 import { hashSecret, makeSecret } from './random-secrets.ts';
 

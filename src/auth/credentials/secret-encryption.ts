@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { asc } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Database } from '../../database/connect.ts';
-import { sealingKeys } from '../../database/tables.ts';
+import { sealingKeys } from '../../database/tables/credential-tables.ts';
 
 export interface SecretCipher {
   /** @param purpose bound into the seal: what was sealed for one thing opens for no other */

@@ -10,7 +10,7 @@ import { desc, lt, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Database } from '../../database/connect.ts';
 import { logLevelOf } from '../../database/database-errors.ts';
-import { signingKeys } from '../../database/tables.ts';
+import { signingKeys } from '../../database/tables/credential-tables.ts';
 
 export interface SigningKey {
   /** `kid` in a token's header; empty for the shared secret. */

@@ -1,7 +1,7 @@
 /** A person who may not come in at all: every login of theirs ends, and new ones are refused until the ban does. */
 import { and, eq, inArray } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { revocations as revocationRows } from '../../database/tables.ts';
+import { revocations as revocationRows } from '../../database/tables/session-tables.ts';
 import type { Revocations } from '../sessions/revocations.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 

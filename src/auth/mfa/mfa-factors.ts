@@ -10,7 +10,7 @@ import { and, asc, eq, isNotNull, isNull, ne, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { mfaFactors } from '../../database/tables.ts';
+import { mfaFactors } from '../../database/tables/credential-tables.ts';
 import { Failure, invalid } from '../../errors.ts';
 import { hashSecret } from '../credentials/random-secrets.ts';
 import type { SecretCipher } from '../credentials/secret-encryption.ts';

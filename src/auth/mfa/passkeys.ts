@@ -11,7 +11,8 @@ import type {
 import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
-import { mfaFactors, users } from '../../database/tables.ts';
+import { mfaFactors } from '../../database/tables/credential-tables.ts';
+import { users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
 import type { ProvedAccount } from '../login/login-service.ts';

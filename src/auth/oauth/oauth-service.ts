@@ -8,7 +8,7 @@
 import { and, eq, isNotNull, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
-import { identities } from '../../database/tables.ts';
+import { identities } from '../../database/tables/identity-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller.ts';
 import type { UserRepository } from '../../user/user-repository.ts';

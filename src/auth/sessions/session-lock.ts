@@ -5,7 +5,7 @@
  */
 import { and, eq, isNull } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { sessions } from '../../database/tables.ts';
+import { sessions } from '../../database/tables/session-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller.ts';
 import { lockAccount } from '../../user/account-lock.ts';

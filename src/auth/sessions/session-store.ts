@@ -7,7 +7,8 @@
 import { and, desc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { refreshTokens, revocations, sessions, users } from '../../database/tables.ts';
+import { refreshTokens, revocations, sessions } from '../../database/tables/session-tables.ts';
+import { users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
 import { lockAccount } from '../../user/account-lock.ts';
 import { hashSecret, makeSecret } from '../credentials/random-secrets.ts';

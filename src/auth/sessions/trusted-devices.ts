@@ -4,7 +4,7 @@
  */
 import { and, eq, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { trustedDevices } from '../../database/tables.ts';
+import { trustedDevices } from '../../database/tables/credential-tables.ts';
 import { hashSecret } from '../credentials/random-secrets.ts';
 
 export interface TrustedDevices {

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { Counter, Histogram } from 'prom-client';
 import type { Database, Sql, Transaction } from '../../database/connect.ts';
 import { isTornBatch, isUniqueViolation, linkLoss, logLevelOf } from '../../database/database-errors.ts';
-import { events as eventsTable } from '../../database/tables.ts';
+import { events as eventsTable } from '../../database/tables/event-tables.ts';
 import { Failure, toFailure } from '../../errors.ts';
 import type { Outage } from '../../logger/outages.ts';
 import type { LogEpoch } from '../../realtime/cluster/log-epoch.ts';

@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Transaction } from '../../database/connect.ts';
 import { newId } from '../../database/new-id.ts';
-import { moderationQueue } from '../../database/tables.ts';
+import { moderationQueue } from '../../database/tables/moderation-tables.ts';
 import type { Verdict } from '../../processing/client/processing-client.ts';
 import type { Flag } from '../state/verdict-records.ts';
 

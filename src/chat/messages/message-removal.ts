@@ -5,7 +5,8 @@
  */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { events, messageEdits, moderationRemovals } from '../../database/tables.ts';
+import { events, messageEdits } from '../../database/tables/event-tables.ts';
+import { moderationRemovals } from '../../database/tables/moderation-tables.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
 
 export interface MessagePlace {

@@ -5,7 +5,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { readAfterCommit } from '../../database/database-errors.ts';
 import { newId } from '../../database/new-id.ts';
-import { events, messageEdits } from '../../database/tables.ts';
+import { events, messageEdits } from '../../database/tables/event-tables.ts';
 import { clientGone, Failure } from '../../errors.ts';
 import { may } from '../../permissions.ts';
 import {

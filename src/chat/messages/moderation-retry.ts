@@ -5,7 +5,7 @@
  */
 import { and, eq } from 'drizzle-orm';
 import type { Logger } from 'pino';
-import { events } from '../../database/tables.ts';
+import { events } from '../../database/tables/event-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { Judge, Verdict } from '../../processing/client/processing-client.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';

@@ -1,7 +1,8 @@
 /** How somebody becomes a member, inside the transaction that appends `member.joined`: added, joining or invited alike. */
 import { and, desc, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { members, membershipChanges, readStates } from '../../database/tables.ts';
+import { readStates } from '../../database/tables/read-tables.ts';
+import { members, membershipChanges } from '../../database/tables/room-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';

@@ -1,7 +1,8 @@
 /** How an erased person leaves a room: out of direct messages too, and with the words of a room that was theirs alone. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { events, rooms } from '../../database/tables.ts';
+import { events } from '../../database/tables/event-tables.ts';
+import { rooms } from '../../database/tables/room-tables.ts';
 import type { AppendContext, AppendPlan } from '../events/event-log.ts';
 import { endMembership } from './member-departure.ts';
 

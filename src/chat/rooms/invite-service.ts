@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { and, desc, eq, gt, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation, readAfterCommit } from '../../database/database-errors.ts';
-import { invites } from '../../database/tables.ts';
+import { invites } from '../../database/tables/room-tables.ts';
 import { Failure } from '../../errors.ts';
 import { may } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';

@@ -1,7 +1,7 @@
 /** How a membership ends inside a transaction of the room's log: the row, its memory, the event, and the next owner. */
 import { and, eq } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { members, membershipChanges } from '../../database/tables.ts';
+import { members, membershipChanges } from '../../database/tables/room-tables.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
 import type { RoomState } from '../state/room-state.ts';

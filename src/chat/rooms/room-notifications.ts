@@ -1,7 +1,7 @@
 /** What a member wants to hear of one room: its level, and silence until some time. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
-import { roomNotifications } from '../../database/tables.ts';
+import { roomNotifications } from '../../database/tables/read-tables.ts';
 import { readTime } from '../../http/times.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
