@@ -1,8 +1,8 @@
-/** Writes the table of settings into docs/operations.md, between its two marks: `npm run document`. */
+/** Writes the table of settings into docs/operations/settings.md, between its two marks: `npm run document`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { entries } from '../src/config/load.ts';
 
-const manual = new URL('../docs/operations.md', import.meta.url);
+const manual = new URL('../docs/operations/settings.md', import.meta.url);
 const [begin, end] = ['<!-- settings -->', '<!-- /settings -->'];
 
 const rows = entries.map(({ path, setting, environmentNames }) => {

@@ -107,7 +107,7 @@ test('the environment is read in one place', () => {
 });
 
 test('every setting is in the operations manual, by its key and its environment name', () => {
-  const manual = read('docs/operations.md');
+  const manual = read('docs/operations/settings.md');
   const missing = entries.filter(
     ({ path }) => !manual.includes(`\`${path}\``) || !manual.includes(environmentName(path)),
   );

@@ -1,5 +1,5 @@
 /**
- * Every setting of Parley: its key, kind, default, bounds and meaning. `docs/operations.md` and `--help` are made from this.
+ * Every setting of Parley: its key, kind, default, bounds and meaning. `docs/operations/settings.md` and `--help` are made from this.
  * In the program durations are milliseconds and sizes are bytes, whatever their spelling in the configuration.
  */
 import { parseHostIssuers, parseProviders } from './identity-settings.ts';
