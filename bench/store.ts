@@ -20,7 +20,7 @@ import { createLocalHints } from '../src/realtime/cluster/hints.ts';
 import { startLogEpoch } from '../src/realtime/cluster/log-epoch.ts';
 import { createHub } from '../src/realtime/feed/hub.ts';
 import { createChatMetrics } from '../src/roles/chat-metrics.ts';
-import { createProfiles, type PublicProfile } from '../src/user/profiles.ts';
+import { createProfiles, type PublicProfile } from '../src/user/profile/profiles.ts';
 import { onServerCore, type Row, serverCore } from './measure.ts';
 import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
 import { type Person, startTown, type Town } from './town.ts';

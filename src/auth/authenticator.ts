@@ -8,8 +8,8 @@ import type { Authenticator, Caller } from '../http/caller.ts';
 import type { AccessTokens } from './credentials/access-tokens.ts';
 import type { ApiKeys } from './host-app/api-keys.ts';
 import type { HostUsers } from './host-app/host-users.ts';
-import type { LoginCookies } from './login/login-cookies.ts';
 import type { Revocations, RevocationTarget } from './sessions/revocations.ts';
+import type { SessionCookies } from './sessions/session-cookies.ts';
 
 export interface LoginCheck {
   /** Whether a login proved earlier still holds, as of now. @throws Failure `unauthenticated`, `banned` */
@@ -24,7 +24,7 @@ export function createAuthenticator({
   revocations,
 }: {
   accessTokens: AccessTokens;
-  cookies: LoginCookies;
+  cookies: SessionCookies;
   hostUsers: HostUsers;
   apiKeys: ApiKeys;
   revocations: Revocations;

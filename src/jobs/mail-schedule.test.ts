@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { defaultNotifications, type NotificationSettings } from '../user/notification-settings.ts';
+import { defaultNotifications, type NotificationSettings } from '../user/notifications/notification-settings.ts';
 import { afterQuietHours, mailDueAt, nextDigest } from './mail-schedule.ts';
 
 const clock = { delayMs: 600_000, intervalMs: 3_600_000, digestHour: 8 };

@@ -2,7 +2,7 @@
  * When an unread mail may go out. Pure: instants are milliseconds by Postgres' clock and come in as arguments, the
  * only other source is the time zone table of the runtime.
  */
-import { type NotificationSettings, ownDelayMs, type QuietHours } from '../user/notification-settings.ts';
+import { type NotificationSettings, ownDelayMs, type QuietHours } from '../user/notifications/notification-settings.ts';
 
 export interface MailClock {
   /** A message is mailed after being unread this long; people may choose longer. */

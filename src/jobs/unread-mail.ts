@@ -1,5 +1,5 @@
 /** The mail about what a member has not read: all their rooms in one, as they are when the mail is claimed. */
-import { hashUnsubscribeToken, makeUnsubscribeToken } from '../user/unsubscribe-token.ts';
+import { hashUnsubscribeToken, makeUnsubscribeToken } from '../user/notifications/unsubscribe-token.ts';
 import type { Prepare } from './mail-delivery.ts';
 import { type MailClock, mailDueAt } from './mail-schedule.ts';
 import { writeUnread } from './mail-text.ts';

@@ -8,7 +8,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../database/connect.ts';
-import { type NotificationSettings, readNotifications } from '../user/notification-settings.ts';
+import { type NotificationSettings, readNotifications } from '../user/notifications/notification-settings.ts';
 import type { UnreadSince } from './mail-schedule.ts';
 
 /** A member with something unread in a room. */

@@ -12,7 +12,7 @@ import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { requireLine } from '../http/line-text.ts';
 import { requireDeployment } from '../permissions.ts';
-import { lockAccount } from '../user/account-lock.ts';
+import { lockAccount } from '../user/account/account-lock.ts';
 
 export interface RoomAccess {
   readonly id: string;

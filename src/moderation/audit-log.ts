@@ -4,7 +4,7 @@ import type { RecordAct } from '../chat/state/moderator-acts.ts';
 import type { Sql } from '../database/connect.ts';
 import { moderationAudit } from '../database/tables/moderation-tables.ts';
 import { writeCursor } from '../http/cursors.ts';
-import type { Profiles, PublicProfile } from '../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
 import type { Place } from './moderation-schemas.ts';
 
 export interface AuditEntry {

@@ -15,7 +15,7 @@ import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { writeCursor } from '../http/cursors.ts';
 import { type DeploymentRole, outranks } from '../permissions.ts';
-import type { Profiles, PublicProfile } from '../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
 import type { Place } from './moderation-schemas.ts';
 import { isStaff, type ModeratorAccess } from './moderator-access.ts';
 

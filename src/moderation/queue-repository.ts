@@ -2,7 +2,7 @@
 import { type Message, type MessageFields, toMessage, unknownProfile } from '../chat/state/message-shape.ts';
 import type { Sql } from '../database/connect.ts';
 import { writeCursor } from '../http/cursors.ts';
-import type { Profiles, PublicProfile } from '../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
 import type { Place } from './moderation-schemas.ts';
 import type { Scope } from './moderator-access.ts';
 

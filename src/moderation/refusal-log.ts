@@ -9,7 +9,7 @@ import { plainArray, textArray } from '../database/array-literal.ts';
 import { coalesce } from '../database/coalesce.ts';
 import type { Sql } from '../database/connect.ts';
 import { writeCursor } from '../http/cursors.ts';
-import type { Profiles, PublicProfile } from '../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
 import type { Scope } from './moderator-access.ts';
 
 export interface Refusal {

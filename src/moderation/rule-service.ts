@@ -8,7 +8,7 @@ import { Failure, invalid } from '../errors.ts';
 import type { Caller } from '../http/caller.ts';
 import { writeCursor } from '../http/cursors.ts';
 import { readLine } from '../http/line-text.ts';
-import type { Profiles, PublicProfile } from '../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
 import type { Place } from './moderation-schemas.ts';
 import type { ModeratorAccess, Scope } from './moderator-access.ts';
 import type { QueueLabel } from './queue-repository.ts';

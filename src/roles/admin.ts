@@ -9,8 +9,8 @@ import { migrate } from '../database/migrate.ts';
 import { checkPooler } from '../database/pooler-check.ts';
 import { checkServer } from '../database/server-check.ts';
 import { createLogger } from '../logger/logger.ts';
-import { createUserRepository } from '../user/user-repository.ts';
-import { createUsernameRule, requireEmail } from '../user/user-text.ts';
+import { createUserRepository } from '../user/account/user-repository.ts';
+import { createUsernameRule, requireEmail } from '../user/profile/user-text.ts';
 import { findTraces, type Wanted } from './erasure-verifier.ts';
 
 const usage =

@@ -2,9 +2,9 @@
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
-import type { LoginMethods } from '../auth/account/login-methods.ts';
 import { createAuthenticator } from '../auth/authenticator.ts';
 import type { AccessTokens } from '../auth/credentials/access-tokens.ts';
+import type { LoginMethods } from '../auth/credentials/login-methods.ts';
 import type { OneTimeTokens } from '../auth/credentials/one-time-tokens.ts';
 import { apiKeyRoutes } from '../auth/host-app/api-key-routes.ts';
 import { createApiKeys } from '../auth/host-app/api-keys.ts';
@@ -12,7 +12,6 @@ import { createHostTokens } from '../auth/host-app/host-tokens.ts';
 import { createHostUsers } from '../auth/host-app/host-users.ts';
 import { serverRoutes } from '../auth/host-app/server-routes.ts';
 import { createServerUsers } from '../auth/host-app/server-users.ts';
-import type { LoginCookies } from '../auth/login/login-cookies.ts';
 import type { LoginService } from '../auth/login/login-service.ts';
 import { limitRequests } from '../auth/login/request-limits.ts';
 import type { MfaChallenge } from '../auth/mfa/mfa-challenge.ts';
@@ -25,6 +24,7 @@ import { oauthRoutes } from '../auth/oauth/oauth-routes.ts';
 import { createOAuthService } from '../auth/oauth/oauth-service.ts';
 import { probeUrlOf } from '../auth/oauth/provider-endpoints.ts';
 import type { Revocations } from '../auth/sessions/revocations.ts';
+import type { SessionCookies } from '../auth/sessions/session-cookies.ts';
 import type { SessionStore } from '../auth/sessions/session-store.ts';
 import type { RoomService } from '../chat/rooms/room-service.ts';
 import type { Config } from '../config/load.ts';
@@ -35,10 +35,10 @@ import type { IdempotencyKeys } from '../http/idempotency.ts';
 import type { RateCounters } from '../http/rate-counters.ts';
 import { oweAccountMail } from '../jobs/account-mail.ts';
 import type { Outages } from '../logger/outages.ts';
-import type { Profiles } from '../user/profiles.ts';
-import type { UserRepository } from '../user/user-repository.ts';
-import type { JudgeName } from '../user/user-service.ts';
-import { createUsernameRule } from '../user/user-text.ts';
+import type { UserRepository } from '../user/account/user-repository.ts';
+import type { Profiles } from '../user/profile/profiles.ts';
+import type { JudgeName } from '../user/profile/user-service.ts';
+import { createUsernameRule } from '../user/profile/user-text.ts';
 
 export function createIdentityWiring({
   config,
@@ -67,7 +67,7 @@ export function createIdentityWiring({
   judgeName: JudgeName;
   rooms: Pick<RoomService, 'putMember'>;
   accessTokens: AccessTokens;
-  cookies: LoginCookies;
+  cookies: SessionCookies;
   counters: RateCounters;
   revocations: Revocations;
 }) {

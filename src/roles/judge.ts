@@ -14,7 +14,7 @@ import { createNetworkTransport } from '../processing/client/processing-transpor
 import { lookUpSenders } from '../processing/client/sender-lookup.ts';
 import { createFloodWatch } from '../processing/engine/flood-watch.ts';
 import { toSignSettings } from '../processing/engine/text-engine.ts';
-import type { JudgeName } from '../user/user-service.ts';
+import type { JudgeName } from '../user/profile/user-service.ts';
 import type { ChatRoleOptions } from './chat.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
 import { watchFloods } from './flood-wiring.ts';

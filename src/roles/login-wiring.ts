@@ -1,17 +1,15 @@
 /** Accounts of Parley's own: their tokens and cookies, logins, passwords and second factors. */
 
 import type { FastifyPluginAsync } from 'fastify';
-import { oweNotice } from '../auth/account/account-notice.ts';
 import { accountRoutes } from '../auth/account/account-routes.ts';
 import { createAccountService } from '../auth/account/account-service.ts';
 import { createFirstAdmin, type FirstAdmin } from '../auth/account/first-admin.ts';
-import { createLoginMethods, type LoginMethods } from '../auth/account/login-methods.ts';
 import { type AccessTokens, createAccessTokens } from '../auth/credentials/access-tokens.ts';
+import { createLoginMethods, type LoginMethods } from '../auth/credentials/login-methods.ts';
 import { createOneTimeTokens, type OneTimeTokens } from '../auth/credentials/one-time-tokens.ts';
 import { createPasswords, type Passwords } from '../auth/credentials/passwords.ts';
 import { createSecretCipher, type SecretCipher } from '../auth/credentials/secret-encryption.ts';
 import { type SigningKeys, startSigningKeys } from '../auth/credentials/signing-keys.ts';
-import { createLoginCookies, type LoginCookies } from '../auth/login/login-cookies.ts';
 import { loginRoutes } from '../auth/login/login-routes.ts';
 import { createLoginService, type LoginService } from '../auth/login/login-service.ts';
 import { createLoginThrottle } from '../auth/login/login-throttle.ts';
@@ -21,6 +19,7 @@ import { mfaRoutes } from '../auth/mfa/mfa-routes.ts';
 import { createMfaService } from '../auth/mfa/mfa-service.ts';
 import { createPasskeys, relyingPartyOf } from '../auth/mfa/passkeys.ts';
 import type { Revocations } from '../auth/sessions/revocations.ts';
+import { createSessionCookies, type SessionCookies } from '../auth/sessions/session-cookies.ts';
 import { createSessionStore, type SessionStore } from '../auth/sessions/session-store.ts';
 import { createTrustedDevices } from '../auth/sessions/trusted-devices.ts';
 import type { Config } from '../config/load.ts';
@@ -34,10 +33,11 @@ import type { RateCounters } from '../http/rate-counters.ts';
 import { oweAccountMail } from '../jobs/account-mail.ts';
 import type { FrameHandlers } from '../realtime/gateway/frame-handlers.ts';
 import { refreshFrames } from '../realtime/gateway/refresh-frame.ts';
-import type { Profiles } from '../user/profiles.ts';
-import type { UserRepository } from '../user/user-repository.ts';
-import type { JudgeName } from '../user/user-service.ts';
-import { createUsernameRule } from '../user/user-text.ts';
+import { oweNotice } from '../user/account/account-notice.ts';
+import type { UserRepository } from '../user/account/user-repository.ts';
+import type { Profiles } from '../user/profile/profiles.ts';
+import type { JudgeName } from '../user/profile/user-service.ts';
+import { createUsernameRule } from '../user/profile/user-text.ts';
 import type { RoleContext } from './role.ts';
 
 export interface LoginOptions extends Pick<RoleContext, 'config' | 'logger'> {
@@ -60,7 +60,7 @@ export interface LoginOptions extends Pick<RoleContext, 'config' | 'logger'> {
 export interface LoginTokens {
   readonly keys: SigningKeys;
   readonly accessTokens: AccessTokens;
-  readonly cookies: LoginCookies;
+  readonly cookies: SessionCookies;
 }
 
 export interface Logins {
@@ -112,7 +112,7 @@ export async function startLoginTokens({
       cacheMax: auth.tokenCacheMax,
     },
   });
-  const cookies = createLoginCookies({
+  const cookies = createSessionCookies({
     publicUrl,
     origins,
     refreshLifetimeMs: auth.refreshTokenLifetime,

@@ -34,7 +34,7 @@ import { createRuleService } from '../moderation/rule-service.ts';
 import { createLearnedExamples } from '../processing/engine/learned-examples.ts';
 import { createRuleDryRun } from '../processing/engine/rule-dry-run.ts';
 import type { Hub } from '../realtime/feed/hub.ts';
-import type { Profiles } from '../user/profiles.ts';
+import type { Profiles } from '../user/profile/profiles.ts';
 
 export interface ModerationWiring {
   readonly routes: FastifyPluginAsync;

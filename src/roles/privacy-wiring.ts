@@ -15,12 +15,12 @@ import { type RateCounters, requireRate } from '../http/rate-counters.ts';
 import { createMailData } from '../jobs/mail-data.ts';
 import { createCaseData } from '../moderation/case-data.ts';
 import type { Hub } from '../realtime/feed/hub.ts';
-import { createBlockService } from '../user/block-service.ts';
-import { startErasures } from '../user/erasure-service.ts';
-import { privacyRoutes } from '../user/privacy-routes.ts';
-import { createProfileData } from '../user/profile-data.ts';
-import type { Profiles } from '../user/profiles.ts';
-import type { UserRepository } from '../user/user-repository.ts';
+import type { UserRepository } from '../user/account/user-repository.ts';
+import { createBlockService } from '../user/blocks/block-service.ts';
+import { startErasures } from '../user/privacy/erasure-service.ts';
+import { privacyRoutes } from '../user/privacy/privacy-routes.ts';
+import { createProfileData } from '../user/privacy/profile-data.ts';
+import type { Profiles } from '../user/profile/profiles.ts';
 import type { RoleContext } from './role.ts';
 
 const minuteMs = 60_000;

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly } from '../../http/schemas.ts';
-import { Password } from '../login/login-schemas.ts';
+import { Password } from '../sessions/login-schemas.ts';
 import type { AccountService } from './account-service.ts';
 
 export interface AccountRouteOptions {

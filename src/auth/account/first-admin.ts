@@ -10,7 +10,7 @@ import type { Database, Transaction } from '../../database/connect.ts';
 import { oneTimeTokens as tokenTable } from '../../database/tables/credential-tables.ts';
 import { users } from '../../database/tables/user-tables.ts';
 import { invalid } from '../../errors.ts';
-import type { UserRepository, UserRow } from '../../user/user-repository.ts';
+import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
 
 export interface FirstAdminSettings {

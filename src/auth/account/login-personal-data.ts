@@ -1,21 +1,12 @@
 /** How a person logs in: handed out without secrets, and taken away whole. */
-import { eq, inArray, sql } from 'drizzle-orm';
+import { eq, inArray } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { type ErasedPerson, onePage, type PersonalData } from '../../database/personal-data.ts';
+import { onePage, type PersonalData } from '../../database/personal-data.ts';
 import { mfaFactors, oneTimeTokens, trustedDevices } from '../../database/tables/credential-tables.ts';
-import { erasedIdentities, identities } from '../../database/tables/identity-tables.ts';
+import { identities } from '../../database/tables/identity-tables.ts';
 import { apiKeys } from '../../database/tables/request-tables.ts';
 import { refreshTokens, revocations, sessions } from '../../database/tables/session-tables.ts';
-import { hashIdentity } from '../oauth/identity-accounts.ts';
-
-/** Those whom no token of before may bring back. */
-async function remember(tx: Transaction, known: ErasedPerson['identities']): Promise<void> {
-  if (known.length === 0) return;
-  await tx
-    .insert(erasedIdentities)
-    .values(known.map((identity) => ({ hash: hashIdentity(identity) })))
-    .onConflictDoUpdate({ target: erasedIdentities.hash, set: { erasedAt: sql`clock_timestamp()` } });
-}
+import { rememberErased } from './erased-identities.ts';
 
 async function deleteLogins(tx: Transaction, userId: string): Promise<void> {
   const own = await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
@@ -35,7 +26,7 @@ export function createLoginPersonalData(db: Database): PersonalData {
     cut: async (tx, { userId, identities: known }) => {
       // Every token of before is over with this row, on every instance.
       await tx.insert(revocations).values({ kind: 'user', userId });
-      await remember(tx, known);
+      await rememberErased(tx, known);
       await tx.delete(identities).where(eq(identities.userId, userId));
       await deleteLogins(tx, userId);
     },
@@ -43,7 +34,7 @@ export function createLoginPersonalData(db: Database): PersonalData {
     sweep: (userId) =>
       db.transaction(async (tx) => {
         const left = await tx.delete(identities).where(eq(identities.userId, userId)).returning();
-        await remember(tx, left);
+        await rememberErased(tx, left);
         await deleteLogins(tx, userId);
       }),
     exports: {

@@ -2,7 +2,7 @@
 import { and, eq, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { oneTimeTokens } from '../../database/tables/credential-tables.ts';
-import { lockAccount } from '../../user/account-lock.ts';
+import { lockAccount } from '../../user/account/account-lock.ts';
 import { hashSecret, makeSecret } from './random-secrets.ts';
 
 export type TokenPurpose =

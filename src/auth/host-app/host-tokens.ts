@@ -7,8 +7,8 @@ import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { HostIssuerSettings } from '../../config/identity-settings.ts';
 import { Failure } from '../../errors.ts';
 import { hasPlainTimes, toMs } from '../credentials/numeric-date.ts';
+import { addressOf, nameOf, textOf } from '../oauth/identity-claims.ts';
 import { type JwksCache, verifyByKeys } from '../oauth/jwks-cache.ts';
-import { addressOf, nameOf, textOf } from '../oauth/vouched-claims.ts';
 
 /** What a host application says of one of its users. */
 export interface HostClaims {

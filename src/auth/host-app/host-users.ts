@@ -53,7 +53,7 @@ export function createHostUsers({
     return {
       userId: row.userId,
       sessionId: undefined,
-      role: (row.keeping === 'host' ? claims.role : undefined) ?? row.role,
+      role: (row.managedBy === 'host' ? claims.role : undefined) ?? row.role,
       kind: 'host',
       expiresAt,
       issuedAt,

@@ -5,8 +5,8 @@ import type { Authenticator } from '../../http/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
 import { answers, exactly, IdempotencyHeaders, Nullable, PictureUrl, StorableText, Uuid } from '../../http/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
-import { OwnUserShape } from '../../user/user-routes.ts';
-import { LoginShape } from '../login/login-schemas.ts';
+import { OwnUserShape } from '../../user/profile/user-routes.ts';
+import { LoginShape } from '../sessions/login-schemas.ts';
 import type { ServerUsers } from './server-users.ts';
 
 export interface ServerRouteOptions {

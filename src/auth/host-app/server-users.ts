@@ -1,11 +1,12 @@
 /** What another server does with accounts: makes them, opens and ends logins. Rooms it handles by the rooms' own routes. */
 import type { Database } from '../../database/connect.ts';
 import { Failure, invalid } from '../../errors.ts';
-import type { UserRepository } from '../../user/user-repository.ts';
-import { type JudgeName, type OwnUser, toOwnUser } from '../../user/user-service.ts';
-import { type RequireUsername, requireDisplayName, requireEmail } from '../../user/user-text.ts';
+import type { UserRepository } from '../../user/account/user-repository.ts';
+import { type JudgeName, type OwnUser, toOwnUser } from '../../user/profile/user-service.ts';
+import { type RequireUsername, requireDisplayName, requireEmail } from '../../user/profile/user-text.ts';
 import type { Login, LoginService } from '../login/login-service.ts';
-import type { IdentityAccounts, VouchedPerson } from '../oauth/identity-accounts.ts';
+import type { IdentityAccounts } from '../oauth/identity-accounts.ts';
+import type { PersonClaims } from '../oauth/identity-claims.ts';
 import type { Device, SessionStore } from '../sessions/session-store.ts';
 
 export interface NewServerUser {
@@ -60,7 +61,7 @@ export function createServerUsers({
     if (!issuers.has(identity.issuer)) throw invalid('/identity/issuer', 'is not one of auth.issuers');
     const known = await accounts.find(identity);
     if (known) return { user: toOwnUser(await requireUser(known.userId)), created: false };
-    const person: VouchedPerson = {
+    const person: PersonClaims = {
       ...identity,
       name: draft.displayName === undefined ? undefined : requireDisplayName(draft.displayName),
       username: draft.username,

@@ -7,14 +7,14 @@ import type { Authenticator, Caller } from '../../http/caller.ts';
 import { answers, exactly, listOf, Nullable, Time, Uuid } from '../../http/schemas.ts';
 import type { AccountService } from '../account/account-service.ts';
 import type { SigningKeys } from '../credentials/signing-keys.ts';
-import type { LoginCookies } from './login-cookies.ts';
-import { LoginHeaders, LoginShape, Password, Secret } from './login-schemas.ts';
+import { LoginHeaders, LoginShape, Password, Secret } from '../sessions/login-schemas.ts';
+import type { SessionCookies } from '../sessions/session-cookies.ts';
 import type { LoginService } from './login-service.ts';
 
 export interface LoginRouteOptions {
   readonly auth: LoginService;
   readonly accounts: AccountService;
-  readonly cookies: LoginCookies;
+  readonly cookies: SessionCookies;
   readonly authenticator: Authenticator;
   /** Whether a request was made on this machine, by nobody else through it. */
   readonly isLocal: (request: FastifyRequest) => boolean;

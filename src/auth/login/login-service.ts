@@ -3,14 +3,16 @@ import type { Database, Transaction } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
 import { addressKey } from '../../http/app.ts';
 import type { Caller } from '../../http/caller.ts';
-import { lockAccount } from '../../user/account-lock.ts';
-import type { UserRepository, UserRow } from '../../user/user-repository.ts';
-import { type JudgeName, type OwnUser, toOwnUser } from '../../user/user-service.ts';
-import { type RequireUsername, requireDisplayName, requireEmail } from '../../user/user-text.ts';
+import { lockAccount } from '../../user/account/account-lock.ts';
+import type { OweAccountMail } from '../../user/account/account-notice.ts';
+import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
+import { type JudgeName, type OwnUser, toOwnUser } from '../../user/profile/user-service.ts';
+import { type RequireUsername, requireDisplayName, requireEmail } from '../../user/profile/user-text.ts';
 import type { FirstAdmin } from '../account/first-admin.ts';
 import type { AccessTokens } from '../credentials/access-tokens.ts';
 import { type Passwords, requirePassword } from '../credentials/passwords.ts';
 import type { MfaChallenge } from '../mfa/mfa-challenge.ts';
+import type { ProvedAccount } from '../sessions/proved-account.ts';
 import type { Revocations } from '../sessions/revocations.ts';
 import { lockSession } from '../sessions/session-lock.ts';
 import type { Device, OpenedSession, SessionStore, SessionView } from '../sessions/session-store.ts';
@@ -25,27 +27,6 @@ export interface Login {
   /** Seconds that the access token is good for. */
   readonly expiresIn: number;
 }
-
-/** Mails about an account: links to follow, and notices of what has changed. */
-export type AccountMailKind =
-  | 'verify'
-  | 'verify_again'
-  | 'reset'
-  | 'already_registered'
-  | 'change_email'
-  | 'email_changed'
-  | 'password_changed'
-  | 'account_claimed'
-  | 'factor_added'
-  | 'factor_removed'
-  | 'identity_linked'
-  | 'identity_unlinked';
-
-/** Owes one in the transaction that causes it; `to` nobody: the same work, and no mail. */
-export type OweAccountMail = (
-  tx: Transaction,
-  mail: { userId: string; to: string | null; kind: AccountMailKind },
-) => Promise<void>;
 
 export interface Registration {
   readonly username: string;
@@ -93,12 +74,6 @@ export interface LoginService {
   /** The same for someone who has taken every step. */
   readonly finishLogin: (account: ProvedAccount, device: Device) => Promise<Login>;
 }
-
-/**
- * Whose login was proved, as the account was before the proof was taken. A password that is another by the time that the
- * login is opened ended what the proof rests on: it opens nothing.
- */
-export type ProvedAccount = Pick<UserRow, 'id' | 'passwordHash'>;
 
 /** Stands for an account that is not there. */
 const nobody = '00000000-0000-0000-0000-000000000000';

@@ -4,9 +4,9 @@ import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simp
 import { type Static, Type } from 'typebox';
 import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly, Nullable, Time } from '../../http/schemas.ts';
-import type { LoginCookies } from '../login/login-cookies.ts';
-import { LoginHeaders, LoginShape, Password, Secret } from '../login/login-schemas.ts';
 import type { LoginService } from '../login/login-service.ts';
+import { LoginHeaders, LoginShape, Password, Secret } from '../sessions/login-schemas.ts';
+import type { SessionCookies } from '../sessions/session-cookies.ts';
 import type { MfaChallenge, PasskeyAnswer, Proof } from './mfa-challenge.ts';
 import type { MfaService } from './mfa-service.ts';
 import type { Ceremony, Passkeys } from './passkeys.ts';
@@ -14,7 +14,7 @@ import type { Ceremony, Passkeys } from './passkeys.ts';
 export interface MfaRouteOptions {
   readonly auth: LoginService;
   readonly authenticator: Authenticator;
-  readonly cookies: LoginCookies;
+  readonly cookies: SessionCookies;
   readonly factors: MfaService;
   readonly passkeys: Passkeys;
   readonly mfaChallenge: MfaChallenge;

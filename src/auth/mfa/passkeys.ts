@@ -15,7 +15,7 @@ import { mfaFactors } from '../../database/tables/credential-tables.ts';
 import { users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
-import type { ProvedAccount } from '../login/login-service.ts';
+import type { ProvedAccount } from '../sessions/proved-account.ts';
 import { type LockedSession, lockSession } from '../sessions/session-lock.ts';
 import { type MfaFactors, passkeysMax } from './mfa-factors.ts';
 
@@ -66,11 +66,6 @@ interface StoredKey {
 }
 
 const lifetimeMs = 5 * 60_000;
-
-/** Whether a second factor is a login by itself, too. */
-export function opensAlone({ kind, data }: Pick<typeof mfaFactors.$inferSelect, 'kind' | 'data'>): boolean {
-  return kind === 'passkey' && data.verifiesUser === true;
-}
 
 /** The library is read when it is first needed: most processes start without anybody asking for a passkey. */
 const library = () => import('@simplewebauthn/server');

@@ -7,10 +7,9 @@ import type { ProviderSettings } from '../../config/identity-settings.ts';
 import { Failure } from '../../errors.ts';
 import { hasPlainTimes } from '../credentials/numeric-date.ts';
 import { BadAnswer, fetchDocument } from './fetch-json.ts';
+import { type AddressClaims, addressOf, nameOf, textOf, type VerifiedIdentity } from './identity-claims.ts';
 import { type JwksCache, verifyByKeys } from './jwks-cache.ts';
-import type { ProvedIdentity } from './oauth-provider.ts';
 import { type Endpoints, issuerForToken } from './provider-endpoints.ts';
-import { addressOf, nameOf, textOf, type VouchedAddress } from './vouched-claims.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
 
@@ -47,7 +46,7 @@ export async function proveByIdToken(
   token: Claims,
   nonce: string,
   { provider, endpoints, keys, timeoutMs }: ProofOptions,
-): Promise<ProvedIdentity> {
+): Promise<VerifiedIdentity> {
   const payload = await checkIdToken(token.id_token, nonce, { provider, endpoints, keys });
   const subject = subjectOf(payload.sub);
   if (subject === undefined) throw new Failure('invalid', 'the id token names nobody: its sub is no text');
@@ -162,7 +161,7 @@ function withEmail(claims: Claims): Claims {
 }
 
 /** One source's address and its word on it: a yes that the other one gives for another address does not count. */
-function mergedAddress(profile: Claims, idToken: Claims): VouchedAddress {
+function mergedAddress(profile: Claims, idToken: Claims): AddressClaims {
   const [shown, signed] = [addressOf(profile), addressOf(idToken)];
   if (shown.email === undefined) return signed;
   const isSame = shown.email.toLowerCase() === signed.email?.toLowerCase();

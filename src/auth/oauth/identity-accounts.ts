@@ -2,30 +2,20 @@
  * Accounts of people whom somebody else vouches for: a login provider or a host application. Such a person is
  * (issuer, subject) and nothing else: an address or a name that is said of them opens and links no account.
  */
-import { createHash } from 'node:crypto';
-import { and, eq, gte, isNull } from 'drizzle-orm';
-import type { Database, Transaction } from '../../database/connect.ts';
+import { and, eq, isNull } from 'drizzle-orm';
+import type { Database } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
-import { erasedIdentities, identities } from '../../database/tables/identity-tables.ts';
+import { identities } from '../../database/tables/identity-tables.ts';
 import { users as usersTable } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
 import { toLine } from '../../http/line-text.ts';
-import { lockAccount } from '../../user/account-lock.ts';
-import type { UserRepository, UserRow } from '../../user/user-repository.ts';
-import type { JudgeName } from '../../user/user-service.ts';
-import { displayNameMax, type RequireUsername, requireEmail } from '../../user/user-text.ts';
-import { usernameWishes } from './username-wishes.ts';
-
-/** What is said of a person elsewhere. */
-export interface VouchedPerson {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly name?: string | undefined;
-  readonly username?: string | undefined;
-  readonly picture?: string | undefined;
-  readonly email?: string | undefined;
-  readonly emailVerified?: boolean;
-}
+import { lockAccount } from '../../user/account/account-lock.ts';
+import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
+import type { JudgeName } from '../../user/profile/user-service.ts';
+import { displayNameMax, type RequireUsername, requireEmail } from '../../user/profile/user-text.ts';
+import { requireNotErased } from '../account/erased-identities.ts';
+import type { PersonClaims } from './identity-claims.ts';
+import { usernameCandidates } from './username-candidates.ts';
 
 export interface NewIdentity {
   /** Absent: a host application. */
@@ -39,11 +29,11 @@ export interface NewIdentity {
 export interface IdentityAccounts {
   readonly find: (person: { issuer: string; subject: string }) => Promise<IdentityRow | undefined>;
   /** @returns the user; of somebody who came at the same moment elsewhere, theirs. @throws Failure `unauthenticated` for what was issued before an erasure */
-  readonly create: (person: VouchedPerson, identity: NewIdentity) => Promise<string>;
+  readonly create: (person: PersonClaims, identity: NewIdentity) => Promise<string>;
   /** What a host application says now becomes what is shown, as far as the account is its to look after. */
   readonly refresh: (
     row: IdentityRow,
-    person: VouchedPerson,
+    person: PersonClaims,
     identity: Pick<NewIdentity, 'profile' | 'role'>,
   ) => Promise<void>;
 }
@@ -59,7 +49,7 @@ export interface IdentityRow {
   readonly role: UserRow['role'];
   readonly tokensEndedAt: Date | null;
   /** What a host application says of the user goes as far as this. */
-  readonly keeping: Keeping;
+  readonly managedBy: ManagedBy;
 }
 
 /**
@@ -67,12 +57,7 @@ export interface IdentityRow {
  * password or another address by now, so the application keeps its name and picture alone; `own`: it came about
  * otherwise, and an issuer that is a login provider as well says nothing of it.
  */
-export type Keeping = 'host' | 'shared' | 'own';
-
-/** How an erased identity is remembered. */
-export function hashIdentity({ issuer, subject }: { issuer: string; subject: string }): Buffer {
-  return createHash('sha256').update(`${issuer}\0${subject}`).digest();
-}
+export type ManagedBy = 'host' | 'shared' | 'own';
 
 export function createIdentityAccounts({
   db,
@@ -104,7 +89,7 @@ export function createIdentityAccounts({
       .where(and(eq(identities.issuer, issuer), eq(identities.subject, subject), isNull(usersTable.erasedAt)));
     if (!row) return undefined;
     const { email, passwordHash, ...identity } = row;
-    return { ...identity, keeping: keepingOf(identity, { email, passwordHash }) };
+    return { ...identity, managedBy: managedByOf(identity, { email, passwordHash }) };
   }
 
   /** The name, if it may be shown: what moderation refuses nobody gets to see. */
@@ -128,35 +113,26 @@ export function createIdentityAccounts({
   }
 
   /** An address that somebody owns stays theirs: this account does not even mention it. */
-  async function ownAddress({ email, emailVerified = false }: VouchedPerson, userId?: string): Promise<Address> {
+  async function ownAddress({ email, emailVerified = false }: PersonClaims, userId?: string): Promise<Address> {
     const address = email === undefined ? undefined : findAddress(email);
     const owner = address === undefined ? undefined : await users.findVerifiedOwner(address);
     if (address === undefined || (owner && owner.id !== userId)) return noAddress;
     return { email: address, emailVerified };
   }
 
-  async function requireNotErased(tx: Transaction, person: VouchedPerson, issuedAt: number | undefined): Promise<void> {
-    if (issuedAt === undefined) return;
-    const [erased] = await tx
-      .select({ hash: erasedIdentities.hash })
-      .from(erasedIdentities)
-      .where(and(eq(erasedIdentities.hash, hashIdentity(person)), gte(erasedIdentities.erasedAt, new Date(issuedAt))));
-    if (erased) throw new Failure('unauthenticated', 'this account was erased');
-  }
-
-  async function requireFound(person: VouchedPerson): Promise<IdentityRow> {
+  async function requireFound(person: PersonClaims): Promise<IdentityRow> {
     const row = await find(person);
     if (!row) throw new Failure('unavailable', 'the account is gone again', { retryAfterMs: 1000 });
     return row;
   }
 
   async function create(
-    person: VouchedPerson,
+    person: PersonClaims,
     { provider, issuedAt, profile = {}, role }: NewIdentity,
   ): Promise<string> {
     const { issuer, subject } = person;
     const displayName = await allowedName(person.name, '');
-    for (const username of usernameWishes(person, isUsername)) {
+    for (const username of usernameCandidates(person, isUsername)) {
       if (!(await isAllowed(username))) continue;
       try {
         const address = await ownAddress(person);
@@ -177,7 +153,7 @@ export function createIdentityAccounts({
             profile: { ...profile, givenAddress: address.email },
           });
           // Afterwards: the row could not be written while an erasure was still taking the old one away.
-          await requireNotErased(tx, person, issuedAt);
+          if (issuedAt !== undefined) await requireNotErased(tx, person, issuedAt);
           return user.id;
         });
       } catch (error) {
@@ -193,7 +169,7 @@ export function createIdentityAccounts({
 
   async function refresh(
     row: IdentityRow,
-    person: VouchedPerson,
+    person: PersonClaims,
     { profile = {}, role }: Pick<NewIdentity, 'profile' | 'role'>,
   ): Promise<void> {
     const displayName = await allowedName(person.name, row.userId);
@@ -201,9 +177,9 @@ export function createIdentityAccounts({
     const write = (address: Address) =>
       db.transaction(async (tx) => {
         const user = await lockAccount(tx, row.userId, 'update');
-        const keeping = keepingOf(row, user);
-        const whole = keeping === 'host';
-        if (keeping !== 'own') await users.update(tx, row.userId, { ...shown, ...(whole && role ? { role } : {}) });
+        const managedBy = managedByOf(row, user);
+        const whole = managedBy === 'host';
+        if (managedBy !== 'own') await users.update(tx, row.userId, { ...shown, ...(whole && role ? { role } : {}) });
         // What is proved already is no less proved because the application does not say so.
         const takes = whole && address.email !== null && (address.emailVerified || address.email !== user.email);
         if (takes) await users.setAddress(tx, row.userId, address);
@@ -232,10 +208,10 @@ interface Address {
 
 const noAddress: Address = { email: null, emailVerified: false };
 
-function keepingOf(
+function managedByOf(
   { provider, profile }: { provider: string | null; profile: Record<string, unknown> },
   { email, passwordHash }: { email: string | null; passwordHash: string | null },
-): Keeping {
+): ManagedBy {
   if (provider !== null) return 'own';
   return passwordHash !== null || (email !== null && email !== givenBy(profile)) ? 'shared' : 'host';
 }
@@ -245,7 +221,7 @@ function givenBy({ givenAddress, email }: Record<string, unknown>): unknown {
   return givenAddress ?? email ?? null;
 }
 
-function pictureOf({ picture }: VouchedPerson): string | null {
+function pictureOf({ picture }: PersonClaims): string | null {
   return picture !== undefined && /^https:\/\/[^\s\p{C}"'<>\\]+$/u.test(picture) ? picture : null;
 }
 

@@ -11,7 +11,7 @@ import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
 import { hashSecret, makeSecret } from '../credentials/random-secrets.ts';
 
 /** What a page asked for when it began. */
-export interface FlowWishes {
+export interface FlowRequest {
   readonly returnTo: string;
   /** From `startLink`: the provider is to be linked to an account. */
   readonly link: string | undefined;
@@ -19,7 +19,7 @@ export interface FlowWishes {
   readonly binding: string | undefined;
 }
 
-export interface EndedFlow extends FlowWishes {
+export interface EndedFlow extends FlowRequest {
   readonly verifier: string;
 }
 
@@ -30,7 +30,7 @@ export interface LoginFlows {
    */
   readonly begin: (
     { request, reply, provider }: FlowPlace,
-    wishes: FlowWishes,
+    wishes: FlowRequest,
     open: (makeState: () => Promise<string>) => Promise<{ url: string; state: string; verifier: string }>,
   ) => Promise<string>;
   /**
@@ -74,7 +74,7 @@ export function createLoginFlows({
 
   async function begin(
     { request, reply, provider }: FlowPlace,
-    { returnTo, link, binding }: FlowWishes,
+    { returnTo, link, binding }: FlowRequest,
     open: Parameters<LoginFlows['begin']>[2],
   ): Promise<string> {
     const browser = makeSecret();

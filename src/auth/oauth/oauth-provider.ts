@@ -11,21 +11,10 @@ import type { ProviderSettings } from '../../config/identity-settings.ts';
 import { Failure } from '../../errors.ts';
 import { BadAnswer, fetchJson } from './fetch-json.ts';
 import { postedName, proveByIdToken } from './id-token-proof.ts';
+import { nameOf, textOf, type VerifiedIdentity } from './identity-claims.ts';
 import type { IdentityServer } from './identity-server.ts';
 import type { JwksCache } from './jwks-cache.ts';
 import { discoverEndpoints, type Endpoints, githubEndpoints, isOwnAnswer } from './provider-endpoints.ts';
-import { nameOf, textOf } from './vouched-claims.ts';
-
-/** Who a provider says that somebody is. */
-export interface ProvedIdentity {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly name: string | undefined;
-  readonly username: string | undefined;
-  readonly picture: string | undefined;
-  readonly email: string | undefined;
-  readonly emailVerified: boolean;
-}
 
 /** What comes back from a provider, and what was kept for it. */
 export interface ProviderAnswer {
@@ -47,7 +36,7 @@ export interface OAuthProvider {
    */
   readonly start: (makeState: () => Promise<string>) => Promise<{ url: string; state: string; verifier: string }>;
   /** @throws Failure `invalid` for a code or id token that does not fit, `unavailable` */
-  readonly finish: (answer: ProviderAnswer) => Promise<ProvedIdentity>;
+  readonly finish: (answer: ProviderAnswer) => Promise<VerifiedIdentity>;
 }
 
 export interface OAuthProviderOptions {
@@ -142,7 +131,7 @@ export function createOAuthProvider({
     return { url: url.href, state, verifier: cookies.get(kept.verifier)! };
   }
 
-  async function finish({ state, code, iss, verifier, user }: ProviderAnswer): Promise<ProvedIdentity> {
+  async function finish({ state, code, iss, verifier, user }: ProviderAnswer): Promise<VerifiedIdentity> {
     const { flow, endpoints, keys } = await prepare();
     return link.call(async () => {
       // RFC 9207 §2.4: an answer in another provider's name is not the one that was asked for.
@@ -175,7 +164,7 @@ export function createOAuthProvider({
     }
   }
 
-  async function proveByGithub(accessToken: string, { issuer, userUrl }: Endpoints): Promise<ProvedIdentity> {
+  async function proveByGithub(accessToken: string, { issuer, userUrl }: Endpoints): Promise<VerifiedIdentity> {
     const headers = { authorization: `Bearer ${accessToken}`, accept: 'application/vnd.github+json' };
     const profile = await fetchJson(userUrl!, { timeoutMs, headers });
     const subject = Number.isSafeInteger(profile.id) ? String(profile.id) : textOf(profile.id, 255);

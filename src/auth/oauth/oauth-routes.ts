@@ -8,18 +8,18 @@ import type { Authenticator } from '../../http/caller.ts';
 import { failureOf } from '../../http/problem.ts';
 import { answers, exactly, listOf, Nullable, redirectAnswers, Time, Uuid } from '../../http/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
-import type { LoginCookies } from '../login/login-cookies.ts';
-import { LoginHeaders, LoginShape } from '../login/login-schemas.ts';
+import { LoginHeaders, LoginShape } from '../sessions/login-schemas.ts';
+import type { SessionCookies } from '../sessions/session-cookies.ts';
+import { textOf } from './identity-claims.ts';
 import type { LoginFlows } from './login-flows.ts';
 import { type OAuthProvider, startPathOf } from './oauth-provider.ts';
 import type { OAuthService } from './oauth-service.ts';
-import { textOf } from './vouched-claims.ts';
 
 export interface OAuthRouteOptions {
   readonly oauth: OAuthService;
   readonly flows: LoginFlows;
   readonly authenticator: Authenticator;
-  readonly cookies: LoginCookies;
+  readonly cookies: SessionCookies;
   readonly providers: ReadonlyMap<string, { readonly settings: ProviderSettings; readonly flow: OAuthProvider }>;
   readonly publicUrl: string;
   /** Where a login may return to, besides publicUrl. */

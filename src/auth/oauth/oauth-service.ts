@@ -11,16 +11,18 @@ import { isUniqueViolation } from '../../database/database-errors.ts';
 import { identities } from '../../database/tables/identity-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller.ts';
-import type { UserRepository } from '../../user/user-repository.ts';
-import { oweNotice } from '../account/account-notice.ts';
-import type { LoginMethods } from '../account/login-methods.ts';
+import type { OweAccountMail } from '../../user/account/account-notice.ts';
+import { oweNotice } from '../../user/account/account-notice.ts';
+import type { UserRepository } from '../../user/account/user-repository.ts';
+import type { LoginMethods } from '../credentials/login-methods.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
 import { hashSecret } from '../credentials/random-secrets.ts';
-import type { Login, LoginService, OweAccountMail } from '../login/login-service.ts';
+import type { Login, LoginService } from '../login/login-service.ts';
 import type { MfaChallenge } from '../mfa/mfa-challenge.ts';
 import { lockSession } from '../sessions/session-lock.ts';
 import type { Device } from '../sessions/session-store.ts';
-import type { IdentityAccounts, VouchedPerson } from './identity-accounts.ts';
+import type { IdentityAccounts } from './identity-accounts.ts';
+import type { PersonClaims } from './identity-claims.ts';
 
 export interface IdentityView {
   readonly id: string;
@@ -43,7 +45,7 @@ export interface FinishedProof {
 
 export interface OAuthService {
   /** @returns a code that is good once, for a minute, at `exchange` */
-  readonly codeFor: (person: VouchedPerson, proof: FinishedProof) => Promise<string>;
+  readonly codeFor: (person: PersonClaims, proof: FinishedProof) => Promise<string>;
   /**
    * Opens the login of a code. Bound and unbound must fit both ways: a page that binds its logins takes no code that
    * somebody got without.
@@ -56,7 +58,7 @@ export interface OAuthService {
    */
   readonly startLink: (caller: Caller, providerName: string) => Promise<string>;
   /** @returns a code for `finishLink`, good once and for a minute. @throws Failure `invalid` for a token that is over */
-  readonly linkCodeFor: (linkToken: string, person: VouchedPerson, providerName: string) => Promise<string>;
+  readonly linkCodeFor: (linkToken: string, person: PersonClaims, providerName: string) => Promise<string>;
   /** @throws Failure `unauthenticated` for a code that is over or another login's, `conflict` for somebody else's identity */
   readonly finishLink: (caller: Caller, code: string) => Promise<IdentityView>;
   readonly list: (userId: string) => Promise<IdentityView[]>;

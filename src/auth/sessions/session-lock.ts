@@ -8,8 +8,8 @@ import type { Transaction } from '../../database/connect.ts';
 import { sessions } from '../../database/tables/session-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller.ts';
-import { lockAccount } from '../../user/account-lock.ts';
-import type { UserRow } from '../../user/user-repository.ts';
+import { lockAccount } from '../../user/account/account-lock.ts';
+import type { UserRow } from '../../user/account/user-repository.ts';
 
 export type LockedSession = Pick<Caller, 'userId' | 'sessionId'>;
 

@@ -10,7 +10,7 @@ import type { Database, Transaction } from '../../database/connect.ts';
 import { refreshTokens, revocations, sessions } from '../../database/tables/session-tables.ts';
 import { users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
-import { lockAccount } from '../../user/account-lock.ts';
+import { lockAccount } from '../../user/account/account-lock.ts';
 import { hashSecret, makeSecret } from '../credentials/random-secrets.ts';
 
 export interface SessionSettings {

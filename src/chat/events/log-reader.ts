@@ -7,7 +7,7 @@ import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import type { FeedEvent } from '../../realtime/feed/feed.ts';
-import type { Profiles, PublicProfile } from '../../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import { eventJson, toMessage, unknownProfile } from '../state/message-shape.ts';
 
 interface EventRow {

@@ -3,7 +3,7 @@
  * text, in `mentions` and in the HTML alike; a member who blocks the author stays marked, or the author could tell.
  */
 import type { Verdict } from '../../processing/client/processing-client.ts';
-import type { Profiles } from '../../user/profiles.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
 import type { Contact } from '../rooms/contact.ts';
 import type { RoomState } from '../state/room-state.ts';
 

@@ -1,6 +1,6 @@
 /** Messages as rows: pages of history, one message, its thread and its earlier versions. */
 import type { Sql } from '../../database/connect.ts';
-import type { Profiles } from '../../user/profiles.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
 import { type Message, type MessageFields, messageJson, toMessage, unknownProfile } from '../state/message-shape.ts';
 
 interface MessageRow {

@@ -16,7 +16,7 @@ import {
   type Verdict,
 } from '../../processing/client/processing-client.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
-import type { Profiles, PublicProfile } from '../../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { AppendContext, EventLog } from '../events/event-log.ts';
 import { type Contact, isPair } from '../rooms/contact.ts';
 import { type Message, unknownProfile } from '../state/message-shape.ts';

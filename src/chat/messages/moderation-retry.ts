@@ -9,7 +9,7 @@ import { events } from '../../database/tables/event-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { Judge, Verdict } from '../../processing/client/processing-client.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
-import type { Profiles } from '../../user/profiles.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Contact } from '../rooms/contact.ts';
 import { unknownProfile } from '../state/message-shape.ts';

@@ -7,7 +7,7 @@
 import { coalesce, gatherMs } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import { type MemberRole, may } from '../../permissions.ts';
-import type { Profiles, PublicProfile } from '../../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import { type MessageFields, messageJson, unknownProfile } from '../state/message-shape.ts';
 import { countReplies, type JsonPage } from './message-repository.ts';
 

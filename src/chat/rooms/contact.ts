@@ -6,8 +6,8 @@
  * and mentions do not reach the one who blocks.
  */
 import { Failure, type InputPath } from '../../errors.ts';
-import type { BlockLookup } from '../../user/block-lookup.ts';
-import type { Profiles } from '../../user/profiles.ts';
+import type { BlockLookup } from '../../user/blocks/block-lookup.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 
 export interface Contact {

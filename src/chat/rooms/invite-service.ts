@@ -11,7 +11,7 @@ import { Failure } from '../../errors.ts';
 import { may } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
-import { lockAccount } from '../../user/account-lock.ts';
+import { lockAccount } from '../../user/account/account-lock.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import { admitMember } from './admission.ts';

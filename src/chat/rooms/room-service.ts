@@ -10,7 +10,7 @@ import { Failure, invalid } from '../../errors.ts';
 import { type MemberRole, outranks } from '../../permissions.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
-import type { Profiles, PublicProfile } from '../../user/profiles.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { unknownProfile } from '../state/message-shape.ts';
 import type { RecordAct } from '../state/moderator-acts.ts';

@@ -1,7 +1,7 @@
 /** A message and an event as the API shows them, and the one way their JSON is made. */
 import { type Static, Type } from 'typebox';
 import { Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
-import type { PublicProfile } from '../../user/profiles.ts';
+import type { PublicProfile } from '../../user/profile/profiles.ts';
 
 /** A message as the API shows it. A new field begins here: see docs/adding-a-message-field.md. */
 export const MessageShape = Type.Object({

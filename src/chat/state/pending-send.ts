@@ -1,5 +1,5 @@
 /** A judged message on its way into the log. */
-import type { PublicProfile } from '../../user/profiles.ts';
+import type { PublicProfile } from '../../user/profile/profiles.ts';
 import type { Actor } from './room-state.ts';
 import type { Flag } from './verdict-records.ts';
 

@@ -8,12 +8,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
-import type { Database, Transaction } from '../database/connect.ts';
-import { logLevelOf } from '../database/database-errors.ts';
-import type { ErasedPerson, PersonalData } from '../database/personal-data.ts';
-import { erasures, identities } from '../database/tables/identity-tables.ts';
-import { users } from '../database/tables/user-tables.ts';
-import { Failure } from '../errors.ts';
+import type { Database, Transaction } from '../../database/connect.ts';
+import { logLevelOf } from '../../database/database-errors.ts';
+import type { ErasedPerson, PersonalData } from '../../database/personal-data.ts';
+import { erasures, identities } from '../../database/tables/identity-tables.ts';
+import { users } from '../../database/tables/user-tables.ts';
+import { Failure } from '../../errors.ts';
 
 export interface Receipt {
   readonly id: string;

@@ -1,8 +1,8 @@
 /** Profiles of people: one's own and others'. */
-import type { Database } from '../database/connect.ts';
-import { Failure } from '../errors.ts';
+import type { Database } from '../../database/connect.ts';
+import { Failure } from '../../errors.ts';
+import type { UserRepository, UserRow } from '../account/user-repository.ts';
 import type { Profiles, PublicProfile } from './profiles.ts';
-import type { UserRepository, UserRow } from './user-repository.ts';
 import { requireDisplayName } from './user-text.ts';
 
 /** What a person sees of their own account. */

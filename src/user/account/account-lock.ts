@@ -4,9 +4,9 @@
  * later finds nobody.
  */
 import { and, eq, isNull } from 'drizzle-orm';
-import type { Transaction } from '../database/connect.ts';
-import { users } from '../database/tables/user-tables.ts';
-import { Failure } from '../errors.ts';
+import type { Transaction } from '../../database/connect.ts';
+import { users } from '../../database/tables/user-tables.ts';
+import { Failure } from '../../errors.ts';
 import type { UserRow } from './user-repository.ts';
 
 /**

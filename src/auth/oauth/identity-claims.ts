@@ -1,6 +1,28 @@
 /** Reads what providers and host applications say of a person. Odd values count as absent. */
 import { toLine } from '../../http/line-text.ts';
 
+/** What is said of a person elsewhere. */
+export interface PersonClaims {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly name?: string | undefined;
+  readonly username?: string | undefined;
+  readonly picture?: string | undefined;
+  readonly email?: string | undefined;
+  readonly emailVerified?: boolean;
+}
+
+/** Who a provider says that somebody is. */
+export interface VerifiedIdentity {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly name: string | undefined;
+  readonly username: string | undefined;
+  readonly picture: string | undefined;
+  readonly email: string | undefined;
+  readonly emailVerified: boolean;
+}
+
 /** Code points of a name that are looked at, and judged. */
 const nameMax = 1024;
 
@@ -20,7 +42,7 @@ export function nameOf(value: unknown): string | undefined {
   return typeof value === 'string' ? toLine(value.slice(0, nameMax * 2), nameMax) : undefined;
 }
 
-export interface VouchedAddress {
+export interface AddressClaims {
   readonly email: string | undefined;
   readonly emailVerified: boolean;
 }
@@ -42,7 +64,7 @@ function isOwnedDomain(value: unknown): boolean {
 }
 
 /** The address in a set of claims. Without a word on it an address is not verified. */
-export function addressOf(claims: Readonly<Record<string, unknown>>): VouchedAddress {
+export function addressOf(claims: Readonly<Record<string, unknown>>): AddressClaims {
   const email = textOf(claims.email);
   const emailVerified = flagOf(claims.email_verified) ?? isOwnedDomain(claims.xms_edov);
   return { email, emailVerified: email !== undefined && emailVerified };

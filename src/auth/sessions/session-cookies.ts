@@ -12,17 +12,17 @@ import { Failure } from '../../errors.ts';
 import { plainAddress } from '../../http/forwarded-for.ts';
 import type { PageOrigins } from '../../http/page-origins.ts';
 import { makeSecret } from '../credentials/random-secrets.ts';
-import type { Device } from '../sessions/session-store.ts';
-import type { Login } from './login-service.ts';
+import type { Login } from '../login/login-service.ts';
+import type { Device } from './session-store.ts';
 
-export interface LoginCookieSettings {
+export interface SessionCookieSettings {
   readonly publicUrl: string;
   readonly origins: PageOrigins;
   readonly refreshLifetimeMs: number;
   readonly deviceLifetimeMs: number;
 }
 
-export interface LoginCookies {
+export interface SessionCookies {
   /** The login as the request wants it: as tokens, or in cookies (`Parley-Session: cookie`). @throws Failure `forbidden` */
   readonly answer: (
     request: FastifyRequest,
@@ -50,12 +50,12 @@ export interface LoginCookies {
 const modeHeader = 'parley-session';
 const secret = /^[A-Za-z0-9_-]{43}$/;
 
-export function createLoginCookies({
+export function createSessionCookies({
   publicUrl,
   origins,
   refreshLifetimeMs,
   deviceLifetimeMs,
-}: LoginCookieSettings): LoginCookies {
+}: SessionCookieSettings): SessionCookies {
   const secure = publicUrl.startsWith('https:');
   const prefix = secure ? '__Host-' : '';
   const names = {

@@ -1,9 +1,9 @@
 /** Whom a person wants nothing from. Who is blocked finds them absent where they would begin to talk. */
 import { and, desc, eq } from 'drizzle-orm';
-import type { Database } from '../database/connect.ts';
-import { blocks } from '../database/tables/user-tables.ts';
-import { Failure, invalid } from '../errors.ts';
-import type { Profiles, PublicProfile } from './profiles.ts';
+import type { Database } from '../../database/connect.ts';
+import { blocks } from '../../database/tables/user-tables.ts';
+import { Failure, invalid } from '../../errors.ts';
+import type { Profiles, PublicProfile } from '../profile/profiles.ts';
 
 export interface BlockService {
   /** Again changes nothing. @throws Failure `not_found`, `invalid` for oneself, `conflict` at the most blocks there may be */

@@ -1,6 +1,6 @@
 /** What the routes that log somebody in share. */
 import { Type } from 'typebox';
-import { OwnUserShape } from '../../user/user-routes.ts';
+import { OwnUserShape } from '../../user/profile/user-routes.ts';
 
 export const LoginShape = Type.Object({
   user: OwnUserShape,

@@ -1,7 +1,7 @@
 /** What names and addresses may look like. */
-import { invalid } from '../errors.ts';
-import { requireLine } from '../http/line-text.ts';
-import { isMentionable } from '../transform/mention-names.ts';
+import { invalid } from '../../errors.ts';
+import { requireLine } from '../../http/line-text.ts';
+import { isMentionable } from '../../transform/mention-names.ts';
 
 /** Names that the product gives a meaning of its own, whatever the settings say. */
 const taken = ['me', 'here', 'room', 'all', 'everyone', 'channel', 'deleted', 'system', 'parley'];

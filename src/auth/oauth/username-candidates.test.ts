@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { isMentionable } from '../../transform/mention-names.ts';
-import { usernameWishes } from './username-wishes.ts';
+import { usernameCandidates } from './username-candidates.ts';
 
 const wishes = (person: { username?: string; email?: string; name?: string }) => [
-  ...usernameWishes({ issuer: 'x', subject: 'y', ...person }, (name) => isMentionable(name) && name !== 'admin'),
+  ...usernameCandidates({ issuer: 'x', subject: 'y', ...person }, (name) => isMentionable(name) && name !== 'admin'),
 ];
 const drawn = /^user-[23456789bcdfghjkmnpqrstvwxz]{6}$/;
 

@@ -1,6 +1,6 @@
 /** Who blocks whom, as of now; what is asked in one tick is one query. What follows from a block is decided in chat/rooms/contact.ts. */
-import { coalesce } from '../database/coalesce.ts';
-import type { Sql } from '../database/connect.ts';
+import { coalesce } from '../../database/coalesce.ts';
+import type { Sql } from '../../database/connect.ts';
 
 export interface BlockLookup {
   readonly isBlocked: (pair: { by: string; blockedId: string }) => Promise<boolean>;

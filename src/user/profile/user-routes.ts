@@ -1,9 +1,9 @@
 /** `/v1/users`: one's own account and other people's public profiles. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { invalid } from '../errors.ts';
-import type { Authenticator } from '../http/caller.ts';
-import { readCursor, toPage, writeCursor } from '../http/cursors.ts';
+import { invalid } from '../../errors.ts';
+import type { Authenticator } from '../../http/caller.ts';
+import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
 import {
   answers,
   Cursor,
@@ -15,7 +15,7 @@ import {
   PublicUser,
   Time,
   Uuid,
-} from '../http/schemas.ts';
+} from '../../http/schemas.ts';
 import type { UserService } from './user-service.ts';
 
 const tags = ['users'];

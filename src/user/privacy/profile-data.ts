@@ -1,10 +1,10 @@
 /** A person's account, settings and blocks: what of them is handed out, and what an erasure leaves. */
 import { randomBytes } from 'node:crypto';
 import { eq, or, sql } from 'drizzle-orm';
-import type { Database } from '../database/connect.ts';
-import { onePage, type PersonalData } from '../database/personal-data.ts';
-import { idempotencyKeys } from '../database/tables/request-tables.ts';
-import { blocks, notificationSettings, users } from '../database/tables/user-tables.ts';
+import type { Database } from '../../database/connect.ts';
+import { onePage, type PersonalData } from '../../database/personal-data.ts';
+import { idempotencyKeys } from '../../database/tables/request-tables.ts';
+import { blocks, notificationSettings, users } from '../../database/tables/user-tables.ts';
 
 export function createProfileData(db: Database): PersonalData {
   return {

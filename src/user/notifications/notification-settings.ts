@@ -1,10 +1,10 @@
 /** What a person wants to be told of, and when. Stored whole; what is absent has the defaults below. */
 import { eq, sql } from 'drizzle-orm';
-import { duration } from '../config/setting.ts';
-import type { Database } from '../database/connect.ts';
-import { mails } from '../database/tables/mail-tables.ts';
-import { notificationSettings } from '../database/tables/user-tables.ts';
-import { Failure, invalid } from '../errors.ts';
+import { duration } from '../../config/setting.ts';
+import type { Database } from '../../database/connect.ts';
+import { mails } from '../../database/tables/mail-tables.ts';
+import { notificationSettings } from '../../database/tables/user-tables.ts';
+import { Failure, invalid } from '../../errors.ts';
 import { hashUnsubscribeToken } from './unsubscribe-token.ts';
 
 /** Wall clock of a time zone, `HH:MM`; from 22:00 to 07:00 spans midnight. */

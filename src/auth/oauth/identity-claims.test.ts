@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addressOf, nameOf } from './vouched-claims.ts';
+import { addressOf, nameOf } from './identity-claims.ts';
 
 const email = 'ana@example.org';
 

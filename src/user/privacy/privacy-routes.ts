@@ -2,11 +2,11 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { PersonalData } from '../database/personal-data.ts';
-import type { Authenticator, Caller } from '../http/caller.ts';
-import { answers, exactly, listOf, Nullable, PublicUser, Time, Uuid } from '../http/schemas.ts';
-import { requireDeployment } from '../permissions.ts';
-import type { BlockService } from './block-service.ts';
+import type { PersonalData } from '../../database/personal-data.ts';
+import type { Authenticator, Caller } from '../../http/caller.ts';
+import { answers, exactly, listOf, Nullable, PublicUser, Time, Uuid } from '../../http/schemas.ts';
+import { requireDeployment } from '../../permissions.ts';
+import type { BlockService } from '../blocks/block-service.ts';
 import type { Erasures } from './erasure-service.ts';
 import { type ArchiveEntry, writeZip } from './zip-archive.ts';
 

@@ -1,6 +1,6 @@
 /** Usernames for people whom somebody else vouches for: as close as possible to what they are called there. */
 import { randomInt } from 'node:crypto';
-import type { VouchedPerson } from './identity-accounts.ts';
+import type { PersonClaims } from './identity-claims.ts';
 
 /** Letters that Unicode does not decompose into a basic one and an accent, as they are written without them. */
 const plainLetters: Readonly<Record<string, string>> = {
@@ -25,7 +25,7 @@ const tries = 5;
  *
  * @param isUsername whether it may be one: a reserved name gets no tail either
  */
-export function* usernameWishes(person: VouchedPerson, isUsername: (name: string) => boolean): Generator<string> {
+export function* usernameCandidates(person: PersonClaims, isUsername: (name: string) => boolean): Generator<string> {
   const name = readableName(person, isUsername);
   if (name !== undefined) {
     yield name;
@@ -36,7 +36,7 @@ export function* usernameWishes(person: VouchedPerson, isUsername: (name: string
 
 /** The first of username, address and name that leaves something to read. */
 function readableName(
-  { username, email, name }: VouchedPerson,
+  { username, email, name }: PersonClaims,
   isUsername: (name: string) => boolean,
 ): string | undefined {
   // Some providers tell an address as the username: what stands behind the @ is nobody's name.

@@ -1,7 +1,27 @@
 /** Mails that tell the owner of an account what has changed in it, so that a change by somebody else is noticed. */
 import type { Transaction } from '../../database/connect.ts';
-import type { UserRow } from '../../user/user-repository.ts';
-import type { AccountMailKind, OweAccountMail } from '../login/login-service.ts';
+import type { UserRow } from './user-repository.ts';
+
+/** Mails about an account: links to follow, and notices of what has changed. */
+export type AccountMailKind =
+  | 'verify'
+  | 'verify_again'
+  | 'reset'
+  | 'already_registered'
+  | 'change_email'
+  | 'email_changed'
+  | 'password_changed'
+  | 'account_claimed'
+  | 'factor_added'
+  | 'factor_removed'
+  | 'identity_linked'
+  | 'identity_unlinked';
+
+/** Owes one in the transaction that causes it; `to` nobody: the same work, and no mail. */
+export type OweAccountMail = (
+  tx: Transaction,
+  mail: { userId: string; to: string | null; kind: AccountMailKind },
+) => Promise<void>;
 
 export type AccountNotice = Extract<
   AccountMailKind,

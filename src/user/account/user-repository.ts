@@ -2,10 +2,10 @@
 import { and, asc, eq, gt, isNull, ne, not, notExists, or, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { v7 as uuidv7 } from 'uuid';
-import type { Database, Transaction } from '../database/connect.ts';
-import { isUniqueViolation } from '../database/database-errors.ts';
-import { nameWords, users } from '../database/tables/user-tables.ts';
-import { Failure } from '../errors.ts';
+import type { Database, Transaction } from '../../database/connect.ts';
+import { isUniqueViolation } from '../../database/database-errors.ts';
+import { nameWords, users } from '../../database/tables/user-tables.ts';
+import { Failure } from '../../errors.ts';
 
 export type UserRow = typeof users.$inferSelect;
 

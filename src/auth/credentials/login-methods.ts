@@ -4,8 +4,7 @@ import type { Transaction } from '../../database/connect.ts';
 import { mfaFactors } from '../../database/tables/credential-tables.ts';
 import { identities } from '../../database/tables/identity-tables.ts';
 import { Failure } from '../../errors.ts';
-import type { UserRow } from '../../user/user-repository.ts';
-import { opensAlone } from '../mfa/passkeys.ts';
+import type { UserRow } from '../../user/account/user-repository.ts';
 
 export interface LoginMethods {
   /**
@@ -40,7 +39,7 @@ export function createLoginMethods({
     );
     return [
       ...(passwordHash === null ? [] : ['password']),
-      ...[...usable, ...factors.filter(opensAlone)].map((way) => way.id),
+      ...[...usable, ...factors.filter(isLoginMethod)].map((way) => way.id),
     ];
   }
 
@@ -53,4 +52,9 @@ export function createLoginMethods({
         throw new Failure('conflict', 'this is the only way to log in; set a password or add another first');
     },
   };
+}
+
+/** Whether a second factor is a login by itself, too. */
+export function isLoginMethod({ kind, data }: Pick<typeof mfaFactors.$inferSelect, 'kind' | 'data'>): boolean {
+  return kind === 'passkey' && data.verifiesUser === true;
 }
