@@ -1,6 +1,6 @@
 /**
- * Whether time tells that an account exists: the same request about somebody and about nobody, in turn, on one server.
- * Beside each ratio the chance that a request about somebody took longer than one about nobody: 0.5 is a coin.
+ * Measures whether response times reveal that an account exists: the same request about an existing and a missing account, alternating, on
+ * one server. Each ratio comes with the chance that the request about the existing account took longer; 0.5 reveals nothing.
  */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -89,7 +89,7 @@ export async function accountTiming(): Promise<Row[]> {
 async function compare(what: string, count: number, ask: Ask): Promise<Row[]> {
   const times = { somebody: [] as number[], nobody: [] as number[] };
   for (let n = 0; n < count + 10; n++) {
-    // In turn, first this one and then the other, so that whatever drifts drifts for both.
+    // Alternating, and each first in turn, so that drift affects both.
     const order = n % 2 === 0 ? (['somebody', 'nobody'] as const) : (['nobody', 'somebody'] as const);
     for (const about of order) {
       const startedMs = performance.now();

@@ -1,6 +1,6 @@
 /**
- * The servers to beat for fan-out: `ws` alone, no rooms, no users, no store. Told over IPC to broadcast; `perMessage` writes each
- * pre-framed message to each socket by itself, `perTurn` gathers a turn's messages and writes them to each socket once.
+ * The baselines for fan-out: `ws` alone, without rooms, users or a store. IPC tells them to broadcast. `perMessage` writes each
+ * pre-framed message to each socket separately; `perTurn` gathers the messages of one tick and writes once to each socket.
  */
 import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
@@ -22,7 +22,7 @@ function frame(text: string): Buffer {
   return Buffer.concat([header, Buffer.from(text)]);
 }
 
-/** Messages of one turn of the event loop, as many as come together in a busy room. */
+/** Messages per tick of the event loop, as in a busy room. */
 const perTurn = Number(turn);
 
 process.on('message', ({ text, count: total }: { text: string; count: number }) => {

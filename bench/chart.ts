@@ -1,4 +1,4 @@
-/** The ratios of a run as a picture: a bar for each figure, as long as its ratio, on a logarithmic scale. */
+/** Draws the ratios of a run: one bar per figure, on a logarithmic scale. */
 import type { Row } from './measure.ts';
 
 interface Group {
@@ -10,11 +10,11 @@ const width = 960;
 const labelWidth = 470;
 const rowHeight = 22;
 const scale = (width - labelWidth - 90) / 4;
-/** From a tenth to a thousand times. */
+/** The scale goes from 0.1 to 1,000. */
 const lengthOf = (ratio: number) => Math.max(2, (Math.log10(Math.max(ratio, 0.1)) + 1) * scale);
 const escapeText = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
-/** @returns an SVG document that reads in light and dark */
+/** @returns an SVG document that is readable in light and dark */
 export function chart(groups: readonly Group[]): string {
   const lines: string[] = [];
   let y = 30;

@@ -1,4 +1,4 @@
-/** CPU of a connect: TCP, upgrade, token check, `welcome` with the user's rooms; beside bare `ws`, which knows nobody. */
+/** CPU of a connect: TCP, upgrade, token check, `welcome` with the user's rooms. Baseline: bare `ws`, which has no users. */
 import { startCrowd } from './crowd-control.ts';
 import { cpuSeconds, type Row, serverCore } from './measure.ts';
 import { type Contender, interleave, toRow } from './rounds.ts';
@@ -14,7 +14,7 @@ interface Storm {
   readonly welcomeFrames: number;
 }
 
-/** Each round they all come, and go again when they were counted. */
+/** In each round all clients connect, are counted, and disconnect. */
 function storm({ what, server, ...open }: Storm): Contender {
   const count = open.hellos.length;
   return {
@@ -25,7 +25,7 @@ function storm({ what, server, ...open }: Storm): Contender {
       const { milliseconds } = await crowd.order({ do: 'open', port: server.port, ...open });
       const used = cpuSeconds(server.child.pid!) - cpu;
       await crowd.stop();
-      // What their going costs is no part of the next round.
+      // The cost of disconnecting does not count in the next round.
       await new Promise((wake) => setTimeout(wake, 1000));
       return { rate: count / (milliseconds / 1000), cpuMicros: (used / count) * 1e6 };
     },
@@ -33,7 +33,7 @@ function storm({ what, server, ...open }: Storm): Contender {
   };
 }
 
-/** @param count connections of a round */
+/** @param count connections per round */
 export async function connects(count: number): Promise<Row[]> {
   const town = await startTown(serverCore);
   const people = await town.addPeople(count);

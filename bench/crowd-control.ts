@@ -1,4 +1,4 @@
-/** Gives orders to a crowd of clients in a process of its own. */
+/** Controls a crowd of clients in another process. */
 import type { ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -6,12 +6,12 @@ import type { CrowdOrder, CrowdReport } from './crowd.ts';
 import { clientCore, startPinned, stop, whenGone } from './measure.ts';
 
 export interface Crowd {
-  /** Resolves with the report on this order; several orders of different kinds may be open. */
+  /** Resolves with the report for this order. Several orders of different kinds may be open at once. */
   readonly order: (order: CrowdOrder) => Promise<CrowdReport>;
   readonly stop: () => Promise<void>;
 }
 
-/** @param yields this crowd only reads along: it leaves the core to whoever measures a wait */
+/** @param yields this crowd only reads: it leaves the core to the process that measures latency */
 export function startCrowd({ core = clientCore, yields = false }: { core?: string; yields?: boolean } = {}): Crowd {
   const child: ChildProcess = startPinned(core, fileURLToPath(new URL('./crowd.ts', import.meta.url)), { ipc: true });
   if (yields) setPriority(child.pid!, constants.priority.PRIORITY_LOW);
@@ -21,7 +21,7 @@ export function startCrowd({ core = clientCore, yields = false }: { core?: strin
   return {
     order: (order) => {
       const done = new Promise<CrowdReport>((resolve) => waiting.set(order.do, resolve));
-      // To one that has gone nothing is sent, and the race below says so.
+      // Nothing is sent to a process that has ended; the race below reports it.
       child.send(order, () => {});
       return Promise.race([done, gone]);
     },

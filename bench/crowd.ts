@@ -1,12 +1,12 @@
 /**
- * Many WebSocket clients in one process, cheap enough not to be what is measured: plain TCP, frames counted by their
- * headers, nothing parsed. Driven over IPC by a benchmark.
+ * Many WebSocket clients in one process, cheap enough not to affect the measurement: plain TCP, frames counted by their headers, nothing
+ * parsed. A benchmark controls it over IPC.
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
 export type CrowdOrder =
-  /** Opens sockets; each says `hello` (when given) and waits for as many frames as it is answered with. */
+  /** Opens sockets. Each sends `hello`, if given, and waits for the given number of frames. */
   | {
       readonly do: 'open';
       readonly port: number;
@@ -15,11 +15,11 @@ export type CrowdOrder =
       readonly hellos: readonly string[];
       readonly welcomeFrames: number;
     }
-  /** Counts frames from now on; reports when each socket has had this many. */
+  /** Counts frames from now on, and reports when each socket has received this many. */
   | { readonly do: 'expect'; readonly framesEach: number }
-  /** The same of a peer that puts several messages into one binary frame: counts what such frames hold. */
+  /** The same for a server that packs several messages into one binary frame: counts the messages. */
   | { readonly do: 'expect'; readonly bytesEach: number }
-  /** Keeps this many sends in flight per socket until `total` were answered; `{n}` in a text becomes a number. */
+  /** Keeps this many sends in flight per socket until `total` are answered. `{n}` in a text becomes a number. */
   | {
       readonly do: 'send';
       readonly texts: readonly string[];
@@ -37,9 +37,9 @@ export type CrowdReport = {
 
 interface Member {
   readonly socket: Socket;
-  /** Received since they are counted. */
+  /** Frames received since counting began. */
   frames: number;
-  /** In binary frames. */
+  /** Messages in binary frames. */
   bytes: number;
   rest: Buffer | undefined;
   text: string;
@@ -52,7 +52,7 @@ let expectedBytes = Number.POSITIVE_INFINITY;
 let waiting = 0;
 let onAllReached: (() => void) | undefined;
 
-/** A client's frame: masked, as RFC 6455 §5.3 wants; the mask is zero, which costs nothing. */
+/** A client's frame: masked, as RFC 6455 §5.3 requires; the mask is zero, which costs nothing. */
 function clientFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
   const header =
@@ -62,7 +62,7 @@ function clientFrame(text: string): Buffer {
   return Buffer.concat([header, Buffer.from(text)]);
 }
 
-/** One more has had all it was to have. */
+/** Counts a socket that has received everything. */
 function reached(): void {
   waiting -= 1;
   if (waiting === 0) onAllReached?.();
@@ -96,7 +96,7 @@ function receive(member: Member, chunk: Buffer): void {
   member.rest = at < bytes.length ? Buffer.from(bytes.subarray(at)) : undefined;
 }
 
-/** What a socket has received, until it is counted: all of them are read into the same place, which is no work for the collector. */
+/** Receive buffer, shared by all sockets so that reading creates no garbage. */
 const received = Buffer.allocUnsafe(65_536);
 
 function openOne(order: Extract<CrowdOrder, { do: 'open' }>, hello: string): Promise<void> {
@@ -120,7 +120,7 @@ function openOne(order: Extract<CrowdOrder, { do: 'open' }>, hello: string): Pro
     );
     socket.on('error', reject);
     socket.on('close', () => {
-      // A benchmark whose clients were sent away measures nothing.
+      // If clients were disconnected, the benchmark measures nothing.
       process.stderr.write('a client was disconnected\n');
       process.exit(1);
     });
@@ -157,7 +157,7 @@ function openOne(order: Extract<CrowdOrder, { do: 'open' }>, hello: string): Pro
 
 async function open(order: Extract<CrowdOrder, { do: 'open' }>): Promise<CrowdReport> {
   const startedMs = performance.now();
-  // As many at once as a busy accept queue bears.
+  // As many at once as a busy accept queue accepts.
   for (let at = 0; at < order.hellos.length; at += 100)
     await Promise.all(order.hellos.slice(at, at + 100).map((hello) => openOne(order, hello)));
   return { done: 'open', milliseconds: performance.now() - startedMs };
@@ -177,10 +177,10 @@ function expectFrames(order: Extract<CrowdOrder, { do: 'expect' }>): Promise<Cro
   });
 }
 
-/** The first letters of the types of answers, where they stand in a frame: nothing else is made a string. */
+/** The first letters of the answers' types at their place in a frame. Nothing else is decoded. */
 const [ack, error] = [...'ae'].map((letter) => letter.charCodeAt(0));
 
-/** Ids are unique on a connection, over all orders. */
+/** Ids are unique on a connection, across all orders. */
 let nextId = 0;
 
 function send({ texts, inFlight, total, perSecond }: Extract<CrowdOrder, { do: 'send' }>): Promise<CrowdReport> {
@@ -191,7 +191,7 @@ function send({ texts, inFlight, total, perSecond }: Extract<CrowdOrder, { do: '
   const latencies: number[] = [];
   return new Promise((resolve) => {
     const begun = new Map<string, number>();
-    // Paced sends are spread evenly, as far as what is in flight lets them begin.
+    // Paced sends are spread evenly, as far as the sends in flight allow.
     const due = (n: number): number => (perSecond === undefined ? 0 : startedMs + (n * 1000) / perSecond);
     for (const [index, member] of members.entries()) {
       const write = (): void => {
@@ -207,7 +207,7 @@ function send({ texts, inFlight, total, perSecond }: Extract<CrowdOrder, { do: '
         member.socket.write(clientFrame(texts[index % texts.length]!.replaceAll('{n}', id)));
       };
       member.onFrame = (payload) => {
-        // Only answers: {"type":"ack","id":"…" or {"type":"error","id":"…"
+        // Answers only: {"type":"ack","id":"…" or {"type":"error","id":"…"
         if (payload[9] !== ack && payload[9] !== error) return;
         const answer = /^\{"type":"(ack|error)","id":"(\d+)"/.exec(payload.toString('latin1', 0, 60));
         if (!answer) return;

@@ -1,4 +1,4 @@
-/** Acked durable sends: Parley over its sockets, judged and with idempotency on, beside one Drizzle insert for each message. */
+/** Acknowledged durable sends: Parley over its sockets, with moderation and idempotency. Baseline: one Drizzle insert per message. */
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { connectDatabase } from '../src/database/connect.ts';
@@ -9,11 +9,11 @@ import { type Contender, interleave, toRow } from './rounds.ts';
 import { type ServerUnderTest, startParleyServer } from './systems.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
-/** Of those who send. */
+/** Connections that send. */
 const roomsMax = 1000;
 const text = 'Shall we meet at the usual place around noon tomorrow? Bring the drawings, please.';
 
-/** What an application does that inserts a row for each message and waits for it; in this process. */
+/** An application that inserts a row per message and waits for it, in this process. */
 function drizzleInserts(town: Town, inFlight: number, total: number): Contender {
   const { db, close } = connectDatabase({
     url: town.url,
@@ -54,7 +54,7 @@ function drizzleInserts(town: Town, inFlight: number, total: number): Contender 
   };
 }
 
-/** Each person speaks over a connection of their own, in one of a thousand rooms at most. */
+/** Each user sends over their own connection, into one of at most a thousand rooms. */
 async function parleySends(
   town: Town,
   server: ServerUnderTest,
@@ -92,7 +92,7 @@ async function parleySends(
   };
 }
 
-/** Postgres and what inserts share a core, for both. */
+/** In both cases Postgres and the inserting process share a core. */
 export async function durableSends(): Promise<Row[]> {
   const town = await startTown(serverCore);
   const server = await startParleyServer(town);

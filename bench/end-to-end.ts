@@ -1,4 +1,4 @@
-/** Send → judged → stored → delivered to 200 members, on one instance and on two, beside what one writes first. */
+/** Send → moderated → stored → delivered to 200 members, on one and on two instances. Baseline: a simple implementation (naive-server.ts). */
 import { startCrowd } from './crowd-control.ts';
 import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
 import { type Contender, interleave, toRow } from './rounds.ts';
@@ -13,15 +13,15 @@ const filler = 'The quick brown fox jumps over the lazy dog, and nobody minds.';
 interface Scene {
   readonly what: string;
   readonly servers: readonly ServerUnderTest[];
-  /** Processes beside the servers whose CPU counts, with all they start. */
+  /** Processes besides the servers whose CPU counts, with their children. */
   readonly helpers: readonly number[];
   readonly hellos: readonly string[];
   readonly roomId: string;
-  /** Messages of a round. */
+  /** Messages per round. */
   readonly messages: number;
 }
 
-/** Members are spread over the instances, senders too. */
+/** Members and senders are spread over the instances. */
 async function openScene({ what, servers, helpers, hellos, roomId, messages }: Scene): Promise<Contender> {
   const [readers, senders] = [startCrowd(), startCrowd()];
   const at = <Value>(values: readonly Value[], index: number) => values.filter((_, n) => n % servers.length === index);
@@ -60,7 +60,7 @@ export async function endToEnd(instances: 1 | 2): Promise<Row[]> {
     const people = await town.addPeople(memberCount);
     const hellos = people.map(({ token }) => JSON.stringify({ type: 'hello', id: 0, token }));
     const scene = { hellos, roomId: await town.addRoom(people), helpers: [town.pid, redis.pid] };
-    // One after the other: each makes the table unless it is there.
+    // One after the other: each creates the table if it is missing.
     const naive = [];
     for (let at = 0; at < instances; at++) naive.push(await startScript('./naive-server.ts', [town.url, redis.url]));
     const settings: Record<string, string> = instances === 1 ? {} : { REDIS_URL: redis.url };

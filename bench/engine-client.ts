@@ -1,4 +1,4 @@
-/** Asks a processing server in the way its parent names, for a while, and tells the parent how it went. */
+/** Calls a processing server in the way that its parent chooses, and reports the results to it. */
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { rows } from '../scripts/evaluate/shipped.ts';
@@ -10,18 +10,18 @@ import { createNetworkTransport } from '../src/processing/client/processing-tran
 
 export interface Asking {
   readonly url: string;
-  /** `connect` and `grpc`: one call for each text. `stream`: batches over one stream. `judge`: the chat role's client, text by text. */
+  /** `connect` and `grpc`: one call per text. `stream`: batches over one stream. `judge`: the chat role's client, text by text. */
   readonly way: 'connect' | 'grpc' | 'stream' | 'judge';
   readonly seconds: number;
   readonly inFlight: number;
-  /** Texts of a batch, for `stream`. */
+  /** Texts per batch, for `stream`. */
   readonly batch?: number;
-  /** Calls begun in a second, at even distances; absent: as many as `inFlight` allows. */
+  /** Calls started per second, evenly spaced. Absent: as many as `inFlight` allows. */
   readonly callsPerSecond?: number;
 }
 
 export interface Asked {
-  /** Texts in a second. */
+  /** Texts per second. */
   readonly rate: number;
   /** Milliseconds from the call to its answer. */
   readonly p50: number;

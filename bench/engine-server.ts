@@ -1,6 +1,6 @@
 /**
- * A processing server for the benchmarks: the real port and service, over the engine that ships (`shipped`) or over one that does
- * nothing in no time (`echo`), which shows what the way to it costs. Tells its parent its port, and its load when asked.
+ * A processing server for the benchmarks: the real port and service with the shipped engine (`shipped`), or with one that does nothing
+ * (`echo`) and so shows the cost of the path to it. Reports its port to its parent, and its load on request.
  */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { loadConfig } from '../src/config/load.ts';
@@ -10,12 +10,12 @@ import type { TextEngine } from '../src/processing/engine/text-task.ts';
 import { startProcessingServer } from '../src/processing/server/processing-server.ts';
 
 export interface ServerLoad {
-  /** Seconds of the process's CPU since the last answer, and of the threads' work on texts among it. */
+  /** CPU seconds of the process since the last answer, and the part that threads spent on texts. */
   readonly cpuSeconds: number;
   readonly stageSeconds: Readonly<Record<string, number>>;
-  /** Share of the time in which the main loop had something to do. */
+  /** Share of the time in which the event loop was busy. */
   readonly loopBusy: number;
-  /** Milliseconds by which the main loop was late, 99th percentile and most. */
+  /** Event loop delay in ms: 99th percentile and maximum. */
   readonly loopLagP99: number;
   readonly loopLagMax: number;
   readonly batches: number;

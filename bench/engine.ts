@@ -1,4 +1,4 @@
-/** The engine behind its port: what a core judges, what batches gain, how long a call waits, and what the main loop does meanwhile. */
+/** The engine behind its port: texts per core, gain by batches, latency of a call, and load of the event loop. */
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Asked, Asking } from './engine-client.ts';
@@ -20,7 +20,7 @@ interface Pair {
   readonly stop: () => Promise<void>;
 }
 
-/** One server on one core, one client on the other; `both` lets the server's threads use both. */
+/** Server on one core, client on the other; with `both` the server's threads use both cores. */
 async function startPair(kind: 'shipped' | 'echo', core = serverCore): Promise<Pair> {
   const server = startPinned(core, script('engine-server.ts'), { args: [kind], ipc: true });
   const { port } = await answerOf<{ port: number }>(server);
@@ -53,7 +53,7 @@ function toRow(what: string, { rate, p50, p99, failed, load }: Measured, unary: 
 const loopOf = ({ loopBusy, loopLagP99, loopLagMax }: ServerLoad): string =>
   `main loop ${(loopBusy * 100).toFixed(0)} % busy, late by ${loopLagP99.toFixed(1)} ms p99, ${loopLagMax.toFixed(0)} ms most`;
 
-/** The way alone: an engine that takes no time. */
+/** The path alone: an engine that takes no time. */
 export async function engineWire(): Promise<Row[]> {
   const pair = await startPair('echo');
   const seconds = 4;
@@ -80,7 +80,7 @@ export async function engineWire(): Promise<Row[]> {
   return rows;
 }
 
-/** The engine that ships, one thread. */
+/** The shipped engine, one thread. */
 export async function engineShipped(): Promise<Row[]> {
   const pair = await startPair('shipped');
   const seconds = 5;

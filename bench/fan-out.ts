@@ -1,4 +1,4 @@
-/** Deliveries to the members of one room: Parley, store and moderation and all, beside bare `ws` that only writes. */
+/** Deliveries to the members of one room: Parley with store and moderation. Baseline: bare `ws` that only writes. */
 import { startCrowd } from './crowd-control.ts';
 import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
 import { natsHello, natsWelcomeFrames, startNats } from './nats.ts';
@@ -14,15 +14,15 @@ interface Fed {
   readonly welcomeFrames?: number;
 }
 
-/** Members of one room and what sends to them, ready to be measured. */
+/** The members of a room and their sender, ready to measure. */
 interface Audience {
   readonly what: string;
   readonly members: number;
-  /** Messages of a round. */
+  /** Messages per round. */
   readonly count: number;
-  /** Processes whose CPU counts, with all they start. */
+  /** Processes whose CPU counts, with their children. */
   readonly pids: readonly number[];
-  /** Sends a round's messages and resolves when everybody has them. */
+  /** Sends the messages of a round and resolves when all members have them. */
   readonly send: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -42,7 +42,7 @@ function toContender({ what, members, count, pids, send, stop }: Audience): Cont
   };
 }
 
-/** A server that is told over IPC to send `count` messages to all who are connected. */
+/** A server that IPC tells to send `count` messages to all connections. */
 async function fed(
   { what, start, path = '/', hello = '', welcomeFrames = 0 }: Fed,
   members: number,
@@ -74,7 +74,7 @@ const perMessage = (roomCount = 1): Fed => ({
   start: () => startScript('./bare-ws.ts', ['perMessage', String(roomCount)]),
 });
 
-/** @param turn messages of one turn of the event loop, to each room */
+/** @param turn messages per tick of the event loop, to each room */
 const perTurn = (turn: number, roomCount = 1): Fed => ({
   what: `bare ws, pre-framed, one write per turn of ${turn}`,
   start: () => startScript('./bare-ws.ts', ['perTurn', String(roomCount), String(turn)]),
@@ -92,7 +92,7 @@ async function socketIo(members: number, count: number, text: string): Promise<C
   return fed(peer, members, count, text);
 }
 
-/** NATS over WebSocket, where Debian's package is installed. */
+/** NATS over WebSocket, if Debian's package is installed. */
 async function nats(members: number, count: number, text: string): Promise<Contender | undefined> {
   const server = await startNats();
   if (!server) return undefined;
@@ -116,7 +116,7 @@ async function nats(members: number, count: number, text: string): Promise<Conte
   });
 }
 
-/** The whole way: eight of the members send, all of them read. */
+/** The complete path: eight members send, all members read. */
 async function parley(members: number, count: number, filler: string): Promise<Contender> {
   const town = await startTown(serverCore);
   const people = await town.addPeople(members);
@@ -148,19 +148,19 @@ async function parley(members: number, count: number, filler: string): Promise<C
   });
 }
 
-/** As long as one of Parley's frames is. */
+/** As long as one of Parley's frames. */
 const frame = 'x'.repeat(560);
 
-/** Beside one write per message, beside one per turn, beside socket.io; and the CPU of one member in a thousand. */
+/** Baselines: one write per message, one write per tick, socket.io. Also the CPU per delivery for one member in a thousand. */
 const goals: Readonly<Record<number, number>> = { 100: 15, 1000: 6, 5000: 2.5 };
 
 /**
- * What a flooded room gets in one turn of the event loop: the fewer members, the shorter is a turn of 16 and the more messages come
- * together before the next. A group commit holds up to 512.
+ * Messages that a flooded room gets per tick of the event loop. The fewer members, the shorter a tick of 16, and the more messages gather
+ * before the next one. A group commit holds up to 512.
  */
 const turnOf = (members: number): number => (members <= 100 ? 64 : 16);
 
-/** @param count messages of a round of bare `ws`; the others have rounds of about as long */
+/** @param count messages per round of bare `ws`; the rounds of the others last about as long */
 export async function fanOut(members: number, count: number): Promise<Row[]> {
   const filler = 'The quick brown fox jumps over the lazy dog, and nobody minds.';
   const turn = turnOf(members);
@@ -188,7 +188,7 @@ export async function fanOut(members: number, count: number): Promise<Row[]> {
   ];
 }
 
-/** Every room gets the same number of messages, a turn's worth at once. */
+/** Every room gets the same number of messages, those of one tick at once. */
 export async function smallRooms(roomCount: number, membersEach: number, count: number): Promise<Row[]> {
   const members = roomCount * membersEach;
   const summaries = await interleave([

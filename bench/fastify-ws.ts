@@ -1,4 +1,4 @@
-/** @fastify/websocket as it comes: a route that takes connections and does nothing. */
+/** Plain @fastify/websocket: a route that accepts connections and does nothing. */
 import websocket from '@fastify/websocket';
 import Fastify from 'fastify';
 

@@ -1,4 +1,4 @@
-/** What growth costs: CPU of a delivery with many rooms in use, and of a send with many messages stored. Flat is the goal. */
+/** The cost of growth: CPU per delivery with many active rooms, and per send with many stored messages. The goal is a flat line. */
 import { startCrowd } from './crowd-control.ts';
 import { fillRooms } from './history.ts';
 import { type Row, serverCore, systemCpuSeconds } from './measure.ts';
@@ -15,7 +15,7 @@ function beside(summaries: readonly Summary[]): Row[] {
   );
 }
 
-/** A hundred members in each of 1, 10, 100 and 1,000 rooms, all of them of the same thousand people; ten of the rooms are busy, or the one. */
+/** 1, 10, 100 and 1,000 rooms of a hundred members each, out of the same thousand people. Ten rooms are busy, or the only one. */
 async function deliveriesOver(roomCount: number): Promise<Contender> {
   const town = await startTown(serverCore);
   const people = await town.addPeople(readerCount);
@@ -41,7 +41,7 @@ async function deliveriesOver(roomCount: number): Promise<Contender> {
   );
   const pids = [server.child.pid!, town.pid];
   const total = 5000;
-  // A speaker's own connection reads its room too, and the one room has all speakers.
+  // A sender's own connection reads its room too, and the single room has all senders.
   const deliveries = total * (membersEach + speakerCount / Math.min(roomCount, speakerCount));
   return {
     what: `CPU of a delivery, its share of the send included, ${roomCount.toLocaleString('en')} room${roomCount === 1 ? '' : 's'}`,
@@ -49,7 +49,7 @@ async function deliveriesOver(roomCount: number): Promise<Contender> {
       const [cpu, startedMs] = [systemCpuSeconds(pids), performance.now()];
       await senders.order({ do: 'send', texts, inFlight: 16, total });
       const seconds = (performance.now() - startedMs) / 1000;
-      // What is written is read by then.
+      // Everything that was written has been read.
       await new Promise((wake) => setTimeout(wake, 300));
       const used = systemCpuSeconds(pids) - cpu;
       return { rate: deliveries / seconds, cpuMicros: (used / deliveries) * 1e6 };
@@ -66,7 +66,7 @@ async function sendsBehind(stored: number): Promise<Contender> {
   const town = await startTown(serverCore);
   const [owner, speaker] = await town.addPeople(2);
   const rooms = (await fillRooms(town, owner!, stored)).slice(0, 16);
-  // Somebody of few rooms: what is measured is the send, not the welcome of who has thousands of unread rooms.
+  // A user with few rooms: this measures the send, not the welcome of a user with thousands of unread rooms.
   await town.sql`insert into members (room_id, user_id, role, joined_seq) select r, ${speaker!.id}, 'member', 1 from unnest(${rooms}::uuid[]) r`;
   const server = await startParleyServer(town);
   const crowd = startCrowd();

@@ -1,6 +1,6 @@
 /**
- * The newest 50 messages of a room, out of very many: cold rooms (each asked once) and one live room, beside pgbench, which asks
- * Postgres for the same rows and throws them away. The server and its Postgres share a core.
+ * Reads the newest 50 messages of a room out of very many: cold rooms (each read once) and one live room. Baseline: pgbench, which reads the
+ * same rows from Postgres and discards them. The server and its Postgres share a core.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -13,14 +13,14 @@ import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
 import { type ServerUnderTest, startParleyServer } from './systems.ts';
 import { type Person, startTown, type Town } from './town.ts';
 
-/** One is asked over and over; of the others each is asked once at most. */
+/** One room is read repeatedly, each of the others at most once. */
 const roomCount = 10_000;
-/** Of a round of rooms that nobody asked before. */
+/** Requests per round of rooms that were not read before. */
 const coldRooms = 700;
-/** With those that are measured they stay within `roomCount`. */
+/** Together with the measured ones they stay within `roomCount`. */
 const coldWarmRounds = 9;
 
-/** Rooms with the same number of messages each, written as the log holds them. */
+/** Rooms with the same number of messages each, written as rows of the log. */
 export async function fillRooms(town: Town, owner: Person, messages: number, roomCount = 2000): Promise<string[]> {
   const rooms = await town.addRooms(Array.from({ length: roomCount }, () => [owner]));
   const each = Math.ceil(messages / roomCount);
@@ -91,7 +91,7 @@ select e.* from bench_rooms b join lateral (select * from events e where e.room_
   return Number(found[1]);
 }
 
-/** A person asks for newest pages, over one path or ever new ones; `nextPaths` says what the next round asks. */
+/** A user reads newest pages, from one path or from new ones each time; `nextPaths` gives those of the next round. */
 function asking(
   what: string,
   { server, pids, token }: { server: ServerUnderTest; pids: readonly number[]; token: string },

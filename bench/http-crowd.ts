@@ -1,10 +1,10 @@
-/** Many keep-alive connections that ask the same kind of question over and over; answers are counted by their length alone. */
+/** Many keep-alive connections that repeat the same kind of request. Answers are counted by their length alone. */
 import { connect } from 'node:net';
 
 export interface AskOrder {
   readonly port: number;
   readonly token: string;
-  /** Asked in turn. */
+  /** Requested in turn. */
   readonly paths: readonly string[];
   readonly connections: number;
   readonly total: number;
@@ -14,7 +14,7 @@ export interface AskReport {
   readonly milliseconds: number;
   readonly latencies: readonly number[];
   readonly failed: number;
-  /** The head of the first answer that was no 200, and what came of its body with it. */
+  /** The head of the first answer other than 200, with the part of its body that came along. */
   readonly firstFailure?: string;
   readonly bytes: number;
 }

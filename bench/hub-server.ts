@@ -1,6 +1,6 @@
 /**
- * Parley's fan-out alone: the real hub and the real connections, fed with committed events as they come from another instance.
- * Identity and store are left out, so that it stands beside bare `ws` doing the same.
+ * Parley's fan-out alone: the real hub and connections, fed with committed events as they come from another instance. Authentication and
+ * store are left out, so that it compares with bare `ws`.
  */
 import pino from 'pino';
 import { Registry } from 'prom-client';
@@ -67,7 +67,7 @@ server.on('connection', (socket, request) => {
   void hub.attach(connection, room, positions.get(room)!, 'member').then(() => connection.send({ type: 'welcome' }));
 });
 
-/** Events of one turn, as many as a group commit brings. */
+/** Events per tick, as many as a group commit holds. */
 const perTurn = Number(turnSize);
 
 process.on('message', ({ text, count: total }: { text: string; count: number }) => {

@@ -1,4 +1,4 @@
-/** Bytes that an idle connection costs: Parley's, welcomed and joined to a room, beside bare `ws`. Goal: at most 1.2 times. */
+/** Memory of an idle connection that has its welcome and a room. Baseline: bare `ws`. Goal: at most 1.2 times. */
 import { startCrowd } from './crowd-control.ts';
 import { type Row, residentBytes } from './measure.ts';
 import { type ServerUnderTest, startParleyServer, startScript } from './systems.ts';
@@ -6,7 +6,7 @@ import { startTown } from './town.ts';
 
 const settleMs = 4000;
 
-/** Resident bytes after the collector had time for what the handshakes left behind. */
+/** Resident bytes after the garbage of the handshakes was collected. */
 async function settled({ child }: ServerUnderTest): Promise<number> {
   await new Promise((wake) => setTimeout(wake, settleMs));
   return residentBytes(child.pid!);
@@ -44,7 +44,7 @@ async function parley(count: number): Promise<Row> {
   return { what: 'Parley: identity, room, resume state', rate: bytes / count, goal: { most: 1.2 } };
 }
 
-/** Rows in bytes for each connection. */
+/** Rows in bytes per connection. */
 export async function idleConnections(count: number): Promise<Row[]> {
   return [
     await plain('bare ws', './bare-ws.ts', '/', count),

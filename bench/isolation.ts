@@ -1,4 +1,4 @@
-/** What small rooms notice of a flood in a very large one: the time from a send to its ack, quiet and flooded, in one run. */
+/** How a flood in a very large room affects small rooms: time from send to ack, without and with the flood, in one run. */
 import { startCrowd } from './crowd-control.ts';
 import { percentile, type Row, serverCore } from './measure.ts';
 import { startParleyServer } from './systems.ts';
@@ -6,7 +6,7 @@ import { startTown } from './town.ts';
 
 const largeMembers = 5000;
 const smallRooms = 50;
-/** More writes than a core makes one by one, so that the server has to join messages; fewer deliveries than it can make (fan-out-5000). */
+/** More writes than a core can make one by one, so the server must join messages; fewer deliveries than it can make (fan-out-5000). */
 const floodPerSecond = 60;
 
 export async function isolation(): Promise<Row[]> {
@@ -29,7 +29,7 @@ export async function isolation(): Promise<Row[]> {
     if (report.refused) throw new Error(`${report.refused} sends were refused`);
     return report.latencies!;
   };
-  // What was left by thousands of connects, and by a program that has just begun, is no part of either.
+  // Garbage of thousands of connects and of the start counts in neither.
   await talk(1500);
   const quiet = await talk(2000);
   const flood = flooder.order({

@@ -1,9 +1,9 @@
-/** What every benchmark shares: pinned processes, their CPU time, and a table of ratios. Loopback only; everything ends by itself. */
+/** Shared by all benchmarks: pinned processes, their CPU time, and a table of ratios. Loopback only; everything ends by itself. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
-/** One core serves, another one asks: what is measured is the server's core. */
+/** One core runs the server, another the clients. The server's core is measured. */
 export const serverCore = '0';
 export const clientCore = '1';
 const canPin = spawnSync('taskset', ['-c', serverCore, 'true']).status === 0;
@@ -12,33 +12,33 @@ const children = new Set<ChildProcess>();
 const servers = new Set<number>();
 process.on('exit', killAll);
 
-/** Nothing outlives a benchmark that fails, nor shares the core with the next one. */
+/** Ends all processes, so that none outlives a failed benchmark or shares the core with the next one. */
 export function killAll(): void {
   for (const child of children) child.kill('SIGKILL');
   for (const pid of servers) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It had ended by itself.
+      // It has already ended.
     }
   }
   servers.clear();
 }
 
-/** The same for a process that somebody else started. @returns to be called once it has ended */
+/** The same for a process that was started elsewhere. @returns a function to call once it has ended */
 export function trackedServer(pid: number): () => void {
   servers.add(pid);
   return () => void servers.delete(pid);
 }
 
-/** @returns a child that ends with its benchmark at the latest */
+/** @returns a child process that ends with its benchmark at the latest */
 export function tracked<Child extends ChildProcess>(child: Child): Child {
   children.add(child);
   child.once('exit', () => children.delete(child));
   return child;
 }
 
-/** Starts a Node process on one core; its CPU profile goes to the folder `BENCH_PROFILE` names. */
+/** Starts a Node process on one core. Its CPU profile goes to the folder that `BENCH_PROFILE` names. */
 export function startPinned(
   core: string,
   script: string,
@@ -60,12 +60,12 @@ export function startPinned(
   );
 }
 
-/** Rejects when the process ends: to be raced with its answers. */
+/** Rejects when the process ends. Race it with the process's answers. */
 export function whenGone(child: ChildProcess, what: string): Promise<never> {
   const gone = new Promise<never>((_, reject) => {
     child.once('exit', () => reject(new Error(`${what} has gone`)));
   });
-  // Nobody minds when it is stopped.
+  // A stop is expected.
   gone.catch(() => {});
   return gone;
 }
@@ -79,12 +79,12 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Keeps a running process, and what it starts from now on, on one core. */
+/** Pins a running process, and its future children, to one core. */
 export function pin(pid: number, core: string): void {
   if (canPin) spawnSync('taskset', ['-a', '-c', '-p', core, String(pid)], { stdio: 'ignore' });
 }
 
-/** Has this process itself be the system under test: on the server's core while it works, and where it was afterwards. */
+/** Makes this process the system under test: pinned to the server's core during the work, unpinned afterwards. */
 export async function onServerCore<T>(work: () => Promise<T>): Promise<T> {
   pin(process.pid, serverCore);
   try {
@@ -99,22 +99,22 @@ function statOf(pid: number): string[] {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
-/** Seconds of CPU that a process has used, all its threads together; Linux counts in hundredths. */
+/** CPU seconds of a process, all threads together. Linux counts in hundredths. */
 export function cpuSeconds(pid: number): number {
   const fields = statOf(pid);
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** The same of processes and all they have started, the ended ones included: a whole system under test. */
+/** The same for processes and all their children, ended ones included: a complete system under test. */
 export function systemCpuSeconds(pids: readonly number[]): number {
-  // All are read once: who ends meanwhile is in its parent's time.
+  // All are read once: the time of a child that ends in between is part of its parent's.
   const stats = new Map<number, string[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
       stats.set(Number(name), statOf(Number(name)));
     } catch {
-      // Ended since it was listed.
+      // It ended after it was listed.
     }
   }
   const children = Map.groupBy(stats.keys(), (pid) => Number(stats.get(pid)![1]));
@@ -158,19 +158,19 @@ export async function waitFor(url: string): Promise<void> {
 
 export interface Row {
   readonly what: string;
-  /** In the unit that the group names. */
+  /** In the unit of the group. */
   readonly rate: number;
-  /** Microseconds of CPU of the system under test for one operation. */
+  /** CPU of the system under test per operation, in microseconds. */
   readonly cpuMicros?: number;
-  /** Beside the first row of its group, unless set. */
+  /** Ratio to the first row of its group, unless set. */
   readonly ratio?: number;
-  /** What is to be reached, of the ratio: `least` or `most`. */
+  /** The goal for the ratio: `least` or `most`. */
   readonly goal?: { readonly least: number } | { readonly most: number };
   /** Further figures. */
   readonly note?: string;
 }
 
-/** @param unit of the rates; operations in a second when absent */
+/** @param unit of the rates; operations per second if absent */
 export function printRows(title: string, rows: readonly Row[], unit = '/s'): void {
   process.stdout.write(`\n${title}\n`);
   for (const { what, rate, cpuMicros, ratio, goal, note = '' } of withRatios(rows)) {
@@ -190,7 +190,7 @@ function formatted(rate: number): string {
   return rate < 100 ? rate.toFixed(2) : Math.round(rate).toLocaleString('en');
 }
 
-/** The value below which this share of the values lies. */
+/** The quantile: the value below which this share of the values lies. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((left, right) => left - right);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;

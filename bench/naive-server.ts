@@ -1,6 +1,6 @@
 /**
- * What one writes first: Fastify with its WebSocket plugin, a Drizzle insert for each message, one publish for each message, and
- * every socket's frame made for it anew. No rooms beside the one, no moderation, no resume, nobody's identity.
+ * A simple implementation: Fastify with its WebSocket plugin, a Drizzle insert and a publish per message, and a frame encoded for each
+ * socket. One room, no moderation, no resume, no authentication.
  */
 import websocket from '@fastify/websocket';
 import { bigint, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';

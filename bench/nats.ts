@@ -1,6 +1,6 @@
 /**
- * NATS over WebSocket, as Debian brings it (`nats-server`): members subscribe to one subject, one client publishes to it. Nothing is
- * stored and nobody is asked who they are, which is what it is fast for.
+ * NATS over WebSocket from Debian's package (`nats-server`): members subscribe to one subject, one client publishes to it. NATS stores
+ * nothing here and authenticates nobody.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,27 +11,27 @@ import { freePort, pin, serverCore, stop, tracked } from './measure.ts';
 
 const subject = 'room';
 const introduction = 'CONNECT {"verbose":false,"pedantic":false,"lang":"bench","version":"1","protocol":1}\r\n';
-/** What a member says; the server's INFO and its PONG are the answers. */
+/** What a member sends; the server answers with INFO and PONG. */
 export const natsHello = `${introduction}SUB ${subject} 1\r\nPING\r\n`;
 export const natsWelcomeFrames = 2;
 
 export interface NatsUnderTest {
-  /** Of the WebSocket. */
+  /** Port of the WebSocket. */
   readonly port: number;
   readonly child: ChildProcess;
-  /** Bytes of one message as a member gets it. */
+  /** Bytes of one message as a member receives it. */
   readonly bytesOf: (text: string) => number;
   readonly publish: (text: string, count: number) => void;
   readonly stop: () => Promise<void>;
 }
 
-/** @returns undefined where no `nats-server` is installed */
+/** @returns undefined if `nats-server` is not installed */
 export async function startNats(): Promise<NatsUnderTest | undefined> {
   if (spawnSync('nats-server', ['--version']).status !== 0) return undefined;
   const [tcpPort, port] = [await freePort(), await freePort()];
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-nats-'));
   const file = join(folder, 'nats.conf');
-  // A member that is behind is waited for, not sent away: every system here delivers everything. Nor is it pinged.
+  // Slow members are waited for, not disconnected, and not pinged: every system here delivers everything.
   writeFileSync(
     file,
     `listen: "127.0.0.1:${tcpPort}"\nmax_pending: 1GB\nwrite_deadline: "60s"\nping_interval: "1h"\nwebsocket { listen: "127.0.0.1:${port}", no_tls: true }\n`,

@@ -1,4 +1,4 @@
-/** Parley's rendering beside the libraries of the field, each set up to be safe: texts in a second on this thread, by its CPU time. */
+/** Parley's rendering beside other libraries, each configured to be safe: texts per second on this thread, by CPU time. */
 import { existsSync } from 'node:fs';
 import createMarkdownIt from 'markdown-it';
 import { markedLines } from '../scripts/evaluate/render-speed-suite.ts';
@@ -12,7 +12,7 @@ async function peers(): Promise<readonly (readonly [string, Render])[]> {
   const markdownIt = createMarkdownIt({ html: false, linkify: true });
   const own = ['markdown-it, no HTML, links found', (text: string) => markdownIt.render(text)] as const;
   if (!existsSync(new URL('./node_modules/commonmark', import.meta.url))) return [own];
-  // Not literals: the types of the project know nothing of them.
+  // Not literals: these packages are not among the project's types.
   const [commonmarkName, markedName, sanitizeName] = ['commonmark', 'marked', 'sanitize-html'] as const;
   const { Parser, HtmlRenderer } = await import(commonmarkName as string);
   const { marked } = await import(markedName as string);

@@ -1,34 +1,34 @@
 /**
- * How systems are compared: warmed for as long each, then measured in turn, a few rounds each, and the median round counts. What a
- * compiler learns in a program's first seconds is then in no figure, and a machine whose speed drifts drifts under all of them.
+ * Compares systems: each is warmed up equally long, then they are measured in turn for a few rounds, and the median round counts. So JIT
+ * compilation is in no figure, and a machine whose speed drifts affects all of them.
  */
 import { percentile, type Row } from './measure.ts';
 
-/** What one round of a system measured. */
+/** The result of one round of a system. */
 export interface Sample {
-  /** Operations in a second. */
+  /** Operations per second. */
   readonly rate: number;
-  /** Microseconds of CPU of the system under test for one operation. */
+  /** CPU of the system under test per operation, in microseconds. */
   readonly cpuMicros?: number;
-  /** Of each operation, in ms. */
+  /** Latency of each operation, in ms. */
   readonly latencies?: readonly number[];
 }
 
 export interface Contender {
   readonly what: string;
   readonly round: () => Promise<Sample>;
-  /** At most so many rounds warm it, where each uses up what another cannot have. */
+  /** Most warm-up rounds, if each consumes something that others need. */
   readonly warmRoundsMax?: number;
-  /** Ends what was started for it. */
+  /** Ends the processes of this contender. */
   readonly stop?: () => Promise<void>;
 }
 
-/** The median round, figure by figure. */
+/** The median of the rounds, figure by figure. */
 export interface Summary {
   readonly what: string;
   readonly rate: number;
   readonly cpuMicros?: number;
-  /** In ms, where latencies were measured. */
+  /** In ms, if latencies were measured. */
   readonly p50?: number;
   readonly p99?: number;
 }
@@ -54,10 +54,10 @@ function summaryOf(what: string, measured: readonly Sample[]): Summary {
   };
 }
 
-/** Between rounds: what the one before left to its Postgres to write is no part of the next one. */
+/** Pause between rounds, so that pending writes of one round's Postgres do not count in the next one. */
 const restMs = 500;
 
-/** @returns a summary for each contender, in their order; all of them are stopped by then, also when one fails */
+/** @returns a summary per contender, in order. All are stopped, also if one fails */
 export async function interleave(contenders: readonly Contender[]): Promise<Summary[]> {
   try {
     for (const { round, warmRoundsMax = Number.POSITIVE_INFINITY } of contenders) {
@@ -76,7 +76,7 @@ export async function interleave(contenders: readonly Contender[]): Promise<Summ
   }
 }
 
-/** @returns its row, the percentiles in words */
+/** @returns its row, with the percentiles as text */
 export function toRow({ what, rate, cpuMicros, p50, p99 }: Summary, more: Partial<Row> = {}): Row {
   const waits = p50 === undefined ? '' : `p50 ${p50.toFixed(2)} ms, p99 ${p99!.toFixed(2)} ms`;
   return {

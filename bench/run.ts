@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- name …]`: every ratio from one run on one machine, the server with its Postgres and Redis on one core, the
- * clients on another, systems warmed and then measured in turn (rounds.ts). Prints tables; writes `dist/bench.json` and `dist/bench.svg`.
+ * `npm run bench [-- name …]`: all ratios come from one run on one machine. The server, its Postgres and Redis share one core, the clients use
+ * another; systems are warmed up and then measured in turn (rounds.ts). Prints tables, and writes `dist/bench.json` and `dist/bench.svg`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { accountTiming } from './account-timing.ts';
@@ -63,7 +63,7 @@ for (const [name, { title, run, unit }] of Object.entries(benches)) {
   try {
     rows = await run();
   } catch (error) {
-    // The others are measured all the same.
+    // The others are still measured.
     process.stderr.write(`\n${title} (${name}) failed: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exitCode = 1;
     killAll();
@@ -71,7 +71,7 @@ for (const [name, { title, run, unit }] of Object.entries(benches)) {
   }
   printRows(`${title} (${name})`, rows, unit);
   results[name] = { title, rows: withRatios(rows) };
-  // After each, so that a run that is broken off leaves what it has.
+  // After each benchmark, so that an aborted run keeps its results.
   writeFileSync(new URL('bench.json', dist), `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(new URL('bench.svg', dist), chart(Object.values(results)));
 }

@@ -1,9 +1,9 @@
-/** socket.io with its Redis adapter, as its documentation sets it up: one room, one emit for each message. */
+/** socket.io with its Redis adapter, set up as in its documentation: one room, one emit per message. */
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 
 const [port = '0', redisUrl = ''] = process.argv.slice(2);
-// The peers are no dependencies of Parley: they live in bench/package.json.
+// Other systems are not dependencies of Parley: they are in bench/package.json.
 const require = createRequire(new URL('./package.json', import.meta.url));
 const { Server } = require('socket.io') as {
   Server: new (
@@ -24,7 +24,7 @@ const http = createServer();
 const io = new Server(http, {
   transports: ['websocket'],
   perMessageDeflate: false,
-  // The crowd answers no pings of its, which are text like any other.
+  // The crowd does not answer its pings, which are text frames.
   pingInterval: 3_600_000,
   adapter: createAdapter(publisher, publisher.duplicate()),
 });

@@ -1,5 +1,5 @@
 /**
- * The store alone: Parley's event log in this process, beside what an application does for each message. Rates, and the wait for an ack.
+ * The store alone: Parley's event log in this process. Baseline: an application's inserts per message. Rates, and latency of an ack.
  */
 import { randomUUID } from 'node:crypto';
 import { sql as drizzleSql } from 'drizzle-orm';
@@ -29,7 +29,7 @@ const text = 'Shall we meet at the usual place around noon tomorrow? Bring the d
 const html = `<p>${text}</p>\n`;
 const connection = (town: Town) => ({ url: town.url, statementTimeout: 10_000, connectTimeout: 5000 });
 
-/** Keeps `inFlight` calls going until `total` are done, a round after another; calls are numbered over all of them. */
+/** Keeps `inFlight` calls going until `total` are done, round after round. Calls are numbered across rounds. */
 function contender(what: string, inFlight: number, total: number, call: (n: number) => Promise<unknown>): Contender {
   let next = 0;
   return {
@@ -146,7 +146,7 @@ async function openStore(town: Town) {
   };
 }
 
-/** An own room each time, so that no baseline waits for another's rows. */
+/** A new room each time, so that no baseline waits for another's row locks. */
 async function withCte(sql: Sql, roomId: string, userId: string): Promise<void> {
   await sql`
     with room as (update bench_rooms set seq = seq + 1 where id = ${roomId} returning seq)
@@ -154,7 +154,7 @@ async function withCte(sql: Sql, roomId: string, userId: string): Promise<void> 
     select ${roomId}, room.seq, ${randomUUID()}, ${userId}, ${randomUUID()}, ${text}, ${html} from room`;
 }
 
-/** One core for whoever inserts and for Postgres, as for every other server of these benchmarks. */
+/** The inserting process and Postgres share one core, as in the other benchmarks. */
 export async function storeAlone(): Promise<Row[]> {
   return onServerCore(measureStores);
 }
@@ -187,7 +187,7 @@ async function measureStores(): Promise<Row[]> {
 
   const store = await openStore(town);
   const own = (n: number) => store.send(rooms[n % 1000]!, people[(n % 1000) % people.length]!);
-  // Waits first: after a flood Postgres vacuums and writes on this very core, and more of it the more was stored.
+  // Latencies first: after many inserts Postgres vacuums and writes on this core, the more the more was stored.
   const [oneBare, one] = await interleave([
     contender('bare postgres.js insert, 1 in flight', 1, 500, bare),
     contender('Parley, 1 in flight', 1, 500, () => store.send(rooms[0]!, people[0]!)),

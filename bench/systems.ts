@@ -1,11 +1,11 @@
-/** The systems under test, each on the server's core together with its Redis and Postgres. */
+/** The systems under test, each on the server's core with its Redis and Postgres. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { freePort, pin, serverCore, startPinned, stop, tracked, waitFor } from './measure.ts';
 import { jwtSecret, type Town } from './town.ts';
 
-/** Limits that a benchmark shall not run into: they are measured by nobody. */
+/** Limits raised so that no benchmark reaches them. */
 const wide = {
   PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000000',
   PARLEY_LIMITS_MESSAGES_BURST: '1000000',
@@ -16,12 +16,12 @@ const wide = {
   PARLEY_LIMITS_REQUESTS_PER_ACCOUNT: '1000000000',
   PARLEY_LIMITS_REQUESTS_PER_ADDRESS: '1000000000',
   PARLEY_REALTIME_SOCKETS_PER_USER: '100000',
-  // Nobody is pinged, by no system: what is measured is what it does for messages.
+  // No system sends pings: the work for messages is measured.
   PARLEY_REALTIME_HEARTBEAT: '1h',
   PARLEY_REALTIME_QUEUE_BYTES: '64MB',
   PARLEY_REALTIME_QUEUE_EVENTS: '1000000',
   PARLEY_REALTIME_IN_FLIGHT_PER_SOCKET: '4096',
-  // The same line again and again is a flood, and moderators would be told of each sender.
+  // Repeated texts are a flood, and would open an entry in the moderation queue for each sender.
   PARLEY_MODERATION_FLOOD_ACTION: 'off',
 };
 
@@ -53,7 +53,7 @@ export async function startParleyServer(
   return { port, child, stop: () => stop(child) };
 }
 
-/** A Node program of this folder that says over IPC when it listens. */
+/** A Node program of this folder that reports over IPC when it listens. */
 export async function startScript(name: string, args: readonly string[]): Promise<ServerUnderTest> {
   const port = await freePort();
   const script = fileURLToPath(new URL(name, import.meta.url));
@@ -65,14 +65,14 @@ export async function startScript(name: string, args: readonly string[]): Promis
   return { port, child, stop: () => stop(child) };
 }
 
-/** What a socket.io client says and hears at first. */
+/** The handshake of a socket.io client. */
 export const socketIoOpening = {
   path: '/socket.io/?EIO=4&transport=websocket',
   hello: '40',
   welcomeFrames: 2,
 } as const;
 
-/** socket.io with a Redis of its own; undefined when its packages were not installed into bench/node_modules. */
+/** socket.io with its own Redis; undefined if its packages are not installed in bench/node_modules. */
 export async function startSocketIo(): Promise<ServerUnderTest | undefined> {
   if (!existsSync(fileURLToPath(new URL('./node_modules/socket.io', import.meta.url)))) return undefined;
   const redis = await startRedis();

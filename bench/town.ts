@@ -1,4 +1,4 @@
-/** People, rooms and tokens straight into the database, so that a benchmark begins where it measures. */
+/** Writes users, rooms and tokens directly into the database, so that a benchmark starts with the measurement. */
 import { createHmac, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ export interface Person {
 
 export interface Town {
   readonly url: string;
-  /** Of its Postgres. */
+  /** Process id of its Postgres. */
   readonly pid: number;
   readonly sql: postgres.Sql;
   readonly addPeople: (count: number) => Promise<Person[]>;
@@ -27,12 +27,12 @@ export interface Town {
   readonly end: () => Promise<void>;
 }
 
-/** 16 MB each: more than is written while something is measured. */
+/** WAL segments of 16 MB: more than a measurement writes. */
 const walSegments = 40;
 
 /**
- * As of a database that has been in use for a while: it writes its WAL into segments that are there already. A new one makes a file
- * for every 16 MB, and everybody waits for that (bench/store.ts: tens of milliseconds each time).
+ * Creates WAL segments, as in a database that has been in use for a while. A new database creates a file for every 16 MB, and all
+ * transactions wait for that (bench/store.ts: tens of milliseconds each time).
  */
 async function recycleWalSegments(sql: postgres.Sql): Promise<void> {
   await sql`alter system set min_wal_size = '1GB'`;
@@ -41,13 +41,13 @@ async function recycleWalSegments(sql: postgres.Sql): Promise<void> {
     await sql`select pg_logical_emit_message(false, 'bench', 'a segment is switched only if something is in it')`;
     await sql`select pg_switch_wal()`;
   }
-  // Gives them back for use.
+  // Recycles the segments.
   await sql`checkpoint`;
 }
 
 /**
- * A real Postgres with its commits on disk.
- * @param core where it runs; anywhere when absent
+ * A real Postgres with commits on disk.
+ * @param core the core it runs on; any if absent
  */
 export async function startTown(core?: string): Promise<Town> {
   const dir = mkdtempSync(join(tmpdir(), 'parley-bench-'));

@@ -1,4 +1,4 @@
-/** Parley's worker pool beside piscina: texts in a second through one thread, one by one and in batches, the work itself next to nothing. */
+/** Parley's worker pool beside piscina: texts per second through one thread, one by one and in batches, with almost no work per text. */
 import { existsSync } from 'node:fs';
 import { rows } from '../scripts/evaluate/shipped.ts';
 import { startWorkerPool } from '../src/processing/pool/worker-pool.ts';
@@ -7,7 +7,7 @@ import type { Row } from './measure.ts';
 const texts = rows('ham/irc-ubuntu.dev.jsonl.gz').map(({ text }) => text);
 const seconds = 3;
 
-/** Keeps `inFlight` calls going. @param call does so many texts and says how many */
+/** Keeps `inFlight` calls going. @param call processes some texts and returns how many */
 async function measure(inFlight: number, call: () => Promise<number>): Promise<number> {
   let done = 0;
   const run = async (untilMs: number): Promise<void> => {
@@ -28,7 +28,7 @@ let turn = 0;
 const one = (): string => texts[turn++ % texts.length]!;
 const many = (): string[] => Array.from({ length: 128 }, one);
 
-/** What is used of piscina, whose package is in bench/node_modules alone. */
+/** The used part of piscina, whose package is only in bench/node_modules. */
 interface Pool {
   readonly run: (task: string | readonly string[]) => Promise<unknown>;
   readonly destroy: () => Promise<void>;
