@@ -14,23 +14,23 @@ import type { Config } from '../config/load.ts';
 import type { Database, Sql } from '../database/connect.ts';
 import type { Authenticator } from '../http/caller.ts';
 import type { IdempotencyKeys } from '../http/idempotency.ts';
-import { accessRoutes } from '../moderation/access-routes.ts';
-import { createAccessService } from '../moderation/access-service.ts';
-import { createAuditLog, recordAct } from '../moderation/audit-log.ts';
-import { banRoutes } from '../moderation/ban-routes.ts';
-import { createBanService } from '../moderation/ban-service.ts';
-import { lessonRoutes } from '../moderation/lesson-routes.ts';
-import { createLessonService } from '../moderation/lesson-service.ts';
-import { startModerationKeeper } from '../moderation/moderation-keeper.ts';
-import { createModeratorAccess } from '../moderation/moderator-access.ts';
-import { createQueueRepository } from '../moderation/queue-repository.ts';
-import { queueRoutes } from '../moderation/queue-routes.ts';
-import { createQueueService } from '../moderation/queue-service.ts';
-import type { RefusalLog } from '../moderation/refusal-log.ts';
-import { reportRoutes } from '../moderation/report-routes.ts';
-import { createReportService } from '../moderation/report-service.ts';
-import { ruleRoutes } from '../moderation/rule-routes.ts';
-import { createRuleService } from '../moderation/rule-service.ts';
+import { banRoutes } from '../moderation/bans/ban-routes.ts';
+import { createBanService } from '../moderation/bans/ban-service.ts';
+import { lessonRoutes } from '../moderation/lessons/lesson-routes.ts';
+import { createLessonService } from '../moderation/lessons/lesson-service.ts';
+import { createQueueRepository } from '../moderation/queue/queue-repository.ts';
+import { queueRoutes } from '../moderation/queue/queue-routes.ts';
+import { createQueueService } from '../moderation/queue/queue-service.ts';
+import { reportRoutes } from '../moderation/queue/report-routes.ts';
+import { createReportService } from '../moderation/queue/report-service.ts';
+import { createAuditLog, recordAct } from '../moderation/records/audit-log.ts';
+import { startModerationRetention } from '../moderation/records/moderation-retention.ts';
+import type { RefusalLog } from '../moderation/records/refusal-log.ts';
+import { ruleRoutes } from '../moderation/rules/rule-routes.ts';
+import { createRuleService } from '../moderation/rules/rule-service.ts';
+import { createModeratorAccess } from '../moderation/scope/moderator-access.ts';
+import { accessRoutes } from '../moderation/staff-access/staff-access-routes.ts';
+import { createAccessService } from '../moderation/staff-access/staff-access-service.ts';
 import { createLearnedExamples } from '../processing/engine/learned-examples.ts';
 import { createRuleDryRun } from '../processing/engine/rule-dry-run.ts';
 import type { Hub } from '../realtime/feed/hub.ts';
@@ -115,7 +115,7 @@ export function createModerationWiring(options: ModerationWiringOptions): Modera
     recordAct,
     settings,
   });
-  const keeper = startModerationKeeper({ sql, keep: settings, logger });
+  const retention = startModerationRetention({ sql, keep: settings, logger });
 
   return {
     routes: async (app) => {
@@ -136,7 +136,7 @@ export function createModerationWiring(options: ModerationWiringOptions): Modera
         authenticator,
       });
     },
-    stop: keeper.stop,
+    stop: retention.stop,
   };
 }
 
@@ -154,6 +154,6 @@ export function startModerationRetries({
   const store = createModerationRetryStore({ sql, settings: config.moderation });
   const { fallback, unjudgedPoll: pollMs } = config.moderation;
   if (fallback !== 'pending' && fallback !== 'open') return { store, stop: async () => {} };
-  const desk = startModerationRetry({ ...rest, store, pollMs, findFeed: hub.feed, signalUser: hub.signalUser });
-  return { store, stop: desk.stop };
+  const retry = startModerationRetry({ ...rest, store, pollMs, findFeed: hub.feed, signalUser: hub.signalUser });
+  return { store, stop: retry.stop };
 }

@@ -3,8 +3,8 @@ import { createLoginPersonalData } from '../auth/account/login-personal-data.ts'
 import type { Passwords } from '../auth/credentials/passwords.ts';
 import type { MfaChallenge } from '../auth/mfa/mfa-challenge.ts';
 import type { Revocations } from '../auth/sessions/revocations.ts';
-import { createChatPersonalData } from '../chat/chat-personal-data.ts';
 import type { EventLog } from '../chat/events/event-log.ts';
+import { createChatPersonalData } from '../chat/personal-data/chat-personal-data.ts';
 import type { RoomState } from '../chat/state/room-state.ts';
 import type { Database } from '../database/connect.ts';
 import type { PersonalData } from '../database/personal-data.ts';
@@ -13,7 +13,7 @@ import type { App } from '../http/app.ts';
 import type { Authenticator, Caller } from '../http/caller.ts';
 import { type RateCounters, requireRate } from '../http/rate-counters.ts';
 import { createMailData } from '../jobs/mail-data.ts';
-import { createCaseData } from '../moderation/case-data.ts';
+import { createModerationPersonalData } from '../moderation/records/moderation-personal-data.ts';
 import type { Hub } from '../realtime/feed/hub.ts';
 import type { UserRepository } from '../user/account/user-repository.ts';
 import { createBlockService } from '../user/blocks/block-service.ts';
@@ -58,7 +58,7 @@ export function startPrivacy({
     createProfileData(db),
     createLoginPersonalData(db),
     createMailData(db),
-    createCaseData(db),
+    createModerationPersonalData(db),
     createChatPersonalData({ db, eventLog }),
   ];
   revocations.onAccountEnd((userId) => {

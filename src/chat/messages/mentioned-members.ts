@@ -4,7 +4,7 @@
  */
 import type { Verdict } from '../../processing/client/processing-client.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
-import type { Contact } from '../rooms/contact.ts';
+import type { Contact } from '../membership/contact.ts';
 import type { RoomState } from '../state/room-state.ts';
 
 /** As the renderer writes a mention; no text can hold it, since the renderer escapes what people write. */

@@ -18,7 +18,7 @@ import {
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { AppendContext, EventLog } from '../events/event-log.ts';
-import { type Contact, isPair } from '../rooms/contact.ts';
+import { type Contact, isPair } from '../membership/contact.ts';
 import { type Message, unknownProfile } from '../state/message-shape.ts';
 import { contentDigest, requireText } from '../state/message-text.ts';
 import type { RecordAct } from '../state/moderator-acts.ts';

@@ -11,7 +11,7 @@ import type { Judge, Verdict } from '../../processing/client/processing-client.t
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
-import type { Contact } from '../rooms/contact.ts';
+import type { Contact } from '../membership/contact.ts';
 import { unknownProfile } from '../state/message-shape.ts';
 import type { RoomState } from '../state/room-state.ts';
 import type { Flag, RecordRefusal } from '../state/verdict-records.ts';

@@ -6,8 +6,8 @@ import { TokenBucket } from '../../http/token-bucket.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
 import type { Connection } from '../../realtime/socket/connection.ts';
+import type { Contact } from '../membership/contact.ts';
 import type { RoomState } from '../state/room-state.ts';
-import type { Contact } from './contact.ts';
 import type { RoomService } from './room-service.ts';
 
 export interface RoomFrameSettings {

@@ -22,8 +22,8 @@ import {
 import { requireDeployment } from '../../permissions.ts';
 import { type Message, MessageShape } from '../state/message-shape.ts';
 import type { Actor } from '../state/room-state.ts';
+import { RoomShape } from './room-schemas.ts';
 import type { RoomService } from './room-service.ts';
-import { RoomShape } from './room-shapes.ts';
 
 const Role = Type.Union([Type.Literal('owner'), Type.Literal('moderator'), Type.Literal('member')]);
 const OwnRoomShape = Type.Object({

@@ -12,13 +12,13 @@ import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
+import { admitMember } from '../membership/admission.ts';
+import type { Contact } from '../membership/contact.ts';
+import { endMembership, findHeir, memberData, promote } from '../membership/member-departure.ts';
+import { requireNotBanned } from '../membership/room-bans.ts';
 import { unknownProfile } from '../state/message-shape.ts';
 import type { RecordAct } from '../state/moderator-acts.ts';
 import type { Actor, RoomSettings, RoomState } from '../state/room-state.ts';
-import { admitMember } from './admission.ts';
-import type { Contact } from './contact.ts';
-import { endMembership, findHeir, memberData, promote } from './member-departure.ts';
-import { requireNotBanned } from './room-bans.ts';
 import type { RoomRepository, RoomSummaryRow } from './room-repository.ts';
 import type { StaffAccess } from './staff-access.ts';
 

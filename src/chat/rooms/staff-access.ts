@@ -1,6 +1,6 @@
 /**
  * Which private rooms the deployment's staff has opened to read. The entry of the audit log that says so is what opens the
- * room: there is no access without its entry. Entries are written in moderation/access-service.ts.
+ * room: there is no access without its entry. Entries are written in moderation/staff-access/staff-access-service.ts.
  */
 import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';

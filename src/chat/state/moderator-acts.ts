@@ -1,4 +1,4 @@
-/** What is written down when somebody uses the power of a moderator. The log itself is kept in moderation/audit-log.ts. */
+/** What is written down when somebody uses the power of a moderator. The log itself is kept in moderation/records/audit-log.ts. */
 import type { Transaction } from '../../database/connect.ts';
 
 export interface ModeratorAct {

@@ -1,11 +1,11 @@
 /** Who did what with a moderator's power. Rows are added in the transaction of the act and never changed; the oldest go by age. */
 import { v7 as uuidv7 } from 'uuid';
-import type { RecordAct } from '../chat/state/moderator-acts.ts';
-import type { Sql } from '../database/connect.ts';
-import { moderationAudit } from '../database/tables/moderation-tables.ts';
-import { writeCursor } from '../http/cursors.ts';
-import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
-import type { Place } from './moderation-schemas.ts';
+import type { RecordAct } from '../../chat/state/moderator-acts.ts';
+import type { Sql } from '../../database/connect.ts';
+import { moderationAudit } from '../../database/tables/moderation-tables.ts';
+import { writeCursor } from '../../http/cursors.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
+import type { Place } from '../scope/moderation-schemas.ts';
 
 export interface AuditEntry {
   readonly id: string;

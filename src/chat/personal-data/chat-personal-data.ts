@@ -4,13 +4,13 @@
  * then they leave. What others wrote, their name included, is others' and stays.
  */
 import { and, eq, sql } from 'drizzle-orm';
-import type { Database } from '../database/connect.ts';
-import { onePage, type PersonalData } from '../database/personal-data.ts';
-import { events, messageEdits } from '../database/tables/event-tables.ts';
-import { readStates, roomNotifications } from '../database/tables/read-tables.ts';
-import { invites, members } from '../database/tables/room-tables.ts';
-import type { AppendContext, EventLog } from './events/event-log.ts';
-import { forgetMember } from './rooms/forgotten-member.ts';
+import type { Database } from '../../database/connect.ts';
+import { onePage, type PersonalData } from '../../database/personal-data.ts';
+import { events, messageEdits } from '../../database/tables/event-tables.ts';
+import { readStates, roomNotifications } from '../../database/tables/read-tables.ts';
+import { invites, members } from '../../database/tables/room-tables.ts';
+import type { AppendContext, EventLog } from '../events/event-log.ts';
+import { eraseMember } from '../membership/member-erasure.ts';
 
 /** Messages per transaction: each is an event that readers get. */
 const batchSize = 200;
@@ -68,7 +68,7 @@ export function createChatPersonalData({
       const { answer: erased } = await eventLog.transact(roomId, (context) => eraseBatch(context, roomId, userId));
       if (erased < batchSize) break;
     }
-    await eventLog.transact(roomId, (context) => forgetMember(context, { roomId, userId }));
+    await eventLog.transact(roomId, (context) => eraseMember(context, { roomId, userId }));
   }
 
   async function* messagesOf(userId: string): AsyncIterable<readonly object[]> {

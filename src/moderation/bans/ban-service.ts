@@ -1,23 +1,23 @@
 /** Keeping people out: of a room by its moderators, of the deployment by its staff. Bans end by Postgres' clock. */
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import type { LoginBans } from '../auth/login/login-bans.ts';
-import type { AppendContext, DraftEvent, EventLog } from '../chat/events/event-log.ts';
-import { endMembership } from '../chat/rooms/member-departure.ts';
-import { lockEntry } from '../chat/rooms/room-bans.ts';
-import type { RoomService } from '../chat/rooms/room-service.ts';
-import { unknownProfile } from '../chat/state/message-shape.ts';
-import type { RecordAct } from '../chat/state/moderator-acts.ts';
-import type { Database, Sql, Transaction } from '../database/connect.ts';
-import { moderationBans } from '../database/tables/moderation-tables.ts';
-import { users } from '../database/tables/user-tables.ts';
-import { Failure, invalid } from '../errors.ts';
-import type { Caller } from '../http/caller.ts';
-import { writeCursor } from '../http/cursors.ts';
-import { type DeploymentRole, outranks } from '../permissions.ts';
-import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
-import type { Place } from './moderation-schemas.ts';
-import { isStaff, type ModeratorAccess } from './moderator-access.ts';
+import type { LoginBans } from '../../auth/login/login-bans.ts';
+import type { AppendContext, DraftEvent, EventLog } from '../../chat/events/event-log.ts';
+import { endMembership } from '../../chat/membership/member-departure.ts';
+import { lockEntry } from '../../chat/membership/room-bans.ts';
+import type { RoomService } from '../../chat/rooms/room-service.ts';
+import { unknownProfile } from '../../chat/state/message-shape.ts';
+import type { RecordAct } from '../../chat/state/moderator-acts.ts';
+import type { Database, Sql, Transaction } from '../../database/connect.ts';
+import { moderationBans } from '../../database/tables/moderation-tables.ts';
+import { users } from '../../database/tables/user-tables.ts';
+import { Failure, invalid } from '../../errors.ts';
+import type { Caller } from '../../http/caller.ts';
+import { writeCursor } from '../../http/cursors.ts';
+import { type DeploymentRole, outranks } from '../../permissions.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
+import type { Place } from '../scope/moderation-schemas.ts';
+import { isStaff, type ModeratorAccess } from '../scope/moderator-access.ts';
 
 export interface Ban {
   readonly user: PublicProfile;

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller.ts';
 import { answers, exactly, Nullable, Time, Uuid } from '../../http/schemas.ts';
-import type { RoomNotificationService } from './room-notifications.ts';
+import type { RoomNotificationService } from './room-notification-service.ts';
 
 const tags = ['notifications'];
 const Level = Type.Union([Type.Literal('all'), Type.Literal('mentions'), Type.Literal('none')]);

@@ -1,17 +1,17 @@
 /** Rules of rooms and of the deployment: made, taken back, and tried on what was said before they are made. */
 import { and, count, eq, isNull, sql } from 'drizzle-orm';
-import { unknownProfile } from '../chat/state/message-shape.ts';
-import type { RecordAct } from '../chat/state/moderator-acts.ts';
-import type { Database, Sql, Transaction } from '../database/connect.ts';
-import { moderationRules } from '../database/tables/moderation-tables.ts';
-import { Failure, invalid } from '../errors.ts';
-import type { Caller } from '../http/caller.ts';
-import { writeCursor } from '../http/cursors.ts';
-import { readLine } from '../http/line-text.ts';
-import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
-import type { Place } from './moderation-schemas.ts';
-import type { ModeratorAccess, Scope } from './moderator-access.ts';
-import type { QueueLabel } from './queue-repository.ts';
+import { unknownProfile } from '../../chat/state/message-shape.ts';
+import type { RecordAct } from '../../chat/state/moderator-acts.ts';
+import type { Database, Sql, Transaction } from '../../database/connect.ts';
+import { moderationRules } from '../../database/tables/moderation-tables.ts';
+import { Failure, invalid } from '../../errors.ts';
+import type { Caller } from '../../http/caller.ts';
+import { writeCursor } from '../../http/cursors.ts';
+import { readLine } from '../../http/line-text.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
+import type { QueueLabel } from '../queue/queue-repository.ts';
+import type { Place } from '../scope/moderation-schemas.ts';
+import type { ModeratorAccess, Scope } from '../scope/moderator-access.ts';
 
 export interface NewRule {
   readonly kind: 'word' | 'phrase' | 'regex' | 'link';

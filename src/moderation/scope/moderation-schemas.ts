@@ -1,10 +1,10 @@
 /** The shapes of the moderators' routes, and where their lists go on. */
 import { Type } from 'typebox';
-import { MessageShape } from '../chat/state/message-shape.ts';
-import { invalid } from '../errors.ts';
-import { readCursor } from '../http/cursors.ts';
-import { Cursor, exactly, Limit, Nullable, PublicUser, Time, Uuid } from '../http/schemas.ts';
-import { readTime } from '../http/times.ts';
+import { MessageShape } from '../../chat/state/message-shape.ts';
+import { invalid } from '../../errors.ts';
+import { readCursor } from '../../http/cursors.ts';
+import { Cursor, exactly, Limit, Nullable, PublicUser, Time, Uuid } from '../../http/schemas.ts';
+import { readTime } from '../../http/times.ts';
 
 /** A row's place in a list that is ordered by time, then id. */
 export interface Place {

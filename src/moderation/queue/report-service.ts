@@ -1,12 +1,12 @@
 /** A reader's complaint about a message: it opens the message's entry in the queue, or joins the one that is open. */
 import { and, count, eq, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import type { Message } from '../chat/state/message-shape.ts';
-import { requireText } from '../chat/state/message-text.ts';
-import type { Database } from '../database/connect.ts';
-import { moderationQueue, moderationReports } from '../database/tables/moderation-tables.ts';
-import { Failure, invalid } from '../errors.ts';
-import type { Caller } from '../http/caller.ts';
+import type { Message } from '../../chat/state/message-shape.ts';
+import { requireText } from '../../chat/state/message-text.ts';
+import type { Database } from '../../database/connect.ts';
+import { moderationQueue, moderationReports } from '../../database/tables/moderation-tables.ts';
+import { Failure, invalid } from '../../errors.ts';
+import type { Caller } from '../../http/caller.ts';
 
 export interface Report {
   readonly id: string;

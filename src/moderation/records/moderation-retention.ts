@@ -1,6 +1,6 @@
 /** Lets go of what moderation keeps for a while only. Every instance may run it: rows go once. */
 import type { Logger } from 'pino';
-import type { Sql } from '../database/connect.ts';
+import type { Sql } from '../../database/connect.ts';
 
 export interface KeepTimes {
   /** Text of messages that moderators took away, milliseconds. */
@@ -13,7 +13,7 @@ const everyMs = 3_600_000;
 /** Rows deleted by one statement, so that none is long. */
 const rowsMax = 5000;
 
-export function startModerationKeeper({ sql, keep, logger }: { sql: Sql; keep: KeepTimes; logger: Logger }): {
+export function startModerationRetention({ sql, keep, logger }: { sql: Sql; keep: KeepTimes; logger: Logger }): {
   readonly run: () => Promise<void>;
   readonly stop: () => void;
 } {

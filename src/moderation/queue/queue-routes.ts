@@ -1,16 +1,23 @@
 /** The moderators' queue, their audit log, and what was refused without them. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../http/caller.ts';
-import { readCursor, toPage } from '../http/cursors.ts';
-import { readLine } from '../http/line-text.ts';
-import { answers, exactly, listOf, Uuid } from '../http/schemas.ts';
-import type { AuditLog } from './audit-log.ts';
-import { AuditShape, BanSeconds, QueueEntryShape, RefusalShape, readPlace, ScopeQuery } from './moderation-schemas.ts';
-import type { ModeratorAccess } from './moderator-access.ts';
+import type { Authenticator } from '../../http/caller.ts';
+import { readCursor, toPage } from '../../http/cursors.ts';
+import { readLine } from '../../http/line-text.ts';
+import { answers, exactly, listOf, Uuid } from '../../http/schemas.ts';
+import type { AuditLog } from '../records/audit-log.ts';
+import type { RefusalLog } from '../records/refusal-log.ts';
+import {
+  AuditShape,
+  BanSeconds,
+  QueueEntryShape,
+  RefusalShape,
+  readPlace,
+  ScopeQuery,
+} from '../scope/moderation-schemas.ts';
+import type { ModeratorAccess } from '../scope/moderator-access.ts';
 import type { QueueRepository } from './queue-repository.ts';
 import type { QueueService } from './queue-service.ts';
-import type { RefusalLog } from './refusal-log.ts';
 
 const tags = ['moderation'];
 const EntryParams = exactly({ id: Uuid });

@@ -1,7 +1,7 @@
 /** What moderators keep of a person: reports they made, texts of theirs that were looked at, bans. */
 import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm';
-import type { Database } from '../database/connect.ts';
-import { onePage, type PersonalData } from '../database/personal-data.ts';
+import type { Database } from '../../database/connect.ts';
+import { onePage, type PersonalData } from '../../database/personal-data.ts';
 import {
   learnedExamples,
   moderationAudit,
@@ -11,9 +11,9 @@ import {
   moderationRemovals,
   moderationReports,
   unjudgedMessages,
-} from '../database/tables/moderation-tables.ts';
+} from '../../database/tables/moderation-tables.ts';
 
-export function createCaseData(db: Database): PersonalData {
+export function createModerationPersonalData(db: Database): PersonalData {
   return {
     name: 'moderation',
     cut: async (tx, { userId }) => {

@@ -1,13 +1,13 @@
 /** Bans over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { invalid } from '../errors.ts';
-import type { Authenticator } from '../http/caller.ts';
-import { toPage } from '../http/cursors.ts';
-import { readLine } from '../http/line-text.ts';
-import { answers, exactly, listOf, Nullable, Uuid } from '../http/schemas.ts';
+import { invalid } from '../../errors.ts';
+import type { Authenticator } from '../../http/caller.ts';
+import { toPage } from '../../http/cursors.ts';
+import { readLine } from '../../http/line-text.ts';
+import { answers, exactly, listOf, Nullable, Uuid } from '../../http/schemas.ts';
+import { BanSeconds, BanShape, readPlace, ScopeQuery } from '../scope/moderation-schemas.ts';
 import type { BanService } from './ban-service.ts';
-import { BanSeconds, BanShape, readPlace, ScopeQuery } from './moderation-schemas.ts';
 
 const tags = ['moderation'];
 const PersonParams = exactly({ userId: Uuid });

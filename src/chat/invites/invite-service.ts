@@ -13,9 +13,9 @@ import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import { lockAccount } from '../../user/account/account-lock.ts';
 import type { EventLog } from '../events/event-log.ts';
+import { admitMember } from '../membership/admission.ts';
+import type { Room } from '../rooms/room-service.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
-import { admitMember } from './admission.ts';
-import type { Room } from './room-service.ts';
 
 export interface Invite {
   readonly id: string;

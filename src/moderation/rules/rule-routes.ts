@@ -1,12 +1,12 @@
 /** Rules over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { invalid } from '../errors.ts';
-import type { Authenticator } from '../http/caller.ts';
-import { toPage } from '../http/cursors.ts';
-import type { IdempotencyKeys } from '../http/idempotency.ts';
-import { answers, exactly, IdempotencyHeaders, listOf, Uuid } from '../http/schemas.ts';
-import { NewRuleBody, RehearsalShape, RuleShape, readPlace, ScopeQuery } from './moderation-schemas.ts';
+import { invalid } from '../../errors.ts';
+import type { Authenticator } from '../../http/caller.ts';
+import { toPage } from '../../http/cursors.ts';
+import type { IdempotencyKeys } from '../../http/idempotency.ts';
+import { answers, exactly, IdempotencyHeaders, listOf, Uuid } from '../../http/schemas.ts';
+import { NewRuleBody, RehearsalShape, RuleShape, readPlace, ScopeQuery } from '../scope/moderation-schemas.ts';
 import type { RuleService } from './rule-service.ts';
 
 const tags = ['moderation'];

@@ -3,14 +3,14 @@
  * what of it matched, stays with its author.
  */
 
-import { unknownProfile } from '../chat/state/message-shape.ts';
-import type { RecordRefusal } from '../chat/state/verdict-records.ts';
-import { plainArray, textArray } from '../database/array-literal.ts';
-import { coalesce } from '../database/coalesce.ts';
-import type { Sql } from '../database/connect.ts';
-import { writeCursor } from '../http/cursors.ts';
-import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
-import type { Scope } from './moderator-access.ts';
+import { unknownProfile } from '../../chat/state/message-shape.ts';
+import type { RecordRefusal } from '../../chat/state/verdict-records.ts';
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import { coalesce } from '../../database/coalesce.ts';
+import type { Sql } from '../../database/connect.ts';
+import { writeCursor } from '../../http/cursors.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
+import type { Scope } from '../scope/moderator-access.ts';
 
 export interface Refusal {
   readonly author: PublicProfile;

@@ -1,8 +1,8 @@
 /** Where a caller may moderate: everywhere as the deployment's staff, in a room as its owner or moderator. */
-import type { RoomService } from '../chat/rooms/room-service.ts';
-import { Failure } from '../errors.ts';
-import type { Caller } from '../http/caller.ts';
-import { requireDeployment } from '../permissions.ts';
+import type { RoomService } from '../../chat/rooms/room-service.ts';
+import { Failure } from '../../errors.ts';
+import type { Caller } from '../../http/caller.ts';
+import { requireDeployment } from '../../permissions.ts';
 
 export interface Scope {
   /** Undefined: all rooms. */

@@ -1,16 +1,16 @@
 /** What moderators decide about messages. A decision is a state: it can be repeated, and turned round. */
 import { eq, sql } from 'drizzle-orm';
-import type { AppendContext, EventLog } from '../chat/events/event-log.ts';
-import { giveBack, withdraw } from '../chat/messages/message-removal.ts';
-import type { RecordAct } from '../chat/state/moderator-acts.ts';
-import type { Transaction } from '../database/connect.ts';
-import { moderationQueue } from '../database/tables/moderation-tables.ts';
-import { users } from '../database/tables/user-tables.ts';
-import { Failure } from '../errors.ts';
-import type { Caller } from '../http/caller.ts';
-import type { BanService } from './ban-service.ts';
-import type { Place } from './moderation-schemas.ts';
-import type { ModeratorAccess, Scope } from './moderator-access.ts';
+import type { AppendContext, EventLog } from '../../chat/events/event-log.ts';
+import { giveBack, withdraw } from '../../chat/messages/message-removal.ts';
+import type { RecordAct } from '../../chat/state/moderator-acts.ts';
+import type { Transaction } from '../../database/connect.ts';
+import { moderationQueue } from '../../database/tables/moderation-tables.ts';
+import { users } from '../../database/tables/user-tables.ts';
+import { Failure } from '../../errors.ts';
+import type { Caller } from '../../http/caller.ts';
+import type { BanService } from '../bans/ban-service.ts';
+import type { Place } from '../scope/moderation-schemas.ts';
+import type { ModeratorAccess, Scope } from '../scope/moderator-access.ts';
 import type { QueueEntry, QueueLabel, QueueRepository, QueueState } from './queue-repository.ts';
 
 export interface Decision {

@@ -16,8 +16,8 @@ import {
   Uuid,
 } from '../../http/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
+import { RoomShape } from '../rooms/room-schemas.ts';
 import type { InviteService } from './invite-service.ts';
-import { RoomShape } from './room-shapes.ts';
 
 const InviteShape = Type.Object({
   id: Uuid,

@@ -1,9 +1,9 @@
 /** What moderators taught the engine: seen by whom it came, and taken back when somebody taught it wrong. */
-import type { RecordAct } from '../chat/state/moderator-acts.ts';
-import type { Database, Transaction } from '../database/connect.ts';
-import { Failure } from '../errors.ts';
-import type { Caller } from '../http/caller.ts';
-import type { Profiles, PublicProfile } from '../user/profile/profiles.ts';
+import type { RecordAct } from '../../chat/state/moderator-acts.ts';
+import type { Database, Transaction } from '../../database/connect.ts';
+import { Failure } from '../../errors.ts';
+import type { Caller } from '../../http/caller.ts';
+import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 
 interface StoredLesson {
   readonly id: number;

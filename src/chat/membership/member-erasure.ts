@@ -7,7 +7,7 @@ import type { AppendContext, AppendPlan } from '../events/event-log.ts';
 import { endMembership } from './member-departure.ts';
 
 /** For `EventLog.transact`; again, it finds nothing to do. */
-export async function forgetMember(
+export async function eraseMember(
   context: AppendContext,
   { roomId, userId }: { roomId: string; userId: string },
 ): Promise<AppendPlan<undefined>> {

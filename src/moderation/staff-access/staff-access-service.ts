@@ -4,15 +4,15 @@
  */
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import type { RoomService } from '../chat/rooms/room-service.ts';
-import { openRoomAction } from '../chat/rooms/staff-access.ts';
-import type { RecordAct } from '../chat/state/moderator-acts.ts';
-import type { Database } from '../database/connect.ts';
-import { Failure, invalid } from '../errors.ts';
-import type { Caller } from '../http/caller.ts';
-import { requireLine } from '../http/line-text.ts';
-import { requireDeployment } from '../permissions.ts';
-import { lockAccount } from '../user/account/account-lock.ts';
+import type { RoomService } from '../../chat/rooms/room-service.ts';
+import { openRoomAction } from '../../chat/rooms/staff-access.ts';
+import type { RecordAct } from '../../chat/state/moderator-acts.ts';
+import type { Database } from '../../database/connect.ts';
+import { Failure, invalid } from '../../errors.ts';
+import type { Caller } from '../../http/caller.ts';
+import { requireLine } from '../../http/line-text.ts';
+import { requireDeployment } from '../../permissions.ts';
+import { lockAccount } from '../../user/account/account-lock.ts';
 
 export interface RoomAccess {
   readonly id: string;

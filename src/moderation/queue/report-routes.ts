@@ -1,10 +1,10 @@
 /** Any reader's way to the moderators. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { MessageParams } from '../chat/messages/message-schemas.ts';
-import type { Authenticator } from '../http/caller.ts';
-import type { IdempotencyKeys } from '../http/idempotency.ts';
-import { answers, exactly, IdempotencyHeaders, Time, Uuid } from '../http/schemas.ts';
+import { MessageParams } from '../../chat/messages/message-schemas.ts';
+import type { Authenticator } from '../../http/caller.ts';
+import type { IdempotencyKeys } from '../../http/idempotency.ts';
+import { answers, exactly, IdempotencyHeaders, Time, Uuid } from '../../http/schemas.ts';
 import type { ReportService } from './report-service.ts';
 
 const ReportShape = Type.Object({ id: Uuid, roomId: Uuid, messageId: Uuid, reason: Type.String(), createdAt: Time });

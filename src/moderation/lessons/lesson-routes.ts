@@ -1,12 +1,12 @@
 /** What the engine has learned from whom, and how that is taken back. The weights are the deployment's: for its staff alone. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { invalid } from '../errors.ts';
-import type { Authenticator } from '../http/caller.ts';
-import { readCursor, toPage, writeCursor } from '../http/cursors.ts';
-import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Time, Uuid } from '../http/schemas.ts';
-import { readTime } from '../http/times.ts';
-import { requireDeployment } from '../permissions.ts';
+import { invalid } from '../../errors.ts';
+import type { Authenticator } from '../../http/caller.ts';
+import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
+import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Time, Uuid } from '../../http/schemas.ts';
+import { readTime } from '../../http/times.ts';
+import { requireDeployment } from '../../permissions.ts';
 import type { LessonService } from './lesson-service.ts';
 
 const tags = ['moderation'];
