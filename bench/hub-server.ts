@@ -9,7 +9,7 @@ import { createLocalHints } from '../src/realtime/cluster/hints.ts';
 import type { FeedState } from '../src/realtime/feed/feed.ts';
 import { createHub } from '../src/realtime/feed/hub.ts';
 import { Connection } from '../src/realtime/socket/connection.ts';
-import { createChatMetrics } from '../src/roles/chat-metrics.ts';
+import { createChatMetrics } from '../src/roles/wiring/chat-metrics.ts';
 
 const [port = '0', roomCount = '1', turnSize = '16'] = process.argv.slice(2);
 const rooms = Array.from({ length: Number(roomCount) }, (_, at) => `room-${at}`);

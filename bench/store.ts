@@ -19,7 +19,7 @@ import { createOutages } from '../src/logger/outages.ts';
 import { createLocalHints } from '../src/realtime/cluster/hints.ts';
 import { startLogEpoch } from '../src/realtime/cluster/log-epoch.ts';
 import { createHub } from '../src/realtime/feed/hub.ts';
-import { createChatMetrics } from '../src/roles/chat-metrics.ts';
+import { createChatMetrics } from '../src/roles/wiring/chat-metrics.ts';
 import { createProfiles, type PublicProfile } from '../src/user/profile/profiles.ts';
 import { onServerCore, type Row, serverCore } from './measure.ts';
 import { type Contender, interleave, type Summary, toRow } from './rounds.ts';

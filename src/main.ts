@@ -7,8 +7,8 @@ import { loadConfig } from './config/load.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createLogger } from './logger/logger.ts';
 import { createOutages } from './logger/outages.ts';
-import { requireFreePorts } from './roles/listen-addresses.ts';
-import { neededNode, supportsNode } from './roles/node-version.ts';
+import { requireFreePorts } from './roles/lifecycle/listen-addresses.ts';
+import { neededNode, supportsNode } from './roles/lifecycle/node-version.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   if (asked.version) return print(`${version}\n`);
   if (words.length > 0) {
     await import('./database/driver-fix.ts');
-    const { runCommand } = await import('./roles/commands.ts');
+    const { runCommand } = await import('./roles/commands/commands.ts');
     return runCommand(words, argv);
   }
   const { config: given, origins } = loadConfig(argv);

@@ -40,7 +40,7 @@ const inDeployment: Readonly<Record<CallerKind, ReadonlySet<DeploymentAction>>> 
   server: new Set(['create_room', 'manage_users', 'chat']),
 };
 
-/** What the table is asked about; `http/caller.ts` has the whole caller. */
+/** What the table is asked about; `http/caller/caller.ts` has the whole caller. */
 export interface Asking {
   readonly role: DeploymentRole;
   readonly kind: 'user' | 'guest' | 'host' | 'server';

@@ -4,7 +4,7 @@
  */
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../errors.ts';
-import type { Authenticator, Caller } from '../http/caller.ts';
+import type { Authenticator, Caller } from '../http/caller/caller.ts';
 import type { AccessTokens } from './credentials/access-tokens.ts';
 import type { ApiKeys } from './host-app/api-keys.ts';
 import type { HostUsers } from './host-app/host-users.ts';

@@ -1,6 +1,6 @@
 /**
  * What each feature that keeps something of a person provides: how it is taken away, and how it is handed out.
- * `roles/privacy-wiring.ts` has the list; test/user/erasure.test.ts finds what a feature forgot.
+ * `roles/wiring/privacy-wiring.ts` has the list; test/user/erasure.test.ts finds what a feature forgot.
  */
 import type { Transaction } from './connect.ts';
 

@@ -10,14 +10,14 @@ import { linkLoss } from '../database/database-errors.ts';
 import { databaseOutage } from '../database/database-probe.ts';
 import type { Pooling } from '../database/session-settings.ts';
 import type { Outages } from '../logger/outages.ts';
-import type { IssueToken } from './account-mail.ts';
-import { createJobMetrics } from './job-metrics.ts';
-import { type JobWorker, startJobWorker } from './job-worker.ts';
-import { ringOverdue, tidyMails } from './mail-sweep.ts';
+import type { IssueToken } from './mail/account-mail.ts';
+import { ringOverdue, tidyMails } from './mail/mail-sweep.ts';
 import { createMailWiring, type MailSettings } from './mail-wiring.ts';
-import { pause } from './queue-pool.ts';
-import { mailTasks, otherTasks, type Tasks } from './tasks.ts';
-import { createWorkerLease } from './worker-lease.ts';
+import { createJobMetrics } from './runner/job-metrics.ts';
+import { type JobWorker, startJobWorker } from './runner/job-worker.ts';
+import { pause } from './runner/queue-pool.ts';
+import { mailTasks, otherTasks, type Tasks } from './runner/tasks.ts';
+import { createWorkerLease } from './runner/worker-lease.ts';
 
 export interface JobRunnerSettings extends MailSettings {
   readonly statementTimeoutMs: number;

@@ -3,15 +3,15 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { Database } from '../database/connect.ts';
 import type { Outages } from '../logger/outages.ts';
-import { type IssueToken, prepareAccountMail } from './account-mail.ts';
-import type { JobMetrics } from './job-metrics.ts';
-import { createDelivery, type Prepare } from './mail-delivery.ts';
-import { mailHostOf } from './mail-host.ts';
-import { createMailLedger, type MailLedger } from './mail-ledger.ts';
-import { createDevelopmentMailer, createSmtpMailer, type Mailer } from './mailer.ts';
-import { createRoomUnread } from './room-unread.ts';
-import { createTasks, type Tasks } from './tasks.ts';
-import { prepareUnreadMail } from './unread-mail.ts';
+import { type IssueToken, prepareAccountMail } from './mail/account-mail.ts';
+import { createDelivery, type Prepare } from './mail/mail-delivery.ts';
+import { createMailLedger, type MailLedger } from './mail/mail-ledger.ts';
+import { createRoomUnread } from './mail/room-unread.ts';
+import { prepareUnreadMail } from './mail/unread-mail.ts';
+import type { JobMetrics } from './runner/job-metrics.ts';
+import { createTasks, type Tasks } from './runner/tasks.ts';
+import { mailHostOf } from './smtp/mail-host.ts';
+import { createDevelopmentMailer, createSmtpMailer, type Mailer } from './smtp/mailer.ts';
 
 export type MailSettings = Pick<Config, 'environment' | 'notifications' | 'smtp' | 'jobs'> & {
   /** Where browsers reach Parley, without a slash at the end. */

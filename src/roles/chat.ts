@@ -35,15 +35,15 @@ import { createDatabaseProbe, databaseOutage } from '../database/database-probe.
 import { parseDatabaseUrl } from '../database/database-url.ts';
 import { createFreshnessBatch } from '../database/freshness-batch.ts';
 import { Failure } from '../errors.ts';
-import { createApp } from '../http/app.ts';
+import { isLocalCaller, isLoopbackHost } from '../http/caller/local-caller.ts';
+import { createPageOrigins } from '../http/caller/page-origins.ts';
 import { addHealthRoutes, type Readiness } from '../http/health.ts';
 import { createIdempotencyKeys } from '../http/idempotency.ts';
-import { isLocalCaller, isLoopbackHost } from '../http/local-caller.ts';
+import { createLocalCounters, createRedisCounters } from '../http/limits/rate-counters.ts';
 import { addMetricsRoute } from '../http/metrics.ts';
-import { createPageOrigins } from '../http/page-origins.ts';
-import { createLocalCounters, createRedisCounters } from '../http/rate-counters.ts';
+import { createApp } from '../http/server/app.ts';
 import { addWebPage } from '../http/web-page.ts';
-import { mailboxRoutes } from '../jobs/mailbox-routes.ts';
+import { mailboxRoutes } from '../jobs/mail/mailbox-routes.ts';
 import { recordAct } from '../moderation/records/audit-log.ts';
 import { createRefusalLog } from '../moderation/records/refusal-log.ts';
 import type { ProcessingTransport } from '../processing/client/processing-transport.ts';
@@ -70,13 +70,13 @@ import { createNotificationService } from '../user/notifications/notification-se
 import { createProfiles } from '../user/profile/profiles.ts';
 import { userRoutes } from '../user/profile/user-routes.ts';
 import { createUserService } from '../user/profile/user-service.ts';
-import { createChatMetrics } from './chat-metrics.ts';
-import { createIdentityWiring } from './identity-wiring.ts';
-import { createJudge } from './judge.ts';
-import { createLogins, startLoginTokens } from './login-wiring.ts';
-import { createModerationWiring, startModerationRetries } from './moderation-wiring.ts';
-import { startPrivacy } from './privacy-wiring.ts';
-import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
+import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './lifecycle/role-lifecycle.ts';
+import { createChatMetrics } from './wiring/chat-metrics.ts';
+import { createIdentityWiring } from './wiring/identity-wiring.ts';
+import { createJudge } from './wiring/judge-wiring.ts';
+import { createLogins, startLoginTokens } from './wiring/login-wiring.ts';
+import { createModerationWiring, startModerationRetries } from './wiring/moderation-wiring.ts';
+import { startPrivacy } from './wiring/privacy-wiring.ts';
 
 export interface ChatRoleOptions extends RoleContext {
   readonly databaseUrl: string;

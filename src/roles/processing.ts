@@ -10,7 +10,7 @@ import { startTextEngine } from '../processing/engine/text-engine.ts';
 import type { TextEngine } from '../processing/engine/text-task.ts';
 import { startProcessingServer } from '../processing/server/processing-server.ts';
 import { createProcessingService, type ProcessingServiceOptions } from '../processing/server/processing-service.ts';
-import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './role.ts';
+import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './lifecycle/role-lifecycle.ts';
 
 export interface ProcessingRoleOptions extends RoleContext {
   readonly databaseUrl: string;

@@ -11,9 +11,9 @@ import { checkServer } from '../database/server-check.ts';
 import { startMetricsServer } from '../http/metrics.ts';
 import { startTextEngine } from '../processing/engine/text-engine.ts';
 import { type ChatRole, startChatRole } from './chat.ts';
-import { explainListenError } from './listen-addresses.ts';
+import { explainListenError } from './lifecycle/listen-addresses.ts';
+import { type RoleContext, type RunningRole, stopInOrder } from './lifecycle/role-lifecycle.ts';
 import { startProcessingRole } from './processing.ts';
-import { type RoleContext, type RunningRole, stopInOrder } from './role.ts';
 
 export interface Started extends RunningRole {
   /** What the operator is told. */

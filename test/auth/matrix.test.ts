@@ -72,7 +72,7 @@ beforeAll(async () => {
   admin = { id: (first.body.user as { id: string }).id, token: login.body.accessToken as string };
   const all = await callApi(parley.url, 'POST', '/v1/api-keys', { name: 'x', scopes: ['users:read'] }, bearer(admin));
   expect(all.status).toBe(201);
-  const { apiScopes } = await import('../../src/http/caller.ts');
+  const { apiScopes } = await import('../../src/http/caller/caller.ts');
   const key = await callApi(parley.url, 'POST', '/v1/api-keys', { name: 'matrix', scopes: apiScopes }, bearer(admin));
   serverKey = key.body.key as string;
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type AccountTemplate, oweAccountMail } from '../../src/jobs/account-mail.ts';
-import { tidyMails } from '../../src/jobs/mail-sweep.ts';
+import { type AccountTemplate, oweAccountMail } from '../../src/jobs/mail/account-mail.ts';
+import { tidyMails } from '../../src/jobs/mail/mail-sweep.ts';
 import { headerOf, type MailReceiver, startMailReceiver, textOf } from './mail-receiver.ts';
 import { createTown, openOffice, type TestOffice, type Town } from './mail-town.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { ringOverdue } from '../../src/jobs/mail-sweep.ts';
-import { openSmtpSession, parseSmtpUrl } from '../../src/jobs/smtp-conversation.ts';
+import { ringOverdue } from '../../src/jobs/mail/mail-sweep.ts';
+import { openSmtpSession, parseSmtpUrl } from '../../src/jobs/smtp/smtp-conversation.ts';
 import { freePort } from '../harness/ports.ts';
 import { headerOf, type MailReceiver, startMailReceiver, textOf } from './mail-receiver.ts';
 import { createTown, openOffice, type TestOffice, type Town } from './mail-town.ts';

@@ -7,10 +7,10 @@ import { v7 as uuidv7 } from 'uuid';
 import { loadConfig } from '../../src/config/load.ts';
 import { connectDatabase, type Database, type Sql } from '../../src/database/connect.ts';
 import { oneTimeTokens } from '../../src/database/tables/credential-tables.ts';
-import type { IssueToken } from '../../src/jobs/account-mail.ts';
-import { createJobMetrics } from '../../src/jobs/job-metrics.ts';
 import type { JobRunnerSettings } from '../../src/jobs/job-runner.ts';
+import type { IssueToken } from '../../src/jobs/mail/account-mail.ts';
 import { createMailWiring, type MailWiring } from '../../src/jobs/mail-wiring.ts';
+import { createJobMetrics } from '../../src/jobs/runner/job-metrics.ts';
 import { createOutages } from '../../src/logger/outages.ts';
 import { createDatabase } from '../harness/test-database.ts';
 

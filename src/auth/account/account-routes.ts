@@ -1,8 +1,8 @@
 /** One's own password and address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { answers, exactly } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { answers, exactly } from '../../http/input/schemas.ts';
 import { Password } from '../sessions/login-schemas.ts';
 import type { AccountService } from './account-service.ts';
 

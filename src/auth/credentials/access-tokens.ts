@@ -5,8 +5,8 @@
 import fastifyJwt from '@fastify/jwt';
 import { LRUCache } from 'lru-cache';
 import { Failure } from '../../errors.ts';
-import type { App } from '../../http/app.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
+import type { App } from '../../http/server/app.ts';
 import { hasPlainTimes, toMs } from './numeric-date.ts';
 import type { SigningKey, SigningKeys } from './signing-keys.ts';
 

@@ -1,9 +1,9 @@
 /** `/v1/api-keys`: what deployment admins give to other servers. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { type Authenticator, apiScopes } from '../../http/caller.ts';
+import { type Authenticator, apiScopes } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
-import { requireLine } from '../../http/line-text.ts';
+import { requireLine } from '../../http/input/line-text.ts';
 import {
   answers,
   exactly,
@@ -13,7 +13,7 @@ import {
   StorableText,
   Time,
   Uuid,
-} from '../../http/schemas.ts';
+} from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { ApiKeys } from './api-keys.ts';
 

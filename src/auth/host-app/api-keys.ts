@@ -6,7 +6,7 @@ import { and, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { apiKeys } from '../../database/tables/request-tables.ts';
 import { Failure } from '../../errors.ts';
-import type { ApiScope, Caller } from '../../http/caller.ts';
+import type { ApiScope, Caller } from '../../http/caller/caller.ts';
 import { hashSecret, makeSecret } from '../credentials/random-secrets.ts';
 import { type LockedSession, lockSession } from '../sessions/session-lock.ts';
 

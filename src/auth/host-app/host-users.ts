@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { Failure } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
 import type { IdentityAccounts, IdentityRow } from '../oauth/identity-accounts.ts';
 import type { HostClaims, HostTokens } from './host-tokens.ts';
 

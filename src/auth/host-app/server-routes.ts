@@ -1,9 +1,17 @@
 /** Routes for other servers alone, with an API key. Whatever people may do too has the same routes for both. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
-import { answers, exactly, IdempotencyHeaders, Nullable, PictureUrl, StorableText, Uuid } from '../../http/schemas.ts';
+import {
+  answers,
+  exactly,
+  IdempotencyHeaders,
+  Nullable,
+  PictureUrl,
+  StorableText,
+  Uuid,
+} from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import { OwnUserShape } from '../../user/profile/user-routes.ts';
 import { LoginShape } from '../sessions/login-schemas.ts';

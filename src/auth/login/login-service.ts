@@ -1,8 +1,8 @@
 /** Signing up, logging in and out. Says nobody whether an account exists. */
 import type { Database, Transaction } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
-import { addressKey } from '../../http/app.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
+import { addressKey } from '../../http/server/app.ts';
 import { lockAccount } from '../../user/account/account-lock.ts';
 import type { OweAccountMail } from '../../user/account/account-notice.ts';
 import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';

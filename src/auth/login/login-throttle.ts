@@ -7,7 +7,7 @@
  * which username. An account answers to these two, so from one place there are at most twice as many guesses at it.
  */
 import { createHash } from 'node:crypto';
-import { type RateCounters, requireRate } from '../../http/rate-counters.ts';
+import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
 
 export interface LoginAttempt {
   /** A username or an e-mail address, as it was typed; its case does not matter. */

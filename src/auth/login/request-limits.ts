@@ -1,6 +1,6 @@
 /** Counts requests for the account and the login that make them, whatever address they come from. */
-import type { Authenticator, Caller } from '../../http/caller.ts';
-import { type RateCounters, requireRate } from '../../http/rate-counters.ts';
+import type { Authenticator, Caller } from '../../http/caller/caller.ts';
+import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
 
 export interface RequestLimits {
   /** Per minute and account. */

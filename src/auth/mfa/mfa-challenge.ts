@@ -8,8 +8,8 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
 import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
-import { type RateCounters, requireRate } from '../../http/rate-counters.ts';
+import type { Caller } from '../../http/caller/caller.ts';
+import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
 import { lockAccount } from '../../user/account/account-lock.ts';
 import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';

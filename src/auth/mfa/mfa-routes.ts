@@ -2,8 +2,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import { type Static, Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { answers, exactly, Nullable, Time } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { answers, exactly, Nullable, Time } from '../../http/input/schemas.ts';
 import type { LoginService } from '../login/login-service.ts';
 import { LoginHeaders, LoginShape, Password, Secret } from '../sessions/login-schemas.ts';
 import type { SessionCookies } from '../sessions/session-cookies.ts';

@@ -2,8 +2,8 @@
 import type { PublicKeyCredentialCreationOptionsJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
-import { requireLine } from '../../http/line-text.ts';
+import type { Caller } from '../../http/caller/caller.ts';
+import { requireLine } from '../../http/input/line-text.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { OweAccountMail } from '../../user/account/account-notice.ts';
 import { oweNotice } from '../../user/account/account-notice.ts';

@@ -8,7 +8,7 @@ import { isUniqueViolation } from '../../database/database-errors.ts';
 import { identities } from '../../database/tables/identity-tables.ts';
 import { users as usersTable } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
-import { toLine } from '../../http/line-text.ts';
+import { toLine } from '../../http/input/line-text.ts';
 import { lockAccount } from '../../user/account/account-lock.ts';
 import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
 import type { JudgeName } from '../../user/profile/user-service.ts';

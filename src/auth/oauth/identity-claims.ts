@@ -1,5 +1,5 @@
 /** Reads what providers and host applications say of a person. Odd values count as absent. */
-import { toLine } from '../../http/line-text.ts';
+import { toLine } from '../../http/input/line-text.ts';
 
 /** What is said of a person elsewhere. */
 export interface PersonClaims {

@@ -10,7 +10,7 @@ import type { Database } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
 import { identities } from '../../database/tables/identity-tables.ts';
 import { Failure } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
 import type { OweAccountMail } from '../../user/account/account-notice.ts';
 import { oweNotice } from '../../user/account/account-notice.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';

@@ -9,8 +9,8 @@
 import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../../errors.ts';
-import { plainAddress } from '../../http/forwarded-for.ts';
-import type { PageOrigins } from '../../http/page-origins.ts';
+import type { PageOrigins } from '../../http/caller/page-origins.ts';
+import { plainAddress } from '../../http/server/forwarded-for.ts';
 import { makeSecret } from '../credentials/random-secrets.ts';
 import type { Login } from '../login/login-service.ts';
 import type { Device } from './session-store.ts';

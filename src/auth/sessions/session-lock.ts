@@ -7,7 +7,7 @@ import { and, eq, isNull } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
 import { sessions } from '../../database/tables/session-tables.ts';
 import { Failure } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
 import { lockAccount } from '../../user/account/account-lock.ts';
 import type { UserRow } from '../../user/account/user-repository.ts';
 

@@ -1,8 +1,8 @@
 /** The durable event log over REST: what resume reads. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { answers, exactly, Limit, Seq, Time, Uuid } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { answers, exactly, Limit, Seq, Time, Uuid } from '../../http/input/schemas.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import type { LogReader } from './log-reader.ts';

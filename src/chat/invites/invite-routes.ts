@@ -1,9 +1,9 @@
 /** Invite links over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
+import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
 import {
   answers,
   Cursor,
@@ -14,7 +14,7 @@ import {
   Nullable,
   Time,
   Uuid,
-} from '../../http/schemas.ts';
+} from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import { RoomShape } from '../rooms/room-schemas.ts';
 import type { InviteService } from './invite-service.ts';

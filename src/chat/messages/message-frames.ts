@@ -1,5 +1,5 @@
 /** Messages over WebSocket; the REST twin is message-routes.ts. */
-import { Uuid } from '../../http/schemas.ts';
+import { Uuid } from '../../http/input/schemas.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
 import { type Connection, isOpen } from '../../realtime/socket/connection.ts';
 import { DraftFields, MessageText } from './message-schemas.ts';

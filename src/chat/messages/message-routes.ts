@@ -2,9 +2,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
-import { type Authenticator, isCallerThere } from '../../http/caller.ts';
-import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
-import { answers, Cursor, exactly, Limit, listOf, Seq } from '../../http/schemas.ts';
+import { type Authenticator, isCallerThere } from '../../http/caller/caller.ts';
+import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
+import { answers, Cursor, exactly, Limit, listOf, Seq } from '../../http/input/schemas.ts';
 import { MessageShape } from '../state/message-shape.ts';
 import {
   EditBody,

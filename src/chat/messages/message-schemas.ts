@@ -1,6 +1,6 @@
 /** The shapes of messages and of their routes and frames. */
 import { Type } from 'typebox';
-import { ClientId, exactly, Time, Uuid } from '../../http/schemas.ts';
+import { ClientId, exactly, Time, Uuid } from '../../http/input/schemas.ts';
 import { MessageShape } from '../state/message-shape.ts';
 
 /** Stored, without a place in the room yet: nobody judged it in time. */

@@ -1,8 +1,8 @@
 /** Notifications of one room over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { answers, exactly, Nullable, Time, Uuid } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { answers, exactly, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
 import type { RoomNotificationService } from './room-notification-service.ts';
 
 const tags = ['notifications'];

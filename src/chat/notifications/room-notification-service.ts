@@ -2,7 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { roomNotifications } from '../../database/tables/read-tables.ts';
-import { readTime } from '../../http/times.ts';
+import { readTime } from '../../http/input/times.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 

@@ -1,8 +1,8 @@
 /** Read markers over REST and WebSocket. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { answers, exactly, Seq, Uuid } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { answers, exactly, Seq, Uuid } from '../../http/input/schemas.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
 import type { ReadService } from './read-service.ts';
 

@@ -1,8 +1,8 @@
 /** Typing, and watching a public room without joining it. */
 import { Type } from 'typebox';
 import { Failure } from '../../errors.ts';
-import { Uuid } from '../../http/schemas.ts';
-import { TokenBucket } from '../../http/token-bucket.ts';
+import { Uuid } from '../../http/input/schemas.ts';
+import { TokenBucket } from '../../http/limits/token-bucket.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
 import type { Connection } from '../../realtime/socket/connection.ts';

@@ -2,10 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { type InputPath, invalid } from '../../errors.ts';
-import type { Authenticator } from '../../http/caller.ts';
-import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
-import { requireLine } from '../../http/line-text.ts';
+import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
+import { requireLine } from '../../http/input/line-text.ts';
 import {
   answers,
   Cursor,
@@ -18,7 +18,7 @@ import {
   Seq,
   Time,
   Uuid,
-} from '../../http/schemas.ts';
+} from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import { type Message, MessageShape } from '../state/message-shape.ts';
 import type { Actor } from '../state/room-state.ts';

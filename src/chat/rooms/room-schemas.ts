@@ -1,6 +1,6 @@
 /** The shape of a room, as every route that answers with one says it. */
 import { Type } from 'typebox';
-import { Seq, Time, Uuid } from '../../http/schemas.ts';
+import { Seq, Time, Uuid } from '../../http/input/schemas.ts';
 
 export const RoomShape = Type.Object({
   id: Uuid,

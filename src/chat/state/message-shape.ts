@@ -1,6 +1,6 @@
 /** A message and an event as the API shows them, and the one way their JSON is made. */
 import { type Static, Type } from 'typebox';
-import { Nullable, PublicUser, Seq, Time, Uuid } from '../../http/schemas.ts';
+import { Nullable, PublicUser, Seq, Time, Uuid } from '../../http/input/schemas.ts';
 import type { PublicProfile } from '../../user/profile/profiles.ts';
 
 /** A message as the API shows it. A new field begins here: see docs/adding-a-message-field.md. */

@@ -1,7 +1,7 @@
-/** Which texts of several lines may be stored: messages, edits, reasons and notes. One-line texts: `http/line-text.ts`. */
+/** Which texts of several lines may be stored: messages, edits, reasons and notes. One-line texts: `http/input/line-text.ts`. */
 import { hash } from 'node:crypto';
 import { Failure, type InputPath, invalid } from '../../errors.ts';
-import { showsSomething } from '../../http/line-text.ts';
+import { showsSomething } from '../../http/input/line-text.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what is looked for; Postgres cannot store it.
 const nul = /\u0000/;

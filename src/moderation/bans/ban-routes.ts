@@ -2,10 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
-import type { Authenticator } from '../../http/caller.ts';
-import { toPage } from '../../http/cursors.ts';
-import { readLine } from '../../http/line-text.ts';
-import { answers, exactly, listOf, Nullable, Uuid } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { toPage } from '../../http/input/cursors.ts';
+import { readLine } from '../../http/input/line-text.ts';
+import { answers, exactly, listOf, Nullable, Uuid } from '../../http/input/schemas.ts';
 import { BanSeconds, BanShape, readPlace, ScopeQuery } from '../scope/moderation-schemas.ts';
 import type { BanService } from './ban-service.ts';
 

@@ -2,10 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
-import type { Authenticator } from '../../http/caller.ts';
-import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
-import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Time, Uuid } from '../../http/schemas.ts';
-import { readTime } from '../../http/times.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
+import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
+import { readTime } from '../../http/input/times.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { LessonService } from './lesson-service.ts';
 

@@ -2,7 +2,7 @@
 import type { RecordAct } from '../../chat/state/moderator-acts.ts';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 
 interface StoredLesson {

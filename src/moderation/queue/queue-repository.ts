@@ -1,7 +1,7 @@
 /** The queue as moderators see it: each entry with its message, what was said around it, who complained, and the author's past. */
 import { type Message, type MessageFields, toMessage, unknownProfile } from '../../chat/state/message-shape.ts';
 import type { Sql } from '../../database/connect.ts';
-import { writeCursor } from '../../http/cursors.ts';
+import { writeCursor } from '../../http/input/cursors.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { Place } from '../scope/moderation-schemas.ts';
 import type { Scope } from '../scope/moderator-access.ts';

@@ -1,10 +1,10 @@
 /** The moderators' queue, their audit log, and what was refused without them. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { readCursor, toPage } from '../../http/cursors.ts';
-import { readLine } from '../../http/line-text.ts';
-import { answers, exactly, listOf, Uuid } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { readCursor, toPage } from '../../http/input/cursors.ts';
+import { readLine } from '../../http/input/line-text.ts';
+import { answers, exactly, listOf, Uuid } from '../../http/input/schemas.ts';
 import type { AuditLog } from '../records/audit-log.ts';
 import type { RefusalLog } from '../records/refusal-log.ts';
 import {

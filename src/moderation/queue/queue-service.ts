@@ -7,7 +7,7 @@ import type { Transaction } from '../../database/connect.ts';
 import { moderationQueue } from '../../database/tables/moderation-tables.ts';
 import { users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
 import type { BanService } from '../bans/ban-service.ts';
 import type { Place } from '../scope/moderation-schemas.ts';
 import type { ModeratorAccess, Scope } from '../scope/moderator-access.ts';

@@ -6,7 +6,7 @@ import { requireText } from '../../chat/state/message-text.ts';
 import type { Database } from '../../database/connect.ts';
 import { moderationQueue, moderationReports } from '../../database/tables/moderation-tables.ts';
 import { Failure, invalid } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
 
 export interface Report {
   readonly id: string;

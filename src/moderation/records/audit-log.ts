@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { RecordAct } from '../../chat/state/moderator-acts.ts';
 import type { Sql } from '../../database/connect.ts';
 import { moderationAudit } from '../../database/tables/moderation-tables.ts';
-import { writeCursor } from '../../http/cursors.ts';
+import { writeCursor } from '../../http/input/cursors.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { Place } from '../scope/moderation-schemas.ts';
 

@@ -8,7 +8,7 @@ import type { RecordRefusal } from '../../chat/state/verdict-records.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
-import { writeCursor } from '../../http/cursors.ts';
+import { writeCursor } from '../../http/input/cursors.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { Scope } from '../scope/moderator-access.ts';
 

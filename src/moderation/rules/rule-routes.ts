@@ -2,10 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
-import type { Authenticator } from '../../http/caller.ts';
-import { toPage } from '../../http/cursors.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
-import { answers, exactly, IdempotencyHeaders, listOf, Uuid } from '../../http/schemas.ts';
+import { toPage } from '../../http/input/cursors.ts';
+import { answers, exactly, IdempotencyHeaders, listOf, Uuid } from '../../http/input/schemas.ts';
 import { NewRuleBody, RehearsalShape, RuleShape, readPlace, ScopeQuery } from '../scope/moderation-schemas.ts';
 import type { RuleService } from './rule-service.ts';
 

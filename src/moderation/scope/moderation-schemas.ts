@@ -2,9 +2,9 @@
 import { Type } from 'typebox';
 import { MessageShape } from '../../chat/state/message-shape.ts';
 import { invalid } from '../../errors.ts';
-import { readCursor } from '../../http/cursors.ts';
-import { Cursor, exactly, Limit, Nullable, PublicUser, Time, Uuid } from '../../http/schemas.ts';
-import { readTime } from '../../http/times.ts';
+import { readCursor } from '../../http/input/cursors.ts';
+import { Cursor, exactly, Limit, Nullable, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
+import { readTime } from '../../http/input/times.ts';
 
 /** A row's place in a list that is ordered by time, then id. */
 export interface Place {

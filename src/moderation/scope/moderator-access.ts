@@ -1,7 +1,7 @@
 /** Where a caller may moderate: everywhere as the deployment's staff, in a room as its owner or moderator. */
 import type { RoomService } from '../../chat/rooms/room-service.ts';
 import { Failure } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
+import type { Caller } from '../../http/caller/caller.ts';
 import { requireDeployment } from '../../permissions.ts';
 
 export interface Scope {

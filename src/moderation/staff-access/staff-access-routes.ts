@@ -1,8 +1,8 @@
 /** How the staff opens a private room. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { answers, exactly, Time, Uuid } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { answers, exactly, Time, Uuid } from '../../http/input/schemas.ts';
 import type { AccessService } from './staff-access-service.ts';
 
 const AccessShape = Type.Object({ id: Uuid, roomId: Uuid, reason: Type.String(), createdAt: Time, expiresAt: Time });

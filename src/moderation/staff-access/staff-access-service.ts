@@ -9,8 +9,8 @@ import { openRoomAction } from '../../chat/rooms/staff-access.ts';
 import type { RecordAct } from '../../chat/state/moderator-acts.ts';
 import type { Database } from '../../database/connect.ts';
 import { Failure, invalid } from '../../errors.ts';
-import type { Caller } from '../../http/caller.ts';
-import { requireLine } from '../../http/line-text.ts';
+import type { Caller } from '../../http/caller/caller.ts';
+import { requireLine } from '../../http/input/line-text.ts';
 import { requireDeployment } from '../../permissions.ts';
 import { lockAccount } from '../../user/account/account-lock.ts';
 

@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { connectNodeAdapter } from '@connectrpc/connect-node';
-import { type Connections, createConnections } from '../../http/connections.ts';
+import { type Connections, createConnections } from '../../http/server/connections.ts';
 import { connectionWindowBytes, frameBytes, streamWindowBytes } from '../http2-sizes.ts';
 import { createSessionGuard, type SessionLimits } from './http2-flood-guard.ts';
 

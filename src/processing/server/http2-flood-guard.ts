@@ -5,7 +5,7 @@
  */
 import { constants, type Http2ServerRequest, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import { TokenBucket } from '../../http/token-bucket.ts';
+import { TokenBucket } from '../../http/limits/token-bucket.ts';
 
 export interface SessionLimits {
   /** Streams of one connection that may end in a reset, per second and at once. */

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
-import { createChatMetrics } from '../../roles/chat-metrics.ts';
+import { createChatMetrics } from '../../roles/wiring/chat-metrics.ts';
 import { createLocalHints } from '../cluster/hints.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { FeedEvent, FeedState } from './feed.ts';

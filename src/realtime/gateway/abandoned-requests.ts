@@ -1,7 +1,7 @@
 /** Requests whose callers gave up while this process stood still change nothing: see process-pause.ts. */
 import { clientGone } from '../../errors.ts';
-import type { App } from '../../http/app.ts';
-import { isCallerThere } from '../../http/caller.ts';
+import { isCallerThere } from '../../http/caller/caller.ts';
+import type { App } from '../../http/server/app.ts';
 import type { ProcessPauseWatch } from './process-pause.ts';
 
 const changesNothing = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -1,7 +1,7 @@
 /** What a feature registers for a frame type: the schema that the frame must fit, and the work that its answer needs. */
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { invalidInput } from '../../http/input-errors.ts';
+import { invalidInput } from '../../http/input/input-errors.ts';
 import type { Connection, ConnectionUser } from '../socket/connection.ts';
 import type { ClientFrame } from '../socket/frame-codec.ts';
 

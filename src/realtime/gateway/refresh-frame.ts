@@ -1,7 +1,7 @@
 /** `refresh`: a connection lives on with a newer token of the same person; it never becomes somebody else's. */
 import { Type } from 'typebox';
 import { Failure } from '../../errors.ts';
-import { writeTime } from '../../http/times.ts';
+import { writeTime } from '../../http/input/times.ts';
 import { type ConnectionUser, closeCodes } from '../socket/connection.ts';
 import type { ClientFrame } from '../socket/frame-codec.ts';
 import { type FrameHandlers, frameHandler } from './frame-handlers.ts';

@@ -11,9 +11,9 @@ import fastifyWebsocket from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { Failure } from '../../errors.ts';
-import { type App, isHostRepeated } from '../../http/app.ts';
-import type { Authenticator, Caller } from '../../http/caller.ts';
-import type { PageOrigins } from '../../http/page-origins.ts';
+import type { Authenticator, Caller } from '../../http/caller/caller.ts';
+import type { PageOrigins } from '../../http/caller/page-origins.ts';
+import { type App, isHostRepeated } from '../../http/server/app.ts';
 import type { SocketServer } from './socket-server.ts';
 
 export interface SocketRouteSettings {

@@ -8,7 +8,7 @@ import type { Counter } from 'prom-client';
 import type { RawData, WebSocket } from 'ws';
 import { linkFailure } from '../../database/database-errors.ts';
 import { Failure, toFailure } from '../../errors.ts';
-import { TokenBucket } from '../../http/token-bucket.ts';
+import { TokenBucket } from '../../http/limits/token-bucket.ts';
 import type { FeedState } from '../feed/feed.ts';
 import type { Hub } from '../feed/hub.ts';
 import { Connection, type ConnectionUser, closeCodes, isGone, isOpen, type QueueBounds } from '../socket/connection.ts';

@@ -1,8 +1,8 @@
 /** Notification settings, and the unsubscribe link of mails (RFC 8058), which needs no login. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { Authenticator } from '../../http/caller.ts';
-import { answers, exactly, htmlAnswers } from '../../http/schemas.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { answers, exactly, htmlAnswers } from '../../http/input/schemas.ts';
 import { defaultNotifications, type NotificationService } from './notification-settings.ts';
 
 const tags = ['notifications'];

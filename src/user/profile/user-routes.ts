@@ -2,8 +2,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
-import type { Authenticator } from '../../http/caller.ts';
-import { readCursor, toPage, writeCursor } from '../../http/cursors.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
 import {
   answers,
   Cursor,
@@ -15,7 +15,7 @@ import {
   PublicUser,
   Time,
   Uuid,
-} from '../../http/schemas.ts';
+} from '../../http/input/schemas.ts';
 import type { UserService } from './user-service.ts';
 
 const tags = ['users'];

@@ -1,6 +1,6 @@
 /** What names and addresses may look like. */
 import { invalid } from '../../errors.ts';
-import { requireLine } from '../../http/line-text.ts';
+import { requireLine } from '../../http/input/line-text.ts';
 import { isMentionable } from '../../transform/mention-names.ts';
 
 /** Names that the product gives a meaning of its own, whatever the settings say. */

@@ -1,0 +1,49 @@
+/** Every task there is: one that is queued somewhere and not done here does not compile. */
+import type { JobPayloads } from '../../database/queue.ts';
+import type { Deliver, Prepare } from '../mail/mail-delivery.ts';
+
+/** A task bears running twice, at once, and for something that is gone. */
+export type Tasks = { readonly [Task in keyof JobPayloads]: (payload: JobPayloads[Task]) => Promise<void> };
+
+export function createTasks({
+  roomUnread,
+  deliver,
+  unreadMail,
+  accountMail,
+}: {
+  roomUnread: Tasks['room_unread'];
+  deliver: Deliver;
+  unreadMail: Prepare;
+  accountMail: Prepare;
+}): Tasks {
+  return {
+    room_unread: roomUnread,
+    unread_mail: ({ mailId }) => deliver(mailId, unreadMail),
+    account_mail: ({ mailId }) => deliver(mailId, accountMail),
+  };
+}
+
+/** Tasks that talk to the mail server, and all the others. */
+export const mailTasks = ['unread_mail', 'account_mail'] as const satisfies readonly (keyof JobPayloads)[];
+export const otherTasks = ['room_unread'] as const satisfies readonly Exclude<
+  keyof JobPayloads,
+  (typeof mailTasks)[number]
+>[];
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Payloads come from a table that other builds write to as well: what is not understood is undefined. */
+export const payloadReaders: { readonly [Task in keyof JobPayloads]: (raw: unknown) => JobPayloads[Task] | undefined } =
+  {
+    room_unread: (raw) => {
+      const { roomId, again } = (raw ?? {}) as Partial<JobPayloads['room_unread']>;
+      return typeof roomId === 'string' && uuid.test(roomId) ? { roomId, again: again === true } : undefined;
+    },
+    unread_mail: readMail,
+    account_mail: readMail,
+  };
+
+function readMail(raw: unknown): { mailId: string } | undefined {
+  const { mailId } = (raw ?? {}) as { mailId?: unknown };
+  return typeof mailId === 'string' && uuid.test(mailId) ? { mailId } : undefined;
+}

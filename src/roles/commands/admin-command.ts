@@ -1,0 +1,144 @@
+/** `node src/main.ts admin …`: the first admin of a deployment without SQL, and the proof that a person is gone. */
+import { createFirstAdmin, setupLink } from '../../auth/account/first-admin.ts';
+import { createOneTimeTokens } from '../../auth/credentials/one-time-tokens.ts';
+import { createPasswords, requirePassword } from '../../auth/credentials/passwords.ts';
+import { type Config, ConfigError } from '../../config/load.ts';
+import { connectDatabase, connectionLimits, connectSql } from '../../database/connect.ts';
+import { startEmbeddedPostgres } from '../../database/embedded.ts';
+import { migrate } from '../../database/migrate.ts';
+import { checkPooler } from '../../database/pooler-check.ts';
+import { checkServer } from '../../database/server-check.ts';
+import { createLogger } from '../../logger/logger.ts';
+import { createUserRepository } from '../../user/account/user-repository.ts';
+import { createUsernameRule, requireEmail } from '../../user/profile/user-text.ts';
+import { findTraces, type Wanted } from './erasure-verifier.ts';
+
+const usage =
+  'usage: node src/main.ts admin create --username <name> --email <address>, the password on standard input; ' +
+  'or admin setup-link; ' +
+  'or admin verify-erased <user id or receipt> [--contains <text> …]';
+
+/** @throws ConfigError with the usage, Failure for a name, address or password that may not be */
+export async function runAdminCommand(words: readonly string[], config: Config): Promise<void> {
+  if (words[0] === 'verify-erased') return verifyErased(words.slice(1), config);
+  if (words[0] === 'setup-link' && words.length === 1) return printSetupLink(config);
+  if (words[0] !== 'create') throw new ConfigError(usage);
+  const flags = readFlags(words.slice(1));
+  // The operator may take the names that are reserved for them.
+  const username = createUsernameRule([])(flags.get('username') ?? '');
+  const email = requireEmail(flags.get('email') ?? '');
+  const password = await readPassword();
+  await requirePassword(password);
+  const { url, stop } = await openDatabase(config);
+  const { db, close } = connectDatabase({ ...connectionLimits(config), url, poolSize: 1, name: 'admin' });
+  try {
+    const passwordHash = await createPasswords(config.auth).hash(password);
+    const user = await createUserRepository(db).create(db, {
+      username,
+      displayName: username,
+      kind: 'user',
+      email,
+      emailVerified: true,
+      passwordHash,
+      role: 'admin',
+    });
+    process.stdout.write(`${user.username} is an admin now: ${user.id}\n`);
+  } finally {
+    await close();
+    await stop();
+  }
+}
+
+/** Prints a link that makes the first admin in the page. */
+async function printSetupLink(config: Config): Promise<void> {
+  const { url, stop } = await openDatabase(config);
+  const { db, close } = connectDatabase({ ...connectionLimits(config), url, poolSize: 1, name: 'admin' });
+  try {
+    const token = await createFirstAdmin({
+      db,
+      users: createUserRepository(db),
+      oneTimeTokens: createOneTimeTokens(db),
+      settings: { linkLifetimeMs: config.auth.setupLinkLifetime, firstLocalUser: false },
+    }).issueToken();
+    if (token === undefined) throw new ConfigError('there is an admin already; admin create makes another one');
+    process.stdout.write(`${setupLink(config.publicUrl ?? `http://localhost:${config.http.port}`, token)}\n`);
+  } finally {
+    await close();
+    await stop();
+  }
+}
+
+/** Prints what is left of a person; the exit code is 1 when that is anything. */
+async function verifyErased(words: readonly string[], config: Config): Promise<void> {
+  const [who = '', ...rest] = words;
+  const wanted = readWanted(who, rest);
+  if (!wanted) throw new ConfigError(usage);
+  const { url, stop } = await openDatabase(config);
+  const sql = connectSql({ ...connectionLimits(config), url, poolSize: 1, name: 'admin' });
+  try {
+    const { searched, findings } = await findTraces({ sql, redis: config.redis, wanted });
+    for (const { place, what, count } of findings)
+      process.stdout.write(`${place}: ${what} in ${count} row${count === 1 ? '' : 's'}\n`);
+    const total = findings.reduce((sum, { count }) => sum + count, 0);
+    process.stdout.write(`${total} found of ${wanted.userId} in ${searched}\n`);
+    if (total > 0) process.exitCode = 1;
+  } finally {
+    await sql.end({ timeout: 2 });
+    await stop();
+  }
+}
+
+function readWanted(who: string, rest: readonly string[]): Wanted | undefined {
+  const texts: string[] = [];
+  for (let at = 0; at < rest.length; at += 2) {
+    if (rest[at] !== '--contains' || !rest[at + 1]) return undefined;
+    texts.push(rest[at + 1]!);
+  }
+  if (isUuid(who)) return { userId: who, texts };
+  try {
+    const { userId, markers } = JSON.parse(Buffer.from(who, 'base64url').toString('utf8')) as Record<string, unknown>;
+    if (!isUuid(userId) || !Array.isArray(markers)) return undefined;
+    return { userId, texts: [...texts, ...markers.filter((each): each is string => typeof each === 'string')] };
+  } catch {
+    return undefined;
+  }
+}
+
+function isUuid(text: unknown): text is string {
+  return typeof text === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+}
+
+function readFlags(words: readonly string[]): Map<string, string> {
+  const flags = new Map<string, string>();
+  for (let at = 0; at < words.length; at++) {
+    const [name, inline] = words[at]!.split(/=(.*)/s) as [string, string?];
+    const value = inline ?? words[++at];
+    if (!['--username', '--email'].includes(name) || value === undefined) throw new ConfigError(usage);
+    flags.set(name.slice(2), value);
+  }
+  return flags;
+}
+
+/** A pipe or a terminal; one line of at most 1 kB. */
+async function readPassword(): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write('Password: ');
+  let text = '';
+  for await (const chunk of process.stdin.setEncoding('utf8')) {
+    text += String(chunk);
+    if (text.includes('\n') || text.length > 4096) break;
+  }
+  return text.split(/\r?\n/)[0]!;
+}
+
+async function openDatabase(config: Config): Promise<{ url: string; stop: () => Promise<void> }> {
+  const logger = createLogger({ ...config.log, level: 'silent' });
+  const embedded =
+    config.database.url === undefined
+      ? await startEmbeddedPostgres({ dir: config.database.embedded.dir, logger })
+      : undefined;
+  const url = config.database.url ?? embedded!.url;
+  await checkServer(url, config.database.pooling);
+  await checkPooler(url, config.database.pooling);
+  await migrate(url, config.database.pooling);
+  return { url, stop: async () => embedded?.stop() };
+}

@@ -1,0 +1,159 @@
+/** The moderators' desk of the chat role: reports, queue, rules, bans, audit. */
+import type { FastifyPluginAsync } from 'fastify';
+import type { Logger } from 'pino';
+import { createLoginBans } from '../../auth/login/login-bans.ts';
+import type { Revocations } from '../../auth/sessions/revocations.ts';
+import type { SessionStore } from '../../auth/sessions/session-store.ts';
+import type { EventLog } from '../../chat/events/event-log.ts';
+import type { MessageService } from '../../chat/messages/message-service.ts';
+import { type ModerationRetryOptions, startModerationRetry } from '../../chat/messages/moderation-retry.ts';
+import { createModerationRetryStore, type ModerationRetryStore } from '../../chat/messages/moderation-retry-store.ts';
+import type { RoomService } from '../../chat/rooms/room-service.ts';
+import type { RoomState } from '../../chat/state/room-state.ts';
+import type { Config } from '../../config/load.ts';
+import type { Database, Sql } from '../../database/connect.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import type { IdempotencyKeys } from '../../http/idempotency.ts';
+import { banRoutes } from '../../moderation/bans/ban-routes.ts';
+import { createBanService } from '../../moderation/bans/ban-service.ts';
+import { lessonRoutes } from '../../moderation/lessons/lesson-routes.ts';
+import { createLessonService } from '../../moderation/lessons/lesson-service.ts';
+import { createQueueRepository } from '../../moderation/queue/queue-repository.ts';
+import { queueRoutes } from '../../moderation/queue/queue-routes.ts';
+import { createQueueService } from '../../moderation/queue/queue-service.ts';
+import { reportRoutes } from '../../moderation/queue/report-routes.ts';
+import { createReportService } from '../../moderation/queue/report-service.ts';
+import { createAuditLog, recordAct } from '../../moderation/records/audit-log.ts';
+import { startModerationRetention } from '../../moderation/records/moderation-retention.ts';
+import type { RefusalLog } from '../../moderation/records/refusal-log.ts';
+import { ruleRoutes } from '../../moderation/rules/rule-routes.ts';
+import { createRuleService } from '../../moderation/rules/rule-service.ts';
+import { createModeratorAccess } from '../../moderation/scope/moderator-access.ts';
+import { accessRoutes } from '../../moderation/staff-access/staff-access-routes.ts';
+import { createAccessService } from '../../moderation/staff-access/staff-access-service.ts';
+import { createLearnedExamples } from '../../processing/engine/learned-examples.ts';
+import { createRuleDryRun } from '../../processing/engine/rule-dry-run.ts';
+import type { Hub } from '../../realtime/feed/hub.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
+
+export interface ModerationWiring {
+  readonly routes: FastifyPluginAsync;
+  readonly stop: () => void;
+}
+
+export interface ModerationWiringOptions {
+  readonly db: Database;
+  readonly sql: Sql;
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly profiles: Profiles;
+  readonly rooms: RoomService;
+  readonly messages: MessageService;
+  readonly eventLog: EventLog;
+  readonly sessions: SessionStore;
+  readonly revocations: Revocations;
+  readonly onRevoked: () => void;
+  /** A room has shut somebody out: every instance looks whether they watch it. */
+  readonly onRoomBan: () => void;
+  /** A frame to all connections of a user. */
+  readonly signalUser: (userId: string, json: string) => void;
+  readonly refusals: RefusalLog;
+  readonly authenticator: Authenticator;
+  readonly idempotency: IdempotencyKeys;
+}
+
+/** Longest wait for the compilation of a rule. */
+const compileTimeoutMs = 3000;
+
+export function createModerationWiring(options: ModerationWiringOptions): ModerationWiring {
+  const { db, sql, config, logger, profiles, rooms, messages, eventLog, authenticator, idempotency } = options;
+  const settings = config.moderation;
+  const access = createModeratorAccess(rooms.follow);
+  const repository = createQueueRepository({ sql, profiles });
+  const learned = createLearnedExamples(sql);
+  const bans = createBanService({
+    db,
+    sql,
+    access,
+    follow: rooms.follow,
+    eventLog,
+    profiles,
+    loginBans: createLoginBans(options),
+    onRoomBan: options.onRoomBan,
+    recordAct,
+  });
+  const queue = createQueueService({
+    access,
+    repository,
+    eventLog,
+    bans,
+    recordAct,
+    teach: learned.storeDecision,
+  });
+  const reports = createReportService({ db, findMessage: messages.findToActOn, reportsPerDay: settings.reportsPerDay });
+  const rules = createRuleService({
+    db,
+    sql,
+    access,
+    profiles,
+    recordAct,
+    trier: createRuleDryRun({
+      answerTimeoutMs: compileTimeoutMs,
+      runTimeoutMs: settings.rehearsalTimeout,
+      threadsMax: settings.rehearsalsMax,
+    }),
+    settings: {
+      rulesMax: settings.rulesMax,
+      rehearsalMessages: settings.rehearsalMessages,
+      costMax: settings.ruleStepsMax,
+    },
+  });
+  const opening = createAccessService({
+    db,
+    follow: rooms.follow,
+    signalUser: options.signalUser,
+    recordAct,
+    settings,
+  });
+  const retention = startModerationRetention({ sql, keep: settings, logger });
+
+  return {
+    routes: async (app) => {
+      await app.register(reportRoutes, { reports, authenticator, idempotency });
+      await app.register(queueRoutes, {
+        queue,
+        cursorOf: repository.cursorOf,
+        access,
+        audit: createAuditLog({ sql, profiles }),
+        refusals: options.refusals,
+        authenticator,
+      });
+      await app.register(ruleRoutes, { rules, authenticator, idempotency });
+      await app.register(banRoutes, { bans, authenticator });
+      await app.register(accessRoutes, { access: opening, authenticator });
+      await app.register(lessonRoutes, {
+        lessons: createLessonService({ db, store: learned, profiles, recordAct }),
+        authenticator,
+      });
+    },
+    stop: retention.stop,
+  };
+}
+
+/** What is judged later than it was sent, in the fallback modes that allow it. */
+export function startModerationRetries({
+  sql,
+  config,
+  hub,
+  ...rest
+}: Omit<ModerationRetryOptions, 'store' | 'findFeed' | 'signalUser' | 'pollMs'> & {
+  sql: Sql;
+  config: Config;
+  hub: Hub<RoomState>;
+}): { readonly store: ModerationRetryStore; readonly stop: () => Promise<void> } {
+  const store = createModerationRetryStore({ sql, settings: config.moderation });
+  const { fallback, unjudgedPoll: pollMs } = config.moderation;
+  if (fallback !== 'pending' && fallback !== 'open') return { store, stop: async () => {} };
+  const retry = startModerationRetry({ ...rest, store, pollMs, findFeed: hub.feed, signalUser: hub.signalUser });
+  return { store, stop: retry.stop };
+}

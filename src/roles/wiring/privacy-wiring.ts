@@ -1,0 +1,119 @@
+/** What people may know of, take with them and take away: the features that keep something of a person, in one list. */
+import { createLoginPersonalData } from '../../auth/account/login-personal-data.ts';
+import type { Passwords } from '../../auth/credentials/passwords.ts';
+import type { MfaChallenge } from '../../auth/mfa/mfa-challenge.ts';
+import type { Revocations } from '../../auth/sessions/revocations.ts';
+import type { EventLog } from '../../chat/events/event-log.ts';
+import { createChatPersonalData } from '../../chat/personal-data/chat-personal-data.ts';
+import type { RoomState } from '../../chat/state/room-state.ts';
+import type { Database } from '../../database/connect.ts';
+import type { PersonalData } from '../../database/personal-data.ts';
+import { Failure } from '../../errors.ts';
+import type { Authenticator, Caller } from '../../http/caller/caller.ts';
+import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
+import type { App } from '../../http/server/app.ts';
+import { createMailData } from '../../jobs/mail/mail-data.ts';
+import { createModerationPersonalData } from '../../moderation/records/moderation-personal-data.ts';
+import type { Hub } from '../../realtime/feed/hub.ts';
+import type { UserRepository } from '../../user/account/user-repository.ts';
+import { createBlockService } from '../../user/blocks/block-service.ts';
+import { startErasures } from '../../user/privacy/erasure-service.ts';
+import { privacyRoutes } from '../../user/privacy/privacy-routes.ts';
+import { createProfileData } from '../../user/privacy/profile-data.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
+import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
+
+const minuteMs = 60_000;
+const guessWindowMs = 15 * minuteMs;
+
+export function startPrivacy({
+  config,
+  logger,
+  db,
+  users,
+  profiles,
+  eventLog,
+  hub,
+  revocations,
+  passwords,
+  mfaChallenge,
+  counters,
+  authenticator,
+  onRevoked,
+}: Pick<RoleContext, 'config' | 'logger'> & {
+  db: Database;
+  users: UserRepository;
+  profiles: Profiles;
+  eventLog: EventLog;
+  hub: Hub<RoomState>;
+  revocations: Revocations;
+  passwords: Passwords;
+  mfaChallenge: MfaChallenge;
+  counters: RateCounters;
+  authenticator: Authenticator;
+  /** Other instances are told to look. */
+  onRevoked: () => void;
+}) {
+  const parts: readonly PersonalData[] = [
+    createProfileData(db),
+    createLoginPersonalData(db),
+    createMailData(db),
+    createModerationPersonalData(db),
+    createChatPersonalData({ db, eventLog }),
+  ];
+  revocations.onAccountEnd((userId) => {
+    profiles.invalidate(userId);
+    hub.forgetRecent();
+  });
+  const erasures = startErasures({
+    db,
+    parts,
+    onRequested: async () => {
+      onRevoked();
+      await revocations.sync();
+    },
+    logger,
+    settings: { pollMs: config.erasure.poll, claimMs: config.erasure.claim },
+  });
+
+  /** @throws Failure `forbidden` for a wrong password, `step_up_required` without one where the login is old */
+  async function prove(caller: Caller, password: string | undefined): Promise<void> {
+    if (password !== undefined) return provePassword(caller, password);
+    // A guest has nothing to prove it with, and nobody else can be them.
+    // As of now: a guest's token outlives the guest's becoming a user.
+    if (caller.kind === 'guest' && (await users.find(caller.userId))?.kind === 'guest') return;
+    if (caller.kind !== 'host') return mfaChallenge.requireFresh(caller);
+    if ((caller.issuedAt ?? 0) < Date.now() - config.auth.stepUpLifetime)
+      throw new Failure('step_up_required', 'a token that was made just now is needed');
+  }
+
+  async function provePassword({ userId, sessionId }: Caller, password: string): Promise<void> {
+    const key = `password ${userId} ${sessionId ?? ''}`;
+    const window = { max: config.limits.loginsPerAccount, windowMs: guessWindowMs };
+    await requireRate(counters, key, window, 'too many wrong passwords');
+    const user = await users.find(userId);
+    if (!(await passwords.verify(user?.passwordHash, password)))
+      throw new Failure('forbidden', 'this is not your password');
+  }
+
+  return {
+    register: async (v1: App): Promise<void> => {
+      await v1.register(privacyRoutes, {
+        parts,
+        erasures,
+        blocks: createBlockService({ db, profiles, settings: { blocksMax: config.limits.blocksPerUser } }),
+        authenticator,
+        prove,
+        countExport: (userId) =>
+          requireRate(
+            counters,
+            `export ${userId}`,
+            { max: config.limits.exportsPerHour, windowMs: 60 * minuteMs },
+            'too many archives',
+          ),
+        eraseLimit: { max: config.limits.loginsPerMinute, timeWindow: minuteMs },
+      });
+    },
+    stop: erasures.stop,
+  };
+}
