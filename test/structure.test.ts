@@ -33,7 +33,7 @@ const ground = [
   'gen',
 ];
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': ['roles', ...ground],
+  'main.ts': ['roles', 'fast-imports.ts', ...ground],
   roles: ['auth', 'chat', 'user', 'moderation', 'processing', 'realtime', 'jobs', ...ground],
   web: ['client'],
   client: [],
@@ -57,6 +57,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'retry-budget.ts': [],
   'single-flight.ts': [],
   'start-early.ts': [],
+  'fast-imports.ts': [],
   gen: [],
 };
 
