@@ -37,8 +37,8 @@ export const textWorker = new URL('./text-worker.ts', import.meta.url);
 const pollMs = 1000;
 /** Learning all examples anew takes a few dozen milliseconds; the first time the thread may have to start. */
 const learningTimeoutMs = 60_000;
-/** The start itself is not to wait for the learning thread, nor share the processor with it. */
-const learningWarmUpMs = 1500;
+/** It costs a second of processor time, which at first the clients need that come back after a restart. */
+const learningWarmUpMs = 30_000;
 
 /** Resolves when all threads are warm. @throws when the artefacts are missing or of another build */
 export async function startTextEngine({
