@@ -318,6 +318,9 @@ export const schema = {
     }),
     token: optional('Shared secret of chat and processing instances', { secret: true, aliases: ['PROCESSING_TOKEN'] }),
     threads: integer(1, 'Worker threads of the engine', { min: 1, max: 64 }),
+    spareThreads: integer(1, 'Warm threads beside them, each about 80 MB, that replace a lost thread at once', {
+      max: 8,
+    }),
     queueMax: integer(5000, 'Texts waiting in the engine; more get UNAVAILABLE', { min: 1 }),
     batchMax: integer(128, 'Texts per batch', { min: 1, max: 1000 }),
     itemTimeout: duration('250ms', 'One text may hold a thread this long'),

@@ -96,14 +96,14 @@ export async function startTextEngine({
     return unread;
   });
   const metrics = createEngineMetrics(registry, () => engine.stats());
-  const { threads, queueMax, batchMax, itemTimeout, loadTimeout } = config.processing;
+  const { threads, spareThreads, queueMax, batchMax, itemTimeout, loadTimeout } = config.processing;
   const engine: Engine<TextState> = await startEngine<TextState>({
     module: textWorker,
     state: current.state,
     version: nameOf(current),
     settings: {
       threads,
-      spares: 1,
+      spares: spareThreads,
       queueMax,
       queueWeightMax: queueMax * 4000,
       batchMax,
