@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 const shared = {
-  testTimeout: 30_000,
-  hookTimeout: 180_000,
+  // Ends what hangs. Generous, since it must not fail what is merely slow on a busy machine.
+  testTimeout: 120_000,
+  hookTimeout: 240_000,
   globals: false,
   setupFiles: ['src/database/driver-fix.ts'],
 };
@@ -27,7 +28,6 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'fault',
-          testTimeout: 120_000,
           include: ['test/fault/**/*.test.ts'],
           globalSetup: ['test/harness/global-setup.ts'],
         },
@@ -36,7 +36,6 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'browser',
-          testTimeout: 120_000,
           include: ['test/browser/**/*.test.ts'],
           globalSetup: ['test/harness/global-setup.ts'],
         },

@@ -1,11 +1,13 @@
 /** A Parley of its own process, as an operator runs it: started, waited for, killed, frozen and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { endWithUs } from './ends-with-us.ts';
 import { freePort } from './ports.ts';
 
 const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const startTimeoutMs = 180_000;
+const askAgainMs = 250;
 
 export interface ProcessOptions {
   readonly role: 'chat' | 'processing' | 'all';
@@ -55,12 +57,20 @@ export async function startParley({
   });
   endWithUs(child);
   let written = '';
+  let wrote = () => {};
   const note = (chunk: Buffer) => {
     written = (written + chunk.toString('utf8')).slice(-200_000);
+    wrote();
   };
   child.stdout.on('data', note);
   child.stderr.on('data', note);
-  await waitUntilReady(`${role === 'processing' ? processingUrl : url}/health/ready`, child, () => written);
+  await waitUntilReady(`${role === 'processing' ? processingUrl : url}/health/ready`, child, {
+    output: () => written,
+    nextOutput: () =>
+      new Promise((resolve) => {
+        wrote = resolve;
+      }),
+  });
   return {
     url,
     processingUrl,
@@ -79,18 +89,26 @@ export async function startParley({
   };
 }
 
-async function waitUntilReady(readyUrl: string, child: ChildProcess, output: () => string): Promise<void> {
+interface Output {
+  readonly output: () => string;
+  /** Resolves with the next thing that is written. */
+  readonly nextOutput: () => Promise<void>;
+}
+
+/** Asks after each line that the process writes, the last of which says that it is ready, and now and then between them. */
+async function waitUntilReady(readyUrl: string, child: ChildProcess, { output, nextOutput }: Output): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`Parley ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
+    const wroteMore = nextOutput();
     const ready = await fetch(readyUrl).then(
       (answer) => answer.ok,
       () => false,
     );
     if (ready) return;
     if (performance.now() > deadline) throw new Error(`Parley is not ready:\n${output()}`);
-    await new Promise((wake) => setTimeout(wake, 25));
+    await Promise.race([wroteMore, ended(child), pause(askAgainMs)]);
   }
 }
 
