@@ -5,7 +5,7 @@ const shared = {
   testTimeout: 120_000,
   hookTimeout: 240_000,
   globals: false,
-  setupFiles: ['src/database/driver-fix.ts'],
+  setupFiles: ['src/database/connection/driver-fix.ts'],
 };
 
 /** Kinds of tests: beside the code without servers; on real servers; in a real browser. */

@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   if (asked.help) return print(helpText());
   if (asked.version) return print(`${version}\n`);
   if (words.length > 0) {
-    await import('./database/driver-fix.ts');
+    await import('./database/connection/driver-fix.ts');
     const { runCommand } = await import('./roles/commands/commands.ts');
     return runCommand(words, argv);
   }
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   if (asked.printConfig) return print(`${describeConfig(given)}\n`);
   // Patterns that backtrack without end are handed to a linear engine, in worker threads too.
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
-  await import('./database/driver-fix.ts');
+  await import('./database/connection/driver-fix.ts');
   const { createLogger } = await import('./logger/logger.ts');
   const { requireFreePorts } = await import('./roles/lifecycle/listen-addresses.ts');
   const logger = createLogger(given.log);

@@ -4,16 +4,17 @@
  */
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { type DatabaseTarget, parseDatabaseUrl } from './database-url.ts';
-import { limitQueries, type PoolObserver } from './query-limits.ts';
+import { parseDatabaseUrl } from './connection/database-url.ts';
+import { driverOptions, poolingOf } from './connection/driver-options.ts';
+import { limitQueries, type PoolObserver } from './connection/query-limits.ts';
 import {
   grantingStatement,
   type Pooling,
   sessionSetup,
   setUpTransactions,
   setupStatements,
-} from './session-settings.ts';
-import { guardTransactions } from './transaction-guard.ts';
+} from './connection/session-settings.ts';
+import { guardTransactions } from './connection/transaction-guard.ts';
 
 /** Drizzle over postgres.js, and the same inside a transaction. */
 export type Database = PostgresJsDatabase;
@@ -52,32 +53,6 @@ export function connectionLimits({
   >;
 }) {
   return { statementTimeout, connectTimeout, acquireTimeout, queueMax, pooling };
-}
-
-/** The pooling that holds for a database: the URL may say it, too (`pgbouncer=true`). */
-export function poolingOf({ isPooled }: DatabaseTarget, configured: Pooling = 'session'): Pooling {
-  return isPooled ? 'transaction' : configured;
-}
-
-/** What postgres.js is told of a database. */
-export function driverOptions(
-  target: DatabaseTarget,
-  { name, connectTimeout }: { readonly name: string; readonly connectTimeout: number },
-): postgres.Options<Record<string, never>> {
-  const { host, port, user, password, database, tls, applicationName = 'parley', connectTimeoutMs, options } = target;
-  const seconds = Math.max(1, Math.ceil((connectTimeoutMs ?? connectTimeout) / 1000));
-  return {
-    ...(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host: [host], port: [port] }),
-    user,
-    database,
-    ...(password === undefined ? {} : { password }),
-    ssl: tls.mode === 'off' ? false : tls.mode === 'prefer' ? ('prefer' as const) : tls.options,
-    ...(tls.direct ? { sslnegotiation: 'direct' as const } : {}),
-    connect_timeout: seconds,
-    keep_alive: target.keepAliveSeconds ?? null,
-    onnotice: () => {},
-    connection: { application_name: `${applicationName}-${name}`, ...(options === undefined ? {} : { options }) },
-  } as postgres.Options<Record<string, never>>;
 }
 
 /** A postgres.js client: bounded waits and statements, quick return after a restart of the server. */

@@ -3,7 +3,7 @@
  * at about the same time: the more requests there are, the less of it each of them costs.
  */
 import type { PendingQuery, Row } from 'postgres';
-import { coalesce, gatherMs } from './coalesce.ts';
+import { coalesce, gatherMs } from '../concurrency/coalesce.ts';
 import type { Sql } from './connect.ts';
 
 type Column = PendingQuery<Row[]>;

@@ -5,10 +5,10 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
 import { runMigrations as runQueueMigrations } from 'graphile-worker';
 import postgres from 'postgres';
-import { driverOptions, poolingOf } from './connect.ts';
-import { parseDatabaseUrl } from './database-url.ts';
-import { PgPool } from './pg-pool.ts';
-import { grantingStatement, type Pooling, sessionSetup } from './session-settings.ts';
+import { parseDatabaseUrl } from './connection/database-url.ts';
+import { driverOptions, poolingOf } from './connection/driver-options.ts';
+import { PgPool } from './connection/pg-pool.ts';
+import { grantingStatement, type Pooling, sessionSetup } from './connection/session-settings.ts';
 
 /** Any number, the same in every build: "PARLEY" on a telephone's keys. */
 const migrationLock = 727_539;

@@ -1,13 +1,13 @@
 /** Both roles in one process, and where no database is named, an embedded one below them. */
 
 import { connectionLimits, connectSql } from '../database/connect.ts';
+import { parseDatabaseUrl } from '../database/connection/database-url.ts';
+import { checkPooler } from '../database/connection/pooler-check.ts';
+import { checkServer } from '../database/connection/server-check.ts';
 import { linkLoss, rootError } from '../database/database-errors.ts';
 import { databaseOutage } from '../database/database-probe.ts';
-import { parseDatabaseUrl } from '../database/database-url.ts';
-import { startEmbeddedPostgres } from '../database/embedded.ts';
+import { startEmbeddedPostgres } from '../database/embedded/embedded-postgres.ts';
 import { migrate } from '../database/migrate.ts';
-import { checkPooler } from '../database/pooler-check.ts';
-import { checkServer } from '../database/server-check.ts';
 import { startMetricsServer } from '../http/metrics.ts';
 import { startTextEngine } from '../processing/engine/text-engine.ts';
 import { type ChatRole, startChatRole } from './chat.ts';

@@ -3,7 +3,7 @@
  * back at once with a resume; others stay connected and go on talking. Prints when the last one was at the head, how many
  * queries each cost, and what the others noticed.
  */
-import '../../src/database/driver-fix.ts';
+import '../../src/database/connection/driver-fix.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import postgres from 'postgres';
 import { backoffMs } from '../../src/client/backoff.ts';

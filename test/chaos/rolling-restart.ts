@@ -2,7 +2,7 @@
  * `npm run test:rolling [-- rounds]`: three chat instances are stopped and started in turn while people talk without a pause, over
  * sockets and over REST. Nothing may be lost, repeated, refused or unknown.
  */
-import '../../src/database/driver-fix.ts';
+import '../../src/database/connection/driver-fix.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startChaosClient } from './chaos-client.ts';
 import { startChaosWorld } from './chaos-world.ts';

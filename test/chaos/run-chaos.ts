@@ -5,7 +5,7 @@
  * with the log. No process may end by a fault of another system. The seed decides which faults come, when and how long, and whether
  * a pooler stands in front of Postgres.
  */
-import '../../src/database/driver-fix.ts';
+import '../../src/database/connection/driver-fix.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault } from './chaos-faults.ts';
 import { type ChaosTown, startChaosTown } from './chaos-town.ts';

@@ -2,7 +2,7 @@
  * `npm run test:stalled [-- --readers 300]`: a room with as many readers that stop reading as good ones. Prints what the good ones
  * notice of it, what the process' memory does, and whether the stalled ones find everything when they come back.
  */
-import '../../src/database/driver-fix.ts';
+import '../../src/database/connection/driver-fix.ts';
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startChaosWorld } from './chaos-world.ts';

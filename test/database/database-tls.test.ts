@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectSql } from '../../src/database/connect.ts';
-import { PgPool } from '../../src/database/pg-pool.ts';
+import { PgPool } from '../../src/database/connection/pg-pool.ts';
 import { mailTo } from '../harness/mailbox.ts';
 import { startParley } from '../harness/parley-process.ts';
 import { type PostgresProcess, startPostgresProcess } from '../harness/postgres-process.ts';

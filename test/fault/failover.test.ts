@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import postgres from 'postgres';
 import { expect, onTestFinished, test } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/database/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/database/embedded/embedded-postgres.ts';
 import { startParley } from '../harness/parley-process.ts';
 import { freePort } from '../harness/ports.ts';
 import { connect, createRoom, signUp } from '../harness/test-client.ts';

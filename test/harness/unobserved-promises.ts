@@ -29,7 +29,7 @@ interface ParsedFile extends SourceFile {
   readonly program: Node;
 }
 
-/** Observe the rejection of what they start: src/start-early.ts. */
+/** Observe the rejection of what they start: src/concurrency/start-early.ts. */
 const observers = new Set(['startEarly']);
 /** Keep a promise for others; they neither throw nor await. */
 const keepers = new Set(['set', 'add', 'push']);

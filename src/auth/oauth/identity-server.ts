@@ -2,7 +2,7 @@
  * The way to one server that vouches for people: a login provider or the key set of a host application. When it fails
  * again and again its breaker opens, and callers are told at once instead of waiting for a dead server.
  */
-import { type BreakerState, createCircuitBreaker } from '../../circuit-breaker.ts';
+import { type BreakerState, createCircuitBreaker } from '../../concurrency/circuit-breaker.ts';
 import { Failure } from '../../errors.ts';
 import type { Outage } from '../../logger/outages.ts';
 import { BadAnswer } from './fetch-json.ts';

@@ -2,8 +2,9 @@
  * Reads the room log and makes each event the JSON that every reader gets: live from another instance, by resume,
  * over REST. What is asked within one turn is one query, however many rooms and readers ask.
  */
+
+import { coalesce } from '../../concurrency/coalesce.ts';
 import { plainArray } from '../../database/array-literal.ts';
-import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import type { FeedEvent } from '../../realtime/feed/feed.ts';

@@ -3,9 +3,9 @@
  * the room's log: every instance looks for itself, at once when it is told of a ban and now and then in any case.
  */
 import type { Logger } from 'pino';
+import { createSingleFlight } from '../../concurrency/single-flight.ts';
 import type { Database } from '../../database/connect.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
-import { createSingleFlight } from '../../single-flight.ts';
 import type { RoomState } from '../state/room-state.ts';
 import { findBanned } from './room-bans.ts';
 

@@ -4,7 +4,7 @@
  *
  * A page comes from Postgres as one text with a separator between its values: one value to read in place of hundreds.
  */
-import { coalesce, gatherMs } from '../../database/coalesce.ts';
+import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import { type MemberRole, may } from '../../permissions.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';

@@ -1,5 +1,5 @@
 /** Read markers: they move forward only, never past the head, and all devices of a user agree. */
-import { coalesce } from '../../database/coalesce.ts';
+import { coalesce } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';

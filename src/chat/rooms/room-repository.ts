@@ -1,5 +1,5 @@
 /** Rooms in Postgres: what the hub loads, what lists show, and the checks that need other tables. */
-import { coalesce, gatherMs } from '../../database/coalesce.ts';
+import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { MemberRole } from '../../permissions.ts';
 import { type MemberState, RoomState } from '../state/room-state.ts';

@@ -2,7 +2,7 @@
  * Which private rooms the deployment's staff has opened to read. The entry of the audit log that says so is what opens the
  * room: there is no access without its entry. Entries are written in moderation/staff-access/staff-access-service.ts.
  */
-import { coalesce } from '../../database/coalesce.ts';
+import { coalesce } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 
 /** The action of an entry that opens a room; `details.expiresAt` says until when. */

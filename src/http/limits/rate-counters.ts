@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { type BreakerState, createCircuitBreaker } from '../../circuit-breaker.ts';
+import { type BreakerState, createCircuitBreaker } from '../../concurrency/circuit-breaker.ts';
 import { Failure } from '../../errors.ts';
 import type { Outages } from '../../logger/outages.ts';
 import { openRedisLink, type RedisLink, redisOutage } from '../../redis-link.ts';

@@ -2,11 +2,11 @@
 import { EventEmitter } from 'node:events';
 import { type Runner, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
 import type { Logger } from 'pino';
-import { poolingOf } from '../../database/connect.ts';
+import { parseDatabaseUrl } from '../../database/connection/database-url.ts';
+import { poolingOf } from '../../database/connection/driver-options.ts';
+import type { Pooling } from '../../database/connection/session-settings.ts';
 import { linkLoss } from '../../database/database-errors.ts';
-import { parseDatabaseUrl } from '../../database/database-url.ts';
 import type { JobPayloads } from '../../database/queue.ts';
-import type { Pooling } from '../../database/session-settings.ts';
 import type { Outage } from '../../logger/outages.ts';
 import type { JobMetrics } from './job-metrics.ts';
 import { pause, QueuePool } from './queue-pool.ts';

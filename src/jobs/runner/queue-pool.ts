@@ -4,7 +4,7 @@
  * again what failed.
  */
 import type { PoolClient } from 'pg';
-import { PgPool, type PgPoolSettings } from '../../database/pg-pool.ts';
+import { PgPool, type PgPoolSettings } from '../../database/connection/pg-pool.ts';
 
 /** An error that graphile-worker repeats a statement for (cannot_connect_now), up to a hundred times. */
 const repeatable = '57P03';

@@ -8,7 +8,7 @@
 import { sql } from 'drizzle-orm';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { v7 as uuidv7 } from 'uuid';
-import { type BreakerState, createCircuitBreaker } from '../../circuit-breaker.ts';
+import { type BreakerState, createCircuitBreaker } from '../../concurrency/circuit-breaker.ts';
 import type { Database } from '../../database/connect.ts';
 import { developmentMailbox } from '../../database/tables/mail-tables.ts';
 import type { Outage } from '../../logger/outages.ts';

@@ -5,8 +5,8 @@
 
 import { unknownProfile } from '../../chat/state/message-shape.ts';
 import type { RecordRefusal } from '../../chat/state/verdict-records.ts';
+import { coalesce } from '../../concurrency/coalesce.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
-import { coalesce } from '../../database/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import { writeCursor } from '../../http/input/cursors.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';

@@ -4,8 +4,9 @@
  * their verdict begins when they leave it, so a burst waits or is refused early and nothing is judged too late. A peer that does not answer in its share of the time is doubled by another, then
  * by the local engine, all inside one deadline; the first verdict counts. No verdict is a failure, never an `allow`.
  */
+
+import { createRetryBudget, type RetryBudgetSettings } from '../../concurrency/retry-budget.ts';
 import { Failure } from '../../errors.ts';
-import { createRetryBudget, type RetryBudgetSettings } from '../../retry-budget.ts';
 import type { TextEngine } from '../engine/text-task.ts';
 import { createDeadlines } from './deadlines.ts';
 import { createDraftQueue, type QueuedDraft, QueueFull } from './draft-queue.ts';

@@ -9,7 +9,7 @@ import {
   type BreakerState,
   type CircuitBreaker,
   createCircuitBreaker,
-} from '../../circuit-breaker.ts';
+} from '../../concurrency/circuit-breaker.ts';
 import { Failure } from '../../errors.ts';
 import {
   type ProcessBatchRequest,

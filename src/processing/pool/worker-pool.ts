@@ -5,8 +5,9 @@
  * done with `overran` or `crashed`; the other items of the thread go back to the queue. A spare thread stands by warm: it
  * takes the place of a lost one at once, and the youngest thread beside it is the one suspects run on.
  */
+
+import { startEarly } from '../../concurrency/start-early.ts';
 import { Failure } from '../../errors.ts';
-import { startEarly } from '../../start-early.ts';
 import { type PoolThread, startThread } from './pool-thread.ts';
 import { createTaskQueue, type Entry, type RunOptions, type TaskQueueSettings } from './task-queue.ts';
 import type { TaskOutcome } from './worker-protocol.ts';

@@ -13,7 +13,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { coalesce, gatherMs } from '../../database/coalesce.ts';
+import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import { newId } from '../../database/new-id.ts';

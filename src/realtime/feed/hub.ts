@@ -14,7 +14,7 @@
  */
 import type { Logger } from 'pino';
 import type { Counter, Gauge, Histogram } from 'prom-client';
-import { createSingleFlight } from '../../single-flight.ts';
+import { createSingleFlight } from '../../concurrency/single-flight.ts';
 import type { EventHint, Hints, JoinHint } from '../cluster/hints.ts';
 import { type Connection, closeCodes } from '../socket/connection.ts';
 import { createFlushScheduler, type FlushScheduler } from '../socket/flush-scheduler.ts';

@@ -6,10 +6,10 @@
 import type { Counter, Gauge } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { startEarly } from '../../concurrency/start-early.ts';
 import { Failure } from '../../errors.ts';
 import { invalidInput } from '../../http/input/input-errors.ts';
 import { ByUuid } from '../../http/input/schemas.ts';
-import { startEarly } from '../../start-early.ts';
 import type { FeedState } from '../feed/feed.ts';
 import type { Hub } from '../feed/hub.ts';
 import { type Connection, type ConnectionUser, closeCodes, isGone } from '../socket/connection.ts';

@@ -1,5 +1,5 @@
 /** Who blocks whom, as of now; what is asked in one tick is one query. What follows from a block is decided in chat/membership/contact.ts. */
-import { coalesce } from '../../database/coalesce.ts';
+import { coalesce } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 
 export interface BlockLookup {

@@ -1,6 +1,6 @@
 /** What others see of a person, read for many at once and remembered for a moment. */
 import { LRUCache } from 'lru-cache';
-import { coalesce, gatherMs } from '../../database/coalesce.ts';
+import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 
 export interface PublicProfile {

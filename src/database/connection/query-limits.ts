@@ -7,7 +7,7 @@
  * nothing; or overdue while it runs, of which nobody knows.
  */
 import type postgres from 'postgres';
-import { Failure } from '../errors.ts';
+import { Failure } from '../../errors.ts';
 
 export interface QueryLimits {
   /** Queries and transactions that run at once: as many as there are connections, or what these may pipeline. */

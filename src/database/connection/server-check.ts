@@ -2,8 +2,8 @@
  * Looks at a Postgres server before it is used: what Parley cannot work with ends the start with one line that says what to do.
  */
 import postgres from 'postgres';
-import { driverOptions, poolingOf } from './connect.ts';
 import { parseDatabaseUrl } from './database-url.ts';
+import { driverOptions, poolingOf } from './driver-options.ts';
 import { type Pooling, takenForGranted } from './session-settings.ts';
 
 /** The server works, but not for Parley. The message is one line for the operator. */

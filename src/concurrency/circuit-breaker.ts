@@ -5,7 +5,7 @@
  * probe is due → `closed` if the probe succeeds, `open` again with a longer pause if not.
  */
 
-import type { Outage } from './logger/outages.ts';
+import type { Outage } from '../logger/outages.ts';
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 

@@ -1,7 +1,7 @@
 /** Connections of the `pg` driver, which the job queue brings, to the same place and in the same way as those of postgres.js. */
 import { type ClientBase, Pool, type PoolClient, type PoolConfig } from 'pg';
-import { poolingOf } from './connect.ts';
 import { type DatabaseTarget, parseDatabaseUrl } from './database-url.ts';
+import { poolingOf } from './driver-options.ts';
 import { grantingStatement, type Pooling, setupStatements } from './session-settings.ts';
 
 export interface PgPoolSettings {

@@ -3,8 +3,8 @@
  * statements would fail or, with other software, mean something else.
  */
 import postgres from 'postgres';
-import { driverOptions, poolingOf } from './connect.ts';
 import { parseDatabaseUrl } from './database-url.ts';
+import { driverOptions, poolingOf } from './driver-options.ts';
 import type { Pooling } from './session-settings.ts';
 
 const tries = 3;

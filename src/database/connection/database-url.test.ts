@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { driverOptions } from './connect.ts';
 import { parseDatabaseUrl } from './database-url.ts';
+import { driverOptions } from './driver-options.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'parley-url-'));
 const file = join(dir, 'ca.crt');

@@ -101,7 +101,7 @@ const connectionFixes: readonly Fix[] = [
 function fixed(source: string, fixes: readonly Fix[]): string {
   return fixes.reduce((text, [found, replacement]) => {
     if (text.split(found).length !== 2)
-      throw new Error('postgres.js has changed: look whether src/database/driver-fix.ts is still needed');
+      throw new Error('postgres.js has changed: look whether src/database/connection/driver-fix.ts is still needed');
     return text.replace(found, () => replacement);
   }, source);
 }
