@@ -119,7 +119,10 @@ async function openStore(town: Town) {
     const feed = (await hub.feed(roomId))!;
     const profile = profileOf.get(id) ?? { id, username: 'u', displayName: 'Person', avatarUrl: null };
     profileOf.set(id, profile);
-    await eventLog.send(feed, {
+    await eventLog.append({
+      feed,
+      roomId,
+      authorId: id,
       actor: { userId: id, role: 'user' },
       sessionId: undefined,
       sender: profile,
@@ -131,6 +134,7 @@ async function openStore(town: Town) {
       html,
       mentions: [],
       replyTo: null,
+      flag: undefined,
     });
   }
 

@@ -11,7 +11,7 @@ import { createInviteService } from '../chat/invites/invite-service.ts';
 import { createContact } from '../chat/membership/contact.ts';
 import { createMembershipChanges } from '../chat/membership/membership-changes.ts';
 import { startWatcherBans } from '../chat/membership/watcher-bans.ts';
-import { createFlagPolicy } from '../chat/messages/flag-entries.ts';
+import { createFlagPolicy } from '../chat/messages/flag-policy.ts';
 import { createHistoryPages } from '../chat/messages/history-pages.ts';
 import { createMentionLookup } from '../chat/messages/mentioned-members.ts';
 import { messageFrames } from '../chat/messages/message-frames.ts';
@@ -275,7 +275,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     flags,
     recordRefusal: refusals.record,
     recordAct,
-    unjudged: later.store,
+    unmoderated: later.repository,
     settings: { ...config.message, admissionMs: config.message.admission, fallback: config.moderation.fallback },
   });
   const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });

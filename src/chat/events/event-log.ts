@@ -15,8 +15,8 @@ import type { LogEpoch } from '../../realtime/cluster/log-epoch.ts';
 import { eraExpression } from '../../realtime/cluster/log-witnesses.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
+import type { ModeratedDraft, SendOutcome } from '../state/message-draft.ts';
 import { createdEventJson } from '../state/message-shape.ts';
-import type { PendingSend, SendOutcome } from '../state/pending-send.ts';
 import type { RoomState } from '../state/room-state.ts';
 import {
   type AppendBatch,
@@ -27,7 +27,7 @@ import {
   type RevocationHorizon,
 } from './append-statement.ts';
 import type { LogReader } from './log-reader.ts';
-import { createSendQueue, type Portion } from './send-queue.ts';
+import { createSendQueue, type PendingSend, type Portion } from './send-queue.ts';
 
 /** An event about to be appended; `data` is stored, and shown as `LogReader` makes it. */
 export interface DraftEvent {
@@ -83,11 +83,9 @@ interface NumberedPortion extends Portion {
   readonly firstSeq: number;
 }
 
-export type NewSend = Omit<PendingSend, 'kind' | 'deadlineMs' | 'tried' | 'resolve' | 'reject'>;
-
 export interface EventLog {
-  /** Appends one judged message; sends of one caller keep the order of their calls. @throws Failure of authority, `conflict`, `unavailable` or `outcome_unknown` */
-  readonly send: (feed: Feed<RoomState>, send: NewSend) => Promise<SendOutcome>;
+  /** Appends one message. Those of one author to one room keep the order of the calls. @throws Failure of authority, `conflict`, `unavailable` or `outcome_unknown` */
+  readonly append: (draft: ModeratedDraft) => Promise<SendOutcome>;
   /**
    * Appends what `work` plans, in one transaction with whatever else it writes. `work` runs again when another
    * instance appended first, so it decides by `state` alone and writes through `tx` only. It runs again, too, when a row that
@@ -161,11 +159,11 @@ export function createEventLog({
     return feed;
   }
 
-  async function send(found: Feed<RoomState>, draft: NewSend): Promise<SendOutcome> {
-    let feed = found;
+  async function append(draft: ModeratedDraft): Promise<SendOutcome> {
+    let { feed } = draft;
     try {
       // While the text was judged the room may have been put out of memory, or the log have been replaced.
-      if (hub.loadedFeed(found.roomId) !== found) feed = await requireFeed(found.roomId);
+      if (hub.loadedFeed(feed.roomId) !== feed) feed = await requireFeed(feed.roomId);
       const outcome = await new Promise<SendOutcome>((resolve, reject) => {
         if (stopped) throw new Failure('unavailable', 'the server is going down', { retryAfterMs: 1000 });
         const deadlineMs = performance.now() + settings.sendTimeout;
@@ -275,8 +273,7 @@ export function createEventLog({
   }
 
   function toRow(roomId: string, item: PendingSend, seq: number): AppendRow {
-    const { messageId, clientId, digest, text, html, mentions, replyTo, flag } = item;
-    const actorId = item.actor.userId;
+    const { messageId, authorId: actorId, clientId, digest, text, html, mentions, replyTo, flag } = item;
     return { roomId, seq, actorId, messageId, clientId, digest, text, html, mentions, replyTo, flag };
   }
 
@@ -569,7 +566,7 @@ export function createEventLog({
   }, 10_000);
 
   return {
-    send,
+    append,
     transact,
     nowMs,
     waiting: queue.size,

@@ -13,8 +13,19 @@
 
 import { Failure } from '../../errors.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
-import type { PendingSend } from '../state/pending-send.ts';
+import type { ModeratedDraft, SendOutcome } from '../state/message-draft.ts';
 import type { RoomState } from '../state/room-state.ts';
+
+/** A message that waits for its commit. */
+export interface PendingSend extends ModeratedDraft {
+  readonly kind: 'send';
+  /** Monotonic milliseconds. */
+  readonly deadlineMs: number;
+  /** Postgres may have seen it: its outcome is unknown until Postgres answers. */
+  tried: boolean;
+  readonly resolve: (outcome: SendOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /** A transaction that appends to one room's log; it settles its own promise and never throws. */
 export interface PendingTransaction {

@@ -3,7 +3,8 @@ import { Uuid } from '../../http/input/schemas.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
 import { type Connection, isOpen } from '../../realtime/socket/connection.ts';
 import { DraftFields, MessageText } from './message-schemas.ts';
-import type { MessageService, Origin } from './message-service.ts';
+import type { MessageService } from './message-service.ts';
+import type { Origin } from './send-admission.ts';
 import { SendOrder } from './send-order.ts';
 
 export function messageFrames(messages: MessageService): FrameHandlers {

@@ -1,26 +1,29 @@
 import { expect, test } from 'vitest';
 import { SendOrder } from './send-order.ts';
 
-/** A message whose preparation ends when the test says so. */
-function message(order: SendOrder, committed: string[], room: string, name: string) {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const answer = order.run(
-    room,
-    () => promise,
-    async (prepared) => {
-      committed.push(prepared);
-      return `${prepared} stored`;
-    },
-  );
-  return { answer, ready: () => resolve(name), refuse: () => reject(new Error(`${name} refused`)) };
+/** A send whose preparation ends when the test says so. */
+function send(order: SendOrder, committed: string[], room: string, name: string) {
+  const { promise: prepared, resolve, reject } = Promise.withResolvers<void>();
+  async function run(): Promise<string> {
+    const place = order.enter(room);
+    try {
+      await prepared;
+      await place.untilFirst();
+      committed.push(name);
+      return `${name} stored`;
+    } finally {
+      place.leave();
+    }
+  }
+  return { answer: run(), ready: () => resolve(), refuse: () => reject(new Error(`${name} refused`)) };
 }
 
-test('what is prepared first waits for what came first in its room, and for nothing in another room', async () => {
+test('a send waits for earlier sends to its room, and not for those to other rooms', async () => {
   const [order, committed] = [new SendOrder(), [] as string[]];
-  const first = message(order, committed, 'room', 'first');
-  const second = message(order, committed, 'room', 'second');
-  const third = message(order, committed, 'room', 'third');
-  const elsewhere = message(order, committed, 'other room', 'elsewhere');
+  const first = send(order, committed, 'room', 'first');
+  const second = send(order, committed, 'room', 'second');
+  const third = send(order, committed, 'room', 'third');
+  const elsewhere = send(order, committed, 'other room', 'elsewhere');
   third.ready();
   second.ready();
   elsewhere.ready();
@@ -35,9 +38,9 @@ test('what is prepared first waits for what came first in its room, and for noth
   expect(committed).toEqual(['elsewhere', 'first', 'second', 'third']);
 });
 
-test('one that is refused holds up nobody, wherever it stands', async () => {
+test('a refused send blocks no other send, wherever it stands', async () => {
   const [order, committed] = [new SendOrder(), [] as string[]];
-  const [first, second, third] = ['first', 'second', 'third'].map((name) => message(order, committed, 'room', name));
+  const [first, second, third] = ['first', 'second', 'third'].map((name) => send(order, committed, 'room', name));
   third!.ready();
   second!.refuse();
   await expect(second!.answer).rejects.toThrow('second refused');
@@ -47,26 +50,24 @@ test('one that is refused holds up nobody, wherever it stands', async () => {
   expect(await third!.answer).toBe('third stored');
 });
 
-test('the next one is committed while the one before it is still being stored', async () => {
+test('leaving without waiting for the commit lets the next send join the same batch', async () => {
   const order = new SendOrder();
-  const { promise: stored, resolve: storeFirst } = Promise.withResolvers<string>();
-  const prepared = async () => undefined;
-  const first = order.run('room', prepared, () => stored);
-  const second = order.run('room', prepared, async () => 'second');
-  expect(await second).toBe('second');
-  storeFirst('first');
-  expect(await first).toBe('first');
+  const first = order.enter('room');
+  const second = order.enter('room');
+  await first.untilFirst();
+  first.leave();
+  await second.untilFirst();
 });
 
-test('what is behind one whose connection has gone is refused with it, prepared or not', async () => {
+test('once a send was refused because the client is gone, later sends are refused, prepared or not', async () => {
   const [order, committed] = [new SendOrder(), [] as string[]];
-  const [first, second, third] = ['first', 'second', 'third'].map((name) => message(order, committed, 'room', name));
+  const [first, second, third] = ['first', 'second', 'third'].map((name) => send(order, committed, 'room', name));
   second!.ready();
-  order.abandon(new Error('nobody waits'));
+  order.abandon(new Error('client gone'));
   first!.refuse();
   await expect(first!.answer).rejects.toThrow('first refused');
-  await expect(second!.answer).rejects.toThrow('nobody waits');
+  await expect(second!.answer).rejects.toThrow('client gone');
   third!.ready();
-  await expect(third!.answer).rejects.toThrow('nobody waits');
+  await expect(third!.answer).rejects.toThrow('client gone');
   expect(committed).toEqual([]);
 });

@@ -1,53 +1,52 @@
-/** One message on its way: its place among those of its connection and room. */
+/** One send's place among those of its connection and room. */
 interface Place {
-  /** Set while it is prepared and waits for those before it. */
+  /** Waits until the sends before it have left. @throws the refusal that `abandon` was called with */
+  readonly untilFirst: () => Promise<void>;
+  /** Lets the next send go on. Called exactly once, whatever became of this one. */
+  readonly leave: () => void;
+}
+
+interface Waiting {
+  /** Set while the send waits for those before it. */
   wake: (() => void) | undefined;
 }
 
-/** Keeps what one connection sends to one room in order while the messages are judged side by side. */
+/** Keeps the sends of one connection to one room in order, although they are moderated side by side. */
 export class SendOrder {
-  /** By room, in the order they came; as long as what may be in flight on a socket. */
-  readonly #lines = new Map<string, Place[]>();
-  #abandoned: Error | undefined;
-
-  /** One was refused because the connection has gone: what is not committed yet is refused too, and cannot overtake its repeat. */
-  abandon(refusal: Error): void {
-    this.#abandoned ??= refusal;
-  }
+  /** By room, in the order of arrival. Bounded by what may be in flight on a socket. */
+  readonly #places = new Map<string, Waiting[]>();
+  #refusal: Error | undefined;
 
   /**
-   * @param prepare starts at once; what it throws concerns this message alone
-   * @param commit called with what was prepared, after the previous `commit` of this room was called
-   * @returns what `commit` returns
+   * Refuses every send of this connection that is not committed yet, now and later. Called when one was refused because
+   * the client is gone: a later one could otherwise be stored before the retry of an earlier one.
    */
-  async run<Prepared, Answer>(
-    roomId: string,
-    prepare: () => Promise<Prepared>,
-    commit: (prepared: Prepared) => Promise<Answer>,
-  ): Promise<Answer> {
-    const place: Place = { wake: undefined };
-    const line = this.#lines.get(roomId);
-    if (line) line.push(place);
-    else this.#lines.set(roomId, [place]);
-    try {
-      const prepared = await prepare();
-      if (this.#lines.get(roomId)![0] !== place)
-        await new Promise<void>((resolve) => {
-          place.wake = resolve;
-        });
-      if (this.#abandoned) throw this.#abandoned;
-      // Called, not awaited: the next one's turn comes at once.
-      return commit(prepared);
-    } finally {
-      this.#leave(roomId, place);
-    }
+  abandon(refusal: Error): void {
+    this.#refusal ??= refusal;
   }
 
-  #leave(roomId: string, place: Place): void {
-    const line = this.#lines.get(roomId)!;
-    const at = line.indexOf(place);
-    line.splice(at, 1);
-    if (line.length === 0) this.#lines.delete(roomId);
-    else if (at === 0) line[0]!.wake?.();
+  enter(roomId: string): Place {
+    const own: Waiting = { wake: undefined };
+    const places = this.#places.get(roomId);
+    if (places) places.push(own);
+    else this.#places.set(roomId, [own]);
+    return {
+      untilFirst: async () => {
+        if (this.#places.get(roomId)![0] !== own)
+          await new Promise<void>((resolve) => {
+            own.wake = resolve;
+          });
+        if (this.#refusal) throw this.#refusal;
+      },
+      leave: () => this.#leave(roomId, own),
+    };
+  }
+
+  #leave(roomId: string, own: Waiting): void {
+    const places = this.#places.get(roomId)!;
+    const at = places.indexOf(own);
+    places.splice(at, 1);
+    if (places.length === 0) this.#places.delete(roomId);
+    else if (at === 0) places[0]!.wake?.();
   }
 }

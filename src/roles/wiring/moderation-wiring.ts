@@ -5,9 +5,13 @@ import { createLoginBans } from '../../auth/login/login-bans.ts';
 import type { Revocations } from '../../auth/sessions/revocations.ts';
 import type { SessionStore } from '../../auth/sessions/session-store.ts';
 import type { EventLog } from '../../chat/events/event-log.ts';
+import { createLateVerdicts, type LateVerdictOptions } from '../../chat/messages/late-verdict.ts';
 import type { MessageService } from '../../chat/messages/message-service.ts';
-import { type ModerationRetryOptions, startModerationRetry } from '../../chat/messages/moderation-retry.ts';
-import { createModerationRetryStore, type ModerationRetryStore } from '../../chat/messages/moderation-retry-store.ts';
+import { startModerationRetry } from '../../chat/messages/moderation-retry.ts';
+import {
+  createModerationRetryRepository,
+  type ModerationRetryRepository,
+} from '../../chat/messages/moderation-retry-repository.ts';
 import type { RoomService } from '../../chat/rooms/room-service.ts';
 import type { RoomState } from '../../chat/state/room-state.ts';
 import type { Config } from '../../config/load.ts';
@@ -140,20 +144,22 @@ export function createModerationWiring(options: ModerationWiringOptions): Modera
   };
 }
 
-/** What is judged later than it was sent, in the fallback modes that allow it. */
+/** Retries moderation of messages whose verdict timed out, in the fallback modes that keep them. */
 export function startModerationRetries({
   sql,
   config,
   hub,
+  logger,
   ...rest
-}: Omit<ModerationRetryOptions, 'store' | 'findFeed' | 'signalUser' | 'pollMs'> & {
+}: Omit<LateVerdictOptions, 'findFeed' | 'signalUser'> & {
   sql: Sql;
   config: Config;
   hub: Hub<RoomState>;
-}): { readonly store: ModerationRetryStore; readonly stop: () => Promise<void> } {
-  const store = createModerationRetryStore({ sql, settings: config.moderation });
+  logger: Logger;
+}): { readonly repository: ModerationRetryRepository; readonly stop: () => Promise<void> } {
+  const repository = createModerationRetryRepository({ sql, settings: config.moderation });
   const { fallback, unjudgedPoll: pollMs } = config.moderation;
-  if (fallback !== 'pending' && fallback !== 'open') return { store, stop: async () => {} };
-  const retry = startModerationRetry({ ...rest, store, pollMs, findFeed: hub.feed, signalUser: hub.signalUser });
-  return { store, stop: retry.stop };
+  if (fallback !== 'pending' && fallback !== 'open') return { repository, stop: async () => {} };
+  const verdicts = createLateVerdicts({ ...rest, findFeed: hub.feed, signalUser: hub.signalUser });
+  return { repository, stop: startModerationRetry({ repository, verdicts, logger, pollMs }).stop };
 }

@@ -1,22 +1,13 @@
-/** Messages that nobody judged in time, in Postgres: held back (`pending`), or delivered and still to be judged (`open`). */
+/** Messages that got no verdict in time, in Postgres: kept back (`pending`), or delivered and still to be judged (`open`). */
 import type { Sql } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
+import type { CheckedDraft } from '../state/message-draft.ts';
 
-export interface UnmoderatedDraft {
-  readonly messageId: string;
-  readonly roomId: string;
-  readonly authorId: string;
-  readonly clientId: string;
-  readonly digest: bigint;
-  readonly text: string;
-  readonly replyTo: string | null;
-}
-
-export interface Unmoderated extends UnmoderatedDraft {
+export interface Unmoderated extends CheckedDraft {
   readonly mode: 'pending' | 'open';
   /** The author's deployment role as of now. */
   readonly authorRole: 'user' | 'moderator' | 'admin';
-  /** It waits for longer than any append takes. */
+  /** It has waited for longer than any append takes. */
   readonly old: boolean;
 }
 
@@ -26,17 +17,17 @@ export interface Held {
   readonly duplicate: boolean;
 }
 
-export interface ModerationRetryStore {
+export interface ModerationRetryRepository {
   /**
-   * Stores a draft. The same key and content again gets the first answer.
+   * Keeps a draft. The same clientId and content again gets the first answer.
    * @throws Failure `conflict` for other content, `unavailable` at the bounds
    */
-  readonly hold: (draft: UnmoderatedDraft, mode: Unmoderated['mode']) => Promise<Held>;
-  /** Whether something of this author is held back in the room: what follows must wait behind it. */
+  readonly hold: (draft: CheckedDraft, mode: Unmoderated['mode']) => Promise<Held>;
+  /** Whether a message of this author is kept back in the room: later ones must wait behind it. */
   readonly isWaiting: (roomId: string, authorId: string) => Promise<boolean>;
-  /** The oldest of each author and room, for this instance alone for a while. */
+  /** Reserves the oldest message of each author and room for this instance, for `claimMs`. */
   readonly claim: () => Promise<Unmoderated[]>;
-  /** Others may claim it again. */
+  /** Lets any instance claim the message again. */
   readonly release: (messageId: string) => Promise<void>;
   readonly remove: (messageId: string) => Promise<void>;
 }
@@ -49,14 +40,14 @@ export interface ModerationRetrySettings {
 const claimMs = 10_000;
 const claimMax = 50;
 
-export function createModerationRetryStore({
+export function createModerationRetryRepository({
   sql,
   settings,
 }: {
   sql: Sql;
   settings: ModerationRetrySettings;
-}): ModerationRetryStore {
-  async function hold(draft: UnmoderatedDraft, mode: Unmoderated['mode']): Promise<Held> {
+}): ModerationRetryRepository {
+  async function hold(draft: CheckedDraft, mode: Unmoderated['mode']): Promise<Held> {
     const { messageId, roomId, authorId, clientId, digest, text, replyTo } = draft;
     const [stored] = await sql<{ at: Date }[]>`
       insert into unjudged_messages (message_id, mode, room_id, author_id, client_id, digest, text, reply_to)

@@ -1,0 +1,128 @@
+/** Reads messages for people who may see them: one message, pages of history, threads and earlier versions. */
+import { readAfterCommit } from '../../database/database-errors.ts';
+import { Failure } from '../../errors.ts';
+import type { Feed } from '../../realtime/feed/feed.ts';
+import type { Message } from '../state/message-shape.ts';
+import type { Actor, RoomState } from '../state/room-state.ts';
+import { type HistoryPages, pageJson } from './history-pages.ts';
+import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
+
+/** At most one of `before`, `after` and `around`; none means the newest. */
+export interface HistoryRange {
+  readonly before?: number;
+  readonly after?: number;
+  readonly around?: number;
+  readonly limit: number;
+}
+
+export interface MessageReading {
+  /** A message that its author just sent. They see it even if they may not read the room any more. */
+  readonly findStored: (roomId: string, messageId: string) => Promise<Message>;
+  /** @param feed the room, followed for this reader. @throws Failure `not_found` */
+  readonly findIn: (feed: Feed<RoomState>, actor: Actor, messageId: string) => Promise<Message>;
+  /** @throws Failure `not_found` */
+  readonly find: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
+  /**
+   * The same for an act that is recorded, such as a report. Staff may act on a reported message without reading the rest
+   * of the room.
+   */
+  readonly findToActOn: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
+  /** @returns the JSON of a `MessagePage`, in seq order */
+  readonly history: (actor: Actor, roomId: string, range: HistoryRange) => Promise<Buffer>;
+  readonly replies: (actor: Actor, roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
+  /** Earlier versions, from number `from` on. */
+  readonly edits: (
+    actor: Actor,
+    roomId: string,
+    messageId: string,
+    from: number,
+    limit: number,
+  ) => Promise<MessageEdit[]>;
+}
+
+export interface MessageReadingOptions {
+  readonly repository: MessageRepository;
+  readonly pages: HistoryPages;
+  /** A room at its head as of now. @throws Failure `not_found` */
+  readonly follow: (roomId: string) => Promise<Feed<RoomState>>;
+  /** The same for somebody who may read there. @throws Failure `not_found`, `banned` */
+  readonly followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
+  /** A room in memory, as of some recent position. */
+  readonly loadedFeed: (roomId: string) => Feed<RoomState> | undefined;
+}
+
+export function createMessageReading(options: MessageReadingOptions): MessageReading {
+  const { repository, pages, follow, followToRead, loadedFeed } = options;
+
+  async function findIn(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<Message> {
+    const message = await repository.find(feed.roomId, messageId);
+    if (!message || message.seq < feed.state.firstReadable(actor)) throw new Failure('not_found', 'no such message');
+    return message;
+  }
+
+  async function find(actor: Actor, roomId: string, messageId: string): Promise<Message> {
+    return findIn(await followToRead(actor, roomId), actor, messageId);
+  }
+
+  async function findToActOn(actor: Actor, roomId: string, messageId: string): Promise<Message> {
+    const { state } = await follow(roomId);
+    if (state.standingOf(actor) !== 'staff') return find(actor, roomId, messageId);
+    const message = await repository.find(roomId, messageId);
+    if (!message) throw new Failure('not_found', 'no such message');
+    return message;
+  }
+
+  async function findStored(roomId: string, messageId: string): Promise<Message> {
+    const message = await readAfterCommit(repository.find(roomId, messageId));
+    if (!message) throw new Failure('outcome_unknown', 'the message is not there any more', { retryAfterMs: 1000 });
+    return message;
+  }
+
+  async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
+    const { before, after, around, limit } = range;
+    const isNewest = before === undefined && after === undefined && around === undefined;
+    if (isNewest && !loadedFeed(roomId) && !pages.isInUse(roomId)) {
+      const page = await pages.forMember(roomId, actor.userId, limit);
+      if (page) return page;
+    }
+    const feed = await followToRead(actor, roomId);
+    const from = feed.state.firstReadable(actor);
+    // The right to read was checked up to here. What is appended while the page is read may follow a removal.
+    const head = feed.position;
+    if (after !== undefined) return pageJson(await repository.after(roomId, Math.max(after, from - 1), head, limit));
+    if (before !== undefined) return pageJson(await repository.before(roomId, Math.min(before, head + 1), from, limit));
+    if (around === undefined) return pages.newest(roomId, head, from, limit);
+    const [older, newer] = await Promise.all([
+      repository.before(roomId, Math.min(around, head + 1), from, limit),
+      repository.after(roomId, Math.max(around - 1, from - 1), head, limit),
+    ]);
+    return pageJson(pageAround(older, newer, limit));
+  }
+
+  return {
+    findStored,
+    findIn,
+    find,
+    findToActOn,
+    history,
+    replies: async (actor, roomId, messageId, after, limit) => {
+      const feed = await followToRead(actor, roomId);
+      await findIn(feed, actor, messageId);
+      const from = Math.max(after, feed.state.firstReadable(actor) - 1);
+      return repository.replies(roomId, messageId, from, feed.position, limit);
+    },
+    edits: async (actor, roomId, messageId, from, limit) => {
+      const message = await find(actor, roomId, messageId);
+      return message.deletedAt ? [] : repository.edits(messageId, from, limit);
+    },
+  };
+}
+
+/** `limit` messages around the middle, half of them older. If one side has too few, the other side fills the page. */
+export function pageAround(older: JsonPage, newer: JsonPage, limit: number): JsonPage {
+  const newerCount = Math.max(Math.ceil(limit / 2), limit - older.messages.length);
+  const right = newer.messages.slice(0, newerCount);
+  const left = older.messages.slice(Math.max(0, older.messages.length - (limit - right.length)));
+  const leftOut = newer.messages.length > right.length || older.messages.length > left.length;
+  return { messages: [...left, ...right], hasMore: leftOut || older.hasMore || newer.hasMore };
+}
