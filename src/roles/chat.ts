@@ -1,7 +1,7 @@
 /** The chat role: REST, WebSocket and the page. A parts list; no rule about chatting stands here. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { setupLink } from '../auth/account/first-admin.ts';
-import { keyRoutes } from '../auth/login/login-routes.ts';
+import { keyRoutes } from '../auth/credentials/key-routes.ts';
 import { startRevocations } from '../auth/sessions/revocations.ts';
 import { createEventLog } from '../chat/events/event-log.ts';
 import { eventRoutes } from '../chat/events/event-routes.ts';

@@ -1,13 +1,15 @@
-/** One's own password and address. */
+/** Changing one's own password and e-mail address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { answers, exactly } from '../../http/input/schemas.ts';
 import { Password } from '../sessions/login-schemas.ts';
-import type { AccountService } from './account-service.ts';
+import type { AddressService } from './address-service.ts';
+import type { PasswordService } from './password-service.ts';
 
 export interface AccountRouteOptions {
-  readonly accounts: AccountService;
+  readonly addresses: AddressService;
+  readonly accountPasswords: PasswordService;
   readonly authenticator: Authenticator;
   /** Per address. */
   readonly loginLimit: { readonly max: number; readonly timeWindow: number };
@@ -17,7 +19,7 @@ const tags = ['users'];
 
 export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = async (
   app,
-  { accounts, authenticator, loginLimit },
+  { addresses, accountPasswords, authenticator, loginLimit },
 ) => {
   const config = { rateLimit: loginLimit };
 
@@ -27,14 +29,14 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       config,
       schema: {
         tags,
-        summary: 'Change my password; my other logins end',
-        description: 'An account without a password needs a login, or a step up, that is fresh.',
+        summary: 'Change my password',
+        description: 'Ends my other sessions. An account without a password needs a recent login or step-up.',
         body: exactly({ currentPassword: Type.Optional(Password), newPassword: Password }),
         response: answers(204, Type.Null()),
       },
     },
     async (request, reply) => {
-      await accounts.changePassword(await authenticator.fromRequest(request), request.body);
+      await accountPasswords.change(await authenticator.fromRequest(request), request.body);
       return reply.code(204).send(null);
     },
   );
@@ -45,14 +47,15 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       config,
       schema: {
         tags,
-        summary: 'Ask for another address: it counts once its mailed link was followed',
-        description: 'Needs the password, or a login, or a step up, that is fresh.',
+        summary: 'Request a change of my e-mail address',
+        description:
+          'The new address takes effect when its mailed link is followed. Needs the password, or a recent login or step-up.',
         body: exactly({ email: Type.String({ minLength: 1, maxLength: 1000 }), password: Type.Optional(Password) }),
         response: answers(202, Type.Object({})),
       },
     },
     async (request, reply) => {
-      await accounts.changeEmail(await authenticator.fromRequest(request), request.body);
+      await addresses.changeEmail(await authenticator.fromRequest(request), request.body);
       return reply.code(202).send({});
     },
   );
@@ -63,12 +66,12 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       config,
       schema: {
         tags,
-        summary: 'Have the link that proves my address mailed again',
+        summary: 'Send the verification mail for my address again',
         response: answers(202, Type.Object({})),
       },
     },
     async (request, reply) => {
-      await accounts.resendVerification(await authenticator.fromRequest(request));
+      await addresses.resendVerification(await authenticator.fromRequest(request));
       return reply.code(202).send({});
     },
   );

@@ -5,6 +5,7 @@
  */
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
+import { Failure } from '../../errors.ts';
 import type { OneTimeToken, OneTimeTokens } from '../credentials/one-time-tokens.ts';
 
 /** What a link is for, and the mails that bring one. */
@@ -49,4 +50,10 @@ export function createMailedLinks(db: Database, tokens: Pick<OneTimeTokens, 'pee
       return redeemed && (await isNewest(tx, purpose, redeemed)) ? redeemed : undefined;
     },
   };
+}
+
+export function staleLink(): Failure {
+  return new Failure('invalid', 'this link is no longer valid', {
+    errors: [{ path: '/token', message: 'is no longer valid' }],
+  });
 }

@@ -4,9 +4,9 @@ import { Failure, invalid } from '../../errors.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';
 import { type JudgeName, type OwnUser, toOwnUser } from '../../user/profile/user-service.ts';
 import { type RequireUsername, requireDisplayName, requireEmail } from '../../user/profile/user-text.ts';
-import type { Login, LoginService } from '../login/login-service.ts';
 import type { IdentityAccounts } from '../oauth/identity-accounts.ts';
 import type { PersonClaims } from '../oauth/identity-claims.ts';
+import type { Login, SessionOpener } from '../sessions/session-opener.ts';
 import type { Device, SessionStore } from '../sessions/session-store.ts';
 
 export interface NewServerUser {
@@ -32,7 +32,7 @@ export function createServerUsers({
   db,
   users,
   accounts,
-  auth,
+  opener,
   sessions,
   issuers,
   judgeName,
@@ -42,7 +42,7 @@ export function createServerUsers({
   db: Database;
   users: UserRepository;
   accounts: IdentityAccounts;
-  auth: Pick<LoginService, 'finishLogin'>;
+  opener: Pick<SessionOpener, 'open'>;
   sessions: SessionStore;
   /** Issuers whose people may be named. */
   issuers: ReadonlySet<string>;
@@ -89,7 +89,7 @@ export function createServerUsers({
 
   return {
     create: (draft) => (draft.identity ? createByIdentity(draft, draft.identity) : createByName(draft)),
-    openSession: async (userId, device) => auth.finishLogin(await requireUser(userId), device),
+    openSession: async (userId, device) => opener.open(await requireUser(userId), device),
     endSessions: async (userId) => {
       await requireUser(userId);
       await db.transaction((tx) => sessions.revokeAll(tx, userId));

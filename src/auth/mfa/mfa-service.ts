@@ -1,23 +1,23 @@
-/** A person's own second factors: who may change them, and the notices of what was changed. */
+/** Changes to one's own second factors: checks who may make them and owes the notice about each. */
 import type { PublicKeyCredentialCreationOptionsJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import type { Database } from '../../database/connect.ts';
-import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller/caller.ts';
 import { requireLine } from '../../http/input/line-text.ts';
-import { requireDeployment } from '../../permissions.ts';
 import type { OweAccountMail } from '../../user/account/account-notice.ts';
 import { oweNotice } from '../../user/account/account-notice.ts';
+import { requireOwnAccount } from '../../user/account/own-account.ts';
 import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
 import type { LoginMethods } from '../credentials/login-methods.ts';
 import { lockSession } from '../sessions/session-lock.ts';
-import type { MfaChallenge } from './mfa-challenge.ts';
 import type { FactorMethod, FactorOverview, FactorView, MfaFactors } from './mfa-factors.ts';
 import type { Ceremony, Passkeys } from './passkeys.ts';
+import { requireSession, type StepUp } from './step-up.ts';
+import type { TotpFactor } from './totp-factor.ts';
 
-/** Each throws Failure `forbidden` for guests and for accounts of other applications. */
+/** Each method throws Failure `forbidden` for guests and for users of host applications. */
 export interface MfaService {
   readonly overview: (caller: Caller) => Promise<{ methods: readonly FactorMethod[]; overview: FactorOverview }>;
-  /** @throws Failure `step_up_required`, `conflict` when one-time passwords are on */
+  /** @throws Failure `step_up_required`, `conflict` if an app is set up */
   readonly beginTotp: (caller: Caller) => Promise<{ secret: string; uri: string }>;
   readonly confirmTotp: (caller: Caller, code: string) => Promise<readonly string[] | undefined>;
   /** @throws Failure `step_up_required` */
@@ -27,7 +27,7 @@ export interface MfaService {
     answer: { ceremony: string; response: RegistrationResponseJSON; name: string },
   ) => Promise<{ id: string; recoveryCodes: readonly string[] | undefined }>;
   readonly rename: (caller: Caller, factorId: string, name: string) => Promise<FactorView>;
-  /** @throws Failure `step_up_required`, `not_found`, `conflict` when the person could not log in without it */
+  /** @throws Failure `step_up_required`, `not_found`, `conflict` if it is the account's last login method */
   readonly remove: (caller: Caller, factorId: string) => Promise<void>;
   /** @throws Failure `step_up_required`, `conflict` */
   readonly renewRecoveryCodes: (caller: Caller) => Promise<readonly string[]>;
@@ -41,31 +41,30 @@ export function createMfaService({
   db,
   users,
   factors,
+  totp,
   passkeys,
-  mfaChallenge,
+  stepUp,
   loginMethods,
   oweMail,
 }: {
   db: Database;
   users: UserRepository;
   factors: MfaFactors;
+  totp: TotpFactor;
   passkeys: Passkeys;
-  mfaChallenge: MfaChallenge;
+  stepUp: Pick<StepUp, 'requireFresh'>;
   loginMethods: LoginMethods;
   oweMail: OweAccountMail;
 }): MfaService {
   async function requireAccount(caller: Caller): Promise<UserRow> {
-    requireDeployment(caller, 'secure_account');
-    const user = await users.find(caller.userId);
-    if (!user) throw new Failure('unauthenticated', 'the account is gone');
-    if (caller.sessionId === undefined)
-      throw new Failure('forbidden', 'this account is looked after by the application that you come from');
+    const user = await requireOwnAccount(users, caller);
+    requireSession(caller);
     return user;
   }
 
   async function requireFreshAccount(caller: Caller): Promise<UserRow> {
     const user = await requireAccount(caller);
-    await mfaChallenge.requireFresh(caller);
+    await stepUp.requireFresh(caller);
     return user;
   }
 
@@ -77,11 +76,11 @@ export function createMfaService({
     },
     beginTotp: async (caller) => {
       const { username } = await requireFreshAccount(caller);
-      return factors.beginTotp(caller, username);
+      return totp.begin(caller, username);
     },
     confirmTotp: async (caller, code) => {
       await requireAccount(caller);
-      return factors.confirmTotp(caller, code);
+      return totp.confirm(caller, code);
     },
     beginPasskey: async (caller) => passkeys.beginRegistration(await requireFreshAccount(caller)),
     keepPasskey: async (caller, { name, ...answer }) => {

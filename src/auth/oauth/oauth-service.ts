@@ -17,9 +17,10 @@ import type { UserRepository } from '../../user/account/user-repository.ts';
 import type { LoginMethods } from '../credentials/login-methods.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
 import { hashSecret } from '../credentials/random-secrets.ts';
-import type { Login, LoginService } from '../login/login-service.ts';
-import type { MfaChallenge } from '../mfa/mfa-challenge.ts';
+import type { LoginService } from '../login/login-service.ts';
+import type { StepUp } from '../mfa/step-up.ts';
 import { lockSession } from '../sessions/session-lock.ts';
+import type { Login } from '../sessions/session-opener.ts';
 import type { Device } from '../sessions/session-store.ts';
 import type { IdentityAccounts } from './identity-accounts.ts';
 import type { PersonClaims } from './identity-claims.ts';
@@ -77,7 +78,7 @@ export function createOAuthService({
   accounts,
   oneTimeTokens,
   auth,
-  mfaChallenge,
+  stepUp,
   oweMail,
   loginMethods,
 }: {
@@ -86,7 +87,7 @@ export function createOAuthService({
   accounts: IdentityAccounts;
   oneTimeTokens: OneTimeTokens;
   auth: Pick<LoginService, 'openLogin'>;
-  mfaChallenge: Pick<MfaChallenge, 'requireFresh'>;
+  stepUp: Pick<StepUp, 'requireFresh'>;
   oweMail: OweAccountMail;
   loginMethods: LoginMethods;
 }): OAuthService {
@@ -129,7 +130,7 @@ export function createOAuthService({
   }
 
   async function unlink(caller: Caller, identityId: string): Promise<void> {
-    await mfaChallenge.requireFresh(caller);
+    await stepUp.requireFresh(caller);
     const { userId } = caller;
     await db.transaction(async (tx) => {
       const user = await lockSession(tx, caller);
@@ -164,7 +165,7 @@ export function createOAuthService({
       return auth.openLogin(user, device);
     },
     startLink: async (caller, provider) => {
-      await mfaChallenge.requireFresh(caller);
+      await stepUp.requireFresh(caller);
       const { userId, sessionId } = caller;
       return oneTimeTokens.issue(db, 'link_start', userId, { sessionId, provider }, linkLifetimeMs);
     },

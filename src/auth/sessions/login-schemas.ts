@@ -1,20 +1,24 @@
-/** What the routes that log somebody in share. */
+/** Schemas that every route which opens a session shares. */
 import { Type } from 'typebox';
 import { OwnUserShape } from '../../user/profile/user-routes.ts';
 
 export const LoginShape = Type.Object({
   user: OwnUserShape,
-  accessToken: Type.Optional(Type.String({ description: 'Absent where the login is kept in cookies' })),
-  refreshToken: Type.Optional(Type.String({ description: 'Absent where the login is kept in cookies' })),
-  expiresIn: Type.Integer({ description: 'Seconds that the access token is good for' }),
+  accessToken: Type.Optional(Type.String({ description: 'Absent if the tokens are in cookies' })),
+  refreshToken: Type.Optional(Type.String({ description: 'Absent if the tokens are in cookies' })),
+  expiresIn: Type.Integer({ description: 'Lifetime of the access token in seconds' }),
 });
 
 export const LoginHeaders = Type.Object({
   'parley-session': Type.Optional(
-    Type.Literal('cookie', { description: 'Keep the login in HttpOnly cookies instead of answering with its tokens' }),
+    Type.Literal('cookie', { description: 'Set the tokens as HttpOnly cookies instead of returning them' }),
   ),
 });
 
-/** Longer passwords are refused by the rule about their bytes, before they are hashed. */
+/** Bounds the body only. The real limits of a password are checked before it is hashed (passwords.ts). */
 export const Password = Type.String({ minLength: 1, maxLength: 4096 });
+/** A token that Parley issued: a refresh token, a mailed token, a challenge. */
 export const Secret = Type.String({ minLength: 1, maxLength: 512 });
+
+/** For the description of a sensitive route. */
+export const needsFreshLogin = 'Needs a recent login or step-up, otherwise answers `step_up_required`.';

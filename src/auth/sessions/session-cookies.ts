@@ -12,7 +12,7 @@ import { Failure } from '../../errors.ts';
 import type { PageOrigins } from '../../http/caller/page-origins.ts';
 import { plainAddress } from '../../http/server/forwarded-for.ts';
 import { makeSecret } from '../credentials/random-secrets.ts';
-import type { Login } from '../login/login-service.ts';
+import type { Login } from './session-opener.ts';
 import type { Device } from './session-store.ts';
 
 export interface SessionCookieSettings {

@@ -14,7 +14,7 @@ import { serverRoutes } from '../../auth/host-app/server-routes.ts';
 import { createServerUsers } from '../../auth/host-app/server-users.ts';
 import type { LoginService } from '../../auth/login/login-service.ts';
 import { limitRequests } from '../../auth/login/request-limits.ts';
-import type { MfaChallenge } from '../../auth/mfa/mfa-challenge.ts';
+import type { StepUp } from '../../auth/mfa/step-up.ts';
 import { createIdentityAccounts } from '../../auth/oauth/identity-accounts.ts';
 import { createIdentityServer, type IdentityServer } from '../../auth/oauth/identity-server.ts';
 import { createJwksCache } from '../../auth/oauth/jwks-cache.ts';
@@ -25,6 +25,7 @@ import { createOAuthService } from '../../auth/oauth/oauth-service.ts';
 import { probeUrlOf } from '../../auth/oauth/provider-endpoints.ts';
 import type { Revocations } from '../../auth/sessions/revocations.ts';
 import type { SessionCookies } from '../../auth/sessions/session-cookies.ts';
+import type { SessionOpener } from '../../auth/sessions/session-opener.ts';
 import type { SessionStore } from '../../auth/sessions/session-store.ts';
 import type { RoomService } from '../../chat/rooms/room-service.ts';
 import type { Config } from '../../config/load.ts';
@@ -172,8 +173,9 @@ export function createIdentityWiring({
     v1: App,
     {
       auth,
+      opener,
       sessions,
-      mfaChallenge,
+      stepUp,
       loginMethods,
       oneTimeTokens,
       idempotency,
@@ -181,8 +183,9 @@ export function createIdentityWiring({
       onRevoked,
     }: {
       auth: LoginService;
+      opener: SessionOpener;
       sessions: SessionStore;
-      mfaChallenge: MfaChallenge;
+      stepUp: StepUp;
       loginMethods: LoginMethods;
       oneTimeTokens: OneTimeTokens;
       idempotency: IdempotencyKeys;
@@ -198,7 +201,7 @@ export function createIdentityWiring({
         accounts,
         oneTimeTokens,
         auth,
-        mfaChallenge,
+        stepUp,
         oweMail: oweAccountMail,
         loginMethods,
       }),
@@ -215,7 +218,7 @@ export function createIdentityWiring({
       db,
       users,
       accounts,
-      auth,
+      opener,
       sessions,
       issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
       judgeName,

@@ -1,7 +1,7 @@
 /** What people may know of, take with them and take away: the features that keep something of a person, in one list. */
 import { createLoginPersonalData } from '../../auth/account/login-personal-data.ts';
 import type { Passwords } from '../../auth/credentials/passwords.ts';
-import type { MfaChallenge } from '../../auth/mfa/mfa-challenge.ts';
+import type { StepUp } from '../../auth/mfa/step-up.ts';
 import type { Revocations } from '../../auth/sessions/revocations.ts';
 import type { EventLog } from '../../chat/events/event-log.ts';
 import { createChatPersonalData } from '../../chat/personal-data/chat-personal-data.ts';
@@ -36,7 +36,7 @@ export function startPrivacy({
   hub,
   revocations,
   passwords,
-  mfaChallenge,
+  stepUp,
   counters,
   authenticator,
   onRevoked,
@@ -48,7 +48,7 @@ export function startPrivacy({
   hub: Hub<RoomState>;
   revocations: Revocations;
   passwords: Passwords;
-  mfaChallenge: MfaChallenge;
+  stepUp: StepUp;
   counters: RateCounters;
   authenticator: Authenticator;
   /** Other instances are told to look. */
@@ -82,7 +82,7 @@ export function startPrivacy({
     // A guest has nothing to prove it with, and nobody else can be them.
     // As of now: a guest's token outlives the guest's becoming a user.
     if (caller.kind === 'guest' && (await users.find(caller.userId))?.kind === 'guest') return;
-    if (caller.kind !== 'host') return mfaChallenge.requireFresh(caller);
+    if (caller.kind !== 'host') return stepUp.requireFresh(caller);
     if ((caller.issuedAt ?? 0) < Date.now() - config.auth.stepUpLifetime)
       throw new Failure('step_up_required', 'a token that was made just now is needed');
   }
