@@ -1,24 +1,26 @@
 /**
- * The socket that stays: says hello, resumes where it was, and comes back by itself.
+ * A WebSocket connection that reconnects and resumes by itself.
  *
- * States: off → connecting → live, and from there or from a failed attempt → waiting (until the next attempt) → connecting. What it
- * hands on is each room's events in seq order, each once; where that cannot be, the room is reset and says so.
+ * States: off → connecting → live. A lost connection or a failed attempt leads to waiting, and from there to connecting again. Each
+ * room's events are passed on in seq order, each once. Where that is impossible the room is reset.
  */
 import { backoffMs } from './backoff.ts';
 import { ClientError } from './client-error.ts';
+import { createLogPosition } from './log-position.ts';
+import { createPendingRequests } from './pending-requests.ts';
 import type { RoomEvent, ServerFrame, WelcomeRoom } from './types.ts';
 
 export type SocketState =
   | { readonly name: 'off' }
   | { readonly name: 'connecting' }
   | { readonly name: 'live' }
-  /** `reason`: why the server refuses this page; it is asked again all the same. */
+  /** `reason`: why the server refuses connections of this page. Attempts go on all the same. */
   | { readonly name: 'waiting'; readonly untilMs: number; readonly reason?: string };
 
 export interface Welcome {
   readonly user: Readonly<Record<string, unknown>>;
   readonly rooms: readonly WelcomeRoom[];
-  /** Code points of a message at most; older servers do not say it. */
+  /** The most code points of a message; older servers leave it out. */
   readonly messageLengthMax?: number;
 }
 
@@ -27,7 +29,7 @@ export interface SocketListener {
   /** The rooms as of now; their events follow. */
   readonly onWelcome: (welcome: Welcome) => void;
   readonly onEvent: (event: RoomEvent) => void;
-  /** Events were left out: read the history of the room anew; live events go on after `seq`. */
+  /** Events were left out: read the history of the room again. Live events go on after `seq`. */
   readonly onReset: (roomId: string, seq: number) => void;
   /** `typing`, `read.updated`, `room.joined`, `room.left`, `notice`. */
   readonly onSignal: (frame: ServerFrame) => void;
@@ -35,270 +37,263 @@ export interface SocketListener {
   readonly onEnd: () => void;
 }
 
-export interface LiveSocket {
-  readonly start: () => void;
-  readonly stop: () => void;
-  /** Sends a frame and resolves with its answer. @throws ClientError; `offline` when the answer did not come */
-  readonly ask: (frame: Readonly<Record<string, unknown>>) => Promise<ServerFrame>;
-  readonly state: () => SocketState;
+export interface LiveSocketOptions {
+  /** `ws://…/v1/ws` */
+  readonly url: string;
+  readonly token: () => Promise<string>;
+  /** Exchanges a refused token for another one. */
+  readonly renew: (refused: string) => Promise<string>;
+  /** Why the server refuses connections of this page; undefined where it does not, or cannot be reached. */
+  readonly explain: () => Promise<string | undefined>;
+  readonly listener: SocketListener;
 }
 
-/** Closes after which there is no use in coming back without a new login. */
+interface WelcomeFrame extends ServerFrame, Welcome {
+  readonly logId: string;
+  readonly heartbeatMs: number;
+}
+
+/** Close codes after which only a new login helps. */
 const finalCloses = new Set([1008, 4001, 4003]);
 const answerTimeoutMs = 10_000;
-/** A hello is 8 kB at most, token and all; the rooms that were active last are named. */
-const resumeRoomsMax = 100;
+/** A connection that may have died in the device's sleep has to answer within this time. */
+const probeTimeoutMs = 3000;
 
-interface Waiting {
-  readonly resolve: (frame: ServerFrame) => void;
-  readonly reject: (error: ClientError) => void;
-  readonly timer: ReturnType<typeof setTimeout>;
-}
+export class LiveSocket {
+  readonly #options: LiveSocketOptions;
+  readonly #requests = createPendingRequests();
+  readonly #position = createLogPosition();
+  #state: SocketState = { name: 'off' };
+  #socket: WebSocket | undefined;
+  /** Counts attempts, starts and stops: what an earlier one has awaited is out of date. */
+  #round = 0;
+  #failedAttempts = 0;
+  /** The pause before the next attempt that the server asked for. */
+  #askedMs = 0;
+  #usedToken = '';
+  #isTokenRenewed = false;
+  #isProbing = false;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
 
-export function createLiveSocket({
-  url,
-  token,
-  renew,
-  explain = async () => undefined,
-  listener,
-  Socket = WebSocket,
-}: {
-  /** `ws://…/v1/ws` */
-  url: string;
-  token: () => Promise<string>;
-  /** Another token in place of a refused one. */
-  renew: (refused: string) => Promise<string>;
-  /** Why the server refuses sockets of this page; undefined where it does not, or cannot be asked. */
-  explain?: () => Promise<string | undefined>;
-  listener: SocketListener;
-  Socket?: typeof WebSocket;
-}): LiveSocket {
-  const positions = new Map<string, number>();
-  const waiting = new Map<string, Waiting>();
-  /** The rooms that the last hello resumes, and from where. */
-  let named: ReadonlyMap<string, number> = new Map();
-  let logId: string | undefined;
-  let state: SocketState = { name: 'off' };
-  let socket: WebSocket | undefined;
-  let attempt = 0;
-  let askedMs = 0;
-  let nextId = 0;
-  let usedToken = '';
-  let refusals = 0;
-  let wake: ReturnType<typeof setTimeout> | undefined;
-  let heartbeat: ReturnType<typeof setInterval> | undefined;
-
-  function become(next: SocketState): void {
-    state = next;
-    listener.onState(next);
+  constructor(options: LiveSocketOptions) {
+    this.#options = options;
   }
 
-  async function connect(): Promise<void> {
-    become({ name: 'connecting' });
+  get state(): SocketState {
+    return this.#state;
+  }
+
+  /** Connects; while it waits for the next attempt, at once. */
+  start(): void {
+    if (this.#state.name === 'off' || this.#state.name === 'waiting') void this.#connect();
+  }
+
+  stop(): void {
+    this.#round += 1;
+    clearTimeout(this.#retryTimer);
+    clearInterval(this.#heartbeat);
+    const open = this.#socket;
+    this.#socket = undefined;
+    this.#position.clear();
+    this.#become({ name: 'off' });
+    open?.close(1000);
+  }
+
+  /**
+   * The device woke up or changed its network. Connects at once when it waits for the next attempt, and replaces a connection that does
+   * not answer any more: neither the browser nor the server may report its end for a long time.
+   */
+  wake(): void {
+    if (this.#state.name === 'waiting') this.start();
+    else if (this.#state.name === 'live' && this.#socket && !this.#isProbing) void this.#probe(this.#socket);
+  }
+
+  /** Sends a frame. @returns its answer. @throws ClientError; `offline` when no answer came */
+  async ask(frame: Readonly<Record<string, unknown>>): Promise<ServerFrame> {
+    if (this.#state.name !== 'live' || !this.#socket) throw new ClientError('offline', 'not connected');
+    return this.#send(this.#socket, frame);
+  }
+
+  #become(next: SocketState): void {
+    this.#state = next;
+    this.#options.listener.onState(next);
+  }
+
+  async #connect(): Promise<void> {
+    clearTimeout(this.#retryTimer);
+    this.#round += 1;
+    const round = this.#round;
+    this.#become({ name: 'connecting' });
     try {
-      usedToken = await token();
+      this.#usedToken = await this.#options.token();
     } catch (error) {
-      if (state.name !== 'connecting') return;
-      if (error instanceof ClientError && error.retryable) comeBack();
-      else end();
+      if (round === this.#round) this.#retryOrEnd(error);
       return;
     }
-    if (state.name !== 'connecting') return;
-    const opened = new Socket(url, 'parley.v1');
-    socket = opened;
-    // Where nothing answers, neither an opening nor an error may come for minutes.
-    const late = setTimeout(() => drop(opened), answerTimeoutMs);
+    if (round === this.#round) this.#open();
+  }
+
+  #open(): void {
+    const opened = new WebSocket(this.#options.url, 'parley.v1');
+    this.#socket = opened;
+    // Where nothing answers, the browser may report neither an opening nor an error for minutes.
+    const timer = setTimeout(() => this.#drop(opened), answerTimeoutMs);
     let isOpen = false;
     opened.onopen = () => {
       isOpen = true;
-      clearTimeout(late);
-      void hello(opened);
+      clearTimeout(timer);
+      void this.#hello(opened);
     };
     opened.onmessage = ({ data }) => {
-      if (socket === opened) receive(JSON.parse(String(data)) as ServerFrame);
+      if (this.#socket === opened) this.#receive(JSON.parse(String(data)) as ServerFrame);
     };
     opened.onclose = ({ code }) => {
-      clearTimeout(late);
-      if (socket !== opened) return;
-      closed(code);
-      if (!isOpen) void findReason();
+      clearTimeout(timer);
+      if (this.#socket !== opened) return;
+      this.#closed(code);
+      if (!isOpen) void this.#findReason();
     };
   }
 
-  /** A browser does not say why an upgrade was refused, so the server is asked. */
-  async function findReason(): Promise<void> {
-    const reason = await explain().catch(() => undefined);
-    if (state.name === 'waiting' && reason !== undefined) become({ ...state, reason });
+  /** A browser does not say why an upgrade was refused, so REST is asked. */
+  async #findReason(): Promise<void> {
+    const reason = await this.#options.explain().catch(() => undefined);
+    if (this.#state.name === 'waiting' && reason !== undefined) this.#become({ ...this.#state, reason });
   }
 
-  /** Lets go of a socket at once: its own close may wait long for a peer that is not there. */
-  function drop(dropped: WebSocket | undefined): void {
-    if (!dropped || socket !== dropped) return;
+  /** Gives a connection up at once: its own close may wait long for an answer. */
+  #drop(dropped: WebSocket): void {
+    if (this.#socket !== dropped) return;
     dropped.close();
-    closed(1006);
+    this.#closed(1006);
   }
 
-  async function hello(opened: WebSocket): Promise<void> {
-    named = new Map(logId === undefined ? [] : [...positions].slice(-resumeRoomsMax));
-    const resume = logId === undefined ? undefined : { logId, rooms: Object.fromEntries(named) };
+  async #hello(opened: WebSocket): Promise<void> {
+    const resume = this.#position.resume();
     try {
-      await send(opened, { type: 'hello', token: usedToken, ...(resume ? { resume } : {}) });
+      await this.#send(opened, { type: 'hello', token: this.#usedToken, ...(resume ? { resume } : {}) });
     } catch (error) {
-      if (error instanceof ClientError) askedMs = Math.max(askedMs, error.retryAfterMs ?? 0);
-      // A refusal is followed by a close that says why; silence is not.
-      if (error instanceof ClientError && error.code === 'offline') drop(opened);
+      if (!(error instanceof ClientError)) return;
+      this.#askedMs = Math.max(this.#askedMs, error.retryAfterMs ?? 0);
+      // After a refusal the server closes and says why; after silence it does not.
+      if (error.code === 'offline') this.#drop(opened);
     }
   }
 
-  function welcomed(frame: ServerFrame): void {
-    const { rooms, user, messageLengthMax, heartbeatMs } = frame as unknown as Welcome & { heartbeatMs: number };
-    attempt = 0;
-    askedMs = 0;
-    refusals = 0;
-    logId = String(frame.logId);
-    listener.onWelcome({ user, rooms, messageLengthMax });
-    // A room that was not named in the resume goes on from the snapshot; what was missed in it is to be read.
-    for (const { id, seq, readableFrom } of rooms) {
-      const position = positions.get(id);
-      if (named.has(id)) {
-        // Left and joined again meanwhile: the events go on from where one may read.
-        if (position !== undefined && position < readableFrom - 1) {
-          positions.set(id, readableFrom - 1);
-          listener.onReset(id, readableFrom - 1);
-        }
-        continue;
-      }
-      positions.set(id, seq);
-      if (position !== undefined && position < seq) listener.onReset(id, seq);
-    }
-    become({ name: 'live' });
-    clearInterval(heartbeat);
-    const asked = socket;
-    heartbeat = setInterval(() => void keepAlive().catch(() => drop(asked)), heartbeatMs);
+  #welcomed({ rooms, user, messageLengthMax, heartbeatMs, logId }: WelcomeFrame): void {
+    const { listener } = this.#options;
+    this.#failedAttempts = 0;
+    this.#askedMs = 0;
+    this.#isTokenRenewed = false;
+    const resets = this.#position.welcome(logId, rooms);
+    listener.onWelcome({ user, rooms, ...(messageLengthMax === undefined ? {} : { messageLengthMax }) });
+    for (const { roomId, seq } of resets) listener.onReset(roomId, seq);
+    this.#become({ name: 'live' });
+    clearInterval(this.#heartbeat);
+    const live = this.#socket!;
+    this.#heartbeat = setInterval(() => void this.#keepAlive().catch(() => this.#drop(live)), heartbeatMs);
   }
 
-  /** A sign of life, and a newer token as soon as there is one: so the connection outlives the one it began with. */
-  async function keepAlive(): Promise<void> {
-    const newest = await token().catch(() => usedToken);
-    if (newest === usedToken) await ask({ type: 'ping' });
-    else await ask({ type: 'refresh', token: newest });
-    usedToken = newest;
+  /** Sends a sign of life, and a newer token once there is one, so that the connection outlives the token it began with. */
+  async #keepAlive(): Promise<void> {
+    const newest = await this.#options.token().catch(() => this.#usedToken);
+    if (newest === this.#usedToken) await this.ask({ type: 'ping' });
+    else await this.ask({ type: 'refresh', token: newest });
+    this.#usedToken = newest;
   }
 
-  function receive(frame: ServerFrame): void {
-    const asked = frame.id === undefined ? undefined : waiting.get(String(frame.id));
-    if (asked && ['ack', 'welcome', 'error'].includes(frame.type)) {
-      settle(String(frame.id));
-      // Now, not when its promise is looked at: the events after it may be in the same packet.
-      if (frame.type === 'welcome') welcomed(frame);
-      if (frame.type !== 'error') asked.resolve(frame);
-      else asked.reject(new ClientError(frame.code ?? 'internal', frame.message ?? 'refused', frame));
-      return;
+  async #probe(live: WebSocket): Promise<void> {
+    this.#isProbing = true;
+    try {
+      await this.#send(live, { type: 'ping' }, probeTimeoutMs);
+    } catch (error) {
+      if (error instanceof ClientError && error.code === 'offline') this.#drop(live);
+    } finally {
+      this.#isProbing = false;
     }
-    if (frame.type === 'room.reset' && frame.roomId !== undefined) {
-      positions.set(frame.roomId, frame.seq ?? 0);
-      listener.onReset(frame.roomId, frame.seq ?? 0);
-    } else if (frame.roomId !== undefined && frame.seq !== undefined) takeEvent(frame as unknown as RoomEvent);
-    else {
-      if (frame.type === 'room.left') positions.delete(frame.roomId!);
-      if (frame.type === 'notice' && frame.retryAfterMs !== undefined) askedMs = frame.retryAfterMs;
+  }
+
+  #receive(frame: ServerFrame): void {
+    const { listener } = this.#options;
+    if (this.#requests.settle(frame)) {
+      // Now, not once the promise is resumed: the events after it may be in the same packet.
+      if (isWelcome(frame)) this.#welcomed(frame);
+    } else if (isEvent(frame)) this.#takeEvent(frame);
+    else if (frame.type === 'room.reset' && frame.roomId !== undefined) {
+      const { roomId, seq = 0 } = frame;
+      this.#position.reset({ roomId, seq });
+      listener.onReset(roomId, seq);
+    } else {
+      if (frame.type === 'room.left' && frame.roomId !== undefined) this.#position.leave(frame.roomId);
+      if (frame.type === 'notice' && frame.retryAfterMs !== undefined) this.#askedMs = frame.retryAfterMs;
       listener.onSignal(frame);
     }
   }
 
-  function takeEvent(event: RoomEvent): void {
-    const position = positions.get(event.roomId);
-    if (position !== undefined && event.seq <= position) return;
-    if (position !== undefined && event.seq > position + 1) {
-      // Never a silent gap: resume from where everything was complete.
-      drop(socket);
+  #takeEvent(event: RoomEvent): void {
+    const follows = this.#position.take(event);
+    if (follows === 'next') this.#options.listener.onEvent(event);
+    // Never a silent gap: the next connection resumes from where everything was complete.
+    else if (follows === 'gap') this.#drop(this.#socket!);
+  }
+
+  #send(
+    socket: WebSocket,
+    frame: Readonly<Record<string, unknown>>,
+    timeoutMs = answerTimeoutMs,
+  ): Promise<ServerFrame> {
+    return this.#requests.add((id) => socket.send(JSON.stringify({ ...frame, id })), timeoutMs);
+  }
+
+  #closed(code: number): void {
+    this.#socket = undefined;
+    clearInterval(this.#heartbeat);
+    this.#requests.failAll();
+    if (this.#state.name === 'off') return;
+    // A token may end while it is in use: one attempt with another.
+    if (code === 4001 && !this.#isTokenRenewed) void this.#renewAndConnect();
+    else if (finalCloses.has(code)) this.#end();
+    else this.#retryLater();
+  }
+
+  async #renewAndConnect(): Promise<void> {
+    const round = this.#round;
+    this.#isTokenRenewed = true;
+    try {
+      await this.#options.renew(this.#usedToken);
+    } catch (error) {
+      if (round === this.#round) this.#retryOrEnd(error);
       return;
     }
-    // Set anew, so that the order of the map is the order of activity.
-    positions.delete(event.roomId);
-    positions.set(event.roomId, event.seq);
-    listener.onEvent(event);
+    if (round === this.#round) await this.#connect();
   }
 
-  function settle(id: string): void {
-    clearTimeout(waiting.get(id)?.timer);
-    waiting.delete(id);
+  #retryOrEnd(error: unknown): void {
+    if (error instanceof ClientError && error.retryable) this.#retryLater();
+    else this.#end();
   }
 
-  function send(to: WebSocket, frame: Readonly<Record<string, unknown>>): Promise<ServerFrame> {
-    return new Promise((resolve, reject) => {
-      const id = `${nextId++}`;
-      const timer = setTimeout(() => {
-        settle(id);
-        reject(new ClientError('offline', 'the server did not answer'));
-      }, answerTimeoutMs);
-      waiting.set(id, { resolve, reject, timer });
-      to.send(JSON.stringify({ ...frame, id }));
-    });
+  #retryLater(): void {
+    const pauseMs = backoffMs(this.#failedAttempts, this.#askedMs);
+    this.#failedAttempts += 1;
+    this.#askedMs = 0;
+    this.#become({ name: 'waiting', untilMs: Date.now() + pauseMs });
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => void this.#connect(), pauseMs);
   }
 
-  async function ask(frame: Readonly<Record<string, unknown>>): Promise<ServerFrame> {
-    if (state.name !== 'live' || !socket) throw new ClientError('offline', 'not connected');
-    return send(socket, frame);
+  #end(): void {
+    this.stop();
+    this.#options.listener.onEnd();
   }
+}
 
-  function closed(code: number): void {
-    socket = undefined;
-    clearInterval(heartbeat);
-    for (const [id, { reject }] of waiting) {
-      settle(id);
-      reject(new ClientError('offline', 'the connection was lost'));
-    }
-    if (state.name === 'off') return;
-    // A token may end while it is in use: one try with another.
-    if (code === 4001 && refusals === 0) {
-      refusals += 1;
-      void renew(usedToken).then(connect, (error: unknown) => {
-        if (error instanceof ClientError && error.retryable) comeBack();
-        else end();
-      });
-      return;
-    }
-    if (finalCloses.has(code)) end();
-    else comeBack();
-  }
+function isWelcome(frame: ServerFrame): frame is WelcomeFrame {
+  return frame.type === 'welcome';
+}
 
-  function comeBack(): void {
-    const pauseMs = backoffMs(attempt, askedMs);
-    attempt += 1;
-    askedMs = 0;
-    become({ name: 'waiting', untilMs: Date.now() + pauseMs });
-    clearTimeout(wake);
-    wake = setTimeout(() => void connect(), pauseMs);
-  }
-
-  function end(): void {
-    stop();
-    listener.onEnd();
-  }
-
-  function stop(): void {
-    clearTimeout(wake);
-    clearInterval(heartbeat);
-    const open = socket;
-    socket = undefined;
-    positions.clear();
-    logId = undefined;
-    become({ name: 'off' });
-    open?.close(1000);
-  }
-
-  return {
-    start: () => {
-      if (state.name === 'off') void connect();
-      else if (state.name === 'waiting') {
-        // Back from sleep, or back online: no use in waiting longer.
-        clearTimeout(wake);
-        void connect();
-      }
-    },
-    stop,
-    ask,
-    state: () => state,
-  };
+/** Whether the frame is an event of a room's log: nothing else but `room.reset` has a seq. */
+function isEvent(frame: ServerFrame): frame is ServerFrame & RoomEvent {
+  return frame.type !== 'room.reset' && frame.roomId !== undefined && frame.seq !== undefined;
 }
