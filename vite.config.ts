@@ -32,6 +32,8 @@ function compressOutput(): Plugin {
 /** The page at `/`: src/web on top of src/client, built into dist/web. */
 export default defineConfig({
   root: 'src/web',
+  // Addresses relative to the page: it may be below a path behind a proxy.
+  base: './',
   plugins: [compressOutput()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: { outDir: '../../dist/web', emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 },

@@ -8,11 +8,81 @@ import {
   type Page,
   type WebSocketRoute,
 } from 'playwright-core';
-import type { TestUser } from './test-client.ts';
+import { afterAll, beforeAll } from 'vitest';
+import { freePort } from './ports.ts';
+import { type Single, startSingle } from './stack.ts';
+import { createRoom, mustCall, signUp, type TestUser } from './test-client.ts';
 
 export function openBrowser(args: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
   return chromium.launch({ executablePath, args: ['--no-sandbox', ...args] });
+}
+
+export interface PageStage {
+  readonly browser: Browser;
+  readonly url: string;
+  /** Two people who have just signed up. */
+  readonly twoPeople: () => Promise<{ ana: TestUser; ben: TestUser }>;
+  /** A room that ana owns and ben is a member of. */
+  readonly roomOfTwo: (name: string) => Promise<RoomOfTwo>;
+}
+
+export interface RoomOfTwo {
+  readonly ana: TestUser;
+  readonly ben: TestUser;
+  readonly roomId: string;
+  /** Sends a message over the API. @returns its id */
+  readonly send: (who: 'ana' | 'ben', text: string) => Promise<string>;
+}
+
+/** A browser and a Parley with its page, started before the tests of the file that calls this and ended after them. */
+export function openPageStage(settings: Readonly<Record<string, string>> = {}): PageStage {
+  let browser: Browser;
+  let parley: Single;
+  beforeAll(async () => {
+    const port = await freePort();
+    [browser, parley] = await Promise.all([
+      openBrowser(),
+      startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}`, ...settings }, port),
+    ]);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await parley.end();
+  });
+
+  async function twoPeople(): Promise<{ ana: TestUser; ben: TestUser }> {
+    const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
+    return { ana, ben };
+  }
+  return {
+    get browser() {
+      return browser;
+    },
+    get url() {
+      return parley.url;
+    },
+    twoPeople,
+    roomOfTwo: async (name) => {
+      const { ana, ben } = await twoPeople();
+      const roomId = await createRoom([ana, ben], { name });
+      return { ana, ben, roomId, send: (who, text) => sendTo(who === 'ana' ? ana : ben, { roomId, text }) };
+    },
+  };
+}
+
+let sentCount = 0;
+
+/** Sends a message over the API. @returns its id */
+export async function sendTo(person: TestUser, { roomId, text }: { roomId: string; text: string }): Promise<string> {
+  const clientId = `stage-${sentCount++}`;
+  return String((await mustCall(person, 'POST', `/v1/rooms/${roomId}/messages`, { clientId, text })).id);
+}
+
+/** The room's texts as the server has them; that of a deleted message is empty. */
+export async function storedTexts(person: TestUser, roomId: string): Promise<string[]> {
+  const { messages: stored } = await mustCall(person, 'GET', `/v1/rooms/${roomId}/messages`);
+  return (stored as { text: string }[]).map(({ text }) => text);
 }
 
 /** A touch screen in a hand. */
@@ -63,17 +133,32 @@ export async function longPress(page: Page, element: Locator, until: Locator): P
   await devtools.detach();
 }
 
-/** Cuts a browser context's live connection and lets it come back, without the server's doing. */
-export async function controlSockets(context: BrowserContext): Promise<{ cut: () => void; restore: () => void }> {
+export interface SocketControls {
+  /** Closes all connections, and refuses new ones until `restore`. */
+  readonly cut: () => void;
+  readonly restore: () => void;
+  /** Nothing passes through the open connections any more, and nobody is told. New ones work. */
+  readonly silence: () => void;
+  /** How many connections were refused. */
+  readonly refused: () => number;
+}
+
+/** Cuts or silences a browser context's live connections, without the server's doing. */
+export async function controlSockets(context: BrowserContext): Promise<SocketControls> {
   const open = new Set<WebSocketRoute>();
+  let silent = new Set<WebSocketRoute>();
   let isCut = false;
+  let refused = 0;
   await context.routeWebSocket(/\/v1\/ws/, (socket) => {
     if (isCut) {
+      refused += 1;
       void socket.close({ code: 1001 });
       return;
     }
     open.add(socket);
-    socket.connectToServer();
+    const server = socket.connectToServer();
+    socket.onMessage((frame) => silent.has(socket) || server.send(frame));
+    server.onMessage((frame) => silent.has(socket) || socket.send(frame));
   });
   return {
     cut: () => {
@@ -84,5 +169,9 @@ export async function controlSockets(context: BrowserContext): Promise<{ cut: ()
     restore: () => {
       isCut = false;
     },
+    silence: () => {
+      silent = new Set(open);
+    },
+    refused: () => refused,
   };
 }

@@ -4,9 +4,10 @@ import { useCallback, useContext, useRef, useState } from 'preact/hooks';
 import { Dialog } from './dialog.tsx';
 
 export interface Question {
-  readonly title: string;
+  /** Names in it as `<bdi>`. */
+  readonly title: ComponentChildren;
   /** What will happen, and that it is final. */
-  readonly words: string;
+  readonly words: ComponentChildren;
   /** The label of the button that does it, e.g. `Delete`. */
   readonly action: string;
 }

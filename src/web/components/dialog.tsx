@@ -1,6 +1,6 @@
 /** The browser's own dialog: it holds the focus, and Escape closes it. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useId, useRef } from 'preact/hooks';
 
 const looks = { normal: '', wide: 'wide', sheet: 'sheet', question: 'question' } as const;
 
@@ -10,13 +10,15 @@ export function Dialog({
   look = 'normal',
   children,
 }: {
-  title: string;
+  /** Names in it as `<bdi>`. */
+  title: ComponentChildren;
   /** `sheet`: at the lower edge of the screen, where a thumb reaches it. */
   look?: keyof typeof looks;
   onClose: () => void;
   children: ComponentChildren;
 }) {
   const element = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
   const removed = useRef(false);
   useEffect(() => {
     const dialog = element.current!;
@@ -30,9 +32,9 @@ export function Dialog({
     };
   }, []);
   return (
-    <dialog ref={element} class={looks[look]} onClose={() => removed.current || onClose()} aria-label={title}>
+    <dialog ref={element} class={looks[look]} onClose={() => removed.current || onClose()} aria-labelledby={titleId}>
       <header class="dialog-head">
-        <h2>{title}</h2>
+        <h2 id={titleId}>{title}</h2>
         <button type="button" class="link" onClick={() => element.current?.close()} aria-label="Close">
           ✕
         </button>

@@ -1,6 +1,25 @@
-/** Several lines of text: Enter is the form's button, Shift+Enter begins a new line. Grows with its text to a bound. */
+/**
+ * A text of several lines. With a real keyboard Enter submits and Shift+Enter begins a new line; soft keyboards have no Shift+Enter, so
+ * there Enter begins a new line. Ctrl+Enter and Cmd+Enter always submit. The box grows with its text up to a bound.
+ */
 import type { Ref } from 'preact';
 import { LengthHint } from './length-limit.tsx';
+import { onTouchScreen } from './touch-screen.ts';
+
+/** UI Events §9.3: the legacy key code of every key that an input method handles. */
+const handledByInputMethod = 229;
+
+/**
+ * Whether an input method handles the key: Enter then confirms a composition and Escape cancels one. Safari ends the composition before
+ * it reports the key, with `isComposing` already false; only the key code tells (WebKit bug 165004).
+ */
+function isForInputMethod({ isComposing, keyCode }: KeyboardEvent): boolean {
+  return isComposing || keyCode === handledByInputMethod;
+}
+
+function submits({ key, shiftKey, ctrlKey, metaKey }: KeyboardEvent): boolean {
+  return key === 'Enter' && (ctrlKey || metaKey || !(shiftKey || onTouchScreen));
+}
 
 export function TextBox({
   label,
@@ -21,7 +40,7 @@ export function TextBox({
   onInput: (value: string) => void;
   onEnter: () => void;
   onBlur?: () => void;
-  /** Keys other than Enter. */
+  /** Called for keys other than Enter. */
   onKeyDown?: (event: KeyboardEvent) => void;
 }) {
   return (
@@ -34,11 +53,13 @@ export function TextBox({
           rows={1}
           value={value}
           placeholder={placeholder ?? ''}
+          enterkeyhint={onTouchScreen ? 'enter' : 'send'}
           onInput={(event) => onInput(event.currentTarget.value)}
           onBlur={onBlur}
           onKeyDown={(event) => {
+            if (isForInputMethod(event)) return;
             if (event.key !== 'Enter') onKeyDown?.(event);
-            else if (!event.shiftKey && !event.isComposing) {
+            else if (submits(event)) {
               event.preventDefault();
               onEnter();
             }

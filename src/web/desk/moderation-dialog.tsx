@@ -32,7 +32,15 @@ export function ModerationDialog({ store, roomId, name, onClose }: DeskProps & {
   const [pane, setPane] = useState<Pane>('queue');
   const desk = { store, roomId };
   return (
-    <Dialog title={`Moderation of ${name}`} look="wide" onClose={onClose}>
+    <Dialog
+      title={
+        <>
+          Moderation of <bdi>{name}</bdi>
+        </>
+      }
+      look="wide"
+      onClose={onClose}
+    >
       <div class="settings desk">
         <nav aria-label="Moderation">
           <ul>

@@ -18,8 +18,22 @@ export function LessonsPane({ store }: DeskProps) {
   }
 
   async function takeBackAll(moderatorId: string, name: string): Promise<void> {
-    const words = `The spam filter is trained again without anything that ${name} has taught it. This cannot be undone.`;
-    if (await confirm({ title: `Take back all lessons of ${name}?`, words, action: 'Take back all' }))
+    const words = (
+      <>
+        The spam filter is trained again without anything that <bdi>{name}</bdi> has taught it. This cannot be undone.
+      </>
+    );
+    if (
+      await confirm({
+        title: (
+          <>
+            Take back all lessons of <bdi>{name}</bdi>?
+          </>
+        ),
+        words,
+        action: 'Take back all',
+      })
+    )
       await afterwards(() => moderation.takeBackLessonsOf(moderatorId));
   }
 
@@ -35,7 +49,7 @@ export function LessonsPane({ store }: DeskProps) {
             <span>
               A message {meanings[label]}
               <span class="hint">
-                {calendar.format(new Date(createdAt))} · by {moderator?.displayName ?? moderatorId}
+                {calendar.format(new Date(createdAt))} · by <bdi>{moderator?.displayName ?? moderatorId}</bdi>
               </span>
             </span>
             <span class="row">

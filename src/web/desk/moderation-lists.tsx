@@ -45,10 +45,15 @@ export function BansPane({ store, roomId }: DeskProps) {
         {bans?.map(({ user, by, reason, expiresAt }) => (
           <li key={user.id}>
             <span>
-              <strong>{user.displayName}</strong> <span class="handle">@{user.username}</span>
+              <strong>
+                <bdi>{user.displayName}</bdi>
+              </strong>{' '}
+              <span class="handle">@{user.username}</span>
               <span class="hint">
-                {expiresAt ? `until ${calendar.format(new Date(expiresAt))}` : 'for good'} · by {by.displayName}
-                {reason && ` · ${reason}`}
+                {expiresAt ? `until ${calendar.format(new Date(expiresAt))}` : 'for good'} · by{' '}
+                <bdi>{by.displayName}</bdi>
+                {reason && ' · '}
+                <bdi>{reason}</bdi>
               </span>
             </span>
             <button
@@ -79,10 +84,13 @@ export function AuditPane({ store, roomId }: DeskProps) {
         {entries?.map(({ id, at, action, actor, details }) => (
           <li key={id}>
             <span>
-              <strong>{actor?.displayName ?? 'Somebody'}</strong> {acts[action] ?? action}
+              <strong>
+                <bdi>{actor?.displayName ?? 'Somebody'}</bdi>
+              </strong>{' '}
+              {acts[action] ?? action}
               <span class="hint">
                 {calendar.format(new Date(at))}
-                {describe(details)}
+                <bdi>{describe(details)}</bdi>
               </span>
             </span>
           </li>
@@ -109,8 +117,10 @@ export function RefusalsPane({ store, roomId }: DeskProps) {
         {refusals?.map(({ author, kind, labels, engineVersion, at }, index) => (
           <li key={`${at} ${index}`}>
             <span>
-              <strong>{author.displayName}</strong> <span class="handle">@{author.username}</span>{' '}
-              {kind === 'edit' ? 'an edit' : 'a message'}
+              <strong>
+                <bdi>{author.displayName}</bdi>
+              </strong>{' '}
+              <span class="handle">@{author.username}</span> {kind === 'edit' ? 'an edit' : 'a message'}
               <span class="hint">
                 {calendar.format(new Date(at))} ·{' '}
                 {labels.map(({ name, score, id }) => `${name} ${Math.round(score * 100)} % (${id})`).join(', ')} ·

@@ -109,9 +109,15 @@ function QueueItem({
   return (
     <article class="case" aria-label={`Message by ${message.sender.displayName}`}>
       <header class="row">
-        <strong>{message.sender.displayName}</strong>
+        <strong>
+          <bdi>{message.sender.displayName}</bdi>
+        </strong>
         <span class="hint">@{message.sender.username}</span>
-        {showRoom && <span class="hint">in {entry.room.name || 'a direct message'}</span>}
+        {showRoom && (
+          <span class="hint">
+            in <bdi>{entry.room.name || 'a direct message'}</bdi>
+          </span>
+        )}
         <time dateTime={message.createdAt}>{calendar.format(new Date(message.createdAt))}</time>
       </header>
       <ol class="around" aria-label="What was said around it">
@@ -146,7 +152,10 @@ function QueueItem({
         <ul class="complaints" aria-label="Reports">
           {entry.reports.map(({ reporter, reason }) => (
             <li key={reporter.id}>
-              <strong>{reporter.displayName}</strong> {reason}
+              <strong>
+                <bdi>{reporter.displayName}</bdi>
+              </strong>{' '}
+              <bdi>{reason}</bdi>
             </li>
           ))}
           {entry.reportCount > entry.reports.length && (
@@ -164,8 +173,9 @@ function QueueItem({
       </p>
       {decision && (
         <p class="hint">
-          {states[entry.state]} by {decision.by.displayName}, {calendar.format(new Date(decision.at))}
-          {decision.note && `: ${decision.note}`}
+          {states[entry.state]} by <bdi>{decision.by.displayName}</bdi>, {calendar.format(new Date(decision.at))}
+          {decision.note && ': '}
+          <bdi>{decision.note}</bdi>
         </p>
       )}
       {problem && (
@@ -208,7 +218,10 @@ function QueueItem({
 function ContextLine({ message }: { message: Message }) {
   return (
     <li>
-      <strong>{message.sender.displayName}</strong> {message.deletedAt ? <em>deleted</em> : message.text.slice(0, 300)}
+      <strong>
+        <bdi>{message.sender.displayName}</bdi>
+      </strong>{' '}
+      {message.deletedAt ? <em>deleted</em> : <bdi>{message.text.slice(0, 300)}</bdi>}
     </li>
   );
 }

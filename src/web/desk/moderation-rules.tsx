@@ -140,8 +140,10 @@ export function RulesPane({ store, roomId }: DeskProps) {
             <span>
               <strong>{rule.pattern}</strong>
               <span class="hint">
-                {kinds[rule.kind]} · {rule.action === 'block' ? 'blocked' : 'flagged'} · by {rule.createdBy.displayName}
-                {rule.note && ` · ${rule.note}`}
+                {kinds[rule.kind]} · {rule.action === 'block' ? 'blocked' : 'flagged'} · by{' '}
+                <bdi>{rule.createdBy.displayName}</bdi>
+                {rule.note && ' · '}
+                <bdi>{rule.note}</bdi>
               </span>
             </span>
             <button
@@ -175,7 +177,10 @@ function RehearsalView({ rehearsal }: { rehearsal: RuleRehearsal }) {
       <ul>
         {examples.slice(0, 5).map(({ messageId, sender, text }) => (
           <li key={messageId}>
-            <strong>{sender.displayName}</strong> {text.slice(0, 120)}
+            <strong>
+              <bdi>{sender.displayName}</bdi>
+            </strong>{' '}
+            <bdi>{text.slice(0, 120)}</bdi>
           </li>
         ))}
       </ul>

@@ -52,12 +52,18 @@ export function BrowseDialog({ store, onClose }: { store: ChatStore; onClose: ()
           return (
             <li key={room.id}>
               <span>
-                <strong>{room.name}</strong>
+                <strong>
+                  <bdi>{room.name}</bdi>
+                </strong>
                 <span class="hint">
                   {' '}
                   {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
                 </span>
-                {room.topic && <span class="topic">{room.topic}</span>}
+                {room.topic && (
+                  <span class="topic" dir="auto">
+                    {room.topic}
+                  </span>
+                )}
               </span>
               <button type="button" onClick={() => void join(room)} aria-label={`${act} ${room.name}`}>
                 {act}

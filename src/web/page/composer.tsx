@@ -5,14 +5,19 @@ import { randomKey } from '../../client/random-key.ts';
 import type { ChatStore } from '../components/chat-store.ts';
 import { isTooLong } from '../components/length-limit.tsx';
 import { TextBox } from '../components/text-box.tsx';
+import { onTouchScreen } from '../components/touch-screen.ts';
 
 /** That one is writing is said again this often. */
 const sayTypingMs = 3000;
-/** Where the focus alone would bring up a keyboard over half of the messages. */
-const onTouchScreen = matchMedia('(hover: none) and (pointer: coarse)').matches;
+interface DraftText {
+  readonly text: string;
+  /** The text as of this moment: `text` is what was drawn last. */
+  readonly current: () => string;
+  readonly change: (text: string) => void;
+}
 
 /** The room's draft. A change by another tab is taken over where this tab showed the same text before. */
-function useDraft({ drafts }: ChatStore, roomId: string): [string, (text: string) => void] {
+function useDraft({ drafts }: ChatStore, roomId: string): DraftText {
   const [text, setText] = useState(() => drafts.get(roomId));
   const shown = useRef(text);
   shown.current = text;
@@ -33,14 +38,15 @@ function useDraft({ drafts }: ChatStore, roomId: string): [string, (text: string
     };
   }, [drafts, roomId]);
 
-  return [
+  return {
     text,
-    (next) => {
+    current: () => shown.current,
+    change: (next) => {
       shown.current = next;
       setText(next);
       drafts.set(roomId, next);
     },
-  ];
+  };
 }
 
 interface ComposerProps {
@@ -51,12 +57,13 @@ interface ComposerProps {
 }
 
 export function Composer({ store, roomId, roomName, input }: ComposerProps) {
-  const [text, setText] = useDraft(store, roomId);
+  const { text, current, change: setText } = useDraft(store, roomId);
   const saidAt = useRef(0);
   const lengthMax = store.state.messageLengthMax;
   const sendable = text.trim() !== '' && !isTooLong(text, lengthMax);
 
   useEffect(() => {
+    // On a touch screen the focus alone would bring up a keyboard over half of the messages.
     if (!onTouchScreen) input.current?.focus();
     // A text comes back to be changed.
     return store.drafts.onChange((changed) => {
@@ -80,7 +87,8 @@ export function Composer({ store, roomId, roomName, input }: ComposerProps) {
 
   function send(event?: Event): void {
     event?.preventDefault();
-    if (!sendable) return;
+    // The second click of a double click may come before the page has drawn what the first one did.
+    if (!sendable || current() === '') return;
     // Its key is made here, once, so that no repetition is a second message.
     store.unsent.send({ roomId, text, clientId: randomKey() });
     saidAt.current = 0;

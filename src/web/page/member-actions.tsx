@@ -1,4 +1,5 @@
 /** What a moderator may do about a person, from a message or from the list of people. */
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Profile } from '../../client/parley-client.ts';
 import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
@@ -27,11 +28,12 @@ export function MemberActions({
   const confirm = useConfirm();
   const [seconds, setSeconds] = useState<string>(times[1][0]);
   const [reason, setReason] = useState('');
-  const [done, setDone] = useState('');
+  const [done, setDone] = useState<ComponentChildren>('');
+  const name = <bdi>{person.displayName}</bdi>;
   const [problem, setProblem] = useState('');
   const { moderation } = store.client;
 
-  async function attempt(work: () => Promise<unknown>, words: string): Promise<void> {
+  async function attempt(work: () => Promise<unknown>, words: ComponentChildren): Promise<void> {
     setProblem('');
     setDone('');
     try {
@@ -49,17 +51,26 @@ export function MemberActions({
     { extent, said = '' }: { extent: string; said?: string },
   ): Promise<void> {
     const confirmed = await confirm({
-      title: `Ban ${person.displayName} ${extent}?`,
+      title: (
+        <>
+          Ban {name} {extent}?
+        </>
+      ),
       words: 'They are removed at once. A ban can be lifted, but they have to join again themselves.',
       action: 'Ban',
     });
     if (!confirmed) return;
     const why = reason.trim() === '' ? {} : { reason: reason.trim() };
-    await attempt(() => moderation.ban(person.id, { ...where, ...why }), `${person.displayName} is banned${said}.`);
+    await attempt(
+      () => moderation.ban(person.id, { ...where, ...why }),
+      <>
+        {name} is banned{said}.
+      </>,
+    );
   }
 
   return (
-    <Dialog title={`Moderate ${person.displayName}`} onClose={onClose}>
+    <Dialog title={<>Moderate {name}</>} onClose={onClose}>
       <div class="settings-form">
         <div class="field">
           <label for="act-time">For how long?</label>
@@ -80,16 +91,14 @@ export function MemberActions({
           <button
             type="button"
             onClick={() =>
-              void attempt(() => moderation.mute(roomId, person.id, Number(seconds)), `${person.displayName} is muted.`)
+              void attempt(() => moderation.mute(roomId, person.id, Number(seconds)), <>{name} is muted.</>)
             }
           >
             Mute
           </button>
           <button
             type="button"
-            onClick={() =>
-              void attempt(() => moderation.mute(roomId, person.id, 0), `${person.displayName} may speak.`)
-            }
+            onClick={() => void attempt(() => moderation.mute(roomId, person.id, 0), <>{name} may speak.</>)}
           >
             Unmute
           </button>

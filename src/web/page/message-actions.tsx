@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { Message } from '../../client/parley-client.ts';
 import { type ChatStore, moderates } from '../components/chat-store.ts';
+import { copyText } from '../components/clipboard.ts';
 import { type Confirm, useConfirm } from '../components/confirm.tsx';
 import { Dialog } from '../components/dialog.tsx';
 import { MemberActions } from './member-actions.tsx';
@@ -44,10 +45,8 @@ export function MessageActions({ store, message, onEdit, attempt, sheet, onSheet
         ...(mayModerate ? [{ name: 'Moderate', run: () => setOpened('moderate') }, remove] : []),
       ];
 
-  // Where a long press opens the sheet, it selects no text. Pages without https have no clipboard.
-  const copying: readonly Action[] = navigator.clipboard
-    ? [{ name: 'Copy text', run: () => attempt(() => navigator.clipboard.writeText(message.text)) }]
-    : [];
+  // A long press opens the sheet and so cannot select text.
+  const copy: Action = { name: 'Copy text', run: () => attempt(() => copyText(message.text)) };
 
   return (
     <>
@@ -58,7 +57,7 @@ export function MessageActions({ store, message, onEdit, attempt, sheet, onSheet
           </button>
         ))}
       </div>
-      {sheet && <ActionSheet message={message} actions={[...copying, ...actions]} onClose={onSheetClose} />}
+      {sheet && <ActionSheet message={message} actions={[copy, ...actions]} onClose={onSheetClose} />}
       {opened === 'report' && <ReportDialog store={store} message={message} onClose={close} />}
       {opened === 'moderate' && (
         <MemberActions store={store} roomId={message.roomId} person={message.sender} onClose={close} />
@@ -91,7 +90,15 @@ function ActionSheet({
   onClose: () => void;
 }) {
   return (
-    <Dialog title={`Message by ${message.sender.displayName}`} look="sheet" onClose={onClose}>
+    <Dialog
+      title={
+        <>
+          Message by <bdi>{message.sender.displayName}</bdi>
+        </>
+      }
+      look="sheet"
+      onClose={onClose}
+    >
       <ul class="sheet-actions">
         {actions.map(({ name, danger, run }) => (
           <li key={name}>
@@ -99,8 +106,8 @@ function ActionSheet({
               type="button"
               class={danger ? 'danger' : ''}
               onClick={() => {
-                onClose();
                 run();
+                onClose();
               }}
             >
               {name}

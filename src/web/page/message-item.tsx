@@ -52,7 +52,9 @@ export function MessageItem({ store, message, head, editing, onEditEnd }: Messag
       {head && (
         <header>
           <Avatar person={author} />
-          <strong>{author.displayName}</strong>
+          <strong>
+            <bdi>{author.displayName}</bdi>
+          </strong>
           <time dateTime={message.createdAt} title={calendar.format(new Date(message.createdAt))}>
             {clock.format(new Date(message.createdAt))}
           </time>
@@ -105,7 +107,9 @@ export function UnsentItem({ store, message, head }: { store: ChatStore; message
       {head && me && (
         <header>
           <Avatar person={me} />
-          <strong>{me.displayName}</strong>
+          <strong>
+            <bdi>{me.displayName}</bdi>
+          </strong>
         </header>
       )}
       <div class="text plain" dir="auto">

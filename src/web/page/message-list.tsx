@@ -124,8 +124,12 @@ function ListHead({ store, state, room }: MessageListProps) {
       </p>
     );
   if (view.hasOlder) return null;
-  const what = room.kind === 'dm' ? `your conversation with ${room.name}` : room.name;
-  return <p class="hint">This is the beginning of {what}</p>;
+  return (
+    <p class="hint">
+      This is the beginning of {room.kind === 'dm' && 'your conversation with '}
+      <bdi>{room.name}</bdi>
+    </p>
+  );
 }
 
 function JumpButton({ unread, refused, onJump }: { unread: number; refused: number; onJump: () => void }) {

@@ -1,17 +1,19 @@
 /** Makes a room, with people who are looked up by name. */
-import { useState } from 'preact/hooks';
 import type { Page, Profile } from '../../client/parley-client.ts';
+import { useAttempt } from '../components/attempt.ts';
 import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { Field } from '../components/field.tsx';
 
 export function NewRoomDialog({ store, onClose }: { store: ChatStore; onClose: () => void }) {
-  const [problem, setProblem] = useState('');
+  const { busy, problem, attempt } = useAttempt((error) =>
+    error instanceof UnknownPerson ? error.message : explainRefusal(error),
+  );
 
-  async function submit(event: SubmitEvent): Promise<void> {
+  function submit(event: SubmitEvent): void {
     event.preventDefault();
     const fields = new FormData(event.currentTarget as HTMLFormElement);
-    try {
+    void attempt(async () => {
       const names = String(fields.get('people') ?? '')
         .split(/[\s,]+/)
         .filter(Boolean);
@@ -20,14 +22,12 @@ export function NewRoomDialog({ store, onClose }: { store: ChatStore; onClose: (
       const room = await store.client.createRoom({ name: String(fields.get('name') ?? ''), visibility, memberIds });
       location.hash = `#/rooms/${room.id}`;
       onClose();
-    } catch (error) {
-      setProblem(error instanceof UnknownPerson ? error.message : explainRefusal(error));
-    }
+    });
   }
 
   return (
     <Dialog title="New room" onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)}>
+      <form onSubmit={submit}>
         <Field label="Room name" name="name" />
         <Field label="People" name="people" hint="usernames, with spaces between" required={false} />
         <label class="check">
@@ -38,7 +38,7 @@ export function NewRoomDialog({ store, onClose }: { store: ChatStore; onClose: (
             {problem}
           </p>
         )}
-        <button class="primary" type="submit">
+        <button class="primary" type="submit" disabled={busy}>
           Create room
         </button>
       </form>

@@ -9,14 +9,17 @@ import { AccountDialog } from './account/account-dialog.tsx';
 import { finishLinking } from './account/linked-accounts.tsx';
 import { ChatScreen } from './chat-screen.tsx';
 import { InviteAcceptance } from './invite-link.tsx';
+import { followKeyboard } from './keyboard-inset.ts';
 import { AccountLinks } from './login/account-links.tsx';
 import { LoginScreen } from './login/login-screen.tsx';
 import { type Challenge, challengeOf } from './login/mfa-form.tsx';
 import { explainProviderError } from './login/provider-errors.ts';
 import { SetupScreen } from './login/setup-screen.tsx';
 import { MailboxDialog } from './mailbox-dialog.tsx';
+import { onWakeUp } from './wake-up.ts';
 
-const client = createParleyClient();
+/** The page may be below a path behind a proxy: the API is beside it. */
+const client = createParleyClient({ baseUrl: new URL('.', location.href).href });
 
 /** `#/rooms/<id>` and the like; `#code=…` comes from a login through a provider. */
 function useHash(): string {
@@ -77,8 +80,11 @@ function Page() {
       if (client.user()) enter();
       else leave('You have logged out in another tab.');
     };
-    addEventListener('storage', follow);
-    return () => removeEventListener('storage', follow);
+    // A page in the back/forward cache hears nothing of other tabs.
+    for (const event of ['storage', 'pageshow']) addEventListener(event, follow);
+    return () => {
+      for (const event of ['storage', 'pageshow']) removeEventListener(event, follow);
+    };
   }, []);
 
   useEffect(() => client.on({ onEnd: () => leave('Your login has ended. Please log in again.') }), []);
@@ -158,12 +164,8 @@ function Page() {
   );
 }
 
-for (const event of ['online', 'focus']) {
-  // No use in waiting for the next attempt when there is a reason to think that it will work.
-  addEventListener(event, () => {
-    if (client.state().name === 'waiting') client.connect();
-  });
-}
+onWakeUp(() => client.wake());
+followKeyboard();
 
 render(
   <ConfirmProvider>

@@ -1,7 +1,8 @@
 /** Telling the moderators of a message. */
 import { useState } from 'preact/hooks';
 import type { Message } from '../../client/parley-client.ts';
-import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
+import { useAttempt } from '../components/attempt.ts';
+import type { ChatStore } from '../components/chat-store.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { isTooLong, LengthHint } from '../components/length-limit.tsx';
 
@@ -12,19 +13,16 @@ const wordsLengthMax = 900;
 export function ReportDialog({ store, message, onClose }: { store: ChatStore; message: Message; onClose: () => void }) {
   const [reason, setReason] = useState<string>(reasons[0]);
   const [words, setWords] = useState('');
-  const [problem, setProblem] = useState('');
   const [done, setDone] = useState(false);
+  const { busy, problem, attempt } = useAttempt();
 
-  async function submit(event: SubmitEvent): Promise<void> {
+  function submit(event: SubmitEvent): void {
     event.preventDefault();
-    setProblem('');
-    try {
+    void attempt(async () => {
       const said = words.trim() === '' ? reason : `${reason}: ${words.trim()}`;
       await store.client.moderation.report(message.roomId, message.id, said);
       setDone(true);
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    }
+    });
   }
 
   return (
@@ -37,9 +35,12 @@ export function ReportDialog({ store, message, onClose }: { store: ChatStore; me
           </button>
         </div>
       ) : (
-        <form onSubmit={(event) => void submit(event)}>
+        <form onSubmit={submit}>
           <blockquote class="quoted">
-            <strong>{message.sender.displayName}</strong> {message.text.slice(0, 200)}
+            <strong>
+              <bdi>{message.sender.displayName}</bdi>
+            </strong>{' '}
+            <bdi>{message.text.slice(0, 200)}</bdi>
           </blockquote>
           <fieldset class="choices">
             <legend>What is wrong with it?</legend>
@@ -65,7 +66,7 @@ export function ReportDialog({ store, message, onClose }: { store: ChatStore; me
               {problem}
             </p>
           )}
-          <button class="primary" type="submit" disabled={isTooLong(words, wordsLengthMax)}>
+          <button class="primary" type="submit" disabled={busy || isTooLong(words, wordsLengthMax)}>
             Send report
           </button>
         </form>

@@ -1,4 +1,6 @@
 /** The rooms one is in, with what is new in them, and the doors to more. */
+
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { OwnRoom } from '../../client/parley-client.ts';
 import { Avatar } from '../components/avatar.tsx';
@@ -31,7 +33,7 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
           aria-label={`Account settings: ${user?.displayName ?? ''}`}
           onClick={() => setDialog('account')}
         >
-          <span class="me-name">{user?.displayName}</span>
+          <bdi class="me-name">{user?.displayName}</bdi>
           {user && <Avatar person={user} />}
           <span aria-hidden="true">⚙</span>
         </button>
@@ -65,7 +67,7 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
                   <span class="sigil" aria-hidden="true">
                     {room.kind === 'dm' ? '@' : room.visibility === 'private' ? '◆' : '#'}
                   </span>
-                  {room.name}
+                  <bdi>{room.name}</bdi>
                 </span>
                 {room.unread > 0 && (
                   <span class={`count ${room.mentions > 0 ? 'mentioned' : ''}`}>
@@ -94,8 +96,12 @@ function activeAt(room: OwnRoom): string {
   return room.lastMessage?.createdAt ?? '';
 }
 
-function lastLine({ lastMessage }: OwnRoom): string {
+function lastLine({ lastMessage }: OwnRoom): ComponentChildren {
   if (!lastMessage) return 'No messages yet';
   if (lastMessage.deletedAt) return 'Message deleted';
-  return `${lastMessage.sender.displayName}: ${lastMessage.text.slice(0, 80)}`;
+  return (
+    <>
+      <bdi>{lastMessage.sender.displayName}</bdi>: <bdi>{lastMessage.text.slice(0, 80)}</bdi>
+    </>
+  );
 }

@@ -1,4 +1,5 @@
 /** One room: its messages, who is writing, and where one writes oneself. */
+import { Fragment } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Member, OwnRoom, Page } from '../../client/parley-client.ts';
 import { Avatar } from '../components/avatar.tsx';
@@ -24,8 +25,14 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
           ‹
         </a>
         <div class="room-title">
-          <h1>{room.name}</h1>
-          {room.topic && <p class="topic">{room.topic}</p>}
+          <h1>
+            <bdi>{room.name}</bdi>
+          </h1>
+          {room.topic && (
+            <p class="topic" dir="auto">
+              {room.topic}
+            </p>
+          )}
         </div>
         {moderates(store.client, room) && (
           <button type="button" class="link" onClick={() => setDesk(true)}>
@@ -38,12 +45,27 @@ export function RoomPane({ store, state, room }: { store: ChatStore; state: Chat
       </header>
       <MessageList store={store} state={state} room={room} onEditEnd={() => composer.current?.focus()} />
       <p class="typing" aria-live="polite">
-        {typing.length > 0 && `${typing.slice(0, 3).join(', ')} ${typing.length === 1 ? 'is' : 'are'} writing …`}
+        <TypingNames names={typing} />
       </p>
       <Composer store={store} roomId={room.id} roomName={room.name} input={composer} />
       {desk && <ModerationDialog store={store} roomId={room.id} name={room.name} onClose={() => setDesk(false)} />}
       {people && <PeopleDialog store={store} room={room} onClose={() => setPeople(false)} />}
     </main>
+  );
+}
+
+function TypingNames({ names }: { names: readonly string[] }) {
+  if (names.length === 0) return null;
+  return (
+    <>
+      {names.slice(0, 3).map((name, index) => (
+        <Fragment key={name}>
+          {index > 0 && ', '}
+          <bdi>{name}</bdi>
+        </Fragment>
+      ))}{' '}
+      {names.length === 1 ? 'is' : 'are'} writing …
+    </>
   );
 }
 
@@ -61,7 +83,11 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
 
   async function leave(): Promise<void> {
     const confirmed = await confirm({
-      title: `Leave ${room.name}?`,
+      title: (
+        <>
+          Leave <bdi>{room.name}</bdi>?
+        </>
+      ),
       words:
         room.visibility === 'public'
           ? 'You can join again later from the list of public rooms.'
@@ -89,13 +115,26 @@ function PeopleDialog({ store, room, onClose }: { store: ChatStore; room: OwnRoo
   }
 
   return (
-    <Dialog title={room.kind === 'dm' ? 'People in this conversation' : `People in ${room.name}`} onClose={onClose}>
+    <Dialog
+      title={
+        room.kind === 'dm' ? (
+          'People in this conversation'
+        ) : (
+          <>
+            People in <bdi>{room.name}</bdi>
+          </>
+        )
+      }
+      onClose={onClose}
+    >
       <ul class="found">
         {members.map(({ user, role }) => (
           <li key={user.id}>
             <Avatar person={user} />
             <span class="person">
-              <strong>{user.displayName}</strong>
+              <strong>
+                <bdi>{user.displayName}</bdi>
+              </strong>
               <span class="hint">
                 {' '}
                 @{user.username}

@@ -1,10 +1,11 @@
 /** Recovery codes, in the one moment in which they are shown. */
 import { useState } from 'preact/hooks';
+import { copyText } from '../../components/clipboard.ts';
 
 export function RecoveryCodes({ codes, onKept }: { codes: readonly string[]; onKept: () => void }) {
   const [copied, setCopied] = useState(false);
   const copy = () =>
-    navigator.clipboard.writeText(codes.join('\n')).then(
+    copyText(codes.join('\n')).then(
       () => setCopied(true),
       () => setCopied(false),
     );
