@@ -6,6 +6,7 @@ import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
 import { nameWords, users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
+import { toAsciiDomain } from '../profile/user-text.ts';
 
 export type UserRow = typeof users.$inferSelect;
 
@@ -158,7 +159,7 @@ export function createUserRepository(db: Database): UserRepository {
       const rows = await db
         .select()
         .from(users)
-        .where(and(eq(sql`lower(${users.email})`, login.toLowerCase()), present))
+        .where(and(eq(sql`lower(${users.email})`, toAsciiDomain(login).toLowerCase()), present))
         // The owner first, however many others gave the address.
         .orderBy(sql`${users.emailVerifiedAt} is null`)
         .limit(2);
