@@ -185,6 +185,30 @@ test('the right to make schemas and tables can be taken back after the first sta
   });
 });
 
+test('in a Turkish database people log in in whatever case they type their name', async () => {
+  const name = `t_${randomBytes(8).toString('hex')}`;
+  await admin.unsafe(
+    `create database ${name} template template0 encoding 'UTF8' locale 'C' locale_provider icu icu_locale 'tr-TR'`,
+  );
+  try {
+    const parley = await start(inject('postgresUrl').replace(/\/postgres$/, `/${name}`));
+    try {
+      const ivan = await signUp(parley.url, 'IVAN');
+      for (const login of ['ivan', 'IVAN', 'ivan@EXAMPLE.org', 'IVAN@example.org'])
+        expect([
+          login,
+          (await callApi(parley.url, 'POST', '/v1/auth/login', { login, password: ivan.password })).status,
+        ]).toEqual([login, 200]);
+      const twin = { username: 'ivan', email: 'other@example.org', password: ivan.password };
+      expect((await callApi(parley.url, 'POST', '/v1/auth/register', twin)).status).toBe(409);
+    } finally {
+      await parley.stop();
+    }
+  } finally {
+    await admin.unsafe(`drop database ${name} with (force)`);
+  }
+});
+
 test('a database that only reads is waited for, and named when it stays so', async () => {
   const database = await createDatabase();
   try {
