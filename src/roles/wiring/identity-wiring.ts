@@ -1,8 +1,8 @@
-/** People whom others vouch for: login providers, host applications, and other servers with API keys. */
+/** Users of other systems: login providers, host applications, and servers with API keys. */
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { Gauge, type Registry } from 'prom-client';
-import { createAuthenticator } from '../../auth/authenticator.ts';
+import type { Registry } from 'prom-client';
+import { createAuthenticator, type LoginCheck } from '../../auth/authenticator.ts';
 import type { AccessTokens } from '../../auth/credentials/access-tokens.ts';
 import type { LoginMethods } from '../../auth/credentials/login-methods.ts';
 import type { OneTimeTokens } from '../../auth/credentials/one-time-tokens.ts';
@@ -16,8 +16,6 @@ import type { LoginService } from '../../auth/login/login-service.ts';
 import { limitRequests } from '../../auth/login/request-limits.ts';
 import type { StepUp } from '../../auth/mfa/step-up.ts';
 import { createIdentityAccounts } from '../../auth/oauth/identity-accounts.ts';
-import { createIdentityServer, type IdentityServer } from '../../auth/oauth/identity-server.ts';
-import { createJwksCache } from '../../auth/oauth/jwks-cache.ts';
 import { createLoginFlows } from '../../auth/oauth/login-flows.ts';
 import { createOAuthProvider } from '../../auth/oauth/oauth-provider.ts';
 import { oauthRoutes } from '../../auth/oauth/oauth-routes.ts';
@@ -31,6 +29,7 @@ import type { RoomService } from '../../chat/rooms/room-service.ts';
 import type { Config } from '../../config/load.ts';
 import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
 import type { RateCounters } from '../../http/limits/rate-counters.ts';
 import type { App } from '../../http/server/app.ts';
@@ -40,107 +39,99 @@ import type { UserRepository } from '../../user/account/user-repository.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { JudgeName } from '../../user/profile/user-service.ts';
 import { createUsernameRule } from '../../user/profile/user-text.ts';
+import { createIdentityServers, type IdentityServers } from './identity-servers.ts';
 
-export function createIdentityWiring({
-  config,
-  publicUrl,
-  db,
-  logger,
-  outages,
-  registry,
-  users,
-  profiles,
-  judgeName,
-  rooms,
-  accessTokens,
-  cookies,
-  counters,
-  revocations,
-}: {
-  config: Config;
-  publicUrl: string;
-  db: Database;
-  logger: Logger;
-  outages: Outages;
-  registry: Registry;
-  users: UserRepository;
-  profiles: Profiles;
-  judgeName: JudgeName;
-  rooms: Pick<RoomService, 'putMember'>;
-  accessTokens: AccessTokens;
-  cookies: SessionCookies;
-  counters: RateCounters;
-  revocations: Revocations;
-}) {
-  const breakers = new Gauge({
-    name: 'parley_provider_breaker_open',
-    help: '1 while a login provider or key server is left alone because it fails',
-    labelNames: ['provider'],
-    registers: [registry],
-  });
-  const links: IdentityServer[] = [];
+export interface IdentityWiringOptions {
+  readonly config: Config;
+  readonly publicUrl: string;
+  readonly db: Database;
+  readonly logger: Logger;
+  readonly outages: Outages;
+  readonly registry: Registry;
+  readonly users: UserRepository;
+  readonly profiles: Profiles;
+  readonly judgeName: JudgeName;
+  readonly rooms: Pick<RoomService, 'putMember'>;
+  readonly accessTokens: AccessTokens;
+  readonly cookies: SessionCookies;
+  readonly counters: RateCounters;
+  readonly revocations: Revocations;
+}
 
-  function linkTo(name: string, people: string, probeUrl: string): IdentityServer {
-    const link = createIdentityServer({
-      name: people,
-      probeUrl,
-      settings: {
-        timeoutMs: config.auth.providerTimeout,
-        failuresToOpen: config.auth.providerFailuresToOpen,
-        probePauseMaxMs: config.auth.providerProbePauseMax,
-      },
-      onBreaker: (state) => breakers.set({ provider: name }, state === 'closed' ? 0 : 1),
-      outage: outages.of(people),
-    });
-    links.push(link);
-    return link;
-  }
+/** Parts of Parley's own logins that the routes of other systems' identities need. */
+export interface IdentityRouteOptions {
+  readonly auth: LoginService;
+  readonly opener: SessionOpener;
+  readonly sessions: SessionStore;
+  readonly stepUp: StepUp;
+  readonly loginMethods: LoginMethods;
+  readonly oneTimeTokens: OneTimeTokens;
+  readonly idempotency: IdempotencyKeys;
+  readonly loginLimit: { readonly max: number; readonly timeWindow: number };
+  /** Tells other instances to read the revocations. */
+  readonly onRevoked: () => void;
+}
 
-  const keysAt = (url: string, link: IdentityServer) =>
-    createJwksCache({
-      url,
-      link,
-      logger,
-      settings: {
-        maxAgeMs: config.auth.issuerKeys.maxAge,
-        refetchMs: config.auth.issuerKeys.refetch,
-        refetchBurst: config.auth.issuerKeys.refetchBurst,
-        waitingMax: config.auth.issuerKeys.waitingMax,
-      },
-    });
+export interface IdentityWiring {
+  readonly authenticator: Authenticator & LoginCheck;
+  /** Whether a request proves who makes it. */
+  readonly isCaller: (request: FastifyRequest) => Promise<boolean>;
+  /** Registers the routes under `/v1`. */
+  readonly register: (v1: App, options: IdentityRouteOptions) => Promise<void>;
+  readonly stop: () => void;
+}
 
+export function createIdentityWiring(options: IdentityWiringOptions): IdentityWiring {
+  const { config, db, logger, users, profiles, judgeName, accessTokens, cookies, revocations } = options;
+  const servers = createIdentityServers(options);
   const requireUsername = createUsernameRule(config.auth.reservedUsernames);
   const accounts = createIdentityAccounts({ db, users, judgeName, requireUsername });
   const apiKeys = createApiKeys({ db, settings: { keysMax: config.auth.apiKeysMax } });
   const hostUsers = createHostUsers({
     tokens: createHostTokens({
       issuers: config.auth.issuers,
-      keysOf: ({ issuer, jwksUrl }) => keysAt(jwksUrl, linkTo(issuer, `the key server of ${issuer}`, jwksUrl)),
+      keysOf: ({ issuer, jwksUrl }) =>
+        servers.keysAt(jwksUrl, servers.connect(issuer, `the key server of ${issuer}`, jwksUrl)),
       leewayMs: config.auth.clockLeeway,
     }),
     accounts,
-    joinRooms,
+    joinRooms: createRoomJoiner(options.rooms, logger),
     onProfile: profiles.invalidate,
     logger,
     settings: { cacheMax: config.auth.tokenCacheMax },
   });
   const proof = createAuthenticator({ accessTokens, cookies, hostUsers, apiKeys, revocations });
-  const authenticator = limitRequests(proof, counters, config.limits);
+  const authenticator = limitRequests(proof, options.counters, config.limits);
+  const providers = createProviders(options, servers);
 
-  async function isCaller(request: FastifyRequest): Promise<boolean> {
-    if (!proof.hasLogin(request)) return false;
-    try {
-      await proof.fromRequest(request);
-      return true;
-    } catch (error) {
-      if (!(error instanceof Failure) || error.kind.retryable) throw error;
-      return false;
-    }
-  }
+  return {
+    authenticator,
+    isCaller: async (request) => {
+      if (!proof.hasLogin(request)) return false;
+      try {
+        await proof.fromRequest(request);
+        return true;
+      } catch (error) {
+        if (!(error instanceof Failure) || error.kind.retryable) throw error;
+        return false;
+      }
+    },
+    register: async (v1, routes) => {
+      await registerProviders(v1, { ...options, ...routes, authenticator, accounts, providers });
+      await v1.register(apiKeyRoutes, { apiKeys, authenticator, idempotency: routes.idempotency });
+      await registerServers(v1, { ...options, ...routes, authenticator, accounts, requireUsername });
+    },
+    stop: servers.stop,
+  };
+}
 
-  /** Rooms that are not there, or do not want the user, are dealt with too: asking again would change nothing. */
-  async function joinRooms(userId: string, roomIds: readonly string[], by: string): Promise<string[]> {
-    const dealtWith: string[] = [];
+/**
+ * Adds a new user to rooms that a host application named. Rooms that do not exist or refuse the user count as done, because
+ * a repeat would change nothing.
+ */
+function createRoomJoiner(rooms: Pick<RoomService, 'putMember'>, logger: Logger) {
+  return async (userId: string, roomIds: readonly string[], by: string): Promise<string[]> => {
+    const done: string[] = [];
     for (const roomId of roomIds) {
       try {
         await rooms.putMember({ userId: by, role: 'server' }, roomId, userId);
@@ -148,95 +139,59 @@ export function createIdentityWiring({
         if (!(error instanceof Failure) || error.kind.retryable) throw error;
         logger.info({ code: error.code, roomId, userId }, 'a room named by a host application was not joined');
       }
-      dealtWith.push(roomId);
+      done.push(roomId);
     }
-    return dealtWith;
-  }
+    return done;
+  };
+}
 
-  const providers = new Map(
+type Providers = Parameters<typeof oauthRoutes>[1]['providers'];
+
+function createProviders({ config, publicUrl }: IdentityWiringOptions, servers: IdentityServers): Providers {
+  const origin = publicUrl.replace(/\/$/, '');
+  return new Map(
     Object.entries(config.auth.providers).map(([name, settings]) => {
-      const link = linkTo(name, `the login provider ${name}`, probeUrlOf(settings));
-      const callbackUrl = `${publicUrl.replace(/\/$/, '')}/v1/auth/oauth/${name}/callback`;
-      const flow = createOAuthProvider({
-        name,
-        provider: settings,
-        callbackUrl,
-        link,
-        keysAt: (url) => keysAt(url, link),
-      });
-      return [name, { settings, flow }];
+      const link = servers.connect(name, `the login provider ${name}`, probeUrlOf(settings));
+      const callbackUrl = `${origin}/v1/auth/oauth/${name}/callback`;
+      const keysAt = (url: string) => servers.keysAt(url, link);
+      return [name, { settings, flow: createOAuthProvider({ name, provider: settings, callbackUrl, link, keysAt }) }];
     }),
   );
+}
 
-  /** Routes of all this, to be registered under `/v1`. */
-  async function register(
-    v1: App,
-    {
-      auth,
-      opener,
-      sessions,
-      stepUp,
-      loginMethods,
-      oneTimeTokens,
-      idempotency,
-      loginLimit,
-      onRevoked,
-    }: {
-      auth: LoginService;
-      opener: SessionOpener;
-      sessions: SessionStore;
-      stepUp: StepUp;
-      loginMethods: LoginMethods;
-      oneTimeTokens: OneTimeTokens;
-      idempotency: IdempotencyKeys;
-      loginLimit: { max: number; timeWindow: number };
-      /** Other instances are told to look. */
-      onRevoked: () => void;
-    },
-  ): Promise<void> {
-    await v1.register(oauthRoutes, {
-      oauth: createOAuthService({
-        db,
-        users,
-        accounts,
-        oneTimeTokens,
-        auth,
-        stepUp,
-        oweMail: oweAccountMail,
-        loginMethods,
-      }),
-      flows: createLoginFlows({ db, oneTimeTokens, publicUrl }),
-      authenticator,
-      cookies,
-      providers,
-      publicUrl,
-      returnOrigins: config.http.allowedOrigins,
-      rateLimit: loginLimit,
-    });
-    await v1.register(apiKeyRoutes, { apiKeys, authenticator, idempotency });
-    const serverUsers = createServerUsers({
-      db,
-      users,
-      accounts,
-      opener,
-      sessions,
-      issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
-      judgeName,
-      requireUsername,
-      onRevoked: async () => {
-        onRevoked();
-        await revocations.sync();
-      },
-    });
-    await v1.register(serverRoutes, { serverUsers, authenticator, idempotency });
-  }
+interface RegisterOptions extends IdentityWiringOptions, IdentityRouteOptions {
+  readonly authenticator: Authenticator;
+  readonly accounts: ReturnType<typeof createIdentityAccounts>;
+}
 
-  return {
-    authenticator,
-    isCaller,
-    register,
-    stop: () => {
-      for (const link of links) link.stop();
+async function registerProviders(v1: App, options: RegisterOptions & { providers: Providers }): Promise<void> {
+  const { config, publicUrl, db, users, accounts, oneTimeTokens, auth, stepUp, loginMethods } = options;
+  const { authenticator, cookies, providers, loginLimit } = options;
+  await v1.register(oauthRoutes, {
+    oauth: createOAuthService({
+      ...{ db, users, accounts, oneTimeTokens, auth, stepUp, loginMethods },
+      oweMail: oweAccountMail,
+    }),
+    flows: createLoginFlows({ db, oneTimeTokens, publicUrl }),
+    ...{ authenticator, cookies, providers, publicUrl },
+    returnOrigins: config.http.allowedOrigins,
+    rateLimit: loginLimit,
+  });
+}
+
+async function registerServers(
+  v1: App,
+  options: RegisterOptions & { requireUsername: ReturnType<typeof createUsernameRule> },
+): Promise<void> {
+  const { config, db, users, accounts, opener, sessions, judgeName, requireUsername, revocations } = options;
+  const serverUsers = createServerUsers({
+    ...{ db, users, accounts, opener, sessions, judgeName, requireUsername },
+    issuers: new Set(config.auth.issuers.map(({ issuer }) => issuer)),
+    onRevoked: async () => {
+      options.onRevoked();
+      await revocations.sync();
     },
-  };
+  });
+  const { authenticator, idempotency } = options;
+  await v1.register(serverRoutes, { serverUsers, authenticator, idempotency });
 }

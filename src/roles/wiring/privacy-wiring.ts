@@ -23,6 +23,12 @@ import { createProfileData } from '../../user/privacy/profile-data.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 
+export interface PrivacyWiring {
+  /** Registers the routes under `/v1`. */
+  readonly register: (v1: App) => Promise<void>;
+  readonly stop: ReturnType<typeof startErasures>['stop'];
+}
+
 const minuteMs = 60_000;
 const guessWindowMs = 15 * minuteMs;
 
@@ -53,7 +59,7 @@ export function startPrivacy({
   authenticator: Authenticator;
   /** Other instances are told to look. */
   onRevoked: () => void;
-}) {
+}): PrivacyWiring {
   const parts: readonly PersonalData[] = [
     createProfileData(db),
     createLoginPersonalData(db),

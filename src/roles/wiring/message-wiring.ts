@@ -1,0 +1,69 @@
+/** Messages, their history pages, read markers, and the retries of moderation. */
+import type { Contact } from '../../chat/membership/contact.ts';
+import { createFlagPolicy } from '../../chat/messages/flag-policy.ts';
+import { createHistoryPages, type HistoryPages } from '../../chat/messages/history-pages.ts';
+import { createMentionLookup } from '../../chat/messages/mentioned-members.ts';
+import { createMessageRepository, type MessageRepository } from '../../chat/messages/message-repository.ts';
+import { createMessageService, type MessageService } from '../../chat/messages/message-service.ts';
+import { createUncachedNewestPages } from '../../chat/messages/uncached-newest-page.ts';
+import { createReadService, type ReadService } from '../../chat/reads/read-service.ts';
+import { recordAct } from '../../moderation/records/audit-log.ts';
+import { createRefusalLog, type RefusalLog } from '../../moderation/records/refusal-log.ts';
+import type { Judge } from '../../processing/client/processing-client.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
+import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
+import type { ChatConnections } from './chat-connections.ts';
+import { startModerationRetries } from './moderation-wiring.ts';
+import type { RoomWiring } from './room-wiring.ts';
+
+export interface MessageWiring {
+  readonly messages: MessageService;
+  readonly repository: MessageRepository;
+  readonly pages: HistoryPages;
+  readonly reads: ReadService;
+  readonly refusals: RefusalLog;
+  /** Stops the retries of moderation. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface MessageWiringOptions extends Pick<RoleContext, 'config' | 'logger'>, Pick<ChatConnections, 'sql'> {
+  readonly rooms: RoomWiring;
+  readonly profiles: Profiles;
+  readonly contact: Contact;
+  readonly judge: Judge;
+  /** A changed name shows in cached pages after this time. */
+  readonly profilesTtlMs: number;
+}
+
+export function startMessageWiring(options: MessageWiringOptions): MessageWiring {
+  const { config, logger, sql, rooms, profiles, contact, judge } = options;
+  const { eventLog, hub, roomService } = rooms;
+  const repository = createMessageRepository({ sql, profiles });
+  const refusals = createRefusalLog({ sql, profiles });
+  const shared = {
+    ...{ judge, eventLog, profiles, contact },
+    flags: createFlagPolicy(),
+    findMentioned: createMentionLookup({ profiles, contact }),
+    recordRefusal: refusals.record,
+  };
+  const retries = startModerationRetries({ ...shared, sql, config, logger, hub });
+  const pages = createHistoryPages({
+    repository,
+    readUncachedPage: createUncachedNewestPages({ sql, profiles }),
+    settings: { cacheBytes: config.message.historyCacheBytes, ttlMs: options.profilesTtlMs },
+  });
+  const messages = createMessageService({
+    ...shared,
+    repository,
+    pages,
+    follow: roomService.follow,
+    followToRead: roomService.followToRead,
+    findFeed: hub.feed,
+    loadedFeed: hub.loadedFeed,
+    recordAct,
+    unmoderated: retries.repository,
+    settings: { ...config.message, admissionMs: config.message.admission, fallback: config.moderation.fallback },
+  });
+  const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
+  return { messages, repository, pages, reads, refusals, stop: retries.stop };
+}

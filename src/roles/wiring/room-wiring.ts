@@ -1,0 +1,116 @@
+/**
+ * The event log, the hub and the services about rooms. The hub asks the room service for the frames about memberships and
+ * the room service appends through the hub, so both are created in one place.
+ */
+import { createEventLog, type EventLog } from '../../chat/events/event-log.ts';
+import { createLogReader, type LogReader } from '../../chat/events/log-reader.ts';
+import type { Contact } from '../../chat/membership/contact.ts';
+import { createMembershipChanges, type MembershipChanges } from '../../chat/membership/membership-changes.ts';
+import { startWatcherBans, type WatcherBans } from '../../chat/membership/watcher-bans.ts';
+import { createRoomRepository, type RoomRepository } from '../../chat/rooms/room-repository.ts';
+import { createRoomService, type JudgeText, type RoomService } from '../../chat/rooms/room-service.ts';
+import { createStaffAccess } from '../../chat/rooms/staff-access.ts';
+import type { RoomState } from '../../chat/state/room-state.ts';
+import type { Config } from '../../config/load.ts';
+import { databaseOutage } from '../../database/database-probe.ts';
+import { recordAct } from '../../moderation/records/audit-log.ts';
+import { createHub, type Hub } from '../../realtime/feed/hub.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
+import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
+import type { ChatConnections } from './chat-connections.ts';
+import type { ChatMetrics } from './chat-metrics.ts';
+import type { Cluster } from './cluster-wiring.ts';
+
+export interface RoomWiringOptions extends Pick<RoleContext, 'config' | 'logger' | 'outages'> {
+  readonly connections: ChatConnections;
+  readonly cluster: Cluster;
+  readonly metrics: ChatMetrics;
+  readonly profiles: Profiles;
+  readonly contact: Contact;
+  readonly judgeText: JudgeText;
+}
+
+export interface RoomWiring {
+  readonly hub: Hub<RoomState>;
+  readonly reader: LogReader;
+  readonly eventLog: EventLog;
+  readonly roomService: RoomService;
+  readonly roomRepository: RoomRepository;
+  readonly membershipChanges: MembershipChanges;
+  readonly watcherBans: WatcherBans;
+}
+
+export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
+  const { config, logger, connections, cluster, metrics, profiles, contact } = options;
+  const { db, sql } = connections;
+  const { revocations, epoch, hints, freshness } = cluster;
+  const roomRepository = createRoomRepository({ sql, settings: { ...config.room, ...config.realtime } });
+  const reader = createLogReader({ sql, look: freshness, profiles, settings: config.resume });
+  const membershipChanges = createMembershipChanges(sql);
+  const hub: Hub<RoomState> = createHub<RoomState>({
+    log: { load: roomRepository.load, read: reader.read, heads: reader.heads },
+    hints,
+    onRevocationHint: () => {
+      void revocations.sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read'));
+      watcherBans.look();
+    },
+    onMissing: (roomId, seq) =>
+      void epoch
+        .suspect(roomId, seq)
+        .catch((error: unknown) => logger.debug({ error }, 'the search for a missing event failed')),
+    membership: { joined: (roomId, userId) => roomService.describeJoined(roomId, userId), left: leftFrame },
+    metrics: metrics.hub,
+    logger,
+    settings: {
+      ...config.realtime,
+      replayPageEvents: config.resume.pageEvents,
+      resumeMaxEvents: config.resume.maxEvents,
+    },
+  });
+  const eventLog = createEventLog({
+    db,
+    openLane: connections.openCommitConnection,
+    hub,
+    reader,
+    revocations,
+    identity: epoch,
+    metrics: metrics.eventLog,
+    logger,
+    outage: databaseOutage(options.outages),
+    settings: eventLogSettings(config, connections),
+  });
+  const roomService: RoomService = createRoomService({
+    db,
+    repository: roomRepository,
+    eventLog,
+    hub,
+    head: reader.head,
+    profiles,
+    contact,
+    staffAccess: createStaffAccess(sql),
+    judgeText: options.judgeText,
+    recordAct,
+    settings: config.room,
+  });
+  const watcherBans = startWatcherBans({ hub, db, logger, pollMs: config.realtime.headCheck });
+  return { hub, reader, eventLog, roomService, roomRepository, membershipChanges, watcherBans };
+}
+
+function eventLogSettings({ database, message, notifications }: Config, { ownSessions }: ChatConnections) {
+  const { email } = notifications;
+  return {
+    lanes: database.lanes,
+    batchMax: message.batchMax,
+    perRoomMax: message.perRoomMax,
+    sendQueueMax: message.sendQueueMax,
+    sendTimeout: message.sendTimeout,
+    commitTimeout: database.statementTimeout + 500,
+    lockTimeoutMs: ownSessions ? undefined : database.lockTimeout,
+    mailDelay: email.enabled ? email.delay : undefined,
+  };
+}
+
+/** The frame that tells a connection that its user's membership of a room has ended. */
+export function leftFrame(roomId: string, reason: string, lastSeq: number): string {
+  return JSON.stringify({ type: 'room.left', roomId, data: { reason, lastSeq } });
+}
