@@ -4,6 +4,8 @@ const shared = {
   // Ends what hangs. Generous, since it must not fail what is merely slow on a busy machine.
   testTimeout: 120_000,
   hookTimeout: 240_000,
+  // The same for a state that is waited for. What has a deadline of its own is asked by the order of events.
+  expect: { poll: { timeout: 60_000, interval: 50 } },
   globals: false,
   setupFiles: ['src/database/connection/driver-fix.ts'],
 };

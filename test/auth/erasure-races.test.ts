@@ -189,7 +189,7 @@ test('what an older instance wrote beside the erasure is swept, and its tokens o
   await sql`create trigger write_beside after insert on erasures for each row execute function write_beside()`;
   try {
     expect((await user.call('DELETE', '/v1/users/me', { password: user.password })).status).toBe(200);
-    await expect.poll(() => leftOf(user.id), { timeout: 20_000 }).toEqual(nothing);
+    await expect.poll(() => leftOf(user.id)).toEqual(nothing);
   } finally {
     await sql`drop trigger write_beside on erasures`;
   }

@@ -216,19 +216,15 @@ test('instances count together in Redis; while it is away each counts for itself
       for (let guess = 0; guess < 3; guess++) statuses.push((await logIn(url, ben.username, `guess ${guess}`)).status);
       expect(statuses).toEqual([401, 401, 429]);
     }
-    const startedMs = performance.now();
     const me = await ana.call('GET', '/v1/users/me');
     expect(me.status).toBe(200);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
     const metrics = await (await fetch(`${one}/metrics`)).text();
     expect(metrics).toMatch(/parley_breaker_open\{peer="redis-counters"\} 1/);
 
     await redis.start();
     for (const url of [one, two])
       await expect
-        .poll(async () => (await (await fetch(`${url}/metrics`)).text()).includes('peer="redis-counters"} 0'), {
-          timeout: 15_000,
-        })
+        .poll(async () => (await (await fetch(`${url}/metrics`)).text()).includes('peer="redis-counters"} 0'))
         .toBe(true);
     const carla = await signUp(one);
     for (let guess = 0; guess < 8; guess++) await logIn(guess % 2 === 0 ? one : two, carla.username, 'guess');
@@ -237,4 +233,4 @@ test('instances count together in Redis; while it is away each counts for itself
     await fleet.end();
     await redis.kill();
   }
-}, 120_000);
+});

@@ -347,7 +347,7 @@ test('every call of the processing port answers every kind of caller as it shoul
   const wrong = await judge(cells);
   process.stdout.write(`matrix of RPCs: ${cells.length} cells of ${methods.length} calls, ${wrong.length} wrong\n`);
   expect(wrong).toEqual([]);
-}, 120_000);
+});
 
 /** With an empty request, which whoever is let in may be told is not valid. */
 async function callRpc(

@@ -5,7 +5,7 @@ import { callApi, connect, signUp } from '../harness/test-client.ts';
 let parley: Single;
 
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_AUTH_ACCESS_TOKEN_LIFETIME: '3s', PARLEY_AUTH_CLOCK_LEEWAY: '0s' });
+  parley = await startSingle({ PARLEY_AUTH_ACCESS_TOKEN_LIFETIME: '6s', PARLEY_AUTH_CLOCK_LEEWAY: '0s' });
 });
 afterAll(() => parley.end());
 

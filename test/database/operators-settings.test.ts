@@ -10,8 +10,6 @@ import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 // Each test starts a Parley of its own, some two.
 vi.setConfig({ testTimeout: 240_000 });
 
-const patience = { timeout: 60_000 };
-
 let admin: postgres.Sql;
 beforeAll(() => {
   admin = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} });
@@ -96,7 +94,7 @@ test('connections that wait stay open where the operator closes idle sessions', 
         const [row] = await admin`select count(*)::int as idle from pg_stat_activity
           where datname = ${nameOf(database)} and application_name like 'parley-%' and state = 'idle' and state_change < now() - interval '1 second'`;
         return row!.idle as number;
-      }, patience)
+      })
       .toBeGreaterThan(0);
   });
 });
@@ -239,13 +237,13 @@ test('after a failover sends go on, though connections to the old, now read-only
     // Sessions of the old server from now on: they read, and stay read-only whatever is set later.
     await admin.unsafe(`alter database ${nameOf(database)} set default_transaction_read_only = on`);
     await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${nameOf(database)}`;
-    await expect.poll(send, patience).toBe(503);
-    await expect.poll(() => ana.call('GET', '/v1/users/me').then(({ status }) => status), patience).toBe(200);
+    await expect.poll(send).toBe(503);
+    await expect.poll(() => ana.call('GET', '/v1/users/me').then(({ status }) => status)).toBe(200);
     // New connections reach the new one.
     await admin.unsafe(`alter database ${nameOf(database)} reset default_transaction_read_only`);
-    await expect.poll(send, patience).toBe(201);
+    await expect.poll(send).toBe(201);
     await expect
-      .poll(() => ana.call('PATCH', '/v1/users/me', { displayName: 'Ana' }).then(({ status }) => status), patience)
+      .poll(() => ana.call('PATCH', '/v1/users/me', { displayName: 'Ana' }).then(({ status }) => status))
       .toBe(200);
     // Jobs too: the mail of a reset leaves.
     await callApi(parley.url, 'POST', '/v1/auth/password/forgot', { email: ana.email });

@@ -123,9 +123,7 @@ test.each(['session', 'transaction'] as const)(
     expect(['unavailable', 'outcome_unknown']).toContain((await stuck).code);
     // No server process waits for the lock beyond its time, whoever asked it to.
     await expect
-      .poll(async () => (await direct`select 1 from pg_stat_activity where wait_event_type = 'Lock'`).length, {
-        timeout: 15_000,
-      })
+      .poll(async () => (await direct`select 1 from pg_stat_activity where wait_event_type = 'Lock'`).length)
       .toBe(0);
     release();
     await lock;

@@ -74,7 +74,7 @@ beforeAll(async () => {
   shopUrl = `http://127.0.0.1:${port}`;
   shop = spawn(process.execPath, ['app.mjs'], { cwd: folder, env: { ...settings, PORT: String(port) } });
   await vi.waitFor(async () => expect((await fetch(shopUrl)).ok).toBe(true), { timeout: 60_000, interval: 100 });
-}, 180_000);
+});
 afterAll(async () => {
   shop.kill();
   await parley.stop();

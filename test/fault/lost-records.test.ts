@@ -45,13 +45,10 @@ afterAll(() => town.end());
 async function untilKnown(request: () => Promise<Answer>): Promise<Answer> {
   let answer = await request();
   await expect
-    .poll(
-      async () => {
-        if (answer.status === 503) answer = await request();
-        return answer.status;
-      },
-      { timeout: 30_000 },
-    )
+    .poll(async () => {
+      if (answer.status === 503) answer = await request();
+      return answer.status;
+    })
     .not.toBe(503);
   return answer;
 }

@@ -37,20 +37,17 @@ const ends = (lines: readonly Line[]) => lines.filter(({ level }) => level === 3
 /** Waits for a warning with this reason among the lines after `from`. */
 async function warned(parley: ParleyProcess, from: number, system: RegExp, reason: RegExp): Promise<void> {
   await expect
-    .poll(() => warnings(about(system, linesOf(parley).slice(from))).map((line) => line.reason), { timeout: 8000 })
+    .poll(() => warnings(about(system, linesOf(parley).slice(from))).map((line) => line.reason))
     .toContainEqual(expect.stringMatching(reason));
 }
 
 /** Waits until the last word on every part of the system is that it is available. */
 async function over(parley: ParleyProcess, from: number, system: RegExp): Promise<void> {
   await expect
-    .poll(
-      () => {
-        const last = new Map(about(system, linesOf(parley).slice(from)).map((line) => [line.system, line.level]));
-        return last.size > 0 && [...last.values()].every((level) => level === 30);
-      },
-      { timeout: 30_000 },
-    )
+    .poll(() => {
+      const last = new Map(about(system, linesOf(parley).slice(from)).map((line) => [line.system, line.level]));
+      return last.size > 0 && [...last.values()].every((level) => level === 30);
+    })
     .toBe(true);
 }
 
@@ -157,12 +154,11 @@ describe('Redis', () => {
       await warned(parley, from, system, reason);
       const repeated = () =>
         warnings(about(system, linesOf(parley).slice(from))).filter((line) => reason.test(line.reason ?? ''));
-      await expect.poll(() => repeated().length, { timeout: 8000 }).toBeGreaterThan(1);
+      await expect.poll(() => repeated().length).toBeGreaterThan(1);
       await heal();
       await over(parley, from, system);
       expect(parley.output()).not.toContain('correct-horse');
     },
-    40_000,
   );
 
   test('a frozen server is reported, and that it woke', async () => {
@@ -171,7 +167,7 @@ describe('Redis', () => {
     await warned(parley, from, /hints/, /timed out|came back/);
     redis.signal('SIGCONT');
     await over(parley, from, /hints/);
-  }, 30_000);
+  });
 });
 
 /** A chat instance with this Redis from its start. */
@@ -192,7 +188,7 @@ describe('Redis that refuses from the start', () => {
     await admin.config('SET', 'requirepass', '');
     admin.disconnect();
     await over(parley, 0, /^Redis/);
-  }, 40_000);
+  });
 
   test('its certificate is not trusted', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'parley-tls-'));
@@ -238,30 +234,26 @@ describe('Redis that refuses from the start', () => {
     const parley = await startWith(redis.url.replace('redis:', 'rediss:'));
     await warned(parley, 0, /hints/, /self-signed certificate/);
     await warned(parley, 0, /counting/, /self-signed certificate/);
-  }, 40_000);
+  });
 
   test.each([
     ['loads its data', '-LOADING Redis is loading the dataset in memory\r\n', /LOADING/],
     ['is a cluster that was taken for a single server', '-MOVED 1234 10.0.0.1:6379\r\n', /MOVED/],
     ['has too many clients', '-ERR max number of clients reached\r\n', /max number of clients/],
-  ])(
-    'it %s',
-    async (_, answer, reason) => {
-      const server = createServer((socket) => {
-        socket.on('error', () => {});
-        // One answer for each command: RESP arrays begin a line with an asterisk.
-        socket.on('data', (bytes) =>
-          socket.write(answer.repeat(bytes.toString('latin1').match(/^\*\d+\r$/gm)?.length ?? 0)),
-        );
-      });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      onTestFinished(() => void server.close());
-      const parley = await startWith(`redis://127.0.0.1:${(server.address() as { port: number }).port}`);
-      await warned(parley, 0, /hints/, reason);
-      await warned(parley, 0, /counting/, reason);
-    },
-    40_000,
-  );
+  ])('it %s', async (_, answer, reason) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      // One answer for each command: RESP arrays begin a line with an asterisk.
+      socket.on('data', (bytes) =>
+        socket.write(answer.repeat(bytes.toString('latin1').match(/^\*\d+\r$/gm)?.length ?? 0)),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const parley = await startWith(`redis://127.0.0.1:${(server.address() as { port: number }).port}`);
+    await warned(parley, 0, /hints/, reason);
+    await warned(parley, 0, /counting/, reason);
+  });
 });
 
 test('Postgres that is away is reported once with the reason and then at the pace of the setting, and its end once', async () => {
@@ -288,12 +280,12 @@ test('Postgres that is away is reported once with the reason and then at the pac
   await Promise.all(Array.from({ length: 5 }, () => socket.say(room, 'while it is away')));
   proxy.become('pass');
   await over(parley, from, /Postgres/);
-  await expect.poll(async () => (await socket.say(room, 'back')).type, { timeout: 10_000 }).toBe('ack');
+  await expect.poll(async () => (await socket.say(room, 'back')).type).toBe('ack');
   const lines = linesOf(parley).slice(from);
   const reasons = warnings(lines).map(({ system, reason, msg }) => `${system} ${reason ?? msg}`);
   expect(new Set(reasons).size, parley.output()).toBe(reasons.length);
   expect(ends(about(/^Postgres$/, lines))).toHaveLength(1);
-}, 60_000);
+});
 
 test.each([
   ['SMTP', async () => ({ SMTP_URL: `smtp://127.0.0.1:${await freePort()}` }), /ECONNREFUSED/],
@@ -310,23 +302,19 @@ test.each([
     async () => ({ PROCESSING_URL: `http://127.0.0.1:${await freePort()}`, PARLEY_ROLE: 'chat' }),
     /ECONNREFUSED|lost/,
   ],
-] as const)(
-  '%s that is away is reported with the reason, and its end',
-  async (system, settings, reason) => {
-    const given = await settings();
-    const parley = await startSingle({ ...given, PARLEY_SMTP_PROBE_PAUSE_MAX: '500ms' });
-    onTestFinished(parley.end);
-    const ana = await signUp(parley.url);
-    await callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization: `Bearer ${await hostToken()}` });
-    const room = await createRoom([ana]);
-    await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'c', text: 'hello' });
-    await warned(parley, 0, new RegExp(system), reason);
-    const target = new URL(JSON.stringify(given).match(/(?:smtp|http):\/\/127\.0\.0\.1:\d+/)![0]);
-    await listenAs(system, Number(target.port));
-    await over(parley, 0, new RegExp(system));
-  },
-  60_000,
-);
+] as const)('%s that is away is reported with the reason, and its end', async (system, settings, reason) => {
+  const given = await settings();
+  const parley = await startSingle({ ...given, PARLEY_SMTP_PROBE_PAUSE_MAX: '500ms' });
+  onTestFinished(parley.end);
+  const ana = await signUp(parley.url);
+  await callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization: `Bearer ${await hostToken()}` });
+  const room = await createRoom([ana]);
+  await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'c', text: 'hello' });
+  await warned(parley, 0, new RegExp(system), reason);
+  const target = new URL(JSON.stringify(given).match(/(?:smtp|http):\/\/127\.0\.0\.1:\d+/)![0]);
+  await listenAs(system, Number(target.port));
+  await over(parley, 0, new RegExp(system));
+});
 
 /** A token that names a key of the issuer above. */
 async function hostToken(): Promise<string> {

@@ -60,13 +60,10 @@ async function startTown(): Promise<Town> {
 async function sayFor(socket: Socket, room: string, text: string): Promise<Frame> {
   let answer: Frame | undefined;
   await expect
-    .poll(
-      async () => {
-        answer = await socket.say(room, text, text);
-        return answer.type;
-      },
-      { timeout: 60_000 },
-    )
+    .poll(async () => {
+      answer = await socket.say(room, text, text);
+      return answer.type;
+    })
     .toBe('ack');
   return answer!;
 }
@@ -75,13 +72,10 @@ async function sayFor(socket: Socket, room: string, text: string): Promise<Frame
 async function reconnect(url: string, user: TestUser, resume?: Parameters<typeof connect>[2]): Promise<Socket> {
   let socket: Socket | undefined;
   await expect
-    .poll(
-      async () => {
-        socket = await connect(url, user, resume).catch(() => undefined);
-        return socket !== undefined;
-      },
-      { timeout: 60_000 },
-    )
+    .poll(async () => {
+      socket = await connect(url, user, resume).catch(() => undefined);
+      return socket !== undefined;
+    })
     .toBe(true);
   return socket!;
 }

@@ -41,7 +41,7 @@ test('no more mails than the bound are on their way at once', async () => {
   const people = await Promise.all(Array.from({ length: 6 }, () => signUp(parley.url)));
   await expect.poll(() => under).toBe(2);
   release();
-  await expect.poll(() => receiver.mails.length, { timeout: 15_000 }).toBe(6);
+  await expect.poll(() => receiver.mails.length).toBe(6);
   expect(most).toBe(2);
   expect(receiver.mails.map(({ to }) => to).toSorted()).toEqual(people.map(({ email }) => email).toSorted());
 });
@@ -58,6 +58,6 @@ test('a conversation that would last for ever ends at its deadline, and the mail
   await expect.poll(() => asked).toBe(1);
   receiver.onRecipient = () => 'ok';
   // Long before the stage's own timeout of a minute.
-  await expect.poll(ended, { timeout: 15_000 }).toBe(before + 1);
-  await expect.poll(() => receiver.mails.filter(({ to }) => to === email).length, { timeout: 15_000 }).toBe(1);
+  await expect.poll(ended).toBe(before + 1);
+  await expect.poll(() => receiver.mails.filter(({ to }) => to === email).length).toBe(1);
 });

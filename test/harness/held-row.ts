@@ -77,15 +77,13 @@ async function hold(
   return {
     waiting: (count) =>
       expect
-        .poll(
-          async () =>
-            Number(
-              (
-                await sql`select count(*) from pg_stat_activity
+        .poll(async () =>
+          Number(
+            (
+              await sql`select count(*) from pg_stat_activity
                   where datname = current_database() and wait_event_type = 'Lock'`
-              )[0]!.count,
-            ),
-          { timeout: 15_000 },
+            )[0]!.count,
+          ),
         )
         .toBe(count),
     cut: (text) =>
@@ -96,7 +94,6 @@ async function hold(
               await sql`select pg_terminate_backend(pid) from pg_stat_activity
                 where datname = current_database() and wait_event_type = 'Lock' and position(${text} in query) > 0`
             ).length,
-          { timeout: 15_000 },
         )
         .toBeGreaterThan(0),
     release: async () => {

@@ -23,7 +23,7 @@ export async function mailTo(url: string, address: string, subject: RegExp): Pro
         found = (await mailsTo(url, address)).find((mail) => subject.test(mail.subject));
         return found !== undefined;
       },
-      { timeout: 15_000, interval: 50 },
+      { interval: 50 },
     )
     .toBe(true);
   return found!;

@@ -98,6 +98,7 @@ interface Output {
 /** Asks after each line that the process writes, the last of which says that it is ready, and now and then between them. */
 async function waitUntilReady(readyUrl: string, child: ChildProcess, { output, nextOutput }: Output): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
+  const end = ended(child);
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`Parley ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
@@ -108,7 +109,7 @@ async function waitUntilReady(readyUrl: string, child: ChildProcess, { output, n
     );
     if (ready) return;
     if (performance.now() > deadline) throw new Error(`Parley is not ready:\n${output()}`);
-    await Promise.race([wroteMore, ended(child), pause(askAgainMs)]);
+    await Promise.race([wroteMore, end, pause(askAgainMs)]);
   }
 }
 

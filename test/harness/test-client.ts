@@ -137,7 +137,7 @@ export async function openSocket(url: string, headers: Record<string, string> = 
     socket.once('error', reject);
   });
 
-  function until(fits: (frame: Frame) => boolean, timeoutMs = 15_000): Promise<Frame> {
+  function until(fits: (frame: Frame) => boolean, timeoutMs = 60_000): Promise<Frame> {
     return new Promise((resolve, reject) => {
       let looked = 0;
       const look = () => {

@@ -8,7 +8,7 @@ let parley: Single;
 let token: string;
 
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_HTTP_HANDLER_TIMEOUT: '1s', PARLEY_HTTP_HEADERS_TIMEOUT: '1s' });
+  parley = await startSingle({ PARLEY_HTTP_HANDLER_TIMEOUT: '5s', PARLEY_HTTP_HEADERS_TIMEOUT: '5s' });
   token = (await signUp(parley.url)).accessToken;
 });
 afterAll(() => parley.end());
@@ -45,7 +45,8 @@ const json = 'content-type: application/json\r\n';
 const room = JSON.stringify({ name: 'A room', visibility: 'private' });
 const sized = (text: string) => `content-length: ${text.length}\r\n`;
 
-test.each([
+// Together, since two of them wait for a timeout.
+test.concurrent.each([
   ['two lengths', () => post(`${json}content-length: 2\r\ncontent-length: 3\r\n`, '{} '), 400, 'invalid'],
   [
     'a length and chunks',

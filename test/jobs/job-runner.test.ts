@@ -93,7 +93,7 @@ test('what is unread after the delay becomes a mail by itself, one for each read
   startRunner();
   startRunner();
   const { people } = await news(12);
-  await expect.poll(states, { timeout: 15_000 }).toEqual(people.map(() => 'sent'));
+  await expect.poll(states).toEqual(people.map(() => 'sent'));
   const receivers = receiver.mails.map(({ to }) => to);
   expect(new Set(receivers).size).toBe(people.length);
   expect(receivers).toHaveLength(people.length);
@@ -112,7 +112,7 @@ test('a message that lost its job to a starting one is found by the second look'
     .toBe(0);
   await town.sql`update read_states set last_read_seq = (select max(seq) from events where room_id = ${room}) where room_id = ${room}`;
   await town.say(room, ana, 'lost', { agoMs: 0 });
-  await expect.poll(states, { timeout: 15_000 }).toEqual(['sent']);
+  await expect.poll(states).toEqual(['sent']);
 });
 
 test('a worker killed before the final dot: another sends the mail, once', async () => {
@@ -123,11 +123,11 @@ test('a worker killed before the final dot: another sends the mail, once', async
   };
   const child = await startChild();
   await news(1);
-  await expect.poll(() => held, { timeout: 15_000 }).toBe(1);
+  await expect.poll(() => held).toBe(1);
   await kill(child);
   startRunner();
-  await expect.poll(states, { timeout: 15_000 }).toEqual(['sent']);
-  await expect.poll(async () => (await lockedJobs()).length, { timeout: 15_000 }).toBe(0);
+  await expect.poll(states).toEqual(['sent']);
+  await expect.poll(async () => (await lockedJobs()).length).toBe(0);
   expect(receiver.mails).toHaveLength(1);
 });
 
@@ -135,14 +135,14 @@ test('a worker killed after the final dot: the mail may have been sent, and nobo
   receiver.onMessage = () => new Promise(() => {});
   const child = await startChild();
   await news(1);
-  await expect.poll(async () => (await town.mails()).some(({ handed }) => handed), { timeout: 15_000 }).toBe(true);
+  await expect.poll(async () => (await town.mails()).some(({ handed }) => handed)).toBe(true);
   await kill(child);
   receiver.onMessage = () => 'ok';
   startRunner();
-  await expect.poll(states, { timeout: 15_000 }).toEqual(['maybe_sent']);
+  await expect.poll(states).toEqual(['maybe_sent']);
   // Another reader's mail passes by the same way afterwards: the first one's did not come before it.
   await news(1);
-  await expect.poll(async () => (await states()).toSorted(), { timeout: 15_000 }).toEqual(['maybe_sent', 'sent']);
+  await expect.poll(async () => (await states()).toSorted()).toEqual(['maybe_sent', 'sent']);
   expect(receiver.mails).toHaveLength(1);
 });
 
@@ -154,13 +154,13 @@ test('a stopped worker gives back what it could not finish', async () => {
   };
   const { runner } = startRunner({ PARLEY_JOBS_STOP_TIMEOUT: '100ms', PARLEY_JOBS_DEAD_AFTER: '1h' });
   await news(1);
-  await expect.poll(() => held, { timeout: 15_000 }).toBe(1);
+  await expect.poll(() => held).toBe(1);
   await runner.stop();
   runners = [];
   expect(await town.sql`select 1 from job_workers`).toHaveLength(0);
   expect(await lockedJobs()).toHaveLength(0);
   startRunner({ PARLEY_JOBS_DEAD_AFTER: '1h' });
-  await expect.poll(states, { timeout: 15_000 }).toEqual(['sent']);
+  await expect.poll(states).toEqual(['sent']);
   expect(receiver.mails).toHaveLength(1);
 });
 
@@ -179,7 +179,7 @@ test('cut database connections and poisoned jobs do not stop the work', async ()
   await town.sql`select graphile_worker.add_job('unread_mail', '{"mailId":"none"}'), graphile_worker.add_job('room_unread', '[7]'),
     graphile_worker.add_job('account_mail', ${town.sql.json({ mailId: '01900000-0000-7000-8000-000000000000' })}::json)`;
   await news(1);
-  await expect.poll(states, { timeout: 20_000 }).toEqual(['sent']);
+  await expect.poll(states).toEqual(['sent']);
   const refused = async () =>
     (await registry.getSingleMetric('parley_jobs_total')?.get())?.values.filter(
       ({ labels }) => labels.result === 'refused',
@@ -196,12 +196,10 @@ test('connections cut again and again lose no job and leave none locked', async 
     // In the middle of the work: some of it is done, some is not.
     const left = async () => (await town.sql`select 1 from graphile_worker._private_jobs`).length;
     const before = await left();
-    await expect.poll(left, { interval: 5, timeout: 10_000 }).not.toBe(before);
+    await expect.poll(left, { interval: 5 }).not.toBe(before);
     await town.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name in ('parley-worker', 'parley-test')
       and datname = current_database() and pid <> pg_backend_pid()`;
   }
-  await expect
-    .poll(async () => (await town.sql`select 1 from graphile_worker._private_jobs`).length, { timeout: 25_000 })
-    .toBe(0);
+  await expect.poll(async () => (await town.sql`select 1 from graphile_worker._private_jobs`).length).toBe(0);
   expect(await registry.metrics()).toMatch(/parley_jobs_total\{task="account_mail",result="done"\} \d{3}/);
 });

@@ -198,7 +198,7 @@ test('an outage holds mails without using up attempts, and they go out when the 
   ]);
 
   const back = await startMailReceiver(port);
-  await expect.poll(() => away.mailer.ready(), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => away.mailer.ready()).toBe(true);
   for (const { mailId } of [first, second]) await away.tasks.unread_mail({ mailId });
   away.mailer.stop();
   await back.stop();

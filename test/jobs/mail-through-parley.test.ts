@@ -26,7 +26,7 @@ afterAll(async () => {
 const mailsTo = ({ email }: TestUser) => receiver.mails.filter(({ to }) => to === email);
 
 async function mailWith(user: TestUser, text: string): Promise<string> {
-  await expect.poll(() => mailsTo(user).some((mail) => textOf(mail).includes(text)), { timeout: 15_000 }).toBe(true);
+  await expect.poll(() => mailsTo(user).some((mail) => textOf(mail).includes(text))).toBe(true);
   return textOf(mailsTo(user).find((mail) => textOf(mail).includes(text))!);
 }
 
@@ -146,7 +146,7 @@ test('without an SMTP server mails show in the development mailbox, and nowhere 
   const [home, production] = await Promise.all([startSingle(), startSingle({ PARLEY_ENVIRONMENT: 'production' })]);
   const ana = await signUp(home.url, 'ana');
   const mailbox = async () => (await callApi(home.url, 'GET', '/dev/mailbox.json')).body.items!;
-  await expect.poll(async () => (await mailbox()).length, { timeout: 15_000 }).toBe(1);
+  await expect.poll(async () => (await mailbox()).length).toBe(1);
   const [mail] = await mailbox();
   expect(mail).toMatchObject({ to: ana.email, subject: 'Confirm your e-mail address' });
   const page = await callApi(home.url, 'GET', '/dev/mailbox');

@@ -101,4 +101,4 @@ test('where a public address leads here nothing looks as if it were asked on thi
   } finally {
     await open.end();
   }
-}, 120_000);
+});

@@ -101,7 +101,7 @@ test('a rule of the room that only flags is the second sign', async () => {
     await say(author, roomId, `the casino downtown is a library now ${nextKey++}`);
     return (await queueOf(owner, `roomId=${roomId}&state=open`)).some(({ rules }) => (rules as object[]).length > 0);
   };
-  await expect.poll(isQueued, { timeout: 5000, interval: 200 }).toBe(true);
+  await expect.poll(isQueued, { interval: 200 }).toBe(true);
   expect(await fate(author, roomId, adverts[1]!)).toContain('spam model+rule');
 });
 

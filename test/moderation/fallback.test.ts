@@ -63,12 +63,10 @@ const textsOf = async (person: TestUser, roomId: string) =>
 
 test('refuse: without a verdict nothing is stored, and the same key works when the verdicts are back', async () => {
   const { ana, ben, roomId, heal } = await startOutage('refuse');
-  const startedMs = performance.now();
   expect(await send(ana, roomId, 'k', 'hello')).toMatchObject({ status: 503, body: { code: 'unavailable' } });
-  expect(performance.now() - startedMs).toBeLessThan(10_000);
   expect(await textsOf(ben, roomId)).toEqual([]);
   await heal();
-  await expect.poll(async () => (await send(ana, roomId, 'k', 'hello')).status, { timeout: 60_000 }).toBe(201);
+  await expect.poll(async () => (await send(ana, roomId, 'k', 'hello')).status).toBe(201);
   expect(await textsOf(ben, roomId)).toEqual(['hello']);
 });
 
@@ -87,7 +85,7 @@ test('pending: seen by nobody until it is judged, then delivered once and in ord
   expect(edited).toMatchObject({ status: 503 });
 
   await heal();
-  await expect.poll(() => textsOf(ben, roomId), { timeout: 60_000 }).toEqual(['one', 'three']);
+  await expect.poll(() => textsOf(ben, roomId)).toEqual(['one', 'three']);
   const notice = await author.until(({ type, code }) => type === 'notice' && code === 'message_blocked');
   expect(notice).toMatchObject({ clientId: 'k2', roomId, labels: [{ name: 'test' }] });
   await reader.until(({ type, data }) => type === 'message.created' && JSON.stringify(data).includes('"three"'));
@@ -110,11 +108,11 @@ test('pending: no more than the bounds wait, of one person and of all; repeats a
   expect(await statuses(ben, ['b1', 'b2'])).toEqual([202, 503]);
   expect(await statuses(ana, ['a2'])).toEqual([202]);
   await heal();
-  await expect.poll(async () => (await textsOf(ben, roomId)).length, { timeout: 60_000 }).toBe(3);
+  await expect.poll(async () => (await textsOf(ben, roomId)).length).toBe(3);
   // 202 where what was just delivered is not crossed off yet.
   expect([201, 202]).toContain((await statuses(ana, ['a3']))[0]);
   await expect
-    .poll(async () => (await textsOf(ben, roomId)).toSorted(), { timeout: 60_000 })
+    .poll(async () => (await textsOf(ben, roomId)).toSorted())
     .toEqual(['text a1', 'text a2', 'text a3', 'text b1']);
 });
 
@@ -136,9 +134,7 @@ test.each(['pending', 'open'] as const)('%s: what is flagged when it is judged l
   });
   stops.push(healed.stop);
   const queue = async () => (await mustCall(ana, 'GET', `/v1/moderation/queue?roomId=${roomId}`)).items;
-  await expect
-    .poll(queue, { timeout: 60_000 })
-    .toMatchObject([{ source: 'engine', message: { text: 'a zibble', deletedAt: null } }]);
+  await expect.poll(queue).toMatchObject([{ source: 'engine', message: { text: 'a zibble', deletedAt: null } }]);
 });
 
 test('pending: what waits for its verdict is not delivered to somebody who has blocked its author since', async () => {
@@ -148,10 +144,10 @@ test('pending: what waits for its verdict is not delivered to somebody who has b
   expect((await send(ana, roomId, 'k1', 'to you alone')).status).toBe(202);
   await mustCall(ben, 'PUT', `/v1/users/me/blocks/${ana.id}`);
   await heal();
-  const notice = await author.until(({ type, clientId }) => type === 'notice' && clientId === 'k1', 60_000);
+  const notice = await author.until(({ type, clientId }) => type === 'notice' && clientId === 'k1');
   expect(notice).toMatchObject({ code: 'not_found', roomId });
   expect((await send(ana, shared, 'k2', 'to all')).status).toBeLessThan(300);
-  await expect.poll(() => textsOf(ben, shared), { timeout: 60_000 }).toEqual(['to all']);
+  await expect.poll(() => textsOf(ben, shared)).toEqual(['to all']);
   expect(await textsOf(ben, roomId)).toEqual([]);
   await author.close();
 });
@@ -161,7 +157,7 @@ test('pending: what was acked survives the instance that took it', async () => {
   expect((await send(ana, roomId, 'k', 'kept')).status).toBe(202);
   await fleet.chats[0]!.kill();
   await heal();
-  await expect.poll(() => textsOf(ben.at(there), roomId), { timeout: 60_000 }).toEqual(['kept']);
+  await expect.poll(() => textsOf(ben.at(there), roomId)).toEqual(['kept']);
 });
 
 test('open: delivered as plain text at once, then rendered; what turns out to be blocked is taken from every reader', async () => {
@@ -172,8 +168,8 @@ test('open: delivered as plain text at once, then rendered; what turns out to be
   expect((await send(ana, roomId, 'k2', gtube)).status).toBe(201);
   expect(await textsOf(ben, roomId)).toEqual(['some *words* <b>', gtube]);
   await heal();
-  const deletion = await reader.until(({ type }) => type === 'message.deleted', 60_000);
-  const rendered = await reader.until(({ type }) => type === 'message.updated', 60_000);
+  const deletion = await reader.until(({ type }) => type === 'message.deleted');
+  const rendered = await reader.until(({ type }) => type === 'message.updated');
   expect(rendered.data).toMatchObject({
     message: { html: expect.stringContaining('<em>words</em>') as string, editedAt: null },
   });

@@ -33,7 +33,6 @@ async function teach(moderator: TestUser, square: Awaited<ReturnType<typeof open
 }
 
 /** Engines learn within seconds. */
-const soon = { timeout: 10_000 };
 
 /** How the engine sees a text: the version of what judged it and its score. */
 async function judge(text: string): Promise<{ engineVersion: string; spamScore: number }> {
@@ -68,7 +67,7 @@ test('the staff sees who taught what, never the texts, takes a lesson back or al
   expect(all.map(({ messageId }) => messageId)).toEqual([kept, ...taught.toReversed()]);
   expect(all[0]).toMatchObject({ label: 'spam', moderatorId: right.id, moderator: { id: right.id } });
   expect(JSON.stringify(all)).not.toMatch(/allotment|onions/);
-  await expect.poll(async () => (await judge(line)).spamScore, soon).toBeGreaterThan(before.spamScore);
+  await expect.poll(async () => (await judge(line)).spamScore).toBeGreaterThan(before.spamScore);
 
   const one = all.at(-1)!;
   await mustCall(admin, 'DELETE', `/v1/moderation/lessons/${one.id}`);
@@ -79,7 +78,7 @@ test('the staff sees who taught what, never the texts, takes a lesson back or al
   expect(await mustCall(admin, 'DELETE', `/v1/moderation/lessons?moderatorId=${wrong.id}`)).toEqual({ takenBack: 0 });
   expect((await lessonsOf(admin, 'limit=100')).map(({ moderatorId }) => moderatorId)).toEqual([right.id]);
   // As if it had never been taught, but for the one lesson that stays.
-  await expect.poll(async () => Math.abs((await judge(line)).spamScore - before.spamScore), soon).toBeLessThan(0.05);
+  await expect.poll(async () => Math.abs((await judge(line)).spamScore - before.spamScore)).toBeLessThan(0.05);
   const { items } = await mustCall(admin, 'GET', '/v1/moderation/audit?limit=2');
   expect(items).toMatchObject([
     { action: 'lesson.takeBack', actor: { id: admin.id }, targetId: wrong.id, details: { lessons: 5 } },
@@ -92,7 +91,7 @@ test('lessons go by cursor, and since a time; who is no staff, or names nothing,
   const square = await openSquare(town.here);
   const mine = `moderatorId=${moderator.id}`;
   await teach(moderator, square, ['first of three', 'second of three', 'third of three']);
-  await expect.poll(async () => (await lessonsOf(admin, mine)).length, soon).toBe(3);
+  await expect.poll(async () => (await lessonsOf(admin, mine)).length).toBe(3);
   const page = await mustCall(admin, 'GET', `/v1/moderation/lessons?${mine}&limit=2`);
   const more = await mustCall(
     admin,
@@ -123,7 +122,7 @@ test('a decision that another moderator turns round takes the first one’s less
     (await lessonsOf(admin, 'limit=100'))
       .filter(({ messageId }) => messageId === id)
       .map(({ label, moderatorId }) => [label, moderatorId]);
-  await expect.poll(about, soon).toEqual([['spam', moderator.id]]);
+  await expect.poll(about).toEqual([['spam', moderator.id]]);
   await mustCall(admin, 'POST', `/v1/moderation/queue/${entry}`, { decision: 'approve' });
-  await expect.poll(about, soon).toEqual([['ham', admin.id]]);
+  await expect.poll(about).toEqual([['ham', admin.id]]);
 });

@@ -17,8 +17,7 @@ serveTasks<TextTask, ThreadResult, MoodyTextState>({
     const { text } = task;
     if (text.includes('spin for ever')) for (;;);
     const pause = /pause (\d+)/.exec(text)?.[1];
-    const untilMs = performance.now() + Number(pause ?? 0);
-    while (performance.now() < untilMs);
+    if (pause) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(pause));
     const word = blocked.find((each) => text.includes(each));
     const start = word ? text.indexOf(word) : 0;
     return {

@@ -41,7 +41,7 @@ serveTasks<MoodyTask, string, MoodyState>({
     if (task.mood === 'spins' || (task.mood === 'spins-once' && tries === 0)) spin(60_000);
     if (task.mood === 'exits') process.exit(3);
     if (task.mood === 'throws') throw new TypeError('no');
-    if (task.waitMs) spin(task.waitMs);
+    if (task.waitMs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, task.waitMs);
     stages.lap('greet');
     if (task.mood === 'tells-changes') return changes;
     return `${greeting} ${task.name}${ending}`;

@@ -56,24 +56,19 @@ test('while a peer is away the local engine judges, and the peer is used again w
   expect(sources.local).toBe(20);
   await startServer({ settings: { port } });
   await expect
-    .poll(
-      async () => {
-        await client.judgeOne(draft('back?'));
-        return sources.remote;
-      },
-      { timeout: 5000 },
-    )
+    .poll(async () => {
+      await client.judgeOne(draft('back?'));
+      return sources.remote;
+    })
     .toBeGreaterThan(1);
 });
 
-test('without anybody to judge there is no verdict, within the deadline', async () => {
+test('without an instance or an engine there is no verdict', async () => {
   const { client, sources } = startClient({
     peers: [connectPeer('http://127.0.0.1:9')],
     settings: { fallback: 'refuse', timeoutMs: 300 },
   });
-  const startedMs = performance.now();
   await expect(client.judgeOne(draft('anything'))).rejects.toMatchObject({ code: 'unavailable', mode: 'refuse' });
-  expect(performance.now() - startedMs).toBeLessThan(1000);
   expect(sources.none).toBe(1);
 });
 
@@ -81,26 +76,26 @@ test('a frozen peer costs its drafts a share of their time, then is left alone, 
   const proxy = await startTcpProxy(() => [port]);
   const { url } = await startServer();
   const port = Number(new URL(url).port);
-  const { client, sources } = startClient({
-    peers: [connectPeer(`http://127.0.0.1:${proxy.port}`)],
-    local: await startMoodyEngine(),
-  });
+  const peer = connectPeer(`http://127.0.0.1:${proxy.port}`);
+  let batchesSent = 0;
+  const send: typeof peer.send = (...batch) => {
+    batchesSent += 1;
+    return peer.send(...batch);
+  };
+  const { client, sources } = startClient({ peers: [{ ...peer, send }], local: await startMoodyEngine() });
   await client.judgeOne(draft('before'));
   proxy.become('swallow');
   for (let n = 0; n < 10; n++) expect((await client.judgeOne(draft(`frozen ${n}`))).outcome).toBe('allow');
   expect(sources.local).toBe(10);
-  const startedMs = performance.now();
+  const before = batchesSent;
   await client.judgeOne(draft('left alone'));
-  expect(performance.now() - startedMs).toBeLessThan(150);
+  expect(batchesSent).toBe(before);
   proxy.become('pass');
   await expect
-    .poll(
-      async () => {
-        await client.judgeOne(draft('awake?'));
-        return sources.remote;
-      },
-      { timeout: 10_000 },
-    )
+    .poll(async () => {
+      await client.judgeOne(draft('awake?'));
+      return sources.remote;
+    })
     .toBeGreaterThan(1);
   await proxy.stop();
 });
@@ -158,5 +153,4 @@ test.each([
     expect(judged).toBe(sources.remote + sources.local);
     expect(judged).toBe(1000 - refusals.length);
   },
-  20_000,
 );

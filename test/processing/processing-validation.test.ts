@@ -225,14 +225,18 @@ test('batches of a stream are answered each with its id, the results in the orde
   expect([...seen].sort()).toEqual(expected.sort());
 });
 
-test('a deadline is honoured: the caller hears of it in time and the work is dropped', async () => {
-  const { url, engine } = await startServer({ engine: await startMoodyEngine({ spares: 0, itemTimeoutMs: 2000 }) });
+test('a deadline is honoured: the caller hears of it while the work still waits, and the work is dropped', async () => {
+  const engine = await startMoodyEngine({ spares: 0, itemTimeoutMs: 60_000 });
+  const { url } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
-  const slow = client.process({ text: 'pause 600' });
-  const startedMs = performance.now();
+  let slowIsDone = false;
+  const slow = client.process({ text: 'pause 1500' }).finally(() => {
+    slowIsDone = true;
+  });
+  await expect.poll(() => engine.stats().given, { interval: 1 }).toBe(1);
   const late = client.process({ text: 'behind it' }, { timeoutMs: 100 });
   await expect(late).rejects.toMatchObject({ code: Code.DeadlineExceeded });
-  expect(performance.now() - startedMs).toBeLessThan(400);
+  expect(slowIsDone).toBe(false);
   async function* requests() {
     yield { batchId: 'late', items: [{ text: 'behind it too' }], timeoutMs: 50 };
     yield { batchId: 'patient', items: [{ text: 'waits' }] };
@@ -246,14 +250,16 @@ test('a deadline is honoured: the caller hears of it in time and the work is dro
     ['patient', 0, 1],
   ]);
   expect((await slow).verdict).toBe(1);
-  expect(engine).toBeDefined();
 });
 
 test('overload is UNAVAILABLE at once, to single calls as a status and on a stream as an answer', async () => {
-  const engine = await startMoodyEngine({ spares: 0, queueMax: 20, itemTimeoutMs: 2000 });
+  const engine = await startMoodyEngine({ spares: 0, queueMax: 20, itemTimeoutMs: 60_000 });
   const { url, refused } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
-  const busy = client.process({ text: 'pause 500' });
+  let busyIsDone = false;
+  const busy = client.process({ text: 'pause 1500' }).finally(() => {
+    busyIsDone = true;
+  });
   await expect.poll(() => engine.stats().given).toBe(1);
   const waiting = Promise.all(
     Array.from({ length: 3 }, () => client.processBatch({ items: Array(10).fill({ text: 'x' }) })).map((each) =>
@@ -263,12 +269,11 @@ test('overload is UNAVAILABLE at once, to single calls as a status and on a stre
       ),
     ),
   );
-  const startedMs = performance.now();
   await expect.poll(() => engine.stats().given + engine.stats().waiting).toBeGreaterThanOrEqual(21);
   const refusedCall = client.process({ text: 'one more' });
   const many = client.processBatch({ items: Array(21).fill({ text: 'x' }) });
   await expect(many).rejects.toMatchObject({ code: Code.Unavailable });
-  expect(performance.now() - startedMs).toBeLessThan(300);
+  expect(busyIsDone).toBe(false);
   async function* requests() {
     yield { batchId: 'much', items: Array(21).fill({ text: 'x' }) };
   }
@@ -287,9 +292,7 @@ test('a text that holds its thread for ever gets the verdict error, once at a pr
   const { url } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
   const items = [{ text: 'before' }, { text: 'spin for ever' }, { text: 'after' }];
-  const startedMs = performance.now();
   const { results } = await client.processBatch({ items });
-  expect(performance.now() - startedMs).toBeLessThan(1500);
   expect(results.map((each) => each.verdict)).toEqual([1, 4, 1]);
   expect(results[1]).toMatchObject({ html: '', labels: [{ name: 'error', id: 'overran' }] });
   expect(lost).toEqual(['overran', 'overran']);

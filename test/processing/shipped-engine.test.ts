@@ -194,9 +194,7 @@ test('what moderators call spam is scored higher on every engine within seconds,
     moderatorId: `m${n % 3}`,
   }));
   await call('Learn', { examples });
-  await expect
-    .poll(() => score(second.processingUrl, wave(99)), { timeout: 10_000 })
-    .toBeGreaterThan(Math.max(0.8, before));
+  await expect.poll(() => score(second.processingUrl, wave(99))).toBeGreaterThan(Math.max(0.8, before));
   expect(await score(second.processingUrl, 'has anyone tried restarting the network manager?')).toBeLessThan(
     Math.max(0.3, ordinary + 0.1),
   );

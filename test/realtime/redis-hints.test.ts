@@ -135,7 +135,7 @@ function startInstance(
 }
 
 const isUp = (...instances: Instance[]) =>
-  expect.poll(() => instances.map(({ hints }) => hints.state()), { timeout: 6000 }).toEqual(instances.map(() => 'up'));
+  expect.poll(() => instances.map(({ hints }) => hints.state())).toEqual(instances.map(() => 'up'));
 
 test('a link that is thrown away while it subscribes again ends nothing else, and hints flow when a later one is through', async () => {
   const way = await startPickyWay(single);
@@ -145,9 +145,9 @@ test('a link that is thrown away while it subscribes again ends nothing else, an
   const restored = one.told.restored;
   way.shut = true;
   way.cut();
-  await expect.poll(() => one.hints.state(), { timeout: 5000 }).toBe('down');
+  await expect.poll(() => one.hints.state()).toBe('down');
   // Several links came back, asked for their channels, and were given up.
-  await expect.poll(() => way.refused, { timeout: 6000 }).toBeGreaterThan(3);
+  await expect.poll(() => way.refused).toBeGreaterThan(3);
   way.shut = false;
   await isUp(one);
   expect(one.told.restored).toBeGreaterThan(restored);
@@ -215,7 +215,7 @@ describe.each([
       expect(await one.count('published')).toBe(published + 100);
       expect(await one.count('dropped')).toBe(dropped + 150);
       // The command's own deadline: what was waiting is dropped as well.
-      await expect.poll(() => one.count('dropped'), { timeout: 5000 }).toBe(dropped + 250);
+      await expect.poll(() => one.count('dropped')).toBe(dropped + 250);
     } finally {
       server().signal('SIGCONT');
     }
@@ -229,22 +229,19 @@ describe.each([
     const restored = there.told.restored;
     server().signal('SIGSTOP');
     const states = () => [here, there].map(({ hints }) => hints.state());
-    await expect.poll(states, { timeout: 5000 }).toEqual(['down', 'down']);
+    await expect.poll(states).toEqual(['down', 'down']);
     const published = await here.count('published');
     for (let n = 1; n <= 50; n++) here.hints.announceEvents([{ roomId: 'r', firstSeq: n, events: ['{}'] }]);
     expect(await here.count('published')).toBe(published);
     expect(await here.count('dropped')).toBeGreaterThanOrEqual(50);
     server().signal('SIGCONT');
-    await expect.poll(states, { timeout: 6000 }).toEqual(['up', 'up']);
-    await expect.poll(() => there.told.restored, { timeout: 6000 }).toBeGreaterThan(restored);
+    await expect.poll(states).toEqual(['up', 'up']);
+    await expect.poll(() => there.told.restored).toBeGreaterThan(restored);
     await expect
-      .poll(
-        () => {
-          here.hints.announceEvents([{ roomId: 'r', firstSeq: 51, events: ['{}'] }]);
-          return there.events.at(-1)?.firstSeq;
-        },
-        { timeout: 6000 },
-      )
+      .poll(() => {
+        here.hints.announceEvents([{ roomId: 'r', firstSeq: 51, events: ['{}'] }]);
+        return there.events.at(-1)?.firstSeq;
+      })
       .toBe(51);
   });
 });

@@ -30,14 +30,11 @@ test('sockets of one user on two instances count together, and make room when th
   const ana = await signUp(first);
   // Each instance knows of the other one from its first second on.
   await expect
-    .poll(
-      async () => {
-        const opened = await openOneByOne(ana, [first, second, first, second, first, second, first, second]);
-        await Promise.all(opened.map(({ socket }) => socket.close()));
-        return opened.map(({ answer }) => answer);
-      },
-      { timeout: 20_000 },
-    )
+    .poll(async () => {
+      const opened = await openOneByOne(ana, [first, second, first, second, first, second, first, second]);
+      await Promise.all(opened.map(({ socket }) => socket.close()));
+      return opened.map(({ answer }) => answer);
+    })
     .toEqual([...Array(6).fill('welcome'), 'rate_limited', 'rate_limited']);
   const ben = await signUp(first);
   expect((await hello(second, ben)).answer).toBe('welcome');
@@ -47,15 +44,12 @@ test('sockets of an instance that was killed stop counting', async () => {
   const [first, second] = fleet.chats as [Fleet['chats'][0], Fleet['chats'][0]];
   const cal = await signUp(first.url);
   await expect
-    .poll(
-      async () => {
-        const opened = await openOneByOne(cal, Array(7).fill(second.url));
-        return opened.at(-1)!.answer;
-      },
-      { timeout: 20_000 },
-    )
+    .poll(async () => {
+      const opened = await openOneByOne(cal, Array(7).fill(second.url));
+      return opened.at(-1)!.answer;
+    })
     .toBe('rate_limited');
-  await expect.poll(async () => (await hello(first.url, cal)).answer, { timeout: 20_000 }).toBe('rate_limited');
+  await expect.poll(async () => (await hello(first.url, cal)).answer).toBe('rate_limited');
   await second.kill();
-  await expect.poll(async () => (await hello(first.url, cal)).answer, { timeout: 20_000 }).toBe('welcome');
+  await expect.poll(async () => (await hello(first.url, cal)).answer).toBe('welcome');
 });

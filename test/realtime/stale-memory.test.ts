@@ -35,7 +35,7 @@ async function listened(there: Awaited<ReturnType<typeof connect>>, person: Test
     if (!told()) await createRoom([ana!, person]);
     return told();
   };
-  await expect.poll(tell, { timeout: 15_000, interval: 100 }).toBe(true);
+  await expect.poll(tell, { interval: 100 }).toBe(true);
 }
 
 test('who is added to a room is attached on an instance that remembers the room without them', async () => {

@@ -5,14 +5,14 @@ import { startSingle } from '../harness/stack.ts';
 import { connect, createRoom, signUp } from '../harness/test-client.ts';
 
 test.each([
-  ['a request that never ends', '2s', 1, 5000],
-  ['the same when a second signal comes', '25s', 2, 5000],
-])('%s does not keep the process: it is gone in time', async (_, timeout, signals, withinMs) => {
+  ['a request that never ends', '2s', 1],
+  ['the same when a second signal comes', '10m', 2],
+])('%s does not keep the process: it ends while the request still waits', async (_, timeout, signals) => {
   const parley = await startSingle({
     PARLEY_DRAIN_TIMEOUT: timeout,
     PARLEY_DRAIN_WINDOW: '200ms',
-    PARLEY_HTTP_HANDLER_TIMEOUT: '30s',
-    PARLEY_DATABASE_STATEMENT_TIMEOUT: '30s',
+    PARLEY_HTTP_HANDLER_TIMEOUT: '10m',
+    PARLEY_DATABASE_STATEMENT_TIMEOUT: '10m',
   });
   const ana = await signUp(parley.url);
   const held = await holdUser(parley.database, ana.id);
@@ -21,12 +21,10 @@ test.each([
     () => 'cut off',
   );
   await held.waiting(1);
-  const startedMs = performance.now();
   parley.signal('SIGTERM');
   await expect.poll(() => parley.output()).toContain('draining');
   for (let n = 1; n < signals; n++) parley.signal('SIGTERM');
-  await expect.poll(() => parley.exited(), { timeout: 30_000 }).toBe(true);
-  expect(performance.now() - startedMs).toBeLessThan(withinMs);
+  await expect.poll(() => parley.exited()).toBe(true);
   expect([503, 'cut off']).toContain(await stuck);
   await held.release();
   await parley.database.drop();

@@ -32,7 +32,7 @@ beforeAll(async () => {
     },
   });
   sql = postgres(fleet.database.url, { max: 2, onnotice: () => {} });
-}, 120_000);
+});
 afterAll(async () => {
   await sql.end();
   await fleet.end();
@@ -43,9 +43,7 @@ const [here, there] = [() => fleet.chats[0]!.url, () => fleet.chats[1]!.url];
 
 async function finished(userId: string): Promise<void> {
   await expect
-    .poll(async () => (await sql`select finished_at from erasures where user_id = ${userId}`)[0]?.finished_at ?? null, {
-      timeout: 60_000,
-    })
+    .poll(async () => (await sql`select finished_at from erasures where user_id = ${userId}`)[0]?.finished_at ?? null)
     .not.toBeNull();
 }
 
@@ -135,7 +133,6 @@ test('of somebody who was erased nothing is found in any table, job or key, and 
   expect((await callApi(here(), 'POST', '/v1/auth/refresh', { refreshToken: person.refreshToken })).status).toBe(401);
   await finished(person.id);
   const seconds = (performance.now() - began) / 1000;
-  expect(seconds).toBeLessThan(60);
 
   const after = await verify(receipt, '--contains', marker);
   process.stdout.write(
@@ -278,7 +275,7 @@ test('an instance that is killed in the middle leaves it to another; nothing is 
   expect((await person.call('DELETE', '/v1/users/me', { password: person.password })).status).toBe(200);
   const left = async () =>
     Number((await sql`select count(*) from events where actor_id = ${person.id} and text <> ''`)[0]!.count);
-  await expect.poll(left, { timeout: 20_000 }).toBe(250);
+  await expect.poll(left).toBe(250);
   await fleet.chats[1]!.kill();
   release!();
   await holding;
@@ -294,4 +291,4 @@ test('an instance that is killed in the middle leaves it to another; nothing is 
     });
   }
   expect((await verify(person.id, '--contains', 'zqkilled')).output).toMatch(/^0 found/);
-}, 120_000);
+});
