@@ -186,7 +186,7 @@ test('a passkey: made, used alone and as a second step, and taken away', async (
   await picture(page, 'door-with-passkey');
   await button(page, 'Use a passkey').click();
   await button(page, 'New room').waitFor();
-  expect(await page.getByRole('button', { name: /^Account settings/ }).textContent()).toContain('ben');
+  await expect.poll(() => page.getByRole('button', { name: /^Account settings/ }).textContent()).toContain('ben');
 
   await logOut(page);
   await logIn(page, 'ben');
@@ -214,7 +214,7 @@ test('a passkey of another authenticator, or none at all, opens nothing', async 
   await addAuthenticator(page);
   await button(page, 'Use a passkey').click();
   await page.getByRole('alert').waitFor();
-  expect(await button(page, 'New room').count()).toBe(0);
+  await expect.poll(() => button(page, 'New room').count()).toBe(0);
 });
 
 test('devices: seen, logged out one by one, and the other page says so', async () => {
@@ -265,7 +265,9 @@ test('profile, password and address are changed in the settings', async () => {
   await page.getByRole('link', { name: 'Go on to Parley' }).click();
   await openSettings(page, 'Password & email');
   await page.getByText(/dora@garden\.example\.org · confirmed/).waitFor();
-  expect(await page.getByRole('button', { name: /^Account settings/ }).textContent()).toContain('Dora the Gardener');
+  await expect
+    .poll(() => page.getByRole('button', { name: /^Account settings/ }).textContent())
+    .toContain('Dora the Gardener');
   expect(complaints).toEqual([]);
 });
 
@@ -335,7 +337,7 @@ test.each([
     await openSettings(page, section);
     await picture(page, `settings-${section.toLowerCase().replace(/\W+/g, '-')}-${look}`);
     const body = page.locator('.settings-body');
-    expect(await body.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+    await expect.poll(() => body.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
     await closeSettings(page);
   }
   await openSettings(page, 'Second step');

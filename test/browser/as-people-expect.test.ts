@@ -121,7 +121,7 @@ test('only members look mentioned', async () => {
   const page = await visit(browser, { url: parley.url, person: ben });
   await enterRoom(page, 'Names');
   const text = article(page, 'do you know');
-  expect(await text.locator('.mention').allTextContents()).toEqual([`@${ben.username}`]);
+  await expect.poll(() => text.locator('.mention').allTextContents()).toEqual([`@${ben.username}`]);
   expect((await text.locator('.text').textContent())?.trim()).toBe(
     `@${ben.username}, do you know @nobody-here or @${stranger.username}?`,
   );

@@ -53,12 +53,12 @@ test('on a touch screen no tap on a message does anything, wherever it lands', a
     for (const up of [-6, 4, box.height / 2])
       for (const left of [12, 30, 60, 90, 120]) await page.touchscreen.tap(box.x + box.width - left, box.y + up);
   }
-  expect(await page.getByRole('dialog').count()).toBe(0);
-  expect(await page.getByLabel('Edit message').count()).toBe(0);
+  await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+  await expect.poll(() => page.getByLabel('Edit message').count()).toBe(0);
   // Nor does a new message under the last tap show tools, as if a mouse stood there.
   for (let line = 0; line < 12; line++) await send(ben, roomId, `more ${line}`);
   await article(page, 'more 11').waitFor();
-  expect(await page.locator('.message.pointed').count()).toBe(0);
+  await expect.poll(() => page.locator('.message.pointed').count()).toBe(0);
   await marker(page, 'after the taps');
   const kept = ['from the other', 'one of mine', 'two of mine', 'more 0', 'more 11', 'after the taps'];
   expect((await stored(ana, roomId)).filter((text) => !/^more ([1-9]|10)$/.test(text))).toEqual(kept);
@@ -73,8 +73,8 @@ test('a long press opens what can be done with a message, and deleting asks firs
 
   const sheet = page.getByRole('dialog', { name: /^Message by/ });
   await longPress(page, article(page, 'a word of theirs'), sheet);
-  expect(await sheet.getByRole('button', { name: 'Report' }).count()).toBe(1);
-  expect(await sheet.getByRole('button', { name: 'Edit' }).count()).toBe(0);
+  await expect.poll(() => sheet.getByRole('button', { name: 'Report' }).count()).toBe(1);
+  await expect.poll(() => sheet.getByRole('button', { name: 'Edit' }).count()).toBe(0);
   // Lifting the finger has pressed nothing.
   await sheet.getByRole('button', { name: 'Close' }).tap();
   await sheet.waitFor({ state: 'detached' });
@@ -107,7 +107,7 @@ test('a finger that scrolls opens nothing', async () => {
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(box.y + 60) });
   await page.clock.runFor(5000);
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
-  expect(await page.getByRole('dialog').count()).toBe(0);
+  await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
 });
 
 test('with a mouse the tools show over a message, deleting asks, and Escape keeps the message', async () => {
@@ -117,7 +117,7 @@ test('with a mouse the tools show over a message, deleting asks, and Escape keep
   const page = await visit(browser, { url: parley.url, person: ana });
   await enterRoom(page, 'Mouse garden');
   const tools = article(page, 'to be kept').locator('.message-tools');
-  expect(await tools.evaluate((element) => getComputedStyle(element).pointerEvents)).toBe('none');
+  await expect.poll(() => tools.evaluate((element) => getComputedStyle(element).pointerEvents)).toBe('none');
 
   await article(page, 'to be kept').hover();
   await tools.getByRole('button', { name: 'Delete' }).click();

@@ -43,7 +43,7 @@ for (const [device, options] of [
     await confirm(page, 'Revoke');
     await expect.poll(() => listed.count()).toBe(1);
     // The link that was shown to be copied is gone with it.
-    expect(await page.getByLabel('Invite link').count()).toBe(0);
+    await expect.poll(() => page.getByLabel('Invite link').count()).toBe(0);
     expect((await ben.call('POST', `/v1/invites/${link.split('/').at(-1)}/accept`)).status).toBe(404);
     expect((await ben.call('POST', `/v1/invites/${earlier.code as string}/accept`)).status).toBe(200);
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);

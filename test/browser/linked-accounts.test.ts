@@ -26,7 +26,7 @@ beforeAll(async () => {
   });
   const acme = { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret, label: 'Acme' };
   parley = await startSingle({ PUBLIC_URL: publicUrl, PARLEY_AUTH_PROVIDERS: JSON.stringify({ acme }) }, port);
-}, 120_000);
+});
 afterAll(async () => {
   await browser.close();
   await parley.end();

@@ -89,8 +89,8 @@ test('a page whose address the server does not know says so instead of reconnect
   await page.reload();
   const banner = page.getByRole('status').filter({ hasText: 'does not accept live connections' });
   await banner.waitFor();
-  expect(await banner.textContent()).toContain(`http://localhost:${proxyPort}`);
-  expect(await banner.textContent()).toContain('publicUrl');
+  await expect.poll(() => banner.textContent()).toContain(`http://localhost:${proxyPort}`);
+  await expect.poll(() => banner.textContent()).toContain('publicUrl');
   expect(parley.output()).toContain(`"origin":"http://localhost:${proxyPort}"`);
   await page.context().close();
 });

@@ -80,7 +80,7 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   const link = messages(ben).getByRole('link', { name: 'https://example.org/roses' });
   await link.waitFor();
   expect(await link.getAttribute('rel')).toBe('noopener noreferrer nofollow ugc');
-  expect(await messages(ben).locator('em').textContent()).toBe('Ben');
+  await expect.poll(() => messages(ben).locator('em').textContent()).toBe('Ben');
 
   // Each way; the writer's typing shows meanwhile.
   await ben.getByLabel('Message', { exact: true }).pressSequentially('Hi');
@@ -91,14 +91,14 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   // A script stays text.
   await say(ben, '<script>alert(1)</script><img src=x onerror=alert(2)>');
   await messages(ana).getByText('<script>alert(1)</script>').waitFor();
-  expect(await messages(ana).locator('script, img').count()).toBe(0);
+  await expect.poll(() => messages(ana).locator('script, img').count()).toBe(0);
 
   // Refused with its reason, and seen by nobody else.
   await say(ben, 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X');
   await ben.getByText(/Blocked by moderation: test/).waitFor();
   await say(ben, 'after the blocked one');
   await messages(ana).getByText('after the blocked one').waitFor();
-  expect(await messages(ana).getByText('GTUBE').count()).toBe(0);
+  await expect.poll(() => messages(ana).getByText('GTUBE').count()).toBe(0);
 
   // Edits and deletions.
   await messages(ben).getByText('after the blocked one').hover();
@@ -118,7 +118,7 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   // A reload keeps the login, the room and the history.
   await ana.reload();
   await messages(ana).getByText('Hi', { exact: true }).waitFor();
-  expect(await messages(ana).getByRole('article').count()).toBe(4);
+  await expect.poll(() => messages(ana).getByRole('article').count()).toBe(4);
 
   // The server goes away and comes back: the pages come back by themselves, and what was written meanwhile is sent once.
   await parley.kill();
@@ -126,10 +126,10 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   await say(ana, 'written while away');
   await ana.getByText('Sending …').waitFor();
   parley = await start();
-  await messages(ben).getByText('written while away').waitFor({ timeout: 60_000 });
+  await messages(ben).getByText('written while away').waitFor();
   await ana.getByText('Reconnecting').waitFor({ state: 'detached', timeout: 60_000 });
-  expect(await messages(ana).getByText('written while away').count()).toBe(1);
-  expect(await messages(ben).getByText('written while away').count()).toBe(1);
+  await expect.poll(() => messages(ana).getByText('written while away').count()).toBe(1);
+  await expect.poll(() => messages(ben).getByText('written while away').count()).toBe(1);
   expect([complaints, others]).toEqual([[], []]);
 });
 
@@ -218,7 +218,7 @@ test('what the list of rooms has counted is not counted again by an event that c
   late[0]!();
   await say(page, 'Alone here');
   await messages(page).getByText('Alone here').waitFor();
-  await page.getByRole('button', { name: '1 person' }).waitFor({ timeout: 5000 });
+  await page.getByRole('button', { name: '1 person' }).waitFor();
   expect(complaints).toEqual([]);
 });
 
@@ -256,7 +256,7 @@ test('what comes while the list of rooms is on its way is counted', async () => 
   await told;
   release();
   await ana.page.getByRole('link', { name: /Waiting room/ }).click();
-  await ana.page.getByRole('button', { name: '2 people' }).waitFor({ timeout: 5000 });
+  await ana.page.getByRole('button', { name: '2 people' }).waitFor();
   expect([...ana.complaints, ...ben.complaints]).toEqual([]);
 });
 

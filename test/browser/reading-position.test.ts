@@ -109,7 +109,7 @@ for (const [device, options] of [
     await expect.poll(unread).toBe(0);
     await pill(page).waitFor({ state: 'detached' });
     // Where it was can still be found.
-    expect(await divider(page).count()).toBe(1);
+    await expect.poll(() => divider(page).count()).toBe(1);
   });
 
 test('more unread messages than a page of history are all there, from the first one on', async () => {
@@ -134,7 +134,7 @@ test('unread messages that fit are read at once, with the divider before them', 
   await divider(page).waitFor();
   await expect.poll(unread).toBe(0);
   await marker(page, 'an answer');
-  expect(await divider(page).count()).toBe(0);
+  await expect.poll(() => divider(page).count()).toBe(0);
 });
 
 test('older messages come in above what is read, which does not move', async () => {
@@ -195,7 +195,7 @@ test('what arrives, changes or disappears while one reads above moves nothing, a
   await pill(page).click();
   await expect.poll(unread).toBe(0);
   expect(await isInView(line(page, 43))).toBe(true);
-  expect(await divider(page).count()).toBe(1);
+  await expect.poll(() => divider(page).count()).toBe(1);
 });
 
 test('at the newest end one follows, also when a text grows late', async () => {
@@ -208,7 +208,9 @@ test('at the newest end one follows, also when a text grows late', async () => {
   await tell(31, 33);
   await line(page, 33).waitFor();
   await expect.poll(() => distanceToEnd(page)).toBe(0);
-  expect(await divider(page).evaluate((each) => each.nextElementSibling?.textContent)).toContain('line 1 of');
+  await expect
+    .poll(() => divider(page).evaluate((each) => each.nextElementSibling?.textContent))
+    .toContain('line 1 of');
   await line(page, 32).evaluate((each) => {
     (each as HTMLElement).style.height = '900px';
   });
@@ -243,7 +245,9 @@ test('nothing is read in a window that nobody looks at', async () => {
   expect(await unread()).toBe(3);
   await look(true, true);
   await expect.poll(unread).toBe(0);
-  expect(await divider(page).evaluate((each) => each.nextElementSibling?.textContent)).toContain('line 3 of');
+  await expect
+    .poll(() => divider(page).evaluate((each) => each.nextElementSibling?.textContent))
+    .toContain('line 3 of');
 });
 
 test('older messages that could not be loaded are asked for again on demand, and not before', async () => {

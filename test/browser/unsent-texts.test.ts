@@ -50,19 +50,19 @@ test('each room keeps its draft, over a change of rooms and over a reload', asyn
   await enterRoom(page, 'Roses');
   await write(page, 'half a thought\nabout roses');
   await enterRoom(page, 'Tulips');
-  expect(await composer(page).inputValue()).toBe('');
+  await expect.poll(() => composer(page).inputValue()).toBe('');
   await write(page, 'tulips then');
   await enterRoom(page, 'Roses');
-  expect(await composer(page).inputValue()).toBe('half a thought\nabout roses');
+  await expect.poll(() => composer(page).inputValue()).toBe('half a thought\nabout roses');
   await page.reload();
   await messages(page).waitFor();
-  expect(await composer(page).inputValue()).toBe('half a thought\nabout roses');
+  await expect.poll(() => composer(page).inputValue()).toBe('half a thought\nabout roses');
   await composer(page).press('Enter');
   await article(page, 'half a thought').waitFor();
   await enterRoom(page, 'Tulips');
-  expect(await composer(page).inputValue()).toBe('tulips then');
+  await expect.poll(() => composer(page).inputValue()).toBe('tulips then');
   await enterRoom(page, 'Roses');
-  expect(await composer(page).inputValue()).toBe('');
+  await expect.poll(() => composer(page).inputValue()).toBe('');
 });
 
 test('a text that is too long is kept whole, and its length is said before it can be sent', async () => {
@@ -74,10 +74,10 @@ test('a text that is too long is kept whole, and its length is said before it ca
   expect(long.length).toBe(8999);
   await write(page, `${long}!`);
   await page.getByText('9,000 of 8,000 characters: 1,000 too many.').waitFor();
-  expect(await composer(page).inputValue()).toBe(`${long}!`);
+  await expect.poll(() => composer(page).inputValue()).toBe(`${long}!`);
   expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
   await composer(page).press('Enter');
-  expect(await composer(page).inputValue()).toBe(`${long}!`);
+  await expect.poll(() => composer(page).inputValue()).toBe(`${long}!`);
 
   await composer(page).fill(long.slice(0, 7500));
   await page.getByText('7,500 of 8,000 characters').waitFor();
@@ -110,7 +110,7 @@ test('a refused text is kept over a reload, can be sent again as it is, and can 
   await write(page, 'meanwhile');
   await article(page, 'second try').getByRole('button', { name: 'Change text' }).click();
   await article(page, 'second try').waitFor({ state: 'detached' });
-  expect(await composer(page).inputValue()).toBe('second try\n\nmeanwhile');
+  await expect.poll(() => composer(page).inputValue()).toBe('second try\n\nmeanwhile');
 
   await article(page, 'first try').getByRole('button', { name: 'Discard' }).click();
   await confirm(page, 'Cancel');
@@ -144,8 +144,8 @@ test('what was written without a connection is sent once, in order, though the t
   for (const tab of [left, right]) {
     await article(tab, 'two').waitFor({ timeout: 60_000 });
     await messages(tab).getByText('Sending …').first().waitFor({ state: 'detached', timeout: 60_000 });
-    expect(await messages(tab).getByRole('article').count()).toBe(2);
-    expect(await composer(tab).inputValue()).toBe('three, half');
+    await expect.poll(() => messages(tab).getByRole('article').count()).toBe(2);
+    await expect.poll(() => composer(tab).inputValue()).toBe('three, half');
   }
   expect(await stored(ben, roomId)).toEqual(['one', 'two']);
 });
@@ -191,7 +191,7 @@ test('logging out with unsent texts asks first, and nothing goes out in the name
   await page.getByLabel('Password').fill(ben.password);
   await page.getByRole('button', { name: 'Log in' }).click();
   await enterRoom(page, 'Shared desk');
-  expect(await composer(page).inputValue()).toBe('');
+  await expect.poll(() => composer(page).inputValue()).toBe('');
   await say(page, 'written by ben');
   await expect.poll(() => stored(ana, roomId)).toEqual(['written by ben']);
   expect(await page.evaluate('Object.keys(localStorage).filter((key) => key !== "parley.session")')).toEqual([]);

@@ -61,9 +61,13 @@ for (const [device, options] of [
     const some = await height(composer(page));
     expect(some).toBeGreaterThan(empty * 1.8);
     // All of it shows.
-    expect(await composer(page).evaluate((box) => box.scrollHeight - box.clientHeight)).toBeLessThanOrEqual(1);
+    await expect
+      .poll(() => composer(page).evaluate((box) => box.scrollHeight - box.clientHeight))
+      .toBeLessThanOrEqual(1);
     await composer(page).fill('one\ntwo\nthree\nfour\n');
-    expect(await composer(page).evaluate((box) => box.scrollHeight - box.clientHeight)).toBeLessThanOrEqual(1);
+    await expect
+      .poll(() => composer(page).evaluate((box) => box.scrollHeight - box.clientHeight))
+      .toBeLessThanOrEqual(1);
     await composer(page).fill(paragraph.repeat(20));
     const bound = await height(composer(page));
     expect(bound).toBeGreaterThan(some);
@@ -79,8 +83,8 @@ test('the newest message is edited from the composer by the arrow key, with Save
   await enterRoom(page, 'Arrow');
   await line(page, 30).waitFor();
   await composer(page).press('ArrowUp');
-  expect(await editor(page).inputValue()).toBe('line 30 of ana');
-  expect(await editor(page).evaluate((box) => box === document.activeElement)).toBe(true);
+  await expect.poll(() => editor(page).inputValue()).toBe('line 30 of ana');
+  await expect.poll(() => editor(page).evaluate((box) => box === document.activeElement)).toBe(true);
   const save = messages(page).getByRole('button', { name: 'Save' });
   expect(await isInView(save)).toBe(true);
   await page.keyboard.insertText(`, changed\n${paragraph.repeat(12)}`);
@@ -88,25 +92,25 @@ test('the newest message is edited from the composer by the arrow key, with Save
   await editor(page).fill('line 30 of ana, changed');
   await page.keyboard.press('Enter');
   await messages(page).getByText('line 30 of ana, changed').waitFor();
-  expect(await composer(page).evaluate((box) => box === document.activeElement)).toBe(true);
+  await expect.poll(() => composer(page).evaluate((box) => box === document.activeElement)).toBe(true);
 
   // Without a change Escape leaves at once; with one it asks.
   await composer(page).press('ArrowUp');
   await page.keyboard.press('Escape');
   await editor(page).waitFor({ state: 'detached' });
-  expect(await composer(page).evaluate((box) => box === document.activeElement)).toBe(true);
+  await expect.poll(() => composer(page).evaluate((box) => box === document.activeElement)).toBe(true);
   await composer(page).press('ArrowUp');
   await page.keyboard.insertText(' again');
   await page.keyboard.press('Escape');
   await confirm(page, 'Cancel');
-  expect(await editor(page).inputValue()).toBe('line 30 of ana, changed again');
+  await expect.poll(() => editor(page).inputValue()).toBe('line 30 of ana, changed again');
   await editor(page).press('Escape');
   await confirm(page, 'Discard');
   await editor(page).waitFor({ state: 'detached' });
   // In a text the key moves the caret, and nothing else.
   await composer(page).fill('some text');
   await composer(page).press('ArrowUp');
-  expect(await editor(page).count()).toBe(0);
+  await expect.poll(() => editor(page).count()).toBe(0);
 });
 
 for (const [device, options] of [
@@ -128,14 +132,14 @@ for (const [device, options] of [
       await line(page, 20).hover();
       await line(page, 20).getByRole('button', { name: 'Edit' }).click();
     }
-    expect(await editor(page).inputValue()).toBe('line 20 of ana');
+    await expect.poll(() => editor(page).inputValue()).toBe('line 20 of ana');
     const save = messages(page).getByRole('button', { name: 'Save' });
     await expect.poll(() => isInView(save)).toBe(true);
     await editor(page).fill(`line 20 of ana\n${paragraph.repeat(3)}`);
     await expect.poll(() => isInView(save)).toBe(true);
     await save.click();
     await editor(page).waitFor({ state: 'detached' });
-    expect(await composer(page).evaluate((box) => box === document.activeElement)).toBe(true);
+    await expect.poll(() => composer(page).evaluate((box) => box === document.activeElement)).toBe(true);
   });
 
 test('a refused edit keeps its text and says why, in view; it outlives another room and a reload', async () => {
@@ -153,12 +157,12 @@ test('a refused edit keeps its text and says why, in view; it outlives another r
     .getByText(/Blocked by moderation/);
   await alert.waitFor();
   expect(await isInView(alert)).toBe(true);
-  expect(await editor(page).inputValue()).toBe(refused);
+  await expect.poll(() => editor(page).inputValue()).toBe(refused);
   await enterRoom(page, 'Elsewhere');
   await enterRoom(page, 'Refused edit');
-  expect(await editor(page).inputValue()).toBe(refused);
+  await expect.poll(() => editor(page).inputValue()).toBe(refused);
   await page.reload();
-  expect(await editor(page).inputValue()).toBe(refused);
+  await expect.poll(() => editor(page).inputValue()).toBe(refused);
   await editor(page).fill('a better text');
   await editor(page).press('Enter');
   await messages(page).getByText('a better text').waitFor();
