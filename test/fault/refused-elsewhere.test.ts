@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTcpProxy, type TcpProxy } from '../chaos/tcp-proxy.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
-import { pauseProcess } from '../harness/process-pause.ts';
+import { pauseProcess } from '../harness/stopped-process.ts';
 import { connect, createRoom, mustCall, signUp, type TestSocket } from '../harness/test-client.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
 import { metricOf } from '../harness/metric.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
-import { pauseProcess } from '../harness/process-pause.ts';
 import { type Fleet, startFleet } from '../harness/stack.ts';
+import { pauseProcess } from '../harness/stopped-process.ts';
 import { callApi, connect, createRoom, mustCall, signUp } from '../harness/test-client.ts';
 
 let fleet: Fleet;
