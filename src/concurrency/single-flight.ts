@@ -1,40 +1,35 @@
-/** Looks at something one at a time, however many ask for it. */
-export interface SingleFlight {
-  /** Looks, unless a look is under way. */
-  readonly ifIdle: () => void;
-  /** Looks from now on: a look that is under way may have come too early, so another follows it. */
-  readonly surely: () => void;
-  readonly stop: () => void;
+/** Work that runs once at a time, however many callers want it. */
+export interface SingleFlight<Value> {
+  /** Joins the run under way, or starts one. @throws what the work throws */
+  readonly share: () => Promise<Value>;
+  /** A run that starts after this call: if one is under way, the one after it. @throws what the work throws */
+  readonly fresh: () => Promise<Value>;
+  readonly isRunning: () => boolean;
+  /** Resolves when the run under way, if any, has ended. Never rejects. */
+  readonly settled: () => Promise<void>;
 }
 
-/** @param onError a look that fails is over; the next one is somebody else's wish */
-export function createSingleFlight(work: () => Promise<void>, onError: (error: unknown) => void): SingleFlight {
-  let looking = false;
-  let again = false;
-  let stopped = false;
+export function createSingleFlight<Value>(work: () => Promise<Value>): SingleFlight<Value> {
+  let running: Promise<Value> | undefined;
 
-  async function look(): Promise<void> {
-    if (looking || stopped) return;
-    looking = true;
-    again = false;
-    try {
-      await work();
-    } catch (error) {
-      onError(error);
-    } finally {
-      looking = false;
-      if (again) void look();
-    }
+  function share(): Promise<Value> {
+    running ??= work().finally(() => {
+      running = undefined;
+    });
+    return running;
   }
 
-  return {
-    ifIdle: () => void look(),
-    surely: () => {
-      again = true;
-      void look();
-    },
-    stop: () => {
-      stopped = true;
-    },
-  };
+  async function settled(): Promise<void> {
+    await running?.then(ignore, ignore);
+  }
+
+  async function fresh(): Promise<Value> {
+    await settled();
+    // Others may have waited for the same end: they share one run, which began after all of these calls.
+    return share();
+  }
+
+  return { share, fresh, isRunning: () => running !== undefined, settled };
 }
+
+const ignore = () => {};

@@ -1,16 +1,15 @@
-/** Whether Postgres answers a real query through the real pool, asked at most once at a time. */
+/** Checks whether Postgres answers a real query through the real pool. Checks at the same time share one query. */
+import { createSingleFlight } from '../concurrency/single-flight.ts';
 import type { Outage, Outages } from '../logger/outages.ts';
 import type { Sql } from './connect.ts';
 
-/** The outage of the database, shared by all that asks it. */
+/** The outage of the database, shared by all parts that query it. */
 export function databaseOutage(outages: Outages): Outage {
   return outages.of('Postgres');
 }
 
-/** @param outage told of every answer, and of its absence */
+/** @param outage gets every answer and every failure */
 export function createDatabaseProbe(sql: Sql, timeoutMs: number, outage: Outage): () => Promise<'up' | 'down'> {
-  let running: Promise<'up' | 'down'> | undefined;
-
   async function ask(): Promise<'up' | 'down'> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'down'>((resolve) => {
@@ -36,10 +35,5 @@ export function createDatabaseProbe(sql: Sql, timeoutMs: number, outage: Outage)
     }
   }
 
-  return () => {
-    running ??= ask().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
+  return createSingleFlight(ask).share;
 }

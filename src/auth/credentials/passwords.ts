@@ -5,8 +5,10 @@
  * devices type the same letters in different forms. Hashes from before were made of what was typed: these forms are tried
  * too, and a login that finds one replaces the hash.
  */
+
 import { type Argon2Parameters, argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import { createGate } from '../../concurrency/gate.ts';
 import { Failure, type InputPath, invalid } from '../../errors.ts';
 
 const hashWith = promisify(argon2) as (algorithm: 'argon2id', parameters: Argon2Parameters) => Promise<Buffer>;
@@ -70,28 +72,15 @@ function commonPasswords(): Promise<ReadonlySet<string>> {
 }
 
 export function createPasswords({ hashConcurrency, hashQueueMax }: PasswordSettings): Passwords {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-
-  async function withTurn<Value>(work: () => Promise<Value>): Promise<Value> {
-    if (running < hashConcurrency) running += 1;
-    else {
-      if (waiting.length >= hashQueueMax)
-        throw new Failure('unavailable', 'too many logins at once', { retryAfterMs: 2000 });
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    }
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
-  }
+  const gate = createGate({
+    max: hashConcurrency,
+    queueMax: hashQueueMax,
+    refusal: () => new Failure('unavailable', 'too many logins at once', { retryAfterMs: 2000 }),
+  });
 
   async function hash(password: string): Promise<string> {
     const nonce = randomBytes(16);
-    const tag = await withTurn(() => hashWith('argon2id', { message: prepare(password), nonce, ...cost }));
+    const tag = await gate.run(() => hashWith('argon2id', { message: prepare(password), nonce, ...cost }));
     return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${unpadded(nonce)}$${unpadded(tag)}`;
   }
 
@@ -99,7 +88,7 @@ export function createPasswords({ hashConcurrency, hashQueueMax }: PasswordSetti
     const known = parse(stored) ?? absent;
     for (const [at, message] of formsOf(password).entries()) {
       if (Buffer.byteLength(message) > bytesMax) continue;
-      const tag = await withTurn(() => hashWith('argon2id', { message, ...known.parameters }));
+      const tag = await gate.run(() => hashWith('argon2id', { message, ...known.parameters }));
       if (known !== absent && timingSafeEqual(tag, known.tag)) return at === 0 ? 'right' : 'outdated';
     }
     return 'wrong';

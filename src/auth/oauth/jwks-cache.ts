@@ -5,6 +5,7 @@
  * Anybody can invent key ids, so fetches have a budget: `refetchBurst` at once, then one per `refetchMs`. While the budget
  * is used up, a token with an unknown key is refused at once. Tokens that arrive during a fetch share it.
  */
+
 import {
   createLocalJWKSet,
   errors,
@@ -15,6 +16,7 @@ import {
   jwtVerify,
 } from 'jose';
 import type { Logger } from 'pino';
+import { createSingleFlight } from '../../concurrency/single-flight.ts';
 import { Failure } from '../../errors.ts';
 import { fetchJson } from './fetch-json.ts';
 import type { IdentityServer } from './identity-server.ts';
@@ -47,7 +49,6 @@ export function createJwksCache({
   const budget = createFetchBudget(settings);
   let keys: JWTVerifyGetKey | undefined;
   let readAtMs = Number.NEGATIVE_INFINITY;
-  let reading: Promise<void> | undefined;
   let waiting = 0;
   let isFailing = false;
 
@@ -61,19 +62,14 @@ export function createJwksCache({
 
   /** Joins the fetch under way, or takes a new one from the budget. @returns false when none is due */
   function mayRenew(): boolean {
-    return reading !== undefined || budget.take();
+    return reading.isRunning() || budget.take();
   }
 
-  function renew(): Promise<void> {
-    reading ??= read().finally(() => {
-      reading = undefined;
-    });
-    return reading;
-  }
+  const reading = createSingleFlight(read);
 
   async function renewQuietly(): Promise<void> {
     try {
-      if (mayRenew()) await renew();
+      if (mayRenew()) await reading.share();
     } catch (error) {
       logger.debug({ error }, 'keys of an issuer could not be renewed; the known ones remain valid');
     }
@@ -94,7 +90,7 @@ export function createJwksCache({
       throw new Failure('unavailable', 'too many tokens with unknown keys', { retryAfterMs: settings.refetchMs });
     waiting += 1;
     try {
-      await renew();
+      await reading.share();
     } finally {
       waiting -= 1;
     }
@@ -115,7 +111,7 @@ export function createJwksCache({
         return await keys!(header, token);
       } catch (error) {
         if (!(error instanceof errors.JWKSNoMatchingKey) || isLast) throw error;
-        isLast = reading === undefined;
+        isLast = !reading.isRunning();
         if (!(await waitForNewer())) throw error;
       }
     }

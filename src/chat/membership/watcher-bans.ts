@@ -3,7 +3,7 @@
  * the room's log: every instance looks for itself, at once when it is told of a ban and now and then in any case.
  */
 import type { Logger } from 'pino';
-import { createSingleFlight } from '../../concurrency/single-flight.ts';
+import { startPoller } from '../../concurrency/poller.ts';
 import type { Database } from '../../database/connect.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import type { RoomState } from '../state/room-state.ts';
@@ -41,15 +41,10 @@ export function startWatcherBans({
     }
   }
 
-  const look = createSingleFlight(dismissBanned, (error) =>
-    logger.debug({ error }, 'bans of watchers could not be read and are asked for again'),
-  );
-  const timer = setInterval(look.ifIdle, pollMs);
-  return {
-    look: look.surely,
-    stop: () => {
-      look.stop();
-      clearInterval(timer);
-    },
-  };
+  const poller = startPoller({
+    work: dismissBanned,
+    everyMs: pollMs,
+    onError: (error) => logger.debug({ error }, 'bans of watchers could not be read; the next poll repeats it'),
+  });
+  return { look: poller.surely, stop: poller.stop };
 }

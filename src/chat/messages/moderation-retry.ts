@@ -3,6 +3,7 @@
  * lost, another instance claims them after that.
  */
 import type { Logger } from 'pino';
+import { startPoller } from '../../concurrency/poller.ts';
 import { Failure, type FailureCode } from '../../errors.ts';
 import type { LateVerdicts } from './late-verdict.ts';
 import type { ModerationRetryRepository, Unmoderated } from './moderation-retry-repository.ts';
@@ -48,19 +49,16 @@ export function startModerationRetry(options: ModerationRetryOptions): { readonl
     }
   }
 
-  let working: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    working ??= retryAll()
-      .catch((error: unknown) => logger.debug({ error }, 'messages without a verdict could not be read'))
-      .finally(() => {
-        working = undefined;
-      });
-  }, pollMs);
+  const poller = startPoller({
+    work: retryAll,
+    everyMs: pollMs,
+    onError: (error) => logger.debug({ error }, 'messages without a verdict could not be read'),
+  });
 
   return {
     stop: async () => {
-      clearInterval(timer);
-      await working;
+      poller.stop();
+      await poller.settled();
     },
   };
 }

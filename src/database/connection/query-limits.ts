@@ -6,7 +6,9 @@
  * A query is: waiting (all connections are in use) → running → answered; or refused while it waits, of which Postgres saw
  * nothing; or overdue while it runs, of which nobody knows.
  */
+
 import type postgres from 'postgres';
+import { createGate, type Gate } from '../../concurrency/gate.ts';
 import { Failure } from '../../errors.ts';
 
 export interface QueryLimits {
@@ -46,12 +48,6 @@ interface Running {
   reached: boolean;
 }
 
-interface Waiting {
-  readonly untilMs: number;
-  readonly start: () => void;
-  readonly refuse: (error: Failure) => void;
-}
-
 /** Postgres ends a statement itself; this is how much later its answer may come. */
 const graceMs = 500;
 const lookEveryMs = 250;
@@ -59,80 +55,39 @@ const lookEveryMs = 250;
 type Begin = (options: string, work: unknown) => Promise<unknown>;
 type Unsafe = (text: string, args?: unknown, options?: { onexecute?: unknown }) => DriverQuery;
 
-/** Holds the client to the limits; it is used as before. */
+/** Holds the client to the limits. The client itself is changed, and is used as before. */
 export function limitQueries<Types extends Record<string, unknown>>(
   client: postgres.Sql<Types>,
   limits: QueryLimits,
   observer?: PoolObserver,
 ): postgres.Sql<Types> {
-  const running = new Set<Running>();
-  const waiting: Waiting[] = [];
+  const gate = createGate({
+    max: limits.runningMax,
+    queueMax: limits.queueMax,
+    waitMaxMs: limits.acquireTimeout,
+    refusal: (why) => {
+      observer?.onLimit('refused');
+      return why === 'full'
+        ? busyFailure('too many queries wait for the database')
+        : busyFailure('no connection to the database became free in time');
+    },
+  });
+  const running = createRunningQueries(gate, observer);
   /** The transaction whose `begin` is being issued in this very call. */
   let beginning: Running | undefined;
-  let timer: NodeJS.Timeout | undefined;
-
-  const tell = () => observer?.onUse(running.size, waiting.length);
-
-  function look(): void {
-    const nowMs = performance.now();
-    while (waiting.length > 0 && waiting[0]!.untilMs <= nowMs) {
-      observer?.onLimit('refused');
-      waiting.shift()!.refuse(busyFailure('no connection to the database became free in time'));
-    }
-    for (const each of running) {
-      // The time for an answer begins when a connection was made, which has a deadline of its own.
-      if (!each.reached && each.query?.state) {
-        each.reached = true;
-        each.sinceMs = nowMs;
-      } else if (each.reached && nowMs - each.sinceMs > each.limitMs) {
-        observer?.onLimit('dropped');
-        each.sinceMs = nowMs;
-        each.query?.drop?.();
-      }
-    }
-    if (running.size === 0 && waiting.length === 0) {
-      clearInterval(timer);
-      timer = undefined;
-    }
-    tell();
-  }
-
-  function begin(limitMs: number, query: DriverQuery | undefined): Running {
-    const entry = { limitMs, sinceMs: performance.now(), query, reached: false };
-    running.add(entry);
-    timer ??= setInterval(look, lookEveryMs).unref();
-    return entry;
-  }
-
-  function end(entry: Running): void {
-    if (!running.delete(entry)) return;
-    while (running.size < limits.runningMax && waiting.length > 0) waiting.shift()!.start();
-  }
-
-  /** Runs `start` when there is a connection for it, and `refuse` when there is none in time. */
-  function whenFree(start: () => void, refuse: (error: Failure) => void): void {
-    if (running.size < limits.runningMax && waiting.length === 0) start();
-    else if (waiting.length >= limits.queueMax) {
-      observer?.onLimit('refused');
-      refuse(busyFailure('too many queries wait for the database'));
-    } else {
-      waiting.push({ untilMs: performance.now() + limits.acquireTimeout, start, refuse });
-      timer ??= setInterval(look, lookEveryMs).unref();
-    }
-  }
 
   /** The driver calls `handler` when a query is awaited, and never for a fragment of another query. */
   function limit(query: DriverQuery): DriverQuery {
     const { handler, resolve, reject } = query;
     query.handler = () =>
-      whenFree(() => {
-        const entry = begin(limits.statementTimeout + graceMs, query);
+      gate.pass(() => {
+        const entry = running.begin(limits.statementTimeout + graceMs, query);
         query.resolve = (value) => {
-          end(entry);
+          running.end(entry);
           resolve(value);
         };
         query.reject = (error) => {
-          end(entry);
+          running.end(entry);
           reject(error);
         };
         handler(query);
@@ -154,12 +109,12 @@ export function limitQueries<Types extends Record<string, unknown>>(
   function beginLimited(options: unknown, work?: unknown): Promise<unknown> {
     const [how, what] = work === undefined ? ['', options] : [String(options), work];
     return new Promise((resolve, reject) => {
-      whenFree(() => {
-        const entry = begin(limits.statementTimeout * 2 + graceMs, undefined);
+      gate.pass(() => {
+        const entry = running.begin(limits.statementTimeout * 2 + graceMs, undefined);
         beginning = entry;
         const outcome = driverBegin(how, what);
         beginning = undefined;
-        outcome.finally(() => end(entry)).then(resolve, reject);
+        outcome.finally(() => running.end(entry)).then(resolve, reject);
       }, reject);
     });
   }
@@ -171,6 +126,47 @@ export function limitQueries<Types extends Record<string, unknown>>(
       return isQuery(query) ? limit(query) : query;
     },
   });
+}
+
+/** The work that holds connections. Destroys a connection whose answer is overdue; a timer looks at all of them while there are any. */
+function createRunningQueries(gate: Gate, observer: PoolObserver | undefined) {
+  const running = new Set<Running>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function look(): void {
+    gate.expire();
+    const nowMs = performance.now();
+    for (const each of running) dropIfOverdue(each, nowMs);
+    if (running.size === 0 && gate.waiting() === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+    observer?.onUse(running.size, gate.waiting());
+  }
+
+  function dropIfOverdue(each: Running, nowMs: number): void {
+    // The time for an answer begins when a connection was made, which has a deadline of its own.
+    if (!each.reached && each.query?.state) {
+      each.reached = true;
+      each.sinceMs = nowMs;
+    } else if (each.reached && nowMs - each.sinceMs > each.limitMs) {
+      observer?.onLimit('dropped');
+      each.sinceMs = nowMs;
+      each.query?.drop?.();
+    }
+  }
+
+  return {
+    begin: (limitMs: number, query: DriverQuery | undefined): Running => {
+      const entry = { limitMs, sinceMs: performance.now(), query, reached: false };
+      running.add(entry);
+      timer ??= setInterval(look, lookEveryMs).unref();
+      return entry;
+    },
+    end: (entry: Running): void => {
+      if (running.delete(entry)) gate.leave();
+    },
+  };
 }
 
 function isQuery(value: unknown): value is DriverQuery {

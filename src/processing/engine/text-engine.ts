@@ -1,7 +1,10 @@
 /** The engine that ships: worker threads with the lists and the model of `data/moderation/artefacts`, and what moderators taught. */
+
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { startPoller } from '../../concurrency/poller.ts';
+import { createSingleFlight } from '../../concurrency/single-flight.ts';
 import type { Config } from '../../config/load.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { SignSettings } from '../../spam/second-sign.ts';
@@ -129,39 +132,30 @@ export async function startTextEngine({
   });
 
   async function refresh(): Promise<void> {
-    try {
-      const next = await readOn(current);
-      if (next === current) return;
-      await engine.reload(next.state, nameOf(next));
-      current = next;
-    } catch (error) {
-      logger.debug({ error }, 'what moderators taught and ruled could not be read');
-    } finally {
-      refreshing = undefined;
-    }
+    const next = await readOn(current);
+    if (next === current) return;
+    await engine.reload(next.state, nameOf(next));
+    current = next;
   }
 
-  // One after another: a label that comes while another is learned is read by the next refresh.
-  let refreshing: Promise<void> | undefined;
-  function refreshOnce(): Promise<void> {
-    refreshing ??= refresh();
-    return refreshing;
+  function reportUnread(error: unknown): void {
+    logger.debug({ error }, 'examples and rules of moderators could not be read');
   }
-  const timer = setInterval(() => {
-    refreshing ??= refresh();
-  }, pollMs);
+
+  const refreshes = createSingleFlight(refresh);
+  const poller = startPoller({ work: refreshes.share, everyMs: pollMs, onError: reportUnread });
   const warmUpTimer = teaches ? setTimeout(learning.warmUp, learningWarmUpMs) : undefined;
 
   return {
     engine,
     learn: async (examples) => {
       const stored = await learned.store(examples);
-      await refreshing;
-      await refreshOnce();
+      // A refresh under way may have read before this was stored.
+      await refreshes.fresh().catch(reportUnread);
       return stored;
     },
     stop: async () => {
-      clearInterval(timer);
+      poller.stop();
       clearTimeout(warmUpTimer);
       await learning.stop();
       await engine.stop();

@@ -6,8 +6,10 @@
  * States: joined → alone (Postgres does not answer) → cut off (it has not for `cutOffAfter`, and somebody else just reached it) →
  * joined, as soon as Postgres answers.
  */
+
 import type { Logger } from 'pino';
 import type { Gauge } from 'prom-client';
+import { startPoller } from '../../concurrency/poller.ts';
 import type { Hints } from './hints.ts';
 
 export interface DatabaseIsolationSettings {
@@ -42,7 +44,6 @@ export function startDatabaseIsolationWatch({
   let reachedMs = performance.now();
   let peerReachedMs = Number.NEGATIVE_INFINITY;
   let databaseIsolation = false;
-  let asking = false;
 
   function become(next: boolean): void {
     if (databaseIsolation === next) return;
@@ -56,11 +57,7 @@ export function startDatabaseIsolationWatch({
   }
 
   async function look(): Promise<void> {
-    if (asking) return;
-    asking = true;
-    const state = await probe().finally(() => {
-      asking = false;
-    });
+    const state = await probe();
     const nowMs = performance.now();
     if (state === 'up') {
       reachedMs = nowMs;
@@ -72,9 +69,11 @@ export function startDatabaseIsolationWatch({
   hints.onPeerHealth(() => {
     peerReachedMs = performance.now();
   });
-  const timer = setInterval(() => {
-    look().catch((error: unknown) => logger.debug({ error }, 'the database could not be probed'));
-  }, settings.checkMs);
+  const poller = startPoller({
+    work: look,
+    everyMs: settings.checkMs,
+    onError: (error) => logger.debug({ error }, 'the database could not be probed'),
+  });
 
-  return { isCutOff: () => databaseIsolation, stop: () => clearInterval(timer) };
+  return { isCutOff: () => databaseIsolation, stop: poller.stop };
 }

@@ -11,9 +11,11 @@
  * States: known (appends go on) → the era differs → adopting, where the run of the server is new → known under the old id;
  * or replaced: everything remembered is forgotten → known under the new id.
  */
+
 import { createHash, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
+import { createSingleFlight } from '../../concurrency/single-flight.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import { newId } from '../../database/new-id.ts';
@@ -99,7 +101,6 @@ export async function startLogEpoch({
   const adopt = createAdoptServer({ witnesses, memories, logger, settings });
   const forgetters: (() => Promise<void> | void)[] = [];
   let memory: LogMemory | undefined;
-  let checking: Promise<void> | undefined;
   let lastBeatMs = performance.now();
 
   await create(sql);
@@ -136,12 +137,8 @@ export async function startLogEpoch({
     }
   }
 
-  function check(): Promise<void> {
-    checking ??= look().finally(() => {
-      checking = undefined;
-    });
-    return checking;
-  }
+  const checks = createSingleFlight(look);
+  const check = checks.share;
 
   async function beat(): Promise<void> {
     const { witness, beat: last } = memory!;
@@ -200,7 +197,7 @@ export async function startLogEpoch({
     onReplaced: (forget) => void forgetters.push(forget),
     stop: async () => {
       clearInterval(timer);
-      await checking?.catch(() => undefined);
+      await checks.settled();
       await witnesses.end(memory!.witness).catch((error: unknown) => logger.debug({ error }, 'witness not ended'));
       await memories.stop();
     },

@@ -14,7 +14,7 @@
  */
 import type { Logger } from 'pino';
 import type { Counter, Gauge, Histogram } from 'prom-client';
-import { createSingleFlight } from '../../concurrency/single-flight.ts';
+import { startPoller } from '../../concurrency/poller.ts';
 import type { EventHint, Hints, JoinHint } from '../cluster/hints.ts';
 import { type Connection, closeCodes } from '../socket/connection.ts';
 import { createFlushScheduler, type FlushScheduler } from '../socket/flush-scheduler.ts';
@@ -134,7 +134,11 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
     retryMs: settings.headCheck,
   });
   const signals = createLocalSignals({ feeds, readers });
-  const headCheck = createSingleFlight(follower.checkHeads, (error) => logger.debug({ error }, 'head check failed'));
+  const headCheck = startPoller({
+    work: follower.checkHeads,
+    everyMs: settings.headCheck,
+    onError: (error) => logger.debug({ error }, 'head check failed'),
+  });
 
   hints.listen({
     onEvents: ({ roomId, firstSeq, events }) =>
@@ -149,7 +153,6 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
     onLinkRestored: headCheck.ifIdle,
     onSubscribed: headCheck.surely,
   });
-  const timer = setInterval(headCheck.ifIdle, settings.headCheck);
 
   return {
     turn,
@@ -200,7 +203,6 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
     stop: () => {
       joinedRooms.stop();
       headCheck.stop();
-      clearInterval(timer);
     },
   };
 }

@@ -2,6 +2,7 @@
  * Replays from the log, by pages and at the pace of the peer: what a connection has to catch up with is read when there is room for
  * it, however many rooms it resumes, so that it is neither kept in memory nor takes the reader for a slow one.
  */
+import { createGate, type Gate } from '../../concurrency/gate.ts';
 import { type Connection, isGone } from '../socket/connection.ts';
 import { frameText } from '../socket/frame-codec.ts';
 import type { FeedEvent } from './feed.ts';
@@ -29,12 +30,12 @@ export function createPacedReplay({
   log: { readonly read: (roomId: string, after: number, limit: number) => Promise<readonly FeedEvent[]> };
   pageEvents: number;
 }): (connection: Connection, place: { roomId: string; after: number; upTo: number }) => Promise<ReplayedPage> {
-  const turns = new WeakMap<Connection, Turns>();
+  const pages = new WeakMap<Connection, ConnectionPages>();
 
   return async (connection, { roomId, after, upTo }) => {
-    const own = turns.get(connection) ?? createTurns(pagesAtOnce);
-    turns.set(connection, own);
-    const end = await own.take();
+    const own = pages.get(connection) ?? { gate: createGate({ max: pagesAtOnce }), pageEvents: firstPageEvents };
+    pages.set(connection, own);
+    const leave = await own.gate.enter();
     try {
       // Read when there is room for it; what does not fit is read again rather than kept for a peer that may never take it.
       while (!isGone(connection) && !connection.hasRoomFor(0, 1)) await connection.drained();
@@ -50,7 +51,7 @@ export function createPacedReplay({
       }
       return { pushed, seen: events.at(-1)?.seq ?? 0 };
     } finally {
-      end();
+      leave();
     }
   };
 }
@@ -67,30 +68,9 @@ export function pushFitting(connection: Connection, frames: readonly Buffer[]): 
   return count;
 }
 
-interface Turns {
-  /** Resolves when it is the caller's turn, with what ends it. */
-  readonly take: () => Promise<() => void>;
-  /** Events that are read at once. */
+/** The replays of one connection. */
+interface ConnectionPages {
+  readonly gate: Gate;
+  /** Events of the next page. */
   pageEvents: number;
-}
-
-/** Lets so many in at once; the others wait in line. */
-function createTurns(max: number): Turns {
-  let inside = 0;
-  const waiting: (() => void)[] = [];
-
-  function end(): void {
-    const next = waiting.shift();
-    if (next) next();
-    else inside -= 1;
-  }
-
-  return {
-    pageEvents: firstPageEvents,
-    take: async () => {
-      if (inside < max) inside += 1;
-      else await new Promise<void>((come) => waiting.push(come));
-      return end;
-    },
-  };
 }

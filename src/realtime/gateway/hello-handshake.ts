@@ -6,6 +6,7 @@
 import type { Counter, Gauge } from 'prom-client';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { createGate } from '../../concurrency/gate.ts';
 import { startEarly } from '../../concurrency/start-early.ts';
 import { Failure } from '../../errors.ts';
 import { invalidInput } from '../../http/input/input-errors.ts';
@@ -120,17 +121,18 @@ export function createHelloHandshake<State extends FeedState>({
     max: settings.handshakesMax,
     queueMax: settings.handshakeQueueMax,
     waitMaxMs: settings.answerTimeout,
-    metrics,
+    refusal: () => {
+      metrics.refused.inc();
+      return new Failure('unavailable', 'too many connect at once', {
+        retryAfterMs: 1000 + Math.floor(Math.random() * 5000),
+      });
+    },
+    onWaiting: (count) => metrics.waiting.set(count),
   });
 
   async function enterAndWelcome(connection: Connection, frame: ClientFrame, onWelcomed: () => void): Promise<void> {
-    await gate.enter();
-    let inside = true;
-    const leave = () => {
-      if (inside) gate.leave();
-      inside = false;
-    };
-    // Others do not wait for a peer that does not take what it missed.
+    const leave = await gate.enter();
+    // Other handshakes do not wait for a client that is slow to read what it missed.
     connection.onSlow = leave;
     try {
       // Whoever gave up while waiting costs nothing more.
@@ -214,58 +216,4 @@ export function createHelloHandshake<State extends FeedState>({
 
 function isPosition(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-/** Lets `max` in at once; others wait in line, and past `queueMax` of them, or `waitMaxMs`, they are sent away. */
-function createGate({
-  max,
-  queueMax,
-  waitMaxMs,
-  metrics,
-}: {
-  max: number;
-  queueMax: number;
-  waitMaxMs: number;
-  metrics: Pick<WelcomeMetrics, 'waiting' | 'refused'>;
-}) {
-  let inside = 0;
-  const waiting: { readonly untilMs: number; readonly come: () => void; readonly go: (failure: Failure) => void }[] =
-    [];
-
-  function crowded(): Failure {
-    return new Failure('unavailable', 'too many connect at once', {
-      retryAfterMs: 1000 + Math.floor(Math.random() * 5000),
-    });
-  }
-
-  const isFull = () => waiting.length >= queueMax;
-
-  return {
-    isFull,
-    enter: async (): Promise<void> => {
-      if (inside < max) {
-        inside += 1;
-        return;
-      }
-      if (isFull()) {
-        metrics.refused.inc();
-        throw crowded();
-      }
-      await new Promise<void>((come, go) => {
-        waiting.push({ untilMs: performance.now() + waitMaxMs, come, go });
-        metrics.waiting.set(waiting.length);
-      });
-    },
-    leave: (): void => {
-      const nowMs = performance.now();
-      let next = waiting.shift();
-      for (; next && next.untilMs < nowMs; next = waiting.shift()) {
-        metrics.refused.inc();
-        next.go(crowded());
-      }
-      metrics.waiting.set(waiting.length);
-      if (next) next.come();
-      else inside -= 1;
-    },
-  };
 }

@@ -6,8 +6,10 @@
  * Approximate on purpose: two hellos at the same moment may both be let in, and without Redis each instance counts for
  * itself. Every count is written again each `refreshMs`, so an emptied Redis heals.
  */
+
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { startPoller } from '../../concurrency/poller.ts';
 import type { Outages } from '../../logger/outages.ts';
 import { openRedisLink, type RedisLink, type RedisLinkSettings, redisOutage } from '../../redis-link.ts';
 
@@ -129,20 +131,10 @@ export function createRedisUserSockets(settings: RedisUserSocketSettings, outage
     }
   }
 
-  let refreshing = false;
-  async function refreshOnce(): Promise<void> {
-    if (refreshing) return;
-    refreshing = true;
-    await refresh().finally(() => {
-      refreshing = false;
-    });
-  }
-
   link.on('ready', () => void beat());
-  const timers = [
-    setInterval(() => void beat(), beatMs),
-    setInterval(() => void refreshOnce().catch(outage.failed), refreshMs),
-  ];
+  // Not a poller: a beat that hangs must not delay the next one, or this instance would count as gone.
+  const beats = setInterval(() => void beat(), beatMs);
+  const refreshes = startPoller({ work: refresh, everyMs: refreshMs, onError: outage.failed });
 
   return {
     enter: async (userId) => {
@@ -159,7 +151,8 @@ export function createRedisUserSockets(settings: RedisUserSocketSettings, outage
     },
     stop: async () => {
       stopped = true;
-      for (const timer of timers) clearInterval(timer);
+      clearInterval(beats);
+      refreshes.stop();
       link.disconnect();
     },
   };

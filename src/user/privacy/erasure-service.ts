@@ -4,10 +4,12 @@
  *
  * An instance at work renews its claim; one that died leaves it to age, and another goes on from what is still there.
  */
+
 import { setTimeout as pause } from 'node:timers/promises';
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
+import { startPoller } from '../../concurrency/poller.ts';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { logLevelOf } from '../../database/database-errors.ts';
 import type { ErasedPerson, PersonalData } from '../../database/personal-data.ts';
@@ -53,12 +55,11 @@ export function startErasures({
   settings: ErasureSettings;
 }): Erasures {
   let stopped = false;
-  let working: Promise<void> | undefined;
 
   async function request(userId: string): Promise<Receipt> {
     const receipt = await db.transaction(async (tx) => (await known(tx, userId)) ?? cut(tx, userId));
     await onRequested();
-    work();
+    poller.ifIdle();
     return receipt;
   }
 
@@ -100,16 +101,6 @@ export function startErasures({
       finishedAt: null,
       receipt: writeReceipt(person),
     };
-  }
-
-  /** Begins to work, or goes on. */
-  function work(): void {
-    if (stopped) return;
-    working ??= workAll()
-      .catch((error: unknown) => logger[logLevelOf(error)]({ error }, 'an erasure was interrupted and goes on later'))
-      .finally(() => {
-        working = undefined;
-      });
   }
 
   async function workAll(): Promise<void> {
@@ -165,15 +156,19 @@ export function startErasures({
     logger.info({ erasureId: id, userId }, 'a person was erased');
   }
 
-  const timer = setInterval(work, settings.pollMs);
-  work();
+  const poller = startPoller({
+    work: workAll,
+    everyMs: settings.pollMs,
+    onError: (error) => logger[logLevelOf(error)]({ error }, 'an erasure was interrupted and goes on later'),
+  });
+  poller.ifIdle();
 
   return {
     request,
     stop: async () => {
       stopped = true;
-      clearInterval(timer);
-      await working;
+      poller.stop();
+      await poller.settled();
     },
   };
 }
