@@ -1,4 +1,4 @@
-/** One person in a chaos run: Parley's own client, writing down all that it is told and all that it is answered. */
+/** One user in a chaos run: Parley's own client, recording everything that it receives. */
 import { ClientError, createParleyClient, type ParleyClient } from '../../src/client/parley-client.ts';
 import type { ReaderRecord, SeenEvent, SendRecord } from './history-checker.ts';
 import { untilDone } from './patience.ts';
@@ -8,7 +8,7 @@ export interface ChaosClient {
   readonly client: ParleyClient;
   readonly name: string;
   readonly userId: string;
-  /** Sends one message and waits for its answer, however long that takes. */
+  /** Sends one message and waits for its answer without a time limit. */
   readonly say: (roomId: string) => Promise<void>;
   /** Edits or deletes one of its own messages. */
   readonly change: (roomId: string, kind: ChangeRecord['kind']) => Promise<void>;
@@ -16,9 +16,9 @@ export interface ChaosClient {
   readonly mark: (roomId: string) => Promise<void>;
   readonly reader: (roomId: string) => Omit<ReaderRecord, 'entitled'>;
   readonly position: (roomId: string) => number;
-  /** Rooms that it takes itself for a member of. */
+  /** Rooms that the client believes it is a member of. */
   readonly memberships: () => ReadonlySet<string>;
-  /** Its messages as it would show them. */
+  /** The messages as the client would show them. */
   readonly view: () => readonly MessageView[];
   readonly sends: readonly SendRecord[];
   readonly changes: readonly ChangeRecord[];
@@ -48,7 +48,7 @@ interface EventData {
   readonly messageId?: string;
 }
 
-/** What tells an event from another: the message it made, or its kind and time. */
+/** Identity of an event: the message that it created, or its type and time. */
 export function eventId(type: string, at: string, { message, messageId }: EventData): string {
   return type === 'message.created' ? message!.id : `${type} ${messageId ?? message?.id ?? ''} ${at}`;
 }
@@ -58,7 +58,7 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
   const account = { username: name, email: `${name}@example.org`, password: `password of ${name}` };
   const user = await untilDone(() => client.register(account));
   const runs = new Map<string, Run[]>();
-  /** Rooms whose run goes on with the next event. */
+  /** Rooms whose run continues with the next event. */
   const running = new Set<string>();
   const memberships = new Set<string>();
   const views = new Map<string, Map<string, MessageView>>();
@@ -73,11 +73,11 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
   function begin(roomId: string, after: number, joined = false): void {
     runs.set(roomId, [...(runs.get(roomId) ?? []), { after, events: [], joined, atMs: performance.now() }]);
     running.add(roomId);
-    // What was left out may have changed anything: it is to be read anew.
+    // The skipped events may have changed anything: read the history again.
     views.delete(roomId);
   }
 
-  /** What it knew of the room is not kept up to date any more. */
+  /** The client's copy of the room is no longer updated. */
   function leave(roomId: string): void {
     running.delete(roomId);
     views.delete(roomId);
@@ -186,7 +186,7 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
   };
 }
 
-/** Of these nothing happened; of others nobody knows. */
+/** Failures after which nothing happened. After others, the outcome is unknown. */
 export function isDefinite(error: unknown): error is ClientError {
   return error instanceof ClientError && !['offline', 'outcome_unknown', 'internal'].includes(error.code);
 }

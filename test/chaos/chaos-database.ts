@@ -1,6 +1,6 @@
 /**
- * The Postgres of a chaos run. It is killed, restarted, and put back to a snapshot of its files. What a restore took away is kept beside
- * it, so that what clients saw before it can be compared with the log of that time.
+ * The Postgres of a chaos run. It is killed, restarted, and restored from a snapshot of its files. The log that a restore replaces is kept,
+ * so that what clients saw before the restore can be compared with it.
  */
 import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,11 +24,11 @@ export interface ChaosDatabase {
   readonly port: number;
   readonly start: () => Promise<void>;
   readonly kill: () => Promise<void>;
-  /** An immediate shutdown (SIGQUIT) and a new start: every connection is told that the server crashes. */
+  /** Shuts the server down immediately (SIGQUIT) and starts it again: every connection gets the error for a crash. */
   readonly restartAtOnce: () => Promise<void>;
-  /** Copies the files as a crash would leave them; the server is started again. */
+  /** Copies the files as a crash would leave them, then starts the server again. */
   readonly snapshot: () => Promise<void>;
-  /** Kills the server and puts its files back to the snapshot; to be started. */
+  /** Kills the server and restores its files from the snapshot. Start it afterwards. */
   readonly restore: () => Promise<void>;
   readonly lost: readonly LostLog[];
   readonly end: () => Promise<void>;
@@ -44,7 +44,7 @@ export async function startChaosDatabase(): Promise<ChaosDatabase> {
   const lost: { killedMs: number; startedMs: number; open: () => Promise<EmbeddedPostgres> }[] = [];
   let server: EmbeddedPostgres | undefined;
 
-  /** Processes of a server that was killed hold its memory for a moment. */
+  /** Processes of a killed server keep its shared memory for a moment. */
   async function startOn(folder: string, at?: number): Promise<EmbeddedPostgres> {
     for (let left = startTries; ; left--) {
       try {

@@ -1,4 +1,4 @@
-/** Everything that can befall the parts on one machine, and how it is undone. */
+/** All faults of a chaos run, and how each is undone. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -10,15 +10,15 @@ import type { ProxyMode, TcpProxy } from './tcp-proxy.ts';
 
 export interface Fault {
   readonly name: string;
-  /** What it befalls; two faults of one part never come together. */
+  /** The part that it hits. Two faults never hit one part at the same time. */
   readonly part: string;
-  /** It may last longer than others: as long as a machine sleeps. */
+  /** It may last longer than others, like a machine that sleeps. */
   readonly long?: boolean;
-  /** How often it comes compared with others; default 1. */
+  /** Its frequency relative to the others; default 1. */
   readonly weight?: number;
-  /** The database breaks many times, or goes back in time: every other fault of a run is one of these. */
+  /** The database breaks many times, or is restored: every second fault of a run is one of these. */
   readonly isStorm?: boolean;
-  /** Every chat instance that lives through it has to say so in its log. */
+  /** Every chat instance that survives it must report it in its log. */
   readonly isLoggedAs?: RegExp;
   readonly begin: () => Promise<void> | void;
   readonly heal: () => Promise<void> | void;
@@ -133,10 +133,10 @@ async function tellRedis({ url }: Pick<RedisProcess, 'url'>, command: string, ..
   }
 }
 
-/** A line of a warning, with the reason. */
+/** A warning in the log, with the reason. */
 const redisAway = /"system":"Redis[^\n]*"reason"/;
 
-/** Its password was changed: links that are there end, and new ones are refused. */
+/** Changes the password: existing connections end, and new ones are refused. */
 function refusingRedis(redis: RedisProcess): Fault {
   const password = 'changed';
   const asAdmin = redis.url.replace('redis://', `redis://:${password}@`);
@@ -151,7 +151,7 @@ function refusingRedis(redis: RedisProcess): Fault {
   };
 }
 
-/** The links to Postgres, or the server, break again and again while much is said. */
+/** Breaks the connections to Postgres, or restarts the server, again and again under load. */
 function databaseStorms({ postgres: database, postgresProxies }: Parts): Fault[] {
   const again = async (times: number, what: () => Promise<void>) => {
     for (let left = times; left > 0; left--) await what();
@@ -193,7 +193,7 @@ async function endBackends(url: string, times: number): Promise<void> {
   }
 }
 
-/** A snapshot of its files is taken, much is said, and the files are put back. */
+/** Takes a snapshot of the files, sends many messages, and restores the files. */
 function restoredPostgres(database: ChaosDatabase): Fault {
   return {
     ...{ name: 'Postgres put back to a snapshot', part: 'Postgres', isStorm: true },
@@ -206,7 +206,7 @@ function restoredPostgres(database: ChaosDatabase): Fault {
   };
 }
 
-/** The server and each of its processes, which lead groups of their own. */
+/** The server and each of its processes, which have process groups of their own. */
 function stoppedPostgres(url: string): Fault[] {
   let stopped: number[] = [];
   return [
@@ -231,7 +231,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It ended by itself.
+    // It has already ended.
   }
 }
 

@@ -1,4 +1,4 @@
-/** An instance of a chaos run: started again when a fault has ended it, and counted when it has ended by itself. */
+/** An instance of a chaos run. It is restarted after a fault ended it, and counted if it ended by itself. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ParleyProcess, type ProcessOptions, startParley } from '../harness/parley-process.ts';
 
@@ -11,10 +11,10 @@ export interface Slot {
   readonly end: (how: 'kill' | 'stop') => Promise<number | null>;
 }
 
-/** A process that ended although nobody ended it. */
+/** A process that ended although no fault ended it. */
 export interface UnexpectedExit {
   readonly name: string;
-  /** Why, as far as it said so. */
+  /** The reason, if it reported one. */
   readonly output: string;
 }
 
@@ -23,7 +23,7 @@ export interface Watch {
   readonly stop: () => void;
 }
 
-/** What befell its database beside it heals at the same time, within a few seconds; each start takes about one. */
+/** A fault of the database heals at the same time, within a few seconds. Each start takes about one second. */
 const startsMax = 40;
 const betweenStartsMs = 250;
 const lookEveryMs = 100;
@@ -31,7 +31,7 @@ const lookEveryMs = 100;
 export function createSlot(name: string, options: ProcessOptions): Slot {
   let starting: Promise<void> | undefined;
 
-  // One that begins while its database is out of reach ends with one clear line; whoever runs it starts it again.
+  // An instance that starts while its database is unreachable ends with one clear line. Its supervisor starts it again.
   async function startAgain(): Promise<void> {
     for (let starts = 1; ; starts++) {
       try {
@@ -57,7 +57,7 @@ export function createSlot(name: string, options: ProcessOptions): Slot {
     },
     end: async (how) => {
       const running = slot.process;
-      // Nobody is surprised by its end.
+      // Its end is expected.
       slot.process = undefined;
       if (!running || running.exited()) return null;
       if (how === 'stop') return running.stop();
@@ -68,13 +68,13 @@ export function createSlot(name: string, options: ProcessOptions): Slot {
   return slot;
 }
 
-/** The line of its log that says that it ends, or else the last lines. */
+/** The log line that reports the end, or else the last lines. */
 function lastWords(output: string): string {
   const lines = output.trim().split('\n');
   return (lines.findLast((line) => line.includes('"level":60')) ?? lines.slice(-5).join('\n')).slice(0, 2000);
 }
 
-/** Looks after instances: one that ended by itself is noted and started again. */
+/** Supervises instances: records one that ended by itself, and starts it again. */
 export function watchSlots(slots: readonly Slot[]): Watch {
   const exits: UnexpectedExit[] = [];
   const timer = setInterval(() => {

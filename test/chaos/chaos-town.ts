@@ -1,4 +1,4 @@
-/** The people of a chaos run, their rooms, and what they do there until they are told to stop. */
+/** The users of a chaos run, their rooms, and what they do until the run ends. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { ClientError } from '../../src/client/parley-client.ts';
 import { signUp } from '../harness/test-client.ts';
@@ -15,10 +15,10 @@ export interface ChaosTown {
   readonly senders: readonly RestSender[];
   readonly strangers: Strangers;
   readonly watchers: readonly RoomWatcher[];
-  /** Each room as it was made. */
+  /** Each room as it was created. */
   readonly rooms: ReadonlyMap<string, Pick<RoomFacts, 'history' | 'visibility'>>;
   readonly bans: readonly Ban[];
-  /** Stops new doings. Resolves when all that was begun is answered. */
+  /** Starts no new requests. Resolves when all pending ones are answered. */
   readonly settle: () => Promise<void>;
   readonly leave: () => Promise<void>;
 }
@@ -52,7 +52,7 @@ export async function startChaosTown(url: string, seed: number): Promise<ChaosTo
     return { id, history, visibility, owner };
   }
 
-  /** Where the strangers are; two people read along. */
+  /** The room of the strangers; two users read it. */
   async function makeCrowded(): Promise<Room> {
     const [owner, reader] = people as [ChaosClient, ChaosClient];
     const { id } = await untilDone(() =>
@@ -96,7 +96,7 @@ export async function startChaosTown(url: string, seed: number): Promise<ChaosTo
     }
   }
 
-  /** Takes a right away for a while. Only what was surely taken away, and surely not yet given back, is held against anybody. */
+  /** Revokes a right for a while. An act counts as a violation only while the right was certainly revoked and not yet restored. */
   async function banish(
     userId: string,
     { id: roomId, owner }: Room,
@@ -129,7 +129,7 @@ export async function startChaosTown(url: string, seed: number): Promise<ChaosTo
     }
   }
 
-  /** Leaves a public room and joins it again by itself. */
+  /** Leaves a public room and joins it again. */
   async function comeAndGo(person: ChaosClient, { id }: Room): Promise<void> {
     while (busy) {
       await pause(500 + Math.random() * 1500);
@@ -179,7 +179,7 @@ async function attempt({ client }: ChaosClient, [method, path, body]: Doing): Pr
   }
 }
 
-/** Until it is done, or surely refused. @returns whether it was done */
+/** Repeats a call until it succeeded or was definitely refused. @returns whether it succeeded */
 async function insist(owner: ChaosClient, doing: Doing): Promise<boolean> {
   for (let tries = 0; tries < 40; tries++) {
     const outcome = await attempt(owner, doing);

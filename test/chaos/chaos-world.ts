@@ -1,4 +1,4 @@
-/** Everything as processes of their own, with a proxy between any two. */
+/** All parts as separate processes, with a proxy between any two. */
 import postgres from 'postgres';
 import { migrate } from '../../src/database/migrate.ts';
 import { startPgbouncer } from '../harness/pgbouncer-process.ts';
@@ -11,22 +11,22 @@ import { flaggedWord } from './strangers.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 
 export interface ChaosWorld {
-  /** Where clients connect: the living chat instances in turn. */
+  /** The address for clients: the running chat instances in turn. */
   readonly url: string;
-  /** Each chat instance by itself. */
+  /** The address of each chat instance. */
   readonly chatUrls: readonly string[];
   readonly chatPids: () => readonly number[];
   readonly chats: readonly Slot[];
-  /** The database itself, past all proxies, for the checker. */
+  /** The database without proxies, for the checker. */
   readonly databaseUrl: string;
-  /** Logs that restores replaced, in their order. */
+  /** Logs that restores replaced, in order. */
   readonly lostLogs: readonly LostLog[];
   /** Processes that ended although no fault ended them. */
   readonly exits: readonly UnexpectedExit[];
   readonly faults: readonly Fault[];
   /** Stops an instance with SIGTERM and starts it again. @returns its exit code */
   readonly restartChat: (at: number) => Promise<number | null>;
-  /** What each chat instance says of itself, for a run that went wrong. */
+  /** The state that each chat instance reports, for a failed run. */
   readonly describe: () => Promise<string>;
   readonly stop: () => Promise<void>;
 }
@@ -47,7 +47,7 @@ const settings = {
 export interface WorldOptions {
   readonly chatCount?: number;
   readonly chatSettings?: Readonly<Record<string, string>>;
-  /** What stands between Parley and Postgres. */
+  /** The pooler between Parley and Postgres. */
   readonly pooler?: 'none' | 'session' | 'transaction';
 }
 
@@ -96,7 +96,7 @@ export async function startChaosWorld({
     }),
   );
   const slots = [...chats, ...processings];
-  // Not all at once: each start keeps a core busy for seconds, and gives up when it takes far too long.
+  // Not all at once: each start keeps a core busy for seconds, and a start that takes too long fails.
   for (const group of [processings, chats]) for (const slot of group) await slot.start();
   const watch = watchSlots(slots);
   const door = await startTcpProxy(() => chatPorts);
@@ -135,7 +135,7 @@ export async function startChaosWorld({
   };
 }
 
-/** Connections to Postgres: in session mode as many as all instances keep, in transaction mode few for all of them. */
+/** Connections to Postgres: in session mode enough for all instances, in transaction mode a few shared ones. */
 const poolSizes = { session: 90, transaction: 15 };
 
 async function addFlaggingRule(url: string): Promise<void> {

@@ -1,24 +1,24 @@
-/** Who may see which seqs of a room, as its log says: from joining to leaving, both included, and while it is public. */
+/** Computes from a room's log who may see which seqs: from joining to leaving, both included, and while the room is public. */
 import type { Interval, LoggedEvent } from './history-checker.ts';
 
-/** What the log says of one event beside what readers are shown. */
+/** Fields of a log entry that readers do not see. */
 export interface RoomEventRow extends LoggedEvent {
-  /** Of `member.joined` and `member.left`: whom it is about. */
+  /** For `member.joined` and `member.left`: the user. */
   readonly subjectId?: string;
-  /** Of `room.updated`: what the room is from then on. */
+  /** For `room.updated`: the new settings of the room. */
   readonly visibility?: 'public' | 'private';
 }
 
 export interface RoomFacts {
   readonly log: readonly RoomEventRow[];
   readonly history: 'all' | 'joined';
-  /** As the room was made. */
+  /** The room as it was created. */
   readonly visibility: 'public' | 'private';
 }
 
 const endless = Number.MAX_SAFE_INTEGER;
 
-/** The times of a user's membership, by seq. */
+/** The periods of a user's membership, as ranges of seqs. */
 export function membershipOf({ log }: RoomFacts, userId: string): Interval[] {
   const times: { from: number; to: number }[] = [];
   for (const { seq, type, subjectId } of log) {
@@ -29,7 +29,7 @@ export function membershipOf({ log }: RoomFacts, userId: string): Interval[] {
   return times;
 }
 
-/** The times in which the room was public; the event that made it private is the last of one. */
+/** The periods in which the room was public. Each ends with the event that made it private. */
 export function publicTimesOf({ log, visibility }: RoomFacts): Interval[] {
   const times: { from: number; to: number }[] = visibility === 'public' ? [{ from: 1, to: endless }] : [];
   let open = visibility === 'public';
@@ -42,8 +42,8 @@ export function publicTimesOf({ log, visibility }: RoomFacts): Interval[] {
 }
 
 /**
- * What a member may have seen in the end. Where members see all that was before, the last time of membership opens everything up
- * to its own end.
+ * The seqs that a member may have seen by the end. If members can read the whole history, the last membership includes everything before
+ * its end.
  */
 export function entitlementOf(facts: RoomFacts, userId: string): Interval[] {
   const times = membershipOf(facts, userId);
@@ -51,7 +51,7 @@ export function entitlementOf(facts: RoomFacts, userId: string): Interval[] {
   return facts.history === 'all' && last ? [{ from: 1, to: last.to }] : times;
 }
 
-/** What somebody who only watches may have seen. */
+/** The seqs that a watcher may have seen. */
 export function watchersEntitlement(facts: RoomFacts): Interval[] {
   const times = publicTimesOf(facts);
   const last = times.at(-1);

@@ -1,4 +1,4 @@
-/** Many guests with plain sockets, for runs that count: who got what, and when. */
+/** Many guests with plain sockets, for runs that count events and their times of arrival. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { backoffMs } from '../../src/client/backoff.ts';
@@ -10,20 +10,20 @@ export interface Guest {
   readonly userId: string;
   readonly token: string;
   socket: WebSocket | undefined;
-  /** Of the one room that it reads. */
+  /** The seq reached in the one room that it reads. */
   roomId: string;
   position: number;
   logId: string;
-  /** Events that did not follow the one before. */
+  /** Events whose seq did not follow the previous one. */
   gaps: number;
-  /** Its resume was answered in full, or it needed none. */
+  /** Whether its resume was completely answered, or not needed. */
   live: boolean;
   /** Close code of the last socket. */
   closedWith: number | undefined;
 }
 
 export interface CrowdOptions {
-  /** Told of each event with the moment of its arrival. */
+  /** Called with each event and its time of arrival. */
   readonly onEvent?: (
     guest: Guest,
     frame: { seq: number; data?: { message?: { text: string } } },
@@ -31,7 +31,7 @@ export interface CrowdOptions {
   ) => void;
 }
 
-/** @param at once, so many at a time */
+/** @param at once how many at a time */
 export async function signUpGuests(url: string, count: number, atOnce = 50): Promise<Guest[]> {
   const guests: Guest[] = [];
   async function work(): Promise<void> {
@@ -57,7 +57,7 @@ export async function signUpGuests(url: string, count: number, atOnce = 50): Pro
   return guests;
 }
 
-/** Calls again, with the same key, while the server may still do it. */
+/** Repeats the call with the same key until the outcome is definite. */
 async function insist<Answer>(call: () => Promise<Answer>): Promise<Answer> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -69,7 +69,7 @@ async function insist<Answer>(call: () => Promise<Answer>): Promise<Answer> {
   }
 }
 
-/** A private room of these guests; the first one owns it. */
+/** Creates a private room of these guests, owned by the first. */
 export async function makeRoom(url: string, guests: readonly Guest[]): Promise<string> {
   const [owner, ...others] = guests;
   const { id } = await insist(() =>
@@ -97,7 +97,7 @@ export async function say(url: string, guest: Guest, text: string, clientId: str
   return seq;
 }
 
-/** Connects once, with a resume where the guest has a position. Resolves when the socket is open or refused. */
+/** Connects once, with a resume if the guest has a position. Resolves when the socket is open or refused. */
 export function connectGuest(url: string, guest: Guest, { onEvent }: CrowdOptions = {}): Promise<void> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/ws`, 'parley.v1', { perMessageDeflate: false });
   guest.socket = socket;

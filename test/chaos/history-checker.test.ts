@@ -30,12 +30,12 @@ const reader = (...seqs: number[]) => [
 ];
 const withLog = (changed: LoggedEvent[]): Histories => ({ ...good, logs: new Map([['r', changed]]), readers: [] });
 
-test('a run without mistakes has none', () => {
+test('a correct run has no violations', () => {
   expect(checkHistories(good)).toEqual([]);
 });
 
 test.each([
-  ['an acked message that is not in the log', withLog(log.slice(0, 4)), 'lost'],
+  ['an acknowledged message that is missing in the log', withLog(log.slice(0, 4)), 'lost'],
   [
     'an acked message under another seq',
     withLog([...log.slice(0, 3), { ...log[4]!, seq: 4 }, { ...log[3]!, seq: 5 }]),
@@ -48,7 +48,7 @@ test.each([
     { ...good, sends: good.sends.map((send) => ({ ...send, order: -send.order })) },
     'reordered',
   ],
-  ['another text than was sent', { ...good, sends: [{ ...good.sends[0]!, text: 'other' }] }, 'diverged'],
+  ['a text that differs from the sent one', { ...good, sends: [{ ...good.sends[0]!, text: 'other' }] }, 'diverged'],
   [
     'a refused message that is stored',
     { ...good, sends: [{ ...good.sends[0]!, acks: [], refused: 'message_blocked' }] },
@@ -82,7 +82,7 @@ test.each([
   expect(kinds(histories)).toContain(kind);
 });
 
-test('after a reset a reader goes on from the head, and that is no gap', () => {
+test('a reader that continues from the head after a reset has no gap', () => {
   const readers = [
     {
       reader: 'ben',

@@ -1,22 +1,22 @@
 /**
- * Compares what clients saw with what the log holds. Pure: histories in, violations out. It is tested itself with histories that
- * hold each of the mistakes it looks for.
+ * Compares what clients saw with the log. Pure: histories in, violations out. Its tests contain a history for each violation that it looks
+ * for.
  */
 
-/** One message somebody tried to send. */
+/** One message that a user tried to send. */
 export interface SendRecord {
   readonly userId: string;
   readonly roomId: string;
   readonly clientId: string;
   readonly text: string;
-  /** Order of the beginning of sends of one user in one room. */
+  /** Order in which the sends of one user in one room began. */
   readonly order: number;
-  /** The acks it got; none: it never was answered. */
+  /** The acks; empty if it was never answered. */
   readonly acks: readonly { readonly messageId: string; readonly seq: number; readonly atMs?: number }[];
-  /** It was refused for certain: it must not have happened. */
+  /** It was definitely refused, so it must not be in the log. */
   readonly refused?: string;
   readonly refusedMs?: number;
-  /** Milliseconds of one clock: when its first try began, and when its ack came. */
+  /** Milliseconds by one clock: the start of the first attempt, and the ack. */
   readonly startedMs?: number;
   readonly ackedMs?: number;
 }
@@ -24,7 +24,7 @@ export interface SendRecord {
 export interface SeenEvent {
   readonly seq: number;
   readonly type: string;
-  /** What tells this event from every other. */
+  /** Identity of the event. */
   readonly id: string;
 }
 
@@ -36,20 +36,20 @@ export interface Interval {
 export interface Run {
   readonly after: number;
   readonly events: readonly SeenEvent[];
-  /** It began because the reader was told of joining, and so with that event. */
+  /** It began with `room.joined`, so it must begin with the event of joining. */
   readonly joined?: boolean;
   /** When it began. */
   readonly atMs?: number;
 }
 
-/** What one reader got of one room: runs of events, a new one after each reset and each time of absence. */
+/** What one reader got of one room: runs of events, with a new run after each reset and each absence. */
 export interface ReaderRecord {
   readonly reader: string;
   readonly roomId: string;
   readonly runs: readonly Run[];
-  /** Seqs that this reader may see; undefined: all of the room. */
+  /** Seqs that this reader may see; undefined: all. */
   readonly entitled?: readonly Interval[];
-  /** It went away by itself and owes nothing at the end. */
+  /** It disconnected on purpose and need not have reached the head. */
   readonly gone?: boolean;
 }
 
@@ -155,7 +155,7 @@ function checkReader(
     report('gap', `${reader} ended at ${reached} of ${roomId}, the head is ${head}`);
 }
 
-/** Whether anything between two seqs, neither of them, was to be seen. */
+/** Whether the reader should have seen anything between two seqs, both excluded. */
 function hasBetween(after: number, before: number, may: (seq: number) => boolean): boolean {
   for (let seq = after + 1; seq < before; seq++) if (may(seq)) return true;
   return false;

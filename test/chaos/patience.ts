@@ -1,9 +1,9 @@
-/** What a run needs before it begins is tried again: instances that have just started may be busy. */
+/** Repeats the set-up calls of a run: instances that have just started may be busy. */
 import { setTimeout as pause } from 'node:timers/promises';
 
 const tries = 60;
 
-/** @throws what the last try threw, or at once what no repetition helps against */
+/** @throws the error of the last attempt, or at once an error that repeating cannot fix */
 export async function untilDone<Value>(work: () => Promise<Value>): Promise<Value> {
   for (let left = tries; ; left--) {
     try {

@@ -1,7 +1,7 @@
 /**
- * `npm run test:storm [-- --clients 5000]`: all clients of two chat instances lose their connections at once, miss messages, and come
- * back at once with a resume; others stay connected and go on talking. Prints when the last one was at the head, how many
- * queries each cost, and what the others noticed.
+ * `npm run test:storm [-- --clients 5000]`: all clients of two chat instances lose their connections at once, miss messages, and reconnect
+ * at once with a resume. Others stay connected and keep sending. Prints when the last client was at the head, the queries per client, and
+ * the effect on the others.
  */
 import '../../src/database/connection/driver-fix.ts';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -35,7 +35,7 @@ try {
       await sql`select xact_commit + xact_rollback as count from pg_stat_database where datname = current_database()`;
     return Number(row!.count);
   };
-  // Straight to the instances: a proxy of one process would be what is measured.
+  // Directly to the instances: a proxy in one process would be the bottleneck.
   const urlOf = (guest: Guest) => world.chatUrls[Number.parseInt(guest.userId.slice(-4), 16) % 2]!;
   const [url] = world.chatUrls as [string, string];
   const guests = await signUpGuests(url, count + stayCount);
@@ -95,7 +95,7 @@ try {
   talking = false;
   await talk;
   const during = percentile(latenciesMs, 0.99);
-  // The few of those who stayed are among them: an upper bound.
+  // This includes the few queries of the clients that stayed: an upper bound.
   const perClient = ((await queries()) - queriesBefore) / count;
   const gaps = guests.reduce((sum, guest) => sum + guest.gaps, 0);
   await sql.end();

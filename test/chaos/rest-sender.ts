@@ -1,4 +1,4 @@
-/** Somebody who sends over REST and knows the three outcomes: what is refused for certain is not always tried again. */
+/** A sender over REST that distinguishes the three outcomes. A definite refusal is not always repeated. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { ClientError } from '../../src/client/parley-client.ts';
 import { callOnce } from '../../src/client/rest.ts';
@@ -10,7 +10,7 @@ import { untilDone } from './patience.ts';
 export interface RestSender {
   readonly userId: string;
   readonly name: string;
-  /** Sends one message, again and again while its outcome is unknown. */
+  /** Sends one message, and repeats it while its outcome is unknown. */
   readonly say: (roomId: string) => Promise<void>;
   readonly sends: readonly SendRecord[];
 }
@@ -36,13 +36,13 @@ export async function startRestSender(url: string, name: string): Promise<RestSe
     for (let attempt = 0; attempt < triesMax; attempt++) {
       try {
         acks.push(await sendOnce(roomId, { clientId, text }));
-        // Now and then an answered message is sent again: its answer must be the same.
+        // Sometimes an answered message is sent again: the answer must be the same.
         if (acks.length > 1 || Math.random() < 0.9) break;
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
         const unsure = acks.length > 0 || !isDefinite(error);
         if (!unsure && (givesUp || !error.retryable)) {
-          // An earlier try may have been lost on its way and stored: the refusal is only of the last one.
+          // An earlier attempt without an answer may have been stored: the refusal is about the last one only.
           const refusal = { refused: error.code, refusedMs: performance.now() };
           sends.push({ ...record, acks, ...(attempt === 0 ? refusal : {}) });
           return;

@@ -1,6 +1,6 @@
 /**
- * `npm run test:rolling [-- rounds]`: three chat instances are stopped and started in turn while people talk without a pause, over
- * sockets and over REST. Nothing may be lost, repeated, refused or unknown.
+ * `npm run test:rolling [-- rounds]`: three chat instances are stopped and started in turn while users send without a pause, over sockets
+ * and REST. No send may be lost, repeated, refused or unknown.
  */
 import '../../src/database/connection/driver-fix.ts';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -22,7 +22,7 @@ try {
   const writers = await Promise.all([0, 1].map((at) => startRestSender(world.url, `writing${at}`)));
   const memberIds = [...people.slice(1), ...writers].map(({ userId }) => userId);
   const { id: room } = await people[0]!.client.createRoom({ name: 'Rolling', visibility: 'private', memberIds });
-  /** Times between two events that a reader got, milliseconds. */
+  /** Times between two events of a reader, in milliseconds. */
   const gapsMs: number[] = [];
   for (const { client } of people) {
     let lastMs = 0;

@@ -1,4 +1,4 @@
-/** Somebody who watches a public room without being a member, and comes back whenever the connection or the room is gone. */
+/** Watches a public room without being a member, and reopens it after the connection or the room was lost. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { openSocket, type TestUser } from '../harness/test-client.ts';
 import { eventId } from './chaos-client.ts';

@@ -1,9 +1,9 @@
 /**
- * `npm run test:chaos -- --seed N [--seconds 60] [--runs 1] [--pooler none|session|transaction]`: people send, edit, delete, read,
- * come and go, are muted and removed, and a crowd of strangers speaks all at once, while parts are killed, frozen, drained, cut,
- * swallowed, slowed and garbled, and the database is restored from a snapshot; then everything heals, and what the clients saw is compared
- * with the log. No process may end by a fault of another system. The seed decides which faults come, when and how long, and whether
- * a pooler stands in front of Postgres.
+ * `npm run test:chaos -- --seed N [--seconds 60] [--runs 1] [--pooler none|session|transaction]`: users send, edit, delete, read, join and
+ * leave, are muted and removed, and a crowd of strangers sends all at once. At the same time parts are killed, frozen and drained, their
+ * connections are cut, swallowed, slowed and garbled, and the database is restored from a snapshot. Then everything heals, and what the
+ * clients saw is compared with the log. No process may end by a fault of another system. The seed decides which faults happen, when and for
+ * how long, and whether a pooler stands in front of Postgres.
  */
 import '../../src/database/connection/driver-fix.ts';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,16 +11,16 @@ import type { Fault } from './chaos-faults.ts';
 import { type ChaosTown, startChaosTown } from './chaos-town.ts';
 import { type ChaosWorld, startChaosWorld, type WorldOptions } from './chaos-world.ts';
 import { entitlementOf, watchersEntitlement } from './entitlement.ts';
-import { beliefsAtTheEnd, type Era, readerIn, sendIn } from './eras.ts';
+import { beliefsAtTheEnd, type Epoch, readerIn, sendIn } from './epochs.ts';
 import { checkHistories, type Violation } from './history-checker.ts';
 import { createRandom } from './seeded-random.ts';
 import { checkState, type StateViolation } from './state-checker.ts';
 import { readHeads, readState, type StoredState } from './stored-state.ts';
 import { flaggedWord } from './strangers.ts';
 
-/** Every client has to be at the head within this time of a heal. */
+/** After a heal every client must reach the head within this time. */
 const headWithinMs = 60_000;
-/** A fault that lasts this long is to be found in the log. */
+/** A fault that lasts this long must be in the log output. */
 const loggedAfterMs = 3000;
 
 interface TimeToHead {
@@ -28,7 +28,7 @@ interface TimeToHead {
   readonly ms: number;
 }
 
-/** `ended`: a process ended although nobody ended it. `unseen`: moderators do not see a flagged message. `silent`: nothing in the log. */
+/** `ended`: a process ended although no fault ended it. `unseen`: a flagged message is not in the moderation queue. `silent`: an outage is not in the log output. */
 interface RunViolation {
   readonly kind: 'ended' | 'unseen' | 'silent';
   readonly what: string;
@@ -38,7 +38,7 @@ type AnyViolation = Violation | StateViolation | RunViolation;
 
 interface Outcome {
   readonly violations: readonly AnyViolation[];
-  /** From a heal after which nothing else happened until everybody was at the head, milliseconds. */
+  /** Milliseconds from a heal until all clients were at the head, if no other fault happened in between. */
   readonly heads: readonly TimeToHead[];
   readonly counts: Readonly<Record<(typeof counted)[number], number>>;
   readonly faults: readonly string[];
@@ -52,14 +52,14 @@ async function run(seed: number, seconds: number, pooler: Pooler): Promise<Outco
     const town = await startChaosTown(world.url, seed);
     const heads: TimeToHead[] = [];
     const violations: AnyViolation[] = [];
-    const faults = await befall(world, town, { random: createRandom(seed), seconds, heads, violations });
+    const faults = await injectFaults(world, town, { random: createRandom(seed), seconds, heads, violations });
     const healedMs = performance.now();
-    // Unanswered requests end by their own deadlines, which has nothing to do with the way to the head.
+    // Unanswered requests end by their own deadlines, independent of reaching the head.
     const settling = Promise.race([town.settle().then(() => true), pause(headWithinMs * 2).then(() => false)]);
     heads.push({ after: faults.at(-1) ?? 'nothing', ms: await timeToHead(world, town, healedMs) });
     const settled = await settling;
     await timeToHead(world, town, performance.now());
-    // What is told only once may still be on its way.
+    // Events without a seq may still be in flight.
     await pause(1000);
     const { found, flagged } = await check(world, town);
     violations.push(...found);
@@ -91,8 +91,8 @@ function sendsOf({ people, senders, strangers }: ChaosTown) {
   return [...people, ...senders, strangers].flatMap((each) => each.sends);
 }
 
-/** One fault after the other, now and then two at once. @returns what happened */
-async function befall(
+/** Runs one fault after another, sometimes two at once. @returns the faults */
+async function injectFaults(
   world: ChaosWorld,
   town: ChaosTown,
   {
@@ -118,15 +118,15 @@ async function befall(
     happened.push(name);
     await pause(lastsMs);
     if (lastsMs >= loggedAfterMs && both.length === 1) violations.push(...silentChats(world, first, living));
-    // At once: a process that was killed cannot start before its database is back.
+    // All at once: a killed process cannot start before its database is back.
     await Promise.all(both.map((fault) => fault.heal()));
-    // Sometimes nothing else happens until all is well: that is how long it takes.
+    // Sometimes no fault follows until all clients are at the head: that time is measured.
     if (random() < 0.3) heads.push({ after: name, ms: await timeToHead(world, town, performance.now()) });
   }
   return happened;
 }
 
-/** By weight. @param besides two faults of one part never come together */
+/** Picks a fault by weight. @param besides the current fault: two never hit one part at the same time */
 function pick(faults: readonly Fault[], random: () => number, besides?: Fault): Fault {
   const possible = faults.filter(({ part }) => part !== besides?.part);
   const weightOf = ({ weight = 1 }: Fault) => weight;
@@ -138,7 +138,7 @@ function pick(faults: readonly Fault[], random: () => number, besides?: Fault): 
   return possible.at(-1)!;
 }
 
-/** Instances that lived through a fault and do not say so. */
+/** Instances that survived a fault without reporting it. */
 function silentChats(
   { chats }: ChaosWorld,
   { name, isLoggedAs }: Fault,
@@ -150,7 +150,7 @@ function silentChats(
     .map((slot) => ({ kind: 'silent', what: `${slot.name} says nothing of "${name}"` }));
 }
 
-/** A part that is down already cannot be told anything. */
+/** A fault cannot hit a part that is already down. */
 async function begin(fault: Fault): Promise<void> {
   try {
     await fault.begin();
@@ -159,7 +159,7 @@ async function begin(fault: Fault): Promise<void> {
   }
 }
 
-/** @returns milliseconds from `sinceMs` until every client has reached the heads as they are now */
+/** @returns milliseconds from `sinceMs` until every client has reached the current heads */
 async function timeToHead(world: ChaosWorld, town: ChaosTown, sinceMs: number): Promise<number> {
   const heads = await readHeads(world.databaseUrl, [...town.rooms.keys()]);
   const isBehind = (person: ChaosTown['people'][number]) =>
@@ -172,21 +172,21 @@ async function timeToHead(world: ChaosWorld, town: ChaosTown, sinceMs: number): 
 async function check(world: ChaosWorld, town: ChaosTown): Promise<{ found: AnyViolation[]; flagged: number }> {
   const state = await readState(world.databaseUrl, town.rooms);
   const states = [...(await readLost(world, town)), state];
-  const eras = states.map((each, at) => ({
+  const epochs = states.map((each, at) => ({
     ...each,
     fromMs: world.lostLogs[at - 1]?.startedMs ?? 0,
     untilMs: world.lostLogs[at]?.killedMs ?? Number.POSITIVE_INFINITY,
   }));
-  const found: AnyViolation[] = eras.flatMap((era) => checkEra(eras, era, town));
+  const found: AnyViolation[] = epochs.flatMap((epoch) => checkEpoch(epochs, epoch, town));
   const beliefs = {
-    sends: sendsOf(town).map((send) => sendIn(eras, eras.at(-1)!, send)),
+    sends: sendsOf(town).map((send) => sendIn(epochs, epochs.at(-1)!, send)),
     bans: town.bans,
     views: town.people.map((person) => ({ reader: person.name, messages: person.view() })),
     memberships: town.people.map((person) => ({ userId: person.userId, rooms: person.memberships() })),
     changes: town.people.flatMap(({ changes }) => changes),
     marks: town.people.flatMap((person) => person.marks()),
   };
-  found.push(...checkState(state, beliefsAtTheEnd(eras, beliefs)));
+  found.push(...checkState(state, beliefsAtTheEnd(epochs, beliefs)));
   const flagged = [...state.messages.values()].filter(({ text }) => text.startsWith(flaggedWord));
   for (const { messageId } of flagged)
     if (!state.queued.has(messageId)) found.push({ kind: 'unseen', what: `moderators do not see ${messageId}` });
@@ -206,22 +206,26 @@ async function readLost({ lostLogs }: ChaosWorld, town: ChaosTown): Promise<Stor
   return states;
 }
 
-/** What was seen and answered in one era, compared with its log. */
-function checkEra(eras: readonly (StoredState & Era)[], era: StoredState & Era, town: ChaosTown): Violation[] {
+/** Compares what clients saw and were answered in one epoch with its log. */
+function checkEpoch(
+  epochs: readonly (StoredState & Epoch)[],
+  epoch: StoredState & Epoch,
+  town: ChaosTown,
+): Violation[] {
   const readers = town.people.flatMap((person) =>
-    [...era.facts].map(([roomId, room]) => ({
+    [...epoch.facts].map(([roomId, room]) => ({
       ...person.reader(roomId),
       entitled: entitlementOf(room, person.userId),
     })),
   );
   const watchers = town.watchers.map((watcher) => {
     const record = watcher.reader();
-    return { ...record, entitled: watchersEntitlement(era.facts.get(record.roomId)!) };
+    return { ...record, entitled: watchersEntitlement(epoch.facts.get(record.roomId)!) };
   });
   return checkHistories({
-    sends: sendsOf(town).map((send) => sendIn(eras, era, send)),
-    readers: [...readers, ...watchers].map((reader) => readerIn(eras, era, reader)),
-    logs: era.logs,
+    sends: sendsOf(town).map((send) => sendIn(epochs, epoch, send)),
+    readers: [...readers, ...watchers].map((reader) => readerIn(epochs, epoch, reader)),
+    logs: epoch.logs,
   });
 }
 
@@ -232,7 +236,7 @@ function readNumber(name: string, fallback: number): number {
 
 type Pooler = NonNullable<WorldOptions['pooler']>;
 
-/** Which pooler stands in front of Postgres: what the command line says, or one for every fifth seed. */
+/** The pooler in front of Postgres: as the command line says, or one for every fifth seed. */
 function poolerOf(seed: number): Pooler {
   const at = process.argv.indexOf('--pooler');
   if (at !== -1) return process.argv[at + 1] as Pooler;

@@ -1,6 +1,6 @@
 /**
- * `npm run test:stalled [-- --readers 300]`: a room with as many readers that stop reading as good ones. Prints what the good ones
- * notice of it, what the process' memory does, and whether the stalled ones find everything when they come back.
+ * `npm run test:stalled [-- --readers 300]`: in one room, half of the readers stop reading. Prints the effect on the others, the memory of the
+ * process, and whether the stalled readers find everything when they reconnect.
  */
 import '../../src/database/connection/driver-fix.ts';
 import { readFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ const world = await startChaosWorld({
 });
 let goodRun = false;
 try {
-  // Straight to the instance: a proxy would read in the place of those who do not.
+  // Directly to the instance: a proxy would read in place of the stalled clients.
   const url = world.chatUrls[0]!;
   const [chat] = world.chatPids();
   const memoryMb = () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${chat}/status`, 'utf8'))![1]) / 1024;

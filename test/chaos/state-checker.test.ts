@@ -47,7 +47,7 @@ const kinds = (beliefs: Partial<Beliefs>, state: Partial<FinalState> = {}) => [
   ...new Set(checkState({ ...final, ...state }, { ...good, ...beliefs }).map(({ kind }) => kind)),
 ];
 
-test('a state that all agree on has no mistakes', () => {
+test('a consistent state has no violations', () => {
   expect(checkState(final, good)).toEqual([]);
 });
 
@@ -87,15 +87,15 @@ test.each([
     { memberships: [{ userId: 'ben', rooms: new Set(['r']) }] },
     'ghost',
   ],
-  ['a client that does not know of its room', { memberships: [{ userId: 'ana', rooms: new Set() }] }, 'ghost'],
-  ['a message of somebody muted', { bans: [{ userId: 'ana', roomId: 'r', fromMs: 20, toMs: 70 }] }, 'authority'],
-  ['a marker that went back', { marks: [{ userId: 'ana', roomId: 'r', acked: [3, 2] }] }, 'read marker'],
-  ['a marker that is behind what was acked', { marks: [{ userId: 'ana', roomId: 'r', acked: [4] }] }, 'read marker'],
+  ['a client that does not know its room', { memberships: [{ userId: 'ana', rooms: new Set() }] }, 'ghost'],
+  ['a message of a muted user', { bans: [{ userId: 'ana', roomId: 'r', fromMs: 20, toMs: 70 }] }, 'authority'],
+  ['a read marker that went back', { marks: [{ userId: 'ana', roomId: 'r', acked: [3, 2] }] }, 'read marker'],
+  ['a read marker behind an acknowledged one', { marks: [{ userId: 'ana', roomId: 'r', acked: [4] }] }, 'read marker'],
 ] as [string, Partial<Beliefs>, string][])('%s is found', (_, beliefs, kind) => {
   expect(kinds(beliefs)).toContain(kind);
 });
 
-test('a marker beyond the head is found', () => {
+test('a read marker beyond the head is a violation', () => {
   expect(kinds({}, { marks: new Map([['ana r', 6]]) })).toEqual(['read marker']);
 });
 
@@ -113,7 +113,7 @@ const churn: RoomFacts = {
   ],
 };
 
-test('entitlement goes from joining to leaving, and where history is open to members from the beginning', () => {
+test('a member may see events from joining to leaving, or from the beginning if the history is open to members', () => {
   const endless = Number.MAX_SAFE_INTEGER;
   expect(entitlementOf(churn, 'ana')).toEqual([
     { from: 1, to: 3 },

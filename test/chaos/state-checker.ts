@@ -1,32 +1,32 @@
 /**
- * Compares what is left when all is quiet: the final version of every message, who is a member, the read markers, and that no
- * answer contradicts what holds. Pure, and tested with each of the mistakes it looks for.
+ * Compares the final state: the last version of every message, the members, the read markers, and that no answer contradicts them. Pure;
+ * its tests contain a state for each violation that it looks for.
  */
 import type { RoomEventRow } from './entitlement.ts';
 import type { SendRecord } from './history-checker.ts';
 
-/** A message as one reader, or the database, has it in the end. */
+/** A message as a reader, or the database, finally has it. */
 export interface MessageView {
   readonly messageId: string;
   readonly text: string;
   readonly deleted: boolean;
 }
 
-/** An edit or deletion somebody asked for. */
+/** An edit or deletion that was requested. */
 export interface ChangeRecord {
   readonly kind: 'message.updated' | 'message.deleted';
   readonly roomId: string;
   readonly messageId: string;
-  /** Of an edit; no two edits have the same. */
+  /** The text of an edit; no two edits have the same. */
   readonly text?: string;
   readonly seq?: number;
-  /** It was refused for certain. */
+  /** It was definitely refused. */
   readonly refused?: string;
-  /** When it was answered. */
+  /** Time of the answer. */
   readonly atMs?: number;
 }
 
-/** From the answer that took a right away to the beginning of what gave it back, by one clock. */
+/** From the answer that revoked a right to the start of the call that restored it, by one clock. */
 export interface Ban {
   readonly userId: string;
   readonly roomId: string;
@@ -34,29 +34,29 @@ export interface Ban {
   readonly toMs: number;
 }
 
-/** Answers to one device's marks, in their order. */
+/** Answers to the read markers of one device, in order. */
 export interface MarkRecord {
   readonly userId: string;
   readonly roomId: string;
   readonly acked: readonly number[];
-  /** When each of them came. */
+  /** Time of each answer. */
   readonly atMs?: readonly number[];
 }
 
 export interface FinalState {
   readonly logs: ReadonlyMap<string, readonly RoomEventRow[]>;
   readonly messages: ReadonlyMap<string, MessageView>;
-  /** Every text that any version of a message had. */
+  /** The texts of all versions of a message. */
   readonly versions: ReadonlySet<string>;
-  /** By room: its members. */
+  /** Members by room. */
   readonly members: ReadonlyMap<string, ReadonlySet<string>>;
-  /** By `user room`: the read marker. */
+  /** Read markers by `user room`. */
   readonly marks: ReadonlyMap<string, number>;
 }
 
 export interface Beliefs {
   readonly views: readonly { readonly reader: string; readonly messages: readonly MessageView[] }[];
-  /** Rooms that a connected client takes itself for a member of. */
+  /** Rooms that a connected client believes it is a member of. */
   readonly memberships: readonly { readonly userId: string; readonly rooms: ReadonlySet<string> }[];
   readonly changes: readonly ChangeRecord[];
   readonly sends: readonly SendRecord[];
@@ -117,7 +117,7 @@ function checkMemberships({ members }: FinalState, { memberships }: Beliefs, rep
   }
 }
 
-/** What began after a right was taken away, and was done before it was given back, should not have been done. */
+/** Finds acts that began after a right was revoked and succeeded before it was restored. */
 function checkBans({ sends, bans }: Beliefs, report: Report): void {
   for (const { userId, roomId, clientId, startedMs, ackedMs } of sends) {
     if (startedMs === undefined || ackedMs === undefined) continue;

@@ -1,4 +1,4 @@
-/** What the database holds in the end, past all proxies. */
+/** Reads the final state from the database, without proxies. */
 import postgres from 'postgres';
 import { eventId } from './chaos-client.ts';
 import type { RoomEventRow, RoomFacts } from './entitlement.ts';
@@ -6,13 +6,13 @@ import type { FinalState, MessageView } from './state-checker.ts';
 
 export interface StoredState extends FinalState {
   readonly facts: ReadonlyMap<string, RoomFacts>;
-  /** Messages that moderators see, or have seen. */
+  /** Messages in the moderation queue, decided ones included. */
   readonly queued: ReadonlySet<string>;
 }
 
 type Row = Record<string, unknown> & { readonly data: Record<string, unknown> | null };
 
-/** @param made each room as it was made */
+/** @param made each room as it was created */
 export async function readState(
   url: string,
   made: ReadonlyMap<string, Pick<RoomFacts, 'history' | 'visibility'>>,
@@ -81,7 +81,7 @@ function toEvent(row: Row, firstTexts: ReadonlyMap<string, string>): RoomEventRo
       : {
           clientId: row.client_id as string,
           userId: row.actor_id as string,
-          // What it was when it was sent; of a deleted message nothing is left.
+          // The original text; nothing is left of a deleted message.
           ...(row.deleted ? {} : { text: firstTexts.get(row.message_id as string) ?? (row.text as string) }),
         }),
     ...(type.startsWith('member.') && userId !== undefined ? { subjectId: userId } : {}),

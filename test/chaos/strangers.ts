@@ -1,6 +1,6 @@
 /**
- * A crowd that says something all at once, and then nothing for longer than any instance remembers who they are. A third of it is
- * of the kind that moderators have to see.
+ * A crowd that sends all at once, and then nothing for longer than instances cache profiles. A third of the messages is flagged for
+ * moderators.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { ClientError } from '../../src/client/parley-client.ts';
@@ -16,14 +16,14 @@ export const flaggedWord = 'chaosflagged';
 export interface Strangers {
   readonly userIds: readonly string[];
   readonly sends: readonly SendRecord[];
-  /** Says things in the room until told to stop. */
+  /** Sends to the room until stopped. */
   readonly talk: (roomId: string, isBusy: () => boolean) => Promise<void>;
 }
 
 const count = 40;
 const signUpsAtOnce = 8;
 const perBurst = 6;
-/** Longer than profiles are remembered. */
+/** Longer than profiles are cached. */
 const betweenBurstsMs = 2500;
 
 export async function startStrangers(url: string, seed: number): Promise<Strangers> {
@@ -57,7 +57,7 @@ export async function startStrangers(url: string, seed: number): Promise<Strange
         token: accessToken,
       });
       const ackedMs = performance.now();
-      // Many at once over several connections: they are in no order.
+      // Many at once over several connections: without an order.
       sends.push({ ...record, order: seq, ackedMs, acks: [{ messageId, seq, atMs: ackedMs }] });
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;

@@ -1,11 +1,11 @@
-/** A TCP proxy of our own between two parts: it passes, cuts, swallows, delays or garbles what is sent, as the run wants it. */
+/** A TCP proxy between two parts: it passes, cuts, swallows, delays or garbles bytes. */
 import { randomBytes } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * `cut`: every connection ends and new ones are refused. `swallow`: connections stay and nothing goes through; `swallow up` loses only
- * what clients send, `swallow down` only what servers answer. `slow`: everything comes late; `hold`: not before the next mode.
- * `garble`: answers are noise.
+ * `cut`: all connections end and new ones are refused. `swallow`: connections stay and nothing passes; `swallow up` drops only the clients'
+ * bytes, `swallow down` only the servers'. `slow`: bytes are delayed. `hold`: bytes wait for the next mode. `garble`: answers are random
+ * bytes.
  */
 export type ProxyMode = 'pass' | 'cut' | 'swallow' | 'swallow up' | 'swallow down' | 'slow' | 'hold' | 'garble';
 
@@ -18,7 +18,7 @@ export interface TcpProxy {
 type Direction = 'up' | 'down';
 
 const slowMs = 150;
-/** Bytes are missing or wrong in connections that lived through these. */
+/** Connections that survive these modes have missing or wrong bytes. */
 const spoiling = new Set<ProxyMode>(['swallow', 'swallow up', 'swallow down', 'garble']);
 
 /** @param targets ports on loopback; each new connection goes to the next one that accepts it */
@@ -26,7 +26,7 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
   const open = new Set<Socket>();
   let mode: ProxyMode = 'pass';
   let turn = 0;
-  /** Ends what is held. */
+  /** Ends the held connections. */
   let release = () => {};
   let released = Promise.resolve();
 
@@ -37,10 +37,10 @@ export async function startTcpProxy(targets: () => readonly number[]): Promise<T
   }
 
   function forward(from: Socket, to: Socket, direction: Direction): void {
-    // Once something is late all that follows is at least as late: TCP keeps its order.
+    // Bytes that follow delayed bytes are delayed at least as long: TCP keeps the order.
     let late: Promise<void> | undefined;
     from.on('data', (chunk: Buffer) => {
-      // Swallowed bytes are lost, as on a network that was split: whoever sent them has to notice.
+      // Swallowed bytes are lost, as in a network split: the sender has to notice.
       if (mode === 'swallow' || mode === `swallow ${direction}`) return;
       const bytes = mode === 'garble' && direction === 'down' ? randomBytes(chunk.length) : chunk;
       if (mode !== 'slow' && mode !== 'hold' && !late) {
