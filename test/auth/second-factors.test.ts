@@ -36,7 +36,7 @@ test('an authenticator app is turned on by a first code, and recovery codes are 
   expect(await factorsOf(ana)).toEqual({ items: [], nextCursor: null, methods: [], recoveryCodesLeft: 0 });
   const begun = await mustCall(ana, 'POST', '/v1/users/me/second-factors/totp');
   expect(begun.uri).toBe(
-    `otpauth://totp/Parley:${ana.username}?secret=${begun.secret as string}&issuer=Parley&algorithm=SHA1&digits=6&period=30`,
+    `otpauth://totp/Parley:${ana.username}?issuer=Parley&secret=${begun.secret as string}&algorithm=SHA1&digits=6&period=30`,
   );
   const confirm = (code: string) => ana.call('POST', '/v1/users/me/second-factors/totp/confirm', { code });
   const app = codeAt(fromBase32(begun.secret as string), stepAt(Date.now() / 1000));

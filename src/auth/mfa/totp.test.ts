@@ -11,11 +11,11 @@ test.each([
   [1_234_567_890, '005924'],
   [2_000_000_000, '279037'],
   [20_000_000_000, '353130'],
-])('at second %i the code is that of RFC 6238, appendix B', (seconds, code) => {
+])('the code at second %i equals the one in RFC 6238, appendix B', (seconds, code) => {
   expect(codeAt(secret, stepAt(seconds))).toBe(code);
 });
 
-test('a code is good one step around its own, and not after its step was used', () => {
+test('a code works one step early or late, and not after its step was used', () => {
   const seconds = 1_234_567_890;
   const step = stepAt(seconds);
   const find = (from: number, afterStep = 0) => findStep(secret, codeAt(secret, from), { seconds, afterStep });
@@ -24,13 +24,13 @@ test('a code is good one step around its own, and not after its step was used', 
   expect(find(step + 1, step)).toBe(step + 1);
 });
 
-test.each(['', '12345', '1234567', 'abcdef', '１２３４５６'])('%j is no code', (code) => {
+test.each(['', '12345', '1234567', 'abcdef', '１２３４５６'])('%j is refused', (code) => {
   expect(findStep(secret, code, { seconds: 59, afterStep: -5 })).toBeUndefined();
 });
 
-test('secrets are spelled as RFC 4648 does, and apps are told all they need', () => {
+test('a secret is written in base32, and the QR code contains all settings', () => {
   expect(toBase32(Buffer.from('foobar'))).toBe('MZXW6YTBOI');
   expect(totpUri(secret, { issuer: 'Parley', account: 'ana maria' })).toBe(
-    'otpauth://totp/Parley:ana%20maria?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Parley&algorithm=SHA1&digits=6&period=30',
+    'otpauth://totp/Parley:ana%20maria?issuer=Parley&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&algorithm=SHA1&digits=6&period=30',
   );
 });

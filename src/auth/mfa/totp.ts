@@ -1,34 +1,32 @@
-/** One-time passwords by time (RFC 6238): six digits, thirty seconds, HMAC-SHA-1, which every authenticator app knows. */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+/**
+ * Time-based one-time passwords (RFC 6238) with six digits, 30 seconds and HMAC-SHA-1, the form that every authenticator
+ * app supports. otpauth computes them; the check of a code is Parley's own (docs/decisions/0019-one-time-passwords.md).
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { HOTP, Secret, TOTP } from 'otpauth';
 
-const stepSeconds = 30;
-const digits = 6;
-/** RFC 4648 §6. */
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+const form = { algorithm: 'SHA1', digits: 6 } as const;
+const period = 30;
 
-/** RFC 4648 base 32 without padding. */
+/** RFC 4648 base32 without padding. */
 export function toBase32(bytes: Uint8Array): string {
-  let bits = '';
-  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
-  return (bits.match(/.{1,5}/g) ?? []).map((group) => alphabet[Number.parseInt(group.padEnd(5, '0'), 2)]).join('');
+  return toSecret(bytes).base32;
 }
 
+/** The number of the time step (RFC 6238 §4.2). @param seconds since the epoch */
 export function stepAt(seconds: number): number {
-  return Math.floor(seconds / stepSeconds);
+  return TOTP.counter({ period, timestamp: seconds * 1000 });
 }
 
-/** RFC 4226 §5.3. */
+/** The code of a time step (RFC 4226 §5.3). */
 export function codeAt(secret: Uint8Array, step: number): string {
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(step));
-  const mac = createHmac('sha1', secret).update(counter).digest();
-  const offset = mac[mac.length - 1]! & 0xf;
-  return String((mac.readUInt32BE(offset) & 0x7fffffff) % 10 ** digits).padStart(digits, '0');
+  return HOTP.generate({ ...form, secret: toSecret(secret), counter: step });
 }
 
 /**
- * Finds the step whose code this is: the present one or a neighbour (RFC 6238 §5.2), for clocks that differ a little.
- * @param afterStep steps up to this one have been used (§5.2: a code is good once)
+ * Finds the time step of a code: the current one or a neighbour (RFC 6238 §5.2), since clocks differ a little.
+ * @param seconds the time since the epoch
+ * @param afterStep a code of this step or an earlier one was used already and is refused (§5.2: a code works once)
  */
 export function findStep(
   secret: Uint8Array,
@@ -38,20 +36,16 @@ export function findStep(
   if (!/^\d{6}$/.test(code)) return undefined;
   const given = Buffer.from(code);
   const now = stepAt(seconds);
-  // All three are made and compared, whichever fits.
-  const fitting = [now - 1, now, now + 1].filter((step) => timingSafeEqual(Buffer.from(codeAt(secret, step)), given));
-  return fitting.find((step) => step > afterStep);
+  // All three are computed and compared, so the time taken does not tell which one matches.
+  const matching = [now - 1, now, now + 1].filter((step) => timingSafeEqual(Buffer.from(codeAt(secret, step)), given));
+  return matching.find((step) => step > afterStep);
 }
 
-/** What authenticator apps read from a QR code. */
+/** The text of the QR code that authenticator apps scan. */
 export function totpUri(secret: Uint8Array, { issuer, account }: { issuer: string; account: string }): string {
-  const label = `${encodeURIComponent(issuer)}:${encodeURIComponent(account)}`;
-  const query = new URLSearchParams({
-    secret: toBase32(secret),
-    issuer,
-    algorithm: 'SHA1',
-    digits: String(digits),
-    period: String(stepSeconds),
-  });
-  return `otpauth://totp/${label}?${query}`;
+  return new TOTP({ ...form, period, issuer, label: account, secret: toSecret(secret) }).toString();
+}
+
+function toSecret(bytes: Uint8Array): Secret {
+  return Secret.fromHex(Buffer.from(bytes).toString('hex'));
 }
