@@ -37,12 +37,12 @@ export type JwksCache = JWTVerifyGetKey;
 
 export function createJwksCache({
   url,
-  link,
+  server,
   logger,
   settings,
 }: {
   url: string;
-  link: IdentityServer;
+  server: IdentityServer;
   logger: Logger;
   settings: JwksCacheSettings;
 }): JwksCache {
@@ -54,7 +54,7 @@ export function createJwksCache({
 
   async function read(): Promise<void> {
     isFailing = true;
-    const found = await link.call(() => fetchJson(url, { timeoutMs: link.timeoutMs }));
+    const found = await server.call(() => fetchJson(url, { timeoutMs: server.timeoutMs }));
     isFailing = false;
     keys = createLocalJWKSet(found as unknown as JSONWebKeySet);
     readAtMs = performance.now();

@@ -13,7 +13,7 @@ export interface IdentityServers {
    */
   readonly connect: (name: string, title: string, probeUrl: string) => IdentityServer;
   /** The keys (RFC 7517) at a URL of that server. */
-  readonly keysAt: (url: string, link: IdentityServer) => ReturnType<typeof createJwksCache>;
+  readonly keysAt: (url: string, server: IdentityServer) => ReturnType<typeof createJwksCache>;
   readonly stop: () => void;
 }
 
@@ -29,7 +29,7 @@ export function createIdentityServers({
   registry: Registry;
 }): IdentityServers {
   const { auth } = config;
-  const links: IdentityServer[] = [];
+  const servers: IdentityServer[] = [];
   const breakers = new Gauge({
     name: 'parley_provider_breaker_open',
     help: '1 while requests to a login provider or key server are suspended because they fail',
@@ -38,7 +38,7 @@ export function createIdentityServers({
   });
   return {
     connect: (name, title, probeUrl) => {
-      const link = createIdentityServer({
+      const server = createIdentityServer({
         name: title,
         probeUrl,
         settings: {
@@ -49,15 +49,15 @@ export function createIdentityServers({
         onBreaker: (state) => breakers.set({ provider: name }, state === 'closed' ? 0 : 1),
         outage: outages.of(title),
       });
-      links.push(link);
-      return link;
+      servers.push(server);
+      return server;
     },
-    keysAt: (url, link) => {
+    keysAt: (url, server) => {
       const { maxAge: maxAgeMs, refetch: refetchMs, refetchBurst, waitingMax } = auth.issuerKeys;
-      return createJwksCache({ url, link, logger, settings: { maxAgeMs, refetchMs, refetchBurst, waitingMax } });
+      return createJwksCache({ url, server, logger, settings: { maxAgeMs, refetchMs, refetchBurst, waitingMax } });
     },
     stop: () => {
-      for (const link of links) link.stop();
+      for (const server of servers) server.stop();
     },
   };
 }

@@ -16,11 +16,14 @@ import type { LoginService } from '../../auth/login/login-service.ts';
 import { limitRequests } from '../../auth/login/request-limits.ts';
 import type { StepUp } from '../../auth/mfa/step-up.ts';
 import { createIdentityAccounts } from '../../auth/oauth/identity-accounts.ts';
+import { createIdentityLinking } from '../../auth/oauth/identity-linking.ts';
+import { identityRoutes } from '../../auth/oauth/identity-routes.ts';
 import { createLoginFlows } from '../../auth/oauth/login-flows.ts';
 import { createOAuthProvider } from '../../auth/oauth/oauth-provider.ts';
-import { oauthRoutes } from '../../auth/oauth/oauth-routes.ts';
 import { createOAuthService } from '../../auth/oauth/oauth-service.ts';
 import { probeUrlOf } from '../../auth/oauth/provider-endpoints.ts';
+import { type LoginProviders, providerRoutes } from '../../auth/oauth/provider-routes.ts';
+import { createReturnAddresses } from '../../auth/oauth/return-addresses.ts';
 import type { Revocations } from '../../auth/sessions/revocations.ts';
 import type { SessionCookies } from '../../auth/sessions/session-cookies.ts';
 import type { SessionOpener } from '../../auth/sessions/session-opener.ts';
@@ -145,16 +148,14 @@ function createRoomJoiner(rooms: Pick<RoomService, 'putMember'>, logger: Logger)
   };
 }
 
-type Providers = Parameters<typeof oauthRoutes>[1]['providers'];
-
-function createProviders({ config, publicUrl }: IdentityWiringOptions, servers: IdentityServers): Providers {
+function createProviders({ config, publicUrl }: IdentityWiringOptions, servers: IdentityServers): LoginProviders {
   const origin = publicUrl.replace(/\/$/, '');
   return new Map(
     Object.entries(config.auth.providers).map(([name, settings]) => {
-      const link = servers.connect(name, `the login provider ${name}`, probeUrlOf(settings));
+      const server = servers.connect(name, `the login provider ${name}`, probeUrlOf(settings));
       const callbackUrl = `${origin}/v1/auth/oauth/${name}/callback`;
-      const keysAt = (url: string) => servers.keysAt(url, link);
-      return [name, { settings, flow: createOAuthProvider({ name, provider: settings, callbackUrl, link, keysAt }) }];
+      const keysAt = (url: string) => servers.keysAt(url, server);
+      return [name, { settings, flow: createOAuthProvider({ name, provider: settings, callbackUrl, server, keysAt }) }];
     }),
   );
 }
@@ -164,19 +165,17 @@ interface RegisterOptions extends IdentityWiringOptions, IdentityRouteOptions {
   readonly accounts: ReturnType<typeof createIdentityAccounts>;
 }
 
-async function registerProviders(v1: App, options: RegisterOptions & { providers: Providers }): Promise<void> {
+async function registerProviders(v1: App, options: RegisterOptions & { providers: LoginProviders }): Promise<void> {
   const { config, publicUrl, db, users, accounts, oneTimeTokens, auth, stepUp, loginMethods } = options;
-  const { authenticator, cookies, providers, loginLimit } = options;
-  await v1.register(oauthRoutes, {
-    oauth: createOAuthService({
-      ...{ db, users, accounts, oneTimeTokens, auth, stepUp, loginMethods },
-      oweMail: oweAccountMail,
-    }),
+  const { authenticator, cookies, providers, loginLimit: rateLimit } = options;
+  const linking = createIdentityLinking({ db, oneTimeTokens, stepUp, loginMethods, oweMail: oweAccountMail });
+  const returnAddresses = createReturnAddresses(publicUrl, config.http.allowedOrigins);
+  await v1.register(providerRoutes, {
+    oauth: createOAuthService({ db, users, accounts, oneTimeTokens, auth }),
     flows: createLoginFlows({ db, oneTimeTokens, publicUrl }),
-    ...{ authenticator, cookies, providers, publicUrl },
-    returnOrigins: config.http.allowedOrigins,
-    rateLimit: loginLimit,
+    ...{ linking, cookies, providers, returnAddresses, rateLimit },
   });
+  await v1.register(identityRoutes, { linking, authenticator, providers, publicUrl, returnAddresses, rateLimit });
 }
 
 async function registerServers(
