@@ -1,9 +1,9 @@
 /**
- * Accounts of people whom somebody else vouches for: a login provider or a host application. Such a person is
- * (issuer, subject) and nothing else: an address or a name that is said of them opens and links no account.
+ * Accounts of people whose identity comes from an issuer: a login provider or a host application. The identity is
+ * (issuer, subject) and nothing else. An e-mail address or a name in the claims never opens or links an account.
  */
 import { and, eq, isNull } from 'drizzle-orm';
-import type { Database } from '../../database/connect.ts';
+import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
 import { identities } from '../../database/tables/identity-tables.ts';
 import { users as usersTable } from '../../database/tables/user-tables.ts';
@@ -18,9 +18,9 @@ import type { PersonClaims } from './identity-claims.ts';
 import { usernameCandidates } from './username-candidates.ts';
 
 export interface NewIdentity {
-  /** Absent: a host application. */
+  /** Absent for a host application. */
   readonly provider?: string;
-  /** When somebody vouched, milliseconds since the epoch: what was said before an erasure brings nobody back. */
+  /** When the issuer named the person, milliseconds since the epoch. Claims from before an erasure are refused. */
   readonly issuedAt?: number;
   readonly profile?: Record<string, unknown>;
   readonly role?: UserRow['role'] | undefined;
@@ -28,9 +28,12 @@ export interface NewIdentity {
 
 export interface IdentityAccounts {
   readonly find: (person: { issuer: string; subject: string }) => Promise<IdentityRow | undefined>;
-  /** @returns the user; of somebody who came at the same moment elsewhere, theirs. @throws Failure `unauthenticated` for what was issued before an erasure */
+  /**
+   * @returns the id of the new user, or of the one that another instance has just created for the same identity
+   * @throws Failure `unauthenticated` for claims from before an erasure, `conflict` if no username is free
+   */
   readonly create: (person: PersonClaims, identity: NewIdentity) => Promise<string>;
-  /** What a host application says now becomes what is shown, as far as the account is its to look after. */
+  /** Takes over the present claims of a host application, as far as it manages the account. */
   readonly refresh: (
     row: IdentityRow,
     person: PersonClaims,
@@ -43,19 +46,18 @@ export interface IdentityRow {
   readonly issuer: string;
   readonly subject: string;
   readonly userId: string;
-  /** The login provider that it came through; null: a host application. */
+  /** The login provider; null for a host application. */
   readonly provider: string | null;
   readonly profile: Record<string, unknown>;
   readonly role: UserRow['role'];
   readonly tokensEndedAt: Date | null;
-  /** What a host application says of the user goes as far as this. */
   readonly managedBy: ManagedBy;
 }
 
 /**
- * Who looks after an account. `host`: the application that made it, address and role included; `shared`: it has a
- * password or another address by now, so the application keeps its name and picture alone; `own`: it came about
- * otherwise, and an issuer that is a login provider as well says nothing of it.
+ * Which parts of an account its issuer may change. `host`: the application created the account and manages all of it,
+ * including address and role. `shared`: the user has set a password or another address since, so the application manages
+ * only name and picture. `own`: the account belongs to a login provider's user, and the issuer changes nothing.
  */
 export type ManagedBy = 'host' | 'shared' | 'own';
 
@@ -92,11 +94,11 @@ export function createIdentityAccounts({
     return { ...identity, managedBy: managedByOf(identity, { email, passwordHash }) };
   }
 
-  /** The name, if it may be shown: what moderation refuses nobody gets to see. */
+  /** @returns undefined for a name that moderation refuses */
   async function allowedName(name: string | undefined, userId: string): Promise<string | undefined> {
     if (name === undefined) return undefined;
     try {
-      // Judged whole: cutting must not hide what is wrong with it.
+      // Moderation sees the whole name: cutting it first could hide the offensive part.
       await judgeName(name, userId);
       return toLine(name, displayNameMax);
     } catch (error) {
@@ -107,12 +109,12 @@ export function createIdentityAccounts({
 
   const isUsername = (text: string) => passes(() => requireUsername(text));
 
-  /** What is drawn says nothing that moderation could refuse. */
+  /** Random usernames need no moderation. */
   async function isAllowed(username: string): Promise<boolean> {
     return username.startsWith('user-') || (await allowedName(username, '')) !== undefined;
   }
 
-  /** An address that somebody owns stays theirs: this account does not even mention it. */
+  /** @returns no address if another account has verified it: then this account does not show it either */
   async function ownAddress({ email, emailVerified = false }: PersonClaims, userId?: string): Promise<Address> {
     const address = email === undefined ? undefined : findAddress(email);
     const owner = address === undefined ? undefined : await users.findVerifiedOwner(address);
@@ -122,83 +124,90 @@ export function createIdentityAccounts({
 
   async function requireFound(person: PersonClaims): Promise<IdentityRow> {
     const row = await find(person);
-    if (!row) throw new Failure('unavailable', 'the account is gone again', { retryAfterMs: 1000 });
+    if (!row) throw new Failure('unavailable', 'the account was erased just now', { retryAfterMs: 1000 });
     return row;
   }
 
-  async function create(
-    person: PersonClaims,
-    { provider, issuedAt, profile = {}, role }: NewIdentity,
-  ): Promise<string> {
-    const { issuer, subject } = person;
+  const create: IdentityAccounts['create'] = async (person, identity) => {
     const displayName = await allowedName(person.name, '');
     for (const username of usernameCandidates(person, isUsername)) {
       if (!(await isAllowed(username))) continue;
       try {
         const address = await ownAddress(person);
-        return await db.transaction(async (tx) => {
-          const user = await users.create(tx, {
-            username,
-            displayName: displayName ?? username,
-            kind: 'user',
-            avatarUrl: pictureOf(person),
-            ...address,
-            ...(role ? { role } : {}),
-          });
-          await tx.insert(identities).values({
-            issuer,
-            subject,
-            userId: user.id,
-            provider: provider ?? null,
-            profile: { ...profile, givenAddress: address.email },
-          });
-          // Afterwards: the row could not be written while an erasure was still taking the old one away.
-          if (issuedAt !== undefined) await requireNotErased(tx, person, issuedAt);
-          return user.id;
-        });
+        const profile = { username, displayName: displayName ?? username, address };
+        return await db.transaction((tx) => insert(tx, person, identity, profile));
       } catch (error) {
-        // The same person on another instance at the same moment.
+        // Another instance has created the same person at the same time.
         if (isUniqueViolation(error, 'identities')) return (await requireFound(person)).userId;
-        const taken =
+        const isTaken =
           (error instanceof Failure && error.code === 'conflict') || isUniqueViolation(error, 'users_verified_email');
-        if (!taken) throw error;
+        if (!isTaken) throw error;
       }
     }
     throw new Failure('conflict', 'no username is free for this login');
+  };
+
+  /** @returns the id of the new user */
+  async function insert(
+    tx: Transaction,
+    person: PersonClaims,
+    { provider, issuedAt, profile = {}, role }: NewIdentity,
+    { username, displayName, address }: { username: string; displayName: string; address: Address },
+  ): Promise<string> {
+    const { issuer, subject } = person;
+    const user = await users.create(tx, {
+      ...{ username, displayName, kind: 'user', avatarUrl: pictureOf(person), ...address },
+      ...(role ? { role } : {}),
+    });
+    await tx.insert(identities).values({
+      ...{ issuer, subject, userId: user.id, provider: provider ?? null },
+      profile: { ...profile, givenAddress: address.email },
+    });
+    // Checked after the insert, which waits for an erasure that is deleting the identity's old row.
+    if (issuedAt !== undefined) await requireNotErased(tx, person, issuedAt);
+    return user.id;
   }
 
-  async function refresh(
-    row: IdentityRow,
-    person: PersonClaims,
-    { profile = {}, role }: Pick<NewIdentity, 'profile' | 'role'>,
-  ): Promise<void> {
+  const refresh: IdentityAccounts['refresh'] = async (row, person, { profile = {}, role }) => {
     const displayName = await allowedName(person.name, row.userId);
     const shown = { ...(displayName === undefined ? {} : { displayName }), avatarUrl: pictureOf(person) };
-    const write = (address: Address) =>
-      db.transaction(async (tx) => {
-        const user = await lockAccount(tx, row.userId, 'update');
-        const managedBy = managedByOf(row, user);
-        const whole = managedBy === 'host';
-        if (managedBy !== 'own') await users.update(tx, row.userId, { ...shown, ...(whole && role ? { role } : {}) });
-        // What is proved already is no less proved because the application does not say so.
-        const takes = whole && address.email !== null && (address.emailVerified || address.email !== user.email);
-        if (takes) await users.setAddress(tx, row.userId, address);
-        const givenAddress = takes ? address.email : givenBy(row.profile);
-        await tx
-          .update(identities)
-          .set({ profile: { ...profile, givenAddress } })
-          .where(eq(identities.id, row.id));
-      });
+    const write = (address: Address) => db.transaction((tx) => update(tx, row, { shown, address, profile, role }));
     try {
       await write(await ownAddress(person, row.userId));
     } catch (error) {
       if (!isUniqueViolation(error, 'users_verified_email')) throw error;
-      // Somebody else verified that address a moment ago: it is theirs.
+      // Another account has verified the address since it was checked.
       await write(noAddress);
     }
+  };
+
+  async function update(
+    tx: Transaction,
+    row: IdentityRow,
+    { shown, address, profile, role }: ProfileUpdate,
+  ): Promise<void> {
+    const user = await lockAccount(tx, row.userId, 'update');
+    const managedBy = managedByOf(row, user);
+    const isHost = managedBy === 'host';
+    if (managedBy !== 'own') await users.update(tx, row.userId, { ...shown, ...(isHost && role ? { role } : {}) });
+    // An address that is verified already stays verified if the application does not say so.
+    const takesAddress = isHost && address.email !== null && (address.emailVerified || address.email !== user.email);
+    if (takesAddress) await users.setAddress(tx, row.userId, address);
+    const givenAddress = takesAddress ? address.email : givenBy(row.profile);
+    await tx
+      .update(identities)
+      .set({ profile: { ...profile, givenAddress } })
+      .where(eq(identities.id, row.id));
   }
 
   return { find, create, refresh };
+}
+
+interface ProfileUpdate {
+  readonly shown: { readonly displayName?: string; readonly avatarUrl: string | null };
+  readonly address: Address;
+  readonly profile: Record<string, unknown>;
+  readonly role: UserRow['role'] | undefined;
 }
 
 interface Address {
@@ -216,7 +225,7 @@ function managedByOf(
   return passwordHash !== null || (email !== null && email !== givenBy(profile)) ? 'shared' : 'host';
 }
 
-/** The address that the account has from the application, which may have named another since that is somebody else's. */
+/** The address that the account got from the application. The application may have named another one since, which was refused. */
 function givenBy({ givenAddress, email }: Record<string, unknown>): unknown {
   return givenAddress ?? email ?? null;
 }

@@ -4,9 +4,10 @@ import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller/caller.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';
 import { requireMayLogIn } from './login-permission.ts';
+import type { RotatedSession } from './refresh-tokens.ts';
 import type { Revocations } from './revocations.ts';
 import type { Login, SessionOpener } from './session-opener.ts';
-import type { RotatedSession, SessionStore, SessionView } from './session-store.ts';
+import type { SessionStore, SessionView } from './session-store.ts';
 
 export interface SessionService {
   /** Exchanges a refresh token. @throws Failure `unauthenticated`, `conflict` as `SessionStore.rotate`, `banned`, `forbidden` */
