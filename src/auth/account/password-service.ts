@@ -9,7 +9,7 @@ import type { RateCounters } from '../../http/limits/rate-counters.ts';
 import type { OweAccountMail } from '../../user/account/account-notice.ts';
 import { requireOwnAccount } from '../../user/account/own-account.ts';
 import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
-import { requireEmail } from '../../user/profile/user-text.ts';
+import { requireEmail } from '../../user/account/user-text.ts';
 import { isOwnPassword } from '../credentials/password-check.ts';
 import { type Passwords, requirePassword } from '../credentials/passwords.ts';
 import type { StepUp } from '../mfa/step-up.ts';

@@ -2,8 +2,8 @@
 import type { Database } from '../../database/connect.ts';
 import { Failure, invalid } from '../../errors.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';
+import { type RequireUsername, requireDisplayName, requireEmail } from '../../user/account/user-text.ts';
 import { type JudgeName, type OwnUser, toOwnUser } from '../../user/profile/user-service.ts';
-import { type RequireUsername, requireDisplayName, requireEmail } from '../../user/profile/user-text.ts';
 import type { IdentityAccounts } from '../oauth/identity-accounts.ts';
 import type { PersonClaims } from '../oauth/identity-claims.ts';
 import type { Login, SessionOpener } from '../sessions/session-opener.ts';

@@ -28,7 +28,7 @@ async function startIssuer() {
 const cacheOf = (url: string, maxAgeMs: number) =>
   createJwksCache({
     url,
-    link: { timeoutMs: 5000, call: (work: () => Promise<unknown>) => work() } as IdentityServer,
+    server: { timeoutMs: 5000, call: (work: () => Promise<unknown>) => work() } as IdentityServer,
     logger: pino({ level: 'silent' }),
     settings: { maxAgeMs, refetchMs: 1, refetchBurst: 100, waitingMax: 10 },
   });

@@ -10,7 +10,7 @@ import { startEmbeddedPostgres } from '../../database/embedded/embedded-postgres
 import { migrate } from '../../database/migrate.ts';
 import { createLogger } from '../../logger/logger.ts';
 import { createUserRepository } from '../../user/account/user-repository.ts';
-import { createUsernameRule, requireEmail } from '../../user/profile/user-text.ts';
+import { createUsernameRule, requireEmail } from '../../user/account/user-text.ts';
 import { findTraces, type Wanted } from './erasure-verifier.ts';
 
 const usage =

@@ -39,9 +39,9 @@ import type { App } from '../../http/server/app.ts';
 import { oweAccountMail } from '../../jobs/mail/account-mail.ts';
 import type { Outages } from '../../logger/outages.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';
+import { createUsernameRule } from '../../user/account/user-text.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { JudgeName } from '../../user/profile/user-service.ts';
-import { createUsernameRule } from '../../user/profile/user-text.ts';
 import { createIdentityServers, type IdentityServers } from './identity-servers.ts';
 
 export interface IdentityWiringOptions {

@@ -49,9 +49,9 @@ import type { FrameHandlers } from '../../realtime/gateway/frame-handlers.ts';
 import { refreshFrames } from '../../realtime/gateway/refresh-frame.ts';
 import { type OweAccountMail, oweNotice } from '../../user/account/account-notice.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';
+import { createUsernameRule } from '../../user/account/user-text.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { JudgeName } from '../../user/profile/user-service.ts';
-import { createUsernameRule } from '../../user/profile/user-text.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 
 export interface LoginOptions extends Pick<RoleContext, 'config' | 'logger'> {

@@ -16,6 +16,7 @@ import { createMailData } from '../../jobs/mail/mail-data.ts';
 import { createModerationPersonalData } from '../../moderation/records/moderation-personal-data.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';
+import { blockRoutes } from '../../user/blocks/block-routes.ts';
 import { createBlockService } from '../../user/blocks/block-service.ts';
 import { startErasures } from '../../user/privacy/erasure-service.ts';
 import { privacyRoutes } from '../../user/privacy/privacy-routes.ts';
@@ -104,10 +105,13 @@ export function startPrivacy({
 
   return {
     register: async (v1: App): Promise<void> => {
+      await v1.register(blockRoutes, {
+        blocks: createBlockService({ db, profiles, settings: { blocksMax: config.limits.blocksPerUser } }),
+        authenticator,
+      });
       await v1.register(privacyRoutes, {
         parts,
         erasures,
-        blocks: createBlockService({ db, profiles, settings: { blocksMax: config.limits.blocksPerUser } }),
         authenticator,
         prove,
         countExport: (userId) =>

@@ -1,12 +1,12 @@
-/** Accounts in Postgres. */
-import { and, asc, eq, gt, isNull, ne, not, notExists, or, type SQL, sql } from 'drizzle-orm';
-import { alias } from 'drizzle-orm/pg-core';
+/** Accounts in Postgres. An erased account is absent from every answer. */
+import { and, asc, eq, gt, isNull, ne, or, type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
 import { nameWords, users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
-import { toAsciiDomain } from '../profile/user-text.ts';
+import { type AddressRepository, createAddressRepository } from './address-repository.ts';
+import { toAsciiDomain } from './user-text.ts';
 
 export type UserRow = typeof users.$inferSelect;
 
@@ -21,239 +21,151 @@ export interface NewUser {
   readonly role?: UserRow['role'];
 }
 
-export interface AddressProof {
-  readonly email: string;
-  /** Whether whoever holds the address has shown to hold the account as well. */
-  readonly inside: boolean;
-}
-
-export interface UserRepository {
-  /** @throws Failure `conflict` when the username is taken */
+export interface UserRepository extends AddressRepository {
+  /** @throws Failure `conflict` if the username is taken */
   readonly create: (tx: Database | Transaction, user: NewUser) => Promise<UserRow>;
   readonly find: (id: string) => Promise<UserRow | undefined>;
-  /** By username, or by address: the verified owner, else the only account that gave it. */
+  /** Finds by username or by address. Of several accounts with the address, finds its verified owner or none. */
   readonly findByLogin: (login: string) => Promise<UserRow | undefined>;
-  readonly findVerifiedOwner: (email: string) => Promise<UserRow | undefined>;
   readonly update: (
     tx: Database | Transaction,
     id: string,
     changes: Partial<Pick<UserRow, 'displayName' | 'avatarUrl' | 'passwordHash' | 'role'>>,
   ) => Promise<UserRow | undefined>;
-  /** Another hash of the same password. @returns undefined when the present one is not `from`, or the account is gone */
+  /** Stores another hash of the same password. @returns undefined if the present hash is not `from` */
   readonly replaceHash: (id: string, hashes: { from: string; to: string }) => Promise<UserRow | undefined>;
-  /** Another address; null leaves none. @throws a violation of `users_verified_email` when a verified one is somebody else's */
-  readonly setAddress: (
-    tx: Database | Transaction,
-    id: string,
-    address: { email: string | null; emailVerified: boolean },
-  ) => Promise<void>;
-  /** Makes a guest a user. @returns undefined when it is no guest. @throws Failure `conflict` when the username is taken */
+  /** Makes a guest a user. @returns undefined if the account is no guest. @throws Failure `conflict` if the username is taken */
   readonly upgrade: (
     tx: Transaction,
     id: string,
     account: { username: string; displayName: string; email: string; passwordHash: string },
   ) => Promise<UserRow | undefined>;
   /**
-   * Gives the account a new address, proved already; `inside`: in a login of the account.
-   * @returns the old one, verified or not; undefined when somebody else owns the new one
-   */
-  readonly changeEmail: (
-    tx: Transaction,
-    id: string,
-    proof: AddressProof,
-  ) => Promise<{ oldEmail: string | null; wasVerified: boolean } | undefined>;
-  /**
-   * Locks the account until the transaction ends.
-   * @returns the account as it was before; undefined when somebody else owns the address by now, or it is no longer the account's
-   */
-  readonly verifyEmail: (tx: Transaction, id: string, proof: AddressProof) => Promise<UserRow | undefined>;
-  /**
-   * People whose display name has a word, or whose username, that begins so, in whatever case and with or without accents; by
-   * username. Nobody is found by their address.
+   * Finds users by the beginning of their username or of words of their display name, without regard to case and accents.
+   * Never searches addresses. Ordered by username.
    */
   readonly search: (
     query: string,
     after: { username: string; id: string } | undefined,
     limit: number,
   ) => Promise<UserRow[]>;
-  /** Whether nobody has signed up before `id`; guests have not. Of several at the same moment one is the first. */
+  /** Whether `id` is the only user so far; guests do not count. Of several concurrent sign-ups, one is the first. */
   readonly isFirst: (tx: Transaction, id: string) => Promise<boolean>;
 }
 
-export function createUserRepository(db: Database): UserRepository {
-  const present = isNull(users.erasedAt);
-  const others = alias(users, 'others');
+const present = isNull(users.erasedAt);
 
-  /** The address is locked by its hash: of two accounts that gave it the first to verify owns it. */
-  async function lockAddress(tx: Transaction, email: string): Promise<void> {
-    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${email.toLowerCase()}, 0))`);
+export function createUserRepository(db: Database): UserRepository {
+  async function find(id: string): Promise<UserRow | undefined> {
+    const [row] = await db
+      .select()
+      .from(users)
+      .where(and(eq(users.id, id), present));
+    return row;
   }
 
-  function ownedByOther(tx: Transaction, id: string, email: string) {
-    return tx
-      .select({ one: sql`1` })
-      .from(others)
+  async function findByLogin(login: string): Promise<UserRow | undefined> {
+    return login.includes('@') ? findByAddress(db, login) : findByUsername(db, login);
+  }
+
+  const replaceHash: UserRepository['replaceHash'] = async (id, { from, to }) => {
+    const [row] = await db
+      .update(users)
+      .set({ passwordHash: to })
+      .where(and(eq(users.id, id), eq(users.passwordHash, from), present))
+      .returning();
+    return row;
+  };
+
+  const search: UserRepository['search'] = async (query, after, limit) => {
+    const name = sql<string>`lower(${users.username})`;
+    return db
+      .select()
+      .from(users)
       .where(
         and(
-          eq(sql`lower(${others.email})`, email.toLowerCase()),
-          sql`${others.emailVerifiedAt} is not null`,
-          ne(others.id, id),
+          present,
+          query === '' ? undefined : sql`${nameWords(users)} @@ ${nameQuery(query)}`,
+          after && or(gt(name, after.username), and(eq(name, after.username), gt(users.id, after.id))),
         ),
-      );
-  }
-
-  return {
-    create: async (tx, { emailVerified = false, ...user }) => {
-      try {
-        const [row] = await tx
-          .insert(users)
-          .values({ ...user, id: uuidv7(), emailVerifiedAt: emailVerified ? new Date() : null })
-          .returning();
-        return row!;
-      } catch (error) {
-        throw asTakenName(error);
-      }
-    },
-    upgrade: async (tx, id, account) => {
-      try {
-        const [row] = await tx
-          .update(users)
-          .set({ ...account, kind: 'user' })
-          .where(and(eq(users.id, id), eq(users.kind, 'guest'), present))
-          .returning();
-        return row;
-      } catch (error) {
-        throw asTakenName(error);
-      }
-    },
-    changeEmail: async (tx, id, { email, inside }) => {
-      await lockAddress(tx, email);
-      const [before] = await tx
-        .select({ oldEmail: users.email, verifiedAt: users.emailVerifiedAt })
-        .from(users)
-        .where(and(eq(users.id, id), present))
-        .for('update');
-      if (!before) return undefined;
-      const changed = await tx
-        .update(users)
-        .set({ email, emailVerifiedAt: sql`now()`, confirmedOutside: !inside })
-        .where(and(eq(users.id, id), notExists(ownedByOther(tx, id, email))))
-        .returning({ id: users.id });
-      return changed.length > 0 ? { oldEmail: before.oldEmail, wasVerified: before.verifiedAt !== null } : undefined;
-    },
-    find: async (id) => {
-      const [row] = await db
-        .select()
-        .from(users)
-        .where(and(eq(users.id, id), present));
-      return row;
-    },
-    findByLogin: async (login) => {
-      if (!login.includes('@')) {
-        const [row] = await db
-          .select()
-          .from(users)
-          .where(and(eq(sql`lower(${users.username})`, login.toLowerCase()), present));
-        return row;
-      }
-      const rows = await db
-        .select()
-        .from(users)
-        .where(and(eq(sql`lower(${users.email})`, toAsciiDomain(login).toLowerCase()), present))
-        // The owner first, however many others gave the address.
-        .orderBy(sql`${users.emailVerifiedAt} is null`)
-        .limit(2);
-      return rows.find((row) => row.emailVerifiedAt !== null) ?? (rows.length === 1 ? rows[0] : undefined);
-    },
-    findVerifiedOwner: async (email) => {
-      const [row] = await db
-        .select()
-        .from(users)
-        .where(
-          and(eq(sql`lower(${users.email})`, email.toLowerCase()), sql`${users.emailVerifiedAt} is not null`, present),
-        );
-      return row;
-    },
-    update: async (tx, id, changes) => {
-      const [row] = await tx
-        .update(users)
-        .set(changes)
-        .where(and(eq(users.id, id), present))
-        .returning();
-      return row;
-    },
-    replaceHash: async (id, { from, to }) => {
-      const [row] = await db
-        .update(users)
-        .set({ passwordHash: to })
-        .where(and(eq(users.id, id), eq(users.passwordHash, from), present))
-        .returning();
-      return row;
-    },
-    setAddress: async (tx, id, { email, emailVerified }) => {
-      const same = and(
-        sql`${users.email} is not distinct from ${email}`,
-        sql`(${users.emailVerifiedAt} is not null) = ${emailVerified}`,
-      );
-      await tx
-        .update(users)
-        .set({ email, emailVerifiedAt: emailVerified ? sql`now()` : null, confirmedOutside: false })
-        .where(and(eq(users.id, id), present, not(same!)));
-    },
-    verifyEmail: async (tx, id, { email, inside }) => {
-      await lockAddress(tx, email);
-      const [before] = await tx.select().from(users).where(eq(users.id, id)).for('update');
-      const verified = await tx
-        .update(users)
-        .set({
-          emailVerifiedAt: sql`now()`,
-          // What was shown once stays shown.
-          confirmedOutside: inside ? false : sql`${users.emailVerifiedAt} is null or ${users.confirmedOutside}`,
-        })
-        .where(
-          and(
-            eq(users.id, id),
-            eq(sql`lower(${users.email})`, email.toLowerCase()),
-            present,
-            notExists(ownedByOther(tx, id, email)),
-          ),
-        )
-        .returning({ id: users.id });
-      return verified.length > 0 ? before : undefined;
-    },
-    search: async (query, after, limit) => {
-      const name = sql<string>`lower(${users.username})`;
-      return db
-        .select()
-        .from(users)
-        .where(
-          and(
-            present,
-            query === '' ? undefined : sql`${nameWords(users)} @@ ${nameQuery(query)}`,
-            after && or(gt(name, after.username), and(eq(name, after.username), gt(users.id, after.id))),
-          ),
-        )
-        .orderBy(asc(name), asc(users.id))
-        .limit(limit);
-    },
-    isFirst: async (tx, id) => {
-      const isAlone = async () => {
-        const another = and(ne(users.id, id), eq(users.kind, 'user'));
-        const [other] = await tx.select({ id: users.id }).from(users).where(another).limit(1);
-        return other === undefined;
-      };
-      if (!(await isAlone())) return false;
-      // Accounts that are made at the same moment do not see each other: one goes first, the next looks again.
-      await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended('first account', 0))`);
-      return isAlone();
-    },
+      )
+      .orderBy(asc(name), asc(users.id))
+      .limit(limit);
   };
+
+  return { ...createAddressRepository(db), create, find, findByLogin, update, replaceHash, upgrade, search, isFirst };
+}
+
+async function findByUsername(db: Database, username: string): Promise<UserRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(users)
+    .where(and(eq(sql`lower(${users.username})`, username.toLowerCase()), present));
+  return row;
+}
+
+async function findByAddress(db: Database, email: string): Promise<UserRow | undefined> {
+  const rows = await db
+    .select()
+    .from(users)
+    .where(and(eq(sql`lower(${users.email})`, toAsciiDomain(email).toLowerCase()), present))
+    // The verified owner comes first, so two rows are enough to know whether there are several.
+    .orderBy(sql`${users.emailVerifiedAt} is null`)
+    .limit(2);
+  return rows.find((row) => row.emailVerifiedAt !== null) ?? (rows.length === 1 ? rows[0] : undefined);
+}
+
+const create: UserRepository['create'] = async (tx, { emailVerified = false, ...user }) => {
+  try {
+    const [row] = await tx
+      .insert(users)
+      .values({ ...user, id: uuidv7(), emailVerifiedAt: emailVerified ? new Date() : null })
+      .returning();
+    return row!;
+  } catch (error) {
+    throw asTakenName(error);
+  }
+};
+
+const upgrade: UserRepository['upgrade'] = async (tx, id, account) => {
+  try {
+    const [row] = await tx
+      .update(users)
+      .set({ ...account, kind: 'user' })
+      .where(and(eq(users.id, id), eq(users.kind, 'guest'), present))
+      .returning();
+    return row;
+  } catch (error) {
+    throw asTakenName(error);
+  }
+};
+
+const update: UserRepository['update'] = async (tx, id, changes) => {
+  const [row] = await tx
+    .update(users)
+    .set(changes)
+    .where(and(eq(users.id, id), present))
+    .returning();
+  return row;
+};
+
+async function isFirst(tx: Transaction, id: string): Promise<boolean> {
+  if (!(await isOnlyUser(tx, id))) return false;
+  // Concurrent transactions do not see each other's users. The lock orders them, and the second one checks again.
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended('first account', 0))`);
+  return isOnlyUser(tx, id);
+}
+
+async function isOnlyUser(tx: Transaction, id: string): Promise<boolean> {
+  const another = and(ne(users.id, id), eq(users.kind, 'user'));
+  const [other] = await tx.select({ id: users.id }).from(users).where(another).limit(1);
+  return other === undefined;
 }
 
 /**
- * Each word asked for begins a word of the display name, or the text as a whole begins the username. Words that
- * `parley_name_words` makes hold no quote and no backslash, so they can be quoted as they are. Null, which finds nobody, for a
- * text without words.
+ * Every word of the query must begin a word of the display name, or the whole query must begin the username. The words of
+ * `parley_name_words` contain no quote or backslash, so they need no escaping. Null, which matches nobody, for a query
+ * without words.
  */
 function nameQuery(query: string): SQL {
   const username = query.toLowerCase().replace(/^@/, '');

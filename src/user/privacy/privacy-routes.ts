@@ -1,21 +1,19 @@
-/** One's data: all of it in an archive, and the end of it. And whom one wants nothing from. */
+/** Exporting and erasing one's data. */
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { PersonalData } from '../../database/personal-data.ts';
 import type { Authenticator, Caller } from '../../http/caller/caller.ts';
-import { answers, exactly, listOf, Nullable, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
-import type { BlockService } from '../blocks/block-service.ts';
 import type { Erasures } from './erasure-service.ts';
 import { type ArchiveEntry, writeZip } from './zip-archive.ts';
 
 export interface PrivacyRouteOptions {
   readonly parts: readonly PersonalData[];
   readonly erasures: Erasures;
-  readonly blocks: BlockService;
   readonly authenticator: Authenticator;
-  /** @throws Failure unless the password, or a fresh login, shows that it is really them */
+  /** @throws Failure unless the password or a recent login proves that the caller owns the account */
   readonly prove: (caller: Caller, password: string | undefined) => Promise<void>;
   /** @throws Failure `rate_limited` */
   readonly countExport: (userId: string) => Promise<void>;
@@ -28,12 +26,12 @@ const ReceiptShape = Type.Object({
   userId: Uuid,
   requestedAt: Time,
   finishedAt: Nullable(Time),
-  receipt: Nullable(Type.String({ description: 'For `admin verify-erased`; kept nowhere but here' })),
+  receipt: Nullable(Type.String({ description: 'For `admin verify-erased`. Parley does not keep it' })),
 });
 
 export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = async (
   app,
-  { parts, erasures, blocks, authenticator, prove, countExport, eraseLimit },
+  { parts, erasures, authenticator, prove, countExport, eraseLimit },
 ) => {
   async function requireOwner(request: Parameters<Authenticator['fromRequest']>[0]): Promise<Caller> {
     const caller = await authenticator.fromRequest(request);
@@ -44,7 +42,7 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
   app.get(
     '/users/me/export',
     {
-      schema: { tags, summary: 'All that is kept of me, as a ZIP archive of JSON files' },
+      schema: { tags, summary: 'Export my data as a ZIP archive of JSON files' },
     },
     async (request, reply) => {
       const { userId } = await requireOwner(request);
@@ -62,7 +60,8 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
       config: { rateLimit: eraseLimit },
       schema: {
         tags,
-        summary: 'Erase me: by my password, or a login that is fresh',
+        summary: 'Erase my account and data',
+        description: 'Needs the password or a recent login.',
         body: Type.Optional(
           Type.Union([
             exactly({ password: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })) }),
@@ -85,7 +84,8 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
       config: { scope: 'users:erase' },
       schema: {
         tags: ['servers'],
-        summary: 'Erase a user; again, the state of that',
+        summary: 'Erase a user',
+        description: 'A repeated request answers the state of the erasure.',
         params: exactly({ userId: Uuid }),
         response: answers(200, ReceiptShape),
       },
@@ -95,47 +95,9 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
       return erasures.request(request.params.userId);
     },
   );
-
-  app.get(
-    '/users/me/blocks',
-    { schema: { tags: ['users'], summary: 'Whom I block', response: answers(200, listOf(PublicUser)) } },
-    async (request) => ({ items: await blocks.list((await requireOwner(request)).userId), nextCursor: null }),
-  );
-
-  app.put(
-    '/users/me/blocks/:userId',
-    {
-      schema: {
-        tags: ['users'],
-        summary: 'Block somebody: to them I am absent when they begin a conversation, add people, type or mention',
-        params: exactly({ userId: Uuid }),
-        response: answers(204, Type.Null()),
-      },
-    },
-    async (request, reply) => {
-      await blocks.put((await requireOwner(request)).userId, request.params.userId);
-      return reply.code(204).send(null);
-    },
-  );
-
-  app.delete(
-    '/users/me/blocks/:userId',
-    {
-      schema: {
-        tags: ['users'],
-        summary: 'Unblock somebody',
-        params: exactly({ userId: Uuid }),
-        response: answers(204, Type.Null()),
-      },
-    },
-    async (request, reply) => {
-      await blocks.remove((await requireOwner(request)).userId, request.params.userId);
-      return reply.code(204).send(null);
-    },
-  );
 };
 
-/** Each page of rows is a file: `messages/000001.json`. */
+/** Writes each page of rows as a file: `messages/000001.json`. */
 async function* archiveOf(parts: readonly PersonalData[], userId: string): AsyncGenerator<ArchiveEntry> {
   for (const part of parts) {
     for (const [name, rows] of Object.entries(part.exports)) {

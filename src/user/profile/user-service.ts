@@ -2,8 +2,8 @@
 import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
 import type { UserRepository, UserRow } from '../account/user-repository.ts';
+import { requireDisplayName } from '../account/user-text.ts';
 import type { Profiles, PublicProfile } from './profiles.ts';
-import { requireDisplayName } from './user-text.ts';
 
 /** What a person sees of their own account. */
 export interface OwnUser extends PublicProfile {
