@@ -93,16 +93,16 @@ async function openStore(town: Town) {
   const revocations = await startRevocations({ sql, look, logger, settings: { memoryMs: 900_000, pollMs: 2000 } });
   const eventLog = createEventLog({
     db,
-    openLane: () => connectSql({ ...connection(town), poolSize: 1, planOnce: true, name: 'lane' }),
+    openConnection: () => connectSql({ ...connection(town), poolSize: 1, planOnce: true, name: 'lane' }),
     hub,
     reader,
-    identity,
+    epoch: identity,
     revocations,
     metrics: metrics.eventLog,
     logger,
     outage: createOutages(logger, 60_000).of('Postgres'),
     settings: {
-      lanes: 2,
+      connections: 2,
       batchMax: 512,
       perRoomMax: 5000,
       sendQueueMax: 50_000,

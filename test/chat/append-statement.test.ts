@@ -28,11 +28,11 @@ afterAll(async () => {
 
 /** As an instance sees the log that has looked just now. */
 async function look(): Promise<LogView> {
-  const [row] = await sql<{ era: string; xmin: string; ids: string[] }[]>`
-    select ${epochOfLog(sql)} as era, pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
+  const [row] = await sql<{ epoch: string; xmin: string; ids: string[] }[]>`
+    select ${epochOfLog(sql)} as epoch, pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
       array(select id::text from revocations where xid >= pg_snapshot_xmin(pg_current_snapshot())) as ids
     from log_identity`;
-  return { era: row!.era, horizon: { xmin: row!.xmin, knownIds: row!.ids } };
+  return { epoch: row!.epoch, horizon: { xmin: row!.xmin, knownIds: row!.ids } };
 }
 
 const endLogin = () => sql`insert into revocations (kind, user_id) values ('user', ${randomUUID()})`;
@@ -40,7 +40,7 @@ const rowsOf = (roomId: string, seqs: readonly number[]): AppendRow[] =>
   seqs.map((seq) => ({
     roomId,
     seq,
-    actorId: randomUUID(),
+    authorId: randomUUID(),
     messageId: randomUUID(),
     clientId: `key "${seq}", {twice} \\ and so on`,
     digest: -(2n ** 62n),
@@ -70,7 +70,7 @@ describe.each([
         seq: row.seq,
         type: 'message.created',
         at_ms: String(outcome.atMs),
-        actor_id: row.actorId,
+        actor_id: row.authorId,
         message_id: row.messageId,
         client_id: row.clientId,
         digest: String(row.digest),
@@ -94,8 +94,8 @@ describe.each([
 
   test('is not stored in a log that took the place of the one that the caller knows', async () => {
     const rows = rowsOf(randomUUID(), seqs);
-    const { era, horizon } = await look();
-    expect(await append(rows, { era: `${era}0`, horizon })).toMatchObject({ stale: false, replaced: true });
+    const { epoch, horizon } = await look();
+    expect(await append(rows, { epoch: `${epoch}0`, horizon })).toMatchObject({ stale: false, replaced: true });
     expect(await storedIn(rows[0]!.roomId)).toEqual([]);
   });
 
@@ -152,10 +152,10 @@ describe.each([
     expect(await storedIn(roomId)).toHaveLength(rows.length);
     const expected = rows
       .filter((row) => row.flag)
-      .map(({ messageId, actorId }) => ({
+      .map(({ messageId, authorId }) => ({
         room_id: roomId,
         message_id: messageId,
-        author_id: actorId,
+        author_id: authorId,
         source: 'engine',
         labels: flag.labels,
         spam_score: flag.spamScore,
@@ -168,8 +168,8 @@ describe.each([
   test('are put before nobody while nothing is stored', async () => {
     const roomId = randomUUID();
     const rows = rowsOf(roomId, [1]).map((row) => ({ ...row, flag }));
-    const { era, horizon } = await look();
-    expect(await appendAll(rows, { era: `${era}0`, horizon })).toMatchObject({ replaced: true });
+    const { epoch, horizon } = await look();
+    expect(await appendAll(rows, { epoch: `${epoch}0`, horizon })).toMatchObject({ replaced: true });
     expect(await entriesIn(roomId)).toEqual([]);
   });
 });

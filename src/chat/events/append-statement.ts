@@ -23,7 +23,7 @@ import type { Flag } from '../state/verdict-records.ts';
 export interface AppendRow {
   readonly roomId: string;
   readonly seq: number;
-  readonly actorId: string;
+  readonly authorId: string;
   readonly messageId: string;
   readonly clientId: string;
   readonly digest: bigint;
@@ -44,8 +44,8 @@ export interface RevocationHorizon {
 /** What the caller's view of the rooms rests on. */
 export interface LogView {
   readonly horizon: RevocationHorizon;
-  /** See realtime/cluster/log-epoch.ts. */
-  readonly era: string;
+  /** Of the log: see realtime/cluster/log-epoch.ts. */
+  readonly epoch: string;
 }
 
 export interface RepeatedKey {
@@ -93,7 +93,7 @@ export interface AppendBatch {
 function inputRows(sql: Sql, rows: readonly AppendRow[]) {
   return sql`unnest(
         ${plainArray(rows.map((row) => row.roomId))}::uuid[], ${plainArray(rows.map((row) => row.seq))}::bigint[],
-        ${plainArray(rows.map((row) => row.actorId))}::uuid[], ${plainArray(rows.map((row) => row.messageId))}::uuid[],
+        ${plainArray(rows.map((row) => row.authorId))}::uuid[], ${plainArray(rows.map((row) => row.messageId))}::uuid[],
         ${textArray(rows.map((row) => row.clientId))}::text[], ${plainArray(rows.map((row) => row.digest))}::bigint[],
         ${textArray(rows.map((row) => row.text))}::text[], ${textArray(rows.map((row) => row.html))}::text[],
         ${textArray(rows.map((row) => plainArray(row.mentions)))}::text[], ${plainArray(rows.map((row) => row.replyTo))}::uuid[]
@@ -111,7 +111,7 @@ function addQueueEntries(sql: Sql, rows: readonly FlaggedRow[]) {
   return sql`insert into moderation_queue (id, room_id, message_id, author_id, source, labels, spam_score, engine_version)
       select id, room_id, message_id, author_id, 'engine', labels::jsonb, spam_score, engine_version from unnest(
         ${plainArray(rows.map(() => newId()))}::uuid[], ${plainArray(rows.map((row) => row.roomId))}::uuid[],
-        ${plainArray(rows.map((row) => row.messageId))}::uuid[], ${plainArray(rows.map((row) => row.actorId))}::uuid[],
+        ${plainArray(rows.map((row) => row.messageId))}::uuid[], ${plainArray(rows.map((row) => row.authorId))}::uuid[],
         ${textArray(rows.map(({ flag }) => JSON.stringify(flag.labels)))}::text[],
         ${plainArray(rows.map(({ flag }) => flag.spamScore))}::real[],
         ${textArray(rows.map(({ flag }) => flag.engineVersion))}::text[]
@@ -120,8 +120,8 @@ function addQueueEntries(sql: Sql, rows: readonly FlaggedRow[]) {
       on conflict do nothing`;
 }
 
-function replacedLog(sql: Sql, { era }: LogView) {
-  return sql`select 1 from log_identity where ${epochOfLog(sql)} <> ${era}`;
+function replacedLog(sql: Sql, { epoch }: LogView) {
+  return sql`select 1 from log_identity where ${epochOfLog(sql)} <> ${epoch}`;
 }
 
 /** Rooms whose first seq here has no predecessor; the key's index answers. */
@@ -178,10 +178,10 @@ async function appendAlone(
   row: AppendRow,
   { view, lockTimeoutMs }: AppendBatch,
 ): Promise<number | undefined> {
-  const { roomId, seq, actorId, messageId, clientId, digest, text, html, mentions, replyTo } = row;
+  const { roomId, seq, authorId, messageId, clientId, digest, text, html, mentions, replyTo } = row;
   const [stored] = await sql<{ at_ms: string }[]>`
     insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
-    select ${roomId}::uuid, ${seq}::bigint, 'message.created', date_trunc('milliseconds', now()), ${actorId}::uuid, ${messageId}::uuid,
+    select ${roomId}::uuid, ${seq}::bigint, 'message.created', date_trunc('milliseconds', now()), ${authorId}::uuid, ${messageId}::uuid,
       ${clientId}::text, ${digest}::bigint, ${text}::text, ${html}::text, ${plainArray(mentions)}::uuid[], ${replyTo}::uuid
     where ${lockBound(sql, lockTimeoutMs)} and not exists (${staleLogin(sql, view)}) and not exists (${replacedLog(sql, view)})
       and (${seq}::bigint = 1 or exists (select 1 from events p where p.room_id = ${roomId}::uuid and p.seq = ${seq}::bigint - 1))

@@ -69,11 +69,11 @@ export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
   });
   const eventLog = createEventLog({
     db,
-    openLane: connections.openCommitConnection,
+    openConnection: connections.openCommitConnection,
     hub,
     reader,
     revocations,
-    identity: epoch,
+    epoch,
     metrics: metrics.eventLog,
     logger,
     outage: databaseOutage(options.outages),
@@ -99,7 +99,7 @@ export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
 function eventLogSettings({ database, message, notifications }: Config, { ownSessions }: ChatConnections) {
   const { email } = notifications;
   return {
-    lanes: database.lanes,
+    connections: database.lanes,
     batchMax: message.batchMax,
     perRoomMax: message.perRoomMax,
     sendQueueMax: message.sendQueueMax,

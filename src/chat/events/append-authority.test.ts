@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { queuedSend, roomFeed, takeMute } from '../../../test/harness/room-fixture.ts';
+import { createAppendAuthority } from './append-authority.ts';
+
+const authority = createAppendAuthority(
+  () => false,
+  () => 1_000_000,
+);
+
+test('a member may append', () => {
+  const feed = roomFeed();
+  const { send, answers } = queuedSend(feed);
+  expect(authority.allow(feed, send)).toBe(true);
+  expect(answers).toEqual([]);
+});
+
+test('a mute that came and went since the admission refuses the send: its retry may have been refused for certain', () => {
+  const feed = roomFeed();
+  const { send, answers } = queuedSend(feed);
+  takeMute(feed, 'ben', 2_000_000);
+  takeMute(feed, 'ben', 0);
+  expect(authority.allow(feed, send)).toBe(false);
+  expect(answers).toEqual(['unavailable']);
+  const later = queuedSend(feed);
+  expect(authority.allow(feed, later.send)).toBe(true);
+});
+
+test('a login that ended refuses the send', () => {
+  const feed = roomFeed();
+  const { send, answers } = queuedSend(feed, { sessionId: 'ended' });
+  const revoking = createAppendAuthority(
+    ({ sessionId }) => sessionId === 'ended',
+    () => 0,
+  );
+  expect(revoking.allow(feed, send)).toBe(false);
+  expect(answers).toEqual(['unauthenticated']);
+});
+
+test('a message that may be stored is not refused for certain', () => {
+  const feed = roomFeed();
+  const { send, answers } = queuedSend(feed, { authorId: 'stranger', maybeStored: true });
+  expect(authority.allow(feed, send)).toBe(false);
+  expect(answers).toEqual(['outcome_unknown']);
+});
+
+test('in slow mode the second message of a batch is refused, and a second try of the first is not', () => {
+  const feed = roomFeed('room', { slowModeSeconds: 60 });
+  const first = queuedSend(feed, { messageId: 'first' });
+  const second = queuedSend(feed, { messageId: 'second' });
+  expect(authority.allow(feed, first.send)).toBe(true);
+  expect(authority.allow(feed, second.send)).toBe(false);
+  expect(second.answers).toEqual(['slow_mode']);
+  expect(authority.allow(feed, first.send)).toBe(true);
+});
