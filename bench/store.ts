@@ -60,7 +60,7 @@ async function openStore(town: Town) {
   const metrics = createChatMetrics(new Registry());
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
   const look = createFreshnessBatch(sql);
-  const reader = createLogReader({ sql, look, profiles, settings: { concurrency: 16 } });
+  const reader = createLogReader({ sql, freshness: look, profiles, settings: { concurrency: 16 } });
   const repository = createRoomRepository({
     sql,
     settings: { unreadMax: 1000, unreadTotal: 500_000, roomsPerSocket: 500 },

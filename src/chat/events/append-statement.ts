@@ -1,47 +1,39 @@
 /**
- * The one statement that makes a batch of messages durable: explicit next seqs under the log's primary key, the
- * senders' keys, the moderators' entries of flagged messages, and the mail that may become due. When a login ended that the caller
- * does not know of yet, or the log is not the one any more that the caller's positions are of, or an event is missing that the
- * caller's positions rest on, nothing at all is stored.
+ * The statement that makes a batch of messages durable: the messages at their seqs, under the primary key of the log, the
+ * moderators' entries of flagged messages, and the mail jobs that may become due.
  *
- * There are two of it. `appendFresh` expects what is nearly always so: nobody took the seqs, no key is a repeat. A
- * unique violation proves it wrong and stores nothing; then `appendCarefully` finds out what is what, room by room:
+ * Nothing at all is stored if the caller's view is outdated: a login has ended that it does not know of, the log was
+ * replaced by another one, or an event is missing before one of the messages.
  *
- * - A room whose next seq was taken by somebody else stores nothing; the caller reads on and tries again.
+ * There are two versions. `appendFresh` assumes the common case: nobody took the seqs, and no key is a repeat. Otherwise
+ * it fails with a unique violation and stores nothing. `appendCarefully` then handles the same batch room by room:
+ *
+ * - A room whose next seq is taken stores nothing; the caller catches up and tries again.
  * - A room with a repeated clientId stores nothing; the caller answers the repeat and tries the rest again.
- * - Should a room have been stored in part (its first seq lost, a later one won), the statement fails as a whole.
+ * - If a room would be stored in part (its first seq taken, a later one free), the whole statement fails.
  *
- * Asking first costs Postgres several times what storing does (bench/store.ts), hence the two. `appendFresh` says it shorter where a
- * message comes alone and owes no mail job.
+ * Looking first costs Postgres several times as much as storing (bench/store.ts), hence the two. `appendFresh` uses a
+ * shorter statement for a single message without a mail job.
  */
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
 import { newId } from '../../database/new-id.ts';
 import { epochOfLog } from '../../realtime/cluster/log-witnesses.ts';
 import type { Flag } from '../state/verdict-records.ts';
+import { inputRows, insertedFromInput, insertedValues, insertMessages, type MessageRow } from './message-columns.ts';
 
-export interface AppendRow {
-  readonly roomId: string;
-  readonly seq: number;
-  readonly authorId: string;
-  readonly messageId: string;
-  readonly clientId: string;
-  readonly digest: bigint;
-  readonly text: string;
-  readonly html: string;
-  readonly mentions: readonly string[];
-  readonly replyTo: string | null;
-  /** Puts the message before the moderators. */
+export interface AppendRow extends MessageRow {
+  /** Puts the message into the moderators' queue. */
   readonly flag?: Flag | undefined;
 }
 
-/** What the caller knows of ended logins; see auth/sessions/revocations.ts. */
+/** Which ended logins the caller knows of: see auth/sessions/revocations.ts. */
 export interface RevocationHorizon {
   readonly xmin: string;
   readonly knownIds: readonly string[];
 }
 
-/** What the caller's view of the rooms rests on. */
+/** What the caller's knowledge of the rooms is based on. */
 export interface LogView {
   readonly horizon: RevocationHorizon;
   /** Of the log: see realtime/cluster/log-epoch.ts. */
@@ -60,9 +52,9 @@ export interface AppendOutcome {
   /** Postgres' clock, milliseconds: the `createdAt` of everything stored. */
   readonly atMs: number;
   readonly stale: boolean;
-  /** The log was replaced: the positions mean nothing in it. */
+  /** The log was replaced by another one, in which the caller's positions mean nothing. */
   readonly replaced: boolean;
-  /** A room whose event before the first of these is missing: the database lost what was committed. */
+  /** A room in which the event before the first message is missing: the database lost a committed event. */
   readonly orphaned: string | undefined;
   readonly repeated: readonly RepeatedKey[];
   /** Rows stored per room; absent rooms stored nothing. Undefined: everything was stored. */
@@ -79,25 +71,15 @@ interface AppendResult {
 }
 
 export interface AppendBatch {
-  /** In ascending order of rooms, then seqs: two batches of several instances wait for each other, never in a ring. */
+  /** In ascending order of rooms, then seqs. Batches of two instances then wait for each other in one direction only. */
   readonly rows: readonly AppendRow[];
   readonly view: LogView;
   /** Rooms that need a mail job, in ascending order. */
   readonly mailRooms: readonly string[];
-  /** When that job is due from now. */
+  /** The jobs are due this long from now. */
   readonly mailDelayMs: number;
-  /** The longest wait for a lock, where the session does not say it: behind a pooler. */
+  /** The longest wait for a lock. Undefined where the session has it, which it cannot behind a pooler. */
   readonly lockTimeoutMs?: number | undefined;
-}
-
-function inputRows(sql: Sql, rows: readonly AppendRow[]) {
-  return sql`unnest(
-        ${plainArray(rows.map((row) => row.roomId))}::uuid[], ${plainArray(rows.map((row) => row.seq))}::bigint[],
-        ${plainArray(rows.map((row) => row.authorId))}::uuid[], ${plainArray(rows.map((row) => row.messageId))}::uuid[],
-        ${textArray(rows.map((row) => row.clientId))}::text[], ${plainArray(rows.map((row) => row.digest))}::bigint[],
-        ${textArray(rows.map((row) => row.text))}::text[], ${textArray(rows.map((row) => row.html))}::text[],
-        ${textArray(rows.map((row) => plainArray(row.mentions)))}::text[], ${plainArray(rows.map((row) => row.replyTo))}::uuid[]
-      ) as i(room_id, seq, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)`;
 }
 
 type FlaggedRow = AppendRow & { readonly flag: Flag };
@@ -106,7 +88,7 @@ function flaggedAmong(rows: readonly AppendRow[]): FlaggedRow[] {
   return rows.filter((row): row is FlaggedRow => row.flag !== undefined);
 }
 
-/** Entries of the messages that `stored` holds: what is not stored is not put before anybody. */
+/** Queue entries for the messages among `stored`; messages that are not stored get none. */
 function addQueueEntries(sql: Sql, rows: readonly FlaggedRow[]) {
   return sql`insert into moderation_queue (id, room_id, message_id, author_id, source, labels, spam_score, engine_version)
       select id, room_id, message_id, author_id, 'engine', labels::jsonb, spam_score, engine_version from unnest(
@@ -124,7 +106,7 @@ function replacedLog(sql: Sql, { epoch }: LogView) {
   return sql`select 1 from log_identity where ${epochOfLog(sql)} <> ${epoch}`;
 }
 
-/** Rooms whose first seq here has no predecessor; the key's index answers. */
+/** Rooms in which the event before the first message is missing. Needs only the primary key's index. */
 function orphanedRooms(sql: Sql, rows: readonly AppendRow[]) {
   const firsts = rows.filter(({ roomId, seq }, at) => seq > 1 && rows[at - 1]?.roomId !== roomId);
   return sql`select room_id from unnest(${plainArray(firsts.map(({ roomId }) => roomId))}::uuid[],
@@ -132,7 +114,7 @@ function orphanedRooms(sql: Sql, rows: readonly AppendRow[]) {
       where not exists (select 1 from events p where p.room_id = first.room_id and p.seq = first.seq - 1) limit 1`;
 }
 
-/** What every statement asks of the log before it stores anything. */
+/** What every statement checks before it stores anything. */
 function conditions(sql: Sql, { rows, view, lockTimeoutMs }: AppendBatch) {
   return sql`bound as materialized (select ${lockBound(sql, lockTimeoutMs)} as is_set), stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}),
     orphaned as materialized (${orphanedRooms(sql, rows)})`;
@@ -142,7 +124,7 @@ function conditionsHold(sql: Sql) {
   return sql`(select is_set from bound) and not exists (select 1 from stale) and not exists (select 1 from replaced) and not exists (select 1 from orphaned)`;
 }
 
-/** Bounds the statement's own waits for locks. It is asked for before anything is written. */
+/** Bounds the statement's own waits for locks. It is evaluated before anything is written. */
 function lockBound(sql: Sql, lockTimeoutMs: number | undefined) {
   return lockTimeoutMs === undefined
     ? sql`true`
@@ -167,10 +149,10 @@ function addMailJobs(sql: Sql, mailDelayMs: number) {
 }
 
 /**
- * A message with no others beside it, in a room whose mail job is there already: Postgres has less to begin than for a batch's arrays,
- * and its sender waits for nothing else (bench/store.ts, 1 in flight).
+ * Appends a single message in a room that has its mail job. Postgres prepares less than for the arrays of a batch, and
+ * nothing else delays the answer (bench/store.ts, 1 in flight).
  *
- * @returns Postgres' clock; undefined when nothing was stored, for the view is not that of the log
+ * @returns Postgres' clock; undefined when nothing was stored because the view is outdated
  * @throws what Postgres throws
  */
 async function appendAlone(
@@ -178,11 +160,9 @@ async function appendAlone(
   row: AppendRow,
   { view, lockTimeoutMs }: AppendBatch,
 ): Promise<number | undefined> {
-  const { roomId, seq, authorId, messageId, clientId, digest, text, html, mentions, replyTo } = row;
+  const { roomId, seq } = row;
   const [stored] = await sql<{ at_ms: string }[]>`
-    insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
-    select ${roomId}::uuid, ${seq}::bigint, 'message.created', date_trunc('milliseconds', now()), ${authorId}::uuid, ${messageId}::uuid,
-      ${clientId}::text, ${digest}::bigint, ${text}::text, ${html}::text, ${plainArray(mentions)}::uuid[], ${replyTo}::uuid
+    ${insertMessages(sql)} select ${insertedValues(sql, row)}
     where ${lockBound(sql, lockTimeoutMs)} and not exists (${staleLogin(sql, view)}) and not exists (${replacedLog(sql, view)})
       and (${seq}::bigint = 1 or exists (select 1 from events p where p.room_id = ${roomId}::uuid and p.seq = ${seq}::bigint - 1))
     returning (extract(epoch from at) * 1000)::bigint::text as at_ms`;
@@ -201,9 +181,9 @@ export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendO
     const atMs = await appendAlone(sql, rows[0]!, batch);
     if (atMs !== undefined)
       return { atMs, stale: false, replaced: false, orphaned: undefined, repeated: [], stored: undefined };
-    // Something is not as the caller believes: the statement below tells what.
+    // The view is outdated: the statement below finds out how.
   }
-  // Jobs after events, as below: two instances of which each holds the one and wants the other would lock each other out.
+  // Jobs after events, in both statements: two instances that lock them in different orders would deadlock.
   const owed =
     mailRooms.length === 0
       ? sql``
@@ -214,9 +194,7 @@ export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendO
   const isPlain = mailRooms.length === 0 && flagged.length === 0;
   const [result] = await sql<Pick<AppendResult, 'at_ms' | 'stale' | 'replaced' | 'orphaned'>[]>`
     with ${conditions(sql, batch)}, stored as (
-      insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
-      select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
-        text, html, mentions::uuid[], reply_to
+      ${insertMessages(sql)} select ${insertedFromInput(sql)}
       from ${inputRows(sql, rows)} where ${conditionsHold(sql)}
       ${isPlain ? sql`` : sql`returning message_id`}
     )${entered}${owed}
@@ -239,9 +217,7 @@ export async function appendCarefully(sql: Sql, batch: AppendBatch): Promise<App
         select * from events e where e.room_id = i.room_id and e.actor_id = i.actor_id and e.client_id = i.client_id limit 1
       ) e
     ), ${conditions(sql, batch)}, stored as (
-      insert into events (room_id, seq, type, at, actor_id, message_id, client_id, digest, text, html, mentions, reply_to)
-      select room_id, seq, 'message.created', date_trunc('milliseconds', now()), actor_id, message_id, client_id, digest,
-        text, html, mentions::uuid[], reply_to
+      ${insertMessages(sql)} select ${insertedFromInput(sql)}
       from input i
       where ${conditionsHold(sql)} and not exists (select 1 from repeated r where r.room_id = i.room_id)
       order by room_id, seq

@@ -1,6 +1,6 @@
 /**
- * Reads the room log and makes each event the JSON that every reader gets: live from another instance, by resume,
- * over REST. What is asked within one turn is one query, however many rooms and readers ask.
+ * Reads the room log and makes each event the JSON that every reader gets: live from another instance, by resume, and
+ * over REST. Reads of one tick share a query, however many rooms and readers there are.
  */
 
 import { coalesce } from '../../concurrency/coalesce.ts';
@@ -10,37 +10,47 @@ import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import type { FeedEvent } from '../../realtime/feed/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import { eventJson, toMessage, unknownProfile } from '../state/message-shape.ts';
+import { messageColumns, type StoredMessage, toMessageFields } from './message-columns.ts';
 
-interface EventRow {
+/** The message that a created or updated event shows; all null for other events. */
+type ShownMessage = Omit<StoredMessage, 'seq' | 'actor_id' | 'at' | 'message_id'> & {
+  message_seq: string | null;
+  sender_id: string | null;
+  created_at: Date | null;
+};
+
+interface EventRow extends ShownMessage {
   request: number;
   room_id: string;
   seq: string;
   type: string;
   at: Date;
-  actor_id: string | null;
   message_id: string | null;
   data: Record<string, unknown> | null;
-  // Of the message that a created or updated event shows.
-  sender_id: string | null;
-  message_seq: string | null;
-  client_id: string | null;
-  text: string | null;
-  html: string | null;
-  mentions: string[] | null;
-  reply_to: string | null;
-  created_at: Date | null;
-  edited_at: Date | null;
-  deleted_at: Date | null;
 }
+
+/** The message `m` as of the event `e`: earlier versions come from `v`. */
+const shownColumns = messageColumns('m', {
+  message_id: 'e.message_id',
+  seq: 'm.seq as message_seq',
+  actor_id: 'm.actor_id as sender_id',
+  text: 'coalesce(v.text, m.text) as text',
+  html: 'coalesce(v.html, m.html) as html',
+  mentions: 'case when v.message_id is null then m.mentions else v.mentions end as mentions',
+  at: 'm.at as created_at',
+  // An event that names a version brings no new one: it shows the version that it names, and when that was written.
+  edited_at: `case when e.type = 'message.updated' then (case when e.data ? 'versionSeq' then (e.data ->> 'editedAt')::timestamptz else e.at end) end
+    as edited_at`,
+});
 
 export interface LogReader {
   /** Events after `after`, at most `limit`, in seq order. */
   readonly read: (roomId: string, after: number, limit: number) => Promise<FeedEvent[]>;
   /** The newest seq of each room; rooms without a log are absent. */
   readonly heads: (roomIds: readonly string[]) => Promise<Map<string, number>>;
-  /** The newest seq of one room as of now; requests share looks. */
+  /** The newest seq of one room as of now; requests share a freshness batch. */
   readonly head: (roomId: string) => Promise<number>;
-  /** Replays that wait for their query. */
+  /** Reads that wait for their query. */
   readonly waiting: () => number;
 }
 
@@ -50,29 +60,24 @@ interface ReadRequest {
   readonly limit: number;
 }
 
-/** Rooms of one query: keeps a storm's queries few and each well under the statement timeout. */
+/** Rooms of one query: few queries when many clients reconnect at once, each well under the statement timeout. */
 const roomsPerQuery = 64;
 
 export function createLogReader({
   sql,
-  look,
+  freshness,
   profiles,
   settings,
 }: {
   sql: Sql;
-  look: FreshnessBatch;
+  freshness: FreshnessBatch;
   profiles: Profiles;
-  /** Replay queries at once. */
+  /** Queries at once. */
   settings: { readonly concurrency: number };
 }): LogReader {
-  // A message that moderators gave back is the version that was there before (`versionSeq`), not a new one.
   async function readMany(requests: readonly ReadRequest[]): Promise<FeedEvent[][]> {
     const rows = await sql<EventRow[]>`
-      select r.request, e.room_id, e.seq, e.type, e.at, e.actor_id, e.message_id, e.data,
-        m.actor_id as sender_id, m.seq as message_seq, m.client_id, coalesce(v.text, m.text) as text, coalesce(v.html, m.html) as html,
-        case when v.message_id is null then m.mentions else v.mentions end as mentions, m.reply_to, m.at as created_at,
-        case when e.type = 'message.updated' then (case when e.data ? 'versionSeq' then (e.data ->> 'editedAt')::timestamptz else e.at end) end
-          as edited_at, m.deleted_at
+      select r.request, e.room_id, e.seq, e.type, e.at, e.data, ${sql.unsafe(shownColumns)}
       from unnest(${requests.map((_, index) => index)}::int[], ${requests.map((each) => each.roomId)}::uuid[],
         ${requests.map((each) => String(each.after))}::bigint[], ${requests.map((each) => each.limit)}::int[]
       ) as r(request, room_id, after, max)
@@ -98,7 +103,7 @@ export function createLogReader({
     return new Map(rows.map((row) => [row.room_id, Number(row.seq)]));
   }
 
-  const head = look.add<string, number>({
+  const head = freshness.add<string, number>({
     column: (roomIds) => sql`(
       select json_object_agg(r.room_id, e.seq) from unnest(${plainArray(roomIds)}::uuid[]) as r(room_id)
       cross join lateral (select seq from events e where e.room_id = r.room_id order by seq desc limit 1) e)`,
@@ -128,22 +133,9 @@ function toJson(row: EventRow, people: ReadonlyMap<string, PublicProfile>): stri
 function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>): unknown {
   const profileOf = (id: string) => people.get(id) ?? unknownProfile(id);
   if (row.type === 'message.created' || row.type === 'message.updated') {
-    const deletedAt = row.deleted_at?.toISOString() ?? null;
-    const message = {
-      id: row.message_id!,
-      roomId: row.room_id,
-      seq: Number(row.message_seq),
-      text: deletedAt ? '' : (row.text ?? ''),
-      html: deletedAt ? '' : (row.html ?? ''),
-      mentions: deletedAt ? [] : (row.mentions ?? []),
-      replyTo: row.reply_to,
-      replyCount: 0,
-      clientId: row.client_id,
-      createdAt: row.created_at!.toISOString(),
-      editedAt: row.edited_at?.toISOString() ?? null,
-      deletedAt,
-    };
-    return { message: toMessage(message, profileOf(row.sender_id!)) };
+    const { message_seq, sender_id, created_at } = row;
+    const stored = { ...row, message_id: row.message_id!, seq: message_seq!, actor_id: sender_id!, at: created_at! };
+    return { message: toMessage(toMessageFields(stored, row.room_id, 0), profileOf(sender_id!)) };
   }
   if (row.type === 'member.joined' || row.type === 'member.updated') {
     const { userId, ...rest } = row.data as { userId: string };

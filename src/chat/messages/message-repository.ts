@@ -1,25 +1,15 @@
 /** Messages as rows: pages of history, one message, its thread and its earlier versions. */
 import type { Sql } from '../../database/connect.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
-import { type Message, type MessageFields, messageJson, toMessage, unknownProfile } from '../state/message-shape.ts';
+import { messageColumns, type StoredMessage, toMessageFields } from '../events/message-columns.ts';
+import { type Message, messageJson, toMessage, unknownProfile } from '../state/message-shape.ts';
 
-interface MessageRow {
+interface MessageRow extends StoredMessage {
   room_id: string;
-  seq: string;
-  message_id: string;
-  actor_id: string;
-  client_id: string | null;
-  text: string;
-  html: string;
-  mentions: string[] | null;
-  reply_to: string | null;
   reply_count: number;
-  at: Date;
-  edited_at: Date | null;
-  deleted_at: Date | null;
 }
 
-type HistoryRow = Omit<MessageRow, 'room_id' | 'reply_count'> & { readonly reply_count: number | null };
+type HistoryRow = StoredMessage & { readonly reply_count: number | null };
 
 export interface MessageEdit {
   readonly version: number;
@@ -40,7 +30,7 @@ export interface JsonPage {
 }
 
 export interface MessageRepository {
-  /** The newest messages of a room, of those with `from` ≤ seq ≤ `head`, in seq order; `head` is the room's position. */
+  /** The newest messages with `from` ≤ seq ≤ `head`, in seq order; `head` is the room's position. */
   readonly newest: (roomId: string, head: number, from: number, limit: number) => Promise<JsonPage>;
   /** The newest messages with `from` ≤ seq < `before`, in seq order. */
   readonly before: (roomId: string, before: number, from: number, limit: number) => Promise<JsonPage>;
@@ -51,7 +41,7 @@ export interface MessageRepository {
   readonly replies: (roomId: string, messageId: string, after: number, to: number, limit: number) => Promise<Page>;
   /** Versions from number `from` on, the oldest first. */
   readonly edits: (messageId: string, from: number, limit: number) => Promise<MessageEdit[]>;
-  /** The seq that a sender's key got in a room, if it was ever used. */
+  /** The message that a sender's clientId was used for in a room, if any. */
   readonly findKey: (
     roomId: string,
     userId: string,
@@ -60,21 +50,24 @@ export interface MessageRepository {
 }
 
 export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles: Profiles }): MessageRepository {
-  const columns =
-    () => sql`e.room_id, e.seq, e.message_id, e.actor_id, e.client_id, e.text, e.html, e.mentions, e.reply_to, e.at,
-    e.edited_at, e.deleted_at,
+  const columns = () => sql`e.room_id, ${sql.unsafe(messageColumns('e'))},
     (select count(*)::int from events r where r.reply_to = e.message_id and r.deleted_at is null) as reply_count`;
 
   async function toMessages(rows: readonly MessageRow[]): Promise<Message[]> {
     const people = await profiles.byIds([...new Set(rows.map((row) => row.actor_id))]);
-    return rows.map((row) => toMessage(toFields(row), people.get(row.actor_id) ?? unknownProfile(row.actor_id)));
+    return rows.map((row) =>
+      toMessage(
+        toMessageFields(row, row.room_id, row.reply_count),
+        people.get(row.actor_id) ?? unknownProfile(row.actor_id),
+      ),
+    );
   }
 
   async function toPage(rows: readonly MessageRow[], limit: number): Promise<Page> {
     return { messages: await toMessages(rows.slice(0, limit)), hasMore: rows.length > limit };
   }
 
-  /** The same for history, which is asked for most: no more is read than is shown, and nothing is made but its text. */
+  /** The same for history, the most frequent read: rows become JSON at once, without message objects between. */
   async function toJsonPage(
     roomId: string,
     rows: readonly HistoryRow[],
@@ -85,31 +78,29 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
     const people = await profiles.byIds([...new Set(kept.map((row) => row.actor_id))]);
     const messages = kept.map((row) =>
       messageJson(
-        toFields({ ...row, room_id: roomId, reply_count: row.reply_count ?? 0 }),
+        toMessageFields(row, roomId, row.reply_count ?? 0),
         people.get(row.actor_id) ?? unknownProfile(row.actor_id),
       ),
     );
     return { messages: newestFirst ? messages.reverse() : messages, hasMore: rows.length > limit };
   }
 
-  /** Replies are counted for a whole page at once: asking for each message costs more than the page itself. */
+  /** Counts replies for a whole page at once: a query for each message costs more than the page itself. */
   function history(range: ReturnType<typeof sql>, order: ReturnType<typeof sql>) {
     return sql<HistoryRow[]>`
       with page as materialized (
-        select seq, message_id, actor_id, client_id, text, html, mentions, reply_to, at, edited_at, deleted_at
-        from events where ${range} and type = 'message.created' ${order}
+        select ${sql.unsafe(messageColumns('events'))} from events where ${range} and type = 'message.created' ${order}
       ), replies as (
         select reply_to, count(*)::int as reply_count from events
         where reply_to = any(array(select message_id from page)) and deleted_at is null group by reply_to
       )
-      select page.seq, page.message_id, page.actor_id, page.client_id, page.text, page.html, page.mentions, page.reply_to, page.at,
-        page.edited_at, page.deleted_at, replies.reply_count
+      select ${sql.unsafe(messageColumns('page'))}, replies.reply_count
       from page left join replies on replies.reply_to = page.message_id ${order}`;
   }
 
   async function newest(roomId: string, head: number, from: number, limit: number): Promise<JsonPage> {
-    const rows = await sql<Omit<HistoryRow, 'reply_count'>[]>`
-      select seq, message_id, actor_id, client_id, text, html, mentions, reply_to, at, edited_at, deleted_at from events
+    const rows = await sql<StoredMessage[]>`
+      select ${sql.unsafe(messageColumns('events'))} from events
       where room_id = ${roomId} and seq <= ${String(head)} and seq >= ${String(from)} and type = 'message.created'
       order by seq desc limit ${limit + 1}`;
     const replies = countReplies(rows.map(({ reply_to: replyTo, deleted_at: deletedAt }) => ({ replyTo, deletedAt })));
@@ -178,7 +169,7 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
   return { newest, before, after, find, bySeqs, replies, edits, findKey };
 }
 
-/** What answers a message comes after it: of the newest messages all answers are among them, and cost no look of their own. */
+/** Replies come after their message, so all replies to the newest messages are among them and need no query. */
 export function countReplies(
   newest: readonly { readonly replyTo: string | null; readonly deletedAt: Date | string | null }[],
 ): ReadonlyMap<string, number> {
@@ -186,22 +177,4 @@ export function countReplies(
   for (const { replyTo, deletedAt } of newest)
     if (replyTo !== null && deletedAt === null) replies.set(replyTo, (replies.get(replyTo) ?? 0) + 1);
   return replies;
-}
-
-function toFields(row: MessageRow): MessageFields {
-  const deletedAt = row.deleted_at?.toISOString() ?? null;
-  return {
-    id: row.message_id,
-    roomId: row.room_id,
-    seq: Number(row.seq),
-    text: deletedAt ? '' : row.text,
-    html: deletedAt ? '' : row.html,
-    mentions: deletedAt ? [] : (row.mentions ?? []),
-    replyTo: row.reply_to,
-    replyCount: row.reply_count,
-    clientId: row.client_id,
-    createdAt: row.at.toISOString(),
-    editedAt: row.edited_at?.toISOString() ?? null,
-    deletedAt,
-  };
 }

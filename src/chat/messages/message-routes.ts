@@ -5,16 +5,9 @@ import { invalid } from '../../errors.ts';
 import { type Authenticator, isCallerThere } from '../../http/caller/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
 import { answers, Cursor, exactly, Limit, listOf, Seq } from '../../http/input/schemas.ts';
+import { SendBody } from '../state/message-draft.ts';
 import { MessageShape } from '../state/message-shape.ts';
-import {
-  EditBody,
-  EditShape,
-  MessagePage,
-  MessageParams,
-  PendingShape,
-  RoomParams,
-  SendBody,
-} from './message-schemas.ts';
+import { EditBody, EditShape, MessagePage, MessageParams, PendingShape, RoomParams } from './message-schemas.ts';
 import type { MessageService } from './message-service.ts';
 import { SendOrder } from './send-order.ts';
 
@@ -38,12 +31,12 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       const { roomId } = request.params;
-      const { clientId, text, replyTo } = request.body;
       const origin = { order: new SendOrder(), isOpen: () => isCallerThere(request) };
-      const outcome = await messages.send(caller, { roomId, clientId, text, replyTo }, origin);
+      const outcome = await messages.send(caller, { ...request.body, roomId }, origin);
       if (outcome.pending) {
         const { messageId: id, atMs, duplicate } = outcome;
         const createdAt = new Date(atMs).toISOString();
+        const { clientId } = request.body;
         const waiting = { id, roomId, clientId, createdAt, pending: true as const };
         return reply.code(202).send(duplicate ? { ...waiting, duplicate } : waiting);
       }

@@ -1,9 +1,10 @@
-/** The shapes of messages and of their routes and frames. */
+/** Schemas of the message routes and frames. The message itself: state/message-shape.ts; a draft: state/message-draft.ts. */
 import { Type } from 'typebox';
-import { ClientId, exactly, Time, Uuid } from '../../http/input/schemas.ts';
+import { exactly, Time, Uuid } from '../../http/input/schemas.ts';
+import { MessageText } from '../state/message-draft.ts';
 import { MessageShape } from '../state/message-shape.ts';
 
-/** Stored, without a place in the room yet: nobody judged it in time. */
+/** A message that got no verdict in time: stored, without a seq yet. */
 export const PendingShape = Type.Object({
   id: Uuid,
   roomId: Uuid,
@@ -15,19 +16,6 @@ export const PendingShape = Type.Object({
 
 export const MessagePage = Type.Object({ messages: Type.Array(MessageShape), hasMore: Type.Boolean() });
 
-/** Longer texts than allowed are told `too_large` by the service; this bounds what is looked at. */
-export const MessageText = Type.String({ minLength: 1, maxLength: 500_000 });
-
-/** Of a message, over REST and WebSocket alike. */
-export const DraftFields = {
-  clientId: ClientId,
-  text: MessageText,
-  replyTo: Type.Optional(Uuid),
-  // Clients that know of attachments say that there are none; any is one too many while nothing can be uploaded.
-  attachmentIds: Type.Optional(Type.Array(Uuid, { maxItems: 0, description: 'Empty: there are no uploads' })),
-};
-
-export const SendBody = exactly(DraftFields);
 export const EditBody = exactly({ text: MessageText });
 export const RoomParams = exactly({ roomId: Uuid });
 export const MessageParams = exactly({ roomId: Uuid, messageId: Uuid });

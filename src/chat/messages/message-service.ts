@@ -2,15 +2,13 @@
  * A message's way through the system: check, admit, moderate, append, answer. The event log announces the message after
  * its commit. Text is judged before it is stored, so text without a verdict never has a seq and never leaves a gap.
  */
-import { newId } from '../../database/new-id.ts';
 import { Failure } from '../../errors.ts';
 import type { FallbackMode } from '../../processing/client/processing-client.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { isPair } from '../membership/contact.ts';
-import type { CheckedDraft, Draft, SendOutcome } from '../state/message-draft.ts';
+import { type CheckedDraft, checkDraft, type Draft, type SendOutcome } from '../state/message-draft.ts';
 import { unknownProfile } from '../state/message-shape.ts';
-import { contentDigest, requireText } from '../state/message-text.ts';
 import type { RecordRefusal } from '../state/verdict-records.ts';
 import { BlockedText, createBlockedRecorder } from './blocked-text.ts';
 import { createDraftModeration } from './draft-moderation.ts';
@@ -66,7 +64,7 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
   });
 
   async function send(sender: Sender, draft: Draft, origin: Origin): Promise<SendOutcome> {
-    const checked = checkDraft(sender, draft, settings.maxLength);
+    const checked = checkDraft(sender.userId, draft, settings.maxLength);
     const place = origin.order.enter(checked.roomId);
     try {
       const admitted = await admission.admit(sender, checked, origin);
@@ -129,13 +127,4 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
   }
 
   return { ...reading, ...changes, send };
-}
-
-/** @throws Failure `invalid`, `too_large` */
-function checkDraft(sender: Sender, draft: Draft, maxLength: number): CheckedDraft {
-  const text = requireText(draft.text, '/text', maxLength);
-  const replyTo = draft.replyTo ?? null;
-  const digest = contentDigest(text, replyTo);
-  const { roomId, clientId } = draft;
-  return { messageId: newId(), roomId, authorId: sender.userId, clientId, digest, text, replyTo };
 }

@@ -4,35 +4,61 @@
  * `Draft` (as the client sent it) → `CheckedDraft` (storable, with an id) → `AdmittedDraft` (its author may post) →
  * `ModeratedDraft` (judged and rendered) → `SendOutcome` (stored, with a seq).
  *
- * A new field of a message is added to `MessageContent` and passes through all of them: docs/adding-a-message-field.md.
+ * A new field of `MessageShape` is part of `ModeratedDraft` by itself: docs/adding-a-message-field.md.
  */
+import { type Static, Type } from 'typebox';
+import { newId } from '../../database/new-id.ts';
+import { ClientId, exactly, Uuid } from '../../http/input/schemas.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { PublicProfile } from '../../user/profile/profiles.ts';
+import type { MessageFields } from './message-shape.ts';
+import { contentDigest, requireText } from './message-text.ts';
 import type { Actor, RoomState } from './room-state.ts';
 import type { Flag } from './verdict-records.ts';
 
-/** What a client asks to be sent. */
-export interface Draft {
-  readonly roomId: string;
-  /** The sender's key: the same key and content again get the first answer. */
-  readonly clientId: string;
-  /** Markdown source. */
-  readonly text: string;
-  readonly replyTo?: string;
-}
+/** Bounds what is read at all. The service refuses texts longer than `message.maxLength` with `too_large`. */
+export const MessageText = Type.String({ minLength: 1, maxLength: 500_000 });
+
+/** What a client sends, over REST and WebSocket alike. */
+export const DraftFields = {
+  clientId: ClientId,
+  text: MessageText,
+  replyTo: Type.Optional(Uuid),
+  // Clients that know attachments send an empty list.
+  attachmentIds: Type.Optional(Type.Array(Uuid, { maxItems: 0, description: 'Empty: there are no uploads' })),
+};
+
+export const SendBody = exactly(DraftFields);
+
+export type Draft = { readonly roomId: string } & Readonly<Omit<Static<typeof SendBody>, 'attachmentIds'>>;
+
+/** What a message says: the fields of its row that its author or the engine determines. */
+type MessageContent = Omit<
+  MessageFields,
+  'id' | 'roomId' | 'seq' | 'replyCount' | 'createdAt' | 'editedAt' | 'deletedAt'
+>;
 
 /** A draft that can be stored. */
-export interface CheckedDraft {
+export interface CheckedDraft extends Pick<MessageContent, 'text' | 'replyTo'> {
   /** Of the message that it becomes. */
   readonly messageId: string;
   readonly roomId: string;
   readonly authorId: string;
+  /** The sender's key: the same key and content again get the first answer. */
   readonly clientId: string;
   /** Compares repeats of the key: see `contentDigest`. */
   readonly digest: bigint;
-  /** Markdown source in NFC. */
-  readonly text: string;
-  readonly replyTo: string | null;
+}
+
+/**
+ * @param maxLength code points of the text
+ * @throws Failure `invalid`, `too_large`
+ */
+export function checkDraft(authorId: string, draft: Draft, maxLength: number): CheckedDraft {
+  const text = requireText(draft.text, '/text', maxLength);
+  const replyTo = draft.replyTo ?? null;
+  const digest = contentDigest(text, replyTo);
+  return { messageId: newId(), roomId: draft.roomId, authorId, clientId: draft.clientId, digest, text, replyTo };
 }
 
 /** A draft whose author may post it. */
@@ -45,13 +71,10 @@ export interface AdmittedDraft extends CheckedDraft {
   readonly allowedAt: number;
 }
 
-/** A draft that moderation allows, ready to be appended. */
-export interface ModeratedDraft extends AdmittedDraft {
+/** A draft that moderation allows, ready to be appended: everything that its row holds but the seq and the time. */
+export interface ModeratedDraft extends AdmittedDraft, Omit<MessageContent, keyof CheckedDraft> {
   /** The author as readers see them. */
   readonly sender: PublicProfile;
-  readonly html: string;
-  /** User ids, each once. */
-  readonly mentions: string[];
   /** Recorded for the moderators in the message's commit. */
   readonly flag: Flag | undefined;
 }

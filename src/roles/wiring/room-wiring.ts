@@ -45,7 +45,7 @@ export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
   const { db, sql } = connections;
   const { revocations, epoch, hints, freshness } = cluster;
   const roomRepository = createRoomRepository({ sql, settings: { ...config.room, ...config.realtime } });
-  const reader = createLogReader({ sql, look: freshness, profiles, settings: config.resume });
+  const reader = createLogReader({ sql, freshness, profiles, settings: config.resume });
   const membershipChanges = createMembershipChanges(sql);
   const hub: Hub<RoomState> = createHub<RoomState>({
     log: { load: roomRepository.load, read: reader.read, heads: reader.heads },

@@ -1,0 +1,172 @@
+/**
+ * How a message is stored in the columns of its `message.created` row. All statements that write or read messages take
+ * their column lists from here, so that a new column is added in this file alone: docs/adding-a-message-field.md.
+ */
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { Sql } from '../../database/connect.ts';
+import type { ModeratedDraft } from '../state/message-draft.ts';
+import type { MessageFields } from '../state/message-shape.ts';
+
+// ── Writing ──
+
+/** A message as it is appended. */
+export type MessageRow = Pick<
+  ModeratedDraft,
+  'roomId' | 'authorId' | 'messageId' | 'clientId' | 'digest' | 'text' | 'html' | 'mentions' | 'replyTo'
+> & { readonly seq: number };
+
+const written = 'room_id, seq, actor_id, message_id, client_id, digest, text, html, mentions, reply_to';
+const writtenFromInput = written.replace('mentions', 'mentions::uuid[]');
+const constants = `'message.created', date_trunc('milliseconds', now())`;
+
+/** `insert into …`: the columns of `insertedFromInput` and `insertedValues`, in their order. */
+export function insertMessages(sql: Sql) {
+  return sql.unsafe(`insert into events (type, at, ${written})`);
+}
+
+/** The select list of an insert from `inputRows`. */
+export function insertedFromInput(sql: Sql) {
+  return sql.unsafe(`${constants}, ${writtenFromInput}`);
+}
+
+/** The messages of a batch as rows of `i`. One array per column: Postgres plans the statement once for every size. */
+export function inputRows(sql: Sql, rows: readonly MessageRow[]) {
+  return sql`unnest(
+        ${plainArray(rows.map((row) => row.roomId))}::uuid[], ${plainArray(rows.map((row) => row.seq))}::bigint[],
+        ${plainArray(rows.map((row) => row.authorId))}::uuid[], ${plainArray(rows.map((row) => row.messageId))}::uuid[],
+        ${textArray(rows.map((row) => row.clientId))}::text[], ${plainArray(rows.map((row) => row.digest))}::bigint[],
+        ${textArray(rows.map((row) => row.text))}::text[], ${textArray(rows.map((row) => row.html))}::text[],
+        ${textArray(rows.map((row) => plainArray(row.mentions)))}::text[], ${plainArray(rows.map((row) => row.replyTo))}::uuid[]
+      ) as i(${sql.unsafe(written)})`;
+}
+
+/** The select list of an insert of a single message: cheaper for Postgres than arrays of one. */
+export function insertedValues(sql: Sql, row: MessageRow) {
+  const { roomId, seq, authorId, messageId, clientId, digest, text, html, mentions, replyTo } = row;
+  return sql`${sql.unsafe(constants)}, ${roomId}::uuid, ${seq}::bigint, ${authorId}::uuid, ${messageId}::uuid,
+      ${clientId}::text, ${digest}::bigint, ${text}::text, ${html}::text, ${plainArray(mentions)}::uuid[], ${replyTo}::uuid`;
+}
+
+// ── Reading ──
+
+/** The columns that `toMessageFields` reads. */
+const readColumns = [
+  'message_id',
+  'seq',
+  'actor_id',
+  'client_id',
+  'text',
+  'html',
+  'mentions',
+  'reply_to',
+  'at',
+  'edited_at',
+  'deleted_at',
+] as const;
+
+/** A row of the columns in `messageColumns`. */
+export interface StoredMessage {
+  message_id: string;
+  seq: string;
+  actor_id: string;
+  client_id: string | null;
+  text: string | null;
+  html: string | null;
+  mentions: string[] | null;
+  reply_to: string | null;
+  at: Date;
+  edited_at: Date | null;
+  deleted_at: Date | null;
+}
+
+/**
+ * A select list, to be used with `sql.unsafe`.
+ * @param alias of the table
+ * @param instead expressions in place of columns, and other names for them: `{ at: 'm.at as created_at' }`
+ */
+export function messageColumns(
+  alias: string,
+  instead: Partial<Record<(typeof readColumns)[number], string>> = {},
+): string {
+  return readColumns.map((column) => instead[column] ?? `${alias}.${column}`).join(', ');
+}
+
+/** A deleted message keeps its place and loses its content. */
+export function toMessageFields(row: StoredMessage, roomId: string, replyCount: number): MessageFields {
+  const deletedAt = row.deleted_at?.toISOString() ?? null;
+  return {
+    id: row.message_id,
+    roomId,
+    seq: Number(row.seq),
+    text: deletedAt ? '' : (row.text ?? ''),
+    html: deletedAt ? '' : (row.html ?? ''),
+    mentions: deletedAt ? [] : (row.mentions ?? []),
+    replyTo: row.reply_to,
+    replyCount,
+    clientId: row.client_id,
+    createdAt: row.at.toISOString(),
+    editedAt: row.edited_at?.toISOString() ?? null,
+    deletedAt,
+  };
+}
+
+// ── Reading many messages as one text ──
+
+/** Ends each value of a packed page. A text that holds it gives too many values, which is noticed. */
+const valueEnd = '\u0001';
+const valuesPerMessage = 6;
+const idLength = 36;
+
+/** Values that few messages have: mentions, the message replied to, when it was edited and deleted (seconds since the epoch). */
+type RareValues = readonly [string[] | null, string | null, number | null, number | null];
+const noRareValues: RareValues = [null, null, null, null];
+
+/** An aggregate of the messages of `e`: one value to read in place of hundreds. */
+export const packedMessages = `string_agg(
+  e.message_id::text || e.actor_id || e.seq || E'\\x01' || date_part('epoch', e.at) || E'\\x01' || coalesce(e.client_id, '') || E'\\x01'
+    || e.text || E'\\x01' || e.html || E'\\x01'
+    || case when e.mentions <> '{}' or e.reply_to is not null or e.edited_at is not null or e.deleted_at is not null then
+      json_build_array(e.mentions, e.reply_to, date_part('epoch', e.edited_at), date_part('epoch', e.deleted_at))::text else '' end,
+  E'\\x01')`;
+
+export type UnpackedMessage = MessageFields & { readonly senderId: string };
+
+/**
+ * @param packed the value of `packedMessages` over `count` messages
+ * @returns at most `limit` of them, in their order; undefined when a text held the separator
+ */
+export function unpackMessages(
+  packed: string | null,
+  { roomId, count, limit }: { readonly roomId: string; readonly count: number; readonly limit: number },
+): UnpackedMessage[] | undefined {
+  if (count === 0) return [];
+  const values = packed?.split(valueEnd);
+  if (values?.length !== count * valuesPerMessage) return undefined;
+  const messages: UnpackedMessage[] = [];
+  for (let at = 0; messages.length < Math.min(count, limit); at += valuesPerMessage) {
+    const ids = values[at]!;
+    const rare = values[at + 5]!;
+    const [mentions, replyTo, edited, deleted] = rare === '' ? noRareValues : (JSON.parse(rare) as RareValues);
+    messages.push({
+      id: ids.slice(0, idLength),
+      senderId: ids.slice(idLength, 2 * idLength),
+      roomId,
+      seq: Number(ids.slice(2 * idLength)),
+      createdAt: toTime(Number(values[at + 1])),
+      clientId: values[at + 2]! || null,
+      text: deleted === null ? values[at + 3]! : '',
+      html: deleted === null ? values[at + 4]! : '',
+      mentions: deleted === null ? (mentions ?? []) : [],
+      replyTo,
+      replyCount: 0,
+      editedAt: edited === null ? null : toTime(edited),
+      deletedAt: deleted === null ? null : toTime(deleted),
+    });
+  }
+  return messages;
+}
+
+/** @param seconds since the epoch, with three decimals */
+function toTime(seconds: number): string {
+  return new Date(Math.round(seconds * 1000)).toISOString();
+}
