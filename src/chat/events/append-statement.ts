@@ -33,7 +33,7 @@ export interface RevocationHorizon {
   readonly knownIds: readonly string[];
 }
 
-/** What the caller's knowledge of the rooms is based on. */
+/** The caller's knowledge, on which its positions are based. */
 export interface LogView {
   readonly horizon: RevocationHorizon;
   /** Of the log: see realtime/cluster/log-epoch.ts. */
@@ -114,7 +114,7 @@ function orphanedRooms(sql: Sql, rows: readonly AppendRow[]) {
       where not exists (select 1 from events p where p.room_id = first.room_id and p.seq = first.seq - 1) limit 1`;
 }
 
-/** What every statement checks before it stores anything. */
+/** The checks of every statement, made before it stores anything. */
 function conditions(sql: Sql, { rows, view, lockTimeoutMs }: AppendBatch) {
   return sql`bound as materialized (select ${lockBound(sql, lockTimeoutMs)} as is_set), stale as materialized (${staleLogin(sql, view)}), replaced as materialized (${replacedLog(sql, view)}),
     orphaned as materialized (${orphanedRooms(sql, rows)})`;

@@ -1,5 +1,5 @@
 /**
- * What becomes of a batch whose statement failed: docs/internals/group-commit.md, "What an error means". Sends are tried
+ * Recovers a batch whose statement failed: docs/internals/group-commit.md, "What an error means". Sends are tried
  * again until their deadlines pass. A message that Postgres refuses for good is isolated by halving the batch.
  */
 import type { Logger } from 'pino';

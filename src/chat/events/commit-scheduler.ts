@@ -1,6 +1,6 @@
 /**
- * Decides when the next batch leaves, and over which commit connection. What arrives while a commit is on its way is the
- * next batch, so an idle server adds no wait and a busy one commits hundreds of messages with one flush to disk.
+ * Decides when the next batch leaves, and over which commit connection. Work that arrives while a commit is on its way is
+ * the next batch, so an idle server adds no wait and a busy one commits hundreds of messages with one flush to disk.
  *
  * One connection is enough while a batch takes all that waits: two half batches cost more than a whole one. Another
  * connection starts when more waits than a batch should hold, or when the batches on their way take longer than usual,
@@ -37,7 +37,7 @@ export function createCommitScheduler<Connection>({
   function plan(): void {
     if (planned) return;
     planned = true;
-    // What else arrives in this tick joins the batch.
+    // Not at once: all work that arrives in this tick joins the batch.
     setImmediate(() => {
       planned = false;
       startBatches();

@@ -1,4 +1,4 @@
-/** The durable event log over REST: what resume reads. */
+/** The room log over REST: the same events that a resume reads. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
@@ -21,7 +21,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
       config: { scope: 'messages:read' },
       schema: {
         tags: ['rooms'],
-        summary: 'Durable events after a seq, in order',
+        summary: 'List durable events of a room after a seq, in order',
         params: exactly({ roomId: Uuid }),
         querystring: exactly({ after: Type.Optional(Seq), limit: Type.Optional(Limit) }),
         response: answers(200, Type.Object({ events: Type.Array(EventShape), hasMore: Type.Boolean() })),
@@ -32,10 +32,10 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
       const { after = 0, limit = 50 } = request.query;
       const feed = await followToRead(caller, request.params.roomId);
       const from = Math.max(after, feed.state.firstReadable(caller) - 1);
-      // What comes while this is read may follow a removal: the caller's right was asked for up to here.
+      // The right to read was checked up to here. An event that is appended while this is read may follow a removal.
       const head = feed.position;
       const events = (await reader.read(feed.roomId, from, limit + 1)).filter(({ seq }) => seq <= head);
-      // Every event is JSON already: the page is put together, not parsed and written again.
+      // Every event is JSON already, so the page is concatenated instead of parsed and written again.
       const body = `{"events":[${events
         .slice(0, limit)
         .map((event) => event.json)

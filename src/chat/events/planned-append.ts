@@ -22,7 +22,7 @@ export interface AppendPlan<Answer> {
   readonly answer: Answer;
 }
 
-/** What a transaction may rely on: the room as of the seq before `nextSeq`. */
+/** The room as of the seq before `nextSeq`: a transaction may rely on it. */
 export interface AppendContext {
   readonly tx: Transaction;
   readonly state: RoomState;

@@ -3,5 +3,5 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** A database that is away, or that refused something for now, is asked again after this. Instances spread by chance. */
+/** The pause before a statement is repeated. Random, so that instances do not repeat at the same moment. */
 export const retryPauseMs = (): number => 100 + Math.random() * 100;

@@ -5,7 +5,7 @@
  * - `pending`: the draft is kept, and delivered once it is judged; so is what its author sends to the room after it
  * - `open`: the draft is delivered as plain text, and judged later
  *
- * What is kept is judged by moderation-retry.ts.
+ * moderation-retry.ts judges the kept drafts later.
  */
 import { Failure } from '../../errors.ts';
 import {

@@ -22,7 +22,7 @@ function startPages(cacheBytes: number, ttlMs = 60_000) {
   };
 }
 
-test('a page is read once while its room stands still, and again when the room moved', async () => {
+test('a page is read once while the room’s position stays the same, and again after an event', async () => {
   const { read, ask } = startPages(100_000);
   const first = await ask('a');
   expect(await ask('a')).toBe(first);
@@ -42,20 +42,20 @@ test('a page of a log that was replaced is read again, even while it was being r
   expect(read).toEqual(['a', 'a', 'a']);
 });
 
-test('those who ask at once share one reading', async () => {
+test('concurrent requests for a page share one read', async () => {
   const { read, ask } = startPages(100_000);
   const [first, second] = await Promise.all([ask('a'), ask('a')]);
   expect(second).toBe(first);
   expect(read).toEqual(['a']);
 });
 
-test('no more bytes of pages are kept than the bound: the page unused longest is read again', async () => {
+test('the cache keeps no more bytes than its bound: the least recently used page is read again', async () => {
   const { read, ask } = startPages(3000);
   for (const room of ['a', 'b', 'a', 'c', 'a', 'b']) await ask(room);
   expect(read).toEqual(['a', 'b', 'c', 'b']);
 });
 
-test('a page is kept no longer than its names may be old', async () => {
+test('a page is not cached for longer than its profiles may be old', async () => {
   const { read, ask } = startPages(100_000, 0);
   await ask('a');
   await ask('a');

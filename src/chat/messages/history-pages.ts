@@ -1,40 +1,40 @@
 /**
- * Newest pages of history as the bytes that are sent. Everybody who opens a room asks for its newest page, so it is kept. It is as
- * good as the room's position: whatever changes it (a message, an edit, a deletion, a reply) is an event and moves the position, and
- * each request asks for that. Names in it may be as old as those of live events are.
+ * A cache of the newest pages of history, as the bytes that are sent: every client that opens a room asks for its newest
+ * page. A page is valid while the room is at the position at which it was read, because everything that changes a page
+ * (a message, an edit, a deletion, a reply) is an event and moves the position. Profiles in it may be as old as in live events.
  */
 import { LRUCache } from 'lru-cache';
 import type { JsonPage, MessageRepository } from './message-repository.ts';
 import type { ReadUncachedPage } from './uncached-newest-page.ts';
 
 export interface HistoryPagesSettings {
-  /** Bytes of all pages kept. */
+  /** Bytes of all cached pages. */
   readonly cacheBytes: number;
-  /** How long a page is kept, for the names in it. */
+  /** A page is kept for this long, because of the profiles in it. */
   readonly ttlMs: number;
 }
 
 export interface HistoryPages {
   /** The newest messages with `from` ≤ seq ≤ `position`, the room's head as of this request, as a `MessagePage`'s JSON. */
   readonly newest: (roomId: string, position: number, from: number, limit: number) => Promise<Buffer>;
-  /** The same for a member as of now, without following the room. @returns undefined for whoever is none, or where no such room is */
+  /** The same for a member as of now, without following the room. @returns undefined if the user is not a member or the room does not exist */
   readonly forMember: (roomId: string, userId: string, limit: number) => Promise<Buffer | undefined>;
-  /** Whether newest messages of the room were asked for a moment ago: then it is worth following. */
+  /** Whether the newest page was requested a moment ago: then the room is worth following. */
   readonly isInUse: (roomId: string) => boolean;
-  /** The log was replaced: a position of it says nothing about pages of the one before. */
+  /** The log was replaced: its positions say nothing about pages of the old log. */
   readonly startOver: () => void;
 }
 
 interface Kept {
   readonly position: number;
   readonly bytes: Buffer;
-  /** When it was asked for, by the monotonic clock: names in it are no older. */
+  /** When it was requested, monotonic milliseconds: the profiles in it are no older. */
   readonly askedMs: number;
 }
 
-/** What a key and a cache entry cost beside the bytes. */
+/** Memory of a key and a cache entry beside the bytes. */
 const overheadBytes = 200;
-/** Rooms of which it is remembered that they were asked for. */
+/** Rooms whose last request is remembered. */
 const askedMax = 10_000;
 
 export function createHistoryPages({
@@ -51,9 +51,9 @@ export function createHistoryPages({
     sizeCalculation: ({ bytes }) => bytes.length + overheadBytes,
   });
   const reading = new Map<string, Promise<Buffer>>();
-  /** Counted up when the log was replaced: what was asked for before is not kept. */
+  /** Counts the logs. A page that was requested of an earlier log is not cached. */
   let log = 0;
-  /** By room, when a page of it was asked for last. */
+  /** By room, when a page was last requested. */
   const asked = new LRUCache<string, number>({ max: askedMax });
 
   async function newest(roomId: string, position: number, from: number, limit: number): Promise<Buffer> {
@@ -81,7 +81,7 @@ export function createHistoryPages({
   async function forMember(roomId: string, userId: string, limit: number): Promise<Buffer | undefined> {
     asked.set(roomId, performance.now());
     const page = await readUncachedPage({ roomId, userId, limit });
-    // Not kept: most rooms that are asked for once are not asked for again soon, and memory is for those that are.
+    // Not cached: most rooms that are opened once are not opened again soon.
     return page && pageJson(page);
   }
 
@@ -97,7 +97,7 @@ export function createHistoryPages({
   return { newest, forMember, isInUse, startOver };
 }
 
-/** A `MessagePage` as it is sent. */
+/** The bytes of a `MessagePage`. */
 export function pageJson({ messages, hasMore }: JsonPage): Buffer {
   return Buffer.from(`{"messages":[${messages.join(',')}],"hasMore":${hasMore}}`);
 }

@@ -1,5 +1,5 @@
 /**
- * What a late verdict does to a message that got none in time. A message that was kept back (`pending`) is delivered or
+ * Applies a late verdict to a message that got none in time. A message that was kept back (`pending`) is delivered or
  * its author gets a refusal. A message that was delivered unjudged (`open`) gets its rendered form or is removed.
  */
 import { Failure } from '../../errors.ts';

@@ -87,7 +87,7 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
     }
     const feed = await followToRead(actor, roomId);
     const from = feed.state.firstReadable(actor);
-    // The right to read was checked up to here. What is appended while the page is read may follow a removal.
+    // The right to read was checked up to here. A message that is appended while the page is read may follow a removal.
     const head = feed.position;
     if (after !== undefined) return pageJson(await repository.after(roomId, Math.max(after, from - 1), head, limit));
     if (before !== undefined) return pageJson(await repository.before(roomId, Math.min(before, head + 1), from, limit));

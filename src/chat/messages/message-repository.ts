@@ -1,4 +1,4 @@
-/** Messages as rows: pages of history, one message, its thread and its earlier versions. */
+/** SQL that reads messages: pages of history, one message, its thread and its earlier versions. */
 import type { Sql } from '../../database/connect.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import { messageColumns, type StoredMessage, toMessageFields } from '../events/message-columns.ts';

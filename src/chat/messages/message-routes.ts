@@ -5,24 +5,37 @@ import { invalid } from '../../errors.ts';
 import { type Authenticator, isCallerThere } from '../../http/caller/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
 import { answers, Cursor, exactly, Limit, listOf, Seq } from '../../http/input/schemas.ts';
-import { SendBody } from '../state/message-draft.ts';
+import { SendBody, type SendOutcome } from '../state/message-draft.ts';
 import { MessageShape } from '../state/message-shape.ts';
 import { EditBody, EditShape, MessagePage, MessageParams, PendingShape, RoomParams } from './message-schemas.ts';
 import type { MessageService } from './message-service.ts';
 import { SendOrder } from './send-order.ts';
 
-const tags = ['messages'];
-
-export const messageRoutes: FastifyPluginAsyncTypebox<{
+interface Options {
   messages: MessageService;
   authenticator: Authenticator;
-}> = async (app, { messages, authenticator }) => {
+}
+
+type App = Parameters<FastifyPluginAsyncTypebox<Options>>[0];
+
+const tags = ['messages'];
+
+export const messageRoutes: FastifyPluginAsyncTypebox<Options> = async (app, options) => {
+  addSendRoute(app, options);
+  addChangeRoutes(app, options);
+  addHistoryRoutes(app, options);
+  addDetailRoutes(app, options);
+};
+
+function addSendRoute(app: App, { messages, authenticator }: Options): void {
   app.post(
     '/rooms/:roomId/messages',
     {
       schema: {
         tags,
-        summary: 'Send a message; 200 when its clientId had been used for it',
+        summary: 'Send a message',
+        description:
+          '200 repeats the first answer if the clientId was used before. 202: stored, but not delivered until it is judged.',
         params: RoomParams,
         body: SendBody,
         response: { ...answers(201, MessageShape), 200: MessageShape, 202: PendingShape },
@@ -33,56 +46,20 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       const { roomId } = request.params;
       const origin = { order: new SendOrder(), isOpen: () => isCallerThere(request) };
       const outcome = await messages.send(caller, { ...request.body, roomId }, origin);
-      if (outcome.pending) {
-        const { messageId: id, atMs, duplicate } = outcome;
-        const createdAt = new Date(atMs).toISOString();
-        const { clientId } = request.body;
-        const waiting = { id, roomId, clientId, createdAt, pending: true as const };
-        return reply.code(202).send(duplicate ? { ...waiting, duplicate } : waiting);
-      }
+      if (outcome.pending) return reply.code(202).send(toPending(outcome, roomId, request.body.clientId));
       const message = await messages.findStored(roomId, outcome.messageId);
       return outcome.duplicate ? reply.code(200).send({ ...message, duplicate: true }) : reply.code(201).send(message);
     },
   );
+}
 
-  const HistoryQuery = exactly({
-    before: Type.Optional(Seq),
-    after: Type.Optional(Seq),
-    around: Type.Optional(Seq),
-    limit: Type.Optional(Limit),
-  });
-  app.get(
-    '/rooms/:roomId/messages',
-    {
-      config: { scope: 'messages:read' },
-      schema: {
-        tags,
-        summary: 'History, in seq order',
-        params: RoomParams,
-        querystring: HistoryQuery,
-        response: answers(200, MessagePage),
-      },
-    },
-    async (request, reply) => {
-      const { limit = 50, ...range } = request.query;
-      const json = await authenticator.readAs(request, async (caller) => {
-        if (Object.keys(range).length > 1) throw invalid('/querystring', 'at most one of before, after and around');
-        return messages.history(caller, request.params.roomId, { ...range, limit });
-      });
-      return reply.type('application/json; charset=utf-8').send(json as never);
-    },
-  );
+function toPending({ messageId: id, atMs, duplicate }: SendOutcome, roomId: string, clientId: string) {
+  const createdAt = new Date(atMs).toISOString();
+  const waiting = { id, roomId, clientId, createdAt, pending: true as const };
+  return duplicate ? { ...waiting, duplicate } : waiting;
+}
 
-  app.get(
-    '/rooms/:roomId/messages/:messageId',
-    {
-      config: { scope: 'messages:read' },
-      schema: { tags, summary: 'One message', params: MessageParams, response: answers(200, MessageShape) },
-    },
-    async (request) =>
-      messages.find(await authenticator.fromRequest(request), request.params.roomId, request.params.messageId),
-  );
-
+function addChangeRoutes(app: App, { messages, authenticator }: Options): void {
   app.patch(
     '/rooms/:roomId/messages/:messageId',
     {
@@ -111,6 +88,37 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       return reply.code(204).send(null);
     },
   );
+}
+
+function addHistoryRoutes(app: App, { messages, authenticator }: Options): void {
+  const HistoryQuery = exactly({
+    before: Type.Optional(Seq),
+    after: Type.Optional(Seq),
+    around: Type.Optional(Seq),
+    limit: Type.Optional(Limit),
+  });
+  app.get(
+    '/rooms/:roomId/messages',
+    {
+      config: { scope: 'messages:read' },
+      schema: {
+        tags,
+        summary: 'List messages of a room, in seq order',
+        description: 'At most one of `before`, `after` and `around`, each a seq. Without them: the newest messages.',
+        params: RoomParams,
+        querystring: HistoryQuery,
+        response: answers(200, MessagePage),
+      },
+    },
+    async (request, reply) => {
+      const { limit = 50, ...range } = request.query;
+      const json = await authenticator.readAs(request, async (caller) => {
+        if (Object.keys(range).length > 1) throw invalid('/querystring', 'at most one of before, after and around');
+        return messages.history(caller, request.params.roomId, { ...range, limit });
+      });
+      return reply.type('application/json; charset=utf-8').send(json as never);
+    },
+  );
 
   const RepliesQuery = exactly({ after: Type.Optional(Seq), limit: Type.Optional(Limit) });
   app.get(
@@ -118,7 +126,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'The thread of a message',
+        summary: 'List replies to a message, in seq order',
         params: MessageParams,
         querystring: RepliesQuery,
         response: answers(200, MessagePage),
@@ -130,13 +138,25 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       return messages.replies(caller, request.params.roomId, request.params.messageId, after, limit);
     },
   );
+}
+
+function addDetailRoutes(app: App, { messages, authenticator }: Options): void {
+  app.get(
+    '/rooms/:roomId/messages/:messageId',
+    {
+      config: { scope: 'messages:read' },
+      schema: { tags, summary: 'Get a message', params: MessageParams, response: answers(200, MessageShape) },
+    },
+    async (request) =>
+      messages.find(await authenticator.fromRequest(request), request.params.roomId, request.params.messageId),
+  );
 
   app.get(
     '/rooms/:roomId/messages/:messageId/edits',
     {
       schema: {
         tags,
-        summary: 'Earlier versions of a message',
+        summary: 'List earlier versions of a message, oldest first',
         params: MessageParams,
         querystring: exactly({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }),
         response: answers(200, listOf(EditShape)),
@@ -151,4 +171,4 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       return toPage(found, limit, (edit) => writeCursor([edit.version]));
     },
   );
-};
+}

@@ -88,7 +88,7 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
         eventLog.append({ ...admitted, sender: author, html, mentions, flag }),
       );
     } catch (refusal) {
-      // What was stored stays stored: a retry gets the first answer, even if its author is muted now or the engine
+      // A stored message stays stored: a retry gets the first answer, even if its author is muted now or the engine
       // judges differently now. After `unavailable` the client retries, and gets it then.
       const isFinal = refusal instanceof Failure && refusal.code !== 'unavailable';
       const first = isFinal ? await findFirstAnswer(checked) : undefined;

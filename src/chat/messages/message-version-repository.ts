@@ -24,7 +24,7 @@ export interface MessageVersion {
   readonly at: Date;
 }
 
-/** What an edit or a later verdict replaces. */
+/** The parts of a message that an edit or a late verdict replaces. */
 export interface MessageText {
   readonly text: string;
   readonly html: string;

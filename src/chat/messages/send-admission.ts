@@ -10,7 +10,7 @@ import type { Actor, RoomState } from '../state/room-state.ts';
 import type { MessageRepository } from './message-repository.ts';
 import type { SendOrder } from './send-order.ts';
 
-/** Who sends, and with which login. */
+/** The author of a send, and their login. */
 export interface Sender extends Actor {
   readonly sessionId: string | undefined;
 }

@@ -1,11 +1,11 @@
-/** What the database knows of a sender, for texts about which moderation wants to know more. */
+/** SQL of what moderation wants to know about the sender of a doubtful text. */
 import type { Sql } from '../../database/connect.ts';
 
 export interface SenderFacts {
   readonly accountAgeSeconds: number;
-  /** Messages that stand, in rooms that they are a member of; counted up to `messagesMax`. */
+  /** Messages that are not deleted, in rooms that the sender is a member of; counted up to `messagesMax`. */
   readonly messagesTotal: number;
-  /** The room is a direct message, and everybody else in it has written there. */
+  /** The room is a direct message in which everybody else has written. */
   readonly acquainted: boolean;
 }
 

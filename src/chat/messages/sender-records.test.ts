@@ -3,7 +3,7 @@ import { createSenderRecords } from './sender-records.ts';
 
 const hourMs = 3_600_000;
 
-test('what was refused of somebody is counted for a day, however often something more is refused', () => {
+test('refusals of a user are counted for a day from the first one; later ones do not extend it', () => {
   let nowMs = 0;
   const records = createSenderRecords(() => nowMs);
   const userId = '01890000-0000-7000-8000-000000000000';

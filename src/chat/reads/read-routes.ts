@@ -17,7 +17,7 @@ export const readRoutes: FastifyPluginAsyncTypebox<{ reads: ReadService; authent
     {
       schema: {
         tags: ['rooms'],
-        summary: 'Mark a room read up to a seq',
+        summary: 'Mark a room as read up to a seq',
         params: exactly({ roomId: Uuid }),
         body: exactly({ seq: Seq }),
         response: answers(200, ReadShape),

@@ -19,7 +19,7 @@ import type { Flag } from './verdict-records.ts';
 /** Bounds what is read at all. The service refuses texts longer than `message.maxLength` with `too_large`. */
 export const MessageText = Type.String({ minLength: 1, maxLength: 500_000 });
 
-/** What a client sends, over REST and WebSocket alike. */
+/** The fields that a client sends, over REST and WebSocket alike. */
 export const DraftFields = {
   clientId: ClientId,
   text: MessageText,
@@ -32,7 +32,7 @@ export const SendBody = exactly(DraftFields);
 
 export type Draft = { readonly roomId: string } & Readonly<Omit<Static<typeof SendBody>, 'attachmentIds'>>;
 
-/** What a message says: the fields of its row that its author or the engine determines. */
+/** The fields of a message's row that its author or the engine determines. */
 type MessageContent = Omit<
   MessageFields,
   'id' | 'roomId' | 'seq' | 'replyCount' | 'createdAt' | 'editedAt' | 'deletedAt'
@@ -79,7 +79,7 @@ export interface ModeratedDraft extends AdmittedDraft, Omit<MessageContent, keyo
   readonly flag: Flag | undefined;
 }
 
-/** What became of a send. */
+/** The place of a sent message in the log, or that it waits for a verdict. */
 export interface SendOutcome {
   readonly messageId: string;
   /** 0 while `pending`. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { eventType } from '../../realtime/feed/feed.ts';
 import { createdEventJson, eventJson, type MessageFields, messageJson, toMessage } from './message-shape.ts';
 
 const sender = { id: '0192', username: 'ana', displayName: 'Ana "the" \\ Ünal', avatarUrl: null };
@@ -17,11 +18,16 @@ const plain: MessageFields = {
   deletedAt: null,
 };
 
+test('the type comes first in an event’s JSON, where eventType reads it without parsing', () => {
+  expect(eventType(createdEventJson(plain, sender))).toBe('message.created');
+  expect(eventType(eventJson('member.joined', 'room', 1, '', {}))).toBe('member.joined');
+});
+
 test.each<[string, Partial<MessageFields>]>([
   ['plain', {}],
   ['quotes, line breaks and signs beyond ASCII', { text: 'a "b" \\ \n \u2028 😀', html: '<p>"</p>', clientId: 'k"\\' }],
   ['mentions and a reply', { mentions: ['0195', '0196'], replyTo: '0197' }],
-])('a new message reads the same live as from the log: %s', (_name, fields) => {
+])('a new message has the same JSON live as from the log: %s', (_name, fields) => {
   const message = { ...plain, ...fields };
   expect(createdEventJson(message, sender)).toBe(
     eventJson('message.created', message.roomId, message.seq, message.createdAt, {
@@ -34,7 +40,7 @@ test.each<[string, Partial<MessageFields>]>([
   ['as it was sent', {}],
   ['edited, answered and sent without a key', { editedAt: plain.createdAt, replyCount: 3, clientId: null }],
   ['deleted', { text: '', html: '', deletedAt: plain.createdAt }],
-])('a message in a page of history reads like one asked for by itself: %s', (_name, fields) => {
+])('a message in a page of history is the same as the message read alone: %s', (_name, fields) => {
   const message = { ...plain, ...fields };
   expect(messageJson(message, sender)).toBe(JSON.stringify(toMessage(message, sender)));
 });

@@ -12,7 +12,7 @@ export const MessageShape = Type.Object({
   text: Type.String({ description: 'Markdown source' }),
   html: Type.String({
     description:
-      'The same, rendered to safe HTML. `span.mention` marks members of the room; other names are plain text. A line that ends within an element is a plain newline; `withLineBreaks` of the client makes it a `<br>`',
+      'The text rendered to safe HTML. `span.mention` marks members of the room; other names are plain text. A line break within an element is a plain newline; `withLineBreaks` of the client turns it into `<br>`',
   }),
   mentions: Type.Array(Uuid),
   replyTo: Nullable(Uuid),
@@ -24,15 +24,15 @@ export const MessageShape = Type.Object({
   createdAt: Time,
   editedAt: Nullable(Time),
   deletedAt: Nullable(Time),
-  duplicate: Type.Optional(Type.Boolean({ description: 'This clientId had been used: the first message is repeated' })),
+  duplicate: Type.Optional(Type.Boolean({ description: 'The clientId was used before: this is the first message' })),
 });
 
 export type Message = Readonly<Omit<Static<typeof MessageShape>, 'duplicate'>>;
 
-/** What the log stores of a message. The rest of `Message` is added when it is shown. */
+/** The fields of a message that come from its row in the log. The rest is added when it is shown. */
 export type MessageFields = Omit<Message, 'sender' | 'attachments' | 'reactions' | 'pinned'>;
 
-/** Someone whose account is gone: their words may remain, their name does not. */
+/** The profile shown for an erased account whose messages remain. */
 export function unknownProfile(id: string): PublicProfile {
   return { id, username: 'deleted', displayName: 'Deleted user', avatarUrl: null };
 }
@@ -60,7 +60,7 @@ export function toMessage(fields: MessageFields, sender: PublicProfile): Message
   };
 }
 
-/** Profiles as JSON, made once each: the same few people send most of what is sent. */
+/** Profiles as JSON, each made once: a few people send most messages. */
 const profileJson = new WeakMap<PublicProfile, string>();
 
 function jsonOf(profile: PublicProfile): string {
@@ -73,8 +73,8 @@ function jsonOf(profile: PublicProfile): string {
 }
 
 /**
- * A message's JSON: what `JSON.stringify` makes of `toMessage`, to the letter, put together by hand because every send and
- * every page of history pays for it. message-shape.test.ts holds the two together.
+ * A message's JSON, byte for byte what `JSON.stringify` makes of `toMessage`. Written by hand because every send and every
+ * page of history needs it. message-shape.test.ts compares the two.
  */
 export function messageJson(fields: MessageFields, sender: PublicProfile): string {
   const { id, roomId, seq, text, html, mentions, replyTo, replyCount, clientId, createdAt, editedAt, deletedAt } =
@@ -87,7 +87,7 @@ export function messageJson(fields: MessageFields, sender: PublicProfile): strin
   );
 }
 
-/** Ids and times hold nothing that JSON escapes. */
+/** For ids and times: they contain nothing that JSON escapes. */
 function quoted(plain: string | null): string {
   return plain === null ? 'null' : `"${plain}"`;
 }
@@ -98,7 +98,7 @@ export function createdEventJson(fields: MessageFields, sender: PublicProfile): 
   return `{"type":"message.created","roomId":"${roomId}","seq":${seq},"at":"${createdAt}","data":{"message":${messageJson(fields, sender)}}}`;
 }
 
-/** A durable event's JSON; `type` comes first, which `feed.ts` relies on. */
+/** The JSON of a durable event. `type` comes first: `eventType` in feed.ts reads it from there. */
 export function eventJson(type: string, roomId: string, seq: number, at: string, data: unknown): string {
   return JSON.stringify({ type, roomId, seq, at, data });
 }

@@ -1,4 +1,4 @@
-/** What is written down when somebody uses the power of a moderator. The log itself is kept in moderation/records/audit-log.ts. */
+/** Records of moderators' actions. The audit log itself: moderation/records/audit-log.ts. */
 import type { Transaction } from '../../database/connect.ts';
 
 export interface ModeratorAct {

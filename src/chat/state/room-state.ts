@@ -1,7 +1,7 @@
 /**
- * What a room's log adds up to: its settings and members, as of a position. Held in memory by every instance that
- * uses the room and advanced only by log events in seq order, so authority is a question of seq and not of time:
- * an append at position + 1 succeeds only if nobody's event, a removal for instance, came in between.
+ * The state of a room as of a position in its log: settings and members. Every instance that uses the room holds it in
+ * memory and advances it only by log events in seq order. So authority depends on the seq, not on time: an append at
+ * position + 1 succeeds only if no other event, such as a removal, was appended before it.
  */
 import { Failure } from '../../errors.ts';
 import { type DeploymentRole, type MemberRole, may, type RoomAction, type Standing } from '../../permissions.ts';
@@ -30,7 +30,7 @@ export interface MemberState {
 export interface Actor {
   readonly userId: string;
   readonly role: DeploymentRole;
-  /** Of a host application's token, milliseconds since the epoch. */
+  /** When a host application's token was issued, milliseconds since the epoch. */
   readonly issuedAt?: number;
 }
 
@@ -40,9 +40,9 @@ interface MemberEventData {
   readonly mutedUntil?: string | null;
 }
 
-/** A message as slow mode sees it. */
+/** A member's last message, as slow mode remembers it. */
 interface Post {
-  /** Undefined where only its time is known. */
+  /** Undefined if only its time is known. */
   readonly messageId: string | undefined;
   /** Milliseconds by Postgres' clock. */
   readonly atMs: number;
@@ -52,13 +52,13 @@ export class RoomState implements FeedState {
   settings: RoomSettings;
   deleted: boolean;
   readonly members: Map<string, MemberState>;
-  /** Each member's last message in the log; kept only in slow mode. */
+  /** Each member's last message in the log. Only in slow mode. */
   readonly #lastPosts = new Map<string, Post>();
-  /** Each member's message on its way into the log; kept only in slow mode. */
+  /** Each member's message on its way into the log. Only in slow mode. */
   readonly #reservedPosts = new Map<string, Post>();
-  /** Staff who have opened the room, and until when, monotonic milliseconds. */
+  /** Staff that have opened the room, and until when, monotonic milliseconds. */
   readonly #openedUntil = new Map<string, number>();
-  /** By member: the seq at which they were last muted, as far as this instance has seen it happen. */
+  /** By member: the seq of their last mute, if this instance has processed its event. */
   readonly #mutedSeq = new Map<string, number>();
 
   constructor(settings: RoomSettings, members: Map<string, MemberState>, deleted: boolean) {
@@ -85,8 +85,8 @@ export class RoomState implements FeedState {
   }
 
   /**
-   * The first seq that the actor may read of what was. Who has not joined a room whose history begins with joining may watch
-   * what comes while it is public, and reads nothing of before, such as what was said while it was private.
+   * The first seq of the history that the actor may read. If history begins with joining, users who have not joined a
+   * public room may watch it live but read nothing older: it may date from when the room was private.
    */
   firstReadable(actor: Actor): number {
     const outside = !this.members.has(actor.userId) && actor.role !== 'server' && !this.#isOpenedTo(actor.userId);
@@ -96,11 +96,11 @@ export class RoomState implements FeedState {
   standingOf(actor: Actor): Standing {
     if (this.deleted) return 'outsider';
     const member = this.members.get(actor.userId);
-    return member ? member.role : this.#officeOf(actor);
+    return member ? member.role : this.#staffStanding(actor);
   }
 
-  /** What the deployment's staff is in any room, direct messages apart. */
-  #officeOf({ role, userId }: Actor): Standing {
+  /** The standing of the deployment's staff in any room except direct messages. */
+  #staffStanding({ role, userId }: Actor): Standing {
     if (role === 'user' || this.settings.kind === 'dm') return 'outsider';
     if (role === 'server') return 'server';
     return this.isPublic() || this.#isOpenedTo(userId) ? 'admin' : 'staff';
@@ -110,33 +110,33 @@ export class RoomState implements FeedState {
     return (this.#openedUntil.get(userId) ?? 0) > performance.now();
   }
 
-  /** Lets somebody of the staff read the room for so many milliseconds; 0: not any more. */
+  /** Lets a member of the staff read the room for `leftMs`; 0 ends that. */
   openTo(userId: string, leftMs: number): void {
     if (leftMs > 0) this.#openedUntil.set(userId, performance.now() + leftMs);
     else this.#openedUntil.delete(userId);
   }
 
-  /** Whether the actor reads this room only if they have opened it. */
+  /** Whether the actor must open the room before reading it. */
   needsOpening({ role, userId }: Actor): boolean {
     const isStaff = role === 'moderator' || role === 'admin';
     return isStaff && this.settings.kind === 'room' && !this.members.has(userId);
   }
 
-  /** @throws Failure `not_found` where the room is nothing the actor may know of */
+  /** @throws Failure `not_found` if the actor may not know that the room exists */
   requireKnown(actor: Actor): void {
     if (this.standingOf(actor) === 'outsider' && !this.isPublic()) throw new Failure('not_found', 'no such room');
   }
 
   /**
-   * @throws Failure `not_found` where the room is nothing the actor may know of, `forbidden` where it is but not this
+   * @throws Failure `not_found` if the actor may not know that the room exists, `forbidden` if the action is not allowed
    */
   require(actor: Actor, action: RoomAction): Standing {
     const standing = this.standingOf(actor);
     if (may(standing, action)) return standing;
-    // Staff loses nothing by being a member as well.
-    const office = this.deleted ? 'outsider' : this.#officeOf(actor);
-    if (may(office, action)) return office;
-    // What the staff has not opened is as absent to it as to anybody, although it may act there.
+    // A member who is staff keeps the rights of staff.
+    const staff = this.deleted ? 'outsider' : this.#staffStanding(actor);
+    if (may(staff, action)) return staff;
+    // To staff that has not opened the room it does not exist as far as reading goes, although they may act there.
     if (standing === 'staff' && action === 'read') throw new Failure('not_found', 'no such room');
     if (standing !== 'outsider') throw new Failure('forbidden', 'your role in this room does not allow that');
     if (!this.isPublic()) throw new Failure('not_found', 'no such room');
@@ -145,9 +145,9 @@ export class RoomState implements FeedState {
   }
 
   /**
-   * May this member post now?
+   * Requires that this member may post now.
    * @param nowMs Postgres' clock
-   * @param messageId of the message that is to be posted: an earlier try of its own does not make it wait in slow mode
+   * @param messageId of the message to post. Its own earlier tries do not count in slow mode
    */
   requirePost(actor: Actor, nowMs: number, messageId?: string): void {
     this.require(actor, 'post');
@@ -167,20 +167,20 @@ export class RoomState implements FeedState {
   }
 
   /**
-   * The last seq at which this member might not post: what was allowed before it and is not stored yet may have been refused
-   * for certain meanwhile, elsewhere, under the same key.
+   * The last seq at which this member might not post. If a send was allowed before it and is not stored yet, another
+   * instance may have refused its retry for certain (docs/internals/send-admission.md).
    */
   barredUntilSeq(userId: string): number {
     return Math.max(this.#mutedSeq.get(userId) ?? 0, this.members.get(userId)?.joinedSeq ?? 0);
   }
 
-  /** Remembers a message of the log for slow mode. */
+  /** Remembers a message in the log for slow mode. */
   notePost(userId: string, post: Post): void {
     if (this.settings.slowModeSeconds > 0 && post.atMs >= (this.#lastPosts.get(userId)?.atMs ?? 0))
       this.#lastPosts.set(userId, post);
   }
 
-  /** Counts a message for slow mode while it is on its way into the log; `releasePost` ends that. */
+  /** Counts a message for slow mode while it is on its way into the log, until `releasePost`. */
   reservePost(userId: string, post: Post): void {
     if (this.settings.slowModeSeconds > 0 && !this.#reservedPosts.has(userId)) this.#reservedPosts.set(userId, post);
   }

@@ -1,4 +1,4 @@
-/** What is recorded about a text because of its verdict. Moderation keeps the records; chat only hands them over. */
+/** Records of verdicts on texts. Moderation stores them; chat only creates them. */
 import type { Verdict } from '../../processing/client/processing-client.ts';
 
 /** The part of a verdict that moderators see of a flagged message. */

@@ -6,6 +6,7 @@ import { createMentionLookup } from '../../chat/messages/mentioned-members.ts';
 import { createMessageRepository, type MessageRepository } from '../../chat/messages/message-repository.ts';
 import { createMessageService, type MessageService } from '../../chat/messages/message-service.ts';
 import { createUncachedNewestPages } from '../../chat/messages/uncached-newest-page.ts';
+import { createReadRepository } from '../../chat/reads/read-repository.ts';
 import { createReadService, type ReadService } from '../../chat/reads/read-service.ts';
 import { recordAct } from '../../moderation/records/audit-log.ts';
 import { createRefusalLog, type RefusalLog } from '../../moderation/records/refusal-log.ts';
@@ -64,6 +65,7 @@ export function startMessageWiring(options: MessageWiringOptions): MessageWiring
     unmoderated: retries.repository,
     settings: { ...config.message, admissionMs: config.message.admission, fallback: config.moderation.fallback },
   });
-  const reads = createReadService({ sql, hub, follow: roomService.follow, unreadMax: config.room.unreadMax });
+  const storeMarks = createReadRepository(sql, config.room.unreadMax);
+  const reads = createReadService({ storeMarks, hub, follow: roomService.follow });
   return { messages, repository, pages, reads, refusals, stop: retries.stop };
 }
