@@ -134,7 +134,7 @@ function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>): unkn
   const profileOf = (id: string) => people.get(id) ?? unknownProfile(id);
   if (row.type === 'message.created' || row.type === 'message.updated') {
     const { message_seq, sender_id, created_at } = row;
-    const stored = { ...row, message_id: row.message_id!, seq: message_seq!, actor_id: sender_id!, at: created_at! };
+    const stored = { ...row, message_id: row.message_id!, seq: message_seq!, at: created_at! };
     return { message: toMessage(toMessageFields(stored, row.room_id, 0), profileOf(sender_id!)) };
   }
   if (row.type === 'member.joined' || row.type === 'member.updated') {

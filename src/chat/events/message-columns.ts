@@ -9,11 +9,10 @@ import type { MessageFields } from '../state/message-shape.ts';
 
 // ── Writing ──
 
-/** A message as it is appended. */
-export type MessageRow = Pick<
-  ModeratedDraft,
-  'roomId' | 'authorId' | 'messageId' | 'clientId' | 'digest' | 'text' | 'html' | 'mentions' | 'replyTo'
-> & { readonly seq: number };
+/** A message as it is appended: its draft without what is known of its author and room. */
+export type MessageRow = Omit<ModeratedDraft, 'feed' | 'actor' | 'sessionId' | 'allowedAt' | 'sender' | 'flag'> & {
+  readonly seq: number;
+};
 
 const written = 'room_id, seq, actor_id, message_id, client_id, digest, text, html, mentions, reply_to';
 const writtenFromInput = written.replace('mentions', 'mentions::uuid[]');
@@ -67,7 +66,7 @@ const readColumns = [
 /** A row of the columns in `messageColumns`. */
 export interface StoredMessage {
   message_id: string;
-  seq: string;
+  seq: string | bigint;
   actor_id: string;
   client_id: string | null;
   text: string | null;
@@ -92,7 +91,11 @@ export function messageColumns(
 }
 
 /** A deleted message keeps its place and loses its content. */
-export function toMessageFields(row: StoredMessage, roomId: string, replyCount: number): MessageFields {
+export function toMessageFields(
+  row: Omit<StoredMessage, 'actor_id'>,
+  roomId: string,
+  replyCount: number,
+): MessageFields {
   const deletedAt = row.deleted_at?.toISOString() ?? null;
   return {
     id: row.message_id,

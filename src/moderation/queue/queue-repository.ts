@@ -1,4 +1,5 @@
 /** The queue as moderators see it: each entry with its message, what was said around it, who complained, and the author's past. */
+import { messageColumns, type StoredMessage, toMessageFields } from '../../chat/events/message-columns.ts';
 import { type Message, type MessageFields, toMessage, unknownProfile } from '../../chat/state/message-shape.ts';
 import type { Sql } from '../../database/connect.ts';
 import { writeCursor } from '../../http/input/cursors.ts';
@@ -78,19 +79,9 @@ export interface QueueRepository {
 const contextMax = 3;
 const reportsMax = 20;
 
-interface MessageRow {
+interface MessageRow extends Omit<StoredMessage, 'actor_id'> {
   room_id: string;
-  message_id: string;
-  seq: bigint;
   author_id: string;
-  client_id: string | null;
-  text: string | null;
-  html: string | null;
-  mentions: string[] | null;
-  reply_to: string | null;
-  at: Date;
-  edited_at: Date | null;
-  deleted_at: Date | null;
 }
 
 interface EntryRow extends MessageRow {
@@ -111,12 +102,12 @@ interface EntryRow extends MessageRow {
 }
 
 export function createQueueRepository({ sql, profiles }: { sql: Sql; profiles: Profiles }): QueueRepository {
-  const messageColumns = () =>
-    sql`e.room_id, e.message_id, e.seq, e.actor_id as author_id, e.client_id, e.text, e.html, e.mentions, e.reply_to, e.at, e.edited_at, e.deleted_at`;
+  const shownColumns = () =>
+    sql`e.room_id, ${sql.unsafe(messageColumns('e', { actor_id: 'e.actor_id as author_id' }))}`;
 
   const selectEntries = () => sql`
     select q.id, q.state, q.source, q.created_at, q.labels, q.spam_score, q.engine_version, q.decided_by, q.decided_at, q.note,
-      r.name as room_name, r.kind as room_kind, kept.text as kept_text, kept.html as kept_html, ${messageColumns()}
+      r.name as room_name, r.kind as room_kind, kept.text as kept_text, kept.html as kept_html, ${shownColumns()}
     from moderation_queue q
     join events e on e.message_id = q.message_id and e.type = 'message.created'
     join rooms r on r.id = q.room_id and r.deleted_at is null
@@ -196,7 +187,7 @@ export function createQueueRepository({ sql, profiles }: { sql: Sql; profiles: P
   async function readAround(rows: readonly EntryRow[], { from }: Scope) {
     const open = rows.filter((row) => row.room_kind === 'room');
     return sql<(MessageRow & { queue_id: string; before: boolean })[]>`
-      select q.id as queue_id, e.seq < q.seq as before, ${messageColumns()}
+      select q.id as queue_id, e.seq < q.seq as before, ${shownColumns()}
       from unnest(${open.map((row) => row.id)}::uuid[], ${open.map((row) => row.room_id)}::uuid[], ${open.map((row) => String(row.seq))}::bigint[])
         as q(id, room_id, seq)
       cross join lateral (
@@ -297,19 +288,5 @@ export function createQueueRepository({ sql, profiles }: { sql: Sql; profiles: P
 }
 
 function toFields(row: MessageRow): MessageFields {
-  const deletedAt = row.deleted_at?.toISOString() ?? null;
-  return {
-    id: row.message_id,
-    roomId: row.room_id,
-    seq: Number(row.seq),
-    text: deletedAt ? '' : (row.text ?? ''),
-    html: deletedAt ? '' : (row.html ?? ''),
-    mentions: deletedAt ? [] : (row.mentions ?? []),
-    replyTo: row.reply_to,
-    replyCount: 0,
-    clientId: row.client_id,
-    createdAt: row.at.toISOString(),
-    editedAt: row.edited_at?.toISOString() ?? null,
-    deletedAt,
-  };
+  return toMessageFields(row, row.room_id, 0);
 }
