@@ -8,7 +8,7 @@ import { Registry } from 'prom-client';
 import { startRevocations } from '../src/auth/sessions/revocations.ts';
 import { createEventLog } from '../src/chat/events/event-log.ts';
 import { createLogReader } from '../src/chat/events/log-reader.ts';
-import { createRoomRepository } from '../src/chat/rooms/room-repository.ts';
+import { createRoomLoader } from '../src/chat/rooms/room-state-repository.ts';
 import { contentDigest } from '../src/chat/state/message-text.ts';
 import type { RoomState } from '../src/chat/state/room-state.ts';
 import { connectDatabase, connectSql, type Sql } from '../src/database/connect.ts';
@@ -61,12 +61,8 @@ async function openStore(town: Town) {
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
   const look = createFreshnessBatch(sql);
   const reader = createLogReader({ sql, freshness: look, profiles, settings: { concurrency: 16 } });
-  const repository = createRoomRepository({
-    sql,
-    settings: { unreadMax: 1000, unreadTotal: 500_000, roomsPerSocket: 500 },
-  });
   const hub = createHub<RoomState>({
-    log: { load: repository.load, read: reader.read, heads: reader.heads },
+    log: { load: createRoomLoader(sql), read: reader.read, heads: reader.heads },
     hints: createLocalHints(),
     onRevocationHint: () => {},
     onMissing: () => {},

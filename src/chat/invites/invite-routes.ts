@@ -3,25 +3,24 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
-import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
+import { readIdCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
 import {
   answers,
-  Cursor,
   exactly,
   IdempotencyHeaders,
-  Limit,
   listOf,
   Nullable,
+  PageQuery,
   Time,
   Uuid,
 } from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
-import { RoomShape } from '../rooms/room-schemas.ts';
+import { RoomParams, RoomShape } from '../rooms/room-schemas.ts';
 import type { InviteService } from './invite-service.ts';
 
 const InviteShape = Type.Object({
   id: Uuid,
-  code: Type.String({ description: 'A secret: whoever holds it may join' }),
+  code: Type.String({ description: 'A secret: anybody who holds it may join the room' }),
   url: Type.String(),
   expiresAt: Time,
   maxUses: Nullable(Type.Integer()),
@@ -29,8 +28,8 @@ const InviteShape = Type.Object({
 });
 const ListedInviteShape = Type.Object({ ...InviteShape.properties, createdBy: Uuid, createdAt: Time });
 const TermsBody = exactly({
-  expiresIn: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000, description: 'Seconds' })),
-  maxUses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Absent: without end' })),
+  expiresIn: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000, description: 'Seconds from now' })),
+  maxUses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Absent: no limit' })),
 });
 const tags = ['rooms'];
 
@@ -44,8 +43,8 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Make an invite link',
-        params: exactly({ roomId: Uuid }),
+        summary: 'Create an invite link',
+        params: RoomParams,
         headers: IdempotencyHeaders,
         body: Type.Optional(Type.Union([TermsBody, Type.Null()])),
         response: answers(201, InviteShape),
@@ -65,17 +64,17 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Invite links that have not ended: my own, and everybody’s for moderators and owners',
-        params: exactly({ roomId: Uuid }),
-        querystring: exactly({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }),
+        summary: 'List the invite links of a room that have not expired',
+        description: 'Moderators and owners see all of them, members see their own.',
+        params: RoomParams,
+        querystring: PageQuery,
         response: answers(200, listOf(ListedInviteShape)),
       },
     },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const { limit = 50, cursor } = request.query;
-      const before = cursor === undefined ? undefined : readCursor(cursor, ['uuid'])[0];
-      const found = await invites.list(caller, request.params.roomId, before, limit + 1);
+      const found = await invites.list(caller, request.params.roomId, readIdCursor(cursor), limit + 1);
       return toPage(found, limit, ({ id }) => writeCursor([id]));
     },
   );
@@ -85,7 +84,8 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Take an invite link back: my own, or any as a moderator',
+        summary: 'Revoke an invite link',
+        description: 'Moderators and owners revoke any, members their own.',
         params: exactly({ roomId: Uuid, inviteId: Uuid }),
         response: answers(204, Type.Null()),
       },
@@ -102,7 +102,8 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Join a room by an invite; a member stays one',
+        summary: 'Join a room by an invite link',
+        description: 'A member stays a member and does not use up the link.',
         params: exactly({ code: Type.String({ pattern: '^[A-Za-z0-9_-]{1,128}$' }) }),
         response: answers(200, RoomShape),
       },

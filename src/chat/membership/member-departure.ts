@@ -1,61 +1,62 @@
-/** How a membership ends inside a transaction of the room's log: the row, its memory, the event, and the next owner. */
-import { and, eq } from 'drizzle-orm';
+/** Ends a membership inside a transaction of the room's log, and promotes a new owner when the last one leaves. */
 import type { Transaction } from '../../database/connect.ts';
-import { members, membershipChanges } from '../../database/tables/room-tables.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
 import type { RoomState } from '../state/room-state.ts';
+import { deleteMember, type MemberKey, updateRole } from './member-repository.ts';
 
-/** Ends the membership of a member. @returns the events that say so, for the plan of the transaction */
+/**
+ * Ends the membership of a member.
+ * @param by the user who acts
+ * @returns the events that say so, for the plan of the transaction
+ */
 export async function endMembership(
   { tx, state, nextSeq }: AppendContext,
-  { roomId, userId, by, reason }: { roomId: string; userId: string; by: string; reason: 'left' | 'removed' | 'banned' },
+  { roomId, userId, by, reason }: MemberKey & { by: string; reason: 'left' | 'removed' | 'banned' },
 ): Promise<DraftEvent[]> {
-  await tx.delete(members).where(and(eq(members.roomId, roomId), eq(members.userId, userId)));
-  const mutedUntil = state.members.get(userId)?.mutedUntil ?? 0;
-  await tx.insert(membershipChanges).values({
-    roomId,
-    userId,
-    kind: 'left',
-    reason,
-    seq: nextSeq,
-    mutedUntil: mutedUntil > 0 ? new Date(mutedUntil) : null,
-  });
-  const successor = state.members.get(userId)?.role === 'owner' ? findHeir(state, userId) : undefined;
+  const member = state.members.get(userId);
+  const mutedUntil = member && member.mutedUntil > 0 ? new Date(member.mutedUntil) : null;
+  await deleteMember(tx, { roomId, userId }, { reason, seq: nextSeq, mutedUntil });
   const left = { type: 'member.left', actorId: by, data: { userId, by, reason } };
-  return [left, ...(await promote(tx, state, { roomId, successor, by }))];
+  if (member?.role !== 'owner') return [left];
+  return [left, ...(await promote(tx, state, { succession: findSuccession(state, userId), roomId, by }))];
 }
 
-/** Who owns the room when this owner goes: undefined while there is another, `none` when nobody is left. */
-export function findHeir(state: RoomState, leavingId: string): string | 'none' | undefined {
-  if (state.settings.kind === 'dm') return undefined;
+/** What becomes of a room's ownership when one of its owners leaves or steps down. */
+export type Succession =
+  /** There is another owner, or the room has none by nature: a direct message. */
+  | { readonly kind: 'none_needed' }
+  | { readonly kind: 'promote'; readonly userId: string }
+  | { readonly kind: 'nobody_left' };
+
+/** The longest-standing moderator follows the last owner; without a moderator, the longest-standing member. */
+export function findSuccession(state: RoomState, leavingId: string): Succession {
+  if (state.settings.kind === 'dm') return { kind: 'none_needed' };
   const others = [...state.members].filter(([id]) => id !== leavingId);
-  if (others.some(([, member]) => member.role === 'owner')) return undefined;
-  const longest = (role: MemberRole) =>
+  if (others.some(([, member]) => member.role === 'owner')) return { kind: 'none_needed' };
+  const longestStanding = (role: MemberRole) =>
     others
       .filter(([, member]) => member.role === role)
       .sort(([, left], [, right]) => left.joinedSeq - right.joinedSeq)[0]?.[0];
-  return longest('moderator') ?? longest('member') ?? 'none';
+  const userId = longestStanding('moderator') ?? longestStanding('member');
+  return userId === undefined ? { kind: 'nobody_left' } : { kind: 'promote', userId };
 }
 
+/** Carries out a succession. @returns the event that says so, or none */
 export async function promote(
   tx: Transaction,
   state: RoomState,
-  { roomId, successor, by }: { roomId: string; successor: string | undefined; by: string },
+  { roomId, succession, by }: { roomId: string; succession: Succession; by: string },
 ): Promise<DraftEvent[]> {
-  if (successor === undefined || successor === 'none') return [];
-  await tx
-    .update(members)
-    .set({ role: 'owner' })
-    .where(and(eq(members.roomId, roomId), eq(members.userId, successor)));
-  const { mutedUntil } = state.members.get(successor)!;
-  return [
-    { type: 'member.updated', actorId: by, data: memberData({ userId: successor, role: 'owner', mutedUntil, by }) },
-  ];
+  if (succession.kind !== 'promote') return [];
+  const { userId } = succession;
+  await updateRole(tx, { roomId, userId }, 'owner');
+  const { mutedUntil } = state.members.get(userId)!;
+  return [memberUpdated({ userId, role: 'owner', mutedUntil, by })];
 }
 
-/** `data` of `member.updated`. @param mutedUntil milliseconds since the epoch; 0: not muted */
-export function memberData({
+/** The event `member.updated`. @param mutedUntil milliseconds since the epoch; 0: not muted */
+export function memberUpdated({
   userId,
   role,
   mutedUntil,
@@ -65,6 +66,7 @@ export function memberData({
   role: MemberRole;
   mutedUntil: number;
   by: string;
-}): Record<string, unknown> {
-  return { userId, role, by, mutedUntil: mutedUntil > 0 ? new Date(mutedUntil).toISOString() : null };
+}): DraftEvent {
+  const data = { userId, role, by, mutedUntil: mutedUntil > 0 ? new Date(mutedUntil).toISOString() : null };
+  return { type: 'member.updated', actorId: by, data };
 }

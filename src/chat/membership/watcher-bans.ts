@@ -7,7 +7,7 @@ import { startPoller } from '../../concurrency/poller.ts';
 import type { Database } from '../../database/connect.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import type { RoomState } from '../state/room-state.ts';
-import { findBanned } from './room-bans.ts';
+import { findBanned } from './room-ban-repository.ts';
 
 /** Watchers asked about in one query. */
 const batchSize = 5000;

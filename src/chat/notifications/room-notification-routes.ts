@@ -1,4 +1,4 @@
-/** Notifications of one room over REST. */
+/** A member's notification settings of one room, over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
@@ -22,7 +22,14 @@ export const roomNotificationRoutes: FastifyPluginAsyncTypebox<RoomNotificationR
 
   app.get(
     '/rooms/:roomId/notifications',
-    { schema: { tags, summary: 'What I hear of a room', params, response: answers(200, RoomNotificationsShape) } },
+    {
+      schema: {
+        tags,
+        summary: 'Get my notification settings of a room',
+        params,
+        response: answers(200, RoomNotificationsShape),
+      },
+    },
     async (request) => roomNotifications.get(await authenticator.fromRequest(request), request.params.roomId),
   );
 
@@ -31,7 +38,7 @@ export const roomNotificationRoutes: FastifyPluginAsyncTypebox<RoomNotificationR
     {
       schema: {
         tags,
-        summary: 'Choose what I hear of a room',
+        summary: 'Replace my notification settings of a room',
         params,
         body: exactly({ level: Level, mutedUntil: Type.Optional(Nullable(Time)) }),
         response: answers(200, RoomNotificationsShape),

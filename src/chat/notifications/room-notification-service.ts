@@ -1,10 +1,9 @@
-/** What a member wants to hear of one room: its level, and silence until some time. */
-import { and, eq, sql } from 'drizzle-orm';
+/** What a member is notified of in one room: a level, and a time until which the room is muted. */
 import type { Database } from '../../database/connect.ts';
-import { roomNotifications } from '../../database/tables/read-tables.ts';
 import { readTime } from '../../http/input/times.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
+import { findRoomNotifications, putRoomNotifications } from './room-notification-repository.ts';
 
 export interface RoomNotifications {
   readonly level: 'all' | 'mentions' | 'none';
@@ -13,8 +12,9 @@ export interface RoomNotifications {
 }
 
 export interface RoomNotificationService {
+  /** @throws Failure `not_found` or `forbidden` for users who are not members */
   readonly get: (actor: Actor, roomId: string) => Promise<RoomNotifications>;
-  /** Replaces both. @throws Failure `not_found` or `forbidden` to those who are not members */
+  /** Replaces both. @throws Failure `invalid`; `not_found` or `forbidden` for users who are not members */
   readonly put: (actor: Actor, roomId: string, settings: RoomNotifications) => Promise<RoomNotifications>;
 }
 
@@ -27,36 +27,23 @@ export function createRoomNotificationService({
   follow: (roomId: string) => Promise<Feed<RoomState>>;
 }): RoomNotificationService {
   async function requireMember(actor: Actor, roomId: string): Promise<void> {
-    // Only members post, and only members have anything to be notified of.
+    // Of all standings, only members may post.
     (await follow(roomId)).state.require(actor, 'post');
   }
 
-  async function get(actor: Actor, roomId: string): Promise<RoomNotifications> {
-    await requireMember(actor, roomId);
-    const [row] = await db
-      .select({
-        level: roomNotifications.level,
-        mutedUntil: sql<number | null>`(extract(epoch from ${roomNotifications.mutedUntil}) * 1000)::float8`,
-      })
-      .from(roomNotifications)
-      .where(and(eq(roomNotifications.userId, actor.userId), eq(roomNotifications.roomId, roomId)));
-    if (!row) return { level: 'all', mutedUntil: null };
-    return { level: row.level, mutedUntil: row.mutedUntil === null ? null : new Date(row.mutedUntil).toISOString() };
-  }
-
-  async function put(
-    actor: Actor,
-    roomId: string,
-    { level, mutedUntil }: RoomNotifications,
-  ): Promise<RoomNotifications> {
-    const settings = { level, mutedUntil: mutedUntil === null ? null : readTime(mutedUntil, '/mutedUntil') };
-    await requireMember(actor, roomId);
-    await db
-      .insert(roomNotifications)
-      .values({ userId: actor.userId, roomId, ...settings })
-      .onConflictDoUpdate({ target: [roomNotifications.userId, roomNotifications.roomId], set: settings });
-    return { level, mutedUntil: settings.mutedUntil?.toISOString() ?? null };
-  }
-
-  return { get, put };
+  return {
+    get: async (actor, roomId) => {
+      await requireMember(actor, roomId);
+      const row = await findRoomNotifications(db, { userId: actor.userId, roomId });
+      return row
+        ? { level: row.level, mutedUntil: row.mutedUntil?.toISOString() ?? null }
+        : { level: 'all', mutedUntil: null };
+    },
+    put: async (actor, roomId, { level, mutedUntil: given }) => {
+      const mutedUntil = given === null ? null : readTime(given, '/mutedUntil');
+      await requireMember(actor, roomId);
+      await putRoomNotifications(db, { userId: actor.userId, roomId }, { level, mutedUntil });
+      return { level, mutedUntil: mutedUntil?.toISOString() ?? null };
+    },
+  };
 }

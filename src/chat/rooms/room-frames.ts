@@ -1,87 +1,88 @@
-/** Typing, and watching a public room without joining it. */
+/** Frames about rooms: typing, and watching a public room without joining it. */
 import { Type } from 'typebox';
 import { Failure } from '../../errors.ts';
 import { Uuid } from '../../http/input/schemas.ts';
-import { TokenBucket } from '../../http/limits/token-bucket.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
 import type { Connection } from '../../realtime/socket/connection.ts';
 import type { Contact } from '../membership/contact.ts';
-import type { RoomState } from '../state/room-state.ts';
-import type { RoomService } from './room-service.ts';
+import type { Actor, RoomState } from '../state/room-state.ts';
+import type { RoomAccess } from './room-access.ts';
+import { createTypingRates, type TypingRateSettings } from './typing-rates.ts';
 
-export interface RoomFrameSettings {
-  readonly typingPerSecond: number;
-  readonly roomsPerSocket: number;
+export interface RoomFrameParts {
+  readonly hub: Hub<RoomState>;
+  readonly access: RoomAccess;
+  readonly contact: Contact;
+  /** Postgres' clock. */
+  readonly nowMs: () => number;
+  readonly settings: TypingRateSettings;
 }
 
-export function roomFrames({
-  hub,
-  rooms,
-  contact,
-  nowMs,
-  settings,
-}: {
-  hub: Hub<RoomState>;
-  rooms: RoomService;
-  contact: Contact;
-  nowMs: () => number;
-  settings: RoomFrameSettings;
-}): FrameHandlers {
-  const typingRates = new WeakMap<Connection, Map<string, TokenBucket>>();
-
-  function requireTypingRate(connection: Connection, roomId: string): void {
-    const rates = typingRates.get(connection) ?? new Map<string, TokenBucket>();
-    typingRates.set(connection, rates);
-    const now = performance.now();
-    // Starting and stopping at once is one act of typing.
-    const rate = rates.get(roomId) ?? new TokenBucket(settings.typingPerSecond, settings.typingPerSecond + 1, now);
-    if (!rates.has(roomId) && rates.size >= settings.roomsPerSocket) rates.clear();
-    rates.set(roomId, rate);
-    const wait = rate.take(now);
-    if (wait > 0) throw new Failure('rate_limited', 'typing too fast', { retryAfterMs: wait });
-  }
-
+export function roomFrames(parts: RoomFrameParts): FrameHandlers {
+  const requireTypingRate = createTypingRates(parts.settings);
   return {
     ping: frameHandler({}, () => ({})),
     typing: frameHandler(
       { roomId: Uuid, active: Type.Boolean() },
       async ({ connection, caller }, { roomId, active }) => {
-        // What this instance remembers of a room where nobody reads here may be old.
-        const feed = await rooms.follow(roomId);
-        feed.state.require(caller, 'post');
-        feed.state.requireUnmuted(caller.userId, nowMs());
+        const { state } = await requireTyping(parts, caller, roomId);
         requireTypingRate(connection, roomId);
-        const [, hiddenFrom] = await Promise.all([
-          contact.requireConversation(feed.state, caller.userId),
-          contact.hiddenFrom(caller.userId),
-        ]);
-        const json = JSON.stringify({ type: 'typing', roomId, data: { userId: caller.userId, active } });
-        if (hiddenFrom) hub.signalRoom(roomId, json, [caller.userId, ...hiddenFrom]);
+        await signalTyping(parts, state, { roomId, userId: caller.userId, active });
         return {};
       },
     ),
-    'room.open': frameHandler({ roomId: Uuid }, async ({ connection, caller }, { roomId }) => {
-      const { state } = await rooms.follow(roomId);
-      // Staff may open a private room to read it, but is no silent listener in it.
-      if (!state.isPublic() && !state.isMember(caller.userId)) {
-        state.requireKnown(caller);
-        throw new Failure('forbidden', 'only public rooms are watched');
-      }
-      const feed = await rooms.followToRead(caller, roomId);
-      if (!hub.isReading(connection, roomId) && hub.readingCount(connection) >= settings.roomsPerSocket) {
-        throw new Failure('rate_limited', `at most ${settings.roomsPerSocket} rooms per socket; close one first`, {
-          retryAfterMs: 30_000,
-        });
-      }
-      const { result, seq } = await hub.attach(connection, roomId, feed.position, 'watcher');
-      if (result === 'left') throw new Failure('not_found', 'no such room');
-      return { seq };
-    }),
+    'room.open': frameHandler({ roomId: Uuid }, async ({ connection, caller }, { roomId }) => ({
+      seq: await watch(parts, connection, caller, roomId),
+    })),
     'room.close': frameHandler({ roomId: Uuid }, ({ connection, caller }, { roomId }) => {
-      // Members read their rooms as long as they are members.
-      if (!hub.loadedFeed(roomId)?.state.isMember(caller.userId)) hub.detach(connection, roomId);
+      // A member's connection reads the room as long as the membership lasts.
+      if (!parts.hub.loadedFeed(roomId)?.state.isMember(caller.userId)) parts.hub.detach(connection, roomId);
       return {};
     }),
   };
+}
+
+/** Only members who may post may show that they type. @throws Failure `not_found`, `forbidden`, `muted` */
+async function requireTyping({ access, nowMs }: RoomFrameParts, caller: Actor, roomId: string) {
+  // Nobody on this instance may read the room, so its state in memory may be old: follow brings it up to date.
+  const feed = await access.follow(roomId);
+  feed.state.require(caller, 'post');
+  feed.state.requireUnmuted(caller.userId, nowMs());
+  return feed;
+}
+
+async function signalTyping(
+  { hub, contact }: RoomFrameParts,
+  state: RoomState,
+  { roomId, userId, active }: { roomId: string; userId: string; active: boolean },
+): Promise<void> {
+  const [, hiddenFrom] = await Promise.all([contact.requireConversation(state, userId), contact.hiddenFrom(userId)]);
+  if (!hiddenFrom) return;
+  const json = JSON.stringify({ type: 'typing', roomId, data: { userId, active } });
+  hub.signalRoom(roomId, json, [userId, ...hiddenFrom]);
+}
+
+/** @returns the seq up to which the watcher has everything */
+async function watch(
+  { hub, access, settings }: RoomFrameParts,
+  connection: Connection,
+  caller: Actor,
+  roomId: string,
+): Promise<number> {
+  const { state } = await access.follow(roomId);
+  // Staff may open a private room to read its history, but do not watch it unseen.
+  if (!state.isPublic() && !state.isMember(caller.userId)) {
+    state.requireKnown(caller);
+    throw new Failure('forbidden', 'only public rooms can be watched');
+  }
+  const feed = await access.followToRead(caller, roomId);
+  if (!hub.isReading(connection, roomId) && hub.readingCount(connection) >= settings.roomsPerSocket) {
+    throw new Failure('rate_limited', `at most ${settings.roomsPerSocket} rooms per socket; close one first`, {
+      retryAfterMs: 30_000,
+    });
+  }
+  const { result, seq } = await hub.attach(connection, roomId, feed.position, 'watcher');
+  if (result === 'left') throw new Failure('not_found', 'no such room');
+  return seq;
 }

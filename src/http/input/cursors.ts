@@ -25,6 +25,11 @@ export function readCursor<const Kinds extends readonly ('string' | 'number' | '
   return value as { [Index in keyof Kinds]: Kinds[Index] extends 'number' ? number : string };
 }
 
+/** The id after which a list of ids goes on; undefined at its start. @throws Failure `invalid` */
+export function readIdCursor(cursor: string | undefined): string | undefined {
+  return cursor === undefined ? undefined : readCursor(cursor, ['uuid'])[0];
+}
+
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 function matches(kind: 'string' | 'number' | 'uuid', value: unknown): boolean {

@@ -62,6 +62,9 @@ export function exactly<Properties extends Parameters<typeof Type.Object>[0]>(pr
   return Type.Object(properties, { additionalProperties: false });
 }
 
+/** The query of a list without filters. */
+export const PageQuery = exactly({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) });
+
 /** Of requests that create: the same key again creates nothing new. */
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(

@@ -6,11 +6,12 @@ import type { Authenticator } from '../../http/caller/caller.ts';
 import { toPage } from '../../http/input/cursors.ts';
 import { readLine } from '../../http/input/line-text.ts';
 import { answers, exactly, listOf, Nullable, Uuid } from '../../http/input/schemas.ts';
-import { BanSeconds, BanShape, readPlace, ScopeQuery } from '../scope/moderation-schemas.ts';
+import { readPlace, ScopeQuery } from '../scope/list-place.ts';
+import { BanSeconds, BanShape } from './ban-schemas.ts';
 import type { BanService } from './ban-service.ts';
 
 const tags = ['moderation'];
-const PersonParams = exactly({ userId: Uuid });
+const UserParams = exactly({ userId: Uuid });
 /** Code points of a reason. */
 const reasonMax = 1000;
 
@@ -23,7 +24,8 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
     {
       schema: {
         tags,
-        summary: 'Who is kept out of a room; without roomId out of the deployment, for the staff',
+        summary: 'List the bans of a room, or of the deployment',
+        description: 'Without `roomId`, the bans of the deployment; only for staff.',
         querystring: exactly(ScopeQuery),
         response: answers(200, listOf(BanShape)),
       },
@@ -40,8 +42,10 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
     {
       schema: {
         tags,
-        summary: 'Keep a person out of a room, or without roomId out of the deployment',
-        params: PersonParams,
+        summary: 'Ban a user from a room, or from the deployment',
+        description:
+          'Without `roomId`, the user is banned from the deployment and all their sessions end; only for staff. A ban without `seconds` lasts until it is lifted.',
+        params: UserParams,
         body: Type.Optional(
           Nullable(
             exactly({
@@ -71,8 +75,9 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
     {
       schema: {
         tags,
-        summary: 'Let a person in again; roomId in the query or the body',
-        params: PersonParams,
+        summary: 'Lift a ban',
+        description: 'Give `roomId` in the query or in the body; without it, the ban from the deployment is lifted.',
+        params: UserParams,
         querystring: exactly({ roomId: Type.Optional(Uuid) }),
         body: Type.Optional(Nullable(exactly({ roomId: Type.Optional(Uuid) }))),
         response: answers(204, Type.Null()),
@@ -82,7 +87,7 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
       const caller = await authenticator.fromRequest(request);
       const [query, body] = [request.query.roomId, request.body?.roomId];
       if (query !== undefined && body !== undefined && query !== body)
-        throw invalid('/roomId', 'is another one in the query than in the body');
+        throw invalid('/roomId', 'differs between the query and the body');
       await bans.lift(caller, request.params.userId, query ?? body);
       return reply.code(204).send(null);
     },

@@ -1,30 +1,29 @@
-/** Keeping people out: of a room by its moderators, of the deployment by its staff. Bans end by Postgres' clock. */
-import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
+/** Bans users: from a room by its moderators, from the deployment by staff. Bans end by Postgres' clock. */
 import type { LoginBans } from '../../auth/login/login-bans.ts';
-import type { AppendContext, DraftEvent, EventLog } from '../../chat/events/event-log.ts';
-import { endMembership } from '../../chat/membership/member-departure.ts';
-import { lockEntry } from '../../chat/membership/room-bans.ts';
-import type { RoomService } from '../../chat/rooms/room-service.ts';
+import type { EventLog } from '../../chat/events/event-log.ts';
 import { unknownProfile } from '../../chat/state/message-shape.ts';
 import type { RecordAct } from '../../chat/state/moderator-acts.ts';
-import type { Database, Sql, Transaction } from '../../database/connect.ts';
-import { moderationBans } from '../../database/tables/moderation-tables.ts';
-import { users } from '../../database/tables/user-tables.ts';
+import type { Database, Sql } from '../../database/connect.ts';
 import { Failure, invalid } from '../../errors.ts';
 import type { Caller } from '../../http/caller/caller.ts';
 import { writeCursor } from '../../http/input/cursors.ts';
-import { type DeploymentRole, outranks } from '../../permissions.ts';
+import type { DeploymentRole } from '../../permissions.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
-import type { Place } from '../scope/moderation-schemas.ts';
+import type { Place } from '../scope/list-place.ts';
 import { isStaff, type ModeratorAccess } from '../scope/moderator-access.ts';
+import { banAct } from './ban-act.ts';
+import { type BanRow, findBan, findRole, liftBan, listBans, lockUserBans, replaceBan } from './ban-repository.ts';
+import type { RoomBans } from './room-bans.ts';
 
 export interface Ban {
   readonly user: PublicProfile;
+  /** null: the whole deployment. */
   readonly roomId: string | null;
   readonly reason: string | null;
   readonly by: PublicProfile;
+  /** RFC 3339. */
   readonly createdAt: string;
+  /** RFC 3339; null: until it is lifted. */
   readonly expiresAt: string | null;
 }
 
@@ -36,16 +35,12 @@ export interface BanOrder {
   readonly reason: string | undefined;
 }
 
-interface RoomBanOrder extends Omit<BanOrder, 'roomId'> {
-  readonly actor: Caller;
-  readonly roomId: string;
-}
-
 export interface BanService {
-  /** A new ban takes the place of the one before it. @throws Failure `not_found`, `forbidden` */
+  /** Replaces an earlier ban of the same user. @throws Failure `not_found`, `forbidden`, `invalid` for the caller themselves */
   readonly ban: (caller: Caller, order: BanOrder) => Promise<Ban>;
-  /** Lifting what is not there is no failure. */
+  /** Succeeds also when there is no ban. @throws Failure `not_found`, `forbidden` */
   readonly lift: (caller: Caller, userId: string, roomId: string | undefined) => Promise<void>;
+  /** Newest first, `limit` and one more. @param roomId undefined: the bans of the deployment */
   readonly list: (
     caller: Caller,
     roomId: string | undefined,
@@ -53,151 +48,58 @@ export interface BanService {
     limit: number,
   ) => Promise<Ban[]>;
   readonly cursorOf: (ban: Ban) => string;
-  /** A room ban as a part of somebody else's transaction of the room's log. @returns the events for its plan */
-  readonly banInside: (context: AppendContext, order: RoomBanOrder) => Promise<DraftEvent[]>;
-  /** After `banInside` was committed: ends a membership that began while it was not, and watching. */
-  readonly endLateMembership: (actor: Caller, roomId: string, userId: string) => Promise<void>;
 }
 
-const staffRank: Readonly<Record<DeploymentRole, number>> = { user: 0, moderator: 1, admin: 2, server: 3 };
+export interface BanServiceParts {
+  readonly db: Database;
+  readonly sql: Sql;
+  readonly access: ModeratorAccess;
+  readonly eventLog: EventLog;
+  readonly roomBans: RoomBans;
+  readonly loginBans: LoginBans;
+  readonly profiles: Profiles;
+  readonly recordAct: RecordAct;
+}
 
-export function createBanService({
-  db,
-  sql: reads,
-  access,
-  follow,
-  eventLog,
-  profiles,
-  loginBans,
-  onRoomBan,
-  recordAct,
-}: {
-  db: Database;
-  sql: Sql;
-  access: ModeratorAccess;
-  follow: RoomService['follow'];
-  eventLog: EventLog;
-  profiles: Profiles;
-  loginBans: LoginBans;
-  /** A room has shut somebody out: who watches it without being a member is to be looked for. */
-  onRoomBan: () => void;
-  recordAct: RecordAct;
-}): BanService {
-  async function requirePerson(userId: string): Promise<{ role: DeploymentRole }> {
-    const [person] = await db
-      .select({ role: users.role })
-      .from(users)
-      .where(and(eq(users.id, userId), isNull(users.erasedAt)));
-    if (!person) throw new Failure('not_found', 'no such user');
-    return person;
-  }
+export function createBanService(parts: BanServiceParts): BanService {
+  const { db, sql, access, eventLog, roomBans, loginBans, profiles, recordAct } = parts;
 
   async function ban(caller: Caller, order: BanOrder): Promise<Ban> {
     const { userId, roomId } = order;
     await access.require(caller, roomId);
     if (userId === caller.userId) throw invalid('/userId', 'is you');
-    const person = await requirePerson(userId);
-    if (roomId === undefined) await banFromDeployment(caller, person.role, order);
-    else {
-      await eventLog.transact(roomId, async (context) => ({
-        events: await banInside(context, { ...order, roomId, actor: caller }),
-        answer: undefined,
-      }));
-      await endLateMembership(caller, roomId, userId);
-    }
-    const [stored] = await read(reads`user_id = ${userId} and ${sameRoom(roomId)}`, 1);
-    if (!stored) throw new Failure('not_found', 'the ban was lifted meanwhile');
-    return stored;
+    const role = await findRole(db, userId);
+    if (!role) throw new Failure('not_found', 'no such user');
+    if (roomId === undefined) await banFromDeployment(caller, role, order);
+    else await banFromRoom(caller, { ...order, roomId });
+    const stored = await findBan(sql, userId, roomId);
+    if (!stored) throw new Failure('not_found', 'the ban was lifted by another request');
+    return (await toBans([stored]))[0]!;
   }
 
-  // ── Of a room ──
-
-  async function banInside(context: AppendContext, { actor, roomId, userId, seconds, reason }: RoomBanOrder) {
-    const { tx, state } = context;
-    if (state.settings.kind === 'dm') throw new Failure('forbidden', 'a direct message keeps its people');
-    const standing = state.require(actor, 'moderate');
-    const target = state.members.get(userId);
-    if (target && !outranks(standing, target.role))
-      throw new Failure('forbidden', 'they have the same or a higher role');
-    await lockEntry(tx, roomId, userId);
-    await replaceBan(tx, actor.userId, { userId, roomId, seconds, reason });
-    return target ? endMembership(context, { roomId, userId, by: actor.userId, reason: 'banned' }) : [];
-  }
-
-  /** Who joined between our look at the room and the ban is a member all the same: until now. */
-  async function endLateMembership(actor: Caller, roomId: string, userId: string): Promise<void> {
-    onRoomBan();
-    const { state } = await follow(roomId);
-    if (!state.members.has(userId)) return;
-    await eventLog.transact(roomId, async (context) => ({
-      events: context.state.members.has(userId)
-        ? await endMembership(context, { roomId, userId, by: actor.userId, reason: 'banned' })
-        : [],
+  async function banFromRoom(actor: Caller, order: BanOrder & { roomId: string }): Promise<void> {
+    await eventLog.transact(order.roomId, async (context) => ({
+      events: await roomBans.banInside(context, { ...order, actor }),
       answer: undefined,
     }));
+    await roomBans.finish({ ...order, actor });
   }
 
-  // ── Of the deployment ──
-
-  async function banFromDeployment(caller: Caller, role: DeploymentRole, order: BanOrder): Promise<void> {
-    if (!isStaff(caller) || staffRank[caller.role] <= staffRank[role])
-      throw new Failure('forbidden', 'they have the same or a higher role');
+  async function banFromDeployment(actor: Caller, role: DeploymentRole, order: BanOrder): Promise<void> {
+    requireHigherStaff(actor, role);
     await db.transaction(async (tx) => {
-      await lockPerson(tx, order.userId);
-      const expiresAt = await replaceBan(tx, caller.userId, order);
+      const lock = await lockUserBans(tx, order.userId, undefined);
+      const expiresAt = await replaceBan(tx, lock, { ...order, createdBy: actor.userId });
+      await recordAct(tx, banAct({ ...order, actor }));
       await loginBans.impose(tx, order.userId, expiresAt);
     });
     await loginBans.announce();
   }
 
-  /** One after the other: the newest word on a person is the one that was committed last. */
-  async function lockPerson(tx: Transaction, userId: string): Promise<void> {
-    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`ban ${userId}`}, 0))`);
-  }
-
-  /** @returns when it ends */
-  async function replaceBan(
-    tx: Transaction,
-    by: string,
-    { userId, roomId, seconds, reason }: BanOrder,
-  ): Promise<Date | null> {
-    await liftRows(tx, userId, roomId);
-    const expiresAt: SQL | null =
-      seconds === undefined ? null : sql`now()::timestamptz(3) + ${seconds} * interval '1 second'`;
-    const [row] = await tx
-      .insert(moderationBans)
-      .values({ id: uuidv7(), userId, roomId, reason, createdBy: by, expiresAt })
-      .returning({ expiresAt: moderationBans.expiresAt });
-    await recordAct(tx, {
-      action: 'member.ban',
-      actorId: by,
-      targetId: userId,
-      ...(roomId === undefined ? {} : { roomId }),
-      details: { ...(seconds === undefined ? {} : { seconds }), ...(reason === undefined ? {} : { reason }) },
-    });
-    return row!.expiresAt;
-  }
-
-  async function liftRows(tx: Transaction, userId: string, roomId: string | undefined): Promise<number> {
-    const lifted = await tx
-      .update(moderationBans)
-      .set({ liftedAt: sql`now()` })
-      .where(
-        and(
-          eq(moderationBans.userId, userId),
-          roomId === undefined ? isNull(moderationBans.roomId) : eq(moderationBans.roomId, roomId),
-          isNull(moderationBans.liftedAt),
-        ),
-      )
-      .returning({ id: moderationBans.id });
-    return lifted.length;
-  }
-
   async function lift(caller: Caller, userId: string, roomId: string | undefined): Promise<void> {
     await access.require(caller, roomId);
     await db.transaction(async (tx) => {
-      await lockPerson(tx, userId);
-      if ((await liftRows(tx, userId, roomId)) === 0) return;
+      if (!(await liftBan(tx, await lockUserBans(tx, userId, roomId)))) return;
       if (roomId === undefined) await loginBans.lift(tx, userId);
       const act = { action: 'member.unban', actorId: caller.userId, targetId: userId };
       await recordAct(tx, roomId === undefined ? act : { ...act, roomId });
@@ -205,34 +107,16 @@ export function createBanService({
     if (roomId === undefined) await loginBans.announce();
   }
 
-  // ── Reading ──
-
-  const sameRoom = (roomId: string | undefined) =>
-    roomId === undefined ? reads`room_id is null` : reads`room_id = ${roomId}`;
-
-  async function read(condition: ReturnType<typeof sameRoom>, limit: number): Promise<Ban[]> {
-    const rows = await reads<
-      {
-        user_id: string;
-        room_id: string | null;
-        reason: string | null;
-        created_by: string;
-        created_at: Date;
-        expires_at: Date | null;
-      }[]
-    >`
-      select user_id, room_id, reason, created_by, created_at, expires_at from moderation_bans
-      where ${condition} and lifted_at is null and (expires_at is null or expires_at > now())
-      order by created_at desc, user_id desc limit ${limit}`;
-    const people = await profiles.byIds([...new Set(rows.flatMap((row) => [row.user_id, row.created_by]))]);
+  async function toBans(rows: readonly BanRow[]): Promise<Ban[]> {
+    const people = await profiles.byIds([...new Set(rows.flatMap((row) => [row.userId, row.createdBy]))]);
     const profileOf = (id: string) => people.get(id) ?? unknownProfile(id);
-    return rows.map((row) => ({
-      user: profileOf(row.user_id),
-      roomId: row.room_id,
-      reason: row.reason,
-      by: profileOf(row.created_by),
-      createdAt: row.created_at.toISOString(),
-      expiresAt: row.expires_at?.toISOString() ?? null,
+    return rows.map(({ userId, roomId, reason, createdBy, createdAt, expiresAt }) => ({
+      user: profileOf(userId),
+      roomId,
+      reason,
+      by: profileOf(createdBy),
+      createdAt: createdAt.toISOString(),
+      expiresAt: expiresAt?.toISOString() ?? null,
     }));
   }
 
@@ -241,13 +125,16 @@ export function createBanService({
     lift,
     list: async (caller, roomId, after, limit) => {
       await access.require(caller, roomId);
-      const further = after
-        ? reads`(created_at, user_id) < (${after.at}::timestamptz, ${after.id}::uuid)`
-        : reads`true`;
-      return read(reads`${sameRoom(roomId)} and ${further}`, limit + 1);
+      return toBans(await listBans(sql, roomId, after, limit + 1));
     },
     cursorOf: ({ createdAt, user }) => writeCursor([createdAt, user.id]),
-    banInside,
-    endLateMembership,
   };
+}
+
+const staffRank: Readonly<Record<DeploymentRole, number>> = { user: 0, moderator: 1, admin: 2, server: 3 };
+
+/** Staff ban only below their own role. @throws Failure `forbidden` */
+export function requireHigherStaff(caller: Pick<Caller, 'role'>, role: DeploymentRole): void {
+  if (!isStaff(caller) || staffRank[caller.role] <= staffRank[role])
+    throw new Failure('forbidden', 'the user has the same or a higher role');
 }

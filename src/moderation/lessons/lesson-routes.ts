@@ -1,4 +1,4 @@
-/** What the engine has learned from whom, and how that is taken back. The weights are the deployment's: for its staff alone. */
+/** Lessons over REST: what the engine learned from decisions, and how to revoke it. The weights belong to the deployment, so only staff see them. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
@@ -15,7 +15,7 @@ const ModeratorId = Type.String({
   minLength: 1,
   maxLength: 128,
   pattern: '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]*$',
-  description: 'A moderator’s user id, or what a caller of the processing service named',
+  description: 'The user id of a moderator, or the name that a caller of the processing service gave',
 });
 const LessonShape = Type.Object({
   id: LessonId,
@@ -42,7 +42,8 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'What decisions have taught the engine and is in force, newest first; never the texts',
+        summary: 'List what the engine has learned from decisions',
+        description: 'Newest first: the label and the moderator, never the text. Revoked lessons are left out.',
         querystring: exactly({
           moderatorId: Type.Optional(ModeratorId),
           limit: Type.Optional(Limit),
@@ -64,7 +65,9 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Take back what a moderator has taught, or everybody since a time; engines learn anew without it',
+        summary: 'Revoke lessons of a moderator, or all lessons since a time',
+        description:
+          'The engines are retrained without them. With both parameters, the lessons of this moderator since that time.',
         querystring: exactly({ moderatorId: Type.Optional(ModeratorId), since: Type.Optional(Time) }),
         response: answers(200, Type.Object({ takenBack: Type.Integer() })),
       },
@@ -73,7 +76,7 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
       const caller = await requireStaff(request);
       const { moderatorId, since } = request.query;
       if (moderatorId === undefined && since === undefined)
-        throw invalid('/querystring', 'name a moderatorId, a time since which, or both');
+        throw invalid('/querystring', 'moderatorId, since, or both are required');
       const from = since === undefined ? undefined : readTime(since, '/since').toISOString();
       return { takenBack: await lessons.takeBack(caller, { moderatorId, since: from }) };
     },
@@ -84,7 +87,7 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Take one lesson back',
+        summary: 'Revoke a lesson',
         params: exactly({ id: LessonId }),
         response: answers(204, Type.Null()),
       },

@@ -1,4 +1,4 @@
-/** What moderators taught the engine: seen by whom it came, and taken back when somebody taught it wrong. */
+/** What the engine learned from moderators: lists the lessons, and revokes those that were wrong. */
 import type { RecordAct } from '../../chat/state/moderator-acts.ts';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
@@ -14,7 +14,7 @@ interface StoredLesson {
   readonly createdAt: string;
 }
 
-/** Of one moderator, since a time (RFC 3339), or both. */
+/** Lessons of one moderator, since a time (RFC 3339), or both. */
 export interface LessonChoice {
   readonly moderatorId: string | undefined;
   readonly since: string | undefined;
@@ -31,14 +31,14 @@ export interface LessonStore {
 }
 
 export interface Lesson extends StoredLesson {
-  /** null: nobody of this deployment. */
+  /** null: the moderator has no account in this deployment. */
   readonly moderator: PublicProfile | null;
 }
 
 export interface LessonService {
   /** Newest first, `limit` and one more. */
   readonly list: (moderatorId: string | undefined, before: number | undefined, limit: number) => Promise<Lesson[]>;
-  /** @returns how many were taken back */
+  /** @returns how many lessons were revoked */
   readonly takeBack: (caller: Caller, choice: LessonChoice) => Promise<number>;
   /** @throws Failure `not_found` */
   readonly takeBackOne: (caller: Caller, id: number) => Promise<void>;

@@ -1,4 +1,4 @@
-/** Any reader's way to the moderators. */
+/** Reports of messages over REST: open to every reader. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { MessageParams } from '../../chat/messages/message-schemas.ts';
@@ -19,7 +19,9 @@ export const reportRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags: ['moderation'],
-        summary: 'Report a message to the moderators; 200 when the caller had reported it already',
+        summary: 'Report a message to the moderators',
+        description:
+          '201 for a new report, 200 if the caller had already reported the message: then the reason is replaced.',
         params: MessageParams,
         headers: IdempotencyHeaders,
         body: exactly({ reason: Type.String({ minLength: 1, maxLength: 10_000 }) }),

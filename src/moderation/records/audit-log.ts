@@ -1,16 +1,18 @@
-/** Who did what with a moderator's power. Rows are added in the transaction of the act and never changed; the oldest go by age. */
+/** The audit log: what moderators did. Entries are added in the transaction of the act and never changed; old ones are deleted after `keepAudit`. */
 import { v7 as uuidv7 } from 'uuid';
 import type { RecordAct } from '../../chat/state/moderator-acts.ts';
 import type { Sql } from '../../database/connect.ts';
 import { moderationAudit } from '../../database/tables/moderation-tables.ts';
 import { writeCursor } from '../../http/input/cursors.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
-import type { Place } from '../scope/moderation-schemas.ts';
+import type { Place } from '../scope/list-place.ts';
 
 export interface AuditEntry {
   readonly id: string;
+  /** RFC 3339. */
   readonly at: string;
   readonly action: string;
+  /** null: an account that is gone, or an API key. */
   readonly actor: PublicProfile | null;
   readonly roomId: string | null;
   readonly targetId: string | null;

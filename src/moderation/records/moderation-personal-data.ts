@@ -1,4 +1,4 @@
-/** What moderators keep of a person: reports they made, texts of theirs that were looked at, bans. */
+/** What moderation stores about a user: their reports, their texts that were moderated, and their bans. Exported and erased. */
 import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { onePage, type PersonalData } from '../../database/personal-data.ts';
@@ -17,7 +17,7 @@ export function createModerationPersonalData(db: Database): PersonalData {
   return {
     name: 'moderation',
     cut: async (tx, { userId }) => {
-      // That something was decided stays; what was said and why goes.
+      // Decisions stay on record; the texts and the reasons go.
       const cases = tx
         .select({ id: moderationQueue.id })
         .from(moderationQueue)
@@ -28,7 +28,7 @@ export function createModerationPersonalData(db: Database): PersonalData {
         .where(or(eq(moderationReports.reporterId, userId), inArray(moderationReports.queueId, cases)));
       await tx.update(moderationQueue).set({ labels: [], note: null }).where(eq(moderationQueue.authorId, userId));
       await tx.update(moderationQueue).set({ note: null }).where(eq(moderationQueue.decidedBy, userId));
-      // Lessons that do not say whose words they are: of before, or of an instance of the build before.
+      // Lessons without an author come from an older version, or from an instance that still runs it.
       const removed = tx
         .select({ text: moderationRemovals.text })
         .from(moderationRemovals)
@@ -40,7 +40,7 @@ export function createModerationPersonalData(db: Database): PersonalData {
       await tx.delete(moderationRemovals).where(eq(moderationRemovals.authorId, userId));
       await tx.delete(moderationBlocks).where(eq(moderationBlocks.authorId, userId));
       await tx.delete(unjudgedMessages).where(eq(unjudgedMessages.authorId, userId));
-      // What decisions on their words have taught goes with the words.
+      // Lessons learned from the user's texts go with the texts.
       await tx
         .update(learnedExamples)
         .set({ text: '', authorId: null, revokedAt: sql`coalesce(${learnedExamples.revokedAt}, now())` })
@@ -55,7 +55,7 @@ export function createModerationPersonalData(db: Database): PersonalData {
           or(
             eq(moderationAudit.actorId, userId),
             eq(moderationAudit.targetId, userId),
-            // Of acts on their messages.
+            // Acts on the user's messages.
             sql`${moderationAudit.details} ->> 'authorId' = ${userId}`,
           ),
         );

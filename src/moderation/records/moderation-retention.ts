@@ -1,19 +1,20 @@
-/** Lets go of what moderation keeps for a while only. Every instance may run it: rows go once. */
+/** Deletes moderation rows after their retention time. Every instance runs it; a row that another instance deleted is no error. */
 import type { Logger } from 'pino';
 import type { Sql } from '../../database/connect.ts';
 
-export interface KeepTimes {
-  /** Text of messages that moderators took away, milliseconds. */
+/** Milliseconds. */
+export interface RetentionTimes {
+  /** Texts of messages that moderators removed. */
   readonly keepRemoved: number;
   readonly keepRefusals: number;
   readonly keepAudit: number;
 }
 
 const everyMs = 3_600_000;
-/** Rows deleted by one statement, so that none is long. */
+/** Rows that one statement deletes, so that no statement takes long. */
 const rowsMax = 5000;
 
-export function startModerationRetention({ sql, keep, logger }: { sql: Sql; keep: KeepTimes; logger: Logger }): {
+export function startModerationRetention({ sql, keep, logger }: { sql: Sql; keep: RetentionTimes; logger: Logger }): {
   readonly run: () => Promise<void>;
   readonly stop: () => void;
 } {
@@ -29,7 +30,9 @@ export function startModerationRetention({ sql, keep, logger }: { sql: Sql; keep
   }
 
   const timer = setInterval(() => {
-    run().catch((error: unknown) => logger.debug({ error }, 'old moderation rows stay for another hour'));
+    run().catch((error: unknown) =>
+      logger.debug({ error }, 'old moderation rows could not be deleted; the next try is in an hour'),
+    );
   }, everyMs);
   return { run, stop: () => clearInterval(timer) };
 }

@@ -1,6 +1,6 @@
 /**
- * That texts were refused, and why: for the moderators and for what the engine is told of a sender. The text itself, and
- * what of it matched, stays with its author.
+ * Records that a text was refused, and why: for moderators, and for what the engine knows of a sender. Neither the text nor
+ * the part of it that matched is stored.
  */
 
 import { unknownProfile } from '../../chat/state/message-shape.ts';
@@ -22,7 +22,7 @@ export interface Refusal {
 }
 
 export interface RefusalLog {
-  /** Resolves when the record is stored. Refusals that come together are stored by one statement. */
+  /** Resolves when the record is stored. Refusals that arrive together are stored by one statement. */
   readonly record: RecordRefusal;
   /** Newest first, `limit` and one more. @param before the number that a cursor holds */
   readonly list: (scope: Scope, before: number | undefined, limit: number) => Promise<(Refusal & { number: number })[]>;
@@ -31,7 +31,7 @@ export interface RefusalLog {
 
 /** Records of one statement. */
 const batchMax = 500;
-/** Statements on their way at once; what comes meanwhile goes together with the next one. */
+/** Statements at once; records that arrive while all of them run share the next one. */
 const atOnceMax = 2;
 const labelsMax = 20;
 

@@ -1,4 +1,4 @@
-/** Rules over REST. */
+/** Moderation rules over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
@@ -6,7 +6,9 @@ import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
 import { toPage } from '../../http/input/cursors.ts';
 import { answers, exactly, IdempotencyHeaders, listOf, Uuid } from '../../http/input/schemas.ts';
-import { NewRuleBody, RehearsalShape, RuleShape, readPlace, ScopeQuery } from '../scope/moderation-schemas.ts';
+import { readPlace, ScopeQuery } from '../scope/list-place.ts';
+import type { TryRule } from './dry-run-service.ts';
+import { DryRunShape, NewRuleBody, RuleShape } from './rule-schemas.ts';
 import type { RuleService } from './rule-service.ts';
 
 const tags = ['moderation'];
@@ -15,15 +17,17 @@ const daysMax = 90;
 
 export const ruleRoutes: FastifyPluginAsyncTypebox<{
   rules: RuleService;
+  tryRule: TryRule;
   authenticator: Authenticator;
   idempotency: IdempotencyKeys;
-}> = async (app, { rules, authenticator, idempotency }) => {
+}> = async (app, { rules, tryRule, authenticator, idempotency }) => {
   app.get(
     '/moderation/rules',
     {
       schema: {
         tags,
-        summary: 'The rules of a room; without roomId those of the deployment, for the staff',
+        summary: 'List the rules of a room, or of the deployment',
+        description: 'Without `roomId`, the rules of the deployment; only for staff.',
         querystring: exactly(ScopeQuery),
         response: answers(200, listOf(RuleShape)),
       },
@@ -40,20 +44,22 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Make a rule; with dryRun=true only say what it would have done in the last days',
+        summary: 'Create a rule, or try it on recent messages',
+        description:
+          'With `dryRun=true` nothing is stored; the answer says what the rule would have done in the last `days` days.',
         querystring: exactly({
           dryRun: Type.Optional(Type.Boolean()),
           days: Type.Optional(Type.Integer({ minimum: 1, maximum: daysMax, default: daysDefault })),
         }),
         headers: IdempotencyHeaders,
         body: NewRuleBody,
-        response: { ...answers(201, RuleShape), 200: RehearsalShape },
+        response: { ...answers(201, RuleShape), 200: DryRunShape },
       },
     },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       const { dryRun = false, days } = request.query;
-      if (dryRun) return reply.code(200).send(await rules.rehearse(caller, request.body, days ?? daysDefault));
+      if (dryRun) return reply.code(200).send(await tryRule(caller, request.body, days ?? daysDefault));
       if (days !== undefined) throw invalid('/days', 'only with dryRun=true');
       return idempotency.create(request, reply, caller.userId, async (id) => ({
         status: 201,
@@ -67,7 +73,7 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
-        summary: 'Take a rule back',
+        summary: 'Delete a rule',
         params: exactly({ id: Uuid }),
         response: answers(204, Type.Null()),
       },

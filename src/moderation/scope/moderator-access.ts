@@ -1,5 +1,5 @@
-/** Where a caller may moderate: everywhere as the deployment's staff, in a room as its owner or moderator. */
-import type { RoomService } from '../../chat/rooms/room-service.ts';
+/** Where a caller may moderate: staff everywhere, owners and moderators of a room in that room. */
+import type { RoomAccess } from '../../chat/rooms/room-access.ts';
 import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller/caller.ts';
 import { requireDeployment } from '../../permissions.ts';
@@ -13,17 +13,19 @@ export interface Scope {
 
 export interface ModeratorAccess {
   /**
-   * @throws Failure `not_found` for a room that the caller may not know of, `forbidden` for one where they are no moderator,
-   * or for all rooms when they are not of the staff
+   * @param roomId undefined for all rooms
+   * @throws Failure `not_found` for a room that the caller may not know, `forbidden` for a room where they are no moderator,
+   * or for all rooms if they are not staff
    */
   readonly require: (caller: Caller, roomId: string | undefined) => Promise<Scope>;
 }
 
+/** Moderators and admins of the deployment. */
 export function isStaff({ role }: Pick<Caller, 'role'>): boolean {
   return role === 'moderator' || role === 'admin';
 }
 
-export function createModeratorAccess(follow: RoomService['follow']): ModeratorAccess {
+export function createModeratorAccess(follow: RoomAccess['follow']): ModeratorAccess {
   return {
     require: async (caller, roomId) => {
       if (roomId === undefined) {
@@ -32,10 +34,27 @@ export function createModeratorAccess(follow: RoomService['follow']): ModeratorA
       }
       const { state } = await follow(roomId);
       if (state.deleted) throw new Failure('not_found', 'no such room');
-      // Nobody moderates a direct message but the staff, and it sees of one only what was reported or flagged.
+      // Only staff moderate direct messages, and they see only messages that were reported or flagged.
       if (state.settings.kind === 'dm' && isStaff(caller)) return { roomId, from: 1 };
       state.require(caller, 'moderate');
       return { roomId, from: state.readableFrom(caller.userId) };
     },
   };
+}
+
+/**
+ * Answers for something that the caller may not see as if it did not exist.
+ * @param access the check of the caller's authority
+ * @param isHidden which of its failures must not tell the two apart
+ */
+export async function hideFailure<Result>(
+  access: Promise<Result>,
+  isHidden: (failure: Failure) => boolean,
+  notFound: () => Failure,
+): Promise<Result> {
+  try {
+    return await access;
+  } catch (error) {
+    throw error instanceof Failure && isHidden(error) ? notFound() : error;
+  }
 }

@@ -1,12 +1,15 @@
 /** Registers the REST routes of every feature under `/v1`. */
 import { keyRoutes } from '../../auth/credentials/key-routes.ts';
 import { eventRoutes } from '../../chat/events/event-routes.ts';
+import { createInviteCodes } from '../../chat/invites/invite-codes.ts';
 import { inviteRoutes } from '../../chat/invites/invite-routes.ts';
 import { createInviteService } from '../../chat/invites/invite-service.ts';
+import { memberRoutes } from '../../chat/membership/member-routes.ts';
 import { messageRoutes } from '../../chat/messages/message-routes.ts';
 import { roomNotificationRoutes } from '../../chat/notifications/room-notification-routes.ts';
 import { createRoomNotificationService } from '../../chat/notifications/room-notification-service.ts';
 import { readRoutes } from '../../chat/reads/read-routes.ts';
+import { roomListRoutes } from '../../chat/rooms/room-list-routes.ts';
 import { roomRoutes } from '../../chat/rooms/room-routes.ts';
 import { isLocalCaller, isLoopbackHost } from '../../http/caller/local-caller.ts';
 import { createIdempotencyKeys } from '../../http/idempotency.ts';
@@ -71,7 +74,7 @@ function createModeration(options: ApiWiringOptions, idempotency: Idempotency): 
     authenticator: callers.identities.authenticator,
     sessions: callers.logins.sessions,
     eventLog: rooms.eventLog,
-    rooms: rooms.roomService,
+    follow: rooms.roomAccess.follow,
     messages: messages.messages,
     refusals: messages.refusals,
     onRevoked: hints.announceRevocation,
@@ -86,19 +89,28 @@ function createModeration(options: ApiWiringOptions, idempotency: Idempotency): 
 async function registerChat(v1: App, options: ApiWiringOptions, idempotency: Idempotency): Promise<void> {
   const { config, publicUrl, connections, rooms, messages, callers } = options;
   const { db } = connections;
-  const { roomService, eventLog, hub, reader } = rooms;
+  const { eventLog, hub, reader } = rooms;
   const { authenticator } = callers.identities;
-  const { follow, followToRead, get: describe } = roomService;
+  const { follow, followToRead } = rooms.roomAccess;
   await v1.register(roomRoutes, {
-    rooms: roomService,
-    findMessages: messages.repository.bySeqs,
+    rooms: rooms.roomService,
+    creation: rooms.roomCreation,
     authenticator,
     idempotency,
     limits: config.room,
   });
+  await v1.register(roomListRoutes, {
+    lists: rooms.roomLists,
+    views: rooms.roomViews,
+    findMessages: messages.repository.bySeqs,
+    authenticator,
+  });
+  await v1.register(memberRoutes, { members: rooms.memberService, authenticator });
   const invites = createInviteService({
-    ...{ db, eventLog, hub, follow, describe, secretCipher: callers.logins.secretCipher },
-    settings: { ...config.room, publicUrl },
+    ...{ db, eventLog, hub, follow },
+    describe: rooms.roomService.get,
+    codes: createInviteCodes(callers.logins.secretCipher, publicUrl),
+    settings: config.room,
   });
   await v1.register(inviteRoutes, { invites, authenticator, idempotency });
   await v1.register(messageRoutes, { messages: messages.messages, authenticator });

@@ -60,7 +60,7 @@ export async function startCallerWiring(options: CallerWiringOptions): Promise<C
     ...shared,
     ...tokens,
     registry: metrics.registry,
-    rooms: rooms.roomService,
+    members: rooms.memberService,
   });
   const { authenticator } = identities;
   const logins = await createLogins({ ...shared, tokens, authenticator, embedded: options.embedded, onRevoked });

@@ -28,7 +28,7 @@ import type { Revocations } from '../../auth/sessions/revocations.ts';
 import type { SessionCookies } from '../../auth/sessions/session-cookies.ts';
 import type { SessionOpener } from '../../auth/sessions/session-opener.ts';
 import type { SessionStore } from '../../auth/sessions/session-store.ts';
-import type { RoomService } from '../../chat/rooms/room-service.ts';
+import type { MemberService } from '../../chat/membership/member-service.ts';
 import type { Config } from '../../config/load.ts';
 import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
@@ -54,7 +54,7 @@ export interface IdentityWiringOptions {
   readonly users: UserRepository;
   readonly profiles: Profiles;
   readonly judgeName: JudgeName;
-  readonly rooms: Pick<RoomService, 'putMember'>;
+  readonly members: Pick<MemberService, 'put'>;
   readonly accessTokens: AccessTokens;
   readonly cookies: SessionCookies;
   readonly counters: RateCounters;
@@ -98,7 +98,7 @@ export function createIdentityWiring(options: IdentityWiringOptions): IdentityWi
       leewayMs: config.auth.clockLeeway,
     }),
     accounts,
-    joinRooms: createRoomJoiner(options.rooms, logger),
+    joinRooms: createRoomJoiner(options.members, logger),
     onProfile: profiles.invalidate,
     logger,
     settings: { cacheMax: config.auth.tokenCacheMax },
@@ -132,12 +132,12 @@ export function createIdentityWiring(options: IdentityWiringOptions): IdentityWi
  * Adds a new user to rooms that a host application named. Rooms that do not exist or refuse the user count as done, because
  * a repeat would change nothing.
  */
-function createRoomJoiner(rooms: Pick<RoomService, 'putMember'>, logger: Logger) {
+function createRoomJoiner(members: Pick<MemberService, 'put'>, logger: Logger) {
   return async (userId: string, roomIds: readonly string[], by: string): Promise<string[]> => {
     const done: string[] = [];
     for (const roomId of roomIds) {
       try {
-        await rooms.putMember({ userId: by, role: 'server' }, roomId, userId);
+        await members.put({ userId: by, role: 'server' }, roomId, userId);
       } catch (error) {
         if (!(error instanceof Failure) || error.kind.retryable) throw error;
         logger.info({ code: error.code, roomId, userId }, 'a room named by a host application was not joined');

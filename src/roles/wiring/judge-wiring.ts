@@ -1,7 +1,7 @@
 /** The chat role's judge: remote instances, the service of this process, or its own engine, in that order. */
 
 import type { FindSenderFacts } from '../../chat/messages/sender-facts.ts';
-import type { JudgeText } from '../../chat/rooms/room-service.ts';
+import type { JudgeText } from '../../chat/rooms/room-texts.ts';
 import { Failure } from '../../errors.ts';
 import {
   createProcessingClient,

@@ -38,7 +38,7 @@ export interface MessageWiringOptions extends Pick<RoleContext, 'config' | 'logg
 
 export function startMessageWiring(options: MessageWiringOptions): MessageWiring {
   const { config, logger, sql, rooms, profiles, contact, judge } = options;
-  const { eventLog, hub, roomService } = rooms;
+  const { eventLog, hub, roomAccess } = rooms;
   const repository = createMessageRepository({ sql, profiles });
   const refusals = createRefusalLog({ sql, profiles });
   const shared = {
@@ -57,8 +57,8 @@ export function startMessageWiring(options: MessageWiringOptions): MessageWiring
     ...shared,
     repository,
     pages,
-    follow: roomService.follow,
-    followToRead: roomService.followToRead,
+    follow: roomAccess.follow,
+    followToRead: roomAccess.followToRead,
     findFeed: hub.feed,
     loadedFeed: hub.loadedFeed,
     recordAct,
@@ -66,6 +66,6 @@ export function startMessageWiring(options: MessageWiringOptions): MessageWiring
     settings: { ...config.message, admissionMs: config.message.admission, fallback: config.moderation.fallback },
   });
   const storeMarks = createReadRepository(sql, config.room.unreadMax);
-  const reads = createReadService({ storeMarks, hub, follow: roomService.follow });
+  const reads = createReadService({ storeMarks, hub, follow: roomAccess.follow });
   return { messages, repository, pages, reads, refusals, stop: retries.stop };
 }

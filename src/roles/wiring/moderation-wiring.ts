@@ -1,4 +1,4 @@
-/** The moderators' desk of the chat role: reports, queue, rules, bans, audit. */
+/** Moderation in the chat role: reports, queue, rules, bans, lessons, audit log, staff access. */
 import type { FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import { createLoginBans } from '../../auth/login/login-bans.ts';
@@ -12,7 +12,7 @@ import {
   createModerationRetryRepository,
   type ModerationRetryRepository,
 } from '../../chat/messages/moderation-retry-repository.ts';
-import type { RoomService } from '../../chat/rooms/room-service.ts';
+import type { RoomAccess } from '../../chat/rooms/room-access.ts';
 import type { RoomState } from '../../chat/state/room-state.ts';
 import type { Config } from '../../config/load.ts';
 import type { Database, Sql } from '../../database/connect.ts';
@@ -20,6 +20,7 @@ import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
 import { banRoutes } from '../../moderation/bans/ban-routes.ts';
 import { createBanService } from '../../moderation/bans/ban-service.ts';
+import { createRoomBans } from '../../moderation/bans/room-bans.ts';
 import { lessonRoutes } from '../../moderation/lessons/lesson-routes.ts';
 import { createLessonService } from '../../moderation/lessons/lesson-service.ts';
 import { createQueueRepository } from '../../moderation/queue/queue-repository.ts';
@@ -29,12 +30,14 @@ import { reportRoutes } from '../../moderation/queue/report-routes.ts';
 import { createReportService } from '../../moderation/queue/report-service.ts';
 import { createAuditLog, recordAct } from '../../moderation/records/audit-log.ts';
 import { startModerationRetention } from '../../moderation/records/moderation-retention.ts';
+import { recordRoutes } from '../../moderation/records/record-routes.ts';
 import type { RefusalLog } from '../../moderation/records/refusal-log.ts';
+import { createDryRunService } from '../../moderation/rules/dry-run-service.ts';
 import { ruleRoutes } from '../../moderation/rules/rule-routes.ts';
 import { createRuleService } from '../../moderation/rules/rule-service.ts';
 import { createModeratorAccess } from '../../moderation/scope/moderator-access.ts';
 import { accessRoutes } from '../../moderation/staff-access/staff-access-routes.ts';
-import { createAccessService } from '../../moderation/staff-access/staff-access-service.ts';
+import { createStaffAccessService } from '../../moderation/staff-access/staff-access-service.ts';
 import { createLearnedExamples } from '../../processing/engine/learned-examples.ts';
 import { createRuleDryRun } from '../../processing/engine/rule-dry-run.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
@@ -51,15 +54,15 @@ export interface ModerationWiringOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly profiles: Profiles;
-  readonly rooms: RoomService;
+  readonly follow: RoomAccess['follow'];
   readonly messages: MessageService;
   readonly eventLog: EventLog;
   readonly sessions: SessionStore;
   readonly revocations: Revocations;
   readonly onRevoked: () => void;
-  /** A room has shut somebody out: every instance looks whether they watch it. */
+  /** Tells every instance to look for watchers who are banned from a room now. */
   readonly onRoomBan: () => void;
-  /** A frame to all connections of a user. */
+  /** Sends a frame to all connections of a user. */
   readonly signalUser: (userId: string, json: string) => void;
   readonly refusals: RefusalLog;
   readonly authenticator: Authenticator;
@@ -70,51 +73,34 @@ export interface ModerationWiringOptions {
 const compileTimeoutMs = 3000;
 
 export function createModerationWiring(options: ModerationWiringOptions): ModerationWiring {
-  const { db, sql, config, logger, profiles, rooms, messages, eventLog, authenticator, idempotency } = options;
+  const { db, sql, config, logger, profiles, follow, messages, eventLog, authenticator, idempotency } = options;
   const settings = config.moderation;
-  const access = createModeratorAccess(rooms.follow);
+  const access = createModeratorAccess(follow);
   const repository = createQueueRepository({ sql, profiles });
   const learned = createLearnedExamples(sql);
-  const bans = createBanService({
-    db,
-    sql,
-    access,
-    follow: rooms.follow,
-    eventLog,
-    profiles,
-    loginBans: createLoginBans(options),
-    onRoomBan: options.onRoomBan,
-    recordAct,
-  });
+  const roomBans = createRoomBans({ follow, eventLog, onRoomBan: options.onRoomBan, recordAct });
+  const loginBans = createLoginBans(options);
+  const bans = createBanService({ db, sql, access, eventLog, roomBans, loginBans, profiles, recordAct });
   const queue = createQueueService({
     access,
     repository,
     eventLog,
-    bans,
+    roomBans,
     recordAct,
     teach: learned.storeDecision,
   });
   const reports = createReportService({ db, findMessage: messages.findToActOn, reportsPerDay: settings.reportsPerDay });
-  const rules = createRuleService({
-    db,
-    sql,
-    access,
-    profiles,
-    recordAct,
-    trier: createRuleDryRun({
-      answerTimeoutMs: compileTimeoutMs,
-      runTimeoutMs: settings.rehearsalTimeout,
-      threadsMax: settings.rehearsalsMax,
-    }),
-    settings: {
-      rulesMax: settings.rulesMax,
-      rehearsalMessages: settings.rehearsalMessages,
-      costMax: settings.ruleStepsMax,
-    },
+  const runner = createRuleDryRun({
+    answerTimeoutMs: compileTimeoutMs,
+    runTimeoutMs: settings.rehearsalTimeout,
+    threadsMax: settings.rehearsalsMax,
   });
-  const opening = createAccessService({
+  const bounds = { rulesMax: settings.rulesMax, costMax: settings.ruleStepsMax };
+  const rules = createRuleService({ db, sql, access, profiles, recordAct, compiler: runner, bounds });
+  const tryRule = createDryRunService({ sql, access, profiles, runner, messagesMax: settings.rehearsalMessages });
+  const staffAccess = createStaffAccessService({
     db,
-    follow: rooms.follow,
+    follow,
     signalUser: options.signalUser,
     recordAct,
     settings,
@@ -127,14 +113,17 @@ export function createModerationWiring(options: ModerationWiringOptions): Modera
       await app.register(queueRoutes, {
         queue,
         cursorOf: repository.cursorOf,
+        authenticator,
+      });
+      await app.register(recordRoutes, {
         access,
         audit: createAuditLog({ sql, profiles }),
         refusals: options.refusals,
         authenticator,
       });
-      await app.register(ruleRoutes, { rules, authenticator, idempotency });
+      await app.register(ruleRoutes, { rules, tryRule, authenticator, idempotency });
       await app.register(banRoutes, { bans, authenticator });
-      await app.register(accessRoutes, { access: opening, authenticator });
+      await app.register(accessRoutes, { access: staffAccess, authenticator });
       await app.register(lessonRoutes, {
         lessons: createLessonService({ db, store: learned, profiles, recordAct }),
         authenticator,

@@ -1,15 +1,21 @@
 /**
- * The event log, the hub and the services about rooms. The hub asks the room service for the frames about memberships and
- * the room service appends through the hub, so both are created in one place.
+ * The event log, the hub and the services about rooms. The hub asks the room views for the frames about memberships, and
+ * the room views read rooms from the hub, so both are created in one place.
  */
 import { createEventLog, type EventLog } from '../../chat/events/event-log.ts';
 import { createLogReader, type LogReader } from '../../chat/events/log-reader.ts';
 import type { Contact } from '../../chat/membership/contact.ts';
-import { createMembershipChanges, type MembershipChanges } from '../../chat/membership/membership-changes.ts';
+import { createMemberService, type MemberService } from '../../chat/membership/member-service.ts';
+import { createMembershipChanges, type MembershipChanges } from '../../chat/membership/membership-change-repository.ts';
 import { startWatcherBans, type WatcherBans } from '../../chat/membership/watcher-bans.ts';
-import { createRoomRepository, type RoomRepository } from '../../chat/rooms/room-repository.ts';
-import { createRoomService, type JudgeText, type RoomService } from '../../chat/rooms/room-service.ts';
-import { createStaffAccess } from '../../chat/rooms/staff-access.ts';
+import { createRoomAccess, type RoomAccess } from '../../chat/rooms/room-access.ts';
+import { createRoomCreation, type RoomCreation } from '../../chat/rooms/room-creation.ts';
+import { createRoomLists, type RoomLists } from '../../chat/rooms/room-list-repository.ts';
+import { createRoomService, type RoomService } from '../../chat/rooms/room-service.ts';
+import { createRoomLoader } from '../../chat/rooms/room-state-repository.ts';
+import { createRoomTexts, type JudgeText } from '../../chat/rooms/room-texts.ts';
+import { createRoomViews, type RoomViews } from '../../chat/rooms/room-views.ts';
+import { createStaffAccess } from '../../chat/rooms/staff-access-repository.ts';
 import type { RoomState } from '../../chat/state/room-state.ts';
 import type { Config } from '../../config/load.ts';
 import { databaseOutage } from '../../database/database-probe.ts';
@@ -34,8 +40,12 @@ export interface RoomWiring {
   readonly hub: Hub<RoomState>;
   readonly reader: LogReader;
   readonly eventLog: EventLog;
+  readonly roomAccess: RoomAccess;
+  readonly roomViews: RoomViews;
+  readonly roomLists: RoomLists;
+  readonly roomCreation: RoomCreation;
   readonly roomService: RoomService;
-  readonly roomRepository: RoomRepository;
+  readonly memberService: MemberService;
   readonly membershipChanges: MembershipChanges;
   readonly watcherBans: WatcherBans;
 }
@@ -44,11 +54,10 @@ export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
   const { config, logger, connections, cluster, metrics, profiles, contact } = options;
   const { db, sql } = connections;
   const { revocations, epoch, hints, freshness } = cluster;
-  const roomRepository = createRoomRepository({ sql, settings: { ...config.room, ...config.realtime } });
   const reader = createLogReader({ sql, freshness, profiles, settings: config.resume });
   const membershipChanges = createMembershipChanges(sql);
   const hub: Hub<RoomState> = createHub<RoomState>({
-    log: { load: roomRepository.load, read: reader.read, heads: reader.heads },
+    log: { load: createRoomLoader(sql), read: reader.read, heads: reader.heads },
     hints,
     onRevocationHint: () => {
       void revocations.sync().catch((error: unknown) => logger.debug({ error }, 'revocations could not be read'));
@@ -58,7 +67,7 @@ export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
       void epoch
         .suspect(roomId, seq)
         .catch((error: unknown) => logger.debug({ error }, 'the search for a missing event failed')),
-    membership: { joined: (roomId, userId) => roomService.describeJoined(roomId, userId), left: leftFrame },
+    membership: { joined: (roomId, userId) => roomViews.describeJoined(roomId, userId), left: leftFrame },
     metrics: metrics.hub,
     logger,
     settings: {
@@ -79,21 +88,18 @@ export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
     outage: databaseOutage(options.outages),
     settings: eventLogSettings(config, connections),
   });
-  const roomService: RoomService = createRoomService({
-    db,
-    repository: roomRepository,
-    eventLog,
-    hub,
-    head: reader.head,
-    profiles,
-    contact,
-    staffAccess: createStaffAccess(sql),
-    judgeText: options.judgeText,
-    recordAct,
-    settings: config.room,
-  });
+  const roomAccess = createRoomAccess({ db, hub, head: reader.head, staffAccess: createStaffAccess(sql) });
+  const roomViews: RoomViews = createRoomViews({ hub, profiles });
+  const requireTexts = createRoomTexts(options.judgeText, config.room);
+  const shared = { db, sql, hub, eventLog, profiles, contact, recordAct, requireTexts, settings: config.room };
   const watcherBans = startWatcherBans({ hub, db, logger, pollMs: config.realtime.headCheck });
-  return { hub, reader, eventLog, roomService, roomRepository, membershipChanges, watcherBans };
+  return {
+    ...{ hub, reader, eventLog, roomAccess, roomViews, membershipChanges, watcherBans },
+    roomLists: createRoomLists({ sql, settings: { ...config.room, ...config.realtime } }),
+    roomCreation: createRoomCreation({ ...shared, access: roomAccess, views: roomViews }),
+    roomService: createRoomService({ ...shared, access: roomAccess, views: roomViews }),
+    memberService: createMemberService({ ...shared, ...roomAccess }),
+  };
 }
 
 function eventLogSettings({ database, message, notifications }: Config, { ownSessions }: ChatConnections) {

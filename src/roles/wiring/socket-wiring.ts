@@ -83,7 +83,7 @@ function featureFrames({ config, rooms, messages, callers, contact }: SocketWiri
     ...readFrames(messages.reads),
     ...roomFrames({
       hub: rooms.hub,
-      rooms: rooms.roomService,
+      access: rooms.roomAccess,
       contact,
       nowMs: rooms.eventLog.nowMs,
       settings: { ...config.limits, roomsPerSocket: config.realtime.roomsPerSocket },

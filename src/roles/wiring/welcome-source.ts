@@ -1,7 +1,7 @@
 /** Where the welcome frame gets its content from: the user, their rooms, and the end of memberships. */
-import type { MembershipChanges } from '../../chat/membership/membership-changes.ts';
-import type { FollowedRoomRow, RoomRepository } from '../../chat/rooms/room-repository.ts';
-import type { RoomService } from '../../chat/rooms/room-service.ts';
+import type { MembershipChanges } from '../../chat/membership/membership-change-repository.ts';
+import type { FollowedRoom, RoomLists } from '../../chat/rooms/room-list-repository.ts';
+import type { RoomViews } from '../../chat/rooms/room-views.ts';
 import { Failure } from '../../errors.ts';
 import type { WelcomeRoom, WelcomeSource } from '../../realtime/gateway/hello-handshake.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
@@ -10,23 +10,23 @@ import { leftFrame } from './room-wiring.ts';
 
 export function createWelcomeSource({
   profiles,
-  roomRepository,
-  roomService,
+  roomLists,
+  roomViews,
   membershipChanges,
   revocations,
   epoch,
 }: Pick<Cluster, 'revocations' | 'epoch'> & {
   profiles: Profiles;
-  roomRepository: RoomRepository;
-  roomService: RoomService;
+  roomLists: RoomLists;
+  roomViews: RoomViews;
   membershipChanges: MembershipChanges;
 }): WelcomeSource {
-  async function describe(room: FollowedRoomRow): Promise<WelcomeRoom> {
+  async function describe(room: FollowedRoom): Promise<WelcomeRoom> {
     const { id, kind, name, seq, history, joinedSeq, lastReadSeq, unread, mentions, others } = room;
     return {
       id,
       kind,
-      name: await roomService.nameFor({ kind, name }, others),
+      name: await roomViews.nameFor({ kind, name }, others),
       seq,
       readableFrom: history === 'joined' ? joinedSeq : 1,
       lastReadSeq,
@@ -39,7 +39,7 @@ export function createWelcomeSource({
     snapshot: async (user) => {
       const [found, { followed, beyond }] = await Promise.all([
         profiles.byIds([user.userId]),
-        roomRepository.followedRooms(user.userId),
+        roomLists.followedRooms(user.userId),
       ]);
       const profile = found.get(user.userId);
       if (!profile) throw new Failure('unauthenticated', 'the account is gone');

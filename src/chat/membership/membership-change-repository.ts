@@ -1,16 +1,16 @@
 /**
- * Memberships as they begin and end, read by every instance. Rows are found by the transaction ids that a snapshot
- * may still be missing, so none is ever skipped however late its transaction commits.
+ * Reads the beginnings and ends of memberships; every instance does. New rows are found by transaction id: each call rereads
+ * everything from the oldest transaction that was still open at the call before, so a late commit is never skipped.
  */
 import type { Sql } from '../../database/connect.ts';
 import type { JoinHint } from '../../realtime/cluster/hints.ts';
 
 export interface MembershipChanges {
-  /** Memberships that began since the last call; some may be told twice. */
+  /** Memberships that began since the last call; some may be returned twice. */
   readonly newMemberships: () => Promise<JoinHint[]>;
-  /** The database went back to an earlier state: the next call begins at its present end. */
+  /** For a database that was restored to an earlier state: the next call starts at its present end. */
   readonly startOver: () => void;
-  /** How the user's memberships in these rooms ended last. */
+  /** How the user's last memberships in these rooms ended, by room id. */
   readonly endsOf: (
     userId: string,
     roomIds: readonly string[],
@@ -19,16 +19,16 @@ export interface MembershipChanges {
 
 export function createMembershipChanges(sql: Sql): MembershipChanges {
   let horizon: string | undefined;
-  /** Counted up when the log was replaced: a look that began before says nothing of the new one. */
-  let readings = 0;
+  /** Incremented by `startOver`: a query that began before it must not move the horizon of the new database. */
+  let restarts = 0;
 
   async function newMemberships(): Promise<JoinHint[]> {
-    const asked = readings;
+    const restartsBefore = restarts;
     const [snapshot] = await sql<{ xmin: string; joined: { userId: string; roomId: string; seq: number }[] | null }[]>`
       select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
         (select json_agg(json_build_object('userId', user_id, 'roomId', room_id, 'seq', seq)) from membership_changes
           where ${horizon !== undefined} and xid >= ${horizon ?? '0'}::xid8 and kind = 'joined') as joined`;
-    if (asked === readings) horizon = snapshot!.xmin;
+    if (restartsBefore === restarts) horizon = snapshot!.xmin;
     return snapshot!.joined ?? [];
   }
 
@@ -44,7 +44,7 @@ export function createMembershipChanges(sql: Sql): MembershipChanges {
   }
 
   function startOver(): void {
-    readings += 1;
+    restarts += 1;
     horizon = undefined;
   }
 

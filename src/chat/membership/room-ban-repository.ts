@@ -1,17 +1,27 @@
 /**
- * Who is kept out of a room: asked in every transaction that lets somebody in, and before anybody reads a public room who
- * has not joined it. Bans are made in moderation/.
+ * Reads bans, and orders them against joins. Every transaction that makes somebody a member checks here, and so does
+ * every request by a user who reads a public room without having joined it. Bans are made in moderation/bans.
  */
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
 
+declare const entryLocked: unique symbol;
+
 /**
- * Held to the end of the transaction. A ban of somebody who is no member leaves no event in the room's log, so the log's
- * order cannot tell whether it came before a join; this lock does.
+ * Proof that the transaction holds the entry lock of one user in one room. Joins and room bans need it: a ban of a
+ * non-member leaves no event in the room's log, so the log's order cannot tell whether the ban or the join came first.
  */
-export async function lockEntry(tx: Transaction, roomId: string, userId: string): Promise<void> {
+export interface EntryLock {
+  readonly roomId: string;
+  readonly userId: string;
+  readonly [entryLocked]: true;
+}
+
+/** Takes the entry lock until the transaction ends. Take it before reading bans: the read must see a ban made before. */
+export async function lockEntry(tx: Transaction, roomId: string, userId: string): Promise<EntryLock> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`entry ${roomId} ${userId}`}, 0))`);
+  return { roomId, userId } as EntryLock;
 }
 
 /** Bans of the deployment and of rooms that hold now, by Postgres' clock. */
@@ -28,7 +38,7 @@ export async function requireNotBanned(tx: Database | Transaction, roomId: strin
   throw new Failure('banned', 'banned from this room', details);
 }
 
-/** @returns those of the places whose room has shut the user out */
+/** @returns those of the places where the room has banned the user */
 export async function findBanned<Place extends { readonly roomId: string; readonly userId: string }>(
   db: Database,
   places: readonly Place[],

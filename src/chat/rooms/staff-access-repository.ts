@@ -1,6 +1,5 @@
 /**
- * Which private rooms the deployment's staff has opened to read. The entry of the audit log that says so is what opens the
- * room: there is no access without its entry. Entries are written in moderation/staff-access/staff-access-service.ts.
+ * Which private rooms staff have opened to read. The entry in the audit log is what opens the room: there is no access without its entry. Entries are written in moderation/staff-access/staff-access-service.ts.
  */
 import { coalesce } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
@@ -8,7 +7,7 @@ import type { Sql } from '../../database/connect.ts';
 /** The action of an entry that opens a room; `details.expiresAt` says until when. */
 export const openRoomAction = 'room.access';
 
-/** How many milliseconds a person may still read a room that they opened; 0: they may not. By Postgres' clock. */
+/** For how many milliseconds a user may still read a room that they opened, by Postgres' clock; 0: they may not. */
 export type StaffAccess = (place: { roomId: string; userId: string }) => Promise<number>;
 
 export function createStaffAccess(sql: Sql): StaffAccess {

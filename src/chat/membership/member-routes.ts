@@ -1,0 +1,145 @@
+/** Memberships over REST. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { invalid } from '../../errors.ts';
+import type { Authenticator } from '../../http/caller/caller.ts';
+import { readIdCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
+import { answers, exactly, listOf, PageQuery, Uuid } from '../../http/input/schemas.ts';
+import type { Actor } from '../state/room-state.ts';
+import { MemberParams, MemberRoleShape, MemberShape } from './member-schemas.ts';
+import type { MemberService } from './member-service.ts';
+
+interface Options {
+  readonly members: MemberService;
+  readonly authenticator: Authenticator;
+}
+
+const tags = ['rooms'];
+const config = { scope: 'members:write' } as const;
+/** A year. */
+const muteSecondsMax = 31_536_000;
+
+export const memberRoutes: FastifyPluginAsyncTypebox<Options> = async (app, options) => {
+  await app.register(membershipRoutes, options);
+  await app.register(muteRoutes, options);
+};
+
+/** The user that a path names; `me` is the caller. */
+function targetOf(caller: Actor, userId: string): string {
+  if (userId !== 'me') return userId;
+  if (caller.role === 'server') throw invalid('/userId', 'an API key has no user of its own: give a user id');
+  return caller.userId;
+}
+
+const membershipRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { members, authenticator }) => {
+  app.get(
+    '/rooms/:roomId/members',
+    {
+      config: { scope: 'rooms:read' },
+      schema: {
+        tags,
+        summary: 'List the members of a room',
+        params: exactly({ roomId: Uuid }),
+        querystring: PageQuery,
+        response: answers(200, listOf(MemberShape)),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { limit = 50, cursor } = request.query;
+      const found = await members.list(caller, request.params.roomId, readIdCursor(cursor), limit + 1);
+      return toPage(found, limit, (member) => writeCursor([member.user.id]));
+    },
+  );
+
+  app.put(
+    '/rooms/:roomId/members/:userId',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'Join a room, or add a member',
+        params: MemberParams,
+        body: Type.Optional(Type.Union([exactly({ role: Type.Optional(MemberRoleShape) }), Type.Null()])),
+        response: answers(200, MemberShape),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      return members.put(caller, roomId, targetOf(caller, userId), request.body?.role);
+    },
+  );
+
+  app.patch(
+    '/rooms/:roomId/members/:userId',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'Change the role of a member',
+        params: MemberParams,
+        body: exactly({ role: MemberRoleShape }),
+        response: answers(200, MemberShape),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      return members.changeRole(caller, roomId, targetOf(caller, userId), request.body.role);
+    },
+  );
+
+  app.delete(
+    '/rooms/:roomId/members/:userId',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'Leave a room, or remove a member',
+        params: MemberParams,
+        response: answers(204, Type.Null()),
+      },
+    },
+    async (request, reply) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      await members.remove(caller, roomId, targetOf(caller, userId));
+      return reply.code(204).send(null);
+    },
+  );
+};
+
+const muteRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { members, authenticator }) => {
+  app.put(
+    '/rooms/:roomId/members/:userId/mute',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'Mute a member for some seconds',
+        params: MemberParams,
+        body: exactly({ seconds: Type.Integer({ minimum: 1, maximum: muteSecondsMax }) }),
+        response: answers(200, MemberShape),
+      },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      return members.mute(caller, roomId, targetOf(caller, userId), request.body.seconds);
+    },
+  );
+
+  app.delete(
+    '/rooms/:roomId/members/:userId/mute',
+    {
+      config,
+      schema: { tags, summary: 'Unmute a member', params: MemberParams, response: answers(200, MemberShape) },
+    },
+    async (request) => {
+      const caller = await authenticator.fromRequest(request);
+      const { roomId, userId } = request.params;
+      return members.mute(caller, roomId, targetOf(caller, userId), 0);
+    },
+  );
+};
