@@ -3,7 +3,7 @@
  * The keys are public API: added to, never renamed. A failure is thrown; a verdict or an outcome is returned.
  */
 
-/** Status numbers of gRPC (https://grpc.io/docs/guides/status-codes/), the same in Connect. */
+/** gRPC status numbers (https://grpc.io/docs/guides/status-codes/), the same in Connect. */
 const rpc = {
   unknown: 2,
   invalidArgument: 3,
@@ -21,7 +21,7 @@ const rpc = {
 interface FailureKind {
   readonly http: number;
   readonly rpc: number;
-  /** May the same request, with the same key, succeed later? */
+  /** Whether the same request, with the same key, may succeed later. */
   readonly retryable: boolean;
   readonly title: string;
 }
@@ -33,14 +33,14 @@ export const failures = {
     http: 401,
     rpc: rpc.unauthenticated,
     retryable: false,
-    title: 'The second step of the login is to be taken', // details carry the challenge
+    title: 'A second factor is required', // details carry the challenge
   },
-  step_up_required: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'Prove again who you are' },
+  step_up_required: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'Log in again to confirm this' },
   forbidden: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'Not allowed' },
   muted: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'You are muted in this room' },
   banned: { http: 403, rpc: rpc.permissionDenied, retryable: false, title: 'You are banned' },
   not_found: { http: 404, rpc: rpc.notFound, retryable: false, title: 'Not found' }, // forbidden looks the same on purpose
-  conflict: { http: 409, rpc: rpc.alreadyExists, retryable: false, title: 'Conflicts with what is already there' },
+  conflict: { http: 409, rpc: rpc.alreadyExists, retryable: false, title: 'Conflicts with the current state' },
   bad_frame: { http: 400, rpc: rpc.invalidArgument, retryable: false, title: 'Not a frame of this protocol' },
   invalid: { http: 400, rpc: rpc.invalidArgument, retryable: false, title: 'Invalid input' },
   method_not_allowed: { http: 405, rpc: rpc.invalidArgument, retryable: false, title: 'Method not allowed' },
@@ -58,16 +58,16 @@ export const failures = {
     http: 503,
     rpc: rpc.unknown,
     retryable: true,
-    title: 'The outcome is unknown; repeat with the same key',
+    title: 'The outcome is unknown; repeat the request with the same key',
   },
 } as const satisfies Record<string, FailureKind>;
 
 export type FailureCode = keyof typeof failures;
 
-/** A place in the body, the address or the frame, as a JSON pointer (RFC 6901): `/email/delay`; one form, whoever complains. */
+/** A place in the body, the URL or the frame, as a JSON pointer (RFC 6901): `/email/delay`. */
 export type InputPath = `/${string}`;
 
-/** One complaint about one place of the input. */
+/** What is wrong with one place of the input. */
 export interface InputError {
   readonly path: InputPath;
   readonly message: string;
@@ -75,15 +75,15 @@ export interface InputError {
 
 export interface FailureOptions {
   readonly cause?: unknown;
-  /** When the caller may try again, milliseconds from now. */
+  /** Milliseconds until the caller may try again. */
   readonly retryAfterMs?: number;
   /** For `invalid`: what is wrong, and where. */
   readonly errors?: readonly InputError[];
-  /** Extra members of the answer, e.g. `{ labels }` of `message_blocked`. Never secrets, never driver text. */
+  /** Extra members of the answer, e.g. `{ labels }` of `message_blocked`. No secrets and no texts of the database driver. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** A refusal that a client gets to see. Anything else that is thrown is a bug and shows as `internal`. */
+/** A refusal that a client sees. Anything else that is thrown is a bug and is answered with `internal`. */
 export class Failure extends Error {
   readonly code: FailureCode;
   readonly retryAfterMs: number | undefined;
@@ -109,12 +109,12 @@ export function invalid(path: InputPath, message: string): Failure {
   return new Failure('invalid', `${path.slice(1)}: ${message}`, { errors: [{ path, message }] });
 }
 
-/** Of a request or frame whose connection has gone: nothing was done, and whoever asks again may be served. */
+/** For a request or frame whose connection has closed: nothing was done, and a repeat may succeed. */
 export function clientGone(): Failure {
-  return new Failure('unavailable', 'nobody waits for this any more', { retryAfterMs: 1000 });
+  return new Failure('unavailable', 'the connection was closed', { retryAfterMs: 1000 });
 }
 
-/** What a client is told of anything thrown: the failure itself, or `internal` without a word of the cause. */
+/** The failure that a client sees for anything thrown: the failure itself, or `internal` without its cause. */
 export function toFailure(error: unknown): Failure {
   return error instanceof Failure ? error : new Failure('internal', 'an unexpected error', { cause: error });
 }

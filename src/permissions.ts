@@ -1,31 +1,31 @@
 /**
- * Who may do what: the one table, asked by every route, frame and RPC. A caller has a kind in the deployment and a standing in
- * each room; both are looked up here and nowhere else. What an outsider may not know of answers `not_found` (see
- * chat/state/room-state.ts); the rest is `forbidden`.
+ * Who may do what: the one table that every route, frame and RPC checks. A caller has a kind in the deployment and a standing
+ * in each room; both are looked up here and nowhere else. A refusal is `forbidden`, or `not_found` where the caller may not
+ * know that the thing exists (see chat/state/room-state.ts).
  */
 import { Failure } from './errors.ts';
 
 // ── The deployment ────────────────────────────────────────────────────────────────────────────────
 
-/** `server`: another server with an API key; its scopes narrow what stands here (auth/host-app/api-keys.ts). */
+/** `server`: another server with an API key; the scopes of the key narrow this table (auth/host-app/api-keys.ts). */
 export type DeploymentRole = 'user' | 'moderator' | 'admin' | 'server';
 export type CallerKind = DeploymentRole | 'guest';
 
 export type DeploymentAction =
-  /** Come in, see people and public rooms, be a member. */
+  /** Connect, see users and public rooms, be a member. */
   | 'chat'
   | 'create_room'
   | 'start_direct_message'
-  /** One's own account: profile, settings, blocks, export, erasure. */
+  /** The caller's own account: profile, settings, blocks, export, erasure. */
   | 'keep_account'
-  /** One's own password, address and second factors. */
+  /** The caller's own password, email address and second factors. */
   | 'secure_account'
-  /** Ways to log in besides a password. */
+  /** Login methods besides a password. */
   | 'link_identity'
   /** Queue, rules, bans and audit of all rooms. */
   | 'moderate'
   | 'manage_api_keys'
-  /** Create accounts for others, open and end their logins, erase them. */
+  /** Create accounts for other users, open and end their sessions, erase them. */
   | 'manage_users';
 
 const guest: readonly DeploymentAction[] = ['chat', 'create_room', 'start_direct_message', 'keep_account'];
@@ -36,11 +36,11 @@ const inDeployment: Readonly<Record<CallerKind, ReadonlySet<DeploymentAction>>> 
   user: new Set(user),
   moderator: new Set([...user, 'moderate']),
   admin: new Set([...user, 'moderate', 'manage_api_keys']),
-  // A server is nobody's account: it says who is meant.
+  // A server has no account: its requests name the user.
   server: new Set(['create_room', 'manage_users', 'chat']),
 };
 
-/** What the table is asked about; `http/caller/caller.ts` has the whole caller. */
+/** The part of a caller that the table needs; the whole is `Caller` in `http/caller/caller.ts`. */
 export interface Asking {
   readonly role: DeploymentRole;
   readonly kind: 'user' | 'guest' | 'host' | 'server';
@@ -58,10 +58,10 @@ export function requireDeployment(caller: Asking, action: DeploymentAction): voi
 
 // ── The processing port ───────────────────────────────────────────────────────────────────────────
 
-/** `instance`: has the token that the deployment's own processes share; `stranger`: has another, or none. */
+/** `instance`: a caller with the token that the deployment's processes share; `stranger`: one with another token, or none. */
 export type ProcessingInstance = 'instance' | 'stranger';
 
-/** Services by their full name; null: all of them. Any prober may ask about health. */
+/** Services by their full name; null: all. Health checks are open to everybody. */
 const onProcessingPort: Readonly<Record<ProcessingInstance, ReadonlySet<string> | null>> = {
   instance: null,
   stranger: new Set(['grpc.health.v1.Health']),
@@ -75,9 +75,9 @@ export function mayCall(peer: ProcessingInstance, service: string): boolean {
 
 export type MemberRole = 'owner' | 'moderator' | 'member';
 /**
- * Somebody's standing in a room. `staff`: a deployment admin or moderator who is no member, of a private room; `admin`: the
- * same where they may read, since the room is public or they have opened it; `banned`: a person whom the room has shut out;
- * `outsider`: anybody else.
+ * A user's standing in a room. A member has the standing of their role. For others: `staff` is a deployment moderator or admin
+ * in a private room, `admin` is the same where they may also read, because the room is public or they have opened it,
+ * `banned` is a user who is banned from the room, and `outsider` is everybody else.
  */
 export type Standing = MemberRole | 'outsider' | 'staff' | 'admin' | 'server' | 'banned';
 
@@ -109,7 +109,7 @@ const moderator: readonly RoomAction[] = [
   'change_room',
 ];
 const owner: readonly RoomAction[] = [...moderator, 'change_role', 'delete_room'];
-// Deployment staff keeps order in rooms it is no member of, and every act is on record; it does not talk there.
+// Staff moderate rooms that they are not members of, and every act is in the audit log. They do not post there.
 const staff: readonly RoomAction[] = [
   'delete_any',
   'remove_member',
@@ -135,7 +135,7 @@ export function may(standing: Standing, action: RoomAction): boolean {
   return inRoom[standing].has(action);
 }
 
-/** Higher ranks act on lower ones only; an owner may act on owners. */
+/** A standing acts only on lower ranks; owners also act on owners. */
 const rank: Readonly<Record<Standing, number>> = {
   banned: 0,
   outsider: 0,

@@ -1,9 +1,8 @@
 /**
- * Whom a person may reach. To somebody who is blocked, the one who blocks them is absent: they cannot begin a conversation with
- * them, say or show anything in a conversation of the two, add them to a room or mention them. Every act of this kind asks here.
+ * What a block prevents. For the blocked user, the blocker does not exist: the blocked user cannot start a conversation with
+ * them, post or show typing in a conversation of the two, add them to a room, or mention them. All of these check here.
  *
- * A room of several people goes on whoever blocks whom: its messages reach all members. What carries no seq, such as typing,
- * and mentions do not reach the one who blocks.
+ * Rooms with more members go on: their messages reach everybody. Signals such as typing, and mentions, do not reach a blocker.
  */
 import { Failure, type InputPath } from '../../errors.ts';
 import type { BlockLookup } from '../../user/blocks/block-lookup.ts';
@@ -11,13 +10,13 @@ import type { Profiles } from '../../user/profile/profiles.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 
 export interface Contact {
-  /** @throws Failure `not_found` for the first who is absent or blocks the actor: both answer alike */
+  /** @throws Failure `not_found` for the first user who does not exist or blocks the actor; the answer is the same for both */
   readonly requirePeople: (actor: Actor, userIds: readonly string[], path: InputPath) => Promise<void>;
-  /** @throws Failure `not_found` in a conversation of two whose other person blocks this one */
+  /** @throws Failure `not_found` in a conversation of two whose other member blocks this user */
   readonly requireConversation: (state: RoomState, userId: string) => Promise<void>;
-  /** Those of the people who do not block `userId`, in their order. */
+  /** The people who do not block `userId`, in the given order. */
   readonly withoutBlockers: (userId: string, people: readonly string[]) => Promise<string[]>;
-  /** Who is not shown that this person types; undefined: nobody is. */
+  /** The users who must not see that this user types; undefined: nobody may see it. */
   readonly hiddenFrom: (userId: string) => Promise<readonly string[] | undefined>;
 }
 
@@ -45,7 +44,7 @@ export function createContact({ blocks, profiles }: { blocks: BlockLookup; profi
   return { requirePeople, requireConversation, withoutBlockers, hiddenFrom: blocks.blockersOf };
 }
 
-/** A conversation of two alone. */
+/** Whether the room is a direct message of two. */
 export function isPair({ settings, members }: RoomState): boolean {
   return settings.kind === 'dm' && members.size === 2;
 }

@@ -1,6 +1,6 @@
 /**
- * Ends the watching of public rooms by people whom the room shuts out. Watchers are no members, so their ban is no event of
- * the room's log: every instance looks for itself, at once when it is told of a ban and now and then in any case.
+ * Stops banned users from watching public rooms. The ban of a user who is not a member is no event of the room's log, so every
+ * instance reads bans from Postgres: at once when another instance announces a ban, and at an interval in any case.
  */
 import type { Logger } from 'pino';
 import { startPoller } from '../../concurrency/poller.ts';
@@ -9,11 +9,11 @@ import type { Hub } from '../../realtime/feed/hub.ts';
 import type { RoomState } from '../state/room-state.ts';
 import { findBanned } from './room-ban-repository.ts';
 
-/** Watchers asked about in one query. */
+/** Watchers checked by one query. */
 const batchSize = 5000;
 
 export interface WatcherBans {
-  /** Looks now; a look that is under way is followed by another. */
+  /** Checks now. If a check is under way, another one follows it. */
   readonly look: () => void;
   readonly stop: () => void;
 }
