@@ -1,4 +1,4 @@
-/** Nothing of somebody who is blocked is put before the person who blocks them, through any instance. */
+/** Nothing that a blocked user does reaches the user who blocks them, through any instance. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Fleet, startFleet } from '../harness/stack.ts';
@@ -25,7 +25,7 @@ const roomsOf = async (person: TestUser) =>
 const typists = (frames: readonly Frame[], roomId: string) =>
   frames.filter((frame) => frame.type === 'typing' && frame.roomId === roomId).map(({ data }) => data!.userId);
 
-test('typing in a conversation of two does not reach the one who blocks, and is answered like a message there', async () => {
+test('typing in a conversation of two does not reach the blocker, and is refused like a message', async () => {
   const { id: roomId } = (await mustCall(ben, 'POST', '/v1/dms', { userIds: [ana.id] })) as { id: string };
   const [reader, typist] = [await connect(here, ana), await connect(there, ben)];
   await block(ana, ben);
@@ -34,14 +34,14 @@ test('typing in a conversation of two does not reach the one who blocks, and is 
   expect([typed.type, typed.code]).toEqual([said.type, said.code]);
   expect(typed).toMatchObject({ type: 'error', code: 'not_found' });
   await unblock(ana, ben);
-  // What comes after the block was lifted is the first that arrives.
+  // The first frame to arrive is the one sent after the block was lifted.
   await expect.poll(async () => (await typist.ask({ ...typing, active: false })).type).toBe('ack');
   const first = await reader.until(({ type, roomId: id }) => type === 'typing' && id === roomId);
   expect(first.data).toMatchObject({ active: false });
   await Promise.all([reader.close(), typist.close()]);
 });
 
-test('typing in a room of several reaches its members but for those who block the typist', async () => {
+test('typing in a larger room reaches all members except those who block the user', async () => {
   const roomId = await createRoom([cid, ana, ben]);
   await block(ana, ben);
   const sockets = [await connect(here, ana), await connect(here, cid), await connect(there, ana)];
@@ -57,7 +57,7 @@ test('typing in a room of several reaches its members but for those who block th
   await Promise.all([...sockets, typist, other].map((socket) => socket.close()));
 });
 
-test('making a room with the one who blocks, or adding them to one, answers as for somebody who never was', async () => {
+test('creating a room with the blocker, or adding them to one, is answered as for an unknown user', async () => {
   await block(ana, ben);
   const before = await roomsOf(ana);
   const nobody = randomUUID();
@@ -80,7 +80,7 @@ test('making a room with the one who blocks, or adding them to one, answers as f
       ]);
     }
   expect(await roomsOf(ana)).toEqual(before);
-  // Of an absent one and one who blocks, the first is named, whichever it is.
+  // With an unknown user and a blocker in the list, the error names the first of them.
   const both = (userIds: readonly string[]) => ben.call('POST', '/v1/dms', { userIds });
   expect((await both([ana.id, nobody])).body.errors).toMatchObject([{ message: `no user ${ana.id}` }]);
   expect((await both([nobody, ana.id])).body.errors).toMatchObject([{ message: `no user ${nobody}` }]);
@@ -88,7 +88,7 @@ test('making a room with the one who blocks, or adding them to one, answers as f
   expect((await ben.call(...attempts(ana.id)[0]!)).status).toBe(201);
 });
 
-test('others may bring both into one room, where a mention by the blocked one does not count for the one who blocks', async () => {
+test('other members may add both to one room, where the blocked user’s mentions do not count for the blocker', async () => {
   await block(ana, ben);
   const roomId = await createRoom([cid, ben]);
   await mustCall(cid, 'PUT', `/v1/rooms/${roomId}/members/${ana.id}`, {});

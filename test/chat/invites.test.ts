@@ -26,7 +26,7 @@ const accept = (user: TestUser, code: string) => user.call('POST', `/v1/invites/
 const members = async (room: string) =>
   (await mustCall(ana!, 'GET', `/v1/rooms/${room}/members`)).items!.map((each) => (each.user as { id: string }).id);
 
-test('who holds the code joins, sees the room at once, and everybody is told', async () => {
+test('a user with the code joins, sees the room at once, and every member is notified', async () => {
   const room = await createRoom([ana!]);
   const [there, here] = [await connect(parley.url, ana!), await connect(parley.url, ben!)];
   const made = await invite(ana!, room, { expiresIn: 60 });
@@ -40,7 +40,7 @@ test('who holds the code joins, sees the room at once, and everybody is told', a
   expect(await here.until((frame) => frame.type === 'member.joined')).toMatchObject(joined);
 });
 
-test('a member who accepts again stays one, makes no event and uses nothing up', async () => {
+test('a member who accepts again stays a member, without an event and without using up the invite', async () => {
   const room = await createRoom([ana!]);
   const { code } = await invite(ana!, room, { maxUses: 1 });
   await accept(ben!, code);
@@ -48,7 +48,7 @@ test('a member who accepts again stays one, makes no event and uses nothing up',
   expect(await accept(eve!, code)).toMatchObject({ status: 404, body: { code: 'not_found' } });
 });
 
-test('of many who accept at once no more come in than it may be used', async () => {
+test('of many users who accept at once, only as many join as the invite has uses', async () => {
   const room = await createRoom([ana!]);
   const { code } = await invite(ana!, room, { maxUses: 2 });
   const people = await Promise.all(Array.from({ length: 6 }, () => signUp(parley.url)));
@@ -57,7 +57,7 @@ test('of many who accept at once no more come in than it may be used', async () 
   expect(await members(room)).toHaveLength(3);
 });
 
-test('unknown, used up, made by somebody who left, and of a deleted room answer alike', async () => {
+test('the answer is the same for an unknown code, a used-up invite, an invite of a former member, and a deleted room', async () => {
   const room = await createRoom([ana!, ben!]);
   const ofBen = await invite(ben!, room);
   const ofAna = await invite(ana!, room);
@@ -73,14 +73,14 @@ test('unknown, used up, made by somebody who left, and of a deleted room answer 
     expect({ status, detail: body.detail }).toEqual({ status: 404, detail: 'no such invite' });
 });
 
-test('an invite ends when its time is over', async () => {
+test('an invite expires', async () => {
   const room = await createRoom([ana!]);
   const { code, expiresAt } = await invite(ana!, room, { expiresIn: 1 });
   await expect.poll(() => Date.now() > Date.parse(expiresAt) + 200).toBe(true);
   expect((await accept(eve!, code)).status).toBe(404);
 });
 
-test('the same Idempotency-Key makes one invite, at once and again; with other terms it is a conflict', async () => {
+test('requests with the same Idempotency-Key create one invite, also at the same time; with other terms they conflict', async () => {
   const room = await createRoom([ana!]);
   const make = (terms: object) => ana!.call('POST', `/v1/rooms/${room}/invites`, terms, { 'idempotency-key': room });
   const answers = await Promise.all([1, 2, 3].map(() => make({ maxUses: 5 })));
@@ -90,7 +90,7 @@ test('the same Idempotency-Key makes one invite, at once and again; with other t
   expect(await make({ maxUses: 6 })).toMatchObject({ status: 409, body: { code: 'conflict' } });
 });
 
-test('outsiders, direct messages, odd terms and more than there may be are refused', async () => {
+test('outsiders, direct messages, invalid terms and too many invites are refused', async () => {
   const room = await createRoom([ana!]);
   const path = `/v1/rooms/${room}/invites`;
   expect((await eve!.call('POST', path)).status).toBe(404);
@@ -107,7 +107,7 @@ const listOf = async (user: TestUser, room: string, query = '') =>
   (await mustCall(user, 'GET', `/v1/rooms/${room}/invites${query}`)).items! as unknown as (Invite & { id: string })[];
 const revoke = (user: TestUser, room: string, id: string) => user.call('DELETE', `/v1/rooms/${room}/invites/${id}`);
 
-test('members see their own invites, moderators and owners everybody’s, and nobody else any', async () => {
+test('members list their own invites, moderators and owners all of them, and outsiders none', async () => {
   const room = await createRoom([ana!, ben!, eve!]);
   await mustCall(ana!, 'PATCH', `/v1/rooms/${room}/members/${eve!.id}`, { role: 'moderator' });
   const [first, second] = [await invite(ana!, room, { maxUses: 2 }), await invite(ben!, room)];
@@ -129,7 +129,7 @@ test('members see their own invites, moderators and owners everybody’s, and no
   expect((await ben!.call('GET', `/v1/rooms/${room}/invites`)).status).toBe(404);
 });
 
-test('an invite that was taken back lets nobody in, and makes room for another', async () => {
+test('a revoked invite admits nobody and frees its place for another one', async () => {
   const room = await createRoom([ana!, ben!]);
   const made = [await invite(ana!, room), await invite(ben!, room), await invite(ben!, room)];
   expect((await ana!.call('POST', `/v1/rooms/${room}/invites`)).status).toBe(409);
@@ -137,7 +137,7 @@ test('an invite that was taken back lets nobody in, and makes room for another',
   expect((await revoke(ben!, room, ids[0]!)).status).toBe(404);
   expect((await revoke(eve!, room, ids[0]!)).status).toBe(404);
   expect((await revoke(ana!, await createRoom([ana!]), ids[0]!)).status).toBe(404);
-  // One's own, and as an owner anybody's; a second time there is none.
+  // Members revoke their own invite, owners any. Revoking it twice is not_found.
   for (const [user, id, status] of [
     [ben!, ids[1]!, 204],
     [ana!, ids[2]!, 204],
@@ -150,7 +150,7 @@ test('an invite that was taken back lets nobody in, and makes room for another',
   expect((await accept(eve!, made[0]!.code)).status).toBe(200);
 });
 
-test('an invite that ended is not listed, and one that is used up is', async () => {
+test('an expired invite is not listed, a used-up one is', async () => {
   const room = await createRoom([ana!]);
   await invite(ana!, room, { expiresIn: 1 });
   const { code } = await invite(ana!, room, { maxUses: 1 });

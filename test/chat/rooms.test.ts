@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => parley.end());
 
-test('a new room has its maker as owner, its members, and a log that begins with them', async () => {
+test('a new room has its creator as owner, its members, and a log that begins with their joins', async () => {
   const room = await mustCall(ana, 'POST', '/v1/rooms', {
     name: 'Garden',
     topic: 'Roses',
@@ -48,7 +48,7 @@ test('a new room has its maker as owner, its members, and a log that begins with
   ]);
 });
 
-test('the same Idempotency-Key makes one room', async () => {
+test('requests with the same Idempotency-Key create one room', async () => {
   const body = { name: 'Once', visibility: 'private' };
   const [first, second] = [
     await ana.call('POST', '/v1/rooms', body, { 'idempotency-key': 'k1' }),
@@ -61,7 +61,7 @@ test('the same Idempotency-Key makes one room', async () => {
   );
 });
 
-test('an Idempotency-Key is forgotten after its time and is good for another request then', async () => {
+test('an Idempotency-Key expires and may then be used for another request', async () => {
   const make = (name: string) =>
     ana.call('POST', '/v1/rooms', { name, visibility: 'private' }, { 'idempotency-key': 'k2' });
   const first = await make('Yesterday');
@@ -78,7 +78,7 @@ test('an Idempotency-Key is forgotten after its time and is good for another req
   await sql.end();
 });
 
-test('a public room is found, read and watched before joining; posting needs joining', async () => {
+test('users find, read and watch a public room before they join; posting needs membership', async () => {
   const room = await createRoom([ana], { name: `Market ${ana.username}`, visibility: 'public' });
   await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'm', text: 'open' });
   const found = (
@@ -95,7 +95,7 @@ test('a public room is found, read and watched before joining; posting needs joi
   expect(await watcher.say(room, 'now I may')).toMatchObject({ type: 'ack' });
 });
 
-test('a public room turned private drops its watchers', async () => {
+test('a public room that becomes private drops its watchers', async () => {
   const room = await createRoom([ana], { visibility: 'public' });
   const watcher = await connect(parley.url, eve);
   await watcher.ask({ type: 'room.open', roomId: room });
@@ -109,7 +109,7 @@ test('a public room turned private drops its watchers', async () => {
   expect((await eve.call('GET', `/v1/rooms/${room}`)).status).toBe(404);
 });
 
-test('one direct-message room for exactly the same people, whoever asks and however often', async () => {
+test('there is one direct message for each set of members, whoever opens it and however often', async () => {
   const first = await ana.call('POST', '/v1/dms', { userIds: [ben.id] });
   const again = await ben.call('POST', '/v1/dms', { userIds: [ana.id] });
   const twice = await ana.call('POST', '/v1/dms', { userIds: [ben.id, ana.id, ben.id] });
@@ -126,7 +126,7 @@ test('one direct-message room for exactly the same people, whoever asks and howe
   expect(new Set(both.map((each) => each.body.id)).size).toBe(1);
 });
 
-test('a member who left receives nothing sent until they are back', async () => {
+test('a former member receives nothing until they rejoin', async () => {
   const room = await createRoom([ana, ben], { visibility: 'public' });
   const socket = await connect(parley.url, ben);
   await mustCall(ben, 'PUT', `/v1/rooms/${room}/members/me`);
@@ -138,7 +138,7 @@ test('a member who left receives nothing sent until they are back', async () => 
   expect(socket.texts(room)).toEqual(['marker']);
 });
 
-test('a removed member is told, gets the removal as the last event, and every door is shut when the removal is acked', async () => {
+test('a removed member gets the removal as their last event, and every request and frame is refused once it is acknowledged', async () => {
   const room = await createRoom([ana, ben]);
   const socket = await connect(parley.url, ben);
   expect((await ana.call('DELETE', `/v1/rooms/${room}/members/${ben.id}`)).status).toBe(204);
@@ -153,7 +153,7 @@ test('a removed member is told, gets the removal as the last event, and every do
   expect(socket.texts(room)).toEqual([]);
 });
 
-test('a new member of a room with joined history sees nothing of before', async () => {
+test('a new member of a room with joined history sees no earlier messages', async () => {
   const room = await createRoom([ana], { history: 'joined' });
   await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'before' });
   const socket = await connect(parley.url, ben);
@@ -169,7 +169,7 @@ test('a new member of a room with joined history sees nothing of before', async 
   expect(JSON.stringify(seen[0])).toContain('"since"');
 });
 
-test('roles: owners and moderators change rooms and members, members do not', async () => {
+test('owners and moderators change rooms and members, members do not', async () => {
   const room = await createRoom([ana, ben, eve]);
   expect((await ben.call('PATCH', `/v1/rooms/${room}`, { name: 'x' })).status).toBe(403);
   expect((await ben.call('DELETE', `/v1/rooms/${room}/members/${eve.id}`)).status).toBe(403);
@@ -180,7 +180,7 @@ test('roles: owners and moderators change rooms and members, members do not', as
   expect((await ben.call('DELETE', `/v1/rooms/${room}`)).status).toBe(403);
 });
 
-test('when the last owner leaves, the longest-standing moderator owns the room', async () => {
+test('when the last owner leaves, the longest-standing moderator becomes the owner', async () => {
   const room = await createRoom([ana, eve, ben]);
   await mustCall(ana, 'PATCH', `/v1/rooms/${room}/members/${ben.id}`, { role: 'moderator' });
   expect((await ana.call('DELETE', `/v1/rooms/${room}/members/me`)).status).toBe(204);
@@ -193,7 +193,7 @@ test('when the last owner leaves, the longest-standing moderator owns the room',
   );
 });
 
-test('a deleted room is gone for its members, who are told', async () => {
+test('members are notified when their room is deleted, and no longer find it', async () => {
   const room = await createRoom([ana, ben]);
   const socket = await connect(parley.url, ben);
   expect((await ana.call('DELETE', `/v1/rooms/${room}`)).status).toBe(204);
@@ -203,7 +203,7 @@ test('a deleted room is gone for its members, who are told', async () => {
   expect((await mustCall(ben, 'GET', '/v1/rooms')).items!.map((each) => each.id)).not.toContain(room);
 });
 
-test('my rooms come with unread, mentions, markers and the last message; reading moves the marker on every device', async () => {
+test('my rooms are listed with unread counts, mentions, read marker and last message; reading moves the marker on every device', async () => {
   const room = await createRoom([ana, ben]);
   const [phone, laptop] = await Promise.all([connect(parley.url, ben), connect(parley.url, ben)]);
   await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'one' });
@@ -230,7 +230,7 @@ test('my rooms come with unread, mentions, markers and the last message; reading
   expect(await mine()).toMatchObject({ unread: 0, mentions: 0, lastReadSeq: 4 });
 });
 
-test('slow mode makes members wait, and says how long', async () => {
+test('slow mode refuses a member’s next message and says how long to wait', async () => {
   const room = await createRoom([ana, ben], { slowModeSeconds: 60 });
   const socket = await connect(parley.url, ben);
   expect((await socket.say(room, 'first')).type).toBe('ack');
@@ -242,7 +242,7 @@ test('slow mode makes members wait, and says how long', async () => {
   expect(Number(rest.headers.get('retry-after'))).toBeGreaterThan(50);
 });
 
-test('a muted member cannot write, on any door, until unmuted; nobody mutes those above', async () => {
+test('a muted member cannot post over REST or sockets until unmuted; nobody mutes a higher role', async () => {
   const room = await createRoom([ana, ben, eve]);
   const socket = await connect(parley.url, ben);
   const { messageId } = await socket.say(room, 'before');
@@ -262,7 +262,7 @@ test('a muted member cannot write, on any door, until unmuted; nobody mutes thos
   expect((await ben.call('PUT', `/v1/rooms/${room}/members/${ana.id}/mute`, { seconds: 60 })).status).toBe(403);
 });
 
-test('leaving and coming back ends no mute; being unmuted then does', async () => {
+test('a mute survives leaving and rejoining, and ends by unmuting', async () => {
   const room = await createRoom([ana, ben], { visibility: 'public' });
   await mustCall(ana, 'PUT', `/v1/rooms/${room}/members/${ben.id}/mute`, { seconds: 60 });
   await mustCall(ben, 'DELETE', `/v1/rooms/${room}/members/me`);
@@ -279,7 +279,7 @@ test('leaving and coming back ends no mute; being unmuted then does', async () =
   expect((await say('and after another round')).status).toBe(201);
 });
 
-test('public rooms go on by their cursor whatever their names are made of', async () => {
+test('the list of public rooms pages correctly with any characters in room names', async () => {
   const name = (letter: string) => `zq${letter}${'\u{1f9ff}'.repeat(97)}`;
   for (const letter of ['a', 'b']) await createRoom([ana], { name: name(letter), visibility: 'public' });
   const page = (cursor = '') => mustCall(ana, 'GET', `/v1/rooms?visibility=public&query=zq&limit=1${cursor}`);
@@ -288,7 +288,7 @@ test('public rooms go on by their cursor whatever their names are made of', asyn
   expect([...first.items!, ...second.items!].map((room) => room.name)).toEqual([name('a'), name('b')]);
 });
 
-test('lists go on by their cursor, and odd cursors are refused', async () => {
+test('lists page by cursor and refuse foreign cursors', async () => {
   const room = await createRoom([ana, ben, eve]);
   const first = await mustCall(ana, 'GET', `/v1/rooms/${room}/members?limit=2`);
   expect(first.items).toHaveLength(2);
@@ -316,7 +316,7 @@ test.each([
   });
 });
 
-test('leaving twice is leaving once, and says nothing to who never was there', async () => {
+test('leaving twice succeeds; a user who was never a member learns nothing of the room', async () => {
   const room = await createRoom([ana, ben]);
   const leave = (user: TestUser) => user.call('DELETE', `/v1/rooms/${room}/members/me`);
   expect([(await leave(ben)).status, (await leave(ben)).status]).toEqual([204, 204]);
@@ -324,7 +324,7 @@ test('leaving twice is leaving once, and says nothing to who never was there', a
   expect((await leave(eve)).status).toBe(404);
 });
 
-test('a stranger reads nothing of before in a public room whose history begins with joining, and what comes while they watch', async () => {
+test('a watcher of a public room with joined history reads no history, only what arrives while they watch', async () => {
   const room = await createRoom([ana], { history: 'joined' });
   const { id } = await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: '1', text: 'said in private' });
   await mustCall(ana, 'PATCH', `/v1/rooms/${room}`, { visibility: 'public' });

@@ -1,4 +1,4 @@
-/** What was said before somebody joined a room is not unread for them, wherever unread messages are counted. */
+/** Messages from before a user joined are not unread for them, wherever unread messages are counted. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Single, startSingle } from '../harness/stack.ts';
@@ -47,7 +47,7 @@ test.each(cases)('somebody who %s has nothing unread in a room with history "%s"
   const mine = async () => (await mustCall(ben, 'GET', '/v1/rooms')).items!.find(({ id }) => id === roomId)!;
   const before = await mine();
   expect(before).toMatchObject({ unread: 0, mentions: 0 });
-  // Everything up to the event that let them in.
+  // Everything up to the event of their join.
   expect(before.lastReadSeq).toBe((before.seq as number) - 1);
   const greeted = await connect(parley.url, ben);
   const welcomed = (greeted.welcome.rooms as Record<string, unknown>[]).find(({ id }) => id === roomId);

@@ -1,4 +1,4 @@
-/** Somebody whom a public room has shut out reads nothing there, member or not, whatever way they come. */
+/** A user who is banned from a public room reads nothing there: over REST, sockets or the log, as a member or not. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Fleet, startFleet } from '../harness/stack.ts';
@@ -19,7 +19,7 @@ afterAll(async () => {
   await fleet.end();
 });
 
-/** A room with a message, and somebody who never joined it. */
+/** A room with a message, and a user who never joined it. */
 async function startRoom(visibility: 'public' | 'private') {
   const [owner, stranger] = [await signUp(one), await signUp(one)];
   const room = await createRoom([owner], { visibility });
@@ -52,7 +52,7 @@ async function readAll(user: TestUser, room: string, message: string): Promise<S
   return seen;
 }
 
-test('who never joined is shut out of reading, on every instance, until the ban is lifted', async () => {
+test('a banned non-member cannot read the room on any instance until the ban is lifted', async () => {
   const { stranger, room, message, ban, lift } = await startRoom('public');
   const isListed = async () =>
     (await mustCall(stranger, 'GET', '/v1/rooms?visibility=public&limit=100')).items!.some(({ id }) => id === room);
@@ -72,7 +72,7 @@ test('who never joined is shut out of reading, on every instance, until the ban 
   await socket.close();
 });
 
-test('a member who is banned reads nothing any more, although everybody else may', async () => {
+test('a banned member can no longer read a room that everybody else may read', async () => {
   const { owner, stranger, room, message, ban } = await startRoom('public');
   await mustCall(stranger, 'PUT', `/v1/rooms/${room}/members/me`);
   expect(await readAll(stranger, room, message)).toEqual(new Set(['200 read']));
@@ -81,18 +81,18 @@ test('a member who is banned reads nothing any more, although everybody else may
   const refusal = (await stranger.call('GET', `/v1/rooms/${room}/messages`)).body;
   expect(Date.parse(refusal.until as string)).toBeGreaterThan(Date.now());
   expect(await readAll(owner, room, message)).toEqual(new Set(['200 read']));
-  // When its time is over nobody has to lift it.
+  // A ban with an end expires by itself.
   await sql`update moderation_bans set expires_at = now() - interval '1 second' where user_id = ${stranger.id}`;
   expect(await readAll(stranger, room, message)).toEqual(new Set(['200 read']));
 });
 
-test('a private room is not there for them, as for any outsider', async () => {
+test('a private room does not exist for a banned user, as for any outsider', async () => {
   const { stranger, room, message, ban } = await startRoom('private');
   await ban();
   expect(await readAll(stranger, room, message)).toEqual(new Set(['404 not_found']));
 });
 
-test('who watches a public room is sent out by the ban, on another instance as well', async () => {
+test('a ban stops a user who watches the room, also on another instance', async () => {
   const { owner, stranger, room, ban, lift } = await startRoom('public');
   const mouth = await connect(one, owner);
   const watchers = [await connect(one, stranger), await connect(two, stranger)];
@@ -122,7 +122,7 @@ test('who watches a public room is sent out by the ban, on another instance as w
   await mouth.close();
 });
 
-test('a watcher is sent out also when no instance was told of the ban', async () => {
+test('a watcher is stopped also when the announcement of the ban is lost', async () => {
   const { owner, stranger, room } = await startRoom('public');
   const watcher = await connect(two, stranger);
   expect((await watcher.ask({ type: 'room.open', roomId: room })).type).toBe('ack');

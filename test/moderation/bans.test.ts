@@ -15,14 +15,14 @@ const actionsOf = async (roomId: string) =>
       select action from moderation_audit where room_id = ${roomId} order by created_at, id`
   ).map(({ action }) => action);
 
-test('banned from a room: out at one seq for everybody, kept out on both instances, and let in again when it is lifted', async () => {
+test('a room ban ends the membership at one seq, is refused entry on both instances, and ends when it is lifted', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here, { visibility: 'public' });
   const watching = await connect(town.there, reader);
   const banned = await connect(town.there, author);
   const ban = await mustCall(owner, 'PUT', `/v1/moderation/bans/${author.id}`, { roomId, reason: 'rude' });
   expect(ban).toMatchObject({ user: { id: author.id }, roomId, reason: 'rude', by: { id: owner.id }, expiresAt: null });
 
-  // Nothing that is said after the ban's seq reaches them; a marker in another room proves that there was time for it.
+  // Nothing after the ban's seq reaches them; a marker in another room proves that it would have arrived by now.
   const elsewhere = await createRoom([owner, author]);
   await say(owner, roomId, 'unseen');
   await say(owner, elsewhere, 'marker');
@@ -49,7 +49,7 @@ test('banned from a room: out at one seq for everybody, kept out on both instanc
   await Promise.all([watching.close(), banned.close()]);
 });
 
-test('a ban with an end ends by the database’s clock', async () => {
+test('a ban with an end expires by the clock of the database', async () => {
   const { roomId, owner, author } = await openSquare(town.here, { visibility: 'public' });
   const ban = await mustCall(owner, 'PUT', `/v1/moderation/bans/${author.id}`, { roomId, seconds: 3600 });
   const hour = Date.parse(ban.expiresAt as string) - Date.parse(ban.createdAt as string);
@@ -61,7 +61,7 @@ test('a ban with an end ends by the database’s clock', async () => {
   expect((await mustCall(owner, 'GET', `/v1/moderation/bans?roomId=${roomId}`)).items).toEqual([]);
 });
 
-test('who joins at the same moment as they are banned is out in the end', async () => {
+test('a user who joins and is banned at the same moment ends up banned', async () => {
   const { roomId, owner } = await openSquare(town.here, { visibility: 'public' });
   for (let round = 0; round < 12; round++) {
     const guest = await signUp(town.there);
@@ -75,7 +75,7 @@ test('who joins at the same moment as they are banned is out in the end', async 
   }
 });
 
-test('moderators ban members and not each other or the owner; an owner bans anybody but themselves', async () => {
+test('moderators ban members, but not each other or the owner; owners ban anybody but themselves', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   await mustCall(owner, 'PATCH', `/v1/rooms/${roomId}/members/${reader.id}`, { role: 'moderator' });
   const second = await signUp(town.here);
@@ -94,7 +94,7 @@ test('moderators ban members and not each other or the owner; an owner bans anyb
   ]).toEqual([403, 403, 403, 400, 400, 200, 200, 404]);
 });
 
-test('banned from the deployment: every login ends on every instance, sockets too, and new ones are refused', async () => {
+test('a deployment ban ends every session and socket on every instance, and new logins are refused', async () => {
   const admin = await town.hire('admin');
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const socket = await connect(town.there, author);
@@ -116,14 +116,14 @@ test('banned from the deployment: every login ends on every instance, sockets to
   expect((await owner.call('PUT', `/v1/rooms/${id as string}/members/${author.id}`)).body.code).toBe('banned');
   expect(await say(reader, roomId, 'others go on')).toMatchObject({ text: 'others go on' });
 
-  // The old login stays ended when the ban does.
+  // The session does not come back when the ban ends.
   await mustCall(admin, 'DELETE', `/v1/moderation/bans/${author.id}`);
   expect((await author.at(town.there).call('GET', '/v1/users/me')).body.code).toBe('unauthenticated');
   const fresh = await logIn(town.there, author);
   expect((await fresh.call('GET', `/v1/rooms/${roomId}`)).status).toBe(200);
 });
 
-test('a deployment ban with an end is over when its time is, without anybody lifting it', async () => {
+test('a deployment ban with an end expires by itself', async () => {
   const admin = await town.hire('admin');
   const person = await signUp(town.here);
   await mustCall(admin, 'PUT', `/v1/moderation/bans/${person.id}`, { seconds: 1 });
@@ -133,7 +133,7 @@ test('a deployment ban with an end is over when its time is, without anybody lif
   await expect.poll(async () => (await login()).status).toBe(200);
 });
 
-test('the staff bans below its own rank, and room moderators ban from no deployment', async () => {
+test('staff ban only below their own role, and room moderators do not ban from the deployment', async () => {
   const [admin, second, moderator] = [await town.hire('admin'), await town.hire('admin'), await town.hire('moderator')];
   const { owner, author } = await openSquare(town.here);
   const ban = (actor: typeof owner, userId: string) =>
@@ -148,7 +148,7 @@ test('the staff bans below its own rank, and room moderators ban from no deploym
   ]).toEqual([403, 403, 400, 403, 200, 200]);
 });
 
-test('staff that is a plain member of a room keeps what it may do there', async () => {
+test('staff who are plain members of a room keep their rights as staff', async () => {
   const admin = await town.hire('admin');
   const { roomId, owner, author } = await openSquare(town.here);
   await mustCall(owner, 'PUT', `/v1/rooms/${roomId}/members/${admin.id}`);
@@ -160,7 +160,7 @@ test('staff that is a plain member of a room keeps what it may do there', async 
   expect(await actionsOf(roomId)).toEqual(['member.mute', 'member.ban']);
 });
 
-test('every act of a moderator is in the audit log, newest first, and the log goes on by cursor', async () => {
+test('every act of a moderator is in the audit log, newest first, and the log pages by cursor', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const member = `/v1/rooms/${roomId}/members`;
   const message = await say(author, roomId, 'hm');

@@ -1,4 +1,4 @@
-/** What becomes of a text that looks like spam, by who sends it and where. */
+/** How a text that looks like spam is treated, depending on its author and the room. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 import { openSquare, queueOf, say, startTown, type Town } from './moderation-town.ts';
@@ -6,7 +6,7 @@ import { openSquare, queueOf, say, startTown, type Town } from './moderation-tow
 let town: Town;
 
 beforeAll(async () => {
-  // Near-copies of each other are what these tests send.
+  // These tests send near-copies of each other.
   town = await startTown({
     PARLEY_MODERATION_FLOOD_AUTHOR_MESSAGES: '60',
     PARLEY_MODERATION_TIMEOUT: '10s',
@@ -34,7 +34,7 @@ const smallTalk = [
 
 let nextKey = 0;
 
-/** What becomes of a text: `sent`, or the labels that it was refused for. */
+/** The outcome of a send: `sent`, or the labels that the text was refused for. */
 async function fate(person: TestUser, roomId: string, text: string): Promise<string> {
   const { status, body } = await person.call('POST', `/v1/rooms/${roomId}/messages`, {
     clientId: `fate-${nextKey++}`,
@@ -53,14 +53,14 @@ async function openDirect(person: TestUser, other: TestUser): Promise<string> {
   return id as string;
 }
 
-test('an obvious advert is refused as a new account’s first message, on either instance', async () => {
+test('an obvious advert is refused as the first message of a new account, on either instance', async () => {
   const { roomId, author } = await openSquare(town.here);
   for (const advert of adverts) expect(await fate(author, roomId, advert)).toContain('spam model+');
   const other = await openSquare(town.there);
   expect(await fate(other.author, other.roomId, adverts[0]!)).toContain('spam model+');
 });
 
-test('the same text of somebody who has talked there for a while is delivered, and shown to moderators', async () => {
+test('the same text by a regular of the room is delivered, and queued for moderators', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   await talk(author, roomId);
   expect(await fate(author, roomId, adverts[0]!)).toBe('sent');
@@ -72,7 +72,7 @@ test('the same text of somebody who has talked there for a while is delivered, a
     .toEqual([adverts[0], adverts[1]].toSorted());
 });
 
-test('nothing that looks like spam is refused between two people once the other has written', async () => {
+test('no spam-like text is refused in a direct message once the other user has written', async () => {
   const [ana, ben] = [await signUp(town.here), await signUp(town.here)];
   await createRoom([ana, ben]);
   const direct = await openDirect(ana, ben);
@@ -81,7 +81,7 @@ test('nothing that looks like spam is refused between two people once the other 
   for (const advert of adverts) expect(await fate(ana, direct, advert)).toBe('sent');
 });
 
-test('copies of what looks like spam are refused, whoever sends them', async () => {
+test('copies of a spam-like text are refused, whoever sends them', async () => {
   const { roomId, author } = await openSquare(town.here);
   await talk(author, roomId);
   const fates: string[] = [];
@@ -91,12 +91,12 @@ test('copies of what looks like spam are refused, whoever sends them', async () 
   expect(fates[4]).not.toBe('sent');
 });
 
-test('a rule of the room that only flags is the second sign', async () => {
+test('a room rule that only flags counts as the second sign of spam', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   await talk(author, roomId);
   const rule = { kind: 'word', pattern: 'casino', action: 'flag', roomId };
   await mustCall(owner, 'POST', '/v1/moderation/rules', rule);
-  // In force once an innocent line is queued for it.
+  // The rule is in force once it queues an innocent text.
   const isQueued = async () => {
     await say(author, roomId, `the casino downtown is a library now ${nextKey++}`);
     return (await queueOf(owner, `roomId=${roomId}&state=open`)).some(({ rules }) => (rules as object[]).length > 0);
@@ -105,7 +105,7 @@ test('a rule of the room that only flags is the second sign', async () => {
   expect(await fate(author, roomId, adverts[1]!)).toContain('spam model+rule');
 });
 
-test('edits are judged by the same standing', async () => {
+test('edits are judged like messages of the same author', async () => {
   const { roomId, author } = await openSquare(town.here);
   const { id } = await say(author, roomId, 'hello');
   const edit = () => author.call('PATCH', `/v1/rooms/${roomId}/messages/${id}`, { text: adverts[0] });
@@ -131,7 +131,10 @@ const everyday = [
   ['en', 'https://www.youtube.com/watch?v=dQw4w9WgXcQ'],
 ] as const;
 
-test.each(everyday)('an everyday line is delivered even as a new account’s first message (%s): %s', async (_, text) => {
-  const { roomId, author } = await openSquare(town.here);
-  expect(await fate(author, roomId, text)).toBe('sent');
-});
+test.each(everyday)(
+  'an everyday text is delivered even as the first message of a new account (%s): %s',
+  async (_, text) => {
+    const { roomId, author } = await openSquare(town.here);
+    expect(await fate(author, roomId, text)).toBe('sent');
+  },
+);

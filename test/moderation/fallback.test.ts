@@ -5,7 +5,7 @@ import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness
 
 const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
 const stops: (() => Promise<unknown>)[] = [];
-// Each test starts a fleet of its own, and heals it.
+// Each test starts its own instances and restarts the processing role at the end.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
@@ -18,11 +18,11 @@ interface Outage {
   readonly ana: TestUser;
   readonly ben: TestUser;
   readonly roomId: string;
-  /** The processing role comes back where it was. */
+  /** Starts the processing role again on the same port. */
   readonly heal: () => Promise<ParleyProcess>;
 }
 
-/** Two chat instances whose only processing instance has just died. */
+/** Two chat instances whose only processing instance was just killed. */
 async function startOutage(
   fallback: 'refuse' | 'pending' | 'open',
   settings: Readonly<Record<string, string>> = {},
@@ -61,7 +61,7 @@ const textsOf = async (person: TestUser, roomId: string) =>
     ({ text }) => text,
   );
 
-test('refuse: without a verdict nothing is stored, and the same key works when the verdicts are back', async () => {
+test('refuse: without a verdict nothing is stored, and a retry with the same key succeeds when processing is back', async () => {
   const { ana, ben, roomId, heal } = await startOutage('refuse');
   expect(await send(ana, roomId, 'k', 'hello')).toMatchObject({ status: 503, body: { code: 'unavailable' } });
   expect(await textsOf(ben, roomId)).toEqual([]);
@@ -70,7 +70,7 @@ test('refuse: without a verdict nothing is stored, and the same key works when t
   expect(await textsOf(ben, roomId)).toEqual(['hello']);
 });
 
-test('pending: seen by nobody until it is judged, then delivered once and in order; what is blocked never is', async () => {
+test('pending: a message is hidden until it is judged, then delivered once and in order; a blocked one is never delivered', async () => {
   const { there, here, ana, ben, roomId, heal } = await startOutage('pending');
   const [author, reader] = [await connect(here, ana), await connect(there, ben)];
   const first = await author.say(roomId, 'one', 'k1');
@@ -96,7 +96,7 @@ test('pending: seen by nobody until it is judged, then delivered once and in ord
   await Promise.all([author.close(), reader.close()]);
 });
 
-test('pending: no more than the bounds wait, of one person and of all; repeats are answered, and refused keys stay free', async () => {
+test('pending: the bounds per user and in total hold, repeats get the same answer, and refused keys stay free', async () => {
   const bounds = { PARLEY_MODERATION_UNJUDGED_PER_AUTHOR: '2', PARLEY_MODERATION_UNJUDGED_MAX: '3' };
   const { ana, ben, roomId, heal } = await startOutage('pending', bounds);
   const statuses = async (person: TestUser, keys: readonly string[]) => {
@@ -109,35 +109,38 @@ test('pending: no more than the bounds wait, of one person and of all; repeats a
   expect(await statuses(ana, ['a2'])).toEqual([202]);
   await heal();
   await expect.poll(async () => (await textsOf(ben, roomId)).length).toBe(3);
-  // 202 where what was just delivered is not crossed off yet.
+  // 202 if the delivered message is not deleted from the pending ones yet.
   expect([201, 202]).toContain((await statuses(ana, ['a3']))[0]);
   await expect
     .poll(async () => (await textsOf(ben, roomId)).toSorted())
     .toEqual(['text a1', 'text a2', 'text a3', 'text b1']);
 });
 
-test.each(['pending', 'open'] as const)('%s: what is flagged when it is judged later is in the queue', async (mode) => {
-  const fleet = await startFleet({ chats: 1, processings: 1, settings: { PARLEY_MODERATION_FALLBACK: mode } });
-  stops.push(fleet.end);
-  const [chat] = fleet.chats;
-  const [processing] = fleet.processings;
-  const [ana, ben] = (await Promise.all([signUp(chat!.url), signUp(chat!.url)])) as [TestUser, TestUser];
-  const roomId = await createRoom([ana, ben]);
-  await mustCall(ana, 'POST', '/v1/moderation/rules', { kind: 'word', pattern: 'zibble', action: 'flag', roomId });
-  await processing!.kill();
-  const sent = await send(ana, roomId, 'k1', 'a zibble');
-  expect(sent.status).toBe(mode === 'open' ? 201 : 202);
-  const healed = await startParley({
-    role: 'processing',
-    processingPort: Number(new URL(processing!.processingUrl).port),
-    settings: { DATABASE_URL: fleet.database.url, PARLEY_MODERATION_FALLBACK: mode },
-  });
-  stops.push(healed.stop);
-  const queue = async () => (await mustCall(ana, 'GET', `/v1/moderation/queue?roomId=${roomId}`)).items;
-  await expect.poll(queue).toMatchObject([{ source: 'engine', message: { text: 'a zibble', deletedAt: null } }]);
-});
+test.each(['pending', 'open'] as const)(
+  '%s: a message that is flagged by its late verdict is in the queue',
+  async (mode) => {
+    const fleet = await startFleet({ chats: 1, processings: 1, settings: { PARLEY_MODERATION_FALLBACK: mode } });
+    stops.push(fleet.end);
+    const [chat] = fleet.chats;
+    const [processing] = fleet.processings;
+    const [ana, ben] = (await Promise.all([signUp(chat!.url), signUp(chat!.url)])) as [TestUser, TestUser];
+    const roomId = await createRoom([ana, ben]);
+    await mustCall(ana, 'POST', '/v1/moderation/rules', { kind: 'word', pattern: 'zibble', action: 'flag', roomId });
+    await processing!.kill();
+    const sent = await send(ana, roomId, 'k1', 'a zibble');
+    expect(sent.status).toBe(mode === 'open' ? 201 : 202);
+    const healed = await startParley({
+      role: 'processing',
+      processingPort: Number(new URL(processing!.processingUrl).port),
+      settings: { DATABASE_URL: fleet.database.url, PARLEY_MODERATION_FALLBACK: mode },
+    });
+    stops.push(healed.stop);
+    const queue = async () => (await mustCall(ana, 'GET', `/v1/moderation/queue?roomId=${roomId}`)).items;
+    await expect.poll(queue).toMatchObject([{ source: 'engine', message: { text: 'a zibble', deletedAt: null } }]);
+  },
+);
 
-test('pending: what waits for its verdict is not delivered to somebody who has blocked its author since', async () => {
+test('pending: a waiting message is not delivered to a user who has blocked its author since', async () => {
   const { here, ana, ben, roomId: shared, heal } = await startOutage('pending');
   const { id: roomId } = (await mustCall(ana, 'POST', '/v1/dms', { userIds: [ben.id] })) as { id: string };
   const author = await connect(here, ana);
@@ -152,7 +155,7 @@ test('pending: what waits for its verdict is not delivered to somebody who has b
   await author.close();
 });
 
-test('pending: what was acked survives the instance that took it', async () => {
+test('pending: an acknowledged message survives the death of its instance', async () => {
   const { fleet, there, ana, ben, roomId, heal } = await startOutage('pending');
   expect((await send(ana, roomId, 'k', 'kept')).status).toBe(202);
   await fleet.chats[0]!.kill();
@@ -160,7 +163,7 @@ test('pending: what was acked survives the instance that took it', async () => {
   await expect.poll(() => textsOf(ben.at(there), roomId)).toEqual(['kept']);
 });
 
-test('open: delivered as plain text at once, then rendered; what turns out to be blocked is taken from every reader', async () => {
+test('open: a message is delivered as plain text at once and rendered later; if its verdict is block, it is redacted', async () => {
   const { there, ana, ben, roomId, heal } = await startOutage('open');
   const reader = await connect(there, ben);
   const sent = await send(ana, roomId, 'k1', 'some *words* <b>');

@@ -1,4 +1,4 @@
-/** What decisions teach, seen and taken back. */
+/** Lessons that the engine learns from decisions: listed and revoked. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mustCall, type TestUser } from '../harness/test-client.ts';
 import { openSquare, report, say, startTown, type Town } from './moderation-town.ts';
@@ -21,7 +21,7 @@ interface Lesson {
 const lessonsOf = async (staff: TestUser, query: string) =>
   (await mustCall(staff, 'GET', `/v1/moderation/lessons?${query}`)).items as unknown as Lesson[];
 
-/** All said before any is decided: what is learned of the first blocks the next. @returns the messages, in order */
+/** Sends all texts before the first decision: a lesson from one would block the next. @returns the messages, in order */
 async function teach(moderator: TestUser, square: Awaited<ReturnType<typeof openSquare>>, texts: readonly string[]) {
   const ids: string[] = [];
   for (const text of texts) ids.push((await say(square.author, square.roomId, text)).id);
@@ -34,7 +34,7 @@ async function teach(moderator: TestUser, square: Awaited<ReturnType<typeof open
 
 /** Engines learn within seconds. */
 
-/** How the engine sees a text: the version of what judged it and its score. */
+/** What the engine says of a text: its version and the score. */
 async function judge(text: string): Promise<{ engineVersion: string; spamScore: number }> {
   const answer = await fetch(
     `${town.fleet.processings[0]!.processingUrl}/parley.processing.v1.ProcessingService/Check`,
@@ -48,7 +48,7 @@ async function judge(text: string): Promise<{ engineVersion: string; spamScore: 
   return { engineVersion, spamScore };
 }
 
-test('the staff sees who taught what, never the texts, takes a lesson back or all of a moderator’s, and engines unlearn it', async () => {
+test('staff list who taught what, without the texts, and revoke one lesson or all of a moderator; engines unlearn them', async () => {
   const [admin, wrong, right] = [await town.hire('admin'), await town.hire('moderator'), await town.hire('moderator')];
   const square = await openSquare(town.here);
   const line = 'meet at the allotment gate after lunch';
@@ -77,7 +77,7 @@ test('the staff sees who taught what, never the texts, takes a lesson back or al
   expect(rest).toEqual({ takenBack: 5 });
   expect(await mustCall(admin, 'DELETE', `/v1/moderation/lessons?moderatorId=${wrong.id}`)).toEqual({ takenBack: 0 });
   expect((await lessonsOf(admin, 'limit=100')).map(({ moderatorId }) => moderatorId)).toEqual([right.id]);
-  // As if it had never been taught, but for the one lesson that stays.
+  // The score is back to that of an untaught engine, apart from the one lesson that remains.
   await expect.poll(async () => Math.abs((await judge(line)).spamScore - before.spamScore)).toBeLessThan(0.05);
   const { items } = await mustCall(admin, 'GET', '/v1/moderation/audit?limit=2');
   expect(items).toMatchObject([
@@ -86,7 +86,7 @@ test('the staff sees who taught what, never the texts, takes a lesson back or al
   ]);
 });
 
-test('lessons go by cursor, and since a time; who is no staff, or names nothing, takes none back', async () => {
+test('lessons page by cursor and are revoked since a time; only staff revoke, and only with a filter', async () => {
   const [admin, moderator] = [await town.hire('admin'), await town.hire('moderator')];
   const square = await openSquare(town.here);
   const mine = `moderatorId=${moderator.id}`;
@@ -112,7 +112,7 @@ test('lessons go by cursor, and since a time; who is no staff, or names nothing,
   expect((await lessonsOf(admin, mine)).length).toBe(2);
 });
 
-test('a decision that another moderator turns round takes the first one’s lesson with it', async () => {
+test('reversing a decision also revokes the lesson of the first one', async () => {
   const [admin, moderator] = [await town.hire('admin'), await town.hire('moderator')];
   const square = await openSquare(town.here);
   const { id } = await say(square.author, square.roomId, 'seeds for swapping, come by');

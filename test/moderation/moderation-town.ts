@@ -9,7 +9,7 @@ export interface Town {
   readonly here: string;
   readonly there: string;
   readonly sql: postgres.Sql;
-  /** Somebody of the deployment's staff, logged in. */
+  /** A logged-in member of staff. */
   readonly hire: (role: 'moderator' | 'admin') => Promise<TestUser>;
   readonly end: () => Promise<void>;
 }
@@ -35,7 +35,7 @@ export async function startTown(settings: Readonly<Record<string, string>> = {})
   };
 }
 
-/** A new login of the same person. @throws Error with the answer when it is refused */
+/** A new session of the same user. @throws Error with the answer when it is refused */
 export async function logIn(url: string, person: TestUser): Promise<TestUser> {
   const { status, body } = await callApi(url, 'POST', '/v1/auth/login', {
     login: person.username,
@@ -55,7 +55,7 @@ export interface Square {
   readonly reader: TestUser;
 }
 
-/** A room of an owner, somebody who writes and somebody who reads. */
+/** A room with an owner, an author and a reader. */
 export async function openSquare(url: string, room: Record<string, unknown> = {}): Promise<Square> {
   const [owner, author, reader] = (await Promise.all([1, 2, 3].map(() => signUp(url)))) as [
     TestUser,
@@ -67,7 +67,7 @@ export async function openSquare(url: string, room: Record<string, unknown> = {}
 
 let nextKey = 0;
 
-/** Says it and returns the message. */
+/** Sends a text and returns the message. */
 export async function say(
   person: TestUser,
   roomId: string,
@@ -79,7 +79,7 @@ export async function say(
   })) as never;
 }
 
-/** Reports it and returns the id of its entry in the queue. */
+/** Reports a message and returns the id of its queue entry. */
 export async function report(
   person: TestUser,
   roomId: string,

@@ -11,7 +11,7 @@ afterAll(() => town.end());
 
 const text = (message: unknown) => (message as { text: string }).text;
 
-test('a report opens one entry, with the message, what was said around it, who complained, and the author’s past', async () => {
+test('a report opens one entry with the message, its context, the reports and the author’s history', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   for (const line of ['one', 'two']) await say(reader, roomId, line);
   const bad = await say(author, roomId, 'buy my things');
@@ -42,7 +42,7 @@ test('a report opens one entry, with the message, what was said around it, who c
   ]);
 });
 
-test('a repeated report is the same report, with its newer reason', async () => {
+test('a repeated report replaces the reason of the first one', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const { id: messageId } = await say(author, roomId, 'hm');
   const path = `/v1/rooms/${roomId}/messages/${messageId}/report`;
@@ -53,7 +53,7 @@ test('a repeated report is the same report, with its newer reason', async () => 
   expect(entry).toMatchObject({ reportCount: 1, reports: [{ reason: 'second' }] });
 });
 
-test('only who may read a message reports it, not its author, and not what is gone', async () => {
+test('only readers report a message, but not its author, and not a deleted message', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const stranger = await signUp(town.here);
   const message = await say(author, roomId, 'hm');
@@ -67,7 +67,7 @@ test('only who may read a message reports it, not its author, and not what is go
   expect(await queueOf(owner, `roomId=${roomId}`)).toEqual([]);
 });
 
-test('the queue is for the moderators of the room and for the staff; for others it is forbidden or not there', async () => {
+test('only moderators of the room and staff see the queue; for others it is forbidden or not_found', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const stranger = await signUp(town.here);
   const moderator = await town.hire('moderator');
@@ -95,7 +95,7 @@ test('the queue is for the moderators of the room and for the staff; for others 
   expect(await queueOf(owner, `roomId=${roomId}`)).toEqual([]);
 });
 
-test('what is in a room that one may not know of answers like what never was, to the letter', async () => {
+test('an entry of a room that the caller may not know is answered exactly like an unknown entry', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const stranger = await signUp(town.here);
   const entry = await report(reader, roomId, (await say(author, roomId, 'hm')).id);
@@ -113,7 +113,7 @@ test('what is in a room that one may not know of answers like what never was, to
   }
 });
 
-test('removed: every reader gets the tombstone at once and on both instances, a watcher who left nothing; moderators keep the text', async () => {
+test('removed: every reader on both instances gets the tombstone, a former watcher gets nothing, and moderators keep the text', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const gone = await signUp(town.here);
   await mustCall(owner, 'PUT', `/v1/rooms/${roomId}/members/${gone.id}`);
@@ -161,7 +161,7 @@ test('removed: every reader gets the tombstone at once and on both instances, a 
   await Promise.all([watching, left, resumed].map((socket) => socket.close()));
 });
 
-test('approved after a removal: the message is back as it was, with its earlier versions, for every reader', async () => {
+test('approved after a removal: the message and its earlier versions are restored for every reader', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const watching = await connect(town.there, reader);
   const message = await say(author, roomId, 'version one');
@@ -176,7 +176,7 @@ test('approved after a removal: the message is back as it was, with its earlier 
   expect(items!.map(text)).toEqual(['version one']);
   const back = await watching.until(({ type, seq }) => type === 'message.updated' && seq === message.seq + 3);
   expect(back.data).toEqual({ message: { ...before, replyCount: 0 } });
-  // What an event said at its seq stays what it said.
+  // The events in the log keep their content.
   const { events } = (await mustCall(
     reader,
     'GET',
@@ -191,14 +191,14 @@ test('approved after a removal: the message is back as it was, with its earlier 
     ['message.updated', 'version two, @nobody'],
   ]);
   expect(events[3]!.data.message!.editedAt).toBe(before.editedAt);
-  // And the author can go on with it.
+  // The author can edit it again.
   await mustCall(author, 'PATCH', `/v1/rooms/${roomId}/messages/${message.id}`, { text: 'version three' });
   const versions = (await mustCall(reader, 'GET', `/v1/rooms/${roomId}/messages/${message.id}/edits`)).items!;
   expect(versions.map(text)).toEqual(['version one', 'version two, @nobody']);
   await watching.close();
 });
 
-test('what its author deleted after the moderators took it away stays gone', async () => {
+test('a message that its author deleted after the removal is not restored', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const message = await say(author, roomId, 'let me forget this');
   const id = await report(reader, roomId, message.id);
@@ -210,7 +210,7 @@ test('what its author deleted after the moderators took it away stays gone', asy
   expect(await town.sql`select 1 from moderation_removals where message_id = ${message.id}`).toHaveLength(0);
 });
 
-test('the same decision twice, also at once on two instances, is one event and one line in the audit log', async () => {
+test('the same decision twice, also at once on two instances, is one event and one entry in the audit log', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const message = await say(author, roomId, 'hm');
   const id = await report(reader, roomId, message.id);
@@ -230,7 +230,7 @@ test('the same decision twice, also at once on two instances, is one event and o
   expect(audit.map(({ action }) => action)).toEqual(['message.remove']);
 });
 
-test('a removal with a ban takes the author out in the same step', async () => {
+test('a removal with a ban removes the author in the same transaction', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here, { visibility: 'public' });
   const watching = await connect(town.there, reader);
   const message = await say(author, roomId, 'hm');
@@ -246,7 +246,7 @@ test('a removal with a ban takes the author out in the same step', async () => {
   await watching.close();
 });
 
-test('of a direct message the staff sees what was reported and nothing around it', async () => {
+test('in a direct message, staff see the reported message without its context', async () => {
   const [ana, ben] = (await Promise.all([1, 2].map(() => signUp(town.here)))) as [TestUser, TestUser];
   const staff = await town.hire('moderator');
   const { id: roomId } = await mustCall(ana, 'POST', '/v1/dms', { userIds: [ben.id] });
@@ -265,7 +265,7 @@ test('of a direct message the staff sees what was reported and nothing around it
   expect(ban).toMatchObject({ status: 409, body: { code: 'conflict' } });
 });
 
-test('a moderator who may not read the past of a room gets no entry from there', async () => {
+test('a moderator gets no entry about messages from before they could read the room', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here, { history: 'joined' });
   const message = await say(author, roomId, 'before');
   const id = await report(reader, roomId, message.id);
@@ -280,7 +280,7 @@ test('a moderator who may not read the past of a room gets no entry from there',
   expect((await late.call('GET', `/v1/moderation/queue/${id}`)).status).toBe(404);
 });
 
-test('the queue goes on by cursor, newest first, and refuses foreign cursors', async () => {
+test('the queue pages by cursor, newest first, and refuses foreign cursors', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const ids = [];
   for (let index = 0; index < 5; index++) {
@@ -303,7 +303,7 @@ test('the queue goes on by cursor, newest first, and refuses foreign cursors', a
     expect((await owner.call('GET', `/v1/moderation/queue?roomId=${roomId}&cursor=${bad}`)).status).toBe(400);
 });
 
-test('what the engine flags stands in the queue by itself, with labels, score and version', async () => {
+test('a flagged message is queued automatically, with labels, score and engine version', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   const message = await say(author, roomId, 'you are an asshole');
   await expect.poll(() => queueOf(owner, `roomId=${roomId}`).then((entries) => entries.length)).toBe(1);
@@ -312,7 +312,7 @@ test('what the engine flags stands in the queue by itself, with labels, score an
   expect(entry!.engineVersion).toEqual(expect.any(String));
 });
 
-test('a blocked text is told to its author with the reasons; moderators learn the reasons and never the text', async () => {
+test('the author of a blocked text gets the reasons; moderators get the reasons but not the text', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   const gtube = 'secret-part XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
   const refused = await author.call('POST', `/v1/rooms/${roomId}/messages`, { clientId: 'g', text: gtube });
@@ -342,7 +342,7 @@ test('decisions teach the engine', async () => {
   await expect.poll(async () => (await learned()).map(({ label }) => label as string)).toEqual(['ham']);
 });
 
-test('an instance that dies in the middle of decisions leaves each one done whole or not at all', async () => {
+test('if an instance dies during decisions, each one is either complete or has no effect', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const ids: string[] = [];
   for (let index = 0; index < 8; index++) {

@@ -21,7 +21,7 @@ const make = (person: TestUser, rule: NewRule) =>
   mustCall(person, 'POST', '/v1/moderation/rules', { action: 'block', ...rule });
 
 let nextKey = 0;
-/** What becomes of a text: 201 or a code. */
+/** The outcome of a send: 201 or an error code. */
 async function fate(person: TestUser, roomId: string, text: string): Promise<string> {
   const { status, body } = await person.call('POST', `/v1/rooms/${roomId}/messages`, {
     clientId: `fate-${nextKey++}`,
@@ -32,7 +32,7 @@ async function fate(person: TestUser, roomId: string, text: string): Promise<str
 
 /** Rules are in force on every engine within five seconds. */
 
-test('a room’s rules of every kind work in that room alone, on both instances, and name themselves to author and moderator', async () => {
+test('room rules of every kind apply in their room only, on both instances, and are named to author and moderator', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   const other = await createRoom([author]);
   const word = await make(owner, { kind: 'word', pattern: 'Zugzwang', roomId, note: 'not here' });
@@ -60,7 +60,7 @@ test('a room’s rules of every kind work in that room alone, on both instances,
     'https://SHOP.example',
     'look: shop%2Eexample/x',
   ];
-  // Either processing instance may be asked, and each reads rules in its own time.
+  // Either processing instance may judge, and each reads new rules at its own interval.
   for (const text of refused)
     await expect
       .poll(async () => [text, await fate(author, roomId, text)], { interval: 200 })
@@ -76,7 +76,7 @@ test('a room’s rules of every kind work in that room alone, on both instances,
   const said: unknown[] = [];
   const flagged = async () => {
     said.push((await say(author, roomId, `my sourdough, loaf ${said.length + 1}, is fine`)).id);
-    // What was said again and again until the rules were there may be queued as a flood.
+    // The texts repeated until the rules were in force may be queued as a flood.
     entry = (await queueOf(owner, `roomId=${roomId}`)).find(({ rules }) => Array.isArray(rules) && rules.length > 0);
     return entry;
   };
@@ -88,7 +88,7 @@ test('a room’s rules of every kind work in that room alone, on both instances,
   });
 });
 
-test('edits, room names and topics are judged by the room’s rules; display names and new rooms by the deployment’s', async () => {
+test('room rules apply to edits, room names and topics; deployment rules to display names and new rooms', async () => {
   const admin = await town.hire('admin');
   const { roomId, owner, author } = await openSquare(town.here);
   await make(owner, { kind: 'word', pattern: 'gribblefluff', roomId });
@@ -113,7 +113,7 @@ test('edits, room names and topics are judged by the room’s rules; display nam
   await expect.poll(async () => (await edit('snorblat')).status, { interval: 200 }).toBe(200);
 });
 
-test('a pattern that would hold a thread is harmless, and one that cannot be read is refused with the reason', async () => {
+test('a pattern with catastrophic backtracking does no harm, and an invalid one is refused with the reason', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   await make(owner, { kind: 'regex', pattern: '^(a+)+$', roomId });
   await expect.poll(() => fate(author, roomId, 'aaaa'), { interval: 200 }).toBe('message_blocked');
@@ -150,7 +150,7 @@ test('a pattern that would hold a thread is harmless, and one that cannot be rea
   expect(unknown.status).toBe(400);
 });
 
-test('a dry run says what the rule would have done, over the days asked for, and stores nothing', async () => {
+test('a dry run says what the rule would have done in the given days, and stores nothing', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   const old = await say(author, roomId, 'marzipan long ago');
   await town.sql`update events set at = now() - interval '9 days' where message_id = ${old.id}`;
@@ -183,7 +183,7 @@ test('a dry run says what the rule would have done, over the days asked for, and
   expect((await reader.call('POST', '/v1/moderation/rules?dryRun=true', rule)).status).toBe(403);
 });
 
-test('the staff’s dry run looks at all rooms but never at direct messages', async () => {
+test('a dry run by staff covers all rooms but no direct messages', async () => {
   const admin = await town.hire('admin');
   const { roomId, author } = await openSquare(town.here, { visibility: 'public' });
   const { id: dm } = await mustCall(author, 'POST', '/v1/dms', { userIds: [(await signUp(town.here)).id] });
@@ -197,7 +197,7 @@ test('the staff’s dry run looks at all rooms but never at direct messages', as
   expect(tried).toMatchObject({ matched: 1, wouldFlag: 1, examples: [{ roomId, text: 'quixotry in a room' }] });
 });
 
-test('nor does it when a direct message is what it is asked about', async () => {
+test('a dry run for a direct message checks no messages', async () => {
   const moderator = await town.hire('moderator');
   const [author, other] = [await signUp(town.here), await signUp(town.here)];
   const { id: dm } = await mustCall(author, 'POST', '/v1/dms', { userIds: [other.id] });
@@ -208,7 +208,7 @@ test('nor does it when a direct message is what it is asked about', async () => 
   expect(tried).toMatchObject({ checked: 0, matched: 0, examples: [] });
 });
 
-test('rules are made once per Idempotency-Key, listed by cursor, and taken back by those who may', async () => {
+test('rules are created once per Idempotency-Key, listed by cursor, and deleted only by moderators', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   const stranger = await signUp(town.here);
   const body = { kind: 'word', pattern: 'alpha', action: 'block', roomId };
@@ -255,7 +255,7 @@ test('no message is lost or left unjudged while rules change under load', async 
   expect(fates.length).toBeGreaterThan(20);
 });
 
-test('the instance’s own engine follows the same rules when the processing role is gone', async () => {
+test('the local engine applies the same rules when the processing role is down', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   await make(owner, { kind: 'word', pattern: 'flibbertigibbet', roomId });
   await expect.poll(() => fate(author, roomId, 'flibbertigibbet'), { interval: 200 }).toBe('message_blocked');

@@ -1,4 +1,4 @@
-/** The deployment's staff reads a private room only after it has opened it: with a reason, on record, and told to the owners. */
+/** Staff read a private room only after opening it: with a reason, recorded in the audit log, and announced to the owners. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Answer, connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => town.end());
 
-/** Everything of a room that can be read, as paths. */
+/** The paths of everything in a room that can be read. */
 const readsOf = ({ roomId }: Square, messageId: string): string[] =>
   [
     '',
@@ -32,7 +32,7 @@ const readAll = (person: TestUser, paths: readonly string[]): Promise<Answer[]> 
 const open = (person: TestUser, order: Record<string, unknown>) => person.call('POST', '/v1/moderation/access', order);
 const statuses = (answers: readonly Answer[]) => [...new Set(answers.map(({ status }) => status))];
 
-test('a private room answers staff that has not opened it like a room that never was, on every instance', async () => {
+test('for staff who have not opened a private room it does not exist, on every instance', async () => {
   const square = await openSquare(town.here);
   const { id } = await say(square.author, square.roomId, 'between us');
   const nowhere: Square = { ...square, roomId: randomUUID() };
@@ -50,7 +50,7 @@ test('a private room answers staff that has not opened it like a room that never
   await socket.close();
 });
 
-test('opening a room lets that person alone read it, is in the audit log, and is told to its owners', async () => {
+test('opening a room lets only that member of staff read it, is in the audit log, and is announced to the owners', async () => {
   const square = await openSquare(town.here);
   const { roomId, owner, author } = square;
   const { id } = await say(author, roomId, 'between us');
@@ -83,7 +83,7 @@ test('opening a room lets that person alone read it, is in the audit log, and is
   await Promise.all([...owners, reader].map((socket) => socket.close()));
 });
 
-test('access ends by itself', async () => {
+test('staff access expires', async () => {
   const square = await openSquare(town.here);
   const { id } = await say(square.author, square.roomId, 'for a moment');
   expect((await open(moderator, { roomId: square.roomId, reason: 'a look', seconds: 8 })).status).toBe(201);
@@ -92,7 +92,7 @@ test('access ends by itself', async () => {
   expect(statuses(await readAll(moderator.at(town.there), readsOf(square, id)))).toEqual([404]);
 });
 
-test('only the staff opens rooms, with a reason, for a limited time, and no direct message', async () => {
+test('only staff open rooms: with a reason, for a limited time, and never a direct message', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   const dm = (await mustCall(author, 'POST', '/v1/dms', { userIds: [owner.id] })).id;
   const order = { roomId, reason: 'a complaint', seconds: 60 };
@@ -115,12 +115,12 @@ test('only the staff opens rooms, with a reason, for a limited time, and no dire
   expect((await mustCall(owner, 'GET', `/v1/moderation/audit?roomId=${roomId}`)).items).toEqual([]);
 });
 
-test('without opening a room the staff still decides about reports with their context, and acts on record', async () => {
+test('staff decide about reports with their context without opening the room, and every act is in the audit log', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   await say(reader, roomId, 'before it');
   const [first, second] = [await say(author, roomId, 'buy my things'), await say(author, roomId, 'and these')];
   const id = await report(reader, roomId, first.id);
-  // Its own report is on record as anybody's is.
+  // A report by staff is recorded like any other.
   expect(await report(moderator, roomId, first.id, 'seen elsewhere')).toBe(id);
   const [entry] = await queueOf(moderator, `roomId=${roomId}`);
   expect(entry).toMatchObject({ id, message: { text: 'buy my things' } });
@@ -129,7 +129,7 @@ test('without opening a room the staff still decides about reports with their co
   const acts = [
     await moderator.call('DELETE', `/v1/rooms/${roomId}/messages/${second.id}`),
     await moderator.call('PUT', `/v1/rooms/${roomId}/members/${author.id}/mute`, { seconds: 60 }),
-    // An update that changes nothing shows the room, so it is on record too.
+    // An update that changes nothing still shows the room, so it is in the audit log too.
     await moderator.call('PATCH', `/v1/rooms/${roomId}`, { slowModeSeconds: 0 }),
     await moderator.call('DELETE', `/v1/rooms/${roomId}/members/${author.id}`),
   ];
@@ -145,7 +145,7 @@ test('without opening a room the staff still decides about reports with their co
   expect((await moderator.call('GET', `/v1/rooms/${roomId}/messages`)).status).toBe(404);
 });
 
-test('a dry run counts what is said in private rooms and quotes it only to members', async () => {
+test('a dry run counts messages of private rooms and quotes them only to members', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   const word = `w${randomUUID().slice(0, 8)}`;
   await say(author, roomId, `a private ${word}`);
@@ -164,7 +164,7 @@ test('a dry run counts what is said in private rooms and quotes it only to membe
   expect(await dryRun(owner, { roomId })).toEqual([1, [`a private ${word}`]]);
 });
 
-test('staff reads public rooms as everybody does, and rooms that it is a member of', async () => {
+test('staff read public rooms like everybody, and rooms that they are members of', async () => {
   const [owner, reader] = [await signUp(town.here), await signUp(town.here)];
   const roomId = await createRoom([owner], { visibility: 'private', history: 'joined' });
   const { id } = await say(owner, roomId, 'said while it was private');
