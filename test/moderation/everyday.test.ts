@@ -35,9 +35,9 @@ const smallTalk = [
 let nextKey = 0;
 
 /** The outcome of a send: `sent`, or the labels that the text was refused for. */
-async function fate(person: TestUser, roomId: string, text: string): Promise<string> {
+async function outcomeOf(person: TestUser, roomId: string, text: string): Promise<string> {
   const { status, body } = await person.call('POST', `/v1/rooms/${roomId}/messages`, {
-    clientId: `fate-${nextKey++}`,
+    clientId: `send-${nextKey++}`,
     text,
   });
   if (status === 201) return 'sent';
@@ -55,16 +55,16 @@ async function openDirect(person: TestUser, other: TestUser): Promise<string> {
 
 test('an obvious advert is refused as the first message of a new account, on either instance', async () => {
   const { roomId, author } = await openSquare(town.here);
-  for (const advert of adverts) expect(await fate(author, roomId, advert)).toContain('spam model+');
+  for (const advert of adverts) expect(await outcomeOf(author, roomId, advert)).toContain('spam model+');
   const other = await openSquare(town.there);
-  expect(await fate(other.author, other.roomId, adverts[0]!)).toContain('spam model+');
+  expect(await outcomeOf(other.author, other.roomId, adverts[0]!)).toContain('spam model+');
 });
 
 test('the same text by a regular of the room is delivered, and queued for moderators', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   await talk(author, roomId);
-  expect(await fate(author, roomId, adverts[0]!)).toBe('sent');
-  expect(await fate(author.at(town.there), roomId, adverts[1]!)).toBe('sent');
+  expect(await outcomeOf(author, roomId, adverts[0]!)).toBe('sent');
+  expect(await outcomeOf(author.at(town.there), roomId, adverts[1]!)).toBe('sent');
   await expect
     .poll(async () =>
       (await queueOf(owner, `roomId=${roomId}&state=open`)).map(({ message }) => message.text).toSorted(),
@@ -76,19 +76,19 @@ test('no spam-like text is refused in a direct message once the other user has w
   const [ana, ben] = [await signUp(town.here), await signUp(town.here)];
   await createRoom([ana, ben]);
   const direct = await openDirect(ana, ben);
-  expect(await fate(ana, direct, adverts[0]!)).not.toBe('sent');
+  expect(await outcomeOf(ana, direct, adverts[0]!)).not.toBe('sent');
   await say(ben.at(town.there), direct, 'hi, who is this?');
-  for (const advert of adverts) expect(await fate(ana, direct, advert)).toBe('sent');
+  for (const advert of adverts) expect(await outcomeOf(ana, direct, advert)).toBe('sent');
 });
 
 test('copies of a spam-like text are refused, whoever sends them', async () => {
   const { roomId, author } = await openSquare(town.here);
   await talk(author, roomId);
-  const fates: string[] = [];
-  for (let copy = 0; copy < 5; copy++) fates.push(await fate(author, roomId, adverts[2]!));
-  expect(fates.slice(0, 3)).toEqual(['sent', 'sent', 'sent']);
-  expect(fates[3]).toContain('spam model+copies');
-  expect(fates[4]).not.toBe('sent');
+  const outcomes: string[] = [];
+  for (let copy = 0; copy < 5; copy++) outcomes.push(await outcomeOf(author, roomId, adverts[2]!));
+  expect(outcomes.slice(0, 3)).toEqual(['sent', 'sent', 'sent']);
+  expect(outcomes[3]).toContain('spam model+copies');
+  expect(outcomes[4]).not.toBe('sent');
 });
 
 test('a room rule that only flags counts as the second sign of spam', async () => {
@@ -102,7 +102,7 @@ test('a room rule that only flags counts as the second sign of spam', async () =
     return (await queueOf(owner, `roomId=${roomId}&state=open`)).some(({ rules }) => (rules as object[]).length > 0);
   };
   await expect.poll(isQueued, { interval: 200 }).toBe(true);
-  expect(await fate(author, roomId, adverts[1]!)).toContain('spam model+rule');
+  expect(await outcomeOf(author, roomId, adverts[1]!)).toContain('spam model+rule');
 });
 
 test('edits are judged like messages of the same author', async () => {
@@ -135,6 +135,6 @@ test.each(everyday)(
   'an everyday text is delivered even as the first message of a new account (%s): %s',
   async (_, text) => {
     const { roomId, author } = await openSquare(town.here);
-    expect(await fate(author, roomId, text)).toBe('sent');
+    expect(await outcomeOf(author, roomId, text)).toBe('sent');
   },
 );

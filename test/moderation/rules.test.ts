@@ -22,9 +22,9 @@ const make = (person: TestUser, rule: NewRule) =>
 
 let nextKey = 0;
 /** The outcome of a send: 201 or an error code. */
-async function fate(person: TestUser, roomId: string, text: string): Promise<string> {
+async function outcomeOf(person: TestUser, roomId: string, text: string): Promise<string> {
   const { status, body } = await person.call('POST', `/v1/rooms/${roomId}/messages`, {
-    clientId: `fate-${nextKey++}`,
+    clientId: `send-${nextKey++}`,
     text,
   });
   return status === 201 ? 'sent' : String(body.code);
@@ -49,8 +49,10 @@ test('room rules of every kind apply in their room only, on both instances, and 
   });
 
   const there = author.at(town.there);
-  await expect.poll(() => fate(there, roomId, 'what a zugzwang'), { interval: 200 }).toBe('message_blocked');
-  await expect.poll(() => fate(author, roomId, 'see www.shop.example/now'), { interval: 200 }).toBe('message_blocked');
+  await expect.poll(() => outcomeOf(there, roomId, 'what a zugzwang'), { interval: 200 }).toBe('message_blocked');
+  await expect
+    .poll(() => outcomeOf(author, roomId, 'see www.shop.example/now'), { interval: 200 })
+    .toBe('message_blocked');
   const refused = [
     'z u g z w a n g',
     'ZUGZW4NG',
@@ -63,11 +65,11 @@ test('room rules of every kind apply in their room only, on both instances, and 
   // Either processing instance may judge, and each reads new rules at its own interval.
   for (const text of refused)
     await expect
-      .poll(async () => [text, await fate(author, roomId, text)], { interval: 200 })
+      .poll(async () => [text, await outcomeOf(author, roomId, text)], { interval: 200 })
       .toEqual([text, 'message_blocked']);
   for (const text of ['purple dishwasher', 'ticket 12', 'workshop.example.org', 'a zugzwangish thing in another room'])
-    expect([text, await fate(author, other, text)]).toEqual([text, 'sent']);
-  expect(await fate(author, other, 'what a zugzwang')).toBe('sent');
+    expect([text, await outcomeOf(author, other, text)]).toEqual([text, 'sent']);
+  expect(await outcomeOf(author, other, 'what a zugzwang')).toBe('sent');
 
   const why = await author.call('POST', `/v1/rooms/${roomId}/messages`, { clientId: 'why', text: 'oh Zugzwang' });
   expect(why.body.labels).toEqual([
@@ -96,7 +98,7 @@ test('room rules apply to edits, room names and topics; deployment rules to disp
   const message = await say(author, roomId, 'fine');
   const edit = (text: string) => author.call('PATCH', `/v1/rooms/${roomId}/messages/${message.id}`, { text });
   for (const text of ['gribblefluff', 'snorblat'])
-    await expect.poll(() => fate(author, roomId, text), { interval: 200 }).toBe('message_blocked');
+    await expect.poll(() => outcomeOf(author, roomId, text), { interval: 200 }).toBe('message_blocked');
   const refusals = [
     await owner.call('PATCH', `/v1/rooms/${roomId}`, { name: 'gribblefluff house' }),
     await owner.call('PATCH', `/v1/rooms/${roomId}`, { topic: 'all about gribblefluff' }),
@@ -116,9 +118,9 @@ test('room rules apply to edits, room names and topics; deployment rules to disp
 test('a pattern with catastrophic backtracking does no harm, and an invalid one is refused with the reason', async () => {
   const { roomId, owner, author, reader } = await openSquare(town.here);
   await make(owner, { kind: 'regex', pattern: '^(a+)+$', roomId });
-  await expect.poll(() => fate(author, roomId, 'aaaa'), { interval: 200 }).toBe('message_blocked');
+  await expect.poll(() => outcomeOf(author, roomId, 'aaaa'), { interval: 200 }).toBe('message_blocked');
   const hostile = `${'a'.repeat(7000)}!`;
-  expect(await fate(reader, roomId, hostile)).toBe('sent');
+  expect(await outcomeOf(reader, roomId, hostile)).toBe('sent');
   const lost = await Promise.all(
     town.fleet.processings.map(async ({ processingUrl }) => (await fetch(`${processingUrl}/metrics`)).text()),
   );
@@ -178,7 +180,7 @@ test('a dry run says what the rule would have done in the given days, and stores
   ]);
   expect(await rehearse('&days=30')).toMatchObject({ checked: 4, matched: 3 });
   expect((await mustCall(owner, 'GET', `/v1/moderation/rules?roomId=${roomId}`)).items).toEqual([]);
-  expect(await fate(author, roomId, 'still marzipan')).toBe('sent');
+  expect(await outcomeOf(author, roomId, 'still marzipan')).toBe('sent');
   expect((await owner.call('POST', '/v1/moderation/rules?dryRun=true&days=1000', rule)).status).toBe(400);
   expect((await reader.call('POST', '/v1/moderation/rules?dryRun=true', rule)).status).toBe(403);
 });
@@ -240,30 +242,30 @@ test('no message is lost or left unjudged while rules change under load', async 
   const { roomId, owner, author } = await openSquare(town.here);
   const ids: string[] = [];
   let sending = true;
-  const fates: string[] = [];
+  const outcomes: string[] = [];
   const senders = [author, author.at(town.there)].map(async (person) => {
-    while (sending) fates.push(await fate(person, roomId, 'an ordinary line'));
+    while (sending) outcomes.push(await outcomeOf(person, roomId, 'an ordinary line'));
   });
   for (let round = 0; round < 6; round++) {
     const { id } = await make(owner, { kind: 'word', pattern: `reload${round}`, roomId });
     ids.push(id as string);
-    await expect.poll(() => fate(author, roomId, `reload${round}`), { interval: 200 }).toBe('message_blocked');
+    await expect.poll(() => outcomeOf(author, roomId, `reload${round}`), { interval: 200 }).toBe('message_blocked');
   }
   sending = false;
   await Promise.all(senders);
-  expect([...new Set(fates)]).toEqual(['sent']);
-  expect(fates.length).toBeGreaterThan(20);
+  expect([...new Set(outcomes)]).toEqual(['sent']);
+  expect(outcomes.length).toBeGreaterThan(20);
 });
 
 test('the local engine applies the same rules when the processing role is down', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   await make(owner, { kind: 'word', pattern: 'flibbertigibbet', roomId });
-  await expect.poll(() => fate(author, roomId, 'flibbertigibbet'), { interval: 200 }).toBe('message_blocked');
+  await expect.poll(() => outcomeOf(author, roomId, 'flibbertigibbet'), { interval: 200 }).toBe('message_blocked');
   await town.fleet.processings[0]!.kill();
   await make(owner, { kind: 'word', pattern: 'widdershins', roomId });
   await expect
-    .poll(() => fate(author.at(town.there), roomId, 'widdershins'), { interval: 200 })
+    .poll(() => outcomeOf(author.at(town.there), roomId, 'widdershins'), { interval: 200 })
     .toBe('message_blocked');
-  expect(await fate(author, roomId, 'flibbertigibbet')).toBe('message_blocked');
-  expect(await fate(author, roomId, 'all is well')).toBe('sent');
+  expect(await outcomeOf(author, roomId, 'flibbertigibbet')).toBe('message_blocked');
+  expect(await outcomeOf(author, roomId, 'all is well')).toBe('sent');
 });

@@ -1,4 +1,4 @@
-/** Makes somebody a member inside the transaction that appends `member.joined`: added, joining by themselves, or invited. */
+/** Adds a member inside the transaction that appends `member.joined`, whether they join, accept an invite, or are added. */
 import { Failure } from '../../errors.ts';
 import type { MemberRole } from '../../permissions.ts';
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';

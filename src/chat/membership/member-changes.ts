@@ -12,7 +12,7 @@ import { endMembership, findSuccession, memberUpdated, promote } from './member-
 import { type MemberKey, updateMute, updateRole } from './member-repository.ts';
 import { requireAdd, requireMember, requireMute, requireRemove, roleOfNewMember } from './member-rules.ts';
 
-/** One change: who acts, on whom, in which room. */
+/** The actor of a change, its room, and the user whose membership changes. */
 export interface MemberChange extends MemberKey {
   readonly actor: Actor;
 }

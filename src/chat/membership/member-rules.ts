@@ -7,8 +7,8 @@ import { type MemberRole, outranks, type Standing } from '../../permissions.ts';
 import type { Actor, MemberState, RoomState } from '../state/room-state.ts';
 
 /**
- * May the actor make this user a member, or show them as one? Anybody may join a public room by themselves; into other
- * rooms they are let by a member who may add them.
+ * May the actor make this user a member, or see them as one? Every user may join a public room; to a private room, members
+ * with the right to do so add them.
  * @param role that the actor asks for
  * @throws Failure `not_found` where the actor may not know the room, `forbidden`
  */
@@ -55,7 +55,7 @@ export function requireMute(state: RoomState, actor: Actor, userId: string): Mem
   return target;
 }
 
-/** @throws Failure `not_found` for somebody who is no member, and where the actor may not know the room */
+/** @throws Failure `not_found` for a user who is not a member, and where the actor may not know the room */
 export function requireMember(state: RoomState, actor: Actor, userId: string): MemberState {
   state.requireKnown(actor);
   const member = state.members.get(userId);

@@ -1,6 +1,6 @@
 /**
- * Reads bans, and orders them against joins. Every transaction that makes somebody a member checks here, and so does
- * every request by a user who reads a public room without having joined it. Bans are made in moderation/bans.
+ * Reads bans, and orders them against joins. Every transaction that adds a member checks here, and so does every
+ * request to read a public room by a user who has not joined it. Bans are made in moderation/bans.
  */
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';

@@ -77,7 +77,7 @@ export function createRoomCreation(parts: RoomCreationParts): RoomCreation {
     const memberIds = [actor.userId, ...others];
     const dmKey = directMessageKey(memberIds);
     const existing = await findDirectMessage(db, dmKey);
-    // An existing conversation of several goes on whoever blocks whom; a new one needs everybody to be reachable.
+    // Blocks do not end a conversation of several members, but prevent a new one.
     if (!existing || others.length === 1) await contact.requirePeople(actor, others, '/userIds');
     if (existing) return { room: await describe(actor, existing), created: false };
     const row = toDirectMessageRow(uuidv7(), dmKey);

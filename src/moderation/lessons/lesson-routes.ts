@@ -78,7 +78,7 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
       if (moderatorId === undefined && since === undefined)
         throw invalid('/querystring', 'moderatorId, since, or both are required');
       const from = since === undefined ? undefined : readTime(since, '/since').toISOString();
-      return { takenBack: await lessons.takeBack(caller, { moderatorId, since: from }) };
+      return { takenBack: await lessons.revoke(caller, { moderatorId, since: from }) };
     },
   );
 
@@ -93,7 +93,7 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
       },
     },
     async (request, reply) => {
-      await lessons.takeBackOne(await requireStaff(request), request.params.id);
+      await lessons.revokeOne(await requireStaff(request), request.params.id);
       return reply.code(204).send(null);
     },
   );

@@ -39,9 +39,9 @@ export interface LessonService {
   /** Newest first, `limit` and one more. */
   readonly list: (moderatorId: string | undefined, before: number | undefined, limit: number) => Promise<Lesson[]>;
   /** @returns how many lessons were revoked */
-  readonly takeBack: (caller: Caller, choice: LessonChoice) => Promise<number>;
+  readonly revoke: (caller: Caller, choice: LessonChoice) => Promise<number>;
   /** @throws Failure `not_found` */
-  readonly takeBackOne: (caller: Caller, id: number) => Promise<void>;
+  readonly revokeOne: (caller: Caller, id: number) => Promise<void>;
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -66,7 +66,7 @@ export function createLessonService({
       const people = await profiles.byIds([...new Set(ids)]);
       return found.map((lesson) => ({ ...lesson, moderator: people.get(lesson.moderatorId) ?? null }));
     },
-    takeBack: async ({ userId: actorId }, choice) =>
+    revoke: async ({ userId: actorId }, choice) =>
       db.transaction(async (tx) => {
         const lessons = await store.takeBack(tx, choice);
         if (lessons === 0) return 0;
@@ -76,7 +76,7 @@ export function createLessonService({
         await recordAct(tx, { action, actorId, ...whose, details });
         return lessons;
       }),
-    takeBackOne: async ({ userId: actorId }, id) =>
+    revokeOne: async ({ userId: actorId }, id) =>
       db.transaction(async (tx) => {
         if ((await store.takeBack(tx, { id })) === 0) throw new Failure('not_found', 'no such lesson');
         await recordAct(tx, { action, actorId, details: { lessons: 1, lessonId: id } });
