@@ -97,6 +97,23 @@ test('names are kebab-case, no folder is a drawer, and no file grows past what o
   expect(long).toEqual([]);
 });
 
+/** Statements of hot paths: they are built by hand and belong to one part, which is named for what they read or append. */
+const hotStatements = [
+  'src/chat/events/append-statement.ts',
+  'src/chat/events/log-reader.ts',
+  'src/chat/events/message-columns.ts',
+  'src/chat/messages/sender-facts.ts',
+  'src/chat/messages/uncached-newest-page.ts',
+];
+
+test('the SQL of chat is in repositories', () => {
+  const sqlIn = /from 'drizzle-orm|\/database\/tables\/|\bsql(?:<[^`]*>)?`/;
+  const wrong = code
+    .filter((path) => path.startsWith('src/chat/') && !/-repository\.ts$/.test(path) && !hotStatements.includes(path))
+    .filter((path) => sqlIn.test(read(path)));
+  expect(wrong).toEqual([]);
+});
+
 test('the environment is read in one place', () => {
   expect(code.filter((path) => !path.startsWith('src/config/') && /process\.env\b/.test(read(path)))).toEqual([]);
 });
