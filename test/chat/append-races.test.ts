@@ -1,4 +1,4 @@
-/** Acts on one room that reach its log through two instances at once. */
+/** Changes of one room that two instances append at the same time. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type HeldRow, holdLog, holdMute } from '../harness/held-row.ts';
@@ -15,14 +15,14 @@ beforeAll(async () => {
   fleet = await startFleet({
     chats: 2,
     processings: 1,
-    // A held seq makes a commit wait longer than another instance would.
+    // A held row makes a commit wait for longer than it would for another instance.
     settings: { PARLEY_DATABASE_LOCK_TIMEOUT: '4s', PARLEY_MODERATION_TIMEOUT: '10s' },
   });
   [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
 });
 afterAll(() => fleet.end());
 
-/** Holds the room's next seq while two requests come to it, the first before the second. @returns their answers */
+/** Holds the room's next seq until two requests wait for it, the first before the second. @returns their answers */
 async function race(
   { roomId, owner }: { roomId: string; owner: TestUser },
   first: () => Promise<Answer>,
@@ -59,7 +59,7 @@ test.each([
   ['joining', 'being added'],
   ['accepting an invite', 'joining'],
   ['being added', 'accepting an invite'],
-])('of %s and %s through two instances at once, one joins and both are answered', async (first, second) => {
+])('%s and %s through two instances at once: the user joins once and both requests succeed', async (first, second) => {
   const [owner, person] = await Promise.all([signUp(here), signUp(there)]);
   const roomId = await createRoom([owner], { visibility: 'public' });
   const { code } = await mustCall(owner, 'POST', `/v1/rooms/${roomId}/invites`, { maxUses: 5 });
@@ -82,7 +82,7 @@ const send = (person: TestUser, roomId: string, text: string) =>
   person.call('POST', `/v1/rooms/${roomId}/messages`, { clientId: randomUUID(), text });
 const outcomeOf = ({ status, body }: Answer) => body.code ?? status;
 
-/** A room that both instances have in memory. */
+/** A room that both instances hold in memory. */
 async function openRoom(settings: Record<string, unknown> = {}) {
   const [owner, person] = await Promise.all([signUp(here), signUp(there)]);
   const roomId = await createRoom([owner, person], settings);
@@ -90,14 +90,14 @@ async function openRoom(settings: Record<string, unknown> = {}) {
   return { owner, person, roomId };
 }
 
-test('slow mode lets one of two messages pass that are sent through two instances at once', async () => {
+test('in slow mode one of two messages is stored that are sent through two instances at once', async () => {
   const { owner, person, roomId } = await openRoom({ slowModeSeconds: 600 });
   const answers = await race(
     { roomId, owner },
     () => send(person.at(here), roomId, 'first'),
     () => send(person.at(there), roomId, 'second'),
   );
-  // Either comes first.
+  // Either may be first.
   expect(answers.map(outcomeOf).toSorted()).toEqual([201, 'slow_mode']);
 });
 
@@ -112,7 +112,7 @@ test('a refused message does not count in slow mode', async () => {
 });
 
 test.each([
-  // It may have been refused for certain elsewhere under the same key, so its refusal here asks to try again.
+  // Another instance may have refused its retry for certain, so this refusal is not a definite one.
   ['message', 'unavailable', (person: TestUser, roomId: string) => send(person, roomId, 'too late')],
   [
     'edit',

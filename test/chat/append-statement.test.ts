@@ -1,4 +1,4 @@
-/** What a message that comes alone is stored by says the same as what a batch is stored by. */
+/** The append statements: the one for a single message and those for a batch store the same. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AppendRow, appendCarefully, appendFresh, type LogView } from '../../src/chat/events/append-statement.ts';
@@ -26,7 +26,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** As an instance sees the log that has looked just now. */
+/** The view of an instance that has just read the log. */
 async function look(): Promise<LogView> {
   const [row] = await sql<{ epoch: string; xmin: string; ids: string[] }[]>`
     select ${epochOfLog(sql)} as epoch, pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
@@ -60,7 +60,7 @@ describe.each([
   { what: 'alone', seqs: [1] },
   { what: 'in a batch', seqs: [1, 2] },
 ])('a message $what', ({ seqs }) => {
-  test('is stored as it was said, at the time that is told', async () => {
+  test('is stored as it was sent, at the time that is returned', async () => {
     const rows = rowsOf(randomUUID(), seqs);
     const outcome = await append(rows, await look());
     expect(outcome).toMatchObject({ stale: false, replaced: false, repeated: [], stored: undefined });
@@ -82,7 +82,7 @@ describe.each([
     );
   });
 
-  test('is not stored while a login ended that the caller has not heard of, and is once they have', async () => {
+  test('is not stored while the caller does not know of an ended login, and is stored afterwards', async () => {
     const rows = rowsOf(randomUUID(), seqs);
     const before = await look();
     await endLogin();
@@ -92,14 +92,14 @@ describe.each([
     expect(await storedIn(rows[0]!.roomId)).toHaveLength(rows.length);
   });
 
-  test('is not stored in a log that took the place of the one that the caller knows', async () => {
+  test('is not stored if another log replaced the one that the caller knows', async () => {
     const rows = rowsOf(randomUUID(), seqs);
     const { epoch, horizon } = await look();
     expect(await append(rows, { epoch: `${epoch}0`, horizon })).toMatchObject({ stale: false, replaced: true });
     expect(await storedIn(rows[0]!.roomId)).toEqual([]);
   });
 
-  test('is not stored behind an event that is missing, and the caller is told in which room', async () => {
+  test('is not stored after a missing event; the outcome names the room', async () => {
     const present = rowsOf(randomUUID(), [1]);
     const view = await look();
     await append(present, view);
@@ -136,7 +136,7 @@ const entriesIn = (roomId: string) => sql`
 describe.each([
   { how: 'freshly', appendAs: appendFresh },
   { how: 'carefully', appendAs: appendCarefully },
-])('flagged messages that are appended $how', ({ appendAs }) => {
+])('flagged messages, appended $how', ({ appendAs }) => {
   const appendAll = (rows: readonly AppendRow[], view: LogView, mailRooms: string[] = []) =>
     appendAs(sql, { rows, view, mailRooms, mailDelayMs: 60_000 });
 
@@ -144,7 +144,7 @@ describe.each([
     { what: 'alone', seqs: [1], withMail: false },
     { what: 'among others', seqs: [1, 2, 3], withMail: false },
     { what: 'with a mail job', seqs: [1, 2], withMail: true },
-  ])('are put before the moderators with the message: $what', async ({ seqs, withMail }) => {
+  ])('get an entry in the moderators’ queue: $what', async ({ seqs, withMail }) => {
     const roomId = randomUUID();
     const rows = rowsOf(roomId, seqs).map((row) => (row.seq === 2 ? row : { ...row, flag }));
     const outcome = await appendAll(rows, await look(), withMail ? [roomId] : []);
@@ -165,7 +165,7 @@ describe.each([
     expect(await entriesIn(roomId)).toEqual(expected.toSorted((a, b) => (a.message_id < b.message_id ? -1 : 1)));
   });
 
-  test('are put before nobody while nothing is stored', async () => {
+  test('get no entry if nothing is stored', async () => {
     const roomId = randomUUID();
     const rows = rowsOf(roomId, [1]).map((row) => ({ ...row, flag }));
     const { epoch, horizon } = await look();
@@ -174,7 +174,7 @@ describe.each([
   });
 });
 
-test('a flagged message whose seq or key was used already is put before nobody', async () => {
+test('a flagged message whose seq or key was used before gets no entry', async () => {
   const roomId = randomUUID();
   const [first] = rowsOf(roomId, [1]);
   const view = await look();

@@ -1,4 +1,4 @@
-/** What waits for the log, and what is kept of it: each bound is reached, says so, and nothing is lost by it. */
+/** The bounds of queues and memory around the log: each is reached, shows in an answer or metric, and loses nothing. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { holdLog, holdTable } from '../harness/held-row.ts';
 import { metricOf } from '../harness/metric.ts';
@@ -28,7 +28,7 @@ afterAll(() => parley.end());
 const waiting = () => metricOf(parley.url, 'parley_sends_waiting');
 const refused = () => metricOf(parley.url, 'parley_sends_total', { outcome: 'unavailable' });
 
-test('no more sends than the bound wait in a room that is held up; the next is refused for certain, and other rooms go on', async () => {
+test('a blocked room queues sends up to the bound; the next is refused with unavailable, and other rooms go on', async () => {
   const [held, free] = [await createRoom([ana]), await createRoom([ana])];
   const socket = await connect(parley.url, ana);
   const before = await refused();
@@ -48,7 +48,7 @@ test('no more sends than the bound wait in a room that is held up; the next is r
   await socket.close();
 });
 
-test('no more sends than the bound wait in all rooms together', async () => {
+test('all rooms together queue sends up to the bound', async () => {
   const [one, two, free] = [await createRoom([ana]), await createRoom([ana]), await createRoom([ana])];
   const socket = await connect(parley.url, ana);
   const logs = [one, two].map((roomId) => holdLog(parley.database, { roomId, seq: 2, userId: ana.id }));
@@ -66,7 +66,7 @@ test('no more sends than the bound wait in all rooms together', async () => {
   await socket.close();
 });
 
-test('rooms without local readers are remembered up to the bound, and what was forgotten is read again', async () => {
+test('rooms without local readers stay in memory up to the bound; a dropped room is read again', async () => {
   const rooms: string[] = [];
   for (let n = 0; n < 12; n++) {
     const room = await createRoom([ana]);
@@ -83,7 +83,7 @@ test('rooms without local readers are remembered up to the bound, and what was f
   }
 });
 
-test('so many replays read the log at once; others wait for their turn, and each gets all that it missed', async () => {
+test('a bounded number of replays reads the log at once; the others wait, and each gets all that it missed', async () => {
   const people: TestUser[] = [];
   const rooms: string[] = [];
   for (let n = 0; n < 4; n++) {
@@ -97,7 +97,7 @@ test('so many replays read the log at once; others wait for their turn, and each
   const first = await connect(parley.url, people[0]!);
   const logId = first.welcome.logId as string;
   await first.close();
-  // Replays alone look there.
+  // Only replays read this table.
   const edits = await holdTable(parley.database, 'message_edits');
   const sockets = [];
   for (const [at, person] of people.entries())

@@ -23,7 +23,7 @@ async function newest(person: TestUser, roomId: string): Promise<Stored> {
   return (messages as Stored[])[0]!;
 }
 
-test('the HTML marks exactly those as mentioned whom `mentions` lists, by every way of sending', async () => {
+test('the HTML marks exactly the members in `mentions`: by REST, by socket and in edits', async () => {
   const [ana, ben, stranger] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [
     TestUser,
     TestUser,
@@ -35,7 +35,7 @@ test('the HTML marks exactly those as mentioned whom `mentions` lists, by every 
   const check = (message: Stored) => {
     expect([...message.mentions].sort()).toEqual([...expected.mentions].sort());
     expect(marked(message)).toEqual(expected.marks);
-    // Nothing of the text is lost with the mark.
+    // Removing a mark keeps its text.
     expect(message.html).toContain(`@${stranger.username} @nobody-at-all`);
   };
 
@@ -49,14 +49,14 @@ test('the HTML marks exactly those as mentioned whom `mentions` lists, by every 
   expect(edited.text).toContain('edited');
   check(edited);
 
-  // Somebody who comes later is mentioned from then on.
+  // A user who joins later can be mentioned from then on.
   await mustCall(ana, 'PUT', `/v1/rooms/${roomId}/members/${stranger.id}`);
   await socket.say(roomId, `welcome @${stranger.username}`);
   expect(marked(await newest(ben, roomId))).toEqual([stranger.username]);
   await socket.close();
 });
 
-test('text that looks like the mark of a mention stays text', async () => {
+test('text that looks like the markup of a mention stays text', async () => {
   const ana = await signUp(parley.url);
   const roomId = await createRoom([ana]);
   const text =

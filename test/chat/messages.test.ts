@@ -60,7 +60,7 @@ test('a message sent over REST reaches sockets, and one sent over a socket is in
   expect((await history(ana, room)).messages.map((each) => each.text)).toEqual(['by **REST**', 'by socket']);
 });
 
-test('the same clientId again gets the first answer, over REST and socket alike; with other content it is a conflict', async () => {
+test('a repeated clientId gets the first answer over REST and WebSocket; with other content it is a conflict', async () => {
   const room = await createRoom([ana]);
   const socket = await connect(parley.url, ana);
   const first = await socket.say(room, 'once', 'key');
@@ -82,7 +82,7 @@ test('the same clientId again gets the first answer, over REST and socket alike;
   expect((await history(ana, room)).messages).toHaveLength(1);
 });
 
-test('of a hundred sends with one key at once one is stored and all get its answer', async () => {
+test('a hundred concurrent sends with one clientId store one message, and all get its answer', async () => {
   const room = await createRoom([ana]);
   const socket = await connect(parley.url, ana);
   const answers = await Promise.all(Array.from({ length: 100 }, () => socket.say(room, 'the same', 'one key')));
@@ -102,7 +102,7 @@ test('sends pipelined on one socket keep their order', async () => {
   expect(socket.texts(room)).toEqual(texts);
 });
 
-test('a blocked message is refused with its labels, is seen by nobody and leaves its clientId free', async () => {
+test('a blocked message is refused with its labels, is delivered to nobody and leaves its clientId free', async () => {
   const room = await createRoom([ana, ben]);
   const [from, to] = await Promise.all([connect(parley.url, ana), connect(parley.url, ben)]);
   const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
@@ -123,7 +123,7 @@ test('a blocked message is refused with its labels, is seen by nobody and leaves
   expect(await ana.call('PATCH', '/v1/users/me', { displayName: 'x GTUBE' })).toMatchObject({ status: 200 });
 });
 
-test('an edit reaches every reader, keeps the earlier version, and repeated makes no second event', async () => {
+test('an edit reaches every reader and keeps the earlier version; repeating it adds no event', async () => {
   const room = await createRoom([ana, ben]);
   const [from, to] = await Promise.all([connect(parley.url, ana), connect(parley.url, ben)]);
   const { messageId } = await from.say(room, 'frist');
@@ -176,7 +176,7 @@ test('a deleted message is a tombstone for every reader, and deleting it again c
   ]);
 });
 
-test('replies point at their message, count, and form its thread', async () => {
+test('replies name their message, are counted, and form its thread', async () => {
   const room = await createRoom([ana, ben]);
   const socket = await connect(parley.url, ana);
   const { messageId: root } = await socket.say(room, 'root');
@@ -192,7 +192,7 @@ test('replies point at their message, count, and form its thread', async () => {
   ).toMatchObject({ type: 'error', code: 'not_found' });
 });
 
-test('history pages in seq order from any side', async () => {
+test('pages of history are in seq order in both directions', async () => {
   const room = await createRoom([ana]);
   const socket = await connect(parley.url, ana);
   for (let n = 1; n <= 30; n++) await socket.say(room, `m${n}`);
@@ -219,7 +219,7 @@ test.each([
   ['before=99999999999999999999'],
   ['before=3&after=2'],
   ['colour=red'],
-])('history with %s is refused, not served', async (query) => {
+])('history with %s is refused', async (query) => {
   const room = await createRoom([ana]);
   expect(await ana.call('GET', `/v1/rooms/${room}/messages?${query}`)).toMatchObject({
     status: 400,
@@ -239,7 +239,7 @@ test.each([
   ['no clientId', { text: 'x', clientId: undefined }, 400, 'invalid'],
   ['an empty clientId', { text: 'x', clientId: '' }, 400, 'invalid'],
   ['a reply to nothing', { text: 'x', replyTo: '0190b1f0-0000-7000-8000-000000000000' }, 404, 'not_found'],
-])('a message with %s is refused and stored nowhere', async (_, draft, status, code) => {
+])('a message with %s is refused and not stored', async (_, draft, status, code) => {
   const room = await createRoom([ana]);
   expect(await ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'c', ...draft })).toMatchObject({
     status,
@@ -251,7 +251,7 @@ test.each([
   expect((await history(ana, room)).messages).toEqual([]);
 });
 
-test('outsiders are told that nothing is there', async () => {
+test('outsiders get not_found for rooms and messages that exist', async () => {
   const room = await createRoom([ana, ben]);
   const { id } = await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'x', text: 'inside' });
   const socket = await connect(parley.url, eve);
@@ -285,7 +285,7 @@ test('outsiders are told that nothing is there', async () => {
   }
 });
 
-test('what does not exist is not_found, as a problem document', async () => {
+test('rooms, messages and routes that do not exist are not_found, as a problem document', async () => {
   const answer = await ana.call('GET', '/v1/rooms/0190b1f0-0000-7000-8000-000000000000');
   expect(answer.headers.get('content-type')).toContain('application/problem+json');
   expect(answer).toMatchObject({
@@ -302,7 +302,7 @@ test('what does not exist is not_found, as a problem document', async () => {
   expect(await callApi(parley.url, 'GET', '/v1/nothing')).toMatchObject({ status: 404, body: { code: 'not_found' } });
 });
 
-test('a repeat of what was stored gets its first answer, from someone muted or removed since too', async () => {
+test('a retry of a stored message gets the first answer, even if its author was muted or removed since', async () => {
   const room = await createRoom([ana, ben]);
   const send = (text: string) => ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'before the mute', text });
   const first = await send('said in time');

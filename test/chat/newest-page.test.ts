@@ -1,6 +1,6 @@
 /**
- * The newest page of a room is made in several ways: by one statement where an instance does not follow the room, from what it follows,
- * from bytes it keeps. No reader may notice which.
+ * The newest page of a room comes from one of three sources: one statement if the instance does not follow the room, the
+ * feed if it does, or cached bytes. Readers must not notice which.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Fleet, startFleet } from '../harness/stack.ts';
@@ -11,7 +11,7 @@ let [first, second]: string[] = [];
 let [ana, ben, eve]: TestUser[] = [];
 
 beforeAll(async () => {
-  // Slow checks: what must be right at once is not to be mended by them.
+  // Slow checks, so that they cannot hide a page that was wrong at first.
   fleet = await startFleet({
     chats: 2,
     processings: 1,
@@ -35,7 +35,7 @@ async function say(user: TestUser, room: string, text: string, replyTo?: string)
   return (await mustCall(user, 'POST', `/v1/rooms/${room}/messages`, draft)).id as string;
 }
 
-test('whatever was said, edited, answered and deleted, it is the same page on an instance that never saw the room', async () => {
+test('a room with edits, replies and deletions has the same page on an instance that does not follow it', async () => {
   const room = await createRoom([ana!, ben!]);
   const asked = await say(
     ana!,
@@ -59,7 +59,7 @@ test('whatever was said, edited, answered and deleted, it is the same page on an
   expect(messages[0]!.text).toContain('\u2028 and \u007f, 😀 and é');
 });
 
-test('texts that hold the signs which stand between values are told apart from them', async () => {
+test('a text may contain the separator of packed values', async () => {
   for (const text of ['one \u0001 sign', `six${'\u0001'.repeat(6)}`, '\u0002 and \u001f']) {
     const room = await createRoom([ana!, ben!]);
     await say(ana!, room, text);
@@ -70,7 +70,7 @@ test('texts that hold the signs which stand between values are told apart from t
   }
 });
 
-test('a page ends where its limit says, and says whether there is more', async () => {
+test('a page holds as many messages as its limit, and says whether there are more', async () => {
   const rooms = await Promise.all([1, 2, 3].map(() => createRoom([ana!])));
   for (const room of rooms) for (const text of ['one', 'two', 'three']) await say(ana!, room, text);
   const texts = ({ messages, hasMore }: Page) => [messages.map(({ text }) => text), hasMore];
@@ -78,12 +78,12 @@ test('a page ends where its limit says, and says whether there is more', async (
   expect(texts(await page(ana!, second!, rooms[1]!, '?limit=3'))).toEqual([['one', 'two', 'three'], false]);
   const empty = await createRoom([ana!]);
   expect(texts(await page(ana!, second!, empty))).toEqual([[], false]);
-  // Many rooms at once are one question to Postgres.
+  // Requests for many rooms at once share one query.
   const all = await Promise.all(rooms.map((room) => page(ana!, second!, room, '?limit=1')));
   expect(all.map(texts)).toEqual(rooms.map(() => [['three'], true]));
 });
 
-test('where history begins with joining a page begins there too', async () => {
+test('if history begins with joining, so does the page', async () => {
   const room = await createRoom([ana!, ben!], { history: 'joined' });
   await say(ana!, room, 'among the first');
   await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${eve!.id}`, {});
@@ -94,7 +94,7 @@ test('where history begins with joining a page begins there too', async () => {
   expect(await texts(eve!)).toEqual(['with everybody']);
 });
 
-test('who is no member any more, or never was, gets no page from the moment that is acked', async () => {
+test('users who are not members get no page, from the moment the removal is acked', async () => {
   const room = await createRoom([ana!, ben!]);
   await say(ana!, room, 'between us');
   const url = `/v1/rooms/${room}/messages`;
@@ -102,7 +102,7 @@ test('who is no member any more, or never was, gets no page from the moment that
   const other = await createRoom([ana!, ben!]);
   await mustCall(ana!, 'DELETE', `/v1/rooms/${other}/members/${ben!.id}`);
   expect((await ben!.at(second!).call('GET', `/v1/rooms/${other}/messages`)).body.code).toBe('not_found');
-  // The same where the page is kept.
+  // The same if the page is cached.
   expect((await page(ben!, second!, room)).messages).toHaveLength(1);
   expect((await page(ben!, second!, room)).messages).toHaveLength(1);
   await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
@@ -111,7 +111,7 @@ test('who is no member any more, or never was, gets no page from the moment that
   expect((await ana!.at(second!).call('GET', `/v1/rooms/${other}/messages`)).body.code).toBe('not_found');
 });
 
-test('a page holds what was acked on another instance before it was asked for, kept or not', async () => {
+test('a page includes messages that another instance acked before the request, cached or not', async () => {
   const room = await createRoom([ana!, ben!]);
   for (let count = 1; count <= 6; count++) {
     await say(ana!, room, `number ${count}`);
@@ -119,7 +119,7 @@ test('a page holds what was acked on another instance before it was asked for, k
   }
 });
 
-test('who logged out elsewhere reads nothing, although the instance keeps the page', async () => {
+test('a user who logged out on another instance gets no page, although this instance has it cached', async () => {
   const room = await createRoom([ana!, ben!]);
   const dan = await signUp(first!);
   await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${dan.id}`, {});

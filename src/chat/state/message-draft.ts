@@ -58,7 +58,8 @@ export function checkDraft(authorId: string, draft: Draft, maxLength: number): C
   const text = requireText(draft.text, '/text', maxLength);
   const replyTo = draft.replyTo ?? null;
   const digest = contentDigest(text, replyTo);
-  return { messageId: newId(), roomId: draft.roomId, authorId, clientId: draft.clientId, digest, text, replyTo };
+  const { roomId, clientId } = draft;
+  return { messageId: newId(), roomId, authorId, clientId, digest, text, replyTo };
 }
 
 /** A draft whose author may post it. */

@@ -38,25 +38,23 @@ export function unknownProfile(id: string): PublicProfile {
 }
 
 export function toMessage(fields: MessageFields, sender: PublicProfile): Message {
-  const { id, roomId, seq, text, html, mentions, replyTo, replyCount, clientId, createdAt, editedAt, deletedAt } =
-    fields;
   return {
-    id,
-    roomId,
-    seq,
+    id: fields.id,
+    roomId: fields.roomId,
+    seq: fields.seq,
     sender,
-    text,
-    html,
-    mentions,
-    replyTo,
-    replyCount,
+    text: fields.text,
+    html: fields.html,
+    mentions: fields.mentions,
+    replyTo: fields.replyTo,
+    replyCount: fields.replyCount,
     attachments: [],
     reactions: [],
     pinned: false,
-    clientId,
-    createdAt,
-    editedAt,
-    deletedAt,
+    clientId: fields.clientId,
+    createdAt: fields.createdAt,
+    editedAt: fields.editedAt,
+    deletedAt: fields.deletedAt,
   };
 }
 
@@ -77,13 +75,13 @@ function jsonOf(profile: PublicProfile): string {
  * page of history needs it. message-shape.test.ts compares the two.
  */
 export function messageJson(fields: MessageFields, sender: PublicProfile): string {
-  const { id, roomId, seq, text, html, mentions, replyTo, replyCount, clientId, createdAt, editedAt, deletedAt } =
-    fields;
+  const { id, roomId, seq, text, html, mentions } = fields;
   return (
     `{"id":"${id}","roomId":"${roomId}","seq":${seq},"sender":${jsonOf(sender)},"text":${JSON.stringify(text)},` +
     `"html":${JSON.stringify(html)},"mentions":${mentions.length === 0 ? '[]' : JSON.stringify(mentions)},` +
-    `"replyTo":${quoted(replyTo)},"replyCount":${replyCount},"attachments":[],"reactions":[],"pinned":false,` +
-    `"clientId":${JSON.stringify(clientId)},"createdAt":"${createdAt}","editedAt":${quoted(editedAt)},"deletedAt":${quoted(deletedAt)}}`
+    `"replyTo":${quoted(fields.replyTo)},"replyCount":${fields.replyCount},` +
+    `"attachments":[],"reactions":[],"pinned":false,"clientId":${JSON.stringify(fields.clientId)},` +
+    `"createdAt":"${fields.createdAt}","editedAt":${quoted(fields.editedAt)},"deletedAt":${quoted(fields.deletedAt)}}`
   );
 }
 
