@@ -1,6 +1,6 @@
 /**
- * Proves who calls: the token for what it says, the revocations for whether it still holds. Parley's own tokens, those of
- * host applications and, where a route lets them in, API keys come through here.
+ * Proves the caller of every request: the token says who it is, the revocations say whether it is still valid. Accepts
+ * Parley's own tokens, tokens of host applications and, on routes with a scope, API keys.
  */
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../errors.ts';
@@ -12,7 +12,7 @@ import type { Revocations, RevocationTarget } from './sessions/revocations.ts';
 import type { SessionCookies } from './sessions/session-cookies.ts';
 
 export interface LoginCheck {
-  /** Whether a login proved earlier still holds, as of now. @throws Failure `unauthenticated`, `banned` */
+  /** Checks that a caller who was proved earlier is still valid now. @throws Failure `unauthenticated`, `banned` */
   readonly confirm: (caller: RevocationTarget) => Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function createAuthenticator({
   apiKeys: ApiKeys;
   revocations: Revocations;
 }): Authenticator & LoginCheck {
-  /** What the token says, whatever became of its login. */
+  /** Verifies the token only; the session may have ended. */
   async function prove(token: string): Promise<Caller> {
     const known = accessTokens.remembered(token);
     return known ?? (hostUsers.concerns(token) ? hostUsers.fromToken(token) : accessTokens.verify(token));
@@ -41,7 +41,7 @@ export function createAuthenticator({
     return caller;
   }
 
-  /** An API key counts in the header alone: cookies come unasked. */
+  /** An API key is accepted in the header only: browsers send cookies by themselves. */
   function shownBy(request: FastifyRequest): { readonly token: string; readonly isKey: boolean } {
     const shown = bearerOf(request);
     const kept = shown === undefined ? cookies.accessToken(request) : undefined;
@@ -62,7 +62,7 @@ export function createAuthenticator({
     if (isKey) return read(await apiKeys.verify(token, request.routeOptions.config.scope));
     const caller = await prove(token);
     const [login, found] = await Promise.allSettled([confirm(caller), read(caller)]);
-    // Whose login has ended is told so, and nothing else.
+    // An ended session gets its own error, whatever the read found.
     if (login.status === 'rejected') throw login.reason;
     if (found.status === 'rejected') throw found.reason;
     return found.value;
@@ -77,7 +77,7 @@ export function createAuthenticator({
         'you are banned',
         until === Number.POSITIVE_INFINITY ? {} : { details: { until: new Date(until).toISOString() } },
       );
-    if (revocations.isRevoked(caller)) throw new Failure('unauthenticated', 'this login has ended');
+    if (revocations.isRevoked(caller)) throw new Failure('unauthenticated', 'this session has ended');
   }
 
   return {
@@ -91,8 +91,8 @@ export function createAuthenticator({
 }
 
 /**
- * The header that is meant for Parley. Browsers repeat the credentials of a proxy that asks for some (`Basic`, `Digest`,
- * `Negotiate`) with every request to the site: those are not Parley's to judge.
+ * The `Authorization` header, unless it is meant for a proxy. A browser that authenticates to a proxy (`Basic`, `Digest`,
+ * `Negotiate`) repeats those credentials with every request to the site.
  */
 function bearerOf({ headers: { authorization } }: FastifyRequest): string | undefined {
   return /^(basic|digest|negotiate|ntlm)\b/i.test(authorization ?? '') ? undefined : authorization;

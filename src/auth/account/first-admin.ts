@@ -1,9 +1,9 @@
 /**
- * How a deployment gets its first admin through the page.
+ * Makes the first admin of a deployment, on the page.
  *
- * A setup link holds a one-time token that makes one account an admin, as long as there is no admin. The start prints one
- * where the database is embedded; `admin setup-link` prints one for any database. While nobody but this machine can reach
- * an embedded Parley, the first person to sign up becomes its admin without a link as well.
+ * A setup link contains a one-time token that makes an account an admin, as long as there is none. With an embedded
+ * database the start prints a link; `admin setup-link` prints one for any database. If only this machine can reach an
+ * embedded Parley, the first user who signs up becomes its admin without a link.
  */
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
@@ -14,22 +14,22 @@ import type { UserRepository, UserRow } from '../../user/account/user-repository
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
 
 export interface FirstAdminSettings {
-  /** A setup link is good for this long. */
+  /** How long a setup link is valid. */
   readonly linkLifetimeMs: number;
-  /** Whether the first account becomes an admin when it is made by a caller on this machine. */
+  /** Whether the first account becomes an admin if it is created from this machine. */
   readonly firstLocalUser: boolean;
 }
 
 export interface FirstAdmin {
-  /** A token for a new setup link; earlier ones end. Undefined while there is an admin. */
+  /** Creates a token for a setup link and deletes earlier ones. @returns undefined if there is an admin */
   readonly issueToken: () => Promise<string | undefined>;
   /**
    * Makes an account the first admin.
-   * @returns the account as it is now
-   * @throws Failure `invalid` for a token that is not good, or no longer because there is an admin
+   * @returns the account with its new role
+   * @throws Failure `invalid` for an unknown token, or if there is an admin
    */
   readonly redeem: (tx: Transaction, token: string, userId: string) => Promise<UserRow>;
-  /** Makes a new account an admin if it is the first one and was made on this machine. @returns the account as it is now */
+  /** Makes a new account an admin if it is the first one and was created from this machine. @returns the account */
   readonly welcomeFirst: (tx: Transaction, user: UserRow, isLocal: boolean) => Promise<UserRow>;
 }
 
@@ -46,7 +46,7 @@ export function createFirstAdmin({
   oneTimeTokens: OneTimeTokens;
   settings: FirstAdminSettings;
 }): FirstAdmin {
-  /** Of two who would become the first admin at the same moment the second one sees the first. */
+  /** Locks first, so of two concurrent requests the second one sees the first one's admin. */
   async function hasAdmin(tx: Transaction): Promise<boolean> {
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended('first account', 0))`);
     const [admin] = await tx
@@ -69,7 +69,7 @@ export function createFirstAdmin({
     redeem: async (tx, token, userId) => {
       const isOver = await hasAdmin(tx);
       if (!(await oneTimeTokens.redeemAny(tx, purpose, token)) || isOver)
-        throw invalid('/setupToken', 'is no longer good');
+        throw invalid('/setupToken', 'is no longer valid');
       await endLinks(tx);
       return (await repository.update(tx, userId, { role: 'admin' }))!;
     },
@@ -81,7 +81,7 @@ export function createFirstAdmin({
   };
 }
 
-/** The page that makes the first admin. */
+/** The address of the page that makes the first admin. */
 export function setupLink(publicUrl: string, token: string): string {
   return `${publicUrl.replace(/\/+$/, '')}/#/setup?token=${token}`;
 }

@@ -1,4 +1,4 @@
-/** How a person logs in: handed out without secrets, and taken away whole. */
+/** The personal data of logins: exported without secrets, and erased completely. */
 import { eq, inArray } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { onePage, type PersonalData } from '../../database/personal-data.ts';
@@ -13,7 +13,7 @@ async function deleteLogins(tx: Transaction, userId: string): Promise<void> {
   const ids = own.map(({ id }) => id);
   await tx.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
   await tx.delete(sessions).where(eq(sessions.userId, userId));
-  // Once more: a token that was being exchanged has left its successor.
+  // Again: a refresh token that was being rotated may have left its successor.
   await tx.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
   await tx.delete(oneTimeTokens).where(eq(oneTimeTokens.userId, userId));
   await tx.delete(mfaFactors).where(eq(mfaFactors.userId, userId));
@@ -24,13 +24,13 @@ export function createLoginPersonalData(db: Database): PersonalData {
   return {
     name: 'logins',
     cut: async (tx, { userId, identities: known }) => {
-      // Every token of before is over with this row, on every instance.
+      // This row ends every token of the account, on every instance.
       await tx.insert(revocations).values({ kind: 'user', userId });
       await rememberErased(tx, known);
       await tx.delete(identities).where(eq(identities.userId, userId));
       await deleteLogins(tx, userId);
     },
-    // What an instance of an older version, or a statement that was under way, may have written beside the cut.
+    // Deletes what a concurrent statement, or an instance of an older version, may have written since `cut`.
     sweep: (userId) =>
       db.transaction(async (tx) => {
         const left = await tx.delete(identities).where(eq(identities.userId, userId)).returning();

@@ -1,14 +1,14 @@
 /**
- * Links in mails about an account. The newest one counts: asking for another makes those of before void, also before
- * the new mail was sent. A mail that is dropped, because its address got as many as it may or because its server refused
- * it, makes none void: else anybody could keep a person from ever using a link.
+ * Links in mails about an account. Only the newest link works: requesting another one invalidates the earlier ones at
+ * once. A mail that was dropped, because of the limit per address or because its server refused it, invalidates none:
+ * otherwise anybody could request mails to make a user's links useless.
  */
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
 import type { OneTimeToken, OneTimeTokens } from '../credentials/one-time-tokens.ts';
 
-/** What a link is for, and the mails that bring one. */
+/** The purposes of links, and the mails that contain one. */
 const templates = {
   verify_email: ['verify', 'verify_again'],
   change_email: ['change_email'],
@@ -17,9 +17,9 @@ const templates = {
 export type LinkPurpose = keyof typeof templates;
 
 export interface MailedLinks {
-  /** Whether the link is good as of now; it stays good. */
+  /** Whether the link works now, without redeeming it. */
   readonly isGood: (purpose: LinkPurpose, token: string) => Promise<boolean>;
-  /** Takes the link away. @returns undefined for one that is over; the caller undoes the transaction */
+  /** Redeems the link. @returns undefined for a stale one; the caller must roll back then */
   readonly redeem: (tx: Transaction, purpose: LinkPurpose, token: string) => Promise<OneTimeToken | undefined>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Ways into an account that somebody may have prepared who is not its owner: they signed up with another person's
- * address, linked their own login, added their own passkey, and wait until the owner of the address comes in by
- * “Forgot password?”. Whoever shows for the first time that account and address are theirs begins without them.
+ * Protects against account pre-hijacking. An attacker signs up with somebody else's address, links their own provider or
+ * adds their own passkey, and waits until the owner of the address resets the password. So the first proof that one
+ * person owns both account and address removes all other access.
  *
  * @see https://www.usenix.org/conference/usenixsecurity22/presentation/sudhodanan on account pre-hijacking
  */
@@ -12,11 +12,11 @@ import { identities } from '../../database/tables/identity-tables.ts';
 import { apiKeys } from '../../database/tables/request-tables.ts';
 
 /**
- * Takes away linked logins, API keys and links under way. Second factors go too, but for those that were added after
- * the address was proved, for its owner was mailed about each: a mailbox alone shall not take them away.
- * The caller holds the lock of the account, and ends its logins.
+ * Deletes linked identities and one-time tokens, and revokes API keys. Also deletes second factors, except those that were
+ * added after the address was verified: its owner got a mail about each, and a mailbox alone must not remove them.
+ * The caller holds the account's lock and ends its sessions.
  *
- * @param provedAt when the address was proved without a login of the account; null: never before
+ * @param provedAt when the address was verified outside of a session of the account; null if it never was
  */
 export async function removePreHijackAccess(
   tx: Transaction,
@@ -34,7 +34,7 @@ export async function removePreHijackAccess(
 async function endFactors(tx: Transaction, userId: string, provedAt: Date | null): Promise<void> {
   const own = eq(mfaFactors.userId, userId);
   await tx.delete(mfaFactors).where(and(own, provedAt ? lte(mfaFactors.createdAt, provedAt) : undefined));
-  // Recovery codes go with the last factor.
+  // Recovery codes are deleted with the last factor.
   const kept = tx
     .select({ userId: mfaFactors.userId })
     .from(mfaFactors)

@@ -1,6 +1,6 @@
 /**
- * Parley's own access tokens: JWTs (RFC 7519, RFC 9068) signed and checked by @fastify/jwt. What a token says is
- * believed for its short life; whether its login still exists is asked elsewhere (revocations.ts).
+ * Parley's own access tokens: JWTs (RFC 7519, RFC 9068) signed and verified by @fastify/jwt. A token's claims are trusted
+ * for its short lifetime; the revocations (revocations.ts) know whether its session has ended.
  */
 import fastifyJwt from '@fastify/jwt';
 import { LRUCache } from 'lru-cache';
@@ -16,9 +16,9 @@ const type = 'at+jwt';
 
 export interface AccessTokenSettings {
   readonly lifetimeMs: number;
-  /** Tolerance for the clocks of instances. */
+  /** Tolerated difference between the clocks of instances. */
   readonly leewayMs: number;
-  /** Verified tokens remembered. */
+  /** Verified tokens in the cache. */
   readonly cacheMax: number;
 }
 
@@ -33,7 +33,7 @@ export interface AccessTokens {
   readonly sign: (subject: TokenSubject) => { token: string; expiresInSeconds: number };
   /** @throws Failure `unauthenticated`, `token_expired` */
   readonly verify: (token: string) => Promise<Caller>;
-  /** The bearer of a token that was verified here a moment ago. @throws Failure `token_expired` */
+  /** The caller of a token that is in the cache. @throws Failure `token_expired` */
   readonly remembered: (token: string) => Caller | undefined;
 }
 
@@ -73,7 +73,7 @@ export async function createAccessTokens({
     },
     decode: { complete: true },
   });
-  /** What is remembered is as good as the key that proved it, and as the token's own time. */
+  /** An entry is valid as long as the key that verified it is held and the token has not expired. */
   const verified = new LRUCache<string, { readonly caller: Caller; readonly keyId: string }>({
     max: settings.cacheMax,
   });
@@ -119,7 +119,7 @@ export async function createAccessTokens({
   function check(token: string, key: SigningKey): Caller {
     let claims: Claims;
     try {
-      // The verifier of the key that this process began with is made already; any other one costs more than it checks.
+      // The plugin has a verifier for the first key. Making one for another key costs more than the check itself.
       claims =
         key.publicKey === ready.publicKey
           ? app.jwt.verify<Claims>(token)
@@ -134,7 +134,7 @@ export async function createAccessTokens({
     return { userId, sessionId, role, kind, expiresAt: toMs(exp) };
   }
 
-  /** What our own key signed is ours; a token from the future, or of another shape, was signed by somebody who has it. */
+  /** Parley never signs such claims: a token with them, or from the future, means that somebody else has the key. */
   function requireClaims(claims: Claims): void {
     const { sub, sid, iss, role, kind, iat } = claims;
     const fits =
@@ -144,7 +144,7 @@ export async function createAccessTokens({
       ['user', 'moderator', 'admin'].includes(role) &&
       ['user', 'guest'].includes(kind) &&
       iat * 1000 <= Date.now() + settings.leewayMs;
-    if (!fits) throw new Error('claims that Parley never makes');
+    if (!fits) throw new Error('claims that Parley never signs');
   }
 
   return { sign, verify, remembered };
@@ -152,12 +152,12 @@ export async function createAccessTokens({
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Header members that would have the verifier fetch or believe a key, or that it does not understand. */
+/** Header parameters that bring or name a key, or that the verifier does not support (RFC 7515 §4.1). */
 const refusedHeaders = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'crit'];
 
-/** @throws Failure `unauthenticated` for anything that is not a plain token of ours */
+/** @returns the `kid`, or '' without one. @throws Failure `unauthenticated` for anything but a plain access token of Parley */
 function keyIdOf(token: string): string {
-  // Made when it is needed: a stack costs more than the check.
+  // Created only when needed: capturing a stack costs more than the check.
   const refusal = () => new Failure('unauthenticated', 'the access token is not valid');
   if (token.length > 8192) throw refusal();
   let header: Record<string, unknown>;

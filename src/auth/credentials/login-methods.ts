@@ -1,4 +1,4 @@
-/** What opens an account by itself: the last such thing is not taken away, lest its owner stands before a shut door. */
+/** Prevents removing an account's last login method. */
 import { eq } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
 import { mfaFactors } from '../../database/tables/credential-tables.ts';
@@ -8,8 +8,8 @@ import type { UserRow } from '../../user/account/user-repository.ts';
 
 export interface LoginMethods {
   /**
-   * Asked by whoever holds the account for update and is about to take the identity or the factor away.
-   * @throws Failure `conflict` when nothing else would open the account
+   * Called under the account's `update` lock, before the identity or the factor is deleted.
+   * @throws Failure `conflict` if it is the only login method
    */
   readonly requireAnother: (
     tx: Transaction,
@@ -22,13 +22,13 @@ export function createLoginMethods({
   providerNames,
   issuers,
 }: {
-  /** Login providers of the configuration: one that the operator took away lets nobody in. */
+  /** The configured login providers: an identity of a removed one is no login method. */
   providerNames: ReadonlySet<string>;
-  /** Host applications of the configuration. */
+  /** The configured host applications. */
   issuers: ReadonlySet<string>;
 }): LoginMethods {
-  /** Ids of identities and factors that open the account, and the password. */
-  async function waysOf(tx: Transaction, { id, passwordHash }: UserRow): Promise<string[]> {
+  /** @returns the ids of identities and factors that are login methods, and `password` */
+  async function methodsOf(tx: Transaction, { id, passwordHash }: UserRow): Promise<string[]> {
     const known = await tx
       .select({ id: identities.id, provider: identities.provider, issuer: identities.issuer })
       .from(identities)
@@ -39,22 +39,22 @@ export function createLoginMethods({
     );
     return [
       ...(passwordHash === null ? [] : ['password']),
-      ...[...usable, ...factors.filter(isLoginMethod)].map((way) => way.id),
+      ...[...usable, ...factors.filter(isLoginMethod)].map((method) => method.id),
     ];
   }
 
   return {
     requireAnother: async (tx, user, without) => {
-      const ways = await waysOf(tx, user);
+      const methods = await methodsOf(tx, user);
       const target = 'identityId' in without ? without.identityId : without.factorId;
-      // What opens nothing anyway may always go.
-      if (ways.includes(target) && ways.length === 1)
-        throw new Failure('conflict', 'this is the only way to log in; set a password or add another first');
+      // Anything that is no login method may be removed.
+      if (methods.includes(target) && methods.length === 1)
+        throw new Failure('conflict', 'this is the only login method; set a password or add another one first');
     },
   };
 }
 
-/** Whether a second factor is a login by itself, too. */
+/** Whether a second factor is a login method by itself: a passkey that verifies its owner. */
 export function isLoginMethod({ kind, data }: Pick<typeof mfaFactors.$inferSelect, 'kind' | 'data'>): boolean {
   return kind === 'passkey' && data.verifiesUser === true;
 }

@@ -2,10 +2,10 @@
 
 /** The last second that a `Date` can hold. Far below 2^53, so every whole second is exact. */
 const secondsMax = 8_640_000_000_000;
-/** Registered claims that hold a time, and `auth_time` of OpenID Connect. */
+/** Registered claims that contain a time, and `auth_time` of OpenID Connect. */
 const timeClaims = ['exp', 'nbf', 'iat', 'auth_time'] as const;
 
-/** Whether every time in the claims is one: a number from 0 to the end of the calendar. `1e400` is read as infinite. */
+/** Whether every time in the claims is a number from 0 to the last date. JSON reads `1e400` as infinite, for example. */
 export function hasPlainTimes(claims: Readonly<Record<string, unknown>>): boolean {
   return timeClaims.every((name) => {
     const value = claims[name];
@@ -13,7 +13,7 @@ export function hasPlainTimes(claims: Readonly<Record<string, unknown>>): boolea
   });
 }
 
-/** Milliseconds since the epoch, whole. */
+/** Converts to whole milliseconds since the epoch. */
 export function toMs(seconds: number): number {
   return Math.floor(seconds * 1000);
 }

@@ -1,4 +1,4 @@
-/** Mailed links and login codes: single use, bound to one purpose, stored hashed. */
+/** Tokens that work once, for one purpose: mailed links, login codes, challenges. Only their hashes are stored. */
 import { and, eq, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { oneTimeTokens } from '../../database/tables/credential-tables.ts';
@@ -26,7 +26,11 @@ export interface OneTimeToken {
 }
 
 export interface OneTimeTokens {
-  /** @returns the token, which is kept nowhere. @throws Failure `unauthenticated` when the user was erased meanwhile */
+  /**
+   * @param userId null for a token that belongs to no account
+   * @returns the token, which is not stored
+   * @throws Failure `unauthenticated` if the account was erased
+   */
   readonly issue: (
     tx: Database | Transaction,
     purpose: TokenPurpose,
@@ -34,27 +38,27 @@ export interface OneTimeTokens {
     data: Record<string, unknown>,
     lifetimeMs: number,
   ) => Promise<string>;
-  /** Looks without taking it away. */
+  /** Reads the token without redeeming it. */
   readonly peek: (
     tx: Database | Transaction,
     purpose: TokenPurpose,
     token: string,
   ) => Promise<OneTimeToken | undefined>;
-  /** Like `redeem`, for what was issued to nobody in particular as well. */
+  /** Like `redeem`, also for tokens that belong to no account. */
   readonly redeemAny: (
     tx: Database | Transaction,
     purpose: TokenPurpose,
     token: string,
   ) => Promise<{ readonly userId: string | null; readonly data: Record<string, unknown> } | undefined>;
-  /** Takes it away: of two who come with the same token one gets it. */
+  /** Deletes the token and returns it. Of two requests with the same token, one gets it. */
   readonly redeem: (
     tx: Database | Transaction,
     purpose: TokenPurpose,
     token: string,
   ) => Promise<OneTimeToken | undefined>;
-  /** Ends what was issued to a user for a purpose. */
+  /** Deletes a user's tokens for a purpose. */
   readonly withdraw: (tx: Database | Transaction, purpose: TokenPurpose, userId: string) => Promise<void>;
-  /** Deletes what has expired. */
+  /** Deletes expired tokens. */
   readonly sweep: () => Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Passwords as argon2id hashes (RFC 9106), made off the main thread and only a few at a time.
+ * Password hashes with argon2id (RFC 9106), computed off the main thread and a few at a time.
  *
- * A password is compared as RFC 8265 (OpaqueString, section 4.2) says: in NFC, with every kind of space as a plain one, because
- * devices type the same letters in different forms. Hashes from before were made of what was typed: these forms are tried
- * too, and a login that finds one replaces the hash.
+ * Passwords are normalised as in RFC 8265 §4.2 (OpaqueString): NFC, every kind of space as an ordinary one, because
+ * devices type the same letters in different forms. Older hashes were computed from the text as typed. They are compared
+ * with those forms, too, and a login that matches one replaces the hash.
  */
 
 import { type Argon2Parameters, argon2, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -28,41 +28,41 @@ export interface PasswordSettings {
 export interface Passwords {
   /** @returns the hash as a PHC string. @throws Failure `unavailable` when too many wait */
   readonly hash: (password: string) => Promise<string>;
-  /** Takes the same time for an absent hash as for a wrong password. */
+  /** Takes the same time for an absent hash as for a wrong password. @throws Failure `unavailable` as `hash` */
   readonly match: (hash: string | null | undefined, password: string) => Promise<PasswordMatch>;
-  /** Whether it matches, in whatever form. */
+  /** Whether the password is right, in any form. */
   readonly verify: (hash: string | null | undefined, password: string) => Promise<boolean>;
 }
 
-/** `outdated`: it is the password, and the hash was made of another form of it: make a new one. */
+/** `outdated`: the password is right, but its hash was computed from an older form and should be replaced. */
 export type PasswordMatch = 'wrong' | 'right' | 'outdated';
 
-/** The form that is hashed: RFC 8265, section 4.2.2. */
+/** Normalises a password before hashing (RFC 8265 §4.2.2). */
 function prepare(password: string): string {
   return password.replace(/\p{Zs}/gu, ' ').normalize('NFC');
 }
 
-/** What older hashes may have been made of, the form of today first. One form where nothing is to be changed. */
+/** The forms that a stored hash may have been computed from, the present one first. */
 function formsOf(password: string): string[] {
   const prepared = prepare(password);
   return [...new Set([prepared, password, password.normalize('NFC'), password.normalize('NFD')])];
 }
 
 /**
- * Refuses passwords that are too short, too long or among the commonest.
- * @throws Failure `invalid` naming the field
+ * Refuses passwords that are too short, too long or among the most common ones.
+ * @throws Failure `invalid` for the field at `path`
  */
 export async function requirePassword(password: string, path: InputPath = '/password'): Promise<void> {
   const prepared = prepare(password);
   const bytes = Buffer.byteLength(prepared);
   if (bytes < bytesMin || bytes > bytesMax || !password.isWellFormed())
     throw invalid(path, `${bytesMin} to ${bytesMax} bytes`);
-  if ((await commonPasswords()).has(prepared.toLowerCase())) throw invalid(path, 'is one of the commonest passwords');
+  if ((await commonPasswords()).has(prepared.toLowerCase())) throw invalid(path, 'is one of the most common passwords');
 }
 
 let common: Promise<ReadonlySet<string>> | undefined;
 
-/** Read when first needed: 50,000 entries that most processes never ask for. */
+/** Imported at first use: most processes never need the 50,000 entries. */
 function commonPasswords(): Promise<ReadonlySet<string>> {
   common ??= import('@zxcvbn-ts/language-common').then(({ dictionary }) => {
     const list = dictionary['passwords-common'] as readonly string[];
@@ -102,7 +102,7 @@ interface Parsed {
   readonly tag: Buffer;
 }
 
-/** Stands for accounts without a password: hashing it takes as long as a real one. */
+/** Compared for an account without a password, so that it takes as long as a real comparison. */
 const absent: Parsed = { parameters: { nonce: Buffer.alloc(16, 1), ...cost }, tag: Buffer.alloc(32) };
 
 const phc = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;

@@ -1,4 +1,4 @@
-/** Random secrets that are shown once and kept as hashes. */
+/** Random secrets that are shown once and stored as hashes. */
 import { createHash, randomBytes } from 'node:crypto';
 
 /** 256 random bits, base64url. */
@@ -6,7 +6,7 @@ export function makeSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** Secrets of 256 bits need no slow hash: nobody guesses them. */
+/** A secret of 256 random bits needs no slow hash: it cannot be guessed. */
 export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }

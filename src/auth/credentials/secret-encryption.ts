@@ -1,8 +1,8 @@
 /**
- * Seals secrets that have to be read again, such as those of one-time passwords: AES-256-GCM (NIST SP 800-38D) with a
- * key that is not in the same place as what it seals. Where the key comes from, the first that there is:
- * `auth.sealingKey`; `JWT_SECRET`; a file beside an embedded database; and last a row in the database itself, which
- * keeps secrets out of logs and careless queries but not from somebody who has the whole database.
+ * Encrypts secrets that must be readable, such as TOTP secrets: AES-256-GCM (NIST SP 800-38D) with a key that should not
+ * be stored in the database. The key is the first of: `auth.sealingKey`; `JWT_SECRET`; a file beside an embedded database;
+ * a row in the database. The last keeps secrets out of logs and casual queries, but not from somebody with the whole
+ * database.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -13,9 +13,9 @@ import type { Database } from '../../database/connect.ts';
 import { sealingKeys } from '../../database/tables/credential-tables.ts';
 
 export interface SecretCipher {
-  /** @param purpose bound into the seal: what was sealed for one thing opens for no other */
+  /** @param purpose authenticated with the secret: `open` needs the same purpose */
   readonly seal: (secret: Buffer, purpose: string) => string;
-  /** @throws Error when it was sealed with a key that is gone, for another purpose, or was changed */
+  /** @throws Error if the key is unknown, the purpose differs or the text was changed */
   readonly open: (sealed: string, purpose: string) => Buffer;
 }
 
@@ -23,7 +23,7 @@ export interface SecretCipherSettings {
   /** `auth.sealingKey`. */
   readonly configured: string | undefined;
   readonly jwtSecret: string | undefined;
-  /** Folder of an embedded database. */
+  /** The folder of an embedded database. */
   readonly embeddedDir: string | undefined;
 }
 
@@ -45,8 +45,8 @@ export async function createSecretCipher({
   if (embeddedDir !== undefined) keys.push(derive(await readKeyFile(join(embeddedDir, 'sealing.key'))));
   const stored = await storedKeys(db, { orMake: keys.length === 0 });
   if (keys.length === 0)
-    logger.warn('secrets are sealed with a key in the database: set auth.sealingKey to keep it elsewhere');
-  // The first seals; all open what they once sealed.
+    logger.warn('secrets are encrypted with a key that is in the database: set auth.sealingKey to keep it elsewhere');
+  // The first key encrypts; each key decrypts what it once encrypted.
   keys.push(...stored);
   const byId = new Map(keys.map((key) => [key.id, key]));
   const current = keys[0]!;
@@ -63,7 +63,8 @@ export async function createSecretCipher({
     open: (text, purpose) => {
       const [version, id = '', ...parts] = text.split('.');
       const key = byId.get(id);
-      if (version !== 'v1' || !key || parts.length !== 3) throw new Error('this secret was sealed with an unknown key');
+      if (version !== 'v1' || !key || parts.length !== 3)
+        throw new Error('this secret was encrypted with an unknown key');
       const [nonce, sealed, tag] = parts.map((part) => Buffer.from(part, 'base64url')) as [Buffer, Buffer, Buffer];
       const decipher = createDecipheriv('aes-256-gcm', key.bytes, nonce, { authTagLength: 16 })
         .setAAD(Buffer.from(purpose))
@@ -73,22 +74,22 @@ export async function createSecretCipher({
   };
 }
 
-/** The id tells keys apart and nothing about the key. */
+/** The id identifies the key and reveals nothing about it. */
 function derive(material: string | Buffer): Key {
   const bytes = Buffer.from(hkdfSync('sha256', material, '', 'parley sealing key', 32));
   return { id: createHash('sha256').update('id ').update(bytes).digest('base64url').slice(0, 11), bytes };
 }
 
-/** The text of the file may be given to `auth.sealingKey` elsewhere, and opens what was sealed here. */
+/** The file's text can be used as `auth.sealingKey` elsewhere, to decrypt what was encrypted here. */
 async function readKeyFile(path: string): Promise<string> {
   try {
-    // Fails when it is there: of two that start at once one makes it.
+    // `wx` fails if the file exists: of two processes that start at once, one creates it.
     await writeFile(path, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const key = (await readFile(path, 'utf8')).trim();
-  if (key.length < 32) throw new Error(`${path} does not hold a key`);
+  if (key.length < 32) throw new Error(`${path} does not contain a key`);
   return key;
 }
 
@@ -96,7 +97,7 @@ async function storedKeys(db: Database, { orMake }: { orMake: boolean }): Promis
   const read = () => db.select().from(sealingKeys).orderBy(asc(sealingKeys.createdAt), asc(sealingKeys.id));
   let rows = await read();
   if (rows.length === 0 && orMake) {
-    // One name for all instances: the first insert wins, and all read it.
+    // All instances use the same id: the first insert wins, and every instance reads its key.
     await db
       .insert(sealingKeys)
       .values({ id: 'first', key: randomBytes(32) })

@@ -1,9 +1,9 @@
 /**
- * The keys that Parley signs access tokens with: Ed25519 pairs in the database, so that every instance knows all of
- * them, or one shared secret (HS256) where the operator gave `JWT_SECRET`.
+ * The keys that sign access tokens: Ed25519 pairs in the database, which every instance reads, or one shared secret
+ * (HS256) if the operator sets `JWT_SECRET`.
  *
- * A key is published (verifies only, until every instance and every reader of the JWKS knows it), then signs, then is old
- * (only verifies, until the last token it signed has ended), then deleted. The first key of all signs at once.
+ * A key is published (it only verifies, until every instance and every reader of the JWKS knows it) → signs → is old (it
+ * only verifies, until the last token that it signed has expired) → is deleted. The first key of a database signs at once.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto';
 import { desc, lt, sql } from 'drizzle-orm';
@@ -19,15 +19,15 @@ export interface SigningKey {
   /** PEM, or the secret. */
   readonly privateKey: string;
   readonly publicKey: string;
-  /** What others may know; undefined for a secret. */
+  /** For the JWKS; undefined for a shared secret. */
   readonly publicJwk: Record<string, unknown> | undefined;
 }
 
 export interface SigningKeys {
   readonly current: () => SigningKey;
-  /** Looks again in the database when the id is not known, at most once a second. */
+  /** Reads the keys again if the id is unknown, at most once a second. */
   readonly find: (id: string) => Promise<SigningKey | undefined>;
-  /** Whether the key is good still, as of the last look. */
+  /** Whether the key is still among those that were read last. */
   readonly isHeld: (id: string) => boolean;
   readonly publicJwks: () => Record<string, unknown>[];
   readonly stop: () => void;
@@ -38,11 +38,11 @@ export interface SigningKeySettings {
   readonly rotationMs: number;
   /** How long a key is published before it signs. */
   readonly overlapMs: number;
-  /** How long a token signed by the old key may still be shown. */
+  /** How long a token of an old key may still be used. */
   readonly verifyMs: number;
 }
 
-/** How often age is looked at, at most. */
+/** The longest pause between two checks of the keys' age. */
 const checkMaxMs = 60_000;
 const lockId = 727_540;
 
@@ -58,7 +58,7 @@ export async function startSigningKeys({
   if (settings.secret !== undefined) return secretKey(settings.secret);
   const overlapMs = Math.min(settings.overlapMs, settings.rotationMs / 3);
   const checkMs = Math.min(checkMaxMs, overlapMs / 3);
-  // A key signs on until its successor was made and found ripe: two looks.
+  // A key signs until its successor was created and is published long enough, which takes up to two checks.
   const keptMs = settings.rotationMs + 2 * checkMs + settings.verifyMs;
   let keys = new Map<string, SigningKey>();
   let current: SigningKey;
@@ -74,11 +74,11 @@ export async function startSigningKeys({
       .from(signingKeys)
       .orderBy(desc(signingKeys.createdAt));
     keys = new Map(rows.map(({ key }) => [key.id, keys.get(key.id) ?? toKey(key)]));
-    // The newest of those that everybody knows by now; in the beginning there is only one.
+    // The newest key that was published long enough; at the beginning there is only one.
     current = keys.get((rows.find(({ ripe }) => ripe) ?? rows.at(-1)!).key.id)!;
   }
 
-  /** One instance makes the new key; the others find it. */
+  /** One instance creates the new key; the others read it. */
   async function rotate(): Promise<void> {
     await db.transaction(async (tx) => {
       await tx.execute(sql`select pg_advisory_xact_lock(${lockId})`);
@@ -95,7 +95,9 @@ export async function startSigningKeys({
 
   await rotate();
   const timer = setInterval(() => {
-    rotate().catch((error: unknown) => logger[logLevelOf(error)]({ error }, 'signing keys could not be looked after'));
+    rotate().catch((error: unknown) =>
+      logger[logLevelOf(error)]({ error }, 'signing keys could not be checked or rotated'),
+    );
   }, checkMs);
 
   return {

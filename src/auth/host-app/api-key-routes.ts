@@ -1,4 +1,4 @@
-/** `/v1/api-keys`: what deployment admins give to other servers. */
+/** `/v1/api-keys`: deployment admins create them for other servers. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { type Authenticator, apiScopes } from '../../http/caller/caller.ts';
@@ -48,7 +48,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
 
   app.get(
     '/api-keys',
-    { schema: { tags, summary: 'API keys that are good', response: answers(200, listOf(ApiKeyShape)) } },
+    { schema: { tags, summary: 'List the valid API keys', response: answers(200, listOf(ApiKeyShape)) } },
     async (request) => {
       await requireAdmin(request);
       return { items: await apiKeys.list(), nextCursor: null };
@@ -60,8 +60,9 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
     {
       schema: {
         tags,
-        summary: 'Make an API key; it is shown this once',
-        description: 'A repeat with the same Idempotency-Key makes no second key and shows no secret again.',
+        summary: 'Create an API key',
+        description:
+          'The key is shown only once. A repeat with the same Idempotency-Key creates no second key and does not show the key again.',
         headers: IdempotencyHeaders,
         body: exactly({
           name: StorableText({ minLength: 1, maxLength: 400 }),
@@ -86,7 +87,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
     {
       schema: {
         tags,
-        summary: 'Revoke an API key, at once',
+        summary: 'Revoke an API key immediately',
         params: exactly({ keyId: Uuid }),
         response: answers(204, Type.Null()),
       },

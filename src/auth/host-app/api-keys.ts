@@ -1,6 +1,6 @@
 /**
- * API keys: how another server calls Parley. A key is 256 random bits, shown once and kept hashed; it is looked up for
- * every request, so that one that was revoked is over with the answer to the revocation, on every instance.
+ * API keys, with which other servers call Parley. A key is 256 random bits, shown once and stored as a hash. It is looked up
+ * for every request, so a revoked key fails on every instance as soon as the revocation was answered.
  */
 import { and, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
@@ -21,9 +21,9 @@ export interface ApiKeyView {
 
 export interface ApiKeys {
   /**
-   * @param key.id drawn by the caller; when it is there already nothing is made
-   * @returns the key, which is kept nowhere: null when it was made before
-   * @throws Failure `conflict` at the most keys there may be, `unauthenticated` when the login has ended meanwhile
+   * @param key.id chosen by the caller; if it exists already, nothing is created
+   * @returns the key, which is not stored; null if the id exists already
+   * @throws Failure `conflict` if there are `keysMax` keys, `unauthenticated` if the caller's session has ended
    */
   readonly create: (
     by: LockedSession,
@@ -32,13 +32,13 @@ export interface ApiKeys {
   readonly list: () => Promise<ApiKeyView[]>;
   /** @throws Failure `not_found` */
   readonly revoke: (id: string) => Promise<void>;
-  /** Is it one by its look? */
+  /** Whether the text looks like an API key. */
   readonly isKey: (text: string) => boolean;
-  /** @throws Failure `unauthenticated`, `forbidden` when the key lacks the scope, or none would do */
+  /** @throws Failure `unauthenticated`, `forbidden` if the key lacks the scope or the route accepts no keys */
   readonly verify: (key: string, scope: ApiScope | undefined) => Promise<Caller>;
 }
 
-/** Scanners of leaked secrets find it by this. */
+/** Secret scanners recognise leaked keys by it. */
 const prefix = 'parley_key_';
 
 export function createApiKeys({ db, settings }: { db: Database; settings: { keysMax: number } }): ApiKeys {
@@ -97,10 +97,10 @@ export function createApiKeys({ db, settings }: { db: Database; settings: { keys
         .from(apiKeys)
         .where(and(eq(apiKeys.hash, hashSecret(key)), present));
       if (!row) throw new Failure('unauthenticated', 'the API key is not valid');
-      if (!scope) throw new Failure('forbidden', 'this is for people, not for API keys');
+      if (!scope) throw new Failure('forbidden', 'this route does not accept API keys');
       if (!row.scopes.includes(scope)) throw new Failure('forbidden', `this API key lacks the scope ${scope}`);
       if (row.stale) await noteUse(row.id);
-      // What it does is done by the key: no person is spoken for.
+      // The key itself is the caller: it does not act for the user who created it.
       return {
         userId: row.id,
         sessionId: undefined,

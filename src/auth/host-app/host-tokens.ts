@@ -1,7 +1,6 @@
 /**
- * Tokens of host applications (`auth.issuers`): JWTs that say who one of their users is. A token chooses nothing: the
- * issuer's key, its place and its algorithms are the configuration's, and whatever in a header would lead elsewhere
- * refuses the token.
+ * Tokens of host applications (`auth.issuers`): JWTs that identify one of their users. The configuration alone decides the
+ * issuer's keys, their address and the algorithms. A token whose header names or brings a key is refused.
  */
 import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { HostIssuerSettings } from '../../config/identity-settings.ts';
@@ -10,34 +9,34 @@ import { hasPlainTimes, toMs } from '../credentials/numeric-date.ts';
 import { addressOf, nameOf, textOf } from '../oauth/identity-claims.ts';
 import { type JwksCache, verifyByKeys } from '../oauth/jwks-cache.ts';
 
-/** What a host application says of one of its users. */
+/** The claims of a host application about one of its users. */
 export interface HostClaims {
   readonly issuer: string;
   readonly subject: string;
-  /** Milliseconds since the epoch; 0: the token does not say. */
+  /** Milliseconds since the epoch; 0 if the token does not say. */
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly name: string | undefined;
   readonly picture: string | undefined;
   readonly email: string | undefined;
   readonly emailVerified: boolean;
-  /** Undefined: this issuer's word on roles counts for nothing. */
+  /** Undefined if the configuration takes no roles from this issuer. */
   readonly role: 'user' | 'moderator' | 'admin' | undefined;
-  /** Rooms to be made a member of, where the issuer may say so. */
+  /** Rooms to join, if the configuration takes rooms from this issuer. */
   readonly rooms: readonly string[];
 }
 
 export interface HostTokens {
-  /** Whether the token says that one of the configured issuers made it; nothing is proved by that. */
+  /** Whether the token names one of the configured issuers. It is not verified by that. */
   readonly concerns: (token: string) => boolean;
-  /** @throws Failure `unauthenticated`, `token_expired`, or `unavailable` while the issuer's keys cannot be had */
+  /** @throws Failure `unauthenticated`, `token_expired`, or `unavailable` while the issuer's keys cannot be read */
   readonly verify: (token: string) => Promise<HostClaims>;
 }
 
 const secretAlgorithms = ['HS256'];
 const keyAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 const types = new Set(['jwt', 'at+jwt', 'application/at+jwt']);
-/** Header members that would have the verifier fetch or believe a key, or that it does not understand. */
+/** Header parameters that bring or name a key, or that the verifier does not support (RFC 7515 §4.1, RFC 7797). */
 const refusedHeaders = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'zip'];
 const tokenMax = 8192;
 const subjectMax = 255;
@@ -58,12 +57,12 @@ export function createHostTokens({
   leewayMs,
 }: {
   issuers: readonly HostIssuerSettings[];
-  /** The keys behind an issuer's `jwksUrl`. */
+  /** The key set at an issuer's `jwksUrl`. */
   keysOf: (settings: HostIssuerSettings & { jwksUrl: string }) => JwksCache;
-  /** For `nbf` and `iat`; the end of a token is taken at its word. */
+  /** Tolerance for `nbf` and `iat`. `exp` has none. */
   leewayMs: number;
 }): HostTokens {
-  /** One issuer may be configured for several audiences. */
+  /** An issuer can be configured for several audiences. */
   const byIssuer = Map.groupBy(issuers.map(toIssuer), ({ settings }) => settings.issuer);
 
   function toIssuer(settings: HostIssuerSettings): Issuer {
@@ -136,7 +135,7 @@ function requirePlainHeader(token: string): void {
   if (typeof typ !== 'string' || !types.has(typ.toLowerCase())) throw notValid();
 }
 
-/** What the configuration says that the claims mean. Odd values count as absent, an odd subject refuses the token. */
+/** Maps claims by the configured names. A claim of the wrong type counts as absent; without a usable subject the token is refused. */
 function toClaims(payload: JWTPayload, { issuer, claims: names = {} }: HostIssuerSettings): HostClaims {
   const { sub, iat, exp } = payload;
   const subject = textOf(sub, subjectMax);

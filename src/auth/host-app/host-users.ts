@@ -1,9 +1,8 @@
 /**
- * Users of host applications: made on first sight of a token, renewed when a newer token says something else of them.
+ * Users of host applications: created by the first token, and updated when a newer token has other claims.
  *
- * What a token says is checked once and then remembered for a moment; whether its user still stands is asked of the
- * revocations for every request, and of the database whenever the memory is renewed. The moment is shorter than the
- * revocations' memory, so nothing that ended is missed between the two.
+ * A verified token is cached for a short time. The revocations are checked for every request, and the database whenever a
+ * cache entry is renewed. Entries live shorter than revocations are remembered, so no revocation is missed in between.
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -19,7 +18,7 @@ export interface HostUsers {
   readonly fromToken: (token: string) => Promise<Caller>;
 }
 
-/** Makes the user a member where they are none yet. @returns the rooms that are dealt with, joined or refused for good */
+/** Adds the user to rooms. @returns the rooms that need no further try: joined, or refused for good */
 export type JoinRooms = (userId: string, roomIds: readonly string[], by: string) => Promise<readonly string[]>;
 
 const rememberMs = 30_000;
@@ -35,7 +34,7 @@ export function createHostUsers({
   tokens: HostTokens;
   accounts: IdentityAccounts;
   joinRooms: JoinRooms;
-  /** A user's profile was renewed. */
+  /** Called after a user's profile was updated. */
   onProfile: (userId: string) => void;
   logger: Logger;
   settings: { cacheMax: number };
@@ -66,7 +65,7 @@ export function createHostUsers({
     const { issuedAt, role } = claims;
     await accounts.create(claims, { issuedAt, role, profile: profileOf(claims, []) });
     const created = await accounts.find(claims);
-    if (!created) throw new Failure('unavailable', 'the account is gone again', { retryAfterMs: 1000 });
+    if (!created) throw new Failure('unavailable', 'the account was erased just now', { retryAfterMs: 1000 });
     return created;
   }
 
@@ -82,7 +81,7 @@ export function createHostUsers({
     onProfile(row.userId);
   }
 
-  /** Each room once: whoever left it, or was removed, is not brought back by the next token. */
+  /** Joins each room only once: a user who left or was removed does not come back with the next token. */
   async function join({ id, userId }: IdentityRow, { rooms }: HostClaims, joined: readonly string[]) {
     const wanted = rooms.filter((roomId) => !joined.includes(roomId));
     if (wanted.length === 0) return [];
@@ -116,7 +115,7 @@ function profileOf(claims: HostClaims, rooms: readonly string[]): Record<string,
   return { name, picture, email, emailVerified, role, rooms: [...rooms], issuedAt };
 }
 
-/** jsonb keeps no order of its keys. */
+/** Orders the keys as in `like`, since jsonb does not preserve their order. */
 function sorted(value: Record<string, unknown>, like: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.keys(like).map((key) => [key, value[key]]));
 }

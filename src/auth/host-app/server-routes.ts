@@ -1,4 +1,4 @@
-/** Routes for other servers alone, with an API key. Whatever people may do too has the same routes for both. */
+/** Routes only for other servers, with an API key. What users can do as well, servers do on the users' routes. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
@@ -42,7 +42,8 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
       config: { scope: 'users:write' },
       schema: {
         tags,
-        summary: 'Make an account for somebody; 200 when their identity has one already',
+        summary: 'Create an account',
+        description: 'Answers 200 with the existing account if the identity has one already.',
         headers: IdempotencyHeaders,
         body: exactly({
           username: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
@@ -69,15 +70,15 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
     },
   );
 
-  // Secrets are in the answer, so it is kept for no repeat: repeating it opens another login.
+  // Not idempotent: the answer contains secrets, so it is not stored. A repeat opens another session.
   app.post(
     '/users/:userId/sessions',
     {
       config: { scope: 'sessions:write' },
       schema: {
         tags,
-        summary: 'Log a user in',
-        description: 'Not moderators and admins: a key must not become more than its scopes say.',
+        summary: 'Open a session for a user',
+        description: 'Refused for moderators and admins, whose rights exceed the scopes of a key.',
         params: UserParams,
         response: answers(201, LoginShape),
       },
@@ -100,7 +101,8 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
       config: { scope: 'sessions:write' },
       schema: {
         tags,
-        summary: 'End every login of a user, and every host application’s token issued until now',
+        summary: 'End all sessions of a user',
+        description: 'Also ends the tokens that host applications issued to the user until now.',
         params: UserParams,
         response: answers(204, Type.Null()),
       },

@@ -1,4 +1,4 @@
-/** What another server does with accounts: makes them, opens and ends logins. Rooms it handles by the rooms' own routes. */
+/** Lets other servers create accounts, and open and end sessions. */
 import type { Database } from '../../database/connect.ts';
 import { Failure, invalid } from '../../errors.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';
@@ -15,16 +15,16 @@ export interface NewServerUser {
   readonly avatarUrl?: string | null;
   readonly email?: string;
   readonly emailVerified?: boolean;
-  /** Who the person is to a configured issuer: their tokens then mean this account. */
+  /** The user's identity at a configured issuer, whose tokens then identify this account. */
   readonly identity?: { readonly issuer: string; readonly subject: string };
 }
 
 export interface ServerUsers {
-  /** @returns the account; of an identity that has one already, that one. @throws Failure `invalid`, `conflict`, `message_blocked` */
+  /** @returns the new account, or the one that the identity has already. @throws Failure `invalid`, `conflict`, `message_blocked` */
   readonly create: (user: NewServerUser) => Promise<{ user: OwnUser; created: boolean }>;
-  /** @throws Failure `not_found`, `banned`, `forbidden` for moderators and admins, who log in themselves */
+  /** @throws Failure `not_found`, `banned`, `forbidden` for moderators and admins, who must log in themselves */
   readonly openSession: (userId: string, device: Device) => Promise<Login>;
-  /** Ends every login of the user and every token of a host application that was issued until now. @throws Failure `not_found` */
+  /** Ends every session of the user, and the tokens that host applications issued to them until now. @throws Failure `not_found` */
   readonly endSessions: (userId: string) => Promise<void>;
 }
 
@@ -44,11 +44,11 @@ export function createServerUsers({
   accounts: IdentityAccounts;
   opener: Pick<SessionOpener, 'open'>;
   sessions: SessionStore;
-  /** Issuers whose people may be named. */
+  /** The configured issuers. */
   issuers: ReadonlySet<string>;
   judgeName: JudgeName;
   requireUsername: RequireUsername;
-  /** Resolves when this instance knows; the others are told. */
+  /** Resolves when this instance refuses what was ended; the others get a hint. */
   onRevoked: () => Promise<void>;
 }): ServerUsers {
   async function requireUser(userId: string) {
@@ -73,7 +73,7 @@ export function createServerUsers({
   }
 
   async function createByName(draft: NewServerUser) {
-    if (draft.username === undefined) throw invalid('/username', 'is missing, or name an identity');
+    if (draft.username === undefined) throw invalid('/username', 'is missing; give a username or an identity');
     const username = requireUsername(draft.username);
     const displayName = requireDisplayName(draft.displayName ?? username);
     const email = draft.email === undefined ? null : requireEmail(draft.email);

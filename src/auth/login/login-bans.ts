@@ -1,4 +1,4 @@
-/** A person who may not come in at all: every login of theirs ends, and new ones are refused until the ban does. */
+/** Bans from the deployment: a ban ends all sessions of the user and refuses new ones until it ends. */
 import { and, eq, inArray } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
 import { revocations as revocationRows } from '../../database/tables/session-tables.ts';
@@ -6,10 +6,10 @@ import type { Revocations } from '../sessions/revocations.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 
 export interface LoginBans {
-  /** @param until Postgres' clock; null: until it is lifted */
+  /** @param until by Postgres' clock; null for a ban without an end */
   readonly impose: (tx: Transaction, userId: string, until: Date | null) => Promise<void>;
   readonly lift: (tx: Transaction, userId: string) => Promise<void>;
-  /** After the commit: binds every request from now on, here and, through Postgres, everywhere; sockets learn of it by a hint. */
+  /** Called after the commit. Every request from now on respects the ban, on every instance; sockets get a hint. */
   readonly announce: () => Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export function createLoginBans({
   revocations: Revocations;
   onRevoked: () => void;
 }): LoginBans {
-  /** The newest row about a user's ban is the one that counts, so older ones need not be kept. */
+  /** Only the newest row about a user's ban counts, so older ones are deleted. */
   async function write(tx: Transaction, row: typeof revocationRows.$inferInsert): Promise<void> {
     await tx
       .delete(revocationRows)

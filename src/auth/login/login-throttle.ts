@@ -1,25 +1,25 @@
 /**
- * Failed logins, counted per typed name and address together: whoever guesses is slowed down where they are, and cannot
- * lock the owner out, who comes from elsewhere. A device that has logged into the account before is counted by itself,
- * so that not even a guesser behind the same address stands in its way.
+ * Limits failed logins. They are counted per typed name and network address together, so somebody who guesses from one
+ * address cannot lock the owner out elsewhere. A trusted device is counted by itself, so not even a guesser behind the
+ * same address can lock it out.
  *
- * What was typed is counted, not the account it means: a refusal that came early would tell which address belongs to
- * which username. An account answers to these two, so from one place there are at most twice as many guesses at it.
+ * The typed name is counted, not the account: otherwise a refusal would reveal which address belongs to which username.
+ * An account has these two names, so there are at most twice as many guesses per place.
  */
 import { createHash } from 'node:crypto';
 import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
 
 export interface LoginAttempt {
-  /** A username or an e-mail address, as it was typed; its case does not matter. */
+  /** A username or an e-mail address, as typed. Its case does not matter. */
   readonly name: string;
   readonly address: string;
-  /** A device that the account knows. */
+  /** The key of a trusted device of the account. */
   readonly knownDevice: string | undefined;
 }
 
 export interface LoginThrottle {
   /**
-   * Counts an attempt before its outcome is known, so that many at once are not more than many in a row.
+   * Counts an attempt before its outcome is known, so that parallel attempts are limited like consecutive ones.
    * @throws Failure `rate_limited` after too many failures
    */
   readonly begin: (attempt: LoginAttempt) => Promise<{ readonly succeeded: () => Promise<void> }>;

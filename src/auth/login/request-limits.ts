@@ -1,18 +1,18 @@
-/** Counts requests for the account and the login that make them, whatever address they come from. */
+/** Limits requests per account and per session, from any network address. */
 import type { Authenticator, Caller } from '../../http/caller/caller.ts';
 import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
 
 export interface RequestLimits {
   /** Per minute and account. */
   readonly requestsPerAccount: number;
-  /** Per minute and login on a device. */
+  /** Per minute and session. */
   readonly requestsPerDevice: number;
 }
 
 const windowMs = 60_000;
 const message = 'too many requests';
 
-/** The same authenticator, which refuses with `rate_limited` whoever asks too often. */
+/** Wraps an authenticator so that it refuses callers over the limit with `rate_limited`. */
 export function limitRequests<Kind extends Authenticator>(
   authenticator: Kind,
   counters: RateCounters,

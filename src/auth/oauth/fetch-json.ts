@@ -1,14 +1,14 @@
-/** Reads a JSON document from a server that the operator configured. */
+/** Reads documents from servers that the operator configured. */
 
 const bytesMax = 512 * 1024;
 
-/** A server that answered, but not as it should: it is there. */
+/** The server answered, but not as it should. Unlike no answer, this does not count as an outage. */
 export class BadAnswer extends Error {}
 
 export interface FetchOptions {
   readonly timeoutMs: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Default: a redirect is an error. */
+  /** By default a redirect is an error. */
   readonly redirect?: 'follow';
 }
 
@@ -45,12 +45,12 @@ export async function fetchDocument(
   return { type, text: Buffer.concat(parts).toString('utf8') };
 }
 
-/** @throws as `fetchDocument`; `BadAnswer` for something that is not JSON */
+/** @throws as `fetchDocument`; `BadAnswer` for anything but JSON */
 export async function fetchJson(url: string, options: FetchOptions): Promise<Record<string, unknown>> {
   const { text } = await fetchDocument(url, options);
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch (cause) {
-    throw new BadAnswer(`${new URL(url).host} answered something else than JSON`, { cause });
+    throw new BadAnswer(`${new URL(url).host} did not answer JSON`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Who an OpenID provider says that somebody is: the id token proves it (OpenID Connect Core §3.1.3.7), the userinfo endpoint adds to
- * the profile (§5.3).
+ * Verifies the identity from an OpenID provider: the id token proves it (OpenID Connect Core §3.1.3.7), the userinfo
+ * endpoint adds to the profile (§5.3).
  */
 import { errors, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import type { ProviderSettings } from '../../config/identity-settings.ts';
@@ -13,7 +13,7 @@ import { type Endpoints, issuerForToken } from './provider-endpoints.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** Signatures that a token may have: never a shared secret, never none. */
+/** Accepted signature algorithms: none with a shared secret, and never `none`. */
 const algorithms = [
   'RS256',
   'RS384',
@@ -39,8 +39,8 @@ export interface ProofOptions {
 }
 
 /**
- * @param token what the token endpoint answered
- * @throws Failure `invalid` for an id token that proves nothing, `forbidden` for a person that `require` leaves out, `unavailable`
+ * @param token the answer of the token endpoint
+ * @throws Failure `invalid` for an id token that does not verify, `forbidden` for a person whom `require` excludes, `unavailable`
  */
 export async function proveByIdToken(
   token: Claims,
@@ -49,7 +49,7 @@ export async function proveByIdToken(
 ): Promise<VerifiedIdentity> {
   const payload = await checkIdToken(token.id_token, nonce, { provider, endpoints, keys });
   const subject = subjectOf(payload.sub);
-  if (subject === undefined) throw new Failure('invalid', 'the id token names nobody: its sub is no text');
+  if (subject === undefined) throw new Failure('invalid', 'the id token identifies nobody: its sub is not a text');
   const profile =
     endpoints.userUrl === undefined
       ? {}
@@ -59,7 +59,7 @@ export async function proveByIdToken(
           timeoutMs,
           issuer: payload.iss!,
         });
-  // The same subject has to be in both (§5.3.2).
+  // The userinfo counts only with the same subject (§5.3.2).
   const shown: Claims = subjectOf(profile.sub) === subject ? profile : {};
   requireAllowed({ ...shown, ...payload }, provider);
   const claims: Claims = { ...payload, ...shown };
@@ -88,7 +88,7 @@ async function checkIdToken(
   if (payload.iss !== issuerForToken(endpoints, payload.tid))
     throw new Failure('invalid', `the id token is of another issuer: "${String(payload.iss).slice(0, 200)}"`);
   if (!hasPlainTimes(payload)) throw new Failure('invalid', 'the id token is not valid');
-  // §3.1.3.7, 4 and 5.
+  // §3.1.3.7, steps 4 and 5.
   const audiences = [payload.aud ?? []].flat();
   if ((audiences.length > 1 || payload.azp !== undefined) && payload.azp !== provider.clientId)
     throw new Failure('invalid', 'the id token was made for another client');
@@ -104,7 +104,7 @@ async function verify(token: string, keys: JwksCache, options: JWTVerifyOptions)
     if (cause instanceof errors.JOSEAlgNotAllowed)
       throw new Failure(
         'invalid',
-        'the token is signed otherwise than with RS256, ES256 or their relatives: set one at the provider',
+        'the signature algorithm of the token is not supported: set RS256 or ES256 at the provider',
         { cause },
       );
     const reason = cause instanceof errors.JOSEError ? `: ${cause.message}` : '';
@@ -113,8 +113,9 @@ async function verify(token: string, keys: JwksCache, options: JWTVerifyOptions)
 }
 
 /**
- * The profile, as JSON or as a signed token (§5.3.2). A provider that refuses to give one has proved who this is all the same; one
- * that is away is asked again with the next try, since what it says is taken over once.
+ * Reads the profile, as JSON or as a signed token (§5.3.2). If the provider refuses, the login goes on without a profile:
+ * the id token is enough. If the provider does not answer, the login fails, because the profile is only taken over at the
+ * first login.
  */
 async function readProfile(
   url: string,
@@ -134,19 +135,19 @@ async function readProfile(
   }
 }
 
-/** A text; of the numbers that some providers give, those that JSON has not rounded. */
+/** A text, or one of the numbers that some providers send, if JSON did not round it. */
 function subjectOf(sub: unknown): string | undefined {
   if (Number.isSafeInteger(sub)) return String(sub);
   const text = textOf(sub, subjectMax);
   return text?.trim() === '' ? undefined : text;
 }
 
-/** @throws Failure `forbidden` unless every claim of `require` has one of its values */
+/** @throws Failure `forbidden` unless every claim in `require` has one of the listed values */
 function requireAllowed(claims: Claims, { require = {} }: ProviderSettings): void {
   for (const [claim, allowed] of Object.entries(require)) {
     const values = [claims[claim]].flat().map((value) => (typeof value === 'object' ? '' : String(value)));
     if (!values.some((value) => allowed.includes(value)))
-      throw new Failure('forbidden', `this account may not log in here: its ${claim} is none that is required`);
+      throw new Failure('forbidden', `this account may not log in here: its ${claim} is not allowed`);
   }
 }
 
@@ -155,12 +156,12 @@ function joinedName(given: unknown, family: unknown): string | undefined {
   return parts.length === 0 ? undefined : nameOf(parts.join(' '));
 }
 
-/** Azure AD B2C lists the addresses of a person. */
+/** Azure AD B2C sends a list of addresses. */
 function withEmail(claims: Claims): Claims {
   return claims.email === undefined && Array.isArray(claims.emails) ? { ...claims, email: claims.emails[0] } : claims;
 }
 
-/** One source's address and its word on it: a yes that the other one gives for another address does not count. */
+/** Takes address and verification from one source: that the id token verifies one address says nothing of another. */
 function mergedAddress(profile: Claims, idToken: Claims): AddressClaims {
   const [shown, signed] = [addressOf(profile), addressOf(idToken)];
   if (shown.email === undefined) return signed;
@@ -169,7 +170,7 @@ function mergedAddress(profile: Claims, idToken: Claims): AddressClaims {
   return isSame && isSilent ? { ...shown, emailVerified: signed.emailVerified } : shown;
 }
 
-/** Apple posts the name beside the code, once, when somebody first logs in; it is as true as what people type. */
+/** The name that Apple posts beside the code at a user's first login. It is not verified. */
 export function postedName(user: string | undefined): string | undefined {
   if (user === undefined) return undefined;
   try {

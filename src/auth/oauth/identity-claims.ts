@@ -1,7 +1,7 @@
-/** Reads what providers and host applications say of a person. Odd values count as absent. */
+/** Reads the claims of providers and host applications about a person. A value of the wrong type counts as absent. */
 import { toLine } from '../../http/input/line-text.ts';
 
-/** What is said of a person elsewhere. */
+/** The claims of an issuer about a person. */
 export interface PersonClaims {
   readonly issuer: string;
   readonly subject: string;
@@ -12,7 +12,7 @@ export interface PersonClaims {
   readonly emailVerified?: boolean;
 }
 
-/** Who a provider says that somebody is. */
+/** The identity that a provider proved. */
 export interface VerifiedIdentity {
   readonly issuer: string;
   readonly subject: string;
@@ -23,10 +23,10 @@ export interface VerifiedIdentity {
   readonly emailVerified: boolean;
 }
 
-/** Code points of a name that are looked at, and judged. */
+/** Code points of a name that are read and moderated. */
 const nameMax = 1024;
 
-/** A text as it is; neither NUL nor half a surrogate pair, which Postgres cannot store. */
+/** A text without NUL and lone surrogates, which Postgres cannot store. */
 export function textOf(value: unknown, lengthMax = 2048): string | undefined {
   const isText =
     typeof value === 'string' &&
@@ -37,7 +37,7 @@ export function textOf(value: unknown, lengthMax = 2048): string | undefined {
   return isText ? value : undefined;
 }
 
-/** A name made to fit one line. It cannot be refused: whoever typed it is not here. */
+/** A name, cut and cleaned to one line. It is not refused, because the person cannot correct it here. */
 export function nameOf(value: unknown): string | undefined {
   return typeof value === 'string' ? toLine(value.slice(0, nameMax * 2), nameMax) : undefined;
 }
@@ -48,22 +48,22 @@ export interface AddressClaims {
 }
 
 /**
- * A flag, as a boolean or as text: Cognito and Apple write `"true"`. Undefined: the claim does not say. Any other value is no
- * yes.
+ * Reads a flag that is a boolean or a text: Cognito and Apple write `"true"`. Any other value counts as false.
+ * @returns undefined if the claim is absent
  */
 function flagOf(value: unknown): boolean | undefined {
   return value === undefined || value === null ? undefined : value === true || value === 'true';
 }
 
 /**
- * Microsoft says with `xms_edov` whether the owner of the address's domain vouches for it, and knows no `email_verified`. It
- * comes as a boolean, a number or a text.
+ * Microsoft sends `xms_edov` in place of `email_verified`: whether the owner of the address's domain has verified it, as a
+ * boolean, a number or a text.
  */
 function isOwnedDomain(value: unknown): boolean {
   return flagOf(value) === true || value === 1 || value === '1';
 }
 
-/** The address in a set of claims. Without a word on it an address is not verified. */
+/** The address in a set of claims. Without a claim about its verification it is not verified. */
 export function addressOf(claims: Readonly<Record<string, unknown>>): AddressClaims {
   const email = textOf(claims.email);
   const emailVerified = flagOf(claims.email_verified) ?? isOwnedDomain(claims.xms_edov);

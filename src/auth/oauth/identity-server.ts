@@ -1,6 +1,6 @@
 /**
- * The way to one server that vouches for people: a login provider or the key set of a host application. When it fails
- * again and again its breaker opens, and callers are told at once instead of waiting for a dead server.
+ * Calls to one server of an issuer: a login provider, or the key set of a host application. After repeated failures its
+ * circuit breaker opens, and calls fail at once instead of waiting for a dead server.
  */
 import { type BreakerState, createCircuitBreaker } from '../../concurrency/circuit-breaker.ts';
 import { Failure } from '../../errors.ts';
@@ -8,7 +8,7 @@ import type { Outage } from '../../logger/outages.ts';
 import { BadAnswer } from './fetch-json.ts';
 
 export interface IdentityServerSettings {
-  /** One call to the server takes no longer. */
+  /** The longest time of one call. */
   readonly timeoutMs: number;
   /** Failures in a row that open the breaker. */
   readonly failuresToOpen: number;
@@ -20,8 +20,8 @@ export interface IdentityServer {
   /** @throws Failure `unavailable` while the breaker is open */
   readonly requireAnswering: () => void;
   /**
-   * Does work that calls the server. A `Failure` of it and a `BadAnswer` are answers: the server is there.
-   * @throws Failure `unavailable` while the breaker is open, and when the server does not answer
+   * Runs work that calls the server. A `Failure` or a `BadAnswer` from it shows that the server is up.
+   * @throws Failure `unavailable` while the breaker is open, and if the server does not answer
    */
   readonly call: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly stop: () => void;
@@ -36,9 +36,9 @@ export function createIdentityServer({
   onBreaker,
   outage,
 }: {
-  /** What people call the server. */
+  /** For messages and logs. */
   name: string;
-  /** Any answer to a GET of it but a 5xx shows that the server is back. */
+  /** A GET that answers anything but 5xx shows that the server is back. */
   probeUrl: string;
   settings: IdentityServerSettings;
   onBreaker: (state: BreakerState) => void;

@@ -1,9 +1,9 @@
 /**
- * The public keys of one issuer (RFC 7517), from its configured address alone. Kept for a while, renewed in the
- * background, and fetched again when a token names a key that is not among them: rotation needs no restart.
+ * The public keys of one issuer (RFC 7517), fetched only from its configured address. They are cached, renewed in the
+ * background, and fetched again when a token names an unknown key, so a key rotation needs no restart.
  *
  * Anybody can invent key ids, so fetches have a budget: `refetchBurst` at once, then one per `refetchMs`. While the budget
- * is used up, a token with an unknown key is refused at once. Tokens that arrive during a fetch share it.
+ * is empty, a token with an unknown key is refused at once. Tokens that arrive during a fetch share it.
  */
 
 import {
@@ -22,11 +22,11 @@ import { fetchJson } from './fetch-json.ts';
 import type { IdentityServer } from './identity-server.ts';
 
 export interface JwksCacheSettings {
-  /** Keys older than this are renewed; until that succeeds the known ones remain valid. */
+  /** Older keys are renewed. Until that succeeds, the known ones stay valid. */
   readonly maxAgeMs: number;
   /** The budget grows by one fetch in this time. */
   readonly refetchMs: number;
-  /** The largest budget: so many fetches may follow each other directly. */
+  /** The largest budget: this many fetches may follow each other directly. */
   readonly refetchBurst: number;
   /** Tokens with unknown keys that wait for a fetch; more are refused. */
   readonly waitingMax: number;
@@ -60,7 +60,7 @@ export function createJwksCache({
     readAtMs = performance.now();
   }
 
-  /** Joins the fetch under way, or takes a new one from the budget. @returns false when none is due */
+  /** @returns whether a fetch is running or the budget allowed one, which it then paid */
   function mayRenew(): boolean {
     return reading.isRunning() || budget.take();
   }
@@ -71,7 +71,7 @@ export function createJwksCache({
     try {
       if (mayRenew()) await reading.share();
     } catch (error) {
-      logger.debug({ error }, 'keys of an issuer could not be renewed; the known ones remain valid');
+      logger.debug({ error }, 'keys of an issuer could not be renewed; the known ones stay valid');
     }
   }
 
@@ -79,10 +79,10 @@ export function createJwksCache({
     return new Failure('unavailable', 'the keys of the issuer could not be read', { retryAfterMs: budget.dueInMs() });
   }
 
-  /** @returns false when no fetch is due @throws Failure `unavailable` when none is due and the last one failed */
+  /** @returns false if the budget is empty. @throws Failure `unavailable` if also the last fetch failed */
   async function waitForNewer(): Promise<boolean> {
     if (!mayRenew()) {
-      // Its key may have been published since the issuer went away.
+      // The key may have been published since then, so the token may be valid.
       if (isFailing) throw unreadable();
       return false;
     }
@@ -105,7 +105,7 @@ export function createJwksCache({
 
   return async (header, token) => {
     await requireKeys();
-    // A fetch that was under way may have been answered before the key was published: one more finds it.
+    // A fetch that was already running may have been answered before the key was published: one more fetch finds it.
     for (let isLast = false; ; ) {
       try {
         return await keys!(header, token);
@@ -145,9 +145,9 @@ function createFetchBudget({ refetchMs, refetchBurst }: Pick<JwksCacheSettings, 
 }
 
 /**
- * Verifies a token by the key that it names; one that names none by each key of its kind, since issuers with several keys may leave the
- * name out.
- * @throws what jose and `JwksCache` throw
+ * Verifies a token with the key that it names. A token without a key id is tried with each key of its algorithm, since
+ * issuers with several keys may leave the id out.
+ * @throws the errors of jose and of `JwksCache`
  */
 export async function verifyByKeys(token: string, keys: JwksCache, options: JWTVerifyOptions): Promise<JWTPayload> {
   try {

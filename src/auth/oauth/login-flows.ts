@@ -1,21 +1,21 @@
 /**
- * Ways through a login provider that are under way. Each has a state of its own and a cookie of its own, so that several
- * tabs of a browser log in at the same time.
+ * Unfinished logins through a provider. Each has its own state and its own cookie, so several tabs of a browser can log in
+ * at the same time.
  *
- * The state is a one-time token: it names the row that says where the login returns to. The cookie binds it to the browser
- * that began, and keeps what belongs to that browser alone: the PKCE verifier, and the page's link and binding.
+ * The state is a one-time token whose row says where the login returns to. The cookie binds the state to the browser that
+ * began the login. It contains what only that browser may know: the PKCE verifier, and the page's link and binding.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Database } from '../../database/connect.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
 import { hashSecret, makeSecret } from '../credentials/random-secrets.ts';
 
-/** What a page asked for when it began. */
+/** The parameters with which a page begins a login. */
 export interface FlowRequest {
   readonly returnTo: string;
-  /** From `startLink`: the provider is to be linked to an account. */
+  /** The start token of a linking (identity-linking.ts), if the provider is to be linked to an account. */
   readonly link: string | undefined;
-  /** SHA-256, base64url, of the secret that the page keeps. */
+  /** SHA-256, base64url, of a secret that the page keeps. */
   readonly binding: string | undefined;
 }
 
@@ -25,8 +25,8 @@ export interface EndedFlow extends FlowRequest {
 
 export interface LoginFlows {
   /**
-   * @param open makes the provider's address from the state
-   * @returns that address
+   * @param open creates the provider's address from the state
+   * @returns the address to redirect to
    */
   readonly begin: (
     { request, reply, provider }: FlowPlace,
@@ -34,8 +34,8 @@ export interface LoginFlows {
     open: (makeState: () => Promise<string>) => Promise<{ url: string; state: string; verifier: string }>,
   ) => Promise<string>;
   /**
-   * Takes a flow away: of two who bring the same state one gets it.
-   * @returns where it returns to, as far as the state says so, and the flow itself when this browser began it
+   * Ends a flow. Of two requests with the same state, one gets it.
+   * @returns where it returns to, if the state is known, and the flow itself if this browser began it
    */
   readonly end: (place: FlowPlace, state: string) => Promise<{ returnTo: string | undefined; flow?: EndedFlow }>;
 }
@@ -48,7 +48,7 @@ interface FlowPlace {
 
 /** From the start to the return from the provider. */
 const lifetimeMs = 10 * 60_000;
-/** Flows of one browser. The cookies of all of them come with every request, so the oldest one makes room for another. */
+/** Unfinished flows of one browser. Their cookies come with every request, so a new flow replaces the oldest one. */
 const flowsMax = 6;
 
 export function createLoginFlows({
@@ -61,12 +61,12 @@ export function createLoginFlows({
   publicUrl: string;
 }): LoginFlows {
   const secure = publicUrl.startsWith('https:');
-  // A prefixed cookie cannot have been planted by a neighbouring host; it wants this path (RFC 6265bis §4.1.3.2).
+  // A neighbouring host cannot set a cookie with this prefix, which requires the path `/` (RFC 6265bis §4.1.3.2).
   const prefix = `${secure ? '__Host-' : ''}parley-flow-`;
   const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure } as const;
   const cookieOf = (state: string) => prefix + hashSecret(state).toString('hex').slice(0, 16);
 
-  /** Browsers send the cookie first that was set first (RFC 6265 §5.4). */
+  /** Deletes the oldest flows. Browsers send cookies in the order of their creation (RFC 6265 §5.4). */
   function makeRoom({ cookies }: FastifyRequest, reply: FastifyReply): void {
     const open = Object.keys(cookies).filter((name) => name.startsWith(prefix));
     for (const name of open.slice(0, Math.max(0, open.length - flowsMax + 1))) void reply.clearCookie(name, attributes);
@@ -110,7 +110,7 @@ interface KeptFlow {
   readonly binding?: string;
 }
 
-/** A cookie is what the browser says: nothing of it counts before its secret fits. */
+/** Parses the cookie. Nothing in it is trusted until its secret was compared. */
 function readKept(cookie: string | undefined): KeptFlow | undefined {
   if (cookie === undefined) return undefined;
   try {

@@ -1,22 +1,22 @@
-/** Where a login provider does what: from its discovery document (OpenID Connect Discovery 1.0) or, for GitHub, known. */
+/** The endpoints of a login provider: from its discovery document (OpenID Connect Discovery 1.0), or fixed for GitHub. */
 import type { ProviderSettings } from '../../config/identity-settings.ts';
 import { Failure } from '../../errors.ts';
 import { BadAnswer, fetchJson } from './fetch-json.ts';
 
 export interface Endpoints {
-  /** The provider's name of itself; `{tenantid}` in it stands for the `tid` of an id token. */
+  /** The provider's issuer name; `{tenantid}` in it stands for the `tid` of an id token. */
   readonly issuer: string;
   readonly authorizeUrl: string;
   readonly tokenUrl: string;
   readonly userUrl: string | undefined;
   readonly jwksUrl: string | undefined;
-  /** Where the token endpoint looks for the client's secret (OpenID Connect Core §9: `client_secret_basic`, `_post`). */
+  /** Where the token endpoint expects the client secret (OpenID Connect Core §9: `client_secret_basic`, `_post`). */
   readonly secretIn: 'header' | 'body';
-  /** The provider names itself in every answer (RFC 9207 §3): one without a name is not from there. */
+  /** The provider sends `iss` with every answer (RFC 9207 §3), so an answer without it comes from somewhere else. */
   readonly namesItself: boolean;
 }
 
-/** Microsoft's stand-in for the tenant of whoever logs in, where an application is open to several. */
+/** Microsoft's placeholder for the user's tenant, in applications for several tenants. */
 const tenant = '{tenantid}';
 const guid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -34,7 +34,7 @@ function discoveryUrlOf(provider: ProviderSettings): string {
   return provider.discoveryUrl ?? `${configuredIssuer(provider).replace(/\/$/, '')}/.well-known/openid-configuration`;
 }
 
-/** What is asked first when a silent provider is tried again. */
+/** The address that is requested to find out whether the provider is back. */
 export function probeUrlOf(provider: ProviderSettings): string {
   if (provider.kind === 'github') return provider.tokenUrl ?? githubDefaults.tokenUrl;
   return discoveryUrlOf(provider);
@@ -49,7 +49,7 @@ export function githubEndpoints(provider: ProviderSettings): Endpoints {
   };
 }
 
-/** @throws Failure `unavailable` for a document of somebody else, one that lacks something, or none */
+/** @throws Failure `unavailable` for a missing or incomplete document, or one of another issuer */
 export async function discoverEndpoints(
   name: string,
   provider: ProviderSettings,
@@ -87,14 +87,14 @@ export async function discoverEndpoints(
   };
 }
 
-/** What is wrong is for the operator, in the log; addresses inside a network are nobody else's affair. */
+/** The reason goes to the log only: it can contain internal addresses. */
 function unfit(name: string, reason: string): Failure {
   return new Failure('unavailable', `the login provider ${name} cannot be used`, { cause: new Error(reason) });
 }
 
 /**
- * The issuer that a document names, where it is the configured one. A document of somebody else names another
- * (Discovery §4.3). A slash at the end makes none: people copy it or leave it out, and it leads to the same document.
+ * The issuer that the document names, if it is the configured one (Discovery §4.3). A slash at the end is ignored: people
+ * add or omit it, and both lead to the same document.
  */
 function fittingIssuer(configured: string, named: unknown): string | undefined {
   if (typeof named !== 'string') return undefined;
@@ -104,13 +104,13 @@ function fittingIssuer(configured: string, named: unknown): string | undefined {
   return plain(named).toLowerCase() === anyTenant.toLowerCase() && anyTenant !== plain(configured) ? named : undefined;
 }
 
-/** The issuer that a token must name: the provider's, for one with tenants that of the token's own. */
+/** The issuer that an id token must name. With tenants, it is the issuer of the token's own tenant. */
 export function issuerForToken({ issuer }: Endpoints, tid: unknown): string | undefined {
   if (!issuer.includes(tenant)) return issuer;
   return typeof tid === 'string' && guid.test(tid) ? issuer.replace(tenant, tid) : undefined;
 }
 
-/** Whether an answer's `iss` (RFC 9207 §2.4), or its absence, fits the provider. */
+/** Whether the `iss` of an answer (RFC 9207 §2.4), or its absence, is right for the provider. */
 export function isOwnAnswer({ issuer, namesItself }: Endpoints, iss: string | undefined): boolean {
   if (iss === undefined) return !namesItself;
   if (!issuer.includes(tenant)) return iss === issuer;

@@ -1,8 +1,8 @@
-/** Usernames for people whom somebody else vouches for: as close as possible to what they are called there. */
+/** Usernames for people from an issuer, as close as possible to their names there. */
 import { randomInt } from 'node:crypto';
 import type { PersonClaims } from './identity-claims.ts';
 
-/** Letters that Unicode does not decompose into a basic one and an accent, as they are written without them. */
+/** ASCII spellings of letters that Unicode does not decompose into a base letter and an accent. */
 const plainLetters: Readonly<Record<string, string>> = {
   ...{ ß: 'ss', ẞ: 'SS', æ: 'ae', Æ: 'AE', œ: 'oe', Œ: 'OE', ø: 'o', Ø: 'O', ł: 'l', Ł: 'L', đ: 'd', Đ: 'D' },
   ...{ ð: 'd', Ð: 'D', þ: 'th', Þ: 'Th', ħ: 'h', Ħ: 'H', ı: 'i', ŋ: 'ng', Ŋ: 'Ng', ŧ: 't', Ŧ: 'T', ĸ: 'k' },
@@ -10,20 +10,20 @@ const plainLetters: Readonly<Record<string, string>> = {
   ...{ ƙ: 'k', Ƙ: 'K', ɲ: 'ny', Ɲ: 'Ny', ɔ: 'o', Ɔ: 'O', ʋ: 'v', Ʋ: 'V', ƴ: 'y', Ƴ: 'Y', ƶ: 'z', Ƶ: 'Z' },
 };
 const special = new RegExp(`[${Object.keys(plainLetters).join('')}]`, 'gu');
-/** Apostrophes and letters that are written as one: `O’Brien`, `Hawaiʻi`. */
+/** Apostrophes and letters that look like one: `O’Brien`, `Hawaiʻi`. */
 const apostrophes = /['’‘ʼʻʹ`´]/gu;
 const nameMax = 32;
-/** A dash and its letters behind a name that is taken. */
+/** Letters after the dash that follows a taken name. */
 const tailLength = 6;
-/** Neither vowels nor letters and digits that look alike: what is drawn spells nothing. */
+/** Without vowels, so that no word results, and without letters and digits that look alike. */
 const tailLetters = '23456789bcdfghjkmnpqrstvwxz';
-/** Each finds a name that is free, unless one of 27 ^ 6 tails is taken already. */
+/** Random names of each kind. One is nearly always free: there are 27 ^ 6. */
 const tries = 5;
 
 /**
- * What the person is called, then the same with a tail, then any name. None is checked for being free.
+ * Yields the person's name, then the same with a random tail, then random names. The caller tries which one is free.
  *
- * @param isUsername whether it may be one: a reserved name gets no tail either
+ * @param isUsername whether a text is allowed as a username; a reserved name is not used with a tail either
  */
 export function* usernameCandidates(person: PersonClaims, isUsername: (name: string) => boolean): Generator<string> {
   const name = readableName(person, isUsername);
@@ -34,12 +34,12 @@ export function* usernameCandidates(person: PersonClaims, isUsername: (name: str
   for (let attempt = 0; attempt < tries; attempt++) yield `user-${tail()}`;
 }
 
-/** The first of username, address and name that leaves something to read. */
+/** The first of username, address and name that has a readable ASCII form. */
 function readableName(
   { username, email, name }: PersonClaims,
   isUsername: (name: string) => boolean,
 ): string | undefined {
-  // Some providers tell an address as the username: what stands behind the @ is nobody's name.
+  // Some providers send an address as the username, whose domain is not part of the name.
   const sources = [username?.split('@')[0], email?.split('@')[0], name];
   for (const source of sources) {
     const written = source === undefined ? '' : toPlain(source);
@@ -60,7 +60,7 @@ function toPlain(text: string): string {
   return cut(letters, nameMax);
 }
 
-/** A name ends with neither a full stop nor a dash, so that it can be mentioned. */
+/** Cuts the text. A name that ends with a full stop or a dash could not be mentioned. */
 function cut(text: string, length: number): string {
   return text.slice(0, length).replace(/[.-]+$/, '');
 }

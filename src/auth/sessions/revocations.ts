@@ -1,9 +1,9 @@
 /**
- * What ended: logins, accounts, and bans that began or were lifted. Postgres holds the list; this is an instance's view.
+ * An instance's copy of the list of revocations: ended sessions and accounts, ended tokens of host applications, and bans.
  *
- * Promise of `sync`: whatever was committed before the call is known when it resolves. Rows carry the id of their
- * transaction; each look reads on from the oldest transaction that the last one saw unfinished, so a slow commit is
- * never missed. Requests share looks (database/freshness-batch.ts).
+ * `sync` guarantees that everything committed before the call is known when it resolves. Each row has the id of its
+ * transaction. A read continues from the oldest transaction that the last read saw unfinished, so a slow commit is never
+ * missed. Concurrent requests share one read (database/freshness-batch.ts).
  */
 import type { Logger } from 'pino';
 import type { Sql } from '../../database/connect.ts';
@@ -17,32 +17,32 @@ export interface RevocationTarget {
 }
 
 export interface RevocationHorizon {
-  /** Rows of transactions from this one on may be unknown… */
+  /** Rows of this and later transactions may be unknown, … */
   readonly xmin: string;
-  /** …except these. */
+  /** … except these. */
   readonly knownIds: readonly string[];
 }
 
 export interface Revocations {
   readonly sync: () => Promise<void>;
-  /** Whether the login or the account has ended. */
+  /** Whether the session, the token or the account has ended, or the user is banned. */
   readonly isRevoked: (target: RevocationTarget) => boolean;
-  /** The end of the user's ban in milliseconds since the epoch; undefined: not banned. */
+  /** The end of the user's ban in milliseconds since the epoch; undefined if not banned. */
   readonly bannedUntil: (userId: string) => number | undefined;
   readonly horizon: () => RevocationHorizon;
-  /** Something new ended. */
+  /** Calls the listener after each read that found new rows. */
   readonly onChange: (listener: () => void) => void;
-  /** An account ended: this instance may remember nothing of it. */
+  /** Calls the listener for each account that ended: caches must forget it. */
   readonly onAccountEnd: (listener: (userId: string) => void) => void;
-  /** The database went back to an earlier state: the list is read from its beginning. What has ended stays ended here. */
+  /** Reads the whole list again, after the database was restored to an earlier state. Ended sessions stay ended. */
   readonly startOver: () => void;
   readonly stop: () => void;
 }
 
 export interface RevocationSettings {
-  /** Ended logins are remembered this long: no token outlives it. */
+  /** How long ended sessions are remembered; longer than any token is valid. */
   readonly memoryMs: number;
-  /** Without requests the list is read this often. */
+  /** How often the list is read without requests. */
   readonly pollMs: number;
 }
 
@@ -75,19 +75,19 @@ export async function startRevocations({
   logger: Logger;
   settings: RevocationSettings;
 }): Promise<Revocations> {
-  /** Keys of ended logins and accounts, with when they may be forgotten. */
+  /** Keys of ended sessions and accounts → when they may be forgotten. */
   const ended = new Map<string, number>();
-  /** By user: tokens of host applications that were issued until then are over, and when that may be forgotten. */
+  /** By user: host applications' tokens issued until `until` have ended, and when that may be forgotten. */
   const tokensEnded = new Map<string, { until: number; forgetAt: number }>();
-  /** By user: the last row about a ban, and until when it bans. */
+  /** By user: the newest row about a ban, and the end of that ban. */
   const bans = new Map<string, { rowId: bigint; until: number }>();
   const listeners = new Set<() => void>();
   const accountListeners = new Set<(userId: string) => void>();
   let horizon: RevocationHorizon = { xmin: '0', knownIds: [] };
-  /** What was asked for before is of another log; bans of that one hold until the list was read again. */
+  /** A read that began before this belongs to the old database. Its bans stay until the list was read again. */
   let startedOverMs = Number.NEGATIVE_INFINITY;
   let isStartingOver = false;
-  /** What Postgres' clock says beyond `performance.now()`: bans end by it, whatever this machine's clock says. */
+  /** Postgres' clock minus `performance.now()`: bans end by Postgres' clock, not by this machine's. */
   let clockOffsetMs = 0;
 
   const column = () => sql`(
@@ -105,7 +105,7 @@ export async function startRevocations({
     isStartingOver = false;
     clockOffsetMs = nowMs - askedMs;
     const rows = found ?? [];
-    // A look that began earlier and came later has nothing to add.
+    // An older read that arrived late has nothing to add.
     if (BigInt(xmin) < BigInt(horizon.xmin)) return;
     const before = new Set(horizon.knownIds);
     const news = rows.filter((row) => !before.has(row.id));

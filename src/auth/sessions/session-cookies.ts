@@ -1,10 +1,10 @@
 /**
- * Logins of browsers that keep their tokens in cookies, out of reach of scripts, and the cookie by which an account
- * knows a device again.
+ * Sessions of browsers that keep their tokens in cookies, out of reach of scripts, and the cookie by which an account
+ * recognises a trusted device.
  *
- * A cookie comes by itself, also when another site's page makes the browser ask. So it counts only where the page is
- * known (page-origins.ts): by its Origin for whatever may change something and for sockets; for reading, no sign of another
- * site (Fetch Metadata). `SameSite=Strict` and the `__Host-` prefix (RFC 6265bis §4.1.3.2) stand before that.
+ * Browsers send cookies by themselves, also with requests that another site's page causes. So a cookie is accepted only
+ * from a known page (page-origins.ts): changes and sockets need its `Origin`; reads need that Fetch Metadata shows no other
+ * site. `SameSite=Strict` and the `__Host-` prefix (RFC 6265bis §4.1.3.2) are the first line of defence.
  */
 import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -23,27 +23,27 @@ export interface SessionCookieSettings {
 }
 
 export interface SessionCookies {
-  /** The login as the request wants it: as tokens, or in cookies (`Parley-Session: cookie`). @throws Failure `forbidden` */
+  /** Returns the tokens, or sets them as cookies if the request says `Parley-Session: cookie`. @throws Failure `forbidden` */
   readonly answer: (
     request: FastifyRequest,
     reply: FastifyReply,
     login: Login,
   ) => Login | Omit<Login, 'accessToken' | 'refreshToken'>;
-  /** Keeps the login in cookies whatever the request says. */
+  /** Sets the tokens as cookies whatever the request says. */
   readonly keep: (
     request: FastifyRequest,
     reply: FastifyReply,
     login: Login,
   ) => Omit<Login, 'accessToken' | 'refreshToken'>;
-  /** Whether the request brings a login of whatever worth. */
+  /** Whether the request has session cookies, valid or not. */
   readonly has: (request: FastifyRequest) => boolean;
-  /** @throws Failure `forbidden` from a page that is not known, `token_expired` when it is time to refresh */
+  /** @throws Failure `forbidden` from an unknown page, `token_expired` if only the refresh token is left */
   readonly accessToken: (request: FastifyRequest) => string | undefined;
-  /** @throws Failure `forbidden` from a page that is not known */
+  /** @throws Failure `forbidden` from an unknown page */
   readonly refreshToken: (request: FastifyRequest) => string | undefined;
-  /** Takes the login's cookies away, if there are any. */
+  /** Deletes the session cookies, if there are any. */
   readonly clear: (request: FastifyRequest, reply: FastifyReply) => void;
-  /** What a login comes from; a device without a cookie gets one. @throws Failure `forbidden` as `answer` */
+  /** The device that makes the request; one without a device cookie gets one. @throws Failure `forbidden` as `answer` */
   readonly deviceOf: (request: FastifyRequest, reply: FastifyReply) => Device;
 }
 
@@ -97,7 +97,7 @@ export function createSessionCookies({
       if (!isKept(request)) return undefined;
       requireKnownPage(request);
       const token = request.cookies[names.access];
-      // The browser forgot it when its time was over.
+      // The browser deletes the cookie when the access token expires.
       if (token === undefined) throw new Failure('token_expired', 'the access token has expired');
       return token;
     },
@@ -110,7 +110,7 @@ export function createSessionCookies({
       if (isKept(request)) void reply.clearCookie(names.access, attributes).clearCookie(names.refresh, attributes);
     },
     deviceOf: (request, reply) => {
-      // Before anything is begun that could not be answered.
+      // Checked before the login starts, whose answer could not be set as cookies.
       if (wantsCookies(request)) requireKnownPage(request);
       const known = request.cookies[names.device];
       const key = known !== undefined && secret.test(known) ? known : makeSecret();

@@ -1,7 +1,7 @@
 /**
- * Keeps a login from ending while it changes its account. What ends logins (another password, a reset, a ban) takes the
- * account first (session-store.ts): a request that was let in before and comes here later changes nothing any more, and
- * leaves no way in behind.
+ * Keeps a session from ending while it changes its account. Whatever ends sessions (a password change, a reset, a ban)
+ * locks the account first (session-store.ts). So a request that was authenticated before and gets here afterwards changes
+ * nothing, and cannot leave a new login method behind.
  */
 import { and, eq, isNull } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
@@ -14,17 +14,18 @@ import type { UserRow } from '../../user/account/user-repository.ts';
 export type LockedSession = Pick<Caller, 'userId' | 'sessionId'>;
 
 /**
- * Holds account and login until the transaction ends; one such change of an account at a time.
- * @throws Failure `unauthenticated` when either has ended
+ * Locks the account until the transaction ends, so its changes happen one at a time, and checks that the session is open.
+ * @returns the account as it is now
+ * @throws Failure `unauthenticated` if the session has ended or the account was erased
  */
 export async function lockSession(tx: Transaction, { userId, sessionId }: LockedSession): Promise<UserRow> {
   const user = await lockAccount(tx, userId, 'update');
-  // A host application's user has no login of their own here.
+  // A host application's user has no session here.
   if (sessionId === undefined) return user;
   const [open] = await tx
     .select({ id: sessions.id })
     .from(sessions)
     .where(and(eq(sessions.id, sessionId), eq(sessions.userId, userId), isNull(sessions.revokedAt)));
-  if (!open) throw new Failure('unauthenticated', 'this login has ended');
+  if (!open) throw new Failure('unauthenticated', 'this session has ended');
   return user;
 }

@@ -1,6 +1,6 @@
 /**
- * Devices that have logged into an account before, known by a cookie of their own. Knowing one proves nothing and logs
- * nobody in: it only keeps guessers elsewhere from using up the attempts of the person on that device.
+ * Devices that have logged into an account before, known by a cookie. A trusted device proves nothing: it only has its own
+ * allowance of failed logins, so that somebody who guesses elsewhere cannot lock the owner out.
  */
 import { and, eq, lt, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
@@ -8,16 +8,16 @@ import { trustedDevices } from '../../database/tables/credential-tables.ts';
 import { hashSecret } from '../credentials/random-secrets.ts';
 
 export interface TrustedDevices {
-  /** @returns a name for the device where the account knows it */
+  /** @returns a key for counting the device's attempts; undefined if the account does not know it */
   readonly find: (userId: string, deviceKey: string | undefined) => Promise<string | undefined>;
-  /** In the transaction that opens the login: what ends it ends this too. */
+  /** Called in the transaction that opens the session, so that both are undone together. */
   readonly remember: (tx: Transaction, userId: string, deviceKey: string | undefined) => Promise<void>;
   readonly forgetAll: (tx: Transaction, userId: string) => Promise<void>;
-  /** Forgets devices that were not used for so long. */
+  /** Forgets devices that were unused for `unusedMs`. */
   readonly sweep: (unusedMs: number) => Promise<void>;
 }
 
-/** Devices that an account knows at most; the longest unused is forgotten first. */
+/** Devices of one account; beyond that, the one unused for the longest is forgotten. */
 const devicesMax = 50;
 
 export function createTrustedDevices(db: Database): TrustedDevices {

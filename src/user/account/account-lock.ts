@@ -1,7 +1,7 @@
 /**
- * Keeps an account from being erased, and where one asks for more from being changed, while something is written for it. An erasure takes the user's row for update
- * before anything else (erasure-service.ts): who holds the row goes first and is swept away with the rest, who comes
- * later finds nobody.
+ * Keeps an account from being erased, or also from being changed, while something is written for it. An erasure locks the
+ * user's row for update before anything else (erasure-service.ts). So a transaction with this lock either commits first,
+ * and the erasure deletes what it wrote, or it finds that the account is gone.
  */
 import { and, eq, isNull } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
@@ -10,11 +10,12 @@ import { Failure } from '../../errors.ts';
 import type { UserRow } from './user-repository.ts';
 
 /**
- * Holds the account until the transaction ends.
+ * Locks the account until the transaction ends.
  *
- * @param strength `key share`: others may hold it too; `no key update`: nobody changes it meanwhile, and of those who ask
- *   for this one is served at a time; `update`: nobody else holds it
- * @throws Failure `unauthenticated` when it was erased
+ * @param strength `key share`: it cannot be erased; others may hold this lock, too. `no key update`: it cannot be changed
+ *   either; one transaction at a time. `update`: nobody else holds any lock
+ * @returns the account as it is now
+ * @throws Failure `unauthenticated` if it was erased
  */
 export async function lockAccount(
   tx: Transaction,
@@ -26,6 +27,6 @@ export async function lockAccount(
     .from(users)
     .where(and(eq(users.id, userId), isNull(users.erasedAt)))
     .for(strength);
-  if (!row) throw new Failure('unauthenticated', 'the account is gone');
+  if (!row) throw new Failure('unauthenticated', 'the account no longer exists');
   return row;
 }

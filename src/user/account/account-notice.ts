@@ -1,8 +1,8 @@
-/** Mails that tell the owner of an account what has changed in it, so that a change by somebody else is noticed. */
+/** Mails that notify the owner of changes to the account, so that a change by somebody else is noticed. */
 import type { Transaction } from '../../database/connect.ts';
 import type { UserRow } from './user-repository.ts';
 
-/** Mails about an account: links to follow, and notices of what has changed. */
+/** Kinds of mails about an account: links and notices. */
 export type AccountMailKind =
   | 'verify'
   | 'verify_again'
@@ -17,7 +17,7 @@ export type AccountMailKind =
   | 'identity_linked'
   | 'identity_unlinked';
 
-/** Owes one in the transaction that causes it; `to` nobody: the same work, and no mail. */
+/** Queues a mail in the transaction that causes it. With `to: null` it does the same work and sends nothing. */
 export type OweAccountMail = (
   tx: Transaction,
   mail: { userId: string; to: string | null; kind: AccountMailKind },
@@ -28,7 +28,7 @@ export type AccountNotice = Extract<
   'factor_added' | 'factor_removed' | 'identity_linked' | 'identity_unlinked'
 >;
 
-/** Owes the notice where an address is proved; elsewhere there is nobody who could be told. */
+/** Queues a notice, if the account has a verified address. */
 export async function oweNotice(
   tx: Transaction,
   user: UserRow | undefined,

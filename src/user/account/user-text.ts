@@ -1,10 +1,10 @@
-/** What names and addresses may look like. */
+/** The syntax of names and addresses. */
 import { domainToASCII } from 'node:url';
 import { invalid } from '../../errors.ts';
 import { requireLine } from '../../http/input/line-text.ts';
 import { isMentionable } from '../../transform/mention-names.ts';
 
-/** Names that the product gives a meaning of its own, whatever the settings say. */
+/** Names with a meaning in Parley, reserved whatever the settings say. */
 const taken = ['me', 'here', 'room', 'all', 'everyone', 'channel', 'deleted', 'system', 'parley'];
 
 /** RFC 5321 §4.1.2 Dot-string: no comments, no quotes. */
@@ -20,10 +20,10 @@ export const displayNameMax = 64;
 export type RequireUsername = (text: string) => string;
 
 /**
- * What a new username may be: a name that a text can mention (transform/mention-names.ts) and that does not speak for the
- * house. Accounts keep the names that they have.
+ * Checks new usernames: a text must be able to mention them (transform/mention-names.ts), and reserved ones are refused.
+ * Existing accounts keep their names.
  *
- * @param reserved names that nobody gets, in any case and with or without marks at the end
+ * @param reserved names that nobody can take, in any case and with or without `_`, `.` and `-` at the end
  */
 export function createUsernameRule(reserved: readonly string[]): RequireUsername {
   const bare = (text: string) => text.toLowerCase().replace(/[_.-]+$/, '');

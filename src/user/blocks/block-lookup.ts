@@ -1,14 +1,14 @@
-/** Who blocks whom, as of now; what is asked in one tick is one query. What follows from a block is decided in chat/membership/contact.ts. */
+/** Looks up who blocks whom, now. Lookups of one tick share a query. The effect of a block is decided in chat/membership/contact.ts. */
 import { coalesce } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 
 export interface BlockLookup {
   readonly isBlocked: (pair: { by: string; blockedId: string }) => Promise<boolean>;
-  /** The people who block somebody; undefined when they are more than `blockersMax`. */
+  /** The users who block a user; undefined if they are more than `blockersMax`. */
   readonly blockersOf: (userId: string) => Promise<readonly string[] | undefined>;
 }
 
-/** A list that travels with a frame: at 36 bytes an id, a few kilobytes. */
+/** The list is sent with frames: with 36 bytes per id it is a few kilobytes. */
 const blockersMax = 100;
 
 export function createBlockLookup(sql: Sql): BlockLookup {

@@ -1,4 +1,4 @@
-/** Whom a person wants nothing from. Who is blocked finds them absent where they would begin to talk. */
+/** Blocking users. To a blocked user, the blocker seems not to exist. */
 import { and, desc, eq } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { blocks } from '../../database/tables/user-tables.ts';
@@ -6,7 +6,7 @@ import { Failure, invalid } from '../../errors.ts';
 import type { Profiles, PublicProfile } from '../profile/profiles.ts';
 
 export interface BlockService {
-  /** Again changes nothing. @throws Failure `not_found`, `invalid` for oneself, `conflict` at the most blocks there may be */
+  /** A repeat changes nothing. @throws Failure `not_found`, `invalid` for oneself, `conflict` if there are `blocksMax` */
   readonly put: (userId: string, blockedId: string) => Promise<void>;
   readonly remove: (userId: string, blockedId: string) => Promise<void>;
   readonly list: (userId: string) => Promise<PublicProfile[]>;
@@ -23,10 +23,10 @@ export function createBlockService({
 }): BlockService {
   return {
     put: async (userId, blockedId) => {
-      if (blockedId === userId) throw invalid('/userId', 'nobody blocks themselves');
+      if (blockedId === userId) throw invalid('/userId', 'you cannot block yourself');
       if (!(await profiles.byIds([blockedId])).has(blockedId)) throw new Failure('not_found', 'no such user');
       if ((await db.$count(blocks, eq(blocks.userId, userId))) >= settings.blocksMax)
-        throw new Failure('conflict', `at most ${settings.blocksMax} people are blocked`);
+        throw new Failure('conflict', `at most ${settings.blocksMax} users can be blocked`);
       await db.insert(blocks).values({ userId, blockedId }).onConflictDoNothing();
     },
     remove: async (userId, blockedId) => {

@@ -63,23 +63,23 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRouteOpti
 
 const Token = exactly({ token: Type.String({ minLength: 1, maxLength: 128 }) });
 
-/** To be registered on its own: it takes forms, which no other route does. */
+/** Registered as a plugin of its own, because it accepts forms. */
 export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: NotificationService }> = async (
   app,
   { notifications },
 ) => {
-  // Mail programs post `List-Unsubscribe=One-Click` as a form (RFC 8058 §3.2); the token in the URL says it all.
+  // Mail programs post `List-Unsubscribe=One-Click` as a form (RFC 8058 §3.2). Only the token in the URL is used.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: 4096 }, (_request, _body, done) => done(null));
 
-  // Asks first: mail filters and previews follow links, and must not unsubscribe anybody by that.
+  // Asks first, because mail filters and previews follow links.
   app.get(
     '/unsubscribe',
     {
       config: { document: true },
       schema: {
         tags,
-        summary: 'Asks whether to end unread mail',
+        summary: 'Show a page that asks whether to unsubscribe from unread mail',
         security: [],
         querystring: Token,
         response: htmlAnswers,
@@ -103,7 +103,7 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: Notif
       config: { document: true },
       schema: {
         tags,
-        summary: 'Ends unread mail to the receiver of a mail',
+        summary: 'Unsubscribe the recipient of a mail from unread mail',
         security: [],
         querystring: Token,
         response: htmlAnswers,
@@ -114,7 +114,10 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: Notif
       return reply
         .type('text/html; charset=utf-8')
         .send(
-          page('Unsubscribed', '<p>You get no more mails about unread messages. Your settings bring them back.</p>'),
+          page(
+            'Unsubscribed',
+            '<p>You will get no more mails about unread messages. You can turn them on again in your settings.</p>',
+          ),
         );
     },
   );

@@ -1,4 +1,4 @@
-/** What a person wants to be told of, and when. Stored whole; what is absent has the defaults below. */
+/** A user's notification settings. They are stored as one object; absent fields have the defaults below. */
 import { eq, sql } from 'drizzle-orm';
 import { duration } from '../../config/setting.ts';
 import type { Database } from '../../database/connect.ts';
@@ -7,20 +7,20 @@ import { notificationSettings } from '../../database/tables/user-tables.ts';
 import { Failure, invalid } from '../../errors.ts';
 import { hashUnsubscribeToken } from './unsubscribe-token.ts';
 
-/** Wall clock of a time zone, `HH:MM`; from 22:00 to 07:00 spans midnight. */
+/** Local times of a time zone, `HH:MM`. A range such as 22:00 to 07:00 spans midnight. */
 export interface QuietHours {
   readonly from: string;
   readonly to: string;
-  /** IANA name. */
+  /** An IANA name. */
   readonly timeZone: string;
 }
 
 export interface NotificationSettings {
   readonly email: {
     readonly enabled: boolean;
-    /** Seconds, or `10m`, `2h`; what is shorter than the operator's delay counts as that. */
+    /** Seconds, or a text such as `10m` or `2h`. The operator's delay is the minimum. */
     readonly delay?: number | string;
-    /** daily and weekly gather what is unread into one mail in the morning. */
+    /** `daily` and `weekly` collect unread messages into one mail in the morning. */
     readonly digest: 'off' | 'daily' | 'weekly';
     readonly quietHours?: QuietHours;
   };
@@ -34,14 +34,14 @@ export const defaultNotifications: NotificationSettings = {
 
 const delaySetting = duration('10m', '', { maxMs: 7 * 86_400_000 });
 
-/** A person's own delay in milliseconds; undefined: none was chosen. */
+/** The user's own delay in milliseconds; undefined if none is set. */
 export function ownDelayMs({ email }: NotificationSettings): number | undefined {
   if (email.delay === undefined) return undefined;
   const parsed = delaySetting.parse(email.delay);
   return 'value' in parsed ? parsed.value : undefined;
 }
 
-/** Stored settings of any age as those of this build. */
+/** Completes settings that an older version may have stored. */
 export function readNotifications(stored: Partial<NotificationSettings> | null | undefined): NotificationSettings {
   return {
     email: { ...defaultNotifications.email, ...stored?.email },
@@ -51,21 +51,21 @@ export function readNotifications(stored: Partial<NotificationSettings> | null |
 
 export interface NotificationService {
   readonly get: (userId: string) => Promise<NotificationSettings>;
-  /** Replaces all of it. @throws Failure `invalid` for a time zone or a delay that is none */
+  /** Replaces all settings. @throws Failure `invalid` for an unknown time zone or a malformed delay */
   readonly put: (userId: string, settings: NotificationSettings) => Promise<NotificationSettings>;
-  /** Is this the token of a mail that was sent? @throws Failure `not_found` */
+  /** Checks that the token belongs to a mail that was sent. @throws Failure `not_found` */
   readonly requireMailToken: (token: string) => Promise<void>;
-  /** Ends unread mail to the receiver of the mail with this token; again changes nothing. @throws Failure `not_found` */
+  /** Turns unread mail off for the recipient of the mail with this token. A repeat changes nothing. @throws Failure `not_found` */
   readonly unsubscribe: (token: string) => Promise<void>;
 }
 
 export function createNotificationService(db: Database): NotificationService {
-  async function receiverOf(token: string): Promise<string> {
+  async function recipientOf(token: string): Promise<string> {
     const [mail] = await db
       .select({ userId: mails.userId })
       .from(mails)
       .where(eq(mails.unsubscribeHash, hashUnsubscribeToken(token)));
-    if (!mail) throw new Failure('not_found', 'this link is not one of ours, or too old');
+    if (!mail) throw new Failure('not_found', 'this link is unknown or too old');
     return mail.userId;
   }
 
@@ -87,10 +87,10 @@ export function createNotificationService(db: Database): NotificationService {
       return settings;
     },
     requireMailToken: async (token) => {
-      await receiverOf(token);
+      await recipientOf(token);
     },
     unsubscribe: async (token) => {
-      const userId = await receiverOf(token);
+      const userId = await recipientOf(token);
       const { email, push } = defaultNotifications;
       await db
         .insert(notificationSettings)

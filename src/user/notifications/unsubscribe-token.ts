@@ -1,7 +1,7 @@
-/** The secret of an unsubscribe link: whoever has the mail may end such mails, without a login (RFC 8058). */
+/** The secret of an unsubscribe link, which needs no login: having the mail is enough (RFC 8058). */
 import { createHash, randomBytes } from 'node:crypto';
 
-/** 256 random bits, base64url: a new one for every mail, kept only as a hash. */
+/** 256 random bits, base64url. Each mail gets a new one; only its hash is stored. */
 export function makeUnsubscribeToken(): string {
   return randomBytes(32).toString('base64url');
 }

@@ -1,8 +1,8 @@
 /**
- * Erasing a person. An erasure is asked for (one transaction: the account is over, everything that is the account's
- * alone is gone, and a row says that the rest is owed) → swept (room by room, by whichever instance claims it) → done.
+ * Erases a user. An erasure is requested (one transaction ends the account, deletes the data that belongs only to it, and
+ * adds a row for the rest) → swept (room by room, by the instance that claims the row) → finished.
  *
- * An instance at work renews its claim; one that died leaves it to age, and another goes on from what is still there.
+ * A working instance renews its claim. If it dies, the claim expires and another instance continues with what is left.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,22 +21,22 @@ export interface Receipt {
   readonly id: string;
   readonly userId: string;
   readonly requestedAt: string;
-  /** When nothing of the person was left; null: it is being worked on. */
+  /** When all data of the user was deleted; null while the erasure is running. */
   readonly finishedAt: string | null;
-  /** What `admin verify-erased` looks for: it is kept by whoever holds the receipt, and nowhere else. */
+  /** What `admin verify-erased` searches for. Parley does not store it: only the answer contains it. */
   readonly receipt: string | null;
 }
 
 export interface Erasures {
-  /** @returns the receipt; again, that of the first time, without what it told apart. @throws Failure `not_found` */
+  /** @returns the receipt; for a repeated request that of the first one, with `receipt: null`. @throws Failure `not_found` */
   readonly request: (userId: string) => Promise<Receipt>;
   readonly stop: () => Promise<void>;
 }
 
 export interface ErasureSettings {
-  /** How often other instances' unfinished work is looked for. */
+  /** How often unfinished erasures of other instances are looked for. */
   readonly pollMs: number;
-  /** A claim that was not renewed for this long is nobody's. */
+  /** A claim expires if it was not renewed for this long. */
   readonly claimMs: number;
 }
 
@@ -49,7 +49,7 @@ export function startErasures({
 }: {
   db: Database;
   parts: readonly PersonalData[];
-  /** Every instance is to look what ended; resolves when this one has. */
+  /** Tells every instance to read the revocations; resolves when this one has read them. */
   onRequested: () => Promise<void>;
   logger: Logger;
   settings: ErasureSettings;
@@ -82,16 +82,16 @@ export function startErasures({
       .from(users)
       .where(and(eq(users.id, userId), isNull(users.erasedAt)))
       .for('update');
-    // Two at once: the second finds the account gone and the first one's row.
+    // Of two concurrent requests, the second finds the account gone and the first one's row.
     const first = user ? undefined : await known(tx, userId);
     if (first) return first;
     if (!user) throw new Failure('not_found', 'no such user');
-    const vouched = await tx
+    const linked = await tx
       .select({ issuer: identities.issuer, subject: identities.subject })
       .from(identities)
       .where(eq(identities.userId, userId));
     const { username, displayName, email, avatarUrl } = user;
-    const person: ErasedPerson = { userId, username, displayName, email, avatarUrl, identities: vouched };
+    const person: ErasedPerson = { userId, username, displayName, email, avatarUrl, identities: linked };
     for (const part of parts) await part.cut?.(tx, person);
     const [row] = await tx.insert(erasures).values({ id: uuidv7(), userId }).returning();
     return {
@@ -141,10 +141,10 @@ export function startErasures({
         } catch (error) {
           logger[logLevelOf(error)](
             { error, erasureId: id, part: part.name, attempt },
-            'a part of an erasure is tried again',
+            'a part of an erasure failed and is retried',
           );
           if (attempt === 5 || stopped) {
-            // Left to whoever looks next.
+            // Gives the claim up, so that the next poll of any instance continues.
             await db.update(erasures).set({ claimedAt: null }).where(eq(erasures.id, id));
             throw error;
           }
@@ -153,13 +153,13 @@ export function startErasures({
       }
     }
     await db.update(erasures).set({ finishedAt: sql`clock_timestamp()` }).where(eq(erasures.id, id));
-    logger.info({ erasureId: id, userId }, 'a person was erased');
+    logger.info({ erasureId: id, userId }, 'a user was erased');
   }
 
   const poller = startPoller({
     work: workAll,
     everyMs: settings.pollMs,
-    onError: (error) => logger[logLevelOf(error)]({ error }, 'an erasure was interrupted and goes on later'),
+    onError: (error) => logger[logLevelOf(error)]({ error }, 'an erasure was interrupted and will continue'),
   });
   poller.ifIdle();
 
@@ -173,7 +173,7 @@ export function startErasures({
   };
 }
 
-/** What the person was called, for whoever has to prove that it is gone. */
+/** The names and addresses of the user, with which the erasure can be verified. */
 function writeReceipt({ userId, username, displayName, email, avatarUrl, identities: known }: ErasedPerson): string {
   const markers = [username, displayName, email, avatarUrl, ...known.map(({ subject }) => subject)].filter(
     (marker) => marker !== null,

@@ -1,4 +1,4 @@
-/** A person's account, settings and blocks: what of them is handed out, and what an erasure leaves. */
+/** The personal data of an account, its settings and its blocks: exported, and erased. */
 import { randomBytes } from 'node:crypto';
 import { eq, or, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
@@ -10,7 +10,7 @@ export function createProfileData(db: Database): PersonalData {
   return {
     name: 'profile',
     cut: async (tx, { userId }) => {
-      // The row stays, as the tombstone that others' rooms refer to.
+      // The row stays as a tombstone, because messages refer to it.
       await tx
         .update(users)
         .set({
@@ -29,7 +29,7 @@ export function createProfileData(db: Database): PersonalData {
       await tx.delete(notificationSettings).where(eq(notificationSettings.userId, userId));
       await tx.delete(idempotencyKeys).where(eq(idempotencyKeys.userId, userId));
     },
-    // Answers about them that other servers got.
+    // Stored answers to other servers' requests about the user.
     sweep: async (userId) => {
       await db.delete(idempotencyKeys).where(sql`${idempotencyKeys.body}::text like ${`%${userId}%`}`);
     },

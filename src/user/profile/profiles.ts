@@ -1,4 +1,4 @@
-/** What others see of a person, read for many at once and remembered for a moment. */
+/** Public profiles, read in batches and cached for a short time. */
 import { LRUCache } from 'lru-cache';
 import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
@@ -11,19 +11,19 @@ export interface PublicProfile {
 }
 
 export interface Profiles {
-  /** Profiles by id; who is unknown or erased is absent. */
+  /** Profiles by id; unknown and erased users are absent. */
   readonly byIds: (ids: readonly string[]) => Promise<Map<string, PublicProfile>>;
-  /** A profile that is remembered; undefined: ask `byIds`. */
+  /** The profile if it is cached; otherwise use `byIds`. */
   readonly remembered: (id: string) => PublicProfile | undefined;
-  /** Ids by username as it was asked for, whatever its case. */
+  /** Ids by the given usernames, which are compared without regard to case. */
   readonly idsByUsername: (names: readonly string[]) => Promise<Map<string, string>>;
   readonly invalidate: (id: string) => void;
 }
 
 export interface ProfileSettings {
-  /** Profiles remembered. */
+  /** Profiles in the cache. */
   readonly max: number;
-  /** Another instance's change shows after this many milliseconds at the latest. */
+  /** A change on another instance shows after this many milliseconds at the latest. */
   readonly ttlMs: number;
 }
 
@@ -34,7 +34,7 @@ interface ProfileRow {
   readonly avatar_url: string | null;
 }
 
-/** Ids asked of Postgres in one query. */
+/** Ids in one query. */
 const batchMax = 1000;
 
 export function createProfiles({ sql, settings }: { sql: Sql; settings: ProfileSettings }): Profiles {

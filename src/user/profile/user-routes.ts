@@ -1,4 +1,4 @@
-/** `/v1/users`: one's own account and other people's public profiles. */
+/** `/v1/users`: one's own account and the public profiles of others. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
@@ -40,7 +40,7 @@ export interface UserRouteOptions {
 export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, { users, authenticator }) => {
   app.get(
     '/users/me',
-    { schema: { tags, summary: 'My account', response: answers(200, OwnUserShape) } },
+    { schema: { tags, summary: 'Get my account', response: answers(200, OwnUserShape) } },
     async (request) => users.me((await authenticator.fromRequest(request)).userId),
   );
 
@@ -66,7 +66,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
       config: { scope: 'users:read' },
       schema: {
         tags,
-        summary: 'A public profile',
+        summary: 'Get a public profile',
         params: exactly({ userId: Uuid }),
         response: answers(200, PublicUser),
       },
@@ -83,8 +83,9 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
       config: { scope: 'users:read' },
       schema: {
         tags,
-        summary: 'People by the beginning of their username or of any word of their display name',
-        description: 'In any case, with or without accents. Of several words each has to begin one. Never by address.',
+        summary: 'Search users by the beginning of their username or of a word in their display name',
+        description:
+          'Case and accents do not matter. Every word of the query must match. E-mail addresses are never searched.',
         querystring: exactly({
           query: Type.Optional(Type.String({ maxLength: 64 })),
           limit: Type.Optional(Limit),

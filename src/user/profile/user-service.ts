@@ -1,11 +1,11 @@
-/** Profiles of people: one's own and others'. */
+/** One's own profile and the public profiles of others. */
 import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
 import type { UserRepository, UserRow } from '../account/user-repository.ts';
 import { requireDisplayName } from '../account/user-text.ts';
 import type { Profiles, PublicProfile } from './profiles.ts';
 
-/** What a person sees of their own account. */
+/** An account as its owner sees it. */
 export interface OwnUser extends PublicProfile {
   readonly kind: 'user' | 'guest';
   readonly role: UserRow['role'];
@@ -14,12 +14,12 @@ export interface OwnUser extends PublicProfile {
   readonly createdAt: string;
 }
 
-/** Throws `message_blocked` for a name that moderation refuses. */
+/** @throws Failure `message_blocked` for a name that moderation refuses */
 export type JudgeName = (name: string, userId: string) => Promise<void>;
 
 export interface ProfileChanges {
   readonly displayName?: string;
-  /** https only; null takes it away. */
+  /** An https URL; null removes it. */
   readonly avatarUrl?: string | null;
 }
 
