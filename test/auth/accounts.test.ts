@@ -32,11 +32,11 @@ async function verify(user: TestUser): Promise<void> {
   expect((await api('POST', '/v1/auth/verify-email', { token })).status).toBe(204);
 }
 
-/** The login is no longer fresh. */
+/** Makes the session’s last proof too old for sensitive changes. */
 const age = (user: TestUser) =>
   sql`update sessions set authenticated_at = now() - interval '2 minutes' where user_id = ${user.id}`;
 
-test('a mailed link proves an address, once', async () => {
+test('a mailed link verifies an address, once', async () => {
   const ana = await signUp(parley.url);
   const token = tokenIn(await mailTo(parley.url, ana.email, /Confirm your e-mail/));
   expect((await api('POST', '/v1/auth/verify-email', { token })).status).toBe(204);
@@ -44,7 +44,7 @@ test('a mailed link proves an address, once', async () => {
   expect((await api('POST', '/v1/auth/verify-email', { token })).body).toMatchObject({ code: 'invalid' });
 });
 
-test('who confirms an address of `admins` in a login of the account is an admin', async () => {
+test('verifying an address of `admins` in a session of the account makes it an admin', async () => {
   const boss = await signUp(parley.url, 'boss');
   const token = tokenIn(await mailTo(parley.url, boss.email, /Confirm your e-mail/));
   expect((await boss.call('GET', '/v1/users/me')).body.role).toBe('user');
@@ -54,7 +54,7 @@ test('who confirms an address of `admins` in a login of the account is an admin'
   expect((await api('GET', '/v1/api-keys', undefined, bearer(renewed.body.accessToken))).status).toBe(200);
 });
 
-test('who brings the mailed token of an address of `admins` without a login makes its account an admin', async () => {
+test('verifying an address of `admins` without a login makes the account an admin', async () => {
   const owner = await signUp(parley.url, 'owner');
   const token = tokenIn(await mailTo(parley.url, owner.email, /Confirm your e-mail/));
   expect((await api('POST', '/v1/auth/verify-email', { token })).status).toBe(204);
@@ -63,13 +63,13 @@ test('who brings the mailed token of an address of `admins` without a login make
   expect((await api('GET', '/v1/api-keys', undefined, bearer(login.body.accessToken))).status).toBe(200);
 });
 
-test('who signs up with an operator’s address is no admin when the operator clicks, until it is done in that login', async () => {
+test('an account with an operator’s address becomes an admin only when the address is verified in its own session', async () => {
   const stranger = await signUp(parley.url, 'operator');
   const role = async () => (await logIn(stranger.username, stranger.password)).body.user;
   const other = await signUp(parley.url);
   const click = async (subject: RegExp, headers: Record<string, string> = {}) => {
     const token = tokenIn(await mailTo(parley.url, stranger.email, subject));
-    // As Parley's page says it.
+    // As Parley's page sends it.
     const addressOnly = headers.authorization === undefined && headers.cookie === undefined;
     return (await api('POST', '/v1/auth/verify-email', { token, ...(addressOnly ? { addressOnly } : {}) }, headers))
       .status;
@@ -90,14 +90,14 @@ test('who signs up with an operator’s address is no admin when the operator cl
   await expect.poll(() => mailsTo(parley.url, stranger.email), { interval: 50 }).toHaveLength(2 + logins.length);
   expect(await click(/belong together/, bearer(stranger.accessToken))).toBe(204);
   expect(await role()).toMatchObject({ role: 'admin' });
-  // Nothing is left to be shown: no more mail.
+  // Another verification would change nothing, so no more mail is sent.
   await mustCall(stranger, 'POST', '/v1/users/me/email/verification');
   const marker = await signUp(parley.url);
   await mailTo(parley.url, marker.email, /Confirm/);
   expect(await mailsTo(parley.url, stranger.email)).toHaveLength(2 + logins.length);
 });
 
-test('a new address of `admins` makes an admin in the login that asked for it, and not by a click alone', async () => {
+test('a change to an address of `admins` makes an admin only in the session that requested it', async () => {
   const email = 'chief@example.org';
   const ana = await signUp(parley.url);
   const ask = async () => {
@@ -113,7 +113,7 @@ test('a new address of `admins` makes an admin in the login that asked for it, a
   expect((await ana.call('GET', '/v1/users/me')).body).toMatchObject({ role: 'admin' });
 });
 
-test('a taken address registers as always, its owner hears of it, and the owner alone logs in by it', async () => {
+test('signing up with a taken address looks successful, notifies its owner, and only the owner logs in with it', async () => {
   const ana = await signUp(parley.url);
   await verify(ana);
   const other = some();
@@ -129,7 +129,7 @@ test('a taken address registers as always, its owner hears of it, and the owner 
   expect((await logIn(ana.email, 'a long enough one')).status).toBe(401);
 });
 
-test('an address that two gave and nobody proved logs nobody in', async () => {
+test('an unverified address of two accounts cannot be used to log in', async () => {
   const email = `${some()}@example.org`;
   const register = (username: string) =>
     api('POST', '/v1/auth/register', { username, email, password: `secret of ${username}` });
@@ -140,7 +140,7 @@ test('an address that two gave and nobody proved logs nobody in', async () => {
   for (const name of [first, second]) expect((await logIn(email, `secret of ${name}`)).status).toBe(401);
 });
 
-test('a forgotten password is set by a mailed link, once, and every login ends', async () => {
+test('a mailed link resets the password once and ends every session', async () => {
   const ana = await signUp(parley.url);
   await verify(ana);
   const socket = await connect(parley.url, ana);
@@ -157,7 +157,7 @@ test('a forgotten password is set by a mailed link, once, and every login ends',
   await mailTo(parley.url, ana.email, /password was changed/);
 });
 
-test('nobody is mailed for an address that nobody has, and the answer is the same', async () => {
+test('a reset for an unknown address sends no mail and gets the same answer', async () => {
   const email = `${some()}@example.org`;
   expect(await api('POST', '/v1/auth/password/forgot', { email })).toMatchObject({ status: 202, body: {} });
   const marker = await signUp(parley.url);
@@ -165,7 +165,7 @@ test('nobody is mailed for an address that nobody has, and the answer is the sam
   expect(await mailsTo(parley.url, email)).toEqual([]);
 });
 
-test('a changed password ends the other logins and not this one, on sockets too', async () => {
+test('changing the password ends all other sessions and their sockets', async () => {
   const ana = await signUp(parley.url);
   const other = await logIn(ana.username, ana.password);
   const here = await connect(parley.url, ana);
@@ -184,7 +184,7 @@ test('a changed password ends the other logins and not this one, on sockets too'
   expect((await logIn(ana.username, 'the next password')).status).toBe(200);
 });
 
-test('a reset link from before a change of the password is no longer good', async () => {
+test('a reset link from before a password change is refused', async () => {
   const ana = await signUp(parley.url);
   await verify(ana);
   await api('POST', '/v1/auth/password/forgot', { email: ana.email });
@@ -197,7 +197,7 @@ test('a reset link from before a change of the password is no longer good', asyn
   expect((await logIn(ana.username, 'the next password')).status).toBe(200);
 });
 
-test('a new address counts once its link was followed; the old one hears of it', async () => {
+test('a new address takes effect when its link is followed, and the old address is notified', async () => {
   const ana = await signUp(parley.url);
   await verify(ana);
   const next = `${some()}@example.org`;
@@ -216,7 +216,7 @@ test('a new address counts once its link was followed; the old one hears of it',
   await mailTo(parley.url, ana.email, /address was changed/);
 });
 
-test('an address that somebody owns is asked for like any other, and goes to nobody', async () => {
+test('changing to an address that another account owns looks successful and has no effect', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   await verify(ben);
   const answer = await ana.call('POST', '/v1/users/me/email', { email: ben.email, password: ana.password });
@@ -225,7 +225,7 @@ test('an address that somebody owns is asked for like any other, and goes to nob
   expect((await mailsTo(parley.url, ben.email)).filter(({ subject }) => /new e-mail/.test(subject))).toEqual([]);
 });
 
-test('of two who ask for one address the first to follow the link gets it', async () => {
+test('if two accounts request the same address, the first to follow the link gets it', async () => {
   const people = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const email = `${some()}@example.org`;
   const tokens: string[] = [];
@@ -240,7 +240,7 @@ test('of two who ask for one address the first to follow the link gets it', asyn
   expect(owners).toHaveLength(1);
 });
 
-test('a guest becomes a user and keeps the id, the rooms, the messages and the socket', async () => {
+test('a guest who becomes a user keeps the id, the rooms, the messages and the socket', async () => {
   const owner = await signUp(parley.url);
   const { body } = await api('POST', '/v1/auth/guest', { displayName: 'Passer-by' });
   const guestId = (body.user as { id: string }).id;
@@ -273,7 +273,7 @@ test('a guest becomes a user and keeps the id, the rooms, the messages and the s
   await mailTo(parley.url, `${username}@example.org`, /Confirm your e-mail/);
 });
 
-test('beyond the bound of logins the longest unused one ends', async () => {
+test('opening one session too many ends the one unused for the longest', async () => {
   const ana = await signUp(parley.url);
   await sql`insert into sessions (id, user_id, expires_at, last_used_at)
     select gen_random_uuid(), ${ana.id}, now() + interval '1 day', now() - interval '1 hour' from generate_series(1, 99)`;
@@ -285,7 +285,7 @@ test('beyond the bound of logins the longest unused one ends', async () => {
   expect(after.body.items!.some(({ current }) => current)).toBe(true);
 });
 
-test('all other logins can be ended at once', async () => {
+test('all other sessions can be ended together', async () => {
   const ana = await signUp(parley.url);
   const other = await logIn(ana.username, ana.password);
   expect((await ana.call('DELETE', '/v1/users/me/sessions?keep=current')).status).toBe(204);

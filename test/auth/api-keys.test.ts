@@ -45,7 +45,7 @@ async function makeKey(...scopes: string[]) {
 }
 const name = () => `s${randomBytes(5).toString('hex')}`;
 
-test('a key is shown once, kept hashed, listed without itself, and over everywhere when it is revoked', async () => {
+test('an API key is shown once, stored as a hash, and refused everywhere after its revocation', async () => {
   const { id, key, call } = await makeKey('users:read');
   expect(key).toMatch(/^parley_key_[\w-]{43}$/);
   expect((await call('GET', '/v1/users?query=x')).status).toBe(200);
@@ -61,7 +61,7 @@ test('a key is shown once, kept hashed, listed without itself, and over everywhe
   expect((await admin.call('DELETE', `/v1/api-keys/${id}`)).status).toBe(404);
 });
 
-test('only admins handle keys, a key handles none, and the secret is not repeated', async () => {
+test('only admins manage API keys, and a repeated request does not show the secret again', async () => {
   const user = await signUp(url);
   expect((await user.call('GET', '/v1/api-keys')).status).toBe(403);
   expect((await user.call('POST', '/v1/api-keys', { name: 'x', scopes: ['users:read'] })).status).toBe(403);
@@ -75,7 +75,7 @@ test('only admins handle keys, a key handles none, and the secret is not repeate
   expect(second).toMatchObject({ status: 201, body: { id: first.body.id, key: null } });
 });
 
-test('of many who ask for one key at the same moment, on two instances, one gets to see it', async () => {
+test('of many concurrent requests for one key on two instances, one shows it', async () => {
   const again = { 'idempotency-key': name() };
   const body = { name: 'once', scopes: ['users:read'] };
   const answers = await Promise.all(
@@ -86,7 +86,7 @@ test('of many who ask for one key at the same moment, on two instances, one gets
   expect(answers.filter(({ body: { key } }) => key !== null)).toHaveLength(1);
 });
 
-test('a key does what its scopes say and nothing else, and is no person', async () => {
+test('a key can do only what its scopes allow, and is not a user', async () => {
   const { key, call } = await makeKey('users:read');
   expect((await call('POST', '/v1/users', { username: name() })).body).toMatchObject({ code: 'forbidden' });
   expect((await call('GET', '/v1/users/me')).body).toMatchObject({ code: 'forbidden' });
@@ -96,7 +96,7 @@ test('a key does what its scopes say and nothing else, and is no person', async 
   await expect(openSocket(url, { authorization: `Bearer ${key}` })).rejects.toThrow('403');
 });
 
-test('a server makes users and rooms, adds members, and repeats itself without harm', async () => {
+test('a server creates users and rooms, adds members, and may repeat its requests', async () => {
   const { call } = await makeKey('users:write', 'rooms:write', 'rooms:read', 'members:write', 'messages:read');
   const once = { 'idempotency-key': name() };
   const draft = { username: name(), displayName: 'Made by the shop' };
@@ -120,13 +120,13 @@ test('a server makes users and rooms, adds members, and repeats itself without h
   expect((await call('PUT', `/v1/rooms/${empty.body.id}/members/me`)).status).toBe(400);
 });
 
-test('people make no rooms for others', async () => {
+test('users cannot create rooms for others', async () => {
   const [user, other] = [await signUp(url), await signUp(url)];
   const draft = { name: 'x', visibility: 'private', ownerId: other.id };
   expect((await user.call('POST', '/v1/rooms', draft)).status).toBe(403);
 });
 
-test('a server logs users in, and ends their logins and their tokens on every instance', async () => {
+test('a server opens sessions for users, and ends their sessions and tokens on every instance', async () => {
   const { call } = await makeKey('users:write', 'sessions:write');
   const identity = { issuer: host.issuer, subject: name() };
   const made = await call('POST', '/v1/users', { identity, displayName: 'Known by the app' });
@@ -154,13 +154,13 @@ test('a server logs users in, and ends their logins and their tokens on every in
   expect((await callApi(url, 'POST', '/v1/auth/refresh', { refreshToken: minted.body.refreshToken })).status).toBe(401);
   expect((await byHost.closed).code).toBe(4003);
   expect((await bySession.closed).code).toBe(4003);
-  // Tokens say seconds: one of a later second is a new login.
+  // Tokens contain seconds, so a later token needs a later second.
   const later = await host.sign({ sub: identity.subject, iat: Math.floor(Date.now() / 1000) + 1 });
   expect((await me(later, otherUrl)).body.id).toBe(made.body.id);
   expect((await call('DELETE', `/v1/users/${crypto.randomUUID()}/sessions`)).status).toBe(404);
 });
 
-test('no key opens a login for staff, nor keeps one for somebody who has become staff', async () => {
+test('a key cannot open a session for staff, or keep one for a user who became staff', async () => {
   const { call } = await makeKey('users:write', 'sessions:write');
   const user = await signUp(url);
   const sql = postgres(fleet.database.url, { max: 1 });
@@ -178,7 +178,7 @@ test('no key opens a login for staff, nor keeps one for somebody who has become 
   expect((await refresh(user.refreshToken)).body.user).toMatchObject({ role: 'admin' });
 });
 
-test('there are only so many keys', async () => {
+test('the number of API keys is limited', async () => {
   const answers = await Promise.all(
     Array.from({ length: 40 }, () => admin.call('POST', '/v1/api-keys', { name: 'many', scopes: ['users:read'] })),
   );

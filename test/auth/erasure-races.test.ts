@@ -1,4 +1,4 @@
-/** A login, a link or a new way in that is under way when its account is erased leaves nothing on the erased account. */
+/** A login, a link or a new login method that is being added during the erasure leaves nothing on the erased account. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -42,14 +42,14 @@ const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(
 const proved = (name: string, path = '/v1/auth/oauth/acme') => new Browser().logIn(`${parley.url}${path}`, name);
 const exchange = (code: string) => callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code });
 
-/** A new account that nothing is under way for: its first mail would come to the row as well. */
+/** A new account without a pending mail job, which would lock the row, too. */
 async function settle(): Promise<TestUser> {
   const user = await signUp(parley.url);
   await mailTo(parley.url, user.email, /Confirm/);
   return user;
 }
 
-/** The erasure is the first to come to the user's row, `late` the second; both have passed every check before. */
+/** Makes the erasure lock the user's row first and `late` second, after both have passed all earlier checks. */
 async function eraseBefore<Result>(user: TestUser, late: () => Promise<Result>): Promise<Result> {
   const row = await holdUser(parley.database, user.id);
   const erasure = user.call('DELETE', '/v1/users/me', { password: user.password });
@@ -61,7 +61,7 @@ async function eraseBefore<Result>(user: TestUser, late: () => Promise<Result>):
   return second;
 }
 
-/** What tables of logins hold of the user. */
+/** The user's rows in the tables of logins. */
 async function leftOf(userId: string): Promise<Record<string, number>> {
   const [row] = await sql`select
     (select count(*)::int from identities where user_id = ${userId}) as identities,
@@ -81,20 +81,20 @@ const nothing = {
   known_devices: 0,
 };
 
-test('a provider is not linked to an account that was erased meanwhile', async () => {
+test('a provider cannot be linked to an account that is being erased', async () => {
   const user = await settle();
   const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
   const code = fragment(await new Browser().logIn(url as string, 'linker'), 'link');
   const answer = await eraseBefore(user, () => user.call('POST', '/v1/users/me/identities/link', { code }));
   expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
   expect(await leftOf(user.id)).toEqual(nothing);
-  // The identity is nobody's: it logs in somebody new.
+  // The identity belongs to no account, so it creates a new one.
   const login = await exchange(fragment(await proved('linker'), 'code'));
   expect(login.status).toBe(200);
   expect((login.body.user as { id: string }).id).not.toBe(user.id);
 });
 
-test('a login by password opens no session of an account that was erased meanwhile', async () => {
+test('a login by password during an erasure opens no session', async () => {
   const user = await settle();
   const login = { login: user.username, password: user.password };
   const answer = await eraseBefore(user, () => callApi(parley.url, 'POST', '/v1/auth/login', login));
@@ -102,7 +102,7 @@ test('a login by password opens no session of an account that was erased meanwhi
   expect(await leftOf(user.id)).toEqual(nothing);
 });
 
-test('a login through a provider opens no session of an account that was erased meanwhile', async () => {
+test('a login through a provider during an erasure opens no session', async () => {
   const user = await settle();
   const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
   const link = fragment(await new Browser().logIn(url as string, 'returner'), 'link');
@@ -112,7 +112,7 @@ test('a login through a provider opens no session of an account that was erased 
   expect(await leftOf(user.id)).toEqual(nothing);
 });
 
-test('an erased account gets no password, also one that never had any', async () => {
+test('an erased account cannot get a password', async () => {
   const name = `w${randomBytes(4).toString('hex')}`;
   const { body } = await exchange(fragment(await proved(name), 'code'));
   const { id } = body.user as { id: string };
@@ -131,19 +131,19 @@ test('an erased account gets no password, also one that never had any', async ()
   expect(left).toEqual({ password_hash: null });
 });
 
-test('a second factor is not begun for an account that was erased meanwhile', async () => {
+test('a second factor cannot be begun during an erasure', async () => {
   const user = await settle();
   const answer = await eraseBefore(user, () => user.call('POST', '/v1/users/me/second-factors/totp'));
   expect(answer.status).toBe(401);
   expect(await leftOf(user.id)).toEqual(nothing);
 });
 
-test('a proof that was under way at the erasure brings nobody back', async () => {
+test('a provider login that was running during the erasure does not create the account again', async () => {
   const user = await settle();
   const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
   const link = fragment(await new Browser().logIn(url as string, 'undone'), 'link');
   await mustCall(user, 'POST', '/v1/users/me/identities/link', { code: link });
-  // The callback finds the account, and comes to write its code when that account is being erased.
+  // The callback finds the account, and writes its code while that account is being erased.
   const outcome = async () => {
     const page = await proved('undone');
     return { code: fragment(page, 'code'), error: fragment(page, 'error') };
@@ -152,7 +152,7 @@ test('a proof that was under way at the erasure brings nobody back', async () =>
   expect(await leftOf(user.id)).toEqual(nothing);
 });
 
-test('a token of a host application says nothing of an account that was erased meanwhile', async () => {
+test('a host application’s token cannot change an account that is being erased', async () => {
   const name = `Host ${randomBytes(4).toString('hex')}`;
   const now = Math.floor(Date.now() / 1000);
   const call = (token: string, method: string) =>
@@ -173,12 +173,12 @@ test('a token of a host application says nothing of an account that was erased m
   expect(await leftOf(id)).toEqual(nothing);
 });
 
-test('what an older instance wrote beside the erasure is swept, and its tokens of before bring nobody back', async () => {
+test('rows that an older instance wrote during the erasure are deleted, and older tokens do not create the account again', async () => {
   const user = await settle();
   const room = (await mustCall(user, 'POST', '/v1/rooms', { name: 'Held', visibility: 'private' })).id as string;
   await mustCall(user, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'one', text: 'one' });
   const token = await host.sign({ sub: 'beside', name: 'Beside', iat: Math.floor(Date.now() / 1000) - 5 });
-  // In the transaction that asks for the erasure, after the cut: as if it had been committed a moment later.
+  // Runs in the erasure's transaction after the cut, as if it had been committed a moment later.
   await sql`create function write_beside() returns trigger language plpgsql as $$ begin
     insert into identities (issuer, subject, user_id, profile) values (${sql.unsafe(`'${host.issuer}'`)}, 'beside', new.user_id, '{}');
     insert into known_devices (hash, user_id) values ('\\x01', new.user_id);

@@ -1,6 +1,6 @@
 /**
- * A provider of GitHub's shape: OAuth 2 with PKCE and no id token, a profile with a number for an id, addresses at a
- * path of their own, and errors of the token endpoint told with 200.
+ * A provider like GitHub: OAuth 2 with PKCE and no id token, a profile with a numeric id, addresses at a path of their own,
+ * and errors of the token endpoint with status 200.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -8,7 +8,7 @@ import { freePort } from '../harness/ports.ts';
 
 export interface GithubProvider {
   readonly origin: string;
-  /** Who is logged in at the provider. */
+  /** The user who is logged in at the provider. */
   readonly be: (person: { id: number; login: string; name?: string | null; email?: string }) => void;
   readonly behave: (how: 'well' | 'failing' | 'silent') => void;
   readonly stop: () => Promise<void>;

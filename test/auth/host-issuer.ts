@@ -6,13 +6,13 @@ import { freePort } from '../harness/ports.ts';
 export interface HostIssuer {
   readonly issuer: string;
   readonly jwksUrl: string;
-  /** Signs with the newest key; claims and header members override what is usual, undefined leaves them out. */
+  /** Signs with the newest key. Claims and header parameters override the defaults; undefined omits them. */
   readonly sign: (claims: JWTPayload, header?: Partial<JWTHeaderParameters>) => Promise<string>;
-  /** A new key is published and used from now on; the old ones stay published for `keep` rotations. */
+  /** Publishes a new key and signs with it. Old keys stay published for `keep` rotations. */
   readonly rotate: (keep?: number) => Promise<void>;
-  /** How often the keys were asked for. */
+  /** How often the keys were requested. */
   readonly asked: () => number;
-  /** What the next requests are answered with: keys, an error, or silence. */
+  /** The answer to the next requests: keys, an error, or none. */
   readonly behave: (how: 'well' | 'failing' | 'silent') => void;
   readonly stop: () => Promise<void>;
 }

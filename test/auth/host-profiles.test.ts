@@ -1,4 +1,4 @@
-/** How far a host application's word goes: over the accounts that it made, and not over what their owners did since. */
+/** Which parts of an account a host application manages: those it created, without the owner's own changes. */
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -52,7 +52,7 @@ const audit = async (token: unknown) => (await call('GET', '/v1/moderation/audit
 const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(1)).get(name)!;
 let minute = 0;
 
-/** Each later than the one before, so that it says something new. */
+/** Each token is newer than the one before, so its claims count. */
 function sign(claims: Record<string, unknown>): Promise<string> {
   const now = Math.floor(Date.now() / 1000) - 3600 + 60 * minute++;
   return new SignJWT({ email_verified: true, ...claims })
@@ -64,7 +64,7 @@ function sign(claims: Record<string, unknown>): Promise<string> {
     .sign(new TextEncoder().encode(secret));
 }
 
-test('an account of a provider’s login is not changed by a token of the same issuer', async () => {
+test('a host token cannot change an account that came from a login provider with the same issuer', async () => {
   const back = await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'gudrun');
   const { body } = await callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code: fragment(back, 'code') });
   const before = await me(body.accessToken);
@@ -72,13 +72,13 @@ test('an account of a provider’s login is not changed by a token of the same i
   const token = await sign({ sub: 'gudrun', name: 'Other', email: 'other@example.org', roles: ['admin'] });
   expect(await me(token)).toEqual(before);
   expect(await audit(token)).toBe(403);
-  // The identity is the same as ever: it logs in here, and says what the person is called there.
+  // The identity still logs in here and contains the name there.
   expect((await call('GET', '/v1/users/me/identities', token)).body.items).toMatchObject([
     { provider: 'acme', name: 'Other' },
   ]);
 });
 
-test('an account that was linked to the issuer keeps its address and role, too', async () => {
+test('an account that was linked to the issuer keeps its address and role', async () => {
   const user = await signUp(parley.url);
   const proof = { token: tokenIn(await mailTo(parley.url, user.email, /Confirm/)) };
   await mustCall(user, 'POST', '/v1/auth/verify-email', proof);
@@ -91,7 +91,7 @@ test('an account that was linked to the issuer keeps its address and role, too',
   expect(await audit(token)).toBe(403);
 });
 
-test('an account that the application made follows it, also after an address that is somebody else’s', async () => {
+test('an account that the application created follows its claims, also after an address of another account', async () => {
   const taken = await signUp(parley.url);
   const proof = { token: tokenIn(await mailTo(parley.url, taken.email, /Confirm/)) };
   await mustCall(taken, 'POST', '/v1/auth/verify-email', proof);
@@ -102,12 +102,12 @@ test('an account that the application made follows it, also after an address tha
     email: 'irma@two.example',
     role: 'moderator',
   });
-  // Proved is proved.
+  // A verified address stays verified.
   const unsure = await say({ email: 'irma@two.example', email_verified: false, roles: ['user'] });
   expect(unsure).toMatchObject({ email: 'irma@two.example', emailVerified: true, role: 'user' });
 });
 
-test('an account that another server made by its identity follows the application as well', async () => {
+test('an account that another server created with an identity follows the application, too', async () => {
   const identity = { issuer: oidc.issuer, subject: 'jonas' };
   const user = { identity, displayName: 'Jonas', email: 'jonas@one.example', emailVerified: true };
   expect((await call('POST', '/v1/users', key, user)).status).toBe(201);
@@ -115,11 +115,11 @@ test('an account that another server made by its identity follows the applicatio
   expect(await me(token)).toMatchObject({ email: 'jonas@two.example', emailVerified: true });
 });
 
-test('what the owner did in a login of Parley’s own stands against later tokens', async () => {
+test('changes by the owner in Parley’s own session are kept when later tokens arrive', async () => {
   const say = (claims: object) => sign({ sub: 'klara', name: 'Klara', email: 'klara@one.example', ...claims });
   const { id } = await me(await say({}));
   const open = async () => (await call('POST', `/v1/users/${String(id)}/sessions`, key)).body.accessToken;
-  // Another address, proved by its mail.
+  // Another address, verified by its mail.
   const address = 'klara@own.example';
   expect((await call('POST', '/v1/users/me/email', await open(), { email: address })).status).toBe(202);
   const proof = { token: tokenIn(await mailTo(parley.url, address, /Confirm/)) };
@@ -130,7 +130,7 @@ test('what the owner did in a login of Parley’s own stands against later token
   expect(await audit(second)).toBe(403);
 });
 
-test('with a password the account is its owner’s, and its address and role with it', async () => {
+test('with a password of its own, an account keeps its address and role', async () => {
   const say = (claims: object) => sign({ sub: 'lutz', name: 'Lutz', email: 'lutz@one.example', ...claims });
   const { id } = await me(await say({}));
   const open = async () => (await call('POST', `/v1/users/${String(id)}/sessions`, key)).body.accessToken;
@@ -141,7 +141,7 @@ test('with a password the account is its owner’s, and its address and role wit
     .setIssuer(oidc.issuer)
     .setAudience(audience)
     .setSubject('lutz')
-    // A change of the password ends the tokens of before, and they say seconds.
+    // A password change ends earlier tokens, which contain only seconds.
     .setIssuedAt(Math.floor(Date.now() / 1000) + 1)
     .setExpirationTime('1h');
   const token = await later.sign(new TextEncoder().encode(secret));

@@ -34,7 +34,7 @@ afterAll(async () => {
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const me = (token: string) => callApi(parley.url, 'GET', '/v1/users/me', undefined, bearer(token));
-/** HS256 by hand, so that a test can lie in every part. */
+/** Signs with HS256 by hand, so that a test can change every part. */
 function signBySecret(claims: object, header: object = {}, key = secret): string {
   const now = Math.floor(Date.now() / 1000);
   const parts = [
@@ -53,7 +53,7 @@ function asTestUser(id: string, token: string): TestUser {
   };
 }
 
-test('a user of a host application is made on first sight, and is the same by every later token', async () => {
+test('the first token creates a host application’s user, and later tokens find the same one', async () => {
   const token = await host.sign({ sub: 'ana', name: 'Ana of the app', avatar: 'https://app.example/ana.png' });
   const first = await me(token);
   expect(first).toMatchObject({
@@ -66,7 +66,7 @@ test('a user of a host application is made on first sight, and is the same by ev
   expect(other.body.id).not.toBe(first.body.id);
 });
 
-test('forty first tokens at once make one account', async () => {
+test('forty concurrent first tokens create one account', async () => {
   const tokens = await Promise.all(
     Array.from({ length: 40 }, (_, at) => host.sign({ sub: 'crowd', name: 'Crowd', jti: `${at}` })),
   );
@@ -75,7 +75,7 @@ test('forty first tokens at once make one account', async () => {
   expect(answers[0]!.status).toBe(200);
 });
 
-test('their token opens a socket, and they chat with everybody else', async () => {
+test('a host application’s user opens a socket and chats with everybody', async () => {
   const own = await signUp(parley.url);
   const token = await host.sign({ sub: 'chatty', name: 'Chatty' });
   const { id } = (await me(token)).body as { id: string };
@@ -87,7 +87,7 @@ test('their token opens a socket, and they chat with everybody else', async () =
   await socket.close();
 });
 
-test('a newer token with another name renews the profile; an older one does not bring the old name back', async () => {
+test('a newer token updates the profile, and an older one does not restore the old name', async () => {
   const now = Math.floor(Date.now() / 1000);
   const old = await host.sign({ sub: 'renamed', name: 'Before', iat: now - 20 });
   await me(old);
@@ -103,7 +103,7 @@ test('a name that moderation refuses is not shown', async () => {
   expect(JSON.stringify(body)).not.toContain('GTUBE');
 });
 
-test('an address in a token opens no account of that address, and does not take it', async () => {
+test('an address in a token neither opens nor takes the account that owns it', async () => {
   const own = await signUp(parley.url);
   const sql = postgres(parley.database.url, { max: 1 });
   await sql`update users set email_verified_at = now() where id = ${own.id}`;
@@ -127,7 +127,7 @@ test.each([
   expect(body).toMatchObject({ email, emailVerified });
 });
 
-test('roles and rooms count where the issuer is configured to say them, and only there', async () => {
+test('roles and rooms in tokens count only if they are configured for the issuer', async () => {
   const owner = await signUp(parley.url);
   const room = await createRoom([owner]);
   const claims = { app_roles: ['moderator'], chat: { rooms: [room, randomUUID()] } };
@@ -140,7 +140,7 @@ test('roles and rooms count where the issuer is configured to say them, and only
   expect((await callApi(parley.url, 'GET', `/v1/rooms/${room}`, undefined, bearer(untrusted))).status).toBe(404);
 });
 
-test('a room that the user left is not joined again by the next token', async () => {
+test('the next token does not bring a user back to a room they left', async () => {
   const owner = await signUp(parley.url);
   const room = await createRoom([owner], { visibility: 'public' });
   const claims = { sub: 'leaver', chat: { rooms: [room] } };
@@ -205,7 +205,7 @@ test('a socket ends with its token', async () => {
   expect((await socket.closed).code).toBe(4001);
 });
 
-test('invented key ids do not make a storm of requests to the issuer', async () => {
+test('invented key ids do not cause many requests to the issuer', async () => {
   const before = host.asked();
   const began = performance.now();
   const tokens = await Promise.all(
@@ -241,7 +241,7 @@ test('keys rotate under load without one refused connection', async () => {
   expect(outcomes.filter((each) => each !== 'welcome')).toEqual([]);
 });
 
-test('an issuer that is away: known keys go on to count, unknown ones are told to wait, and it heals by itself', async () => {
+test('while an issuer is down, known keys stay valid, unknown ones get `unavailable`, and it recovers by itself', async () => {
   const known = await host.sign({ sub: 'steady' });
   expect((await me(known)).status).toBe(200);
   host.behave('failing');

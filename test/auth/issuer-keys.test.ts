@@ -27,7 +27,7 @@ afterAll(async () => {
 const me = (token: string) =>
   callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization: `Bearer ${token}` });
 
-test('no more tokens than the bound wait for the keys of a silent issuer; who has a known key is not concerned', async () => {
+test('only `waitingMax` tokens wait for a silent issuer’s keys, and tokens with known keys do not wait', async () => {
   const known = await host.sign({ sub: 'ana' });
   expect((await me(known)).status).toBe(200);
   await host.rotate();
@@ -42,7 +42,7 @@ test('no more tokens than the bound wait for the keys of a silent issuer; who ha
   await expect.poll(async () => (await me(tokens[0]!)).status).toBe(200);
 });
 
-test('invented key ids are refused without a request to the issuer once the fetches are used up', async () => {
+test('invented key ids are refused without a request once the fetch budget is empty', async () => {
   const invented = async (kid: string) => me(await host.sign({ sub: 'x' }, { kid }));
   for (let at = 0; at < 6; at++) expect((await invented(`first-${at}`)).status).toBe(401);
   const before = host.asked();

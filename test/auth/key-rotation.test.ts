@@ -28,14 +28,14 @@ const start = () =>
     settings: { secret: undefined, rotationMs: 900, overlapMs: 300, verifyMs: 600 },
   });
 
-test('a new key is known everywhere before it signs, an old one while its tokens live, and then it is gone', async () => {
+test('a key is known everywhere before it signs and while its tokens are valid, and is deleted then', async () => {
   const instances: SigningKeys[] = [await start(), await start(), await start()];
   try {
     const [first] = instances.map((each) => each.current().id);
     expect(new Set(instances.map((each) => each.current().id)).size).toBe(1);
     const signedBy = new Set<string>();
     let unknown = 0;
-    // Four keys' lives, checked at every moment: whatever one instance signs with, all others know without a look.
+    // Over the lifetimes of four keys: every instance knows the others' signing keys without reading them again.
     while (signedBy.size < 4) {
       for (const signer of instances) {
         const { id } = signer.current();
@@ -53,7 +53,7 @@ test('a new key is known everywhere before it signs, an old one while its tokens
   }
 });
 
-test('a token whose key was taken away is refused, although it was verified and is remembered', async () => {
+test('a cached token is refused after its key was deleted', async () => {
   const keys = await start();
   const app = Fastify();
   try {
@@ -71,7 +71,7 @@ test('a token whose key was taken away is refused, although it was verified and 
       );
     await expect.poll(verdict).toBe('unauthenticated');
     expect(tokens.remembered(token)).toBeUndefined();
-    // What the keys that came after it sign is good, whichever of them this process began with.
+    // Tokens of later keys verify, whichever key this process started with.
     expect(await tokens.verify(tokens.sign(subject).token)).toMatchObject(subject);
   } finally {
     keys.stop();

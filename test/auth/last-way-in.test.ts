@@ -1,4 +1,4 @@
-/** Nobody locks themselves out: the last thing that opens an account by itself stays. */
+/** The last login method of an account cannot be removed. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -34,7 +34,7 @@ afterAll(async () => {
   await oidc.stop();
 });
 
-/** Somebody who came through the provider and has no password. */
+/** A user who logged in through the provider and has no password. */
 async function startPerson() {
   const name = `p${randomBytes(4).toString('hex')}`;
   const back = await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, name);
@@ -63,7 +63,7 @@ async function logInBy({ prove }: { prove: (begun: never, verified: boolean) => 
 
 const conflict = { status: 409, body: { code: 'conflict' } };
 
-test('a passkey that asks for its owner opens the account when the provider is unlinked, and stays then', async () => {
+test('a passkey that verifies its owner is a login method and cannot be removed as the last one', async () => {
   const person = await startPerson();
   expect(await person.unlink()).toMatchObject(conflict);
   const passkey = await addPasskey(person, true);
@@ -77,7 +77,7 @@ test('a passkey that asks for its owner opens the account when the provider is u
   expect((await other.remove()).status).toBe(204);
 });
 
-test('a passkey that never asked for its owner is no login by itself, until it did', async () => {
+test('a passkey that never verified its owner is no login method', async () => {
   const person = await startPerson();
   const passkey = await addPasskey(person, false);
   expect(await person.unlink()).toMatchObject(conflict);
@@ -85,14 +85,14 @@ test('a passkey that never asked for its owner is no login by itself, until it d
   expect((await person.unlink()).status).toBe(204);
 });
 
-test('of a provider and a passkey that are taken away at the same moment one stays', async () => {
+test('of a provider and a passkey that are removed concurrently, one stays', async () => {
   const person = await startPerson();
   const passkey = await addPasskey(person, true);
   const answers = await Promise.all([person.unlink(), passkey.remove()]);
   expect(answers.map(({ status }) => status).sort()).toEqual([204, 409]);
 });
 
-test('a factor that opens nothing by itself may always go', async () => {
+test('a factor that is no login method can always be removed', async () => {
   const person = await startPerson();
   await sql`delete from identities where user_id = ${person.id}`;
   const passkey = await addPasskey(person, false);

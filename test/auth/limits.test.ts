@@ -9,7 +9,7 @@ const logIn = (url: string, login: string, password: string, headers: Record<str
   callApi(url, 'POST', '/v1/auth/login', { login, password }, headers);
 const deviceIn = (headers: Headers) => /parley-device=[\w-]{43}/.exec(headers.get('set-cookie') ?? '')![0];
 
-/** Behind a proxy that is trusted, so that a test can come from many addresses. */
+/** Behind a trusted proxy, so that a test can use many addresses. */
 let parley: Single;
 let direct: Single;
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([parley.end(), direct.end()]));
 
-test('who guesses is slowed down where they are; the owner elsewhere is not', async () => {
+test('failed logins are limited per place, so the owner can log in elsewhere', async () => {
   const ana = await signUp(parley.url);
   for (let guess = 0; guess < 3; guess++)
     expect((await logIn(parley.url, ana.username, `guess ${guess}`, from('203.0.113.7'))).status).toBe(401);
@@ -38,7 +38,7 @@ test('who guesses is slowed down where they are; the owner elsewhere is not', as
   expect((await logIn(parley.url, ana.username, ana.password, from('198.51.100.4'))).status).toBe(200);
 });
 
-test('an IPv6 network is one place, and a name is one name in whatever case', async () => {
+test('an IPv6 network counts as one address, and a name in any case as one name', async () => {
   const ana = await signUp(parley.url);
   await logIn(parley.url, ana.username, 'guess', from('2001:db8:1:2::1'));
   await logIn(parley.url, ana.username, 'guess', from('2001:db8:1:2:ffff::2'));
@@ -47,7 +47,7 @@ test('an IPv6 network is one place, and a name is one name in whatever case', as
   expect((await logIn(parley.url, ana.username, ana.password, from('2001:db8:1:3::4'))).status).toBe(200);
 });
 
-test('refusals do not tell whose address it is, and an account answers to no third name', async () => {
+test('refusals do not reveal whose address it is, and an account has no third name', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const trace = async (names: readonly string[], address: string) => {
     const statuses = [];
@@ -63,21 +63,21 @@ test('refusals do not tell whose address it is, and an account answers to no thi
     expect((await logIn(parley.url, name, ana.password, from('203.0.113.60'))).status).toBe(429);
 });
 
-test('a device that the account knows gets in behind the guesser’s own address', async () => {
+test('a trusted device can log in from the address of somebody who guesses', async () => {
   const ana = await signUp(parley.url);
   const address = from('192.0.2.9');
   const known = deviceIn((await logIn(parley.url, ana.username, ana.password, address)).headers);
   for (let guess = 0; guess < 4; guess++) await logIn(parley.url, ana.username, 'guess', address);
   expect((await logIn(parley.url, ana.username, ana.password, address)).status).toBe(429);
   expect((await logIn(parley.url, ana.username, ana.password, { ...address, cookie: known })).status).toBe(200);
-  // Another account's device, or a made-up one, is no help.
+  // Another account's device, or an invented one, does not help.
   const ben = await signUp(parley.url);
   const bens = deviceIn((await logIn(parley.url, ben.username, ben.password, address)).headers);
   for (const cookie of [bens, `parley-device=${randomBytes(32).toString('base64url')}`])
     expect((await logIn(parley.url, ana.username, ana.password, { ...address, cookie })).status).toBe(429);
 });
 
-test('somebody and nobody are slowed down alike', async () => {
+test('known and unknown names are limited in the same way', async () => {
   const ana = await signUp(parley.url);
   const trace = async (login: string, address: string) => {
     const answers = [];
@@ -90,7 +90,7 @@ test('somebody and nobody are slowed down alike', async () => {
   expect(await trace(ana.username, '203.0.113.50')).toEqual(await trace('nobody-of-this-name', '203.0.113.51'));
 });
 
-test('an address tries so often in a minute; a made-up token buys it no more', async () => {
+test('requests per address are limited, also with an invented token', async () => {
   const statuses: number[] = [];
   for (let n = 0; n < 42; n++) {
     const token = randomBytes(32).toString('base64url');
@@ -103,7 +103,7 @@ test('an address tries so often in a minute; a made-up token buys it no more', a
   expect(elsewhere.status).toBe(400);
 });
 
-test('a made-up login raises no bound of an address, a good one does', async () => {
+test('a valid login raises the limit of an address, an invalid one does not', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   await ben.call('POST', '/v1/auth/logout');
   const address = from('203.0.113.120');
@@ -130,14 +130,14 @@ test('a made-up login raises no bound of an address, a good one does', async () 
   for (const each of good) expect(await ask(each)).toBe(429);
 });
 
-test('what is not there is counted as well', async () => {
+test('requests for unknown paths are counted, too', async () => {
   const statuses = [];
   for (let n = 0; n < 61; n++)
     statuses.push((await callApi(parley.url, 'GET', `/v1/nothing/${n}`, undefined, from('203.0.113.121'))).status);
   expect(statuses.indexOf(429)).toBe(60);
 });
 
-test('a login on a device asks so often in a minute, from whatever address; another login of the person goes on', async () => {
+test('requests per session are limited from any address, and another session of the user is not affected', async () => {
   const ana = await signUp(parley.url);
   const answers = [];
   for (let n = 0; n < 31; n++) answers.push(await ana.call('GET', '/v1/users/me', undefined, from(`198.51.100.${n}`)));
@@ -149,7 +149,7 @@ test('a login on a device asks so often in a minute, from whatever address; anot
   expect((await callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization })).status).toBe(200);
 });
 
-test('without trusted proxies X-Forwarded-For counts from nobody, loopback included', async () => {
+test('without trusted proxies X-Forwarded-For is ignored, also from loopback', async () => {
   const ana = await signUp(direct.url);
   for (let guess = 0; guess < 3; guess++) await logIn(direct.url, ana.username, 'guess', from(`203.0.113.${guess}`));
   expect((await logIn(direct.url, ana.username, ana.password, from('198.51.100.77'))).status).toBe(429);
@@ -160,14 +160,14 @@ test('without trusted proxies X-Forwarded-For counts from nobody, loopback inclu
   expect(body.items!.map(({ address }) => address)).toEqual(['127.0.0.1', '127.0.0.1']);
 });
 
-test('a trusted proxy is believed for the hop that it saw, not for what a client wrote before', async () => {
+test('a trusted proxy is trusted for its own hop, not for what a client wrote', async () => {
   const ana = await signUp(parley.url);
   await logIn(parley.url, ana.username, ana.password, from('198.51.100.1, 203.0.113.200'));
   const { body } = await ana.call('GET', '/v1/users/me/sessions');
   expect(body.items!.map(({ address }) => address)).toContain('203.0.113.200');
 });
 
-test('pages of known origins may call with credentials, others may not, and headers say what browsers must not do', async () => {
+test('pages of known origins may send credentials, others may not, and security headers are set', async () => {
   const preflight = (origin: string) =>
     fetch(`${direct.url}/v1/users/me`, {
       method: 'OPTIONS',
@@ -192,7 +192,7 @@ test('pages of known origins may call with credentials, others may not, and head
   expect((await callApi(direct.url, 'POST', '/v1/auth/login', {})).headers.get('cache-control')).toBe('no-store');
 });
 
-test('instances count together in Redis; while it is away each counts for itself, more strictly, and nothing waits', async () => {
+test('instances count together in Redis; without it each counts by itself, more strictly and without waiting', async () => {
   const redis = await startRedisProcess();
   const fleet: Fleet = await startFleet({
     chats: 2,

@@ -1,4 +1,4 @@
-/** A login that is being opened while its proof ends: whoever comes to the account first, no login of before is left. */
+/** A login that is being opened while its proof is withdrawn: in either order no old session is left. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -41,14 +41,14 @@ const bearer = ({ body }: Answer) => ({ authorization: `Bearer ${String(body.acc
 const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(1)).get(name)!;
 const next = 'the next password';
 
-/** A new account that nothing is under way for: its first mail would come to the row as well. */
+/** A new account without a pending mail job, which would lock the row, too. */
 async function settle(): Promise<TestUser> {
   const user = await signUp(parley.url);
   await mailTo(parley.url, user.email, /Confirm/);
   return user;
 }
 
-/** Both have passed every check before they come to the account, in this order. */
+/** Makes both lock the account in this order, after they have passed all earlier checks. */
 async function inOrder<First, Second>(
   user: TestUser,
   first: () => Promise<First>,
@@ -66,14 +66,14 @@ async function inOrder<First, Second>(
 const changePassword = (user: TestUser) => () =>
   user.call('PUT', '/v1/users/me/password', { currentPassword: user.password, newPassword: next });
 
-/** @returns a reset, its link already mailed */
+/** @returns a reset whose link was mailed */
 async function resetOf({ email }: TestUser): Promise<() => Promise<Answer>> {
   await api('POST', '/v1/auth/password/forgot', { email });
   const token = tokenIn(await mailTo(parley.url, email, /new password/));
   return () => api('POST', '/v1/auth/password/reset', { token, password: next });
 }
 
-test('the old password opens nothing once the new one is there, however far the login was', async () => {
+test('a login by the old password fails once the password was changed, however far it was', async () => {
   const ana = await settle();
   const [changed, login] = await inOrder(ana, changePassword(ana), () => logIn(ana));
   expect(changed.status).toBe(204);
@@ -81,7 +81,7 @@ test('the old password opens nothing once the new one is there, however far the 
   expect((await ana.call('GET', '/v1/users/me/sessions')).body.items).toHaveLength(1);
 });
 
-test('a login by the old password that came first ends with the change', async () => {
+test('a session that was opened before a password change ends with it', async () => {
   const ana = await settle();
   const [login, changed] = await inOrder(ana, () => logIn(ana), changePassword(ana));
   expect([login.status, changed.status]).toEqual([200, 204]);
@@ -89,7 +89,7 @@ test('a login by the old password that came first ends with the change', async (
   expect((await refresh(login)).status).toBe(401);
 });
 
-test('a reset overtakes a login by password, and no device of the loser is remembered', async () => {
+test('a login by password fails after a concurrent reset, and its device is not trusted', async () => {
   const ana = await settle();
   const reset = await resetOf(ana);
   const [done, login] = await inOrder(ana, reset, () => logIn(ana));
@@ -100,7 +100,7 @@ test('a reset overtakes a login by password, and no device of the loser is remem
   await sql.end();
 });
 
-test('a reset overtakes a login whose second step was right', async () => {
+test('a second step fails after a concurrent reset', async () => {
   const ana = await settle();
   const token = tokenIn(await mailTo(parley.url, ana.email, /Confirm/));
   await mustCall(ana, 'POST', '/v1/auth/verify-email', { token });
@@ -115,7 +115,7 @@ test('a reset overtakes a login whose second step was right', async () => {
   expect(login.status).toBe(401);
 });
 
-test('a reset overtakes the question for a second step', async () => {
+test('no challenge is issued after a concurrent reset', async () => {
   const ana = await settle();
   const token = tokenIn(await mailTo(parley.url, ana.email, /Confirm/));
   await mustCall(ana, 'POST', '/v1/auth/verify-email', { token });
@@ -127,7 +127,7 @@ test('a reset overtakes the question for a second step', async () => {
   expect(login.body.challenge).toBeUndefined();
 });
 
-test('a reset that takes a linked provider away overtakes a login through it', async () => {
+test('a login through a provider fails after a concurrent reset that unlinks it', async () => {
   const ana = await settle();
   const name = `n${randomBytes(5).toString('hex')}`;
   const { url } = await mustCall(ana, 'POST', '/v1/users/me/identities', { provider: 'acme' });
@@ -140,7 +140,7 @@ test('a reset that takes a linked provider away overtakes a login through it', a
   expect(login.status).toBe(401);
 });
 
-test('a login that ends while it links a provider, adds a factor or changes the address leaves nothing behind', async () => {
+test('a session that ends during a link, a new factor or a change of address leaves nothing behind', async () => {
   const ana = await settle();
   const name = `n${randomBytes(5).toString('hex')}`;
   const { url } = await mustCall(ana, 'POST', '/v1/users/me/identities', { provider: 'acme' });
@@ -171,7 +171,7 @@ test('a login that ends while it links a provider, adds a factor or changes the 
   expect(await mailsTo(parley.url, elsewhere)).toEqual([]);
 });
 
-test('a login that ends while it sets a first password or makes an API key leaves neither behind', async () => {
+test('a session that ends while it sets a first password or creates an API key leaves neither behind', async () => {
   const name = `n${randomBytes(5).toString('hex')}`;
   const enter = async () =>
     api('POST', '/v1/auth/oauth/token', {
@@ -199,7 +199,7 @@ test('a login that ends while it sets a first password or makes an API key leave
   await sql.end();
 });
 
-test('a ban overtakes a login, and ends one that came first for good', async () => {
+test('a login fails after a concurrent ban, and an earlier one ends for good', async () => {
   const [ana, ben] = [await settle(), await settle()];
   const ban = (user: TestUser) => () => admin.call('PUT', `/v1/moderation/bans/${user.id}`, { seconds: 3600 });
   const [, late] = await inOrder(ana, ban(ana), () => logIn(ana));
@@ -212,7 +212,7 @@ test('a ban overtakes a login, and ends one that came first for good', async () 
   expect((await logIn(ben)).status).toBe(200);
 });
 
-test('no key logs somebody in who becomes staff at this moment', async () => {
+test('a key cannot open a session for a user who becomes staff at the same time', async () => {
   const ana = await settle();
   const { key } = await mustCall(admin, 'POST', '/v1/api-keys', { name: 'x', scopes: ['sessions:write'] });
   const sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });

@@ -2,8 +2,8 @@
  * What each kind of caller may do: the answer of every route and frame. A new route or frame without a line here fails
  * test/auth/matrix.test.ts; write what should be, not what is.
  *
- * Whoever cannot prove who they are (no token, expired, revoked, another issuer's) gets 401 everywhere but in `anyone`,
- * and whoever is banned 403; so the lines are about the others.
+ * Without a valid token (none, expired, revoked, another issuer's) every route but those of `anyone` answers 401, and to a
+ * banned user 403. The lines are about all other callers.
  */
 
 /**

@@ -269,7 +269,7 @@ function cellsOf(name: string, expectation: RouteExpectation): Cell[] {
   return [...proved, ...others];
 }
 
-test('every route answers every kind of caller as it should', async () => {
+test('every route gives every kind of caller the expected answer', async () => {
   const { paths } = (await callApi(parley.url, 'GET', '/openapi.json')).body as {
     paths: Record<string, Record<string, unknown>>;
   };
@@ -286,7 +286,7 @@ test('every route answers every kind of caller as it should', async () => {
   expect(wrong).toEqual([]);
 }, 600_000);
 
-test('every route of a room’s desk answers every kind of caller as it should', async () => {
+test('every moderation route of a room gives every kind of caller the expected answer', async () => {
   const { paths } = (await callApi(parley.url, 'GET', '/openapi.json')).body as {
     paths: Record<string, Record<string, unknown>>;
   };
@@ -309,7 +309,7 @@ test('every route of a room’s desk answers every kind of caller as it should',
   expect(wrong).toEqual([]);
 }, 600_000);
 
-test('every call of the processing port answers every kind of caller as it should', async () => {
+test('every RPC gives every kind of caller the expected answer', async () => {
   const services = [ProcessingService, ServerReflection, OldReflection, Health];
   const methods = services.flatMap((service) => service.methods.map((method) => ({ service, method })));
   const nameOf = ({ service, method }: (typeof methods)[number]) => `${service.typeName}/${method.name}`;
@@ -387,7 +387,7 @@ function declaredFrames(): string[] {
     .map(([, type]) => type!);
 }
 
-test('every frame answers every kind of caller as it should', async () => {
+test('every frame gives every kind of caller the expected answer', async () => {
   const declared = declaredFrames();
   expect(declared.length).toBeGreaterThan(5);
   expect(declared.filter((type) => !frames[type])).toEqual([]);

@@ -1,4 +1,4 @@
-/** Of the links that were mailed for one purpose the newest counts. */
+/** Only the newest of the links that were mailed for one purpose works. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mailsTo, tokenIn } from '../harness/mailbox.ts';
@@ -23,7 +23,7 @@ const reset = (token: string) =>
   api('/v1/auth/password/reset', { token, password: `new password ${token.slice(0, 8)}` });
 const verify = (token: string) => api('/v1/auth/verify-email', { token });
 
-/** Tokens of the mails with such a subject, oldest first, once there are so many. */
+/** Waits for so many mails with this subject. @returns their tokens, oldest first */
 async function tokens(address: string, subject: RegExp, count: number): Promise<string[]> {
   const found = async () => (await mailsTo(parley.url, address)).filter((mail) => subject.test(mail.subject));
   await expect.poll(async () => (await found()).length, { interval: 50 }).toBe(count);
@@ -35,7 +35,7 @@ const stateOfMails = async ({ id }: TestUser, template: string) =>
     ({ state }) => state as string,
   );
 
-test('a reset link is void once another one was asked for, before that one was mailed', async () => {
+test('requesting another reset link invalidates the earlier one, even before it is mailed', async () => {
   const ana = await signUp(parley.url);
   await forgot(ana.email);
   const [first] = (await tokens(ana.email, /new password/, 1)) as [string];
@@ -47,7 +47,7 @@ test('a reset link is void once another one was asked for, before that one was m
   expect((await reset(first)).status).toBe(400);
 });
 
-test('a link that proves an address is void once another one was asked for', async () => {
+test('requesting another verification link invalidates the earlier one', async () => {
   const ana = await signUp(parley.url);
   const [first] = (await tokens(ana.email, /Confirm/, 1)) as [string];
   await mustCall(ana, 'POST', '/v1/users/me/email/verification');
@@ -56,7 +56,7 @@ test('a link that proves an address is void once another one was asked for', asy
   expect((await verify(second)).status).toBe(204);
 });
 
-test('a mail that is dropped makes no link void: nobody keeps a person from using theirs', async () => {
+test('a dropped mail does not invalidate earlier links', async () => {
   const ana = await signUp(parley.url);
   const outcomes = ['sent', 'sent', 'cancelled', 'cancelled'];
   for (const asked of outcomes.keys()) {
@@ -69,7 +69,7 @@ test('a mail that is dropped makes no link void: nobody keeps a person from usin
   expect((await reset(second)).status).toBe(204);
 });
 
-test('what others ask for with the same address leaves a link alone', async () => {
+test('requests of other accounts with the same address do not invalidate a link', async () => {
   const ana = await signUp(parley.url);
   const [own] = (await tokens(ana.email, /Confirm/, 1)) as [string];
   const username = `x${crypto.randomUUID().slice(0, 8)}`;

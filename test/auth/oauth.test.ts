@@ -51,7 +51,7 @@ const logIn = async (name: string, provider = 'acme') =>
   exchange(fragment(await new Browser().logIn(`${parley.url}/v1/auth/oauth/${provider}`, name), 'code'));
 const idOf = (login: { body: Record<string, unknown> }) => (login.body.user as { id: string }).id;
 
-test('a person logs in through the provider and gets an account; the second time it is the same one', async () => {
+test('the first login through a provider creates an account, and the second one finds it', async () => {
   const first = await logIn('carla');
   expect(first).toMatchObject({
     status: 200,
@@ -60,13 +60,13 @@ test('a person logs in through the provider and gets an account; the second time
   expect(idOf(await logIn('carla'))).toBe(idOf(first));
 });
 
-test('the code is good once', async () => {
+test('a code works once', async () => {
   const code = fragment(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'dora'), 'code');
   const answers = await Promise.all([exchange(code), exchange(code)]);
   expect(answers.map((each) => each.status).sort()).toEqual([200, 401]);
 });
 
-test('a code is exchanged by the page that began its login, and by no other', async () => {
+test('only the page that began a login can exchange its code', async () => {
   const start = (binding?: string) =>
     `${parley.url}/v1/auth/oauth/acme${binding === undefined ? '' : `?binding=${binding}`}`;
   const trade = (code: string, verifier?: string) =>
@@ -77,21 +77,21 @@ test('a code is exchanged by the page that began its login, and by no other', as
   const code = async (of: string) => fragment(await browser.logIn(of, 'dunja'), 'code');
   for (const verifier of [undefined, others, binding])
     expect((await trade(await code(start(binding)), verifier)).body).toMatchObject({ code: 'unauthenticated' });
-  // Somebody’s login that was begun without, planted in a page that binds its own.
+  // A code of an unbound login, given to a page that binds its logins.
   expect((await trade(await code(start()), own)).status).toBe(401);
-  // A try with a wrong secret uses the code up.
+  // A wrong secret uses the code up.
   const tried = await code(start(binding));
   expect((await trade(tried, others)).status).toBe(401);
   expect((await trade(tried, own)).status).toBe(401);
   expect((await trade(await code(start(binding)), own)).status).toBe(200);
-  // A login that is left does not bind the next one.
+  // An abandoned login does not affect the next one.
   await browser.go('GET', start(binding));
   expect((await trade(await code(start()))).status).toBe(200);
   for (const wrong of ['short', `${binding}x`, 'ä'.repeat(43)])
     expect((await browser.go('GET', start(encodeURIComponent(wrong)))).status).toBe(400);
 });
 
-test('an address or a name that somebody has here does not open their account', async () => {
+test('an address or a name that an account has does not open it', async () => {
   const emil = await signUp(parley.url, 'emil');
   const login = await logIn('emil');
   expect(login.status).toBe(200);
@@ -99,7 +99,7 @@ test('an address or a name that somebody has here does not open their account', 
   expect((login.body.user as { username: string }).username).toMatch(/^emil-/);
 });
 
-test('GitHub logs in by the number of an account, whatever it is called meanwhile', async () => {
+test('GitHub users are identified by their number, also after a rename', async () => {
   github.be({ id: 77, login: 'octo', name: 'Octo Cat', email: 'octo@example.org' });
   const first = await logIn('', 'hub');
   expect(first).toMatchObject({
@@ -114,7 +114,7 @@ test('GitHub logs in by the number of an account, whatever it is called meanwhil
   expect(other.body.user).toMatchObject({ email: null });
 });
 
-/** Where a browser is sent back to, with what. */
+/** The address that a browser is redirected to, and its parameters. */
 const back = async (browser: Browser, url: string) => {
   const answer = await browser.go('GET', url);
   return { status: answer.status, location: answer.headers.get('location') };
@@ -122,7 +122,7 @@ const back = async (browser: Browser, url: string) => {
 const returned = (error: string, page = `${parley.url}/`) => ({ status: 302, location: `${page}#error=${error}` });
 const callback = (query: string, provider = 'acme') => `${parley.url}/v1/auth/oauth/${provider}/callback${query}`;
 
-test('a callback that fits no login goes back to the page with an error, never to a page of JSON', async () => {
+test('a callback without a login redirects to the page with an error and shows no JSON', async () => {
   const browser = new Browser();
   await browser.go('GET', `${parley.url}/v1/auth/oauth/acme`);
   for (const query of [
@@ -148,18 +148,18 @@ test('a callback that fits no login goes back to the page with an error, never t
   expect((await new Browser().go('GET', callback('?code=x', 'nobody'))).status).toBe(404);
 });
 
-test('a login that returns without its cookies goes back to the page that began it, and opens nothing', async () => {
+test('a login that returns without its cookies redirects to its page and opens no session', async () => {
   github.be({ id: 81, login: 'cookieless' });
   const browser = new Browser();
   const page = `${allowedPage}/chat`;
   const start = await browser.go('GET', `${parley.url}/v1/auth/oauth/hub?returnTo=${encodeURIComponent(page)}`);
   const at = (await browser.go('GET', start.headers.get('location')!)).headers.get('location')!;
   expect(await back(new Browser(), at)).toEqual(returned('expired', page));
-  // The state was shown: it is used up, for the browser that began as well.
+  // The state is used up, also for the browser that began.
   expect(await back(browser, at)).toEqual(returned('expired'));
 });
 
-test('several tabs of a browser log in at the same time, in whatever order they come back', async () => {
+test('several tabs log in at the same time and return in any order', async () => {
   const browser = new Browser();
   const pages = ['one', 'two', 'three', 'four'].map((tab) => `${allowedPage}/${tab}`);
   const ways: { provider: string; page: string; at: string }[] = [];
@@ -179,7 +179,7 @@ test('several tabs of a browser log in at the same time, in whatever order they 
   }
 });
 
-test('two tabs that begin at the same moment, one to link and one to log in, stay apart', async () => {
+test('a tab that links and a tab that logs in do not interfere', async () => {
   const user = await signUp(parley.url);
   const browser = new Browser();
   const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'hub' });
@@ -196,7 +196,7 @@ test('two tabs that begin at the same moment, one to link and one to log in, sta
   expect(answers).toEqual([expect.stringMatching(/#code=/), expect.stringMatching(/#link=/)]);
 });
 
-test('a browser keeps a bounded number of logins under way: the oldest makes room', async () => {
+test('a browser has a limited number of unfinished logins, and the oldest is dropped', async () => {
   github.be({ id: 311, login: 'many' });
   const browser = new Browser();
   const ways: string[] = [];
@@ -212,14 +212,14 @@ test('a browser keeps a bounded number of logins under way: the oldest makes roo
   expect([...browser.jar.get(new URL(parley.url).host)!.keys()].filter((name) => /flow/.test(name))).toEqual([]);
 });
 
-test('a state belongs to one browser, one provider and one use, and the verifier to the code', async () => {
+test('a state works once, in one browser and with one provider, and a code only with its verifier', async () => {
   github.be({ id: 79, login: 'stateful' });
   const browser = new Browser();
   const start = await browser.go('GET', `${parley.url}/v1/auth/oauth/hub`);
   const at = (await browser.go('GET', start.headers.get('location')!)).headers.get('location')!;
   expect((await back(browser, at)).location).toContain('#code=');
   expect(await back(browser, at)).toEqual(returned('expired'));
-  // Somebody else's browser with this answer, and this browser with it at another provider.
+  // Another browser with this answer, and this browser with it at another provider.
   for (const misuse of [
     async (own: Browser, url: string) => {
       const other = new Browser();
@@ -235,7 +235,7 @@ test('a state belongs to one browser, one provider and one use, and the verifier
       returned('expired'),
     );
   }
-  // A code that was stolen on its way, put into a login of the thief.
+  // A stolen code, used in a login of the thief.
   const victim = new Browser();
   const stolen = new URL(
     (
@@ -248,7 +248,7 @@ test('a state belongs to one browser, one provider and one use, and the verifier
   expect(await back(thief, stolen.href)).toEqual(returned('failed'));
 });
 
-test('an answer in the name of another issuer is refused', async () => {
+test('an answer with another issuer’s name is refused', async () => {
   const browser = new Browser();
   const start = await browser.go('GET', `${parley.url}/v1/auth/oauth/acme`);
   const state = new URL(start.headers.get('location')!).searchParams.get('state')!;
@@ -256,14 +256,14 @@ test('an answer in the name of another issuer is refused', async () => {
   expect(await back(browser, callback(`?${query}`))).toEqual(returned('failed'));
 });
 
-test('the way to the provider carries PKCE, a state and a nonce', async () => {
+test('the redirect to the provider contains PKCE, a state and a nonce', async () => {
   const start = await new Browser().go('GET', `${parley.url}/v1/auth/oauth/acme`);
   const query = new URL(start.headers.get('location')!).searchParams;
   expect(query.get('code_challenge_method')).toBe('S256');
   for (const name of ['code_challenge', 'state', 'nonce']) expect(query.get(name)!.length).toBeGreaterThanOrEqual(20);
 });
 
-test('over https the cookie of a login has a prefix that browsers insist on, with what it wants', async () => {
+test('over https the cookie of a login has the __Host- prefix and its attributes', async () => {
   const away = await startSingle({
     PUBLIC_URL: 'https://chat.example',
     PARLEY_AUTH_PROVIDERS: JSON.stringify({
@@ -280,7 +280,7 @@ test('over https the cookie of a login has a prefix that browsers insist on, wit
   await away.end();
 });
 
-test('whether an address is verified may be said as a text', async () => {
+test('email_verified may be a text', async () => {
   for (const [name, emailVerified] of [
     ['said-true', true],
     ['said-false', false],
@@ -292,7 +292,7 @@ test('whether an address is verified may be said as a text', async () => {
     });
 });
 
-test('a login returns only to allowed places', async () => {
+test('a login returns only to allowed addresses', async () => {
   const start = (returnTo: string) =>
     new Browser().go('GET', `${parley.url}/v1/auth/oauth/acme?returnTo=${encodeURIComponent(returnTo)}`);
   const refused = [
@@ -311,7 +311,7 @@ test('a login returns only to allowed places', async () => {
   expect(reached.href.startsWith(`${place}#code=`)).toBe(true);
 });
 
-test('a refusal at the provider comes back to the page that began, as an error in the address', async () => {
+test('a refusal by the provider redirects to the page with an error in the fragment', async () => {
   const browser = new Browser();
   const page = `${allowedPage}/chat`;
   const start = await browser.go('GET', `${parley.url}/v1/auth/oauth/acme?returnTo=${encodeURIComponent(page)}`);
@@ -320,7 +320,7 @@ test('a refusal at the provider comes back to the page that began, as an error i
   expect(await back(browser, refusal)).toEqual(returned('access_denied', page));
 });
 
-test('the ways to log in are listed', async () => {
+test('the login providers are listed', async () => {
   expect((await callApi(parley.url, 'GET', '/v1/auth/providers')).body.items).toMatchObject([
     { name: 'acme', kind: 'oidc', label: 'acme', url: '/v1/auth/oauth/acme' },
     { name: 'hub', kind: 'github', label: 'The Hub', url: '/v1/auth/oauth/hub' },
@@ -333,7 +333,7 @@ const breaker = async (provider: string) => {
   return new RegExp(`^parley_provider_breaker_open\\{provider="${provider}"\\} (\\d)`, 'm').exec(text as string)?.[1];
 };
 
-test('a provider that is away is told of clearly and in time, then at once; others are not concerned', async () => {
+test('an unreachable provider is reported in time, then at once, and other providers are not affected', async () => {
   github.be({ id: 80, login: 'patient' });
   const browser = new Browser();
   const start = await browser.go('GET', `${parley.url}/v1/auth/oauth/hub`);
@@ -343,7 +343,7 @@ test('a provider that is away is told of clearly and in time, then at once; othe
   const gone = (headers = {}) => callApi(parley.url, 'GET', '/v1/auth/oauth/gone', undefined, headers);
   for (let attempt = 0; attempt < 3; attempt++)
     expect((await gone()).body).toMatchObject({ status: 503, detail: 'the login provider gone does not answer' });
-  // A person who follows the link is shown a page, not JSON.
+  // A person who follows the link sees a page, not JSON.
   const shown = await gone({ accept: 'text/html,application/xhtml+xml' });
   expect([shown.status, shown.headers.get('location')]).toEqual([302, `${parley.url}/#error=unavailable`]);
   expect(await breaker('gone')).toBe('1');
@@ -369,7 +369,7 @@ async function link(user: TestUser, name: string, provider: string, browser = ne
 }
 const finish = (user: TestUser, code: string) => user.call('POST', '/v1/users/me/identities/link', { code });
 
-test('an account links several providers, and any of them logs it in', async () => {
+test('an account can link several providers and log in with any of them', async () => {
   const user = await signUp(parley.url);
   github.be({ id: 90, login: 'linked', name: 'Linked' });
   expect(await finish(user, fragment(await link(user, '', 'hub'), 'link'))).toMatchObject({
@@ -384,7 +384,7 @@ test('an account links several providers, and any of them logs it in', async () 
   expect(idOf(await logIn('', 'hub'))).toBe(user.id);
 });
 
-test('a code for linking is good once, for a minute, and for the login that asked for it', async () => {
+test('a link code works once, for a minute, in the session that requested it', async () => {
   const [user, other] = [await signUp(parley.url), await signUp(parley.url)];
   const code = fragment(await link(user, 'ida', 'acme'), 'link');
   expect((await finish(other, code)).status).toBe(401);
@@ -392,18 +392,18 @@ test('a code for linking is good once, for a minute, and for the login that aske
   const fresh = fragment(await link(user, 'ida', 'acme'), 'link');
   const answers = await Promise.all([finish(user, fresh), finish(user, fresh)]);
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
-  // Another login of the same account did not ask.
+  // Another session of the same account did not request it.
   const second = await callApi(parley.url, 'POST', '/v1/auth/login', { login: user.username, password: user.password });
   const bound = fragment(await link(user, 'ina', 'acme'), 'link');
   const headers = { authorization: `Bearer ${second.body.accessToken}` };
   expect((await callApi(parley.url, 'POST', '/v1/users/me/identities/link', { code: bound }, headers)).status).toBe(
     401,
   );
-  // Nor is it a login.
+  // It cannot open a session either.
   expect((await exchange(fragment(await link(user, 'ina', 'acme'), 'link'))).status).toBe(401);
 });
 
-test('the way to a link is good once, and at its provider', async () => {
+test('a start token works once, at its provider', async () => {
   const user = await signUp(parley.url);
   const { url } = await mustCall(user, 'POST', '/v1/users/me/identities', { provider: 'acme' });
   await new Browser().logIn(url as string, 'jana');
@@ -412,7 +412,7 @@ test('the way to a link is good once, and at its provider', async () => {
   expect((await new Browser().logIn(second.replace('/acme', '/hub'), '')).hash).toBe('#error=failed');
 });
 
-test('linking and unlinking need a login that is fresh, and the owner of the address is told', async () => {
+test('linking and unlinking need a recent login, and the owner is notified', async () => {
   const user = await signUp(parley.url);
   const sql = postgres(parley.database.url, { max: 1 });
   const age = () => sql`update sessions set authenticated_at = now() - interval '6 minutes' where user_id = ${user.id}`;
@@ -426,7 +426,7 @@ test('linking and unlinking need a login that is fresh, and the owner of the add
   await stepUp();
   const { url } = (await begin()).body as { url: string };
   const code = fragment(await new Browser().logIn(url, 'paula'), 'link');
-  // Whoever was slow at the provider was fresh when they set out.
+  // Only the start needs a recent login, not the return from the provider.
   await age();
   const { id } = (await finish(user, code)).body as { id: string };
   await mailTo(parley.url, user.email, /way to log in was added/);
@@ -439,7 +439,7 @@ test('linking and unlinking need a login that is fresh, and the owner of the add
   await sql.end();
 });
 
-test('an identity of somebody else is not taken, and one’s own may be linked again', async () => {
+test('another account’s identity cannot be linked, and one’s own may be linked again', async () => {
   await logIn('karl');
   const user = await signUp(parley.url);
   expect((await finish(user, fragment(await link(user, 'karl', 'acme'), 'link'))).status).toBe(409);
@@ -448,7 +448,7 @@ test('an identity of somebody else is not taken, and one’s own may be linked a
   expect((await mustCall(user, 'GET', '/v1/users/me/identities')).items).toHaveLength(1);
 });
 
-test('the last way to log in stays, also when two are removed at once', async () => {
+test('the last login method stays, also if two are removed concurrently', async () => {
   const login = await logIn('mona');
   const user = { ...(await signUp(parley.url)), id: idOf(login) };
   const headers = { authorization: `Bearer ${login.body.accessToken}` };
@@ -465,7 +465,7 @@ test('the last way to log in stays, also when two are removed at once', async ()
   expect(await list()).toHaveLength(1);
 });
 
-test('others’ identities are not there, and nobody links without a login', async () => {
+test('identities of others are not found, and linking needs a session', async () => {
   const [user, other] = [await signUp(parley.url), await signUp(parley.url)];
   await finish(user, fragment(await link(user, 'nora', 'acme'), 'link'));
   const [own] = (await mustCall(user, 'GET', '/v1/users/me/identities')).items!;

@@ -1,6 +1,6 @@
 /**
- * An OpenID provider that is as odd as a test wants it: what discovery says, how the token endpoint is spoken to, what the id token and
- * userinfo say, and how the browser is sent back. It logs everybody in at once.
+ * An OpenID provider whose deviations a test chooses: discovery, the token endpoint's authentication, id token, userinfo and
+ * the redirect back. It logs everybody in at once.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -10,17 +10,17 @@ import { freePort } from '../harness/ports.ts';
 export const oddClient = { id: 'parley-at-odd', secret: 'the secret: with % and + and ~' };
 
 export interface OddWays {
-  /** Laid over the discovery document. */
+  /** Overrides of the discovery document. */
   readonly discovery?: Readonly<Record<string, unknown>>;
-  /** Laid over the claims of the id token; undefined takes one away. */
+  /** Overrides of the id token's claims; undefined removes one. */
   readonly claims?: Readonly<Record<string, unknown>>;
   readonly header?: Readonly<Record<string, unknown>>;
   /** `signed`: as a token. A number: that status. */
   readonly userinfo?: Readonly<Record<string, unknown>> | 'signed' | 'html' | number;
-  /** Only this way to show the client's secret is let in. */
+  /** The only accepted authentication of the client. */
   readonly secretIn?: 'header' | 'body';
   readonly tokenType?: string;
-  /** Laid over the parameters of the way back. */
+  /** Overrides of the redirect's parameters. */
   readonly back?: Readonly<Record<string, string | undefined>>;
   /** Moves discovery here; the usual address answers 404. */
   readonly documentAt?: string;
@@ -32,7 +32,7 @@ export interface OddIssuer {
   readonly origin: string;
   /** From now on. */
   readonly be: (ways: OddWays) => void;
-  /** Parameters that the latest browser came with. */
+  /** The parameters of the latest browser request. */
   readonly asked: () => URLSearchParams;
   readonly stop: () => Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Logins through providers that are not like the book: each is one that people run into. */
+/** Logins through providers that deviate from the standard, as real ones do. */
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startParley } from '../harness/parley-process.ts';
@@ -51,7 +51,7 @@ afterAll(async () => {
 });
 beforeEach(() => odd.be({}));
 
-/** Where a login through the provider ends: the fragment's parameters. */
+/** @returns the parameters in the fragment at the end of a login */
 async function walk(provider: string): Promise<URLSearchParams> {
   const end = await new Browser().logIn(`${parley.url}/v1/auth/oauth/${provider}`, '');
   return new URLSearchParams(end.hash.slice(1));
@@ -66,7 +66,7 @@ async function logIn(provider = 'plain'): Promise<Record<string, unknown>> {
 }
 
 const failure = async (provider = 'plain') => (await walk(provider)).get('error');
-/** Providers are looked up once: each test that lays something over discovery has one of its own. */
+/** Discovery happens once, so each test that overrides it has a provider of its own. */
 const sub = () => `sub-${Math.random().toString(36).slice(2)}`;
 
 test('an issuer with and without a slash at its end is the same one', async () => {
@@ -97,7 +97,7 @@ test('a client secret that no provider could give is refused at the start', asyn
   await expect(refused).rejects.toThrow('"clientSecret" must be a text of printable ASCII');
 });
 
-test('a document with addresses of another kind ends no process', async () => {
+test('a discovery document with unusual URLs does not crash the process', async () => {
   const own = await startOddIssuer();
   own.be({ discovery: { token_endpoint: 'ftp://files.example/token' } });
   const one = { kind: 'oidc', issuer: own.origin, clientId: oddClient.id, clientSecret: oddClient.secret };
@@ -108,7 +108,7 @@ test('a document with addresses of another kind ends no process', async () => {
   await own.stop();
 });
 
-test('people of several tenants log in where the issuer stands for all of them, each named by their own', async () => {
+test('users of several tenants log in, each with the issuer of their tenant', async () => {
   const issuerOf = (tenant: string) => `${odd.origin}/${tenant}/v2.0`;
   const discovery = { issuer: issuerOf('{tenantid}') };
   odd.be({ discovery, claims: { iss: issuerOf(tenantA), tid: tenantA, sub: 'same' } });
@@ -127,7 +127,7 @@ test('people of several tenants log in where the issuer stands for all of them, 
   }
 });
 
-test('the document may be elsewhere than below the issuer, and move', async () => {
+test('the discovery document may be at another address, and may redirect', async () => {
   const issuer = 'https://public.example/realm';
   odd.be({
     documentAt: '/inside/document',
@@ -138,7 +138,7 @@ test('the document may be elsewhere than below the issuer, and move', async () =
   await logIn('elsewhere');
 });
 
-test('the client shows its secret as the provider or the operator wants it', async () => {
+test('the client secret is sent as the provider or the operator requires', async () => {
   odd.be({ secretIn: 'header', claims: { sub: sub() } });
   await logIn('plain');
   odd.be({ secretIn: 'body', claims: { sub: sub() } });
@@ -146,7 +146,7 @@ test('the client shows its secret as the provider or the operator wants it', asy
   expect(await failure('plain')).toBe('failed');
 });
 
-test('a provider that takes the secret in the body alone says so in its document', async () => {
+test('the discovery document can require the secret in the body', async () => {
   const own = await startOddIssuer();
   own.be({ secretIn: 'body', discovery: { token_endpoint_auth_methods_supported: ['client_secret_post'] } });
   const one = { kind: 'oidc', issuer: own.origin, clientId: oddClient.id, clientSecret: oddClient.secret };
@@ -157,7 +157,7 @@ test('a provider that takes the secret in the body alone says so in its document
   await own.stop();
 });
 
-test('an answer must name the provider where the provider says that all of its answers do', async () => {
+test('an answer must contain iss if the provider announces it', async () => {
   const own = await startOddIssuer();
   own.be({ discovery: { authorization_response_iss_parameter_supported: true } });
   const one = { kind: 'oidc', issuer: own.origin, clientId: oddClient.id, clientSecret: oddClient.secret };
@@ -195,7 +195,7 @@ test.each([
   expect(await logIn()).toMatchObject({ displayName: 'Ana Proved' });
 });
 
-test('a userinfo endpoint that is away is asked again by the next try: what it says is taken over once', async () => {
+test('a login fails while the userinfo endpoint is down, and the next one reads it', async () => {
   const who = sub();
   odd.be({ userinfo: 503, claims: { sub: who } });
   expect(await failure()).toBe('unavailable');
@@ -215,7 +215,7 @@ test('a token without a key id is tried with every key of the provider', async (
   expect(await failure()).toBe('failed');
 });
 
-test('JSON of a token endpoint is read whatever it is called', async () => {
+test('JSON of a token endpoint is accepted with any media type', async () => {
   odd.be({ tokenType: 'text/plain', claims: { sub: sub() } });
   await logIn();
 });
@@ -230,7 +230,7 @@ test.each([
   expect(await logIn()).toMatchObject({ displayName });
 });
 
-test('the first of several addresses counts, unverified unless it is said to be', async () => {
+test('the first of several addresses counts, as unverified without a claim', async () => {
   const address = `${sub()}@example.org`;
   odd.be({ claims: { sub: sub(), emails: [address, 'other@example.org'] } });
   expect(await logIn()).toMatchObject({ email: address, emailVerified: false });
@@ -252,7 +252,7 @@ test.each([
   expect(await failure()).toBe('failed');
 });
 
-test('a number as sub is one person, the same as that text', async () => {
+test('a numeric sub identifies the same person as its text', async () => {
   odd.be({ claims: { sub: 42_000_000_001 }, userinfo: { sub: 42_000_000_001, name: 'Number' } });
   const first = await logIn();
   expect(first).toMatchObject({ displayName: 'Number' });
@@ -260,7 +260,7 @@ test('a number as sub is one person, the same as that text', async () => {
   expect((await logIn()).id).toBe(first.id);
 });
 
-test('the log says why a token does not count', async () => {
+test('the log says why a token was refused', async () => {
   const past = Math.floor(Date.now() / 1000) - 3600;
   odd.be({ claims: { exp: past } });
   expect(await failure()).toBe('failed');
@@ -280,11 +280,11 @@ test('clocks may differ a little', async () => {
   await logIn();
 });
 
-test('who may log in is up to the operator, by what the provider signs', async () => {
+test('the operator limits who may log in by signed claims', async () => {
   odd.be({ claims: { sub: sub(), hd: 'example.net' } });
   await logIn('company');
   for (const hd of [undefined, 'evil.example', ['evil.example'], { 'example.org': true }]) {
-    // What userinfo adds does not take the place of what was signed.
+    // Userinfo does not replace signed claims.
     odd.be({ claims: { hd }, ...(hd === undefined ? {} : { userinfo: { sub: 'odd', hd: 'example.org' } }) });
     expect(await failure('company')).toBe('forbidden');
   }
@@ -311,7 +311,7 @@ test('a provider that posts a form, as Apple does, logs in from a real browser o
   }
 });
 
-test('a posted form without what is needed, or too large, ends at the page, too', async () => {
+test('an incomplete or oversized form redirects to the page, too', async () => {
   const post = (body: string, type = 'application/x-www-form-urlencoded') =>
     fetch(`${parley.url}/v1/auth/oauth/apple/callback`, {
       method: 'POST',

@@ -1,4 +1,4 @@
-/** A real OIDC provider for tests, and a browser that is just able to log in there. */
+/** A real OIDC provider for tests, and a minimal browser that can log in there. */
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 import { freePort } from '../harness/ports.ts';
@@ -10,7 +10,7 @@ export interface OidcIssuer {
 
 export const clientSecret = 'a-secret-of-the-provider';
 
-/** A real OIDC provider whose people log in by typing any name; the page is clicked by `walk`. */
+/** A real OIDC provider whose users log in with any name; `walk` fills its pages. */
 export async function startOidcIssuer(callbacks: readonly string[], port?: number): Promise<OidcIssuer> {
   port ??= await freePort();
   const provider = new Provider(`http://127.0.0.1:${port}`, {

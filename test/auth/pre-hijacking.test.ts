@@ -1,4 +1,4 @@
-/** Somebody signs up with another person's address, prepares ways in, and waits until the owner of the address comes. */
+/** An attacker signs up with another person's address, prepares access, and waits for the owner of the address. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -40,7 +40,7 @@ async function link(user: TestUser, name: string): Promise<void> {
   await mustCall(user, 'POST', '/v1/users/me/identities/link', { code });
 }
 
-/** @returns a code that stands for a login through the provider */
+/** @returns the code of a login through the provider */
 const atProvider = async (name: string) =>
   fragment(await new Browser().logIn(`${parley.url}/v1/auth/oauth/acme`, name), 'code');
 const enter = (code: string) => api('POST', '/v1/auth/oauth/token', { code });
@@ -58,7 +58,7 @@ async function reset({ email }: TestUser): Promise<void> {
   expect((await api('POST', '/v1/auth/password/reset', { token, password: ownPassword })).status).toBe(204);
 }
 
-test('a reset that proves an address for the first time ends every way in that was prepared', async () => {
+test('the first reset of a verified owner removes all prepared access', async () => {
   const thief = await signUp(parley.url);
   const known = some();
   await link(thief, known);
@@ -98,7 +98,7 @@ test('a reset that proves an address for the first time ends every way in that w
   expect((await api('GET', '/v1/users/me/identities', undefined, mine)).body.items).toEqual([]);
 });
 
-test('a click on the mailed link does not make the prepared ways the owner’s', async () => {
+test('following the mailed link alone does not approve the prepared access', async () => {
   const thief = await signUp(parley.url);
   const known = some();
   await turnOnApp(thief);
@@ -109,7 +109,7 @@ test('a click on the mailed link does not make the prepared ways the owner’s',
   expect(((await enter(await atProvider(known))).body.user as { id: string }).id).not.toBe(thief.id);
 });
 
-test('a mailbox alone takes no second step away that its owner was mailed about', async () => {
+test('a reset keeps second factors whose owner was notified', async () => {
   const ana = await signUp(parley.url);
   await confirm(ana, 'outside');
   await turnOnApp(ana);
@@ -118,7 +118,7 @@ test('a mailbox alone takes no second step away that its owner was mailed about'
   expect(answer.body).toMatchObject({ code: 'second_factor_required', methods: ['totp', 'recovery_code'] });
 });
 
-test('whoever confirmed the address in a login of the account keeps linked accounts and second steps', async () => {
+test('an owner who verified the address in a session keeps linked accounts and second factors', async () => {
   const ana = await signUp(parley.url);
   const known = some();
   await link(ana, known);
@@ -131,7 +131,7 @@ test('whoever confirmed the address in a login of the account keeps linked accou
   expect(mail.text).not.toMatch(/linked accounts/);
 });
 
-test('a link to a new address that was asked for before the password changed is no longer good', async () => {
+test('a password change invalidates a pending change of address', async () => {
   const ana = await signUp(parley.url);
   await confirm(ana, 'in the login');
   const elsewhere = `${some()}@example.org`;

@@ -11,10 +11,10 @@ afterAll(() => parley.end());
 
 const refresh = (refreshToken: unknown) => callApi(parley.url, 'POST', '/v1/auth/refresh', { refreshToken });
 
-test('a socket ends with its token, and lives on with a newer one of the same person', async () => {
+test('a socket ends with its token and continues with a newer one of the same user', async () => {
   const ana = await signUp(parley.url);
   const [left, kept] = await Promise.all([connect(parley.url, ana), connect(parley.url, ana)]);
-  // Tokens are dated in seconds: a newer one is one of a later second.
+  // Tokens contain seconds, so a newer token needs a later second.
   let newer = ana.accessToken;
   let { refreshToken } = ana;
   let leftIsOpen = true;
@@ -34,7 +34,7 @@ test('a socket ends with its token, and lives on with a newer one of the same pe
   expect((await kept.closed).code).toBe(4001);
 });
 
-test('without a token the login itself is looked up: it was refreshed elsewhere', async () => {
+test('a refresh frame without a token finds that the session was refreshed elsewhere', async () => {
   const ana = await signUp(parley.url);
   const socket = await connect(parley.url, ana);
   const before = Date.parse((await socket.ask({ type: 'refresh' })).expiresAt as string);
@@ -46,7 +46,7 @@ test('without a token the login itself is looked up: it was refreshed elsewhere'
     .toBeGreaterThan(before);
 });
 
-test('another person’s token closes the socket with 4001, and its owner is not harmed', async () => {
+test('another user’s token closes the socket with 4001 and does not affect that user', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const [socket, bens] = await Promise.all([connect(parley.url, ana), connect(parley.url, ben)]);
   const answer = await socket.ask({ type: 'refresh', token: ben.accessToken });
@@ -65,7 +65,7 @@ test.each([
   expect(await socket.ask({ type: 'ping' })).toMatchObject({ type: 'ack' });
 });
 
-test('the token of a login that has ended refreshes nothing', async () => {
+test('a token of an ended session cannot refresh a socket', async () => {
   const ana = await signUp(parley.url);
   const other = await callApi(parley.url, 'POST', '/v1/auth/login', { login: ana.username, password: ana.password });
   const socket = await connect(parley.url, ana);

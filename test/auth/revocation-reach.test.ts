@@ -31,7 +31,7 @@ afterAll(async () => {
   await host.stop();
 });
 
-/** What ends a login, called on the first instance. */
+/** The ways to end a session, called on the first instance. */
 const endings: readonly (readonly [string, (user: TestUser) => Promise<number>])[] = [
   ['a logout', async (user) => (await user.call('POST', '/v1/auth/logout')).status],
   [
@@ -54,13 +54,13 @@ const endings: readonly (readonly [string, (user: TestUser) => Promise<number>])
 ];
 
 interface Measured {
-  /** From the ack to the last event that the socket still got. */
+  /** From the ack to the last event that the socket received. */
   readonly silentMs: number;
   readonly closedMs: number;
   readonly code: number;
 }
 
-/** Ends a login on one instance while its socket is on the other, in a room where somebody keeps talking. */
+/** Ends a session on one instance while its socket is on the other, in a room with constant messages. */
 async function measure(end: (user: TestUser) => Promise<number>): Promise<Measured> {
   const [talker, user] = await Promise.all([signUp(one), signUp(one)]);
   const room = await createRoom([talker, user]);
@@ -100,7 +100,7 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const seconds = () => Math.floor(Date.now() / 1000);
 let people = 0;
 
-/** Somebody of the host application, with a token of a moment ago, and a login of Parley's own by an API key. */
+/** A host application's user with a recent token, and a session that an API key opened. */
 async function startHostPerson() {
   const subject = `person-${people++}`;
   const token = await host.sign({ sub: subject, name: 'Host person', iat: seconds() - 5 });
@@ -138,7 +138,7 @@ const hostEndings: readonly (readonly [string, (person: HostPerson) => Promise<{
 test.for(hostEndings)('%s ends the tokens of host applications on every instance', async ([, end]) => {
   const person = await startHostPerson();
   const me = (url: string, token: string) => callApi(url, 'GET', '/v1/users/me', undefined, bearer(token));
-  // Known by both, and one that nobody has seen yet.
+  // One token that both instances have cached, and one that no instance has seen.
   expect((await me(two, person.token)).status).toBe(200);
   const unseen = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() - 4 });
   const socket = await openSocket(two);
@@ -147,12 +147,12 @@ test.for(hostEndings)('%s ends the tokens of host applications on every instance
   for (const token of [person.token, unseen])
     for (const url of [one, two]) expect((await me(url, token)).body).toMatchObject({ code: 'unauthenticated' });
   expect((await socket.closed).code).toBe(4003);
-  // Tokens say seconds: one of a later second is a new login.
+  // Tokens contain seconds, so a later token needs a later second.
   const later = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() + 1 });
   expect((await me(two, later)).body.id).toBe(person.id);
 });
 
-test('who keeps the present token of a host application ends older ones and every login', async () => {
+test('keeping a host application’s current token ends older ones and every session', async () => {
   const person = await startHostPerson();
   const present = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() - 2 });
   const me = (token: string) => callApi(two, 'GET', '/v1/users/me', undefined, bearer(token));
@@ -164,12 +164,12 @@ test('who keeps the present token of a host application ends older ones and ever
   expect((await me(person.session)).status).toBe(401);
 });
 
-test('a refresh token that is used again late ends the family on every instance', async () => {
+test('a refresh token that is reused late ends the session on every instance', async () => {
   const user = await signUp(one);
   const refresh = (url: string, refreshToken: unknown) => callApi(url, 'POST', '/v1/auth/refresh', { refreshToken });
   const first = await refresh(one, user.refreshToken);
   const socket = await connect(two, { ...user, accessToken: first.body.accessToken as string });
-  // Two tabs that were quick: nothing is minted, and nothing harmed.
+  // Two tabs that refresh at once: no extra token is issued, and the session continues.
   expect((await refresh(two, user.refreshToken)).status).toBe(409);
   expect(await socket.ask({ type: 'ping' })).toMatchObject({ type: 'ack' });
   await sql`update refresh_tokens set rotated_at = rotated_at - interval '16 seconds'
@@ -181,7 +181,9 @@ test('a refresh token that is used again late ends the family on every instance'
   expect((await callApi(two, 'GET', '/v1/users/me', undefined, { authorization })).status).toBe(401);
 });
 
-test('with Redis down it takes the next look at Postgres, and 30 s at most', async ({ annotate }) => {
+test('without Redis a revocation takes effect at the next read of Postgres, after 30 s at most', async ({
+  annotate,
+}) => {
   await redis.kill();
   const { silentMs, closedMs, code } = await measure(endings[0]![1]);
   await annotate(`last event ${silentMs.toFixed(1)} ms after the ack, closed after ${closedMs.toFixed(1)} ms`);

@@ -27,7 +27,7 @@ const sealerWith = (settings: Partial<SecretCipherSettings> = {}) =>
 const secret = Buffer.from('the secret of an app');
 const configured = 'a configured key of thirty-two bytes';
 
-test('what was sealed opens for its purpose alone, and not when a letter of it was changed', async () => {
+test('a secret can be decrypted only for its purpose and only if it was not changed', async () => {
   const secretCipher = await sealerWith({ configured });
   const sealed = secretCipher.seal(secret, 'totp ana');
   expect(secretCipher.open(sealed, 'totp ana')).toEqual(secret);
@@ -42,7 +42,7 @@ test('what was sealed opens for its purpose alone, and not when a letter of it w
   expect(() => other.open(sealed, 'totp ana')).toThrow('unknown key');
 });
 
-test('without any setting all instances share a key of the database, and a later setting still opens what it sealed', async () => {
+test('without a setting all instances share a key in the database, and a later setting still decrypts with it', async () => {
   const [one, two] = await Promise.all([sealerWith(), sealerWith()]);
   const sealed = one.seal(secret, 'x');
   expect(two.open(sealed, 'x')).toEqual(secret);
@@ -51,7 +51,7 @@ test('without any setting all instances share a key of the database, and a later
   expect(() => one.open(later.seal(secret, 'x'), 'x')).toThrow('unknown key');
 });
 
-test('the file beside an embedded database is for its owner alone, and its text is a setting elsewhere', async () => {
+test('only the owner can read the key file, and its text works as a setting elsewhere', async () => {
   const here = await sealerWith({ embeddedDir: folder });
   const path = join(folder, 'sealing.key');
   expect((await stat(path)).mode & 0o777).toBe(0o600);

@@ -31,7 +31,7 @@ const age = ({ id }: TestUser) =>
   sql`update sessions set authenticated_at = now() - interval '10 minutes' where user_id = ${id}`;
 const factorsOf = (user: TestUser) => mustCall(user, 'GET', '/v1/users/me/second-factors');
 
-test('an authenticator app is turned on by a first code, and recovery codes are shown once', async () => {
+test('a first code turns an authenticator app on, and recovery codes are shown once', async () => {
   const ana = await signUp(parley.url);
   expect(await factorsOf(ana)).toEqual({ items: [], nextCursor: null, methods: [], recoveryCodesLeft: 0 });
   const begun = await mustCall(ana, 'POST', '/v1/users/me/second-factors/totp');
@@ -56,7 +56,7 @@ test('an authenticator app is turned on by a first code, and recovery codes are 
   expect((await ana.call('POST', '/v1/users/me/second-factors/totp')).body).toMatchObject({ code: 'conflict' });
 });
 
-test('a right password alone opens nothing then: the second step does', async () => {
+test('with a second factor, the password alone opens no session', async () => {
   const ana = await signUp(parley.url);
   const { app } = await turnOnApp(ana);
   const first = await logIn(ana);
@@ -65,7 +65,7 @@ test('a right password alone opens nothing then: the second step does', async ()
     body: { code: 'second_factor_required', methods: ['totp', 'recovery_code'], expiresIn: 600 },
   });
   expect(first.body.accessToken).toBeUndefined();
-  // A wrong password says no more than it did before.
+  // A wrong password does not reveal that there is a second factor.
   const wrong = await api('POST', '/v1/auth/login', { login: ana.username, password: 'not the one' });
   expect(wrong.body).toMatchObject({ code: 'unauthenticated' });
   expect(wrong.body.challenge).toBeUndefined();
@@ -75,7 +75,7 @@ test('a right password alone opens nothing then: the second step does', async ()
   expect((await second(first.body.challenge, app(1))).status).toBe(401);
 });
 
-test('a code is good once, also for two who come with it at the same time', async () => {
+test('a code works once, also for two concurrent requests', async () => {
   const ana = await signUp(parley.url);
   const { app } = await turnOnApp(ana);
   const challenges = await Promise.all([logIn(ana), logIn(ana), logIn(ana)]);
@@ -86,7 +86,7 @@ test('a code is good once, also for two who come with it at the same time', asyn
   expect((await second(late.body.challenge, code)).status).toBe(401);
 });
 
-test('a recovery code is good once, however it is spelled', async () => {
+test('a recovery code works once, in any spelling', async () => {
   const ana = await signUp(parley.url);
   const { recoveryCodes } = await turnOnApp(ana);
   const typed = recoveryCodes[0]!.toLowerCase().replaceAll('-', ' ');
@@ -109,7 +109,7 @@ test('nobody uses another person’s recovery code, challenge or factor', async 
   expect((await second(challenge, anas.app())).status).toBe(200);
 });
 
-test('who guesses codes is slowed down, and a device that the account knows is not', async () => {
+test('wrong codes are limited, and a trusted device is not affected', async () => {
   const ana = await signUp(parley.url);
   const { app, recoveryCodes } = await turnOnApp(ana);
   const first = await logIn(ana);
@@ -126,7 +126,7 @@ test('who guesses codes is slowed down, and a device that the account knows is n
   expect(known.status).toBe(200);
 });
 
-test('a factor is taken away by a fresh login or a code, not by a token or a password alone', async () => {
+test('removing a factor needs a recent login or a code, not just a token or the password', async () => {
   const ana = await signUp(parley.url);
   const { app, recoveryCodes } = await turnOnApp(ana);
   const [factor] = (await factorsOf(ana)).items!;
@@ -150,7 +150,7 @@ test('a factor is taken away by a fresh login or a code, not by a token or a pas
   expect((await logIn(ana)).status).toBe(200);
 });
 
-test('an address is changed by a step up where there are second factors', async () => {
+test('with second factors, changing the address needs a step-up', async () => {
   const ana = await signUp(parley.url);
   const { app } = await turnOnApp(ana);
   await age(ana);
@@ -160,7 +160,7 @@ test('an address is changed by a step up where there are second factors', async 
   expect((await change()).status).toBe(202);
 });
 
-test('a reset password still asks for the second step, and ends challenges of before', async () => {
+test('a reset does not skip the second step, and ends earlier challenges', async () => {
   const ana = await signUp(parley.url);
   const confirmation = tokenIn(await mailTo(parley.url, ana.email, /Confirm/));
   await mustCall(ana, 'POST', '/v1/auth/verify-email', { token: confirmation });
@@ -180,7 +180,7 @@ test('guests have no second factors', async () => {
   expect((await api('POST', '/v1/users/me/second-factors/totp', undefined, headers)).status).toBe(403);
 });
 
-test('an owner with a proved address hears of every change', async () => {
+test('an owner with a verified address is notified of every change', async () => {
   const ana = await signUp(parley.url);
   const token = tokenIn(await mailTo(parley.url, ana.email, /Confirm/));
   await api('POST', '/v1/auth/verify-email', { token });
@@ -191,7 +191,7 @@ test('an owner with a proved address hears of every change', async () => {
   await mailTo(parley.url, ana.email, /second step was taken/);
 });
 
-test('in the database the secret is sealed and recovery codes are hashed', async () => {
+test('the database contains the secret encrypted and recovery codes hashed', async () => {
   const ana = await signUp(parley.url);
   const { secret } = await mustCall(ana, 'POST', '/v1/users/me/second-factors/totp');
   const code = codeAt(fromBase32(secret as string), stepAt(Date.now() / 1000));
@@ -205,7 +205,7 @@ test('in the database the secret is sealed and recovery codes are hashed', async
   expect(await sql`select 1 from sealing_keys`).toEqual([]);
 });
 
-test('when the key that sealed a secret is gone, recovery codes still open the account', async () => {
+test('recovery codes work after the encryption key was lost', async () => {
   const ana = await signUp(parley.url);
   const { app, recoveryCodes } = await turnOnApp(ana);
   await sql`update second_factors set data = data || '{"secret":"v1.gone.AAAA.AAAA.AAAA"}' where user_id = ${ana.id} and kind = 'totp'`;
@@ -239,6 +239,6 @@ test.each([
   const response = { id: 'AAAA', rawId: 'AAAA', type: 'public-key', response: { clientDataJSON: 'e30' } };
   const body = { ceremony: ceremony ?? begun.body.ceremony, response };
   expect((await api('POST', '/v1/auth/passkey', body)).body).toMatchObject({ code: 'unauthenticated' });
-  // A ceremony is used up by a failure too.
+  // A failure uses the ceremony up, too.
   expect((await api('POST', '/v1/auth/passkey', body)).body).toMatchObject({ code: 'unauthenticated' });
 });

@@ -14,7 +14,7 @@ const api = (method: string, path: string, body?: unknown, headers?: Record<stri
   callApi(parley.url, method, path, body, headers);
 const refresh = (refreshToken: string) => api('POST', '/v1/auth/refresh', { refreshToken });
 
-test('registering answers with the account and a pair of tokens that work', async () => {
+test('registering returns the account and working tokens', async () => {
   const name = `ana-${randomBytes(3).toString('hex')}`;
   const { status, body } = await api('POST', '/v1/auth/register', {
     username: name,
@@ -29,7 +29,7 @@ test('registering answers with the account and a pair of tokens that work', asyn
   expect(JSON.stringify(me.body)).not.toContain('argon2');
 });
 
-test('a taken username is a conflict, whatever its case; a taken address tells nobody', async () => {
+test('a taken username in any case is a conflict, and a taken address is not revealed', async () => {
   const ana = await signUp(parley.url);
   const again = await api('POST', '/v1/auth/register', {
     username: ana.username.toUpperCase(),
@@ -66,7 +66,7 @@ test.each([
   expect(body).toMatchObject({ code: 'invalid', errors: [{ path }] });
 });
 
-test('login works by name and by address, and says the same for a wrong password and for nobody', async () => {
+test('login works by name and by address, and does not reveal whether the account exists', async () => {
   const ana = await signUp(parley.url);
   for (const login of [ana.username, ana.username.toUpperCase(), ana.email]) {
     expect((await api('POST', '/v1/auth/login', { login, password: ana.password })).status).toBe(200);
@@ -77,7 +77,7 @@ test('login works by name and by address, and says the same for a wrong password
   expect(nobody).toMatchObject({ status: wrong.status, body: wrong.body });
 });
 
-test('who guesses is slowed down', async () => {
+test('failed logins are limited', async () => {
   const ana = await signUp(parley.url);
   for (let n = 0; n < 3; n++) await api('POST', '/v1/auth/login', { login: ana.username, password: `guess ${n}` });
   const fourth = await api('POST', '/v1/auth/login', { login: ana.username, password: 'guess 4' });
@@ -85,7 +85,7 @@ test('who guesses is slowed down', async () => {
   expect(Number(fourth.headers.get('retry-after'))).toBeGreaterThan(0);
 });
 
-test('a refresh token is good once; at once repeated it does nothing, later it ends the family', async () => {
+test('a refresh token works once; a retry within the grace period does nothing, later it ends the session', async () => {
   const ana = await signUp(parley.url);
   const socket = await connect(parley.url, ana);
   const first = await refresh(ana.refreshToken);
@@ -102,7 +102,7 @@ test('a refresh token is good once; at once repeated it does nothing, later it e
   ).toBe(401);
 });
 
-test('of many who come with the same refresh token one gets a successor', async () => {
+test('of many concurrent requests with one refresh token, one gets a successor', async () => {
   const ana = await signUp(parley.url);
   const answers = await Promise.all(Array.from({ length: 8 }, () => refresh(ana.refreshToken)));
   expect(answers.map((each) => each.status).sort()).toEqual([200, 409, 409, 409, 409, 409, 409, 409]);
@@ -117,7 +117,7 @@ test('a logout ends the token, the refresh token and the socket', async () => {
   expect((await socket.closed).code).toBe(4003);
 });
 
-test('one login can end another one of the same person, and nobody else’s', async () => {
+test('a session can end other sessions of the same user only', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const other = await api('POST', '/v1/auth/login', { login: ana.username, password: ana.password });
   const mine = await ana.call('GET', '/v1/users/me/sessions');
@@ -132,7 +132,7 @@ test('one login can end another one of the same person, and nobody else’s', as
   expect((await ana.call('GET', '/v1/users/me')).status).toBe(200);
 });
 
-test('a guest comes in with a name alone', async () => {
+test('a guest needs only a name', async () => {
   const { status, body } = await api('POST', '/v1/auth/guest', { displayName: 'Passer-by' });
   expect(status).toBe(201);
   expect(body).toMatchObject({ user: { kind: 'guest', displayName: 'Passer-by', email: null } });

@@ -8,7 +8,7 @@ interface Ceremony {
 
 export interface SoftwareAuthenticator {
   readonly id: string;
-  /** @param verified whether it says that it has asked for its owner */
+  /** @param verified whether it claims to have verified its owner */
   readonly register: (begun: Ceremony, verified: boolean) => object;
   readonly prove: (begun: Ceremony, verified: boolean) => object;
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi, openSocket, signUp, type TestUser } from '../harness/test-client.ts';
 
-/** The real thing, the key it was signed with, and a server that a tricked verifier would ask. */
+/** A valid token, its signing key, and a server that a tricked verifier would call. */
 let parley: Single;
 let ana: TestUser;
 let header: Record<string, unknown>;
@@ -47,7 +47,7 @@ const now = () => Math.floor(Date.now() / 1000);
 
 type Change = { header?: object; claims?: object };
 
-/** A token signed with Parley's own key: refused for what it says, not for its signature. */
+/** A token signed with Parley's own key: refused for its claims, not for its signature. */
 function signed({ header: head = {}, claims: body = {} }: Change, key: KeyObject | undefined = ownKey): string {
   const input = `${write({ ...header, ...head })}.${write({ ...claims, ...body })}`;
   return `${input}.${key ? sign(null, Buffer.from(input), key).toString('base64url') : ''}`;
@@ -62,7 +62,7 @@ const stranger = generateKeyPairSync('ed25519');
 const strangerJwk = { ...stranger.publicKey.export({ format: 'jwk' }), kid: 'stranger', alg: 'EdDSA' };
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
-/** By what is tried: a function, since keys are known only once Parley runs. */
+/** By attack. Functions, because the keys are known only once Parley runs. */
 const attacks: readonly (readonly [string, () => string, string?])[] = [
   ['alg none, no signature', () => signed({ header: { alg: 'none' } }, undefined) || ''],
   [
@@ -142,7 +142,7 @@ const attacks: readonly (readonly [string, () => string, string?])[] = [
   ['8 kB and more', () => signed({ claims: { filler: 'x'.repeat(9000) } })],
 ];
 
-test('the forger’s tools are right: what they leave alone is accepted', async () => {
+test('an unchanged token from the test’s signing tool is accepted', async () => {
   const authorization = `Bearer ${signed({})}`;
   expect((await callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization })).status).toBe(200);
 });
@@ -162,11 +162,11 @@ test.each(attacks.map(([name, forge, code = 'unauthenticated']) => ({ name, forg
   },
 );
 
-test('not one of them made Parley ask an address', () => {
+test('none of the tokens made Parley send a request', () => {
   expect(trapped).toEqual([]);
 });
 
-test('refresh tokens and mailed tokens are no access tokens, and none is another', async () => {
+test('refresh, mailed and access tokens cannot replace each other', async () => {
   for (const token of [ana.refreshToken, randomUUID()]) {
     const answer = await callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization: `Bearer ${token}` });
     expect(answer.status).toBe(401);
@@ -179,7 +179,7 @@ test('refresh tokens and mailed tokens are no access tokens, and none is another
   expect(asLink.body).toMatchObject({ code: 'invalid' });
 });
 
-test('with a shared secret a key pair opens nothing, and neither does the secret under another algorithm', async () => {
+test('with a shared secret, tokens of a key pair or another algorithm are refused', async () => {
   const secret = 'a shared secret of thirty-two bytes or more';
   const shared = await startSingle({ JWT_SECRET: secret });
   try {

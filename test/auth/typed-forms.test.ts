@@ -1,4 +1,4 @@
-/** What people type differs by device: spaces around a name, and the form of letters with accents. */
+/** Devices type differently: spaces around a name, and the Unicode form of letters with accents. */
 import { argon2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
@@ -24,14 +24,14 @@ const logIn = (login: string, password: string) => api('/v1/auth/login', { login
 const some = () => `t${randomBytes(5).toString('hex')}`;
 const around = [(text: string) => ` ${text}`, (text: string) => `${text} `, (text: string) => `\u00a0${text}\t\r\n`];
 
-test('white space around a username or an address is no part of it, wherever it is typed', async () => {
+test('white space around a username or an address is ignored everywhere', async () => {
   const ana = await signUp(parley.url);
   for (const wrap of around)
     for (const name of [ana.username, ana.email, ana.username.toUpperCase()])
       expect([wrap(name), (await logIn(wrap(name), ana.password)).status]).toEqual([wrap(name), 200]);
   for (const name of [' ', `${ana.username} x`, ana.username.replace(/^t?(.)/, '$1 ')])
     expect((await logIn(name, ana.password)).status).toBe(401);
-  // A password is taken as it is.
+  // A password is not trimmed.
   expect((await logIn(ana.username, `${ana.password} `)).status).toBe(401);
 
   const username = some();
@@ -50,7 +50,7 @@ test('white space around a username or an address is no part of it, wherever it 
   await mailTo(parley.url, next, /new e-mail address/);
 });
 
-test('spaces around a name buy a guesser no more guesses', async () => {
+test('spaces around a name do not give more login attempts', async () => {
   const ana = await signUp(parley.url);
   const names = Array.from({ length: 12 }, (_, index) => ' '.repeat(index) + ana.username);
   const statuses = [];
@@ -81,7 +81,7 @@ test.each([
   expect((await logIn(username, `${set}?`)).status).toBe(200);
 });
 
-/** A hash as builds of before made it: of the password as it was typed. */
+/** A hash as older versions computed it, from the password as typed. */
 async function plant(user: TestUser, password: string): Promise<string> {
   const nonce = randomBytes(16);
   const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
@@ -103,7 +103,7 @@ test.each([
   const old = await plant(ana, stored);
   expect((await logIn(ana.username, 'not the one')).status).toBe(401);
   expect(await hashOf(ana)).toBe(old);
-  // Several devices at once: each gets in.
+  // Several devices log in at once: each succeeds.
   const answers = await Promise.all([1, 2, 3, 4].map(() => logIn(ana.username, typed)));
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   const renewed = await hashOf(ana);
@@ -117,6 +117,6 @@ test('a hash of a composed password is left alone', async () => {
   await plant(ana, composed);
   const before = await hashOf(ana);
   expect((await logIn(ana.username, composed)).status).toBe(200);
-  // It is of today's form already.
+  // The hash has the present form already.
   expect(await hashOf(ana)).toBe(before);
 });

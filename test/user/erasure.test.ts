@@ -8,7 +8,7 @@ import { audience, type HostIssuer, startHostIssuer } from '../auth/host-issuer.
 import { type Fleet, startFleet } from '../harness/stack.ts';
 import { callApi, connect, createRoom, mustCall, signUp } from '../harness/test-client.ts';
 
-// The verifier is a process of its own, started several times.
+// The verifier runs as a separate process, several times.
 vi.setConfig({ testTimeout: 180_000 });
 
 const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -64,7 +64,7 @@ async function verify(...words: string[]): Promise<{ code: number; output: strin
   }
 }
 
-/** A person with something of theirs in every place that a person can leave something in. */
+/** A user with data in every place that can contain a user's data. */
 async function seed(marker: string) {
   const [person, other] = [await signUp(here(), `n${marker}`), await signUp(here())];
   await mustCall(person, 'PATCH', '/v1/users/me', {
@@ -91,7 +91,7 @@ async function seed(marker: string) {
   await mustCall(person, 'PUT', '/v1/users/me/notifications', { email: { enabled: true, digest: 'daily' } });
   await person.call('POST', '/v1/rooms', { name: 'Once', visibility: 'private' }, { 'idempotency-key': marker });
   await callApi(here(), 'POST', '/v1/auth/password/forgot', { email: person.email });
-  // What no public route writes by itself.
+  // Data that no public route writes.
   await sql`insert into identities (issuer, subject, user_id, provider, profile)
     values (${host.issuer}, ${marker}, ${person.id}, null, ${sql.json({ name: marker })})`;
   await sql`insert into mails (id, user_id, kind, state, due_at, recipient)
@@ -111,7 +111,7 @@ async function seed(marker: string) {
   return { person, other, room, own, owned, dm };
 }
 
-test('of somebody who was erased nothing is found in any table, job or key, and others keep whole logs', async () => {
+test('after an erasure no table, job or key contains the user, and the logs of others are complete', async () => {
   const marker = 'zqmarkerone';
   const { person, other, room, own, owned, dm } = await seed(marker);
   const before = await verify(person.id, '--contains', marker);
@@ -166,7 +166,7 @@ test('of somebody who was erased nothing is found in any table, job or key, and 
   expect(JSON.stringify(resumed.frames)).not.toContain(marker);
 });
 
-test('nothing is left either of what moderators decided about their words, were taught by them, or of their invites', async () => {
+test('an erasure also deletes moderation decisions, lessons and invites of the user', async () => {
   const marker = 'zqmoderated';
   const [owner, person, reader] = [await signUp(here()), await signUp(here(), `n${marker}`), await signUp(here())];
   const room = await createRoom([owner, person, reader], { name: 'Garden' });
@@ -180,7 +180,7 @@ test('nothing is left either of what moderators decided about their words, were 
     return id as string;
   };
   await decide(`removed words of ${marker}`, 'remove');
-  // As lessons of before say nothing of whose words they are.
+  // Like older lessons, which do not say who wrote the text.
   await sql`update learned_examples set author_id = null where text = ${`removed words of ${marker}`}`;
   const approved = await decide(`approved words of ${marker}`, 'approve');
   await mustCall(person, 'DELETE', `/v1/rooms/${room}/messages/${approved}`);
@@ -190,7 +190,7 @@ test('nothing is left either of what moderators decided about their words, were 
   expect((await verify(receipt as string, '--contains', marker)).output).toMatch(/^0 found/);
 });
 
-test('the verifier finds what is left, wherever it is', async () => {
+test('the verifier finds leftovers in every place', async () => {
   const person = await signUp(here());
   expect((await person.call('DELETE', '/v1/users/me', {})).status).toBe(200);
   await finished(person.id);
@@ -210,7 +210,7 @@ test('the verifier finds what is left, wherever it is', async () => {
   await sql`drop table forgotten`;
 });
 
-test('it takes the password, or a login that is fresh; a guest needs neither', async () => {
+test('an erasure needs the password or a recent login; a guest needs neither', async () => {
   const person = await signUp(here());
   await sql`update sessions set authenticated_at = now() - interval '6 minutes' where user_id = ${person.id}`;
   expect((await person.call('DELETE', '/v1/users/me')).body).toMatchObject({ code: 'step_up_required' });
@@ -223,7 +223,7 @@ test('it takes the password, or a login that is fresh; a guest needs neither', a
   expect((await callApi(here(), 'DELETE', '/v1/users/me', undefined, headers)).status).toBe(200);
 });
 
-test('a token of before brings nobody back; a login of later is somebody new', async () => {
+test('an older token does not create the account again, and a later login creates a new one', async () => {
   const subject = 'zq-returning';
   const old = await host.sign({ sub: subject, name: 'Returning' });
   const call = (token: string, method: string, path = '/v1/users/me', at = here()) =>
@@ -248,7 +248,7 @@ test('a token of before brings nobody back; a login of later is somebody new', a
   expect(second.body.id).not.toBe(first);
 });
 
-test('an instance that is killed in the middle leaves it to another; nothing is missed and nothing is done twice', async () => {
+test('another instance finishes the erasure of a killed one, without gaps or repetitions', async () => {
   const [person, other] = [await signUp(there()), await signUp(here())];
   const rooms: string[] = [];
   for (let at = 0; at < 6; at++) rooms.push(await createRoom([other, person], { name: 'Garden' }));

@@ -1,4 +1,4 @@
-/** Names, topics and notes are one line that shows something, whatever route they come by. */
+/** Names, topics and notes must be one visible line, on every route. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audience, type HostIssuer, startHostIssuer } from '../auth/host-issuer.ts';
@@ -62,7 +62,7 @@ const newAccount = () => ({
 const identity = () => ({ issuer: host.issuer, subject: crypto.randomUUID() });
 const rule = { kind: 'word', pattern: 'snorblat', action: 'flag' };
 
-/** Every field that is one line: its place, and a call that fills it. */
+/** Every one-line field: its path, and a call that sets it. */
 const fields: readonly [string, string, (text: string) => Promise<Answer>][] = [
   [
     'the name of a registration',
@@ -105,7 +105,7 @@ const fields: readonly [string, string, (text: string) => Promise<Answer>][] = [
   ],
 ];
 
-test.each(fields)('%s is one line that shows something', async (_, path, fill) => {
+test.each(fields)('%s must be one visible line', async (_, path, fill) => {
   const bad = [
     'a\r\nBcc: eve@example.org',
     'a\tb',
@@ -133,7 +133,7 @@ test.each(fields.filter(([field]) => !/decision|ban/.test(field)))(
       expect(status).toBeLessThan(300);
       const shown = (body.user ?? body) as Record<string, unknown>;
       const field = path.slice(1);
-      // Keys and new passkeys show no name in their answers.
+      // The answers about keys and new passkeys contain no name.
       if (field in shown) expect(shown[field]).toBe(text);
     }
     const { items } = await mustCall(admin, 'GET', '/v1/api-keys');
@@ -141,7 +141,7 @@ test.each(fields.filter(([field]) => !/decision|ban/.test(field)))(
   },
 );
 
-test('a topic may be emptied, and the pattern of a word is one line', async () => {
+test('a topic may be empty, and the pattern of a word is one line', async () => {
   expect(await admin.call('PATCH', `/v1/rooms/${room}`, { topic: '' })).toMatchObject({
     status: 200,
     body: { topic: '' },
@@ -150,7 +150,7 @@ test('a topic may be emptied, and the pattern of a word is one line', async () =
   expect(broken).toMatchObject({ status: 400, body: { errors: [{ path: '/pattern' }] } });
 });
 
-test('a name that a host application vouches for is made to fit', async () => {
+test('a name from a host application is cleaned to one line', async () => {
   const nameFor = async (name: unknown) => {
     const token = await host.sign({ sub: crypto.randomUUID(), name, preferred_username: 'x' });
     const { status, body } = await callApi(parley.url, 'GET', '/v1/users/me', undefined, {

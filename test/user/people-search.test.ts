@@ -1,4 +1,4 @@
-/** People are found by the beginning of their username or of any word of their name, whatever its case and accents. */
+/** Users are found by the beginning of their username or of a word in their name, without regard to case and accents. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client
 
 let parley: Single;
 let ana: TestUser;
-/** Usernames of everybody here by their names. */
+/** The usernames of all test users by their names. */
 const people: Record<string, string> = {};
 
 const names = [
@@ -100,14 +100,14 @@ test.each([
 });
 
 test.each(["' | 'a':*", "a'", 'a\\', 'a:*', 'a & !b', '<->', 'jür\\', "jür' | 'x", '((', '-', '..', '@', '\u3164'])(
-  '%j is a text like any other, never an operator',
+  '%j is searched as text, not as an operator',
   async (query) => {
     const answer = await ana.call('GET', `/v1/users?query=${encodeURIComponent(query)}`);
     expect(answer.status).toBe(200);
   },
 );
 
-test('a changed name is found by its new words, an erased person by none, and pages go on', async () => {
+test('a renamed user is found by the new name, an erased one not at all, and paging continues', async () => {
   const word = `q${randomBytes(4).toString('hex')}`;
   const others = await Promise.all([1, 2, 3].map(() => signUp(parley.url)));
   for (const other of others) await mustCall(other, 'PATCH', '/v1/users/me', { displayName: `Other ${word}é` });
@@ -124,7 +124,7 @@ test('a changed name is found by its new words, an erased person by none, and pa
   expect(await find(word)).toHaveLength(1);
 });
 
-test('the search reads an index, in a database of any locale', async () => {
+test('the search uses an index, in any database locale', async () => {
   const sql = postgres(parley.database.url, { max: 1 });
   const [plan] = await sql.begin(async (tx) => {
     await tx`set local enable_seqscan = off`;

@@ -11,7 +11,7 @@ afterAll(async () => {
   await parley.end();
 });
 
-/** Reads a ZIP archive by its directory, as unzip does. */
+/** Reads a ZIP archive through its directory, as unzip does. */
 function readZip(bytes: Buffer): Map<string, unknown[]> {
   const end = bytes.length - 22;
   expect(bytes.toString('latin1', end, end + 4)).toBe('PK\x05\x06');
@@ -30,7 +30,7 @@ function readZip(bytes: Buffer): Map<string, unknown[]> {
 const archiveOf = (user: TestUser) =>
   fetch(`${parley.url}/v1/users/me/export`, { headers: { authorization: `Bearer ${user.accessToken}` } });
 
-test('the archive holds all that is a person’s own, page by page, and nothing of others', async () => {
+test('the archive contains all data of the user, page by page, and nothing of others', async () => {
   const [ana, ben] = [await signUp(parley.url), await signUp(parley.url)];
   const room = await createRoom([ana, ben]);
   const [socket, others] = [await connect(parley.url, ana), await connect(parley.url, ben)];
@@ -63,14 +63,14 @@ test('the archive holds all that is a person’s own, page by page, and nothing 
     expect(whole).not.toContain(absent);
 });
 
-test('an archive is asked for a few times an hour, not more', async () => {
+test('the number of exports per hour is limited', async () => {
   const user = await signUp(parley.url);
   const answers = [];
   for (let at = 0; at < 4; at++) answers.push((await archiveOf(user)).status);
   expect(answers).toEqual([200, 200, 200, 429]);
 });
 
-test('who is blocked finds nobody to talk to, begun or not; blocking is by state and bounded', async () => {
+test('a blocked user cannot contact the blocker, and blocks are idempotent and limited', async () => {
   const [ana, ben, eve] = [await signUp(parley.url), await signUp(parley.url), await signUp(parley.url)];
   const begun = (await mustCall(ben, 'POST', '/v1/dms', { userIds: [ana.id] })).id as string;
   const socket = await connect(parley.url, ben);
@@ -79,14 +79,14 @@ test('who is blocked finds nobody to talk to, begun or not; blocking is by state
   expect((await ana.call('PUT', `/v1/users/me/blocks/${ben.id}`)).status).toBe(204);
   const blocked = await ben.call('POST', '/v1/dms', { userIds: [ana.id] });
   expect(blocked.status).toBe(404);
-  // To the letter what is said of somebody who never was.
+  // Exactly the answer for a user who does not exist.
   const nobody = crypto.randomUUID();
   const absent = JSON.stringify((await ben.call('POST', '/v1/dms', { userIds: [nobody] })).body);
   expect(JSON.stringify(blocked.body)).toBe(absent.replaceAll(nobody, ana.id));
   expect(await socket.say(begun, 'are you there?')).toMatchObject({ type: 'error', code: 'not_found' });
   const draft = { clientId: 'by-rest', text: 'and so?' };
   expect((await ben.call('POST', `/v1/rooms/${begun}/messages`, draft)).status).toBe(404);
-  // Nor by new words in what was said before.
+  // Editing an earlier message does not help either.
   const edited = { type: 'message.edit', roomId: begun, messageId, text: 'read this instead' };
   expect(await socket.ask(edited)).toMatchObject({ type: 'error', code: 'not_found' });
   const first = `/v1/rooms/${begun}/messages/${messageId as string}`;
@@ -105,7 +105,7 @@ test('who is blocked finds nobody to talk to, begun or not; blocking is by state
   await socket.close();
 });
 
-test('a server erases a user, and asks again how far that is', async () => {
+test('a server erases a user and can request the state again', async () => {
   const user = await signUp(parley.url);
   expect((await callApi(parley.url, 'DELETE', `/v1/users/${user.id}`)).status).toBe(401);
   expect((await user.call('DELETE', `/v1/users/${user.id}`)).status).toBe(403);

@@ -1,4 +1,4 @@
-/** Which usernames people get, and whom a mention tells. */
+/** Which usernames are allowed, and which users a mention notifies. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -44,7 +44,7 @@ test.each([
   expect(answer).toMatchObject({ status: 400, body: { code: 'invalid', errors: [{ path: '/username' }] } });
 });
 
-test('a name from before that cannot be mentioned still logs in', async () => {
+test('an older name that cannot be mentioned still works for logins', async () => {
   const ana = await signUp(parley.url);
   const old = `old${random()}.`;
   const sql = postgres(parley.database.url, { max: 1 });
@@ -55,7 +55,7 @@ test('a name from before that cannot be mentioned still logs in', async () => {
 });
 
 test.each(['b_', 'www.x', 'x.com', 'a--b', 'x'.repeat(28)])(
-  'a username like %s is taken, and a mention of it tells its owner',
+  'a username like %s is accepted, and a mention of it notifies its owner',
   async (pattern) => {
     const username = `${pattern.startsWith('www') ? '' : random()}${pattern}`.slice(0, 32);
     const [ana, ben] = [await signUp(parley.url), await signUp(parley.url, username)];
@@ -66,7 +66,7 @@ test.each(['b_', 'www.x', 'x.com', 'a--b', 'x'.repeat(28)])(
   },
 );
 
-test('a longer name tells nobody whose name it begins with', async () => {
+test('a mention of a longer name does not notify the owner of its beginning', async () => {
   const longest = `a${random()}${'b'.repeat(23)}`;
   const short = `jos${random()}`;
   const [ana, ben, cleo] = [
