@@ -92,7 +92,7 @@ export function createPasswordService({
     await sessions.revokeAll(tx, userId);
     await trustedDevices.forgetAll(tx, userId);
     const isFirstProof = before.emailVerifiedAt === null || before.confirmedOutside;
-    if (isFirstProof) await removePreHijackAccess(tx, { userId, provedAt: before.emailVerifiedAt });
+    if (isFirstProof) await removePreHijackAccess(tx, before);
     await oweMail(tx, { userId, to: before.email, kind: isFirstProof ? 'account_claimed' : 'password_changed' });
   }
 

@@ -10,17 +10,18 @@ import type { Transaction } from '../../database/connect.ts';
 import { mfaFactors, oneTimeTokens } from '../../database/tables/credential-tables.ts';
 import { identities } from '../../database/tables/identity-tables.ts';
 import { apiKeys } from '../../database/tables/request-tables.ts';
+import type { LockedAccount } from '../../user/account/account-lock.ts';
 
 /**
  * Deletes linked identities and one-time tokens, and revokes API keys. Also deletes second factors, except those that were
  * added after the address was verified: its owner got a mail about each, and a mailbox alone must not remove them.
- * The caller holds the account's lock and ends its sessions.
+ * The caller ends the account's sessions.
  *
- * @param provedAt when the address was verified outside of a session of the account; null if it never was
+ * @param account as it was before this proof. If its address was verified then, that was outside of a session
  */
 export async function removePreHijackAccess(
   tx: Transaction,
-  { userId, provedAt }: { userId: string; provedAt: Date | null },
+  { id: userId, emailVerifiedAt }: LockedAccount,
 ): Promise<void> {
   await tx.delete(identities).where(eq(identities.userId, userId));
   await tx
@@ -28,7 +29,7 @@ export async function removePreHijackAccess(
     .set({ revokedAt: sql`now()` })
     .where(and(eq(apiKeys.createdBy, userId), isNull(apiKeys.revokedAt)));
   await tx.delete(oneTimeTokens).where(eq(oneTimeTokens.userId, userId));
-  await endFactors(tx, userId, provedAt);
+  await endFactors(tx, userId, emailVerifiedAt);
 }
 
 async function endFactors(tx: Transaction, userId: string, provedAt: Date | null): Promise<void> {

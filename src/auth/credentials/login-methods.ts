@@ -4,16 +4,17 @@ import type { Transaction } from '../../database/connect.ts';
 import { mfaFactors } from '../../database/tables/credential-tables.ts';
 import { identities } from '../../database/tables/identity-tables.ts';
 import { Failure } from '../../errors.ts';
+import type { LockedAccount } from '../../user/account/account-lock.ts';
 import type { UserRow } from '../../user/account/user-repository.ts';
 
 export interface LoginMethods {
   /**
-   * Called under the account's `update` lock, before the identity or the factor is deleted.
+   * Called before the identity or the factor is deleted. The lock keeps two removals from passing together.
    * @throws Failure `conflict` if it is the only login method
    */
   readonly requireAnother: (
     tx: Transaction,
-    user: UserRow,
+    user: LockedAccount,
     without: { readonly identityId: string } | { readonly factorId: string },
   ) => Promise<void>;
 }

@@ -14,6 +14,7 @@ import { isUniqueViolation } from '../../database/database-errors.ts';
 import { mfaFactors } from '../../database/tables/credential-tables.ts';
 import { users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
+import type { LockedAccount } from '../../user/account/account-lock.ts';
 import type { OneTimeTokens } from '../credentials/one-time-tokens.ts';
 import { type LockedSession, lockSession } from '../sessions/session-lock.ts';
 import type { ProvedAccount } from '../sessions/session-opener.ts';
@@ -114,8 +115,8 @@ export function createPasskeys({
     const { id, data } = await verifyRegistration(response, String(begun.data.challenge), relyingParty);
     try {
       return await db.transaction(async (tx) => {
-        await lockSession(tx, session);
-        await insertPasskey(tx, { id, userId, name, data });
+        const account = await lockSession(tx, session);
+        await insertPasskey(tx, account, { id, name, data });
         return { id, recoveryCodes: await factors.addedFactor(tx, userId) };
       });
     } catch (error) {
@@ -189,10 +190,11 @@ async function verifyRegistration(
   return { id, data: { publicKey: Buffer.from(publicKey).toString('base64url'), counter, transports, verifiesUser } };
 }
 
-/** The caller holds the account's lock, so two registrations cannot pass the limit together. @throws Failure `conflict` */
+/** The account's lock keeps two registrations from passing the limit together. @throws Failure `conflict` */
 async function insertPasskey(
   tx: Transaction,
-  { id, userId, name, data }: { id: string; userId: string; name: string; data: StoredKey },
+  { id: userId }: LockedAccount,
+  { id, name, data }: { id: string; name: string; data: StoredKey },
 ): Promise<void> {
   const count = await tx.$count(mfaFactors, and(eq(mfaFactors.userId, userId), eq(mfaFactors.kind, 'passkey')));
   if (count >= passkeysMax) throw new Failure('conflict', `at most ${passkeysMax} passkeys`);

@@ -8,8 +8,7 @@ import type { Transaction } from '../../database/connect.ts';
 import { sessions } from '../../database/tables/session-tables.ts';
 import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller/caller.ts';
-import { lockAccount } from '../../user/account/account-lock.ts';
-import type { UserRow } from '../../user/account/user-repository.ts';
+import { type LockedAccount, lockAccount } from '../../user/account/account-lock.ts';
 
 export type LockedSession = Pick<Caller, 'userId' | 'sessionId'>;
 
@@ -18,7 +17,7 @@ export type LockedSession = Pick<Caller, 'userId' | 'sessionId'>;
  * @returns the account as it is now
  * @throws Failure `unauthenticated` if the session has ended or the account was erased
  */
-export async function lockSession(tx: Transaction, { userId, sessionId }: LockedSession): Promise<UserRow> {
+export async function lockSession(tx: Transaction, { userId, sessionId }: LockedSession): Promise<LockedAccount> {
   const user = await lockAccount(tx, userId, 'update');
   // A host application's user has no session here.
   if (sessionId === undefined) return user;

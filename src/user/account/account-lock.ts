@@ -7,7 +7,15 @@ import { and, eq, isNull } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
 import { users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
-import type { UserRow } from './user-repository.ts';
+
+type UserRow = typeof users.$inferSelect;
+
+declare const lockStrength: unique symbol;
+/**
+ * An account that the transaction has locked for update. Functions that rely on the lock take this type, so a caller
+ * without the lock does not compile.
+ */
+export type LockedAccount = UserRow & { readonly [lockStrength]: 'update' };
 
 /**
  * Locks the account until the transaction ends.
@@ -17,6 +25,12 @@ import type { UserRow } from './user-repository.ts';
  * @returns the account as it is now
  * @throws Failure `unauthenticated` if it was erased
  */
+export async function lockAccount(tx: Transaction, userId: string, strength: 'update'): Promise<LockedAccount>;
+export async function lockAccount(
+  tx: Transaction,
+  userId: string,
+  strength?: 'key share' | 'no key update',
+): Promise<UserRow>;
 export async function lockAccount(
   tx: Transaction,
   userId: string,

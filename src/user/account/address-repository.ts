@@ -6,6 +6,7 @@ import { and, eq, isNull, ne, not, notExists, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { Database, Transaction } from '../../database/connect.ts';
 import { users } from '../../database/tables/user-tables.ts';
+import type { LockedAccount } from './account-lock.ts';
 
 type UserRow = typeof users.$inferSelect;
 
@@ -36,7 +37,7 @@ export interface AddressRepository {
    * Verifies the account's address. Locks the account until the transaction ends.
    * @returns the account as it was before; undefined if another account owns the address, or this one no longer has it
    */
-  readonly verifyEmail: (tx: Transaction, id: string, proof: AddressProof) => Promise<UserRow | undefined>;
+  readonly verifyEmail: (tx: Transaction, id: string, proof: AddressProof) => Promise<LockedAccount | undefined>;
 }
 
 const present = isNull(users.erasedAt);
@@ -99,7 +100,7 @@ export function createAddressRepository(db: Database): AddressRepository {
         ),
       )
       .returning({ id: users.id });
-    return verified.length > 0 ? before : undefined;
+    return verified.length > 0 ? (before as LockedAccount) : undefined;
   };
 
   return { findVerifiedOwner, setAddress, changeEmail, verifyEmail };
