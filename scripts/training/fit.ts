@@ -2,7 +2,8 @@
  * Logistic regression over the extractor's features, with what makes it travel to sources it has not seen: domains weigh
  * alike, whole kinds of features are left out at random, and the weights are averaged over the last passes.
  */
-import { buckets, type Extractor } from '../../src/spam/classifier/features.ts';
+import { buckets } from '../../src/spam/classifier/feature-set.ts';
+import type { Extractor } from '../../src/spam/classifier/features.ts';
 import type { Normalised } from '../../src/spam/text/normalise.ts';
 import { shapeNames } from '../../src/spam/text/text-shape.ts';
 import type { Domain, Sample } from './corpus.ts';

@@ -5,7 +5,8 @@
 
 import type { Normalised } from '../text/normalise.ts';
 import { shapeNames } from '../text/text-shape.ts';
-import { buckets, createExtractor, type Extractor, type Features, type Lexicon, unitsMax } from './features.ts';
+import { buckets, type Features, unitsMax } from './feature-set.ts';
+import { createExtractor, type Extractor, type Lexicon } from './features.ts';
 
 export interface Model {
   /** Names the training. */
@@ -112,11 +113,11 @@ export function createClassifier(model: Model, learned: Learned = unlearned(mode
     const stretch = loudestStretch(features, learned);
     if (stretch === undefined) return whole;
     const raw = Math.max(whole, stretch.raw);
-    const { tokens, placeOf, placed } = features;
-    if (tokens < closeTokens || !placed || stretch.raw < learned.pivot - closeAt) return raw;
+    const { tokens, offsetOf, hasOffsets } = features;
+    if (tokens < closeTokens || !hasOffsets || stretch.raw < learned.pivot - closeAt) return raw;
     const { start, end, number } = stretch;
-    const past = end < tokens ? placeOf[end]! : Math.min(unitsMax, normalised.folded.length);
-    const alone = sliceOf(normalised, original, placeOf[start]!, past);
+    const past = end < tokens ? offsetOf[end]! : Math.min(unitsMax, normalised.folded.length);
+    const alone = sliceOf(normalised, original, offsetOf[start]!, past);
     const close = wholeOf(see(alone.normalised, alone.original), learned);
     return Math.max(raw, close - closeChance * Math.log(number));
   }

@@ -12,7 +12,8 @@
 import type { Normalised } from '../text/normalise.ts';
 import { shapeNames } from '../text/text-shape.ts';
 import { type Learned, type Model, rawOf, unlearned } from './classifier.ts';
-import { buckets, createExtractor, type Features } from './features.ts';
+import { buckets, type Features } from './feature-set.ts';
+import { createExtractor } from './features.ts';
 
 export interface LearnedExample {
   readonly text: string;

@@ -1,7 +1,7 @@
 /** The model on disk: a line of JSON, then one byte for each of the hashed weights that is not nought, with its distance. */
 
 import type { Model } from './classifier.ts';
-import { buckets } from './features.ts';
+import { buckets } from './feature-set.ts';
 
 /**
  * Most weights are nought, so the body is pairs: how many noughts, then the weight. A run of 255 noughts and more is

@@ -38,7 +38,7 @@ export interface Reading {
   readonly leets: number;
   readonly swaps: number;
   /** It begins in the middle of what a reader may take for one word: no disguise is believed. */
-  readonly tight: boolean;
+  readonly isTight: boolean;
 }
 
 const apostrophes: ReadonlySet<number> = new Set([39, 0x2019, 0x2bc]);
@@ -169,9 +169,9 @@ export interface AcceptanceWords {
 }
 
 export function isRead(reading: Reading, scan: Scan, words: AcceptanceWords): boolean {
-  const { spelling, from, to, gaps, spaces, leets, swaps, hardMasks, softMasks, tight } = reading;
+  const { spelling, from, to, gaps, spaces, leets, swaps, hardMasks, softMasks, isTight } = reading;
   const disguises = gaps + leets + swaps + hardMasks + softMasks;
-  if (tight && disguises > 0) return false;
+  if (isTight && disguises > 0) return false;
   if (!endsAtEdge(scan, reading)) return false;
   if (!isOfOneScript(reading, scan)) return false;
   if (spelling.needsAccents && !isBeyondAscii(scan, from, to)) return false;

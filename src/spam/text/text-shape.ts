@@ -51,7 +51,7 @@ export interface ShapeCounts {
   leet: number;
   stretched: number;
   words: number;
-  wordTrie: number;
+  knownWords: number;
   families: number;
   tokens: number;
   /** What speaks for an opinion on Han characters: telling words, and one for a way to get in touch. */
@@ -78,7 +78,7 @@ export function createShapeCounts(): ShapeCounts {
     leet: 0,
     stretched: 0,
     words: 0,
-    wordTrie: 0,
+    knownWords: 0,
     families: 0,
     tokens: 0,
     hanEvidence: 0,
@@ -224,7 +224,7 @@ export function shapeOf(
   put(Math.min(1, Math.log2(length) / 11));
   put(Math.min(1, length / 600));
   put(damp(counts.lines));
-  put(counts.words === 0 ? 0 : 1 - counts.wordTrie / counts.words);
+  put(counts.words === 0 ? 0 : 1 - counts.knownWords / counts.words);
   put(1 - 0.85 ** counts.families);
   put(Math.min(1, (counts.signs / length) * 4));
   put(counts.tokens <= 1 ? 1 : 0);
