@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import type { RunOptions } from '../pool/task-queue.ts';
 import { type PoolEvents, startWorkerPool, type WorkerPoolSettings } from '../pool/worker-pool.ts';
 import type { TaskOutcome } from '../pool/worker-protocol.ts';
-import { withFlood } from './flood-watch.ts';
-import type { TextEngine, TextLabel, TextResult, TextTask } from './text-task.ts';
+import { type FloodWatch, withFlood } from './flood-watch.ts';
+import type { TextEngine, TextResult, TextTask } from './text-task.ts';
 
 export interface EngineSettings extends WorkerPoolSettings {
   /** A text that overran twice is refused unseen for this long. */
@@ -18,12 +18,6 @@ export interface EngineSettings extends WorkerPoolSettings {
 
 /** What a thread hands back. */
 export type ThreadResult = TextResult;
-
-/** Sees every judged text once, in order, in the main thread; says what the text is part of. */
-export type FloodWatch = (
-  task: TextTask,
-  fingerprint: string | undefined,
-) => (TextLabel & { readonly action?: 'flag' | 'block' }) | undefined;
 
 export interface EngineEvents extends PoolEvents {
   readonly onResult?: (outcome: TextResult['outcome']) => void;

@@ -2,7 +2,16 @@
 import type { Config } from '../../config/load.ts';
 import { createFloodWindow, isCopyLabel } from '../../spam/flood.ts';
 import { blockedAnyway, confirm, findBlockingSign, type Judged } from '../../spam/second-sign.ts';
-import type { FloodWatch } from './engine.ts';
+import type { TextLabel, TextTask } from './text-task.ts';
+
+/**
+ * Sees every judged text once, in order, on the main thread.
+ * @returns the label of the flood that the text is part of, and what is done about it; undefined for no flood
+ */
+export type FloodWatch = (
+  task: TextTask,
+  fingerprint: string | undefined,
+) => (TextLabel & { readonly action?: 'flag' | 'block' }) | undefined;
 
 /** Copies that are counted are those that this process saw; each chat instance counts its own senders' besides. */
 export function createFloodWatch(settings: Config['moderation']['flood']): FloodWatch | undefined {

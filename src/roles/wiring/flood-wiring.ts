@@ -4,7 +4,7 @@
  */
 
 import type { Judge } from '../../processing/client/processing-client.ts';
-import type { FloodWatch } from '../../processing/engine/engine.ts';
+import type { FloodWatch } from '../../processing/engine/flood-watch.ts';
 import { withFlood } from '../../processing/engine/flood-watch.ts';
 
 /** Adds to every verdict on a message what this instance knows of the flood that it is part of. */
