@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { createTermMatcher } from '../../src/spam/terms/terms.ts';
 import { createNormaliser } from '../../src/spam/text/normalise.ts';
+import { misspellings } from '../../src/spam/toxicity/tone-lexicon.ts';
 import {
   createToxicityExtractor,
   normOf,
@@ -15,7 +16,6 @@ import {
   toxicityBuckets,
 } from '../../src/spam/toxicity/toxicity.ts';
 import { writeToxicityModel } from '../../src/spam/toxicity/toxicity-file.ts';
-import { misspellings } from '../../src/spam/toxicity/toxicity-words.ts';
 import { createRandom, pick, shuffle } from './random.ts';
 
 const data = new URL('../../data/moderation/', import.meta.url);

@@ -5,8 +5,9 @@
  */
 import type { Label } from '../text/label.ts';
 import type { Normalised } from '../text/normalise.ts';
+import { createToneLexicon } from './tone-lexicon.ts';
+import { createToneReader } from './tone-reader.ts';
 import { createStanceReader, type Stance } from './toxicity-stance.ts';
-import { createToneWords } from './toxicity-words.ts';
 
 /** Size of the hashed space, a power of two; the artefact holds a byte for each. */
 export const toxicityBuckets = 1 << 17;
@@ -67,7 +68,9 @@ export function createToxicityExtractor({
   classes,
   innocent,
 }: Pick<ToxicityModel, 'classes' | 'innocent'>): ToxicityExtractor {
-  const { names, read } = createToneWords(classes, innocent);
+  const lexicon = createToneLexicon(classes, innocent);
+  const { names } = lexicon;
+  const read = createToneReader(lexicon);
   const readStance = createStanceReader(names);
   const group = names.indexOf('group');
   const shapes = names.map((name) => hashOf(name, 3));
