@@ -67,7 +67,7 @@ function createAsk({ url, way, batch = 1 }: Asking): { ask: () => Promise<number
       stop: () => peer.stop(),
     };
   const client = createProcessingClient({
-    peers: [peer],
+    instances: [peer],
     settings: {
       queueWaitMs: 10_000,
       timeoutMs: 5000,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
-import { connectPeer, draft, startClient, startMoodyEngine, startServer } from './processing-harness.ts';
+import { connectInstance, draft, startClient, startMoodyEngine, startServer } from './processing-harness.ts';
 
 test('noise in place of answers is a peer that is away: the local engine judges, no error is left unheard, and the peer comes back', async () => {
   const { url } = await startServer();
@@ -9,7 +9,7 @@ test('noise in place of answers is a peer that is away: the local engine judges,
   const hear = (error: unknown) => unheard.push(error);
   process.on('uncaughtExceptionMonitor', hear);
   const { client, sources } = startClient({
-    peers: [connectPeer(`http://127.0.0.1:${proxy.port}`)],
+    instances: [connectInstance(`http://127.0.0.1:${proxy.port}`)],
     local: await startMoodyEngine(),
   });
   await client.judgeOne(draft('first'));

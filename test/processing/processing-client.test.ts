@@ -4,7 +4,7 @@ import type { TextEngine } from '../../src/processing/engine/text-task.ts';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
 import {
   breakerSettings,
-  connectPeer,
+  connectInstance,
   draft,
   startClient,
   startMoodyEngine,
@@ -13,7 +13,7 @@ import {
 
 test('concurrent drafts travel together to a peer and come back each with its own verdict', async () => {
   const { url } = await startServer();
-  const { client, sources } = startClient({ peers: [connectPeer(url)] });
+  const { client, sources } = startClient({ instances: [connectInstance(url)] });
   const verdicts = await Promise.all(
     Array.from({ length: 300 }, (_, n) => client.judgeOne(draft(n % 3 === 0 ? `forbidden ${n}` : `fine ${n}`))),
   );
@@ -39,7 +39,10 @@ test('both peers get their share', async () => {
     ),
   );
   const servers = await Promise.all(engines.map((engine) => startServer({ engine })));
-  const { client } = startClient({ peers: servers.map(({ url }) => connectPeer(url)), settings: { batchMax: 1 } });
+  const { client } = startClient({
+    instances: servers.map(({ url }) => connectInstance(url)),
+    settings: { batchMax: 1 },
+  });
   await Promise.all(Array.from({ length: 40 }, (_, n) => client.judgeOne(draft(`text ${n}`))));
   expect(judged[0]! + judged[1]!).toBe(40);
   expect(Math.min(...judged)).toBeGreaterThan(10);
@@ -49,7 +52,7 @@ test('while a peer is away the local engine judges, and the peer is used again w
   const { url, server } = await startServer();
   const port = Number(new URL(url).port);
   const local = await startMoodyEngine();
-  const { client, sources } = startClient({ peers: [connectPeer(url)], local });
+  const { client, sources } = startClient({ instances: [connectInstance(url)], local });
   await client.judgeOne(draft('first'));
   await server.stop(0);
   for (let n = 0; n < 20; n++) expect((await client.judgeOne(draft(`away ${n}`))).outcome).toBe('allow');
@@ -65,7 +68,7 @@ test('while a peer is away the local engine judges, and the peer is used again w
 
 test('without an instance or an engine there is no verdict', async () => {
   const { client, sources } = startClient({
-    peers: [connectPeer('http://127.0.0.1:9')],
+    instances: [connectInstance('http://127.0.0.1:9')],
     settings: { fallback: 'refuse', timeoutMs: 300 },
   });
   await expect(client.judgeOne(draft('anything'))).rejects.toMatchObject({ code: 'unavailable', mode: 'refuse' });
@@ -76,13 +79,13 @@ test('a frozen peer costs its drafts a share of their time, then is left alone, 
   const proxy = await startTcpProxy(() => [port]);
   const { url } = await startServer();
   const port = Number(new URL(url).port);
-  const peer = connectPeer(`http://127.0.0.1:${proxy.port}`);
+  const peer = connectInstance(`http://127.0.0.1:${proxy.port}`);
   let batchesSent = 0;
   const send: typeof peer.send = (...batch) => {
     batchesSent += 1;
     return peer.send(...batch);
   };
-  const { client, sources } = startClient({ peers: [{ ...peer, send }], local: await startMoodyEngine() });
+  const { client, sources } = startClient({ instances: [{ ...peer, send }], local: await startMoodyEngine() });
   await client.judgeOne(draft('before'));
   proxy.become('swallow');
   for (let n = 0; n < 10; n++) expect((await client.judgeOne(draft(`frozen ${n}`))).outcome).toBe('allow');
@@ -105,7 +108,7 @@ test('a second peer is asked within the budget for retries; beyond it the local 
   const [frozen, well] = [await startServer(), await startServer()];
   const patient = { breaker: { ...breakerSettings, failuresToOpen: 1000 } };
   const { client, sources, retries } = startClient({
-    peers: [connectPeer(`http://127.0.0.1:${proxy.port}`, patient), connectPeer(well.url)],
+    instances: [connectInstance(`http://127.0.0.1:${proxy.port}`, patient), connectInstance(well.url)],
     local: await startMoodyEngine(),
     settings: { batchMax: 1, timeoutMs: 8000, attemptTimeoutMs: 1000, retries: { share: 0, reserve: 3 } },
   });
@@ -120,27 +123,27 @@ test('a second peer is asked within the budget for retries; beyond it the local 
 });
 
 test.each([
-  ['the local engine', async () => ({ peers: [] })],
+  ['the local engine', async () => ({ instances: [] })],
   [
     'a processing instance',
-    async (engine: TextEngine) => ({ peers: [connectPeer((await startServer({ engine })).url)] }),
+    async (engine: TextEngine) => ({ instances: [connectInstance((await startServer({ engine })).url)] }),
   ],
 ])(
   'more drafts than %s can judge in time: the rest is refused before it is judged, and told when to come back',
-  async (_, peersOf) => {
+  async (_, instancesOf) => {
     let judged = 0;
     const events = { onResult: () => void judged++ };
     const engine = await startMoodyEngine({}, { events });
-    const { peers } = await peersOf(engine);
+    const { instances } = await instancesOf(engine);
     // Four milliseconds each: a thousand take four seconds.
     const { client, sources } = startClient({
-      peers,
-      ...(peers.length > 0 ? {} : { local: engine }),
+      instances,
+      ...(instances.length > 0 ? {} : { local: engine }),
       settings: {
         queueWaitMs: 1000,
         timeoutMs: 2000,
         attemptTimeoutMs: 2000,
-        fallback: peers.length > 0 ? 'refuse' : 'local',
+        fallback: instances.length > 0 ? 'refuse' : 'local',
       },
     });
     const answers = await Promise.allSettled(

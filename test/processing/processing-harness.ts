@@ -112,7 +112,7 @@ export const clientSettings: ProcessingClientSettings = {
 
 export const breakerSettings = { failuresToOpen: 3, pauseMs: 100, pauseMaxMs: 500 };
 
-export function connectPeer(url: string, changes: Partial<ProcessingInstanceOptions> = {}): ProcessingInstance {
+export function connectInstance(url: string, changes: Partial<ProcessingInstanceOptions> = {}): ProcessingInstance {
   const link = createNetworkTransport(url, { answerBytes: 16 * 1024 * 1024 });
   return createProcessingInstance({
     name: url,

@@ -6,10 +6,13 @@
  * takes the place of a lost one at once, and the youngest thread beside it is the one suspects run on.
  */
 
-import { startEarly } from '../../concurrency/start-early.ts';
 import { Failure } from '../../errors.ts';
-import { type PoolThread, startThread } from './pool-thread.ts';
+import { createOverrunWatch } from './overrun-watch.ts';
+import type { PoolThread } from './pool-thread.ts';
+import { createStateRollout, type StateRollout } from './state-rollout.ts';
+import { createSuspects } from './suspects.ts';
 import { createTaskQueue, type Entry, type RunOptions, type TaskQueueSettings } from './task-queue.ts';
+import { createThreadSupervisor, type ThreadSupervisor } from './thread-supervisor.ts';
 import type { TaskOutcome } from './worker-protocol.ts';
 
 export interface WorkerPoolSettings extends TaskQueueSettings {
@@ -63,10 +66,8 @@ export interface WorkerPoolOptions<Task, State> {
   readonly events?: PoolEvents;
 }
 
-/** Batches a thread holds: the next one is there when it finishes the last. */
+/** Batches that a thread holds, so that the next one is there when it finishes the last. */
 const batchesPerThread = 2;
-const watchEveryMs = 10;
-const restartPausesMs = [0, 50, 100, 200, 500, 1000];
 
 /** Starts the threads and resolves when all of them are warm; rejects when the first start fails. */
 export async function startWorkerPool<Task, Result, State extends object>(
@@ -75,72 +76,52 @@ export async function startWorkerPool<Task, Result, State extends object>(
   type Item = Entry<Task, Result>;
   type Thread = PoolThread<Item, Task, State>;
   const { module, settings, events = {} } = options;
-  let { state } = options;
-  let stateVersion = 0;
-  let stopped = false;
-  let failedStarts = 0;
-  const threads = new Set<Thread>();
-  const restarts = new Set<NodeJS.Timeout>();
-  const suspects: Item[] = [];
-  /** Items that are being run alone, or were. */
-  const suspected = new WeakSet<Item>();
-  // Calls of one turn of the event loop travel together.
+  const { heapMb, loadTimeoutMs, itemTimeoutMs } = settings;
+  let isStopped = false;
+  const suspects = createSuspects<Item>();
+  // Calls of one tick of the event loop travel together.
   const queue = createTaskQueue<Task, Result>(settings, options.weigh, () => setImmediate(dispatch));
-
-  function spawn(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let ready = false;
-    const thread: Thread = startThread<Item, Task, Result, State>(
-      { module, state, stateVersion, heapMb: settings.heapMb, loadTimeoutMs: settings.loadTimeoutMs },
-      {
-        onReady: () => {
-          ready = true;
-          failedStarts = 0;
-          resolve();
-          dispatch();
-        },
-        onResults: (batch, outcomes, stageMs) => {
-          for (const [at, entry] of batch.entries.entries()) queue.finish(entry, outcomes[at]!);
-          events.onBatch?.(batch.entries.length, stageMs);
-          dispatch();
-        },
-        onCrash: (cause) => {
-          if (ready) return lose(thread, 'crashed', cause);
-          failedStarts++;
-          threads.delete(thread);
-          reject(cause instanceof Error ? cause : new Error(String(cause)));
-        },
+  const supervisor: ThreadSupervisor<Thread> = createThreadSupervisor<Item, Task, Result, State>(
+    () => ({ module, ...rollout.current(), heapMb, loadTimeoutMs }),
+    {
+      onReady: dispatch,
+      onResults: (batch, outcomes, stageMs) => {
+        for (const [at, entry] of batch.entries.entries()) queue.finish(entry, outcomes[at]!);
+        events.onBatch?.(batch.entries.length, stageMs);
+        dispatch();
       },
-    );
-    threads.add(thread);
-    return promise;
-  }
+      onCrash: (thread, cause) => lose(thread, 'crashed', cause),
+    },
+  );
+  const { threads } = supervisor;
+  const rollout: StateRollout<State> = createStateRollout({
+    state: options.state,
+    threads,
+    isStopped: () => isStopped,
+    onChange: dispatch,
+  });
+  // An item in a batch gets half of the time: a suspect is then run alone with all of it.
+  const limitMs = (thread: Thread) => (runsAlone(thread) ? itemTimeoutMs : itemTimeoutMs / 2);
+  const watch = createOverrunWatch<Thread>(threads, limitMs, (thread) => {
+    thread.end().catch((error: unknown) => events.onLostThread?.('crashed', error));
+    lose(thread, 'overran', undefined);
+  });
 
-  /** Starts a successor; a thread that cannot start is tried again ever more slowly. */
-  function respawn(): void {
-    if (stopped) return;
-    const pauseMs = restartPausesMs[Math.min(failedStarts, restartPausesMs.length - 1)]!;
-    const timer = setTimeout(() => {
-      restarts.delete(timer);
-      spawn().catch(respawn);
-    }, pauseMs);
-    restarts.add(timer);
-  }
-
+  /** Puts the items of a lost thread back, the one it was on as a suspect, and starts a successor. */
   function lose(thread: Thread, reason: 'overran' | 'crashed', cause: unknown): void {
-    if (!threads.delete(thread)) return;
+    if (!supervisor.drop(thread)) return;
     const culprit = thread.current();
     const again: Item[] = [];
     for (const batch of thread.inFlight) {
       for (const [index, entry] of batch.entries.entries()) {
         if (batch !== culprit?.batch || index !== culprit.index) again.push(entry);
-        else if (suspected.has(entry)) queue.finish(entry, { ok: false, reason, detail: reason });
-        else suspects.push(entry);
+        else if (suspects.wasRunAlone(entry)) queue.finish(entry, { ok: false, reason, detail: reason });
+        else suspects.add(entry);
       }
     }
     for (const entry of again.reverse()) queue.giveBack(entry);
     events.onLostThread?.(reason, cause);
-    respawn();
+    supervisor.startSuccessor();
     dispatch();
   }
 
@@ -148,39 +129,38 @@ export async function startWorkerPool<Task, Result, State extends object>(
     const tasks = entries.map(({ job, index }) => job.tasks[index]!);
     thread.give(entries, tasks);
     events.onGiven?.(performance.now() - entries[0]!.job.admittedAtMs);
-    watch();
+    watch.start();
   }
 
   function runsAlone(thread: Thread): boolean {
     const first = thread.inFlight[0]?.entries[0];
-    return first !== undefined && suspected.has(first);
-  }
-
-  function isSuccessorComing(): boolean {
-    return restarts.size > 0 || [...threads].some((thread) => thread.state() === 'starting');
+    return first !== undefined && suspects.wasRunAlone(first);
   }
 
   function dispatch(): void {
-    if (stopped) return;
+    if (isStopped) return;
     const able = [...threads].filter((thread) => thread.state() === 'ready' && !runsAlone(thread));
-    let ready = able.filter((thread) => !thread.isReloading());
-    if (ready.length === 0) ready = able;
-    while (suspects.length > 0) {
-      if (suspects[0]!.job.settled) {
-        suspects.shift();
-        continue;
-      }
-      // While the lost thread's successor is on its way the last one that is left works for the others.
-      if (ready.length === 1 && queue.waiting() > 0 && isSuccessorComing()) break;
-      // The youngest thread, which is the spare when there is one; with none idle it gets no more work until it is.
-      const last = ready.at(-1);
-      ready = ready.slice(0, -1);
+    const settled = able.filter((thread) => !thread.isReloading());
+    const left = giveSuspects(settled.length > 0 ? settled : able);
+    giveBatches(left.slice(0, settings.threads));
+  }
+
+  /** Gives each suspect a thread of its own. @returns the threads that are left for batches */
+  function giveSuspects(ready: readonly Thread[]): readonly Thread[] {
+    let left = ready;
+    while (suspects.isWaiting()) {
+      // The last thread that is left works for the others until the lost thread's successor is there.
+      if (left.length === 1 && queue.waiting() > 0 && supervisor.isSuccessorComing()) break;
+      // The youngest thread is the spare, if there is one. If it is busy, it gets no more work until it is idle.
+      const last = left.at(-1);
+      left = left.slice(0, -1);
       if (!last || last.inFlight.length > 0) break;
-      const entry = suspects.shift()!;
-      suspected.add(entry);
-      give(last, [entry]);
+      give(last, [suspects.take()]);
     }
-    const working = ready.slice(0, settings.threads);
+    return left;
+  }
+
+  function giveBatches(working: readonly Thread[]): void {
     for (let depth = 0; depth < batchesPerThread; depth++) {
       for (const thread of working) {
         if (thread.inFlight.length > depth) continue;
@@ -191,81 +171,28 @@ export async function startWorkerPool<Task, Result, State extends object>(
     }
   }
 
-  // The watch runs only while a thread holds work.
-  let watchTimer: NodeJS.Timeout | undefined;
-  function watch(): void {
-    watchTimer ??= setInterval(() => {
-      const nowMs = performance.now();
-      for (const thread of [...threads]) {
-        const limitMs = runsAlone(thread) ? settings.itemTimeoutMs : settings.itemTimeoutMs / 2;
-        if (thread.stuckMs(nowMs) <= limitMs || !thread.current()) continue;
-        thread.end().catch((error: unknown) => events.onLostThread?.('crashed', error));
-        lose(thread, 'overran', undefined);
-      }
-      if ([...threads].some((thread) => thread.inFlight.length > 0)) return;
-      clearInterval(watchTimer);
-      watchTimer = undefined;
-    }, watchEveryMs);
-  }
-
-  // One state after the other, so that the last one asked for is the last one applied.
-  let reloading: Promise<unknown> = Promise.resolve();
-  function reload(next: State): Promise<void> {
-    const reloaded = reloading.then(() => applyEverywhere(next));
-    reloading = reloaded.catch(() => undefined); // whoever asked for it hears of it
-    return reloaded;
-  }
-
-  async function applyEverywhere(next: State): Promise<void> {
-    const previous = state;
-    const changes = changesOf(previous, next);
-    const version = ++stateVersion;
-    const had = [...threads];
-    state = next; // threads that are born from now on begin with it
-    const applied: Thread[] = [];
-    try {
-      for (const thread of had) {
-        if (stopped) return;
-        const loading = startEarly(() => thread.reload(changes, version));
-        dispatch(); // to the others
-        await loading;
-        applied.push(thread);
-      }
-    } catch (error) {
-      state = previous;
-      // What one thread refuses the others refuse as well; those that have it already go back all the same.
-      const back = changesOf(next, previous);
-      await Promise.allSettled(applied.map((thread) => thread.reload(back, ++stateVersion)));
-      throw error;
-    } finally {
-      dispatch();
-    }
-  }
-
   async function stop(): Promise<void> {
-    stopped = true;
-    clearInterval(watchTimer);
-    for (const timer of restarts) clearTimeout(timer);
+    isStopped = true;
+    watch.stop();
     queue.failAll(new Failure('unavailable', 'the engine stopped', { retryAfterMs: 1000 }));
-    await Promise.all([...threads].map((thread) => thread.end()));
-    threads.clear();
+    await supervisor.stop();
   }
 
-  const births = Array.from({ length: settings.threads + settings.spares }, spawn);
+  const starts = Array.from({ length: settings.threads + settings.spares }, supervisor.start);
   try {
-    await Promise.all(births);
+    await Promise.all(starts);
   } catch (error) {
-    await Promise.allSettled(births);
+    await Promise.allSettled(starts);
     await stop();
     throw error;
   }
 
   return {
     run: (tasks, runOptions = {}) =>
-      stopped
+      isStopped
         ? Promise.reject(new Failure('unavailable', 'the engine is stopping', { retryAfterMs: 1000 }))
         : queue.admit(tasks, runOptions),
-    reload,
+    reload: rollout.reload,
     stats: () => ({
       waiting: queue.waiting(),
       given: [...threads].flatMap((thread) => thread.inFlight).reduce((sum, batch) => sum + batch.entries.length, 0),
@@ -273,10 +200,4 @@ export async function startWorkerPool<Task, Result, State extends object>(
     }),
     stop,
   };
-}
-
-/** The parts of `next` that are not the very values of `previous`. */
-function changesOf<State extends object>(previous: State, next: State): Partial<State> {
-  const changed = (Object.keys(next) as (keyof State)[]).filter((part) => next[part] !== previous[part]);
-  return Object.fromEntries(changed.map((part) => [part, next[part]])) as Partial<State>;
 }

@@ -33,7 +33,7 @@ export interface JudgeWiring {
   readonly message: Judge;
   readonly text: JudgeText;
   readonly name: JudgeName;
-  /** How many of the peers answer, for people. */
+  /** How many of the processing instances answer, as text for people. */
   readonly state: () => string;
   /** Judges ordinary lines until the way to the engines is warm. What fails is reported as for any draft. */
   readonly warmUp: () => Promise<void>;
@@ -61,7 +61,7 @@ export function createJudge({
   const links = config.processing.url.map((url) => ({ name: url, ...createNetworkTransport(url, { answerBytes }) }));
   // The engine behind the memory link is the local one: it is neither left alone nor asked a second time.
   const isInProcess = links.length === 0 && memoryTransport !== undefined;
-  const peers = (isInProcess ? [{ name: 'memory', ...memoryTransport }] : links).map((link) =>
+  const instances = (isInProcess ? [{ name: 'memory', ...memoryTransport }] : links).map((link) =>
     createProcessingInstance({
       ...link,
       token: config.processing.token,
@@ -74,7 +74,7 @@ export function createJudge({
   );
   let isWarm = false;
   const client = createProcessingClient({
-    peers,
+    instances,
     isInProcess,
     ...(isInProcess ? {} : { local: localEngine }),
     settings: {
@@ -133,14 +133,14 @@ export function createJudge({
         ...(userId ? { senderId: userId } : {}),
       }),
     state: () => {
-      const up = peers.filter((peer) => peer.breaker.state() === 'closed').length;
-      if (peers.length > 0) return `${up} of ${peers.length} up${up === 0 && localEngine ? ', local engine' : ''}`;
+      const up = instances.filter((instance) => instance.breaker.state() === 'closed').length;
+      if (instances.length > 0) return `${up} of ${instances.length} up${up === 0 && localEngine ? ', local engine' : ''}`;
       return localEngine ? 'local engine' : 'none';
     },
     warmUp,
     stop: () => {
       client.stop();
-      for (const peer of peers) peer.stop();
+      for (const instance of instances) instance.stop();
     },
   };
 }
