@@ -1,4 +1,4 @@
-/** The verdict on one text: what it says, who it looks like, and what the deployment does about it. Pure. */
+/** Judges one text: its words, its score, its links, and the action that the deployment's policy takes. Pure. */
 import type { Classifier } from './classifier/classifier.ts';
 import { recordOdds, type SenderRecord, withRecord } from './classifier/sender-record.ts';
 import type { LinkPolicy } from './links/link-policy.ts';
@@ -14,7 +14,7 @@ export type PolicyAction = 'off' | 'flag' | 'block';
 export interface AssessPolicy extends ScorePolicy {
   readonly profanity: PolicyAction;
   readonly slurs: PolicyAction;
-  /** The most that is done about a link; `block`, the default, leaves it to the link policy. */
+  /** The gravest action about a link. The default `block` leaves it to the link policy. */
   readonly links?: PolicyAction;
 }
 
@@ -23,7 +23,7 @@ export interface Assessment {
   /** 0 to 1, calibrated. */
   readonly spamScore: number;
   readonly labels: readonly Label[];
-  /** By which copies of the text are known; undefined for texts too short to be copies. */
+  /** Identifies copies of the text; undefined for texts too short to be copies. */
   readonly fingerprint: string | undefined;
 }
 
@@ -32,14 +32,14 @@ export interface AssessorParts {
   readonly terms: TermMatcher;
   readonly toxicity: ToxicityClassifier;
   readonly classifier: Classifier;
-  /** Without what moderators taught; absent: they taught nothing. */
+  /** The classifier without what moderators taught. Absent: they taught nothing. */
   readonly untaught?: Classifier | undefined;
   readonly links?: LinkPolicy;
 }
 
-/** Always blocked, label `test`: the standard string that lets anyone try a filter without writing spam (GTUBE). */
+/** GTUBE, the standard string for trying a spam filter: always blocked, label `test`. */
 const gtube = /XJS\*C4JDBQADN1\.NSBN3\*2IDNEN\*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL\*C\.34X/;
-/** Terms below it are flagged at most. */
+/** Terms with a lower score are flagged, never blocked. */
 const graveScore = 0.5;
 const rank = { allow: 0, flag: 1, block: 2 } as const;
 
@@ -75,14 +75,14 @@ export function createAssessor({
       const action = label.name === 'slur' ? policy.slurs : policy.profanity;
       if (action === 'off') continue;
       labels.push(label);
-      // What may be meant well, such as a slur among those whom it is for, is for people to decide.
+      // A term that may be meant well, such as a reclaimed slur, is left to people to decide.
       raise(action === 'block' && label.score < graveScore ? 'flag' : action);
     }
-    // Words that were found say more than a score over all of them.
+    // A listed word says more than a score over all words, so the score is only computed without one.
     const hostility = labels.length === 0 && policy.profanity !== 'off' ? toxicity.score(normalised, found) : 0;
     if (hostility >= flagScore) {
       labels.push({ name: 'toxicity', score: hostility, start: 0, end: text.length, matched: text, id: 'toxicity' });
-      // A model's opinion of manners blocks nobody.
+      // A toxicity score flags, it never blocks.
       raise('flag');
     }
     const linkLabels: Label[] = [];

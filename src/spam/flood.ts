@@ -1,44 +1,44 @@
 /**
- * Floods and raids: the same again and again by one author or by many in one room, or too many messages of any kind. Pure:
- * the clock is the caller's, who shows every message once, in order. Bounded in authors, rooms and messages of each.
+ * Detects floods and raids: near-copies by one author or by many people in one room, or too many messages of any kind. Pure: the
+ * caller passes the time and shows every message once, in order. Bounded in authors, rooms, and messages of each.
  */
 import type { Label } from './text/label.ts';
 import { fingerprintSize } from './text/minhash.ts';
 
 export interface FloodLimits {
-  /** This many near-copies by the author, in the time before. */
+  /** A flood is this many near-copies by one author within `authorCopiesMs`. */
   readonly authorCopies: number;
   readonly authorCopiesMs: number;
-  /** This many near-copies in the room, whoever sent them. */
+  /** Or this many near-copies in one room, by any authors. */
   readonly roomCopies: number;
   readonly roomCopiesMs: number;
-  /** This many messages of any text by the author. */
+  /** Or this many messages by one author, of any text. */
   readonly authorMessages: number;
   readonly authorMessagesMs: number;
-  /** Texts of at most this many letters that lead nowhere are what people say to each other; a Han character counts twice. */
+  /** Texts of at most this many letters without a link or contact are small talk. A Han character counts twice. */
   readonly shortLetters?: number;
-  /** Of these it takes this many times as many copies. */
+  /** Small talk needs this many times as many copies. */
   readonly shortFactor?: number;
-  /** Authors and rooms that are remembered; the least recently seen are forgotten. */
+  /** Authors and rooms that are remembered. The least recently seen are forgotten. */
   readonly authorsMax: number;
   readonly roomsMax: number;
 }
 
 export interface SeenMessage {
   readonly text: string;
-  /** Milliseconds of any clock that does not step back. */
+  /** Milliseconds of any monotonic clock. */
   readonly atMs: number;
   readonly authorId: string | undefined;
   readonly roomId: string | undefined;
-  /** A message seen twice (asked again elsewhere) counts once. */
+  /** A message that is seen twice (a retry on another instance) counts once. */
   readonly messageId: string | undefined;
   readonly fingerprint: string | undefined;
 }
 
 export interface FloodWindow {
-  /** Takes the message in. @returns the label of a flood that it is part of */
+  /** Counts the message. @returns the label of the flood that it is part of */
   readonly see: (message: SeenMessage) => Label | undefined;
-  /** What is remembered. */
+  /** Numbers of what is remembered. */
   readonly sizes: () => { readonly authors: number; readonly rooms: number };
 }
 
@@ -47,11 +47,11 @@ const shortFactorShipped = 4;
 /** Messages of one author or room that are remembered. */
 const authorMemory = 64;
 const roomMemory = 256;
-/** Equal values of two fingerprints from which their texts are near-copies: a third of the pieces in common. */
+/** Two fingerprints with so many equal values are of near-copies: they share a third of their pieces. */
 const equalMin = 11;
 const words = fingerprintSize / 4;
 
-/** Whether a flood's label speaks of copies of the text, and not of the number of messages alone. */
+/** Whether a flood's label is about copies of the text, not only about the number of messages. */
 export function isCopyLabel({ id }: Pick<Label, 'id'>): boolean {
   return id === 'author-copies' || id === 'room-copies';
 }
@@ -66,7 +66,7 @@ export function createFloodWindow(limits: FloodLimits): FloodWindow {
       const print = fingerprint === undefined ? undefined : pack(fingerprint);
       const author = authorId === undefined ? undefined : take(authors, authorId, limits.authorsMax, authorMemory);
       const room = roomId === undefined ? undefined : take(rooms, roomId, limits.roomsMax, roomMemory);
-      // Six people who wish a happy birthday are no raid.
+      // Six people who wish somebody a happy birthday are not a raid.
       const factor = print && isSmallTalk(text, shortLetters) ? shortFactor : 1;
       let id = '';
       if (author) {
@@ -90,20 +90,20 @@ export function createFloodWindow(limits: FloodLimits): FloodWindow {
 }
 
 const address = /:\/\/|www\.|[^\s.]\.\p{L}{2,}|(?<![\p{L}\p{N}])@[\p{L}\p{N}]|\d{5,}/u;
-/** Digits and signs too: they may stand for letters. */
+/** Includes digits and signs, which may stand for letters. */
 const letters = /[\p{L}\p{N}@$|]|!(?=\p{L})/gu;
 const wide = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 
-/** Whether a text is short and leads nowhere: no address, no name, no long number. */
+/** Whether a text is short and has no address, name or long number in it. */
 function isSmallTalk(text: string, lettersMax: number): boolean {
-  // Whatever hides between letters may be more than they are.
+  // Hidden characters may outnumber the letters.
   if (text.length > lettersMax * 4) return false;
   let count = 0;
   for (const [letter] of text.matchAll(letters)) count += wide.test(letter) ? 2 : 1;
   return count <= lettersMax && !address.test(text);
 }
 
-/** The memory of `key`, now the most recently used of at most `max`. */
+/** The memory of `key`, which becomes the most recently used of at most `max`. */
 function take(memories: Map<string, Memory>, key: string, max: number, size: number): Memory {
   const known = memories.get(key);
   if (known) memories.delete(key);
@@ -116,7 +116,7 @@ function take(memories: Map<string, Memory>, key: string, max: number, size: num
 interface Memory {
   readonly add: (atMs: number, print: Int32Array | undefined, messageId: string | undefined) => void;
   readonly count: (fromMs: number, toMs: number) => number;
-  /** Whether at least `wanted` are near-copies: looked for until so many are found, the newest first. */
+  /** Whether at least `wanted` messages are near-copies. Looks at the newest first and stops at `wanted`. */
   readonly hasCopies: (wanted: number, print: Int32Array, fromMs: number, toMs: number) => boolean;
   readonly holds: (messageId: string) => boolean;
 }

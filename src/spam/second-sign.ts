@@ -1,23 +1,23 @@
 /**
- * When a spam score blocks. A score says what a text looks like, and everyday life looks like spam too: invitations, own
- * projects, jobs, telephone numbers. So a score alone flags; it blocks where a second sign agrees that the text does not
- * show. The sign is named in the label, `model+newcomer`, and a label of that form means that the block rests on it. Pure.
+ * Decides when a spam score blocks. Everyday texts look like spam too: invitations, projects, jobs, phone numbers. So a score
+ * alone only flags. It blocks if a second sign, which is not in the text, agrees. The label names the sign
+ * (`model+newcomer`), which means that the block depends on it. Pure.
  */
 
 import type { SenderRecord } from './classifier/sender-record.ts';
 import type { Label } from './text/label.ts';
 
 /**
- * What is done about a text whose score reaches the threshold for blocking: `auto` blocks it where a second sign agrees and
- * flags it otherwise, `block` blocks it, `flag` never does.
+ * The action on a text whose score reaches the threshold for blocking: `auto` blocks it if a second sign agrees and flags it
+ * otherwise, `block` always blocks it, `flag` never does.
  */
 export type SpamAction = 'auto' | 'flag' | 'block';
 
-/** Who is new. */
+/** When an account counts as new: both bounds must hold. */
 export interface NewcomerSettings {
-  /** Only accounts younger than this are new ones. */
+  /** It is younger than this. */
   readonly newcomerSeconds: number;
-  /** And only with fewer messages than this. */
+  /** It has sent fewer messages than this. */
   readonly newcomerMessages: number;
 }
 
@@ -26,28 +26,33 @@ export interface SignSettings extends NewcomerSettings {
 }
 
 /**
- * Signs that block: `stranger`, nothing is known of the sender, and `newcomer`, a new account's first messages (both only
- * where the score is certain); `complaints`, texts of theirs were refused or reported; `haste`, many messages in a minute;
- * `copies`, near-copies of the text are sent again and again; `link`, the link policy complains; `rule`, a rule of the
- * community hits; `lessons`, the score comes from what moderators taught.
+ * Signs that make a score block:
+ * - `stranger`: nothing is known of the sender; only if the score is certain
+ * - `newcomer`: a new account's first messages; only if the score is certain
+ * - `complaints`: texts of the sender were refused or reported
+ * - `haste`: many messages in a minute
+ * - `copies`: near-copies of the text are sent repeatedly
+ * - `link`: the link policy labels a link
+ * - `rule`: a moderators' rule matches
+ * - `lessons`: the score comes from what moderators taught
  */
 export type SecondSign = 'stranger' | 'newcomer' | 'complaints' | 'haste' | 'copies' | 'link' | 'rule' | 'lessons';
 
-/** Why a score that would block does not: no sign agrees, or the two have talked before. */
+/** Why a high score does not block: no sign agrees, or the two people have talked before. */
 type NoSign = 'alone' | 'acquainted';
 
 const shippedSettings: SignSettings = { action: 'auto', newcomerSeconds: 7 * 86_400, newcomerMessages: 10 };
-/** Where a sender's newness is the only other sign, what is left of doubt must be this many times smaller. */
+/** If newness is the only sign, the distance of the score from 1 must be this many times smaller. */
 const certainty = 5;
-/** One report may be a quarrel. */
+/** Fewer reports may come from one quarrel. */
 const reportsMin = 3;
 const hurriedMessages = 20;
-/** Log-odds that moderators' lessons added to a score, from which the score is theirs. */
+/** If moderators' lessons added this many log-odds to a score, the score counts as theirs. */
 const taughtMin = 1;
-/** Complaints about links that say nothing of where they lead. */
+/** Link labels that say nothing about where the link leads. */
 const plainLinks = new Set(['link-shortener', 'link-private']);
 const prefix = 'model+';
-/** What stands behind the plus and does not block. */
+/** Suffixes of labels that do not block. */
 const passing: readonly string[] = ['alone', 'acquainted', 'sender'];
 
 export interface ScorePolicy {
@@ -59,24 +64,24 @@ export interface ScorePolicy {
 }
 
 export interface ScoredText {
-  /** With the sender's record in it. */
+  /** The score with the sender's record applied. */
   readonly score: number;
-  /** Of the text alone. */
+  /** The score of the text alone. */
   readonly textScore: number;
-  /** That score without what moderators taught; asked for only where it decides. */
+  /** `textScore` without what moderators taught. Computed only if it decides. */
   readonly untaught: () => number;
-  /** What the link policy says. */
+  /** Labels of the link policy. */
   readonly links: readonly Label[];
   readonly blockedAnyway: boolean;
 }
 
-/** What is done about a score that reaches the threshold for flagging, and the id of its label. */
+/** The action on a score that reaches the threshold for flagging, and the id of its label. */
 export function judgeScore(
   text: ScoredText,
   sender: SenderRecord | undefined,
   { flagThreshold, blockThreshold, spam = shippedSettings }: ScorePolicy,
 ): { readonly action: 'flag' | 'block'; readonly id: string } {
-  // Whoever reads it is told where the text alone would have passed.
+  // The id says so if the text alone would have passed.
   const id = text.textScore >= flagThreshold ? 'model' : 'model+sender';
   if (text.score < blockThreshold || text.blockedAnyway || spam.action === 'flag') return { action: 'flag', id };
   if (spam.action === 'block') return { action: 'block', id };
@@ -102,7 +107,7 @@ function isNoSign(sign: SecondSign | NoSign): sign is NoSign {
   return sign === 'alone' || sign === 'acquainted';
 }
 
-/** Whether a sender is new; undefined: they are not. */
+/** How new a sender is; undefined if they are not new. */
 function newnessOf(
   sender: SenderRecord | undefined,
   { newcomerSeconds, newcomerMessages }: NewcomerSettings,
@@ -126,8 +131,10 @@ function signId(sign: SecondSign | NoSign): string {
   return `${prefix}${sign}`;
 }
 
-/** Which sign made the score block; undefined where it did not, or something else blocks as well. */
-/** Exported for callers that look up the sender only where it decides. */
+/**
+ * Which sign made the score block; undefined if none did or if something else blocks too. Callers use it to look the sender up
+ * only if that decides.
+ */
 export function findBlockingSign({ outcome, labels }: Judged): SecondSign | undefined {
   if (outcome !== 'block') return undefined;
   const id = labels.find((label) => label.name === 'spam')?.id;
@@ -136,8 +143,8 @@ export function findBlockingSign({ outcome, labels }: Judged): SecondSign | unde
 }
 
 /**
- * The same verdict with a sign that is found later. It takes the place of a sign that rests on who the sender is, which may
- * be looked up again. Undefined where the score does not reach the threshold, or the two have talked before.
+ * The same verdict with a sign that was found later. It replaces a sign that depends on the sender, which `reconsider` might
+ * take back. Undefined if the score does not reach the threshold, or if the two people have talked before.
  */
 export function confirm<Verdict extends Judged>(verdict: Verdict, sign: SecondSign): Verdict | undefined {
   const isAlone = verdict.labels.some(({ name, id }) => name === 'spam' && id === signId('alone'));
@@ -152,7 +159,7 @@ function withSign<Verdict extends Judged>(verdict: Verdict, sign: SecondSign | N
   };
 }
 
-/** The same verdict, blocked for a reason of its own: what the score does no longer matters. */
+/** The same verdict, blocked for another reason than the score. */
 export function blockedAnyway<Verdict extends Judged>(verdict: Verdict): Verdict {
   return { ...verdict, outcome: 'block', labels: withSpamId(verdict.labels, 'model') };
 }
@@ -162,8 +169,8 @@ function withSpamId(labels: readonly Label[], id: string): readonly Label[] {
 }
 
 /**
- * Asks a verdict again once the sender is known: what blocked only because they seemed new is flagged when they are not,
- * and nothing blocks between people who have talked before.
+ * Corrects a verdict once the sender is known. A text that was blocked only because the sender seemed new is flagged if they
+ * are not, and no score blocks between people who have talked before.
  */
 export function reconsider<Verdict extends Judged>(
   verdict: Verdict,

@@ -1,6 +1,6 @@
 /**
- * Logistic regression over sparse and dense features. The score is a probability set so that the shipped thresholds mean
- * what they say: at `pivotScore`, where flagging begins, a stated share of ordinary chat is.
+ * Scores spam by logistic regression over hashed features and the shape of a text. Scores are calibrated: a stated share of
+ * ordinary chat reaches `pivotScore`, where flagging begins.
  */
 
 import type { Normalised } from '../text/normalise.ts';
@@ -11,7 +11,7 @@ import { createExtractor, type Extractor, type Lexicon } from './features.ts';
 export interface Model {
   /** Names the training. */
   readonly version: string;
-  /** One byte per bucket; times `scale` it is the weight. */
+  /** One byte per bucket; the weight is this times `scale`. */
   readonly hashed: Int8Array;
   readonly scale: number;
   readonly shape: readonly number[];
@@ -19,15 +19,15 @@ export interface Model {
   /** Weights of the shape alone, for texts in scripts that the model cannot read. */
   readonly foreignShape: readonly number[];
   readonly foreignBias: number;
-  /** Log-odds at which ordinary chat is at the stated false-alarm rate, and what one unit beyond is worth. */
+  /** Log-odds that the stated share of ordinary chat reaches, and the factor for what is beyond it. */
   readonly pivot: number;
   readonly slope: number;
   readonly lexicon: Lexicon;
 }
 
-/** What moderators taught, on top of a model. May lie in memory that threads share. */
+/** The weights of a model with the corrections that moderators taught. Threads may share the memory. */
 export interface Learned {
-  /** Names the examples and the model it was made on. */
+  /** Identifies the examples and the model. */
   readonly version: string;
   /** Corrected weights of all buckets, in units of `unit`. */
   readonly weights: Int16Array;
@@ -38,9 +38,9 @@ export interface Learned {
 }
 
 export interface Classifier {
-  /** Names the model and what was learned on top of it. */
+  /** Identifies the model and what was learned on top of it. */
   readonly version: string;
-  /** 0 to 1; below `opinionMax` where the model cannot read the text. */
+  /** 0 to 1; at most `opinionMax` for texts that the model cannot read. */
   readonly score: (normalised: Normalised, original: string) => number;
 }
 
@@ -48,30 +48,30 @@ export interface Classifier {
 export const pivotScore = 0.8;
 /** Below this share of Latin and Cyrillic letters the model cannot read a text. */
 const knownMin = 0.5;
-/** And below this one there is something in it that it cannot read: readable lines around it do not hide that. */
+/** Below this share a part of the text is unreadable. That part is scored by its shape, so readable lines cannot hide it. */
 const wellKnown = 0.9;
 /** A text that cannot be read is never flagged for its shape alone. */
 export const opinionMax = pivotScore - 0.01;
-/** What is written in Han characters is flagged at most, never blocked: the model has seen little of their everyday. */
+/** Texts in Han characters are flagged, never blocked: the model was trained on little everyday Chinese. */
 const hanMax = 0.94;
 /**
- * So few words with nowhere to go prove nothing: the name of a room, the number of an order. They rank by their score, below
- * flagging.
+ * Texts of so few words without a link or another contact (a room's name, an order number) prove nothing. They keep their order
+ * by score, but stay below flagging.
  */
 const fewTokens = 3;
 const contacts = (['links', 'phones', 'handles', 'emails', 'spelled', 'leet'] as const).map((name) =>
   shapeNames.indexOf(name),
 );
-/** What is suspicious in it ranks among the suspicious, though below flagging: its weights were set among readable texts. */
+/** Added to the log-odds of an unreadable text: the weights of its shape were trained on readable texts. */
 const foreignLift = 2;
-/** Weights in memory are this much finer than on disk, so that corrections are not rounded away. */
+/** Weights in memory have this many times the resolution of those on disk, so small corrections are not rounded to nothing. */
 export const finer = 64;
 /** Fewer features than this count as this many: a single word is no proof. */
 export const featuresMin = 4;
 /**
- * Ordinary lines around a spam do not hide it: its loudest stretch counts as well. Stretches of so many words, by so many
- * words apart; less a little, and more the more stretches there are, for of many one is loud by chance. Measured on padded
- * spam against long letters and lines of chat put together.
+ * Spam cannot hide among ordinary lines, because the highest-scoring stretch of a text counts too. Stretches have so many
+ * tokens and begin so many tokens apart. The penalty grows with their number: of many, one is high by chance. Measured on
+ * padded spam against long letters and joined lines of chat.
  */
 const stretches = [
   { tokens: 10, step: 3 },
@@ -84,14 +84,14 @@ const chancePenalty = 1.2;
 /** A stretch has a share of the shape of its text. */
 const shapeShare = 0.7;
 /**
- * The loudest stretch of a text of so many words, where it comes this near the threshold, is looked at as if it stood alone,
- * with a shape of its own: less by this the more stretches there are.
+ * In a text of at least `closeTokens`, the highest stretch is scored again as a text of its own, with its own shape, if it comes
+ * within `closeAt` of the threshold. `closeChance` times the log of the number of stretches is subtracted.
  */
 const closeTokens = 24;
 const closeAt = 5;
 const closeChance = 0.3;
 
-/** The weights as a classifier uses them, without anything learned. */
+/** The weights of the model as a classifier uses them, with nothing learned. */
 export function unlearned(model: Model): Learned {
   const { version, hashed, scale, shape, bias, pivot } = model;
   const weights = new Int16Array(buckets);
@@ -107,7 +107,7 @@ export function createClassifier(model: Model, learned: Learned = unlearned(mode
   const { slope, foreignShape, foreignBias } = model;
   const pivotOdds = Math.log(pivotScore / (1 - pivotScore));
 
-  /** Log-odds before calibration; the loudest stretch is looked at alone where it may decide. */
+  /** Log-odds before calibration. The highest stretch is scored alone if that may decide. */
   function rawClosely(features: Features, normalised: Normalised, original: string): number {
     const whole = wholeOf(features, learned);
     const stretch = loudestStretch(features, learned);
@@ -125,13 +125,13 @@ export function createClassifier(model: Model, learned: Learned = unlearned(mode
   function scorePart(normalised: Normalised, original: string): number {
     const features = see(normalised, original);
     if (features.count === 0) return 0;
-    // Below flagging, and never more for the readable lines around it.
+    // The score of the unreadable part stays below flagging, whatever the readable lines around it say.
     const unread =
       features.known < wellKnown
         ? opinionMax * squash(dot(features.shape, foreignShape) + foreignBias + foreignLift)
         : 0;
     if (features.known < knownMin) return unread;
-    // Asked before a stretch is looked at: that one takes the place of these features.
+    // Read now: scoring a stretch overwrites these features.
     const { han } = features;
     const few = features.tokens <= fewTokens && contacts.every((at) => features.shape[at] === 0);
     const read = squash(pivotOdds + (rawClosely(features, normalised, original) - learned.pivot) * slope);
@@ -143,7 +143,7 @@ export function createClassifier(model: Model, learned: Learned = unlearned(mode
     version: learned.version,
     score: (normalised, original) => {
       if (normalised.folded.length <= unitsMax) return scorePart(normalised, original);
-      // Long texts are as loud as their loudest part.
+      // A long text has the score of its highest part.
       let loudest = 0;
       for (const part of partsOf(normalised, original))
         loudest = Math.max(loudest, scorePart(part.normalised, part.original));
@@ -161,7 +161,7 @@ interface Stretch {
   /** First token, and the one past the last. */
   start: number;
   end: number;
-  /** How many were looked at. */
+  /** Number of stretches in the text. */
   number: number;
 }
 
@@ -178,9 +178,9 @@ function wholeOf(features: Features, learned: Learned): number {
   return learned.bias + dot(shape, learned.shape) + (sum * learned.unit) / Math.sqrt(Math.max(featuresMin, count));
 }
 
-/** Looks each weight up once: `sums` and `counts` get those of all tokens before a token. @returns the sum of all */
+/** Fills `sums` and `counts` with those of all tokens before each token. @returns the sum of all weights */
 function gather({ hashed, tokenOf, count, tokens }: Features, { weights }: Learned): number {
-  // More tokens are never parted into stretches.
+  // Texts with more tokens are not split into stretches.
   const last = Math.min(tokens, unitsMax);
   sums.fill(0, 0, last + 1);
   counts.fill(0, 0, last + 1);
@@ -189,7 +189,7 @@ function gather({ hashed, tokenOf, count, tokens }: Features, { weights }: Learn
     const weight = weights[hashed[at]!]!;
     const token = tokenOf[at]!;
     sum += weight;
-    // What stands for the whole text is in no stretch.
+    // Features of the whole text belong to no stretch.
     if (token >= last) continue;
     sums[token + 1]! += weight;
     counts[token + 1]!++;
@@ -201,7 +201,7 @@ function gather({ hashed, tokenOf, count, tokens }: Features, { weights }: Learn
   return sum;
 }
 
-/** Of the features that were gathered last. Undefined where the text is not much longer than a stretch. */
+/** The highest stretch of the features gathered last. Undefined if the text is not much longer than a stretch. */
 function loudestStretch({ tokens, shape: values }: Features, { unit, shape, bias }: Learned): Stretch | undefined {
   if (tokens <= stretchMin || tokens > unitsMax) return;
   const found: Stretch = { raw: Number.NEGATIVE_INFINITY, start: 0, end: 0, number: 0 };

@@ -1,12 +1,14 @@
 /**
- * Learning from moderators: a correction on top of the shipped model, made anew from the stored examples, so that taking an
- * example back takes its effect back.
+ * Learns from moderators' decisions: computes a correction of the shipped model from all stored examples, so that revoking an
+ * example removes its effect.
  *
- * Guards. Every example moves the model a bounded way, and older ones less. One moderator alone carries at most half of the
- * weight once there are two, a third once there are more. Ordinary chat and the spam of old are learned again beside the examples (replay), so that
- * neither grows louder nor is forgotten; the threshold rises as far as ordinary chat rises that no model was trained on, so
- * that false alarms stay where they are stated; and where known spam is lost by it, all corrections are weakened. Traffic that
- * nobody looked at is no ham to fit to: a wave would hide in it.
+ * Guards against mistakes and abuse:
+ * - Each example moves the model by a bounded amount, older ones by less.
+ * - One moderator has at most half of the weight if there are two, a third if there are more.
+ * - Ordinary chat and known spam are trained again beside the examples (replay), so neither drifts.
+ * - The threshold rises as far as ordinary chat rises that no model was trained on, so false alarms keep their stated rate.
+ * - If known spam is lost, all corrections are weakened.
+ * - Traffic that nobody reviewed is never used as ham: a spam wave would hide in it.
  */
 
 import type { Normalised } from '../text/normalise.ts';
@@ -21,11 +23,11 @@ export interface LearnedExample {
   readonly moderatorId: string;
 }
 
-/** What must stay as it is: ordinary chat quiet, known spam loud. */
+/** Texts whose scores must stay as they are: ordinary chat low, known spam high. */
 export interface Replay {
-  /** Ordinary chat that is learned again. */
+  /** Ordinary chat that is trained again. */
   readonly ham: readonly string[];
-  /** Ordinary chat that no model was trained on: it only measures. */
+  /** Ordinary chat that no model was trained on. It only measures. */
   readonly measured: readonly string[];
   readonly spam: readonly string[];
 }
@@ -44,34 +46,34 @@ export interface Learner {
 /** Passes over the examples, and over the replayed texts beside them. */
 const passes = 8;
 const rate = 0.5;
-/** Pulls corrections back towards nothing, each pass. */
+/** Pulls corrections towards zero in each pass. */
 const decay = 0.003;
-/** Weight of an example halves with this many newer ones. */
+/** The weight of an example halves with this many newer ones. */
 const halfLife = 1000;
 const shareMax = { ofTwo: 1 / 2, ofMore: 1 / 3 } as const;
-/** How far one weight may be corrected, in log-odds before the norm. */
+/** Largest correction of one weight, in log-odds before the norm. */
 const deltaMax = 12;
-/** Examples are pushed this far beyond the threshold, ordinary chat is kept this far below it. */
+/** Examples are pushed this far beyond the threshold, and ordinary chat is kept this far below it. */
 const margin = 6;
 const quietMargin = 4;
-/** The loudest of the replayed chat are looked at in each pass, of the others one in so many. */
+/** The highest-scoring replayed chat is trained in each pass, of the rest one text in `turns`. */
 const closelyWatched = 800;
 const turns = 5;
-/** The threshold follows this share of ordinary chat, the loudest: as far as these rise on average. */
+/** The threshold rises as far as this share of ordinary chat, the highest-scoring, rises on average. */
 const falseAlarms = 0.002;
-/** …and by this much further: the lines that measure are few, and are read here without a closer look at their stretches. */
+/** It rises by this factor more, because the measuring lines are few and are scored here without their stretches. */
 const headroom = 1.2;
-/** Known spam that sinks is lifted at this rate, as long as it is not further than this above the threshold. */
+/** Known spam that sinks is lifted at this rate, unless it is further than `sureAt` above the threshold. */
 const holdRate = 1.2;
 const sureAt = 6;
-/** Texts that no correction is likely to bring near the threshold are not looked at in the passes. */
+/** Texts that no correction is likely to bring near the threshold are left out of the passes. */
 const outOfReach = 8;
-/** Of the shape of texts, and of the bias: they weigh on all texts at once. */
+/** Learning rates of the shape and of the bias, which change the scores of all texts at once. */
 const shapeRate = 0.08;
 const biasRate = 0.02;
 /**
- * Share of known spam that learning may lose at the threshold or this far above it; beyond, corrections are weakened until it
- * loses no more. The weights were made on that spam: what they were not made on sinks earlier, hence the second level.
+ * Share of known spam that learning may lose, measured at the threshold and this far above it. If it loses more, corrections are
+ * weakened. The second level is there because the weights were trained on that spam: other spam sinks earlier.
  */
 const lossMax = 0.03;
 const lossLevels = [0, 2] as const;
@@ -105,11 +107,11 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
   const measured = replay.measured.map(see);
   const loudestBefore = loudest(measured.map(({ raw }) => raw));
   const spam = replay.spam.map(see).filter(({ raw }) => raw > 0);
-  // As with chat, one half only measures.
+  // As with chat, one half is only for measuring.
   const loud = spam.filter(({ raw }, at) => at % 2 === 0 && raw < sureAt + outOfReach);
   const kept = spam.filter((_, at) => at % 2 === 1);
   const known = new Map<string, Seen>();
-  // Reused: making them anew takes longer than learning.
+  // Reused, because allocating them takes longer than learning.
   const delta = new Float32Array(buckets);
   const squares = new Float32Array(buckets);
 
@@ -151,13 +153,13 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
         for (let at = 0; at < shape.length; at++) shape[at]! -= shapeRate * error * each.shape[at]!;
         bias -= biasRate * error;
       };
-      /** Towards its side of the threshold. */
+      /** Moves a text towards its side of the threshold. */
       const step = (each: Seen, target: 1 | 0, weight: number, margin: number): void => {
         const value = each.raw + correctionOf(each) + (target === 1 ? -margin : margin);
         const error = (1 / (1 + Math.exp(-value)) - target) * weight;
         if (Math.abs(error) >= 0.01) move(each, error);
       };
-      /** Back to where it was: what was learned long ago must not sink. */
+      /** Lifts known spam that has sunk back to where it was. */
       const hold = (each: Seen): void => {
         const correction = correctionOf(each);
         if (correction < -0.05 && each.raw + correction < sureAt) move(each, -holdRate * Math.min(1, -correction));
@@ -165,14 +167,14 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
 
       for (let pass = 0; pass < passes; pass++) {
         for (const [at, each] of seen.entries()) step(each, examples[at]!.spam ? 1 : 0, weights[at]!, margin);
-        // Only what the correction brought near the threshold has anything to say.
+        // Only chat that the corrections brought near the threshold is trained.
         for (const [at, each] of quiet.entries())
           if ((at < closelyWatched || at % turns === pass % turns) && each.raw + correctionOf(each) > -quietMargin)
             step(each, 0, 1, quietMargin);
         for (const each of loud) hold(each);
       }
 
-      // Labels have no say in the threshold: one moderator could silence the filter with them.
+      // Labels do not move the threshold: one moderator could silence the filter with them.
       const chatBy = measured.map(correctionOf);
       const keptBy = kept.map(correctionOf);
       const riseAt = (strength: number): number =>
@@ -197,7 +199,7 @@ export function createLearner({ model, normalise, replay }: LearnerOptions): Lea
   };
 }
 
-/** What each example weighs, oldest first: less with age, and no moderator more than their share. */
+/** The weight of each example, oldest first: less with age, and bounded per moderator. */
 export function shareOut(examples: readonly Pick<LearnedExample, 'moderatorId'>[]): number[] {
   const weights = examples.map((_, index) => 0.5 ** ((examples.length - 1 - index) / halfLife));
   const total = weights.reduce((sum, each) => sum + each, 0);
@@ -209,7 +211,7 @@ export function shareOut(examples: readonly Pick<LearnedExample, 'moderatorId'>[
   return weights.map((weight, index) => weight * Math.min(1, most / byModerator.get(examples[index]!.moderatorId)!));
 }
 
-/** What the stated share of the values is above, evened out over its neighbours. */
+/** The mean of the highest values, of the share `falseAlarms`. */
 function loudest(values: readonly number[]): number {
   if (values.length === 0) return 0;
   const descending = Float64Array.from(values)

@@ -1,10 +1,10 @@
-/** The model on disk: a line of JSON, then one byte for each of the hashed weights that is not nought, with its distance. */
+/** The spam model on disk: a line of JSON, then a byte for each weight that is not zero, with the distance from the last. */
 
 import type { Model } from './classifier.ts';
 import { buckets } from './feature-set.ts';
 
 /**
- * Most weights are nought, so the body is pairs: how many noughts, then the weight. A run of 255 noughts and more is
+ * Most weights are zero, so the body consists of pairs: the number of zeros, then the weight. A run of 255 or more zeros is
  * written as 255 with the weight 0.
  */
 export function writeModel({ hashed, ...head }: Model): Uint8Array<ArrayBuffer> {
@@ -28,7 +28,7 @@ export function writeModel({ hashed, ...head }: Model): Uint8Array<ArrayBuffer> 
   return bytes;
 }
 
-/** @throws Error when the bytes are no model of this build */
+/** @throws Error if the bytes are not a model of this build */
 export function readModel(bytes: Uint8Array): Model {
   const end = bytes.indexOf(10);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as Omit<Model, 'hashed'>;

@@ -1,32 +1,32 @@
 /**
- * What a sender's record adds to the score of a text. It moves what the text itself leaves open and no more: a good record spares
- * nobody an obvious spam, and a bad one makes no block of what is none.
+ * Adjusts the score of a text by the sender's record. A record only moves scores that the text leaves open: a good one does not
+ * excuse obvious spam, and a bad one does not turn an ordinary text into a block.
  */
 
-/** Absent: unknown, which counts for nothing. */
+/** What is known of a sender. Absent fields are unknown and change nothing. */
 export interface SenderRecord {
   readonly accountAgeSeconds?: number;
   readonly messagesLastMinute?: number;
   readonly messagesTotal?: number;
   readonly blockedLastDay?: number;
   readonly reportedLastDay?: number;
-  /** In a direct message: everybody else in it has written there. */
+  /** For direct messages: everybody else in the room has written there. */
   readonly acquainted?: boolean;
 }
 
-/** Log-odds for each doubling of what was blocked or reported in a day. */
+/** Log-odds for each doubling of the texts blocked or reported in the last day. */
 const perDoubling = 0.6;
 const worstMax = 2.5;
 const youngSeconds = 600;
 const young = 0.4;
 const hurriedMessages = 20;
 const hurried = 0.4;
-/** Known for a month, with something said and nothing to complain of. */
+/** An account this old, with this many messages and no complaints, lowers the score. */
 const provenSeconds = 30 * 86_400;
 const provenMessages = 100;
 const proven = -0.8;
 
-/** Log-odds to add; 0 where nothing is known. */
+/** @returns log-odds to add to the score; 0 if nothing is known */
 export function recordOdds(record: SenderRecord | undefined): number {
   if (!record) return 0;
   const {
@@ -44,7 +44,7 @@ export function recordOdds(record: SenderRecord | undefined): number {
   return Math.min(worstMax, complaints + haste + newcomer);
 }
 
-/** A score with the record in it. @param ceiling what the record alone brings no score to: where blocking begins */
+/** Applies log-odds to a score. @param ceiling the threshold for blocking, which the record alone lifts no score to */
 export function withRecord(score: number, odds: number, ceiling: number): number {
   if (odds === 0 || score <= 0 || score >= 1) return score;
   const moved = 1 / (1 + ((1 - score) / score) * Math.exp(-odds));
