@@ -134,7 +134,8 @@ export function createJudge({
       }),
     state: () => {
       const up = instances.filter((instance) => instance.breaker.state() === 'closed').length;
-      if (instances.length > 0) return `${up} of ${instances.length} up${up === 0 && localEngine ? ', local engine' : ''}`;
+      if (instances.length > 0)
+        return `${up} of ${instances.length} up${up === 0 && localEngine ? ', local engine' : ''}`;
       return localEngine ? 'local engine' : 'none';
     },
     warmUp,
