@@ -1,14 +1,14 @@
-/** Host names as browsers and people read them: punycode, IPv4 in all its spellings, private and loopback addresses. */
+/** Reads host names as browsers and people do: punycode, all spellings of IPv4, private and loopback addresses. */
 
 /**
- * A host without what follows it in another script, emoji included: `example.org谢谢` leads to `example.org`, as it is shown.
- * A name that goes on in its last label, such as `例え.テスト`, stays.
+ * Cuts off text in another script, or emoji, that follows a host: `example.org谢谢` leads to `example.org`, as it is shown. A host
+ * whose last label is in that script, such as `例え.テスト`, stays whole.
  */
 export function withoutForeignEnd(host: string): string {
   return host.replace(/(?<=\.[a-z]{2,63})(?!\p{Script=Latin})[^\0-\x7f][^.]*$/iu, '');
 }
 
-/** RFC 3492. @returns undefined for what is no punycode */
+/** Decodes punycode (RFC 3492). @returns undefined if it is not valid */
 export function decodePunycode(label: string): string | undefined {
   const points: number[] = [];
   const last = label.lastIndexOf('-');
@@ -54,7 +54,7 @@ function adapt(delta: number, count: number, first: boolean): number {
   return steps + Math.floor((36 * left) / (left + 38));
 }
 
-/** An IPv4 address in any spelling that the URL standard takes: one to four numbers, decimal, octal or hexadecimal. */
+/** Reads an IPv4 address in any spelling of the URL standard: one to four numbers, decimal, octal or hexadecimal. */
 export function parseIpv4(host: string): number | undefined {
   const parts = host.replace(/\.$/, '').split('.');
   if (parts.length > 4) return undefined;
@@ -113,7 +113,7 @@ function parseIpv6(text: string): number[] | undefined {
 function isPrivateIpv6(groups: readonly number[]): boolean {
   const embedded = groups[6]! * 65_536 + groups[7]!;
   if (groups.slice(0, 5).every((each) => each === 0)) {
-    // ::, ::1, IPv4-compatible and IPv4-mapped.
+    // `::`, `::1`, and IPv4-compatible and IPv4-mapped addresses.
     if (groups[5] === 0) return embedded <= 1 || isPrivateIpv4(embedded);
     if (groups[5] === 0xffff) return isPrivateIpv4(embedded);
   }
@@ -123,8 +123,8 @@ function isPrivateIpv6(groups: readonly number[]): boolean {
 }
 
 /**
- * Whether a host, lower case and folded, is this machine, a private network or nowhere public: `private` as people write it
- * (`localhost`, `10.0.0.5`, `wiki`), `disguised` in numbers that hide it (`2130706433`, `0x7f.1`, `[::ffff:10.0.0.1]`).
+ * Whether a host, lower case and folded, is this machine, in a private network, or not public: `private` if it is written as
+ * usual (`localhost`, `10.0.0.5`, `wiki`), `disguised` if it is hidden in numbers (`2130706433`, `0x7f.1`, `[::ffff:10.0.0.1]`).
  */
 export function privacyOf(host: string): 'private' | 'disguised' | undefined {
   if (host.startsWith('[')) {
@@ -142,21 +142,21 @@ export function privacyOf(host: string): 'private' | 'disguised' | undefined {
   return isPrivateName(name) ? 'private' : undefined;
 }
 
-/** Four decimal numbers without needless zeros. */
+/** Four decimal numbers without leading zeros. */
 const plainIpv4 = /^(?:(?:0|[1-9]\d{0,2})(?:\.(?!$)|$)){4}$/;
 
-/** An IPv4 address in an IPv6 one, other than `::` and `::1`. */
+/** An IPv4 address within an IPv6 address, other than `::` and `::1`. */
 function isEmbedded(groups: readonly number[]): boolean {
   const hasPrefix = groups.slice(0, 5).every((each) => each === 0) || groups[0] === 0x64;
   return hasPrefix && groups.slice(5).some((each, at) => each > (at === 2 ? 1 : 0));
 }
 
 function isPrivateName(name: string): boolean {
-  // A name without a dot is found in no public DNS.
+  // Public DNS has no names without a dot.
   if (name !== '' && !name.includes('.')) return true;
   if (/\.(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa|localdomain|private)$/.test(name)) return true;
   if (/^(?:localtest\.me|lvh\.me|vcap\.me)$|\.(?:localtest\.me|lvh\.me|vcap\.me)$/.test(name)) return true;
-  // Services that answer with the address that is in the name.
+  // DNS services whose answer is the address in the name.
   const spelled = /(?:^|[.-])(\d{1,3}[.-]\d{1,3}[.-]\d{1,3}[.-]\d{1,3})\.(?:nip|sslip|xip)\.io$/.exec(name);
   const named = spelled && parseIpv4(spelled[1]!.replaceAll('-', '.'));
   return named !== null && named !== undefined && isPrivateIpv4(named);

@@ -1,8 +1,10 @@
 /**
- * What is done about the links of a text. Blocked: hosts of the deny list in whatever spelling a browser or a reader takes
- * for one, look-alikes of protected names, a user name in front of the host, schemes that are not of the web, and private
- * addresses in numbers that hide what they are. What is done about private hosts in plain sight is a setting. Flagged: shorteners, redirectors, protected names in other people's hosts or misspelled, and a
- * link text that names another host. The deny list counts before all else. Linear in the length of the text.
+ * Decides about the links of a text.
+ * - Blocked: hosts of the deny list in any spelling that a browser or a reader takes for one, look-alikes of protected names, a
+ *   user name before the host, schemes other than those of the web, and private addresses disguised in numbers.
+ * - Flagged: shorteners, redirectors, protected names misspelled or in other hosts, and a link text that names another host.
+ * - A setting decides about private hosts that are written as usual.
+ * The deny list comes first. Linear in the length of the text.
  */
 
 import type { Label } from '../text/label.ts';
@@ -10,15 +12,15 @@ import type { Normalised } from '../text/normalise.ts';
 import { decodePunycode, privacyOf, withoutForeignEnd } from './host-names.ts';
 
 export interface LinkSettings {
-  /** Hosts that are blocked, their subdomains too. */
+  /** Hosts that are blocked, with their subdomains. */
   readonly deny: readonly string[];
-  /** Hosts that are never complained of, their subdomains too. */
+  /** Hosts that get no label, with their subdomains. */
   readonly allow: readonly string[];
-  /** Names that others pretend to be: `paypal`. */
+  /** Protected names, which phishing hosts imitate: `paypal`. */
   readonly brands: readonly string[];
-  /** Hosts of shorteners. */
+  /** Hosts of link shorteners. */
   readonly shorteners: readonly string[];
-  /** What is done about hosts of a private network, such as `localhost` or `10.0.0.5`. Absent: nothing. */
+  /** The action on hosts of a private network, such as `localhost` or `10.0.0.5`. Absent: none. */
   readonly private?: 'allow' | 'flag' | 'block';
 }
 
@@ -29,12 +31,12 @@ export interface LinkFinding {
 
 export type LinkPolicy = (normalised: Normalised, text: string) => LinkFinding[];
 
-/** Hosts of one text that are looked at; a text with more is flagged for it. */
+/** Hosts of one text that are checked. A text with more is flagged. */
 const hostsMax = 300;
-/** Complaints about one text. */
+/** Labels for one text. */
 const findingsMax = 50;
 
-/** Worth a closer look: something like a host, a scheme or a Markdown link. */
+/** Matches if the text may hold a host, a scheme or a Markdown link. */
 const suspicious = /[\p{L}\p{N}\]]\s?[[(]?\.[\])]?\s?[\p{L}\p{N}]|[:。．｡]|\/\/|\]\(|[\s[(]dot[\s\])]/u;
 const dot = '(?:\\.|[。．｡]|\\s{0,2}[[({]\\s?(?:\\.|dot)\\s?[\\])}]\\s{0,2}|\\s{1,2}dot\\s{1,2})';
 const hostLike = new RegExp(`(?<![\\p{L}\\p{N}_-])[\\p{L}\\p{N}_-]{1,63}(?:${dot}[\\p{L}\\p{N}_-]{1,63}){1,8}`, 'gu');
@@ -42,7 +44,7 @@ const dots = new RegExp(dot, 'gu');
 const webLink =
   /(?<![\p{Script=Latin}\p{N}])h(?:tt|xx)ps?:[\\/]{1,3}((?:[^\s\\/?#<>"'@[\]]{0,200}@)*)(\[[0-9a-f:.%]{2,50}\]|[^\s\\/?#<>"'()[\]@:]{1,255})(?::\d{0,5})?([\\/?#][^\s<>"']{0,2000})?/gu;
 const markdownLink = /\[([^[\]]{0,500})\]\(\s{0,3}<?([^()\s<>]{1,2000})/gu;
-/** In plain text only what nobody writes but as a link. */
+/** Matches in plain text only what is always meant as a link. */
 const dangerousScheme =
   /(?<![\p{L}\p{N}])(?:javascript:\S|vbscript:\S|data:[a-z]+\/[a-z]|file:\/\/|blob:http|intent:\/\/|ms-[a-z]+:\S)/gu;
 const webScheme = /^(?:https?|mailto|tel|xmpp|matrix|geo|sms):/;
@@ -54,7 +56,7 @@ const abusedEndings = new Set(
     ' ',
   ),
 );
-/** Where other people's pages carry names as a matter of course. */
+/** Hosts on which pages of others carry names as a matter of course. */
 const hostings = new Set(
   'js.org github.io gitlab.io readthedocs.io stackexchange.com fandom.com wordpress.com blogspot.com medium.com netlify.app vercel.app pages.dev web.app wikipedia.org'.split(
     ' ',
@@ -75,7 +77,7 @@ const redirectPath =
 const targetParameter =
   /[?&](?:u|url|q|to|dest|destination|goto|target|redirect|redirect_ur[il]|next|link|r)=(?:https?(?::|%3a)|%2f%2f|\/\/)/;
 
-/** @param fold reads what stands behind punycode, as the normaliser does */
+/** @param fold folds a decoded host, as the normaliser does */
 export function createLinkPolicy(
   { deny, allow, brands, shorteners, private: privateHosts = 'allow' }: LinkSettings,
   fold: (text: string) => Normalised,
@@ -96,13 +98,13 @@ export function createLinkPolicy(
     return false;
   }
 
-  /** @param written the host as it stands in the text, @param host folded, lower case */
+  /** @param written the host as it is in the text  @param host the same, folded and in lower case */
   function judgeHost(host: string, written: string): readonly ['flag' | 'block', string] | undefined {
     if (covers(denied, host)) return ['block', 'link-denied'];
     if (covers(allowed, host)) return undefined;
     const access = privacyOf(host);
     if (access === 'disguised') return ['block', 'link-private'];
-    // Nobody is deceived by a name in their own network.
+    // A name in one's own network deceives nobody.
     if (access === 'private') return privateHosts === 'allow' ? undefined : [privateHosts, 'link-private'];
     if (isHomograph(host, written)) return ['block', 'link-homograph'];
     if (covers(short, host) && !host.startsWith('www.')) return ['flag', 'link-shortener'];
@@ -114,7 +116,7 @@ export function createLinkPolicy(
     return /^\p{ASCII}*$/u.test(host) ? host : readHost(fold(host).folded);
   }
 
-  /** Letters of other alphabets, or their punycode, that spell a protected name. */
+  /** Whether letters of other alphabets, or their punycode, spell a protected name. */
   function isHomograph(host: string, written: string): boolean {
     const plain = withoutForeignEnd(written)
       .normalize('NFKC')
@@ -136,7 +138,7 @@ export function createLinkPolicy(
       }
       const before = labels.indexOf(name);
       if (before >= 0 && before < registered) {
-        // `paypal.com.evil.example`, or `paypal.evil.example` where names are no matter of course.
+        // `paypal.com.evil.example`, or `paypal.evil.example` unless the host carries names as a matter of course.
         if (ownEndings.has(labels[before + 1]!) && before + 1 < registered + 1) return true;
         if (!hostings.has(labels.slice(registered).join('.'))) return true;
       }
@@ -146,7 +148,7 @@ export function createLinkPolicy(
     return false;
   }
 
-  /** A host of a Markdown link's text that is not the host it leads to. */
+  /** Finds a host in a Markdown link's text that is not the host of its address. */
   function namesAnother(label: string, target: string): boolean {
     const shown = /^(?:https?:\/\/)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,})(?:[/:?#]|$)/u.exec(label.trim());
     if (!shown) return false;
@@ -164,7 +166,7 @@ export function createLinkPolicy(
     const lastEnd = new Map<string, number>();
     let hosts = 0;
     const find = (action: 'flag' | 'block', id: string, from: number, to: number): void => {
-      // The host inside an address that was complained of already.
+      // The host is part of an address that has a label already.
       if (findings.length >= findingsMax || from < (lastEnd.get(id) ?? 0)) return;
       lastEnd.set(id, to);
       const start = starts[from] ?? 0;
@@ -187,7 +189,7 @@ export function createLinkPolicy(
       const host = hostOf(spelled);
       const verdict = judgeHost(host, readable(writtenAt(hostFrom, hostFrom + spelled.length)));
       if (verdict) find(verdict[0], verdict[1], found.index, to);
-      // `admin:secret@localhost` is a login; `paypal.com@10.0.0.1` is a pretence.
+      // `admin:secret@localhost` is a login; `paypal.com@10.0.0.1` pretends to be another host.
       const isLogin = !user.includes('.') && privacyOf(host) === 'private';
       if (user !== '' && !isLogin) find('block', 'link-userinfo', found.index, to);
       if (!covers(allowed, host) && isRedirect(host, rest)) find('flag', 'link-redirect', found.index, to);
@@ -218,13 +220,13 @@ export function createLinkPolicy(
   };
 }
 
-/** Most chat lines end here. */
+/** Most chat lines need no further check. */
 function mayHoldLinks(folded: string): boolean {
   if (!/[.:\u3002]|\/\/|dot|\]\(/.test(folded)) return false;
   return suspicious.test(folded);
 }
 
-/** @param sign what no match is without: a text that does not have it is not gone through */
+/** @param sign is part of every match, so a text without it is not searched */
 function firstMatch(pattern: RegExp, text: string, sign = ''): RegExpExecArray | null {
   pattern.lastIndex = 0;
   return text.includes(sign) ? pattern.exec(text) : null;
@@ -234,7 +236,7 @@ function parsesAsNumber(host: string): boolean {
   return /^[\d.]+$/.test(host);
 }
 
-/** A bare name is a link for people only where its ending is one: `vue.js` is a library. */
+/** People read a bare name as a link only if it ends in a top-level domain: `vue.js` is a library. */
 function isPublicEnding(host: string): boolean {
   const ending = host.slice(host.lastIndexOf('.') + 1);
   return (
@@ -243,7 +245,7 @@ function isPublicEnding(host: string): boolean {
   );
 }
 
-/** Lower case, escapes and punycode read, no dot at the end. */
+/** In lower case, with escapes and punycode decoded, without a dot at the end. */
 function readHost(spelled: string): string {
   return readable(spelled)
     .toLowerCase()
@@ -258,7 +260,7 @@ function readable(host: string): string {
   );
 }
 
-/** Where the registered name is among the labels: before the ending, or before `co.uk` and the like. */
+/** The place of the registered name among the labels: before the top-level domain, or before `co.uk` and the like. */
 function registeredAt(labels: readonly string[]): number {
   const last = labels.length - 1;
   const second = labels[last - 1];
@@ -273,7 +275,7 @@ function isRedirect(host: string, rest: string): boolean {
   return redirectors.some(([hosts, path]) => hosts.test(host) && path.test(rest));
 }
 
-/** Signs that are taken for each other, in the Latin alphabet. */
+/** Latin characters that look alike. */
 const twins: readonly (readonly [RegExp, string])[] = [
   [/rn/g, 'm'],
   [/vv/g, 'w'],
@@ -283,10 +285,10 @@ const twins: readonly (readonly [RegExp, string])[] = [
   [/3/g, 'e'],
   [/4/g, 'a'],
 ];
-/** Words and names of their own that are one letter from a well-known name. */
+/** Words and names that are one letter from a well-known name and are not meant as it. */
 const ownWords = new Set('discard discords discordia googly goggle goggles boogle poodle facebooks amazons'.split(' '));
 
-/** One slip from the name: a letter doubled, left out, added, exchanged with its neighbour or with one that looks like it. */
+/** Whether a label is one slip from the name: a letter doubled, left out, added, swapped with the next, or a look-alike. */
 function isMisspelled(label: string, name: string): boolean {
   if (label === name || ownWords.has(label) || Math.abs(label.length - name.length) > 1) return false;
   const plain = (text: string): string => twins.reduce((read, [sign, letter]) => read.replace(sign, letter), text);
@@ -297,7 +299,7 @@ function isMisspelled(label: string, name: string): boolean {
   while (end < label.length - start && end < name.length - start && label.at(-1 - end) === name.at(-1 - end)) end++;
   const left = label.slice(start, label.length - end);
   const right = name.slice(start, name.length - end);
-  // The first letter is hardly ever the wrong one, and a name with another first letter is another name.
+  // The first letter is hardly ever mistyped: with another first letter it is another name.
   if (start === 0) return false;
   if (left.length + right.length === 1) return true;
   if (left.length === 1 && right.length === 1) return true;

@@ -1,10 +1,10 @@
-/** Links as rules see them: every address in a text, by the host that a browser would go to. */
+/** Finds the addresses of a text as link rules see them, by the host that a browser would open. */
 import { withoutForeignEnd } from '../links/host-names.ts';
 
 export interface LinkPattern {
-  /** As a browser writes it: lower case, punycode, an IP address in full. Its subdomains are meant as well. */
+  /** As a browser writes it: lower case, punycode, an IP address in full. Includes subdomains. */
   readonly host: string;
-  /** Begins with `/`; `/` is every page. */
+  /** Begins with `/`; `/` means every page. */
   readonly path: string;
 }
 
@@ -15,19 +15,19 @@ export interface FoundLink {
   readonly end: number;
 }
 
-/** Addresses of one text that are looked at. */
+/** Addresses of one text that are checked. */
 const linksMax = 500;
-/** What stands between spaces, brackets and quotes. */
+/** Text between spaces, brackets and quotes. */
 const piece = /[^\s<>()[\]{}"'`|\\^]{4,2048}/g;
-/** Dots as browsers take them (UTS #46), written out or escaped. */
+/** Dots in a host as browsers read them (UTS #46), plain or escaped. */
 const dot = /[.。．｡]|%2e/i;
-/** What nobody sees, and browsers drop from a host. */
+/** Invisible characters, which browsers drop from a host. */
 const hidden = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g;
 
-/** Where an address begins right behind a word of a script that parts no words. */
+/** The start of an address right after a word of a script without spaces. */
 const beginning = /(?<=(?!\p{Script=Latin})[^\0-\x7f])(?:https?:\/\/|www\.)/iu;
 
-/** @returns undefined for what is no host and no web address */
+/** @returns undefined if it is neither a host nor a web address */
 export function readLinkPattern(pattern: string): LinkPattern | undefined {
   const plain = pattern.trim().replace(/^\*\./, '');
   const url = /\s/.test(plain) ? undefined : readAddress(plain);
@@ -40,7 +40,7 @@ export function matchesLink(url: URL, { host, path }: LinkPattern): boolean {
   return path === '/' || url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`);
 }
 
-/** Written with a scheme or without. Linear in the length of the text. */
+/** Addresses with or without a scheme. Linear in the length of the text. */
 export function findRuleLinks(text: string): FoundLink[] {
   const found: FoundLink[] = [];
   for (const { 0: whole, index } of text.matchAll(piece)) {
@@ -57,7 +57,7 @@ export function findRuleLinks(text: string): FoundLink[] {
 
 function readAddress(written: string): URL | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(written);
-  // Before a path an @ without a scheme is a mail address.
+  // Without a scheme, an @ before the path makes it an email address.
   if (!scheme && /^[^/?#]*@/.test(written)) return undefined;
   const address = scheme ? written : `http://${written}`;
   const shown = withoutForeignHostEnd(address);
@@ -67,7 +67,7 @@ function readAddress(written: string): URL | undefined {
   return /^https?:$/.test(url.protocol) && named ? url : undefined;
 }
 
-/** An address with a scheme, without words of another script, or signs of its writing, right behind its host or port. */
+/** An address with a scheme, cut where another script or its punctuation follows the host or port. */
 function withoutForeignHostEnd(address: string): string {
   const parts = /^([^/]*\/\/(?:[^/?#@]*@)?)([^/?#:]+)((?::\d+)?)(.*)$/su.exec(address);
   if (!parts) return address;

@@ -1,7 +1,7 @@
 /**
- * What moderators of a room or of the deployment forbid beside the shipped lists: words, phrases, regular expressions
- * and links. Words are found in disguise like shipped terms; regular expressions run in a linear engine (RE2 syntax:
- * no look-around, no back-references), so that no pattern, however it is written, holds a thread. Pure.
+ * Applies moderators' rules, of a room or of the deployment: words, phrases, regular expressions and links. Words are found
+ * in disguise, like shipped terms. Regular expressions run in a linear engine (RE2 syntax: no look-around, no
+ * back-references), so no pattern can block a thread. Pure.
  */
 import { RE2JS } from 're2js';
 import { createTermMatcher, type TermEntry, type TermLists, type TermMatcher } from '../terms/terms.ts';
@@ -13,7 +13,7 @@ export type RuleKind = 'word' | 'phrase' | 'regex' | 'link';
 
 export interface Rule {
   readonly id: string;
-  /** Absent: of the whole deployment. */
+  /** Absent: the rule is for the whole deployment. */
   readonly roomId: string | undefined;
   readonly kind: RuleKind;
   readonly pattern: string;
@@ -27,26 +27,26 @@ export interface RuleHits {
 
 /** Compiled rules. */
 export interface RuleBook {
-  /** What the deployment's rules and the room's say; undefined where there are none, or none hits. */
+  /** The gravest action of the deployment's and the room's rules, with labels; undefined if none matches. */
   readonly match: (text: string, roomId: string | undefined) => RuleHits | undefined;
 }
 
 export interface RuleTools {
   readonly normalise: (text: string) => Normalised;
-  /** The shipped lists: their innocent and common words, which a disguise must not be read into. */
+  /** The shipped lists: their innocent and common words are never read as a disguised term. */
   readonly lists: TermLists;
 }
 
-/** UTF-16 units of a pattern. */
+/** Longest pattern, UTF-16 units. */
 const patternMax = 500;
-/** Instructions of one compiled expression: 8,000 characters times this many steps stay well under an item's time limit. */
+/** Instructions of one compiled expression. 8,000 characters times so many steps stay well under an item's time limit. */
 const programMax = 500;
-/** SourceOffsets of one rule in one text that are reported. */
+/** Matches of one rule in one text that are reported. */
 const hitsMax = 10;
 const hitsTotalMax = 50;
 const words = /[\p{L}\p{N}]+/gu;
 
-/** A rule and what it found, as a span of the original text. */
+/** A rule and the span of the original text that it matched. */
 interface Hit {
   readonly rule: Rule;
   readonly start: number;
@@ -55,7 +55,7 @@ interface Hit {
 
 type Matcher = (text: string, normalised: Normalised) => Hit[];
 
-/** @returns what is wrong with a rule, in words for whoever wrote it; undefined when it can be used */
+/** @returns what is wrong with a rule, in words for its author; undefined if it can be used */
 export function findRuleProblem({ kind, pattern }: Pick<Rule, 'kind' | 'pattern'>): string | undefined {
   if (pattern.trim() === '') return 'is empty';
   if (pattern.length > patternMax) return `is longer than ${patternMax} characters`;
@@ -80,7 +80,7 @@ function findExpressionProblem(pattern: string): string | undefined {
   return undefined;
 }
 
-/** Steps that a rule's expression takes per character at most; 0 for other kinds. */
+/** Most steps per character that a rule's expression takes; 0 for other kinds. */
 export function programSizeOf({ kind, pattern }: Pick<Rule, 'kind' | 'pattern'>): number {
   return kind === 'regex' ? compileExpression(pattern).programSize() : 0;
 }
@@ -89,7 +89,7 @@ function compileExpression(pattern: string): RE2JS {
   return RE2JS.compile(pattern, RE2JS.CASE_INSENSITIVE);
 }
 
-/** A rule that cannot be used is left out: it was refused when it was made, and must not silence the others. */
+/** Compiles rules. A rule that cannot be used is left out, so that it does not disable the others; creating one is refused. */
 export function createRuleBook(rules: readonly Rule[], tools: RuleTools): RuleBook {
   const usable = rules.filter((rule) => findRuleProblem(rule) === undefined);
   const byScope = Map.groupBy(usable, ({ roomId }) => roomId);
@@ -112,7 +112,7 @@ export function createRuleBook(rules: readonly Rule[], tools: RuleTools): RuleBo
   };
 }
 
-/** A word is found plain and once more by the matcher of disguises. */
+/** A match of the plain word and a match of the disguise matcher may be the same: keeps one of them. */
 function distinct(hits: readonly Hit[]): Hit[] {
   const kept: Hit[] = [];
   for (const hit of hits) {
@@ -162,7 +162,7 @@ function compileWords(rules: readonly Rule[], tools: RuleTools): Matcher[] {
   ];
 }
 
-/** Whole words in a row, whatever signs and spaces stand between them. Linear in the words of the text. */
+/** Finds whole words in a row, with any signs and spaces between them. Linear in the words of the text. */
 function findSequences(byFirst: ReadonlyMap<string, readonly Sequence[]>, { folded, starts, ends }: Normalised) {
   const found: Hit[] = [];
   const tokens = [...folded.matchAll(words)].map((token) => ({ word: token[0], at: token.index }));
@@ -177,13 +177,13 @@ function findSequences(byFirst: ReadonlyMap<string, readonly Sequence[]>, { fold
   return found;
 }
 
-/** A pattern without letters and digits, an emoji for instance. */
+/** Finds a pattern without letters and digits, for example an emoji. */
 function findLiteral(rule: Rule, text: string) {
   const start = text.indexOf(rule.pattern.trim());
   return start === -1 ? [] : [{ rule, start, end: start + rule.pattern.trim().length }];
 }
 
-/** The shipped matcher with these words for its list: leet, stretched, split and spelled-out writings. */
+/** The shipped matcher with these words as its list. Finds leet, stretched, split and spelled-out forms. */
 function findDisguised(byTerm: ReadonlyMap<string, Rule>, { lists, normalise }: RuleTools): Matcher {
   if (byTerm.size === 0) return () => [];
   const terms: TermEntry[] = [...byTerm].map(([term, { kind }]) => ({
@@ -202,7 +202,7 @@ function findDisguised(byTerm: ReadonlyMap<string, Rule>, { lists, normalise }: 
 
 // ── Regular expressions ──
 
-/** The text as it was written, and where that holds nothing, what a reader sees in it. */
+/** Searches the text as it was written, and if that has no match, the folded text. */
 function compileRegex(rule: Rule): Matcher {
   const expression = compileExpression(rule.pattern);
   return (text, { folded, starts, ends }) => {
@@ -218,7 +218,7 @@ function spans(expression: RE2JS, text: string): [number, number][] {
   while (found.length < hitsMax && matcher.find()) {
     if (matcher.end() > matcher.start()) found.push([matcher.start(), matcher.end()]);
   }
-  // Only empty places fit, a boundary for instance: the whole text is what it is about.
+  // Only empty matches, for example a boundary: the label covers the whole text.
   return found.length > 0 ? found : [[0, text.length]];
 }
 

@@ -1,10 +1,10 @@
-/** Whether letters run together are ordinary words in a row: "thatoldhouse" is, "scunthorpe" is not. */
+/** Whether letters without gaps are ordinary words in a row: "thatoldhouse" is, "scunthorpe" is not. */
 
-/** Words of two letters that people join to others; the rest are too often a part of something else. */
+/** Words of two letters that people join to others. Other words of two letters are too often part of something else. */
 const shortOnes: ReadonlySet<string> = new Set(['my', 'mr', 'ms', 'xx', 'ur', 'im', 'lil', 'og']);
 const wordMax = 12;
 
-/** @returns whether all of `letters` is words of `known`, each of three letters or more; empty is. Linear in its length. */
+/** @returns whether `letters` consists of words of `known` of three letters or more; true if empty. Linear in its length. */
 export function isWordsInRow(letters: string, known: ReadonlySet<string>): boolean {
   const reached = new Uint8Array(letters.length + 1);
   reached[0] = 1;

@@ -1,6 +1,6 @@
 /**
- * Whether a way of reading a text as a term is one that people would read: each disguise only as far as it does not hit
- * innocent words. The walk (`terms.ts`) finds readings, the rules here judge them.
+ * Decides whether people would read a part of a text as a term. Each disguise is accepted only as far as it does not hit innocent
+ * words. `term-walk.ts` finds readings; the rules here judge them.
  */
 import type { TermEntry } from './term-lists.ts';
 import { readingsOfSign } from './term-readings.ts';
@@ -9,21 +9,21 @@ import { kinds, marks, type Scan } from './term-scan.ts';
 /** One spelling of a term in the tree. */
 export interface Spelling {
   readonly entry: TermEntry;
-  /** Characters of the folded spelling. */
+  /** Number of characters of the folded spelling. */
   readonly length: number;
-  /** Mistaken for nothing else, even cut or masked. */
+  /** It is recognised even if it is cut or masked. */
   readonly strong: boolean;
   /** A respelling, not a form of the word. */
   readonly variant: boolean;
   /** The words of a phrase, folded; one for a single word. */
   readonly pieces: readonly string[];
-  /** Written in a script other than Latin. */
+  /** It is in a script other than Latin. */
   readonly borrowed: boolean;
-  /** Without its accents it is too short to be told from other words. */
+  /** It is too short to be distinguished from other words without its accents. */
   readonly needsAccents: boolean;
 }
 
-/** How a spelling was found in the places `from` to `to - 1`. */
+/** A spelling that was found in the places `from` to `to - 1`, and its disguise. */
 export interface Reading {
   readonly spelling: Spelling;
   readonly from: number;
@@ -31,13 +31,13 @@ export interface Reading {
   /** Interruptions between letters, and how many of them hold a space. */
   readonly gaps: number;
   readonly spaces: number;
-  /** Letters hidden by signs that do nothing else, and by other signs. */
+  /** Letters hidden by signs with no other use, and by other signs. */
   readonly hardMasks: number;
   readonly softMasks: number;
-  /** Letters written as digits or signs; letters written as others that look alike. */
+  /** Letters written as digits or signs, and letters written as look-alikes. */
   readonly leets: number;
   readonly swaps: number;
-  /** It begins in the middle of what a reader may take for one word: no disguise is believed. */
+  /** It begins inside what may be one word: no disguise is accepted. */
   readonly isTight: boolean;
 }
 
@@ -76,11 +76,11 @@ function isCamelEdge({ kinds: found, marks: marked }: Scan, at: number): boolean
   );
 }
 
-/** Where a word may begin, and whether it is the middle of something. */
+/** Whether a word may begin at `at`: `tight` if that may be inside another word. */
 export function startOf(scan: Scan, at: number): 'none' | 'free' | 'tight' {
   const kind = scan.kinds[at]!;
   if (kind === kinds.space) return 'none';
-  // Of a row of the same sign the last one may be a letter.
+  // Of a run of the same sign, only the last one may stand for a letter.
   if (
     kind === kinds.sign &&
     at + 2 < scan.count &&
@@ -97,7 +97,7 @@ export function startOf(scan: Scan, at: number): 'none' | 'free' | 'tight' {
   return 'free';
 }
 
-/** The reading stands between two edges of words. */
+/** Whether the reading ends where a word ends. */
 function endsAtEdge(scan: Scan, { to, gaps, leets, hardMasks, softMasks }: Reading): boolean {
   if (to >= scan.count) return true;
   const after = scan.kinds[to]!;
@@ -111,7 +111,7 @@ function endsAtEdge(scan: Scan, { to, gaps, leets, hardMasks, softMasks }: Readi
   return true;
 }
 
-/** A letter with signs or spaces on both sides: the word that is being spelled goes on there. */
+/** Whether a letter has signs or spaces on both sides, so that a spelled-out word may continue there. */
 function isLone(scan: Scan, at: number): boolean {
   return (
     at >= 0 &&
@@ -138,13 +138,13 @@ function isWordOfOne({ codes, kinds: found, count }: Scan, at: number): boolean 
   return spaced && (codes[at] === 97 || codes[at] === 105 || codes[at] === 117);
 }
 
-/** Signs that are read as no letter: with spaces and letters written as signs they are the punctuation of a program. */
+/** Whether there are signs that stand for no letter. Together with spaces and leet they are the punctuation of program code. */
 function hasPunctuation({ codes, kinds: found }: Scan, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if (found[at] === kinds.sign && !readingsOfSign(codes[at]!)) return true;
   return false;
 }
 
-/** What stands between the interruptions: the pieces a word was cut into. */
+/** The pieces between interruptions that a word was cut into. */
 export function piecesOf({ codes, kinds: found }: Scan, from: number, to: number): string[] {
   const pieces: string[] = [];
   let piece = '';
@@ -160,7 +160,7 @@ export function piecesOf({ codes, kinds: found }: Scan, from: number, to: number
 }
 
 export interface AcceptanceWords {
-  /** Common words, and with them rarer ones that a term may seem to be cut into. */
+  /** Common words; `known` also holds rarer ones, which the pieces of a cut term may look like. */
   readonly common: ReadonlySet<string>;
   readonly known: ReadonlySet<string>;
   readonly innocent: ReadonlySet<string>;
@@ -200,7 +200,7 @@ export function isRead(reading: Reading, scan: Scan, words: AcceptanceWords): bo
   return isCutRead(reading, scan, words);
 }
 
-/** A Latin word among Latin words, however many of its letters are borrowed; never one of another alphabet's own. */
+/** Whether a Latin term is disguised with look-alikes among Latin words, not an ordinary word of another alphabet. */
 function isOfOneScript({ spelling, from, to, swaps }: Reading, scan: Scan): boolean {
   let borrowed = 0;
   let letters = 0;
@@ -232,7 +232,7 @@ function lettersOf({ codes, kinds: found }: Scan, from: number, to: number): str
   return letters;
 }
 
-/** The letters beside a sign at the edge: what the word is if the sign is only a sign. Empty if there are more. */
+/** The word without a sign at its edges, in case the sign is only a sign. Empty if there are signs inside too. */
 function wordWithin(scan: Scan, from: number, to: number): string {
   let first = from;
   let end = to;
@@ -247,7 +247,7 @@ function hasUpper({ marks: marked }: Scan, from: number, to: number): boolean {
   return false;
 }
 
-/** Capitalised within a sentence, and not all capitals. */
+/** Whether a word is capitalised within a sentence, but not all in capitals. */
 export function isNameLike({ marks: marked, kinds: found }: Scan, from: number, to: number): boolean {
   if (from === 0 || (marked[from]! & marks.upper) === 0) return false;
   for (let at = from + 1; at < to; at++)
@@ -255,7 +255,7 @@ export function isNameLike({ marks: marked, kinds: found }: Scan, from: number, 
   return false;
 }
 
-/** `f**k`, `sh*t`, `b-tch`: enough letters must be left. */
+/** `f**k`, `sh*t`, `b-tch`: enough letters must be visible. */
 function isMaskRead(
   { spelling, from, to, gaps, leets, swaps, hardMasks, softMasks }: Reading,
   scan: Scan,
@@ -275,7 +275,7 @@ function isMaskRead(
   const known = length - hardMasks - softMasks - leets;
   if (softMasks > 0) {
     const isWithin = isWordKind(scan.kinds[to - 1]!) || scan.kinds[to - 1] === kinds.digit;
-    // `p.key` names the key of something.
+    // `p.key` is a property name.
     if (piecesOf(scan, from, to).some((piece) => piece.length > 2 && common.has(piece))) return false;
     return isWithin && hardMasks === 0 && softMasks === 1 && known >= 3 && spelling.strong;
   }
@@ -284,13 +284,13 @@ function isMaskRead(
   return isBleep(spelling, scan, from, to, hardMasks + leets, isLower);
 }
 
-/** Asterisks before the word: those that follow it may be the end of Markdown's emphasis. */
+/** Whether there are asterisks before the word, so that those after it may end a Markdown emphasis. */
 function closesEmphasis({ codes }: Scan, from: number): boolean {
   for (let at = from - 1; at >= 0 && at >= from - emphasisReach; at--) if (codes[at] === asterisk) return true;
   return false;
 }
 
-/** `f****r`, `fa****`, `f***`: the convention, for the gravest words only. */
+/** `f****r`, `fa****`, `f***`: the usual way to bleep, accepted for the gravest words only. */
 function isBleep(
   { length, entry }: Spelling,
   scan: Scan,
@@ -312,7 +312,7 @@ function isBleep(
   return from === 0 || scan.kinds[from - 1] === kinds.space;
 }
 
-/** Digits and signs for letters: not in what may as well be a code or a number. */
+/** Digits and signs for letters are accepted, unless the text may be a code or a number. */
 function isLeetRead({ spelling, from, to, leets, gaps }: Reading, scan: Scan): boolean {
   const { length } = spelling;
   const letters = length - leets;
@@ -337,14 +337,14 @@ function isLeetRead({ spelling, from, to, leets, gaps }: Reading, scan: Scan): b
   return before !== kinds.digit;
 }
 
-/** `sh|it` of a regular expression: words on both sides of a bar. */
+/** Whether it is an alternation of a regular expression: words on both sides of a bar. */
 function isAlternation(scan: Scan, from: number, to: number, known: ReadonlySet<string>): boolean {
   if (!scan.codes.subarray(from, to).includes(bar)) return false;
   const pieces = piecesOf(scan, from, to);
   return pieces.length > 1 && pieces.every((piece) => shortWords.has(piece) || (piece.length > 2 && known.has(piece)));
 }
 
-/** The interruptions are where the phrase has its own. */
+/** Whether the interruptions are between the words of the phrase. */
 function isPhrase({ spelling, from, to }: Reading, scan: Scan): boolean {
   const found = piecesOf(scan, from, to);
   return (
@@ -357,7 +357,7 @@ function squeezed(letters: string): string {
   return letters.replace(/(.)\1+/gu, '$1');
 }
 
-/** A word cut in a few places: `f-uck`, `wh__o__re`, `fu ck`; not where the pieces are words of their own. */
+/** A word cut in a few places (`f-uck`, `wh__o__re`, `fu ck`) is accepted, unless its pieces are words. */
 function isCutRead(reading: Reading, scan: Scan, { common, known: all, forms }: AcceptanceWords): boolean {
   const { spelling, from, to, gaps, spaces, leets, swaps } = reading;
   if (spelling.length < 4) return false;
@@ -387,7 +387,7 @@ function isCutRead(reading: Reading, scan: Scan, { common, known: all, forms }: 
   return lone * 2 >= pieces.length && spelling.length <= (gaps + 1) * 2 && pieces.some(odd);
 }
 
-/** A sign that stands between words in ordinary texts. */
+/** Whether all signs are such that separate words in ordinary texts. */
 function isJoiner({ codes, kinds: found }: Scan, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if (found[at] === kinds.sign && !joiners.has(codes[at]!)) return false;
   return true;
@@ -397,7 +397,7 @@ function isSignBetweenSpaces({ kinds: found }: Scan, at: number): boolean {
   return found[at] === kinds.space && found[at + 1] === kinds.sign && found[at + 2] === kinds.space;
 }
 
-/** Somebody took pains to hide the word: nobody writes an innocent one like that. */
+/** Whether the disguise is deliberate: innocent words are not written like that. */
 export function isDeliberate({ spelling, from, to, gaps, leets, hardMasks }: Reading, scan: Scan): boolean {
   if (leets > 0 || hardMasks > 0) return true;
   if (spelling.length >= 4 && gaps >= spelling.length - 1) return true;

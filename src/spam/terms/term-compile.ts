@@ -1,22 +1,22 @@
-/** Lists of terms as trees of their spellings. */
+/** Compiles lists of terms into tries of their spellings. */
 import type { Normalised } from '../text/normalise.ts';
 import type { Spelling } from './term-acceptance.ts';
 import type { TermEntry } from './term-lists.ts';
 import { createTrie, type TermTrie } from './term-trie.ts';
 
 export interface CompiledTerms {
-  /** All spellings; values are places in `spellings`. */
+  /** All spellings. Values are places in `spellings`. */
   readonly trie: TermTrie;
-  /** Those that are looked for within longer words. */
+  /** Spellings that are searched for within longer words. */
   readonly inner: TermTrie;
   readonly spellings: readonly Spelling[];
-  /** Letters of terms and their forms. */
+  /** The letters of terms and their forms. */
   readonly forms: ReadonlySet<string>;
 }
 
 const plain = /^[a-z]+$/;
 
-/** Milliseconds for thousands of words. Words are folded as texts are. */
+/** Takes milliseconds for thousands of words. Words are folded as texts are. */
 export function compileTerms(terms: readonly TermEntry[], normalise: (text: string) => Normalised): CompiledTerms {
   const spellings: Spelling[] = [];
   const exact: [string, number][] = [];

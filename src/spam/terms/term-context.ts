@@ -1,8 +1,8 @@
-/** What the words around a term say about its sense: an insult, a bird, or another language. */
+/** Decides by the words around a term what it means: an insult, a bird, or a word of another language. */
 import { isNameLike, piecesOf, type Reading } from './term-acceptance.ts';
 import { kinds, type Scan } from './term-scan.ts';
 
-/** Words before an ambiguous one that make it an insult, and those that do so with an article between. */
+/** Words before an ambiguous term that make it an insult, and words that do so with an article between. */
 const insulting: ReadonlySet<string> = new Set(
   'you ya u your youre ur stupid dumb fat ugly lying filthy dirty little total complete absolute utter fucking fuckin fking goddamn bloody pathetic such suck sucking sucked lick licking'.split(
     ' ',
@@ -12,28 +12,28 @@ const insultingArticle: ReadonlySet<string> = new Set(
   'such being be youre ur are is him her them what like of only suck sucks total'.split(' '),
 );
 const articles: ReadonlySet<string> = new Set(['a', 'an']);
-/** Words that speak of a word instead of using it: what is in quotation marks beside them is quoted. */
+/** Words that speak about a word: a term in quotation marks near them is quoted, not used. */
 const quoting: ReadonlySet<string> = new Set(
   'call calls called calling say says said saying word words term slur slurs insult insults insulting use used using wrote written tweeted posted shouted yelled hear heard spell quote comment offensive unacceptable racist sexist homophobic transphobic bigoted hateful'.split(
     ' ',
   ),
 );
 const quotes: ReadonlySet<number> = new Set([34, 39, 96, 0x2018, 0x2019, 0x201c, 0x201d, 0x201e, 0xab, 0xbb]);
-/** Words before a slur among those whom it is for. */
+/** Words before a slur that mark it as reclaimed. */
 const own: ReadonlySet<string> = new Set(
   "my our we us im i'm fellow proud as being beautiful lovely dear real these bad love".split(' '),
 );
 const nearby = 4;
-/** SourceOffsets that a quotation may begin or end away. */
+/** Places to the beginning or end of a quotation. */
 const quoteReach = 60;
-/** SourceOffsets around a term that are looked at. */
+/** Places around a term that are searched. */
 const reach = 160;
 
-/** Judges the senses of terms in one text at a time; not reentrant. */
+/** Decides the senses of terms, one text at a time; not reentrant. */
 export interface TermContext {
-  /** The scan holds other places than before. */
+  /** Call it when the scan has changed. */
   readonly begin: () => void;
-  /** @returns whether a reading is meant as the term; `deliberate`: somebody took pains to disguise it */
+  /** @returns whether a reading is meant as the term  @param deliberate it is in a deliberate disguise, so it is meant */
   readonly isMeant: (reading: Reading, scan: Scan, deliberate: boolean) => boolean;
 }
 
@@ -43,7 +43,7 @@ export function createTermContext(markers: Readonly<Record<string, string>>): Te
   for (const [language, words] of Object.entries(markers))
     for (const word of words.split(' ')) languages.set(word, [...(languages.get(word) ?? []), language]);
 
-  // Where the words of the scan are, looked for once however many terms are found in it, and those that were read.
+  // The words of the scan, found once per scan however many terms it holds.
   let isRead = false;
   let starts = new Int32Array(512);
   let ends = new Int32Array(512);
@@ -75,7 +75,7 @@ export function createTermContext(markers: Readonly<Record<string, string>>): Te
     return word;
   }
 
-  /** The first word that ends behind `place`. */
+  /** The first word that ends after `place`. */
   function wordAt(place: number): number {
     let low = 0;
     let high = wordCount;
@@ -134,7 +134,7 @@ function isInsult(last = '', lastButOne = ''): boolean {
   return insulting.has(last) || (articles.has(last) && insultingArticle.has(lastButOne));
 }
 
-/** Between quotation marks, alone or with other words of one line. */
+/** Whether a reading is between quotation marks, alone or with other words. */
 function isQuoted(scan: Scan, from: number, to: number): boolean {
   let first = from - 1;
   while (first >= 0 && first > from - quoteReach && !isQuote(scan, first, -1)) first -= 1;
@@ -143,14 +143,14 @@ function isQuoted(scan: Scan, from: number, to: number): boolean {
   return first >= 0 && first > from - quoteReach && end < scan.count && end < to + quoteReach;
 }
 
-/** A quotation mark with no letter on its outer side: an apostrophe has one. */
+/** A quotation mark has no letter on its outer side; an apostrophe has one. */
 function isQuote({ codes, kinds: found, count }: Scan, at: number, outwards: -1 | 1): boolean {
   if (!quotes.has(codes[at]!)) return false;
   const outer = at + outwards;
   return outer < 0 || outer >= count || (found[outer] !== kinds.letter && found[outer] !== kinds.otherLetter);
 }
 
-/** A slur among those whom it is for, as far as the words before it tell: `my`, `as a`, `we`. */
+/** Whether the words before a slur mark it as reclaimed: `my`, `as a`, `we`. */
 export function isReclaimed(scan: Scan, from: number): boolean {
   const before = piecesOf(scan, Math.max(0, from - nearby * 10), from).slice(-nearby);
   return before.some((word) => own.has(word)) && !before.some((word) => insulting.has(word));

@@ -1,21 +1,21 @@
-/** Steps over a scan: where a run, a tag or the word around a place ends. */
+/** Where runs, tags and words end in a scan. */
 import { kinds, marks, type Scan } from './term-scan.ts';
 
-/** SourceOffsets of a tag of markup. */
+/** Longest tag of markup, in places. */
 const tagMax = 48;
-/** Letters of one run that are let go in one step. */
+/** Letters of a run that are passed in one step. */
 const runMax = 200;
 const less = 60;
 const greater = 62;
 
-/** A word of another alphabet, whatever its letters look like. */
+/** Whether most letters of a word are of another alphabet, whatever they look like. */
 export function isBorrowedWord({ marks: marked }: Scan, from: number, to: number): boolean {
   let borrowed = 0;
   for (let at = from; at < to; at++) if (marked[at] === marks.borrowed) borrowed += 1;
   return borrowed * 2 > to - from;
 }
 
-/** Where the letters that repeat the one at `at` end. */
+/** The end of the run of equal letters that begins at `at`. */
 export function runEnd({ codes, count }: Scan, at: number): number {
   let end = at + 1;
   const last = Math.min(count, at + runMax);
@@ -23,7 +23,7 @@ export function runEnd({ codes, count }: Scan, at: number): number {
   return end;
 }
 
-/** The end of `<tag …>`, `<!-- … -->` or `](address)` that begins here; 0 is none. */
+/** The end of the `<tag …>`, `<!-- … -->` or `](address)` that begins at `at`; 0 is none. */
 export function tagEnd({ codes, count }: Scan, at: number): number {
   if (codes[at] === less) {
     const next = codes[at + 1]!;
@@ -37,7 +37,7 @@ export function tagEnd({ codes, count }: Scan, at: number): number {
   return 0;
 }
 
-/** With the words that it is joined to by nothing but a capital, and the address of a link that it ends in. */
+/** Extends a match to the whole camel-case word around it, and over the address of a Markdown link that it ends in. */
 export function wholeWord(scan: Scan, from: number, to: number): [number, number] {
   let first = from;
   let end = to;

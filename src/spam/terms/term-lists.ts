@@ -1,21 +1,21 @@
-/** Offensive words as data: `data/moderation/artefacts/terms.json`, made by `npm run lists`. None is in the code. */
+/** Types of `data/moderation/artefacts/terms.json`, the list of offensive words, which `npm run lists` builds. */
 
 export interface TermEntry {
   /** As written in a dictionary; also the label's id. */
   readonly term: string;
   /** The label's name: `profanity`, `slur`, `sexual`, `threat`, `rule`. */
   readonly name: string;
-  /** 0 to 1: how grave. */
+  /** Severity, 0 to 1. */
   readonly score: number;
   /**
-   * `strong`: flagged in any disguise. `ambiguous`: means something else as often, flagged as an insult or when somebody
-   * took pains to disguise it. `phrase`: several words. `foreign`: of another language, not joined over spaces.
+   * `strong`: flagged in any disguise. `ambiguous`: has a common innocent sense, so it is flagged only as an insult or in a
+   * deliberate disguise. `phrase`: several words. `foreign`: of another language, never joined over spaces.
    */
   readonly kind: 'strong' | 'ambiguous' | 'phrase' | 'foreign';
-  /** Other forms, and respellings that sound alike, separated by spaces. */
+  /** Other forms, separated by spaces. `variants` are respellings that sound alike. */
   readonly forms?: string;
   readonly variants?: string;
-  /** In no innocent word: recognised inside longer ones. */
+  /** No innocent word contains it, so it is found inside longer words. */
   readonly inside?: boolean;
   readonly lang?: string;
   /** Neighbouring words that give it an innocent sense. */
@@ -27,13 +27,13 @@ export interface TermEntry {
 /** Word lists are separated by spaces. */
 export interface TermLists {
   readonly terms: readonly TermEntry[];
-  /** Words that look like a term, or a term in disguise, and are none. */
+  /** Words that look like a term or a disguised term but are not. */
   readonly innocent: string;
-  /** Common words: what a longer token may be made of. */
+  /** Common words, of which a longer token may consist. */
   readonly words: string;
-  /** Rarer words that a term may seem to be cut into. */
+  /** Rarer words, which the pieces of a cut term may look like. */
   readonly pieces: string;
-  /** Characters that may be read as a letter besides what they fold to, by that letter. */
+  /** By letter: characters that may be read as it, besides those that fold to it. */
   readonly readings: Readonly<Record<string, string>>;
   /** Function words by language. */
   readonly markers: Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
 /**
- * What a reader may take a sign for: every character has several readings, none of them the only one. Letters of other
- * alphabets that look like one Latin letter are folded before (`normalise.ts`); here is what looks like several, what
- * stands for a letter without being one, what merely hides a letter, and several signs that draw one letter.
+ * The letters that a character may be read as. Letters of other alphabets that look like exactly one Latin letter are folded
+ * before (`normalise.ts`). Here are characters that look like several letters, signs that stand for a letter, signs that
+ * hide a letter, and groups of signs that draw one letter.
  */
 
-/** Digits, signs and emoji by the letter that they are read as; some are read as several. */
+/** Digits, signs and emoji by the letter that they are read as. Some are read as several. */
 const signs: Readonly<Record<string, string>> = {
   a: '4@^∆',
   b: '68',
@@ -30,10 +30,7 @@ const signs: Readonly<Record<string, string>> = {
   z: '2',
 };
 
-/**
- * Letters of other alphabets that are read as several, or are chosen for their outline alone, as the makers of fancy
- * text do.
- */
+/** Letters of other alphabets that look like several Latin letters, or that fancy-text generators use for their outline. */
 const letters: Readonly<Record<string, string>> = {
   a: 'дляλδæʌค卂ᗩልⲁ',
   b: 'вбß฿๒乃ᗷⲃ',
@@ -62,7 +59,7 @@ const letters: Readonly<Record<string, string>> = {
   z: 'з乙ᘔ',
 };
 
-/** Several signs that draw one letter; tried where their first one stands. */
+/** Groups of signs that draw one letter. */
 const drawings: readonly (readonly [string, string])[] = [
   ['|-|', 'h'],
   [']-[', 'h'],
@@ -109,13 +106,13 @@ const drawings: readonly (readonly [string, string])[] = [
   ['nn', 'm'],
 ];
 
-/** Signs that hide a letter: those that do nothing else, and those that mean something else as often. */
+/** Signs that hide a letter: those with no other use, and those with other common uses. */
 const masksHard = '*#×•●■█▪▒░�';
 const masksSoft = '%$@!?_-+&.~^=/:"';
 
 const codesOf = (text: string): readonly number[] => [...text].map((each) => each.codePointAt(0)!);
 
-/** Characters by what they are read as, the first letter of the table first. */
+/** The letters that each character is read as, in the order of the table. */
 function readingsOf(table: Readonly<Record<string, string>>): ReadonlyMap<number, readonly number[]> {
   const found = new Map<number, number[]>();
   for (const [letter, characters] of Object.entries(table))
@@ -141,7 +138,7 @@ export function createReadings(
 ): (code: number) => readonly number[] | undefined {
   const own = readingsOf(more);
   const lists: (readonly number[] | undefined)[] = [undefined, undefined];
-  /** By unit: its place in `lists`; 0 where nobody has looked yet, 1 where there are none. */
+  /** By unit: its place in `lists`; 0 is not known yet, 1 has no readings. */
   const places = new Uint16Array(65_536);
 
   function placeOf(code: number): number {
@@ -152,7 +149,7 @@ export function createReadings(
 
   return (code) => {
     if (code < 128) return undefined;
-    // None of these is a capital of a letter in the tables.
+    // None of these is the capital of a letter in the tables.
     if (code > 0xffff) return own.get(code) ?? letterReadings.get(code);
     if (places[code] === 0) places[code] = placeOf(code);
     return lists[places[code]!];
@@ -167,14 +164,14 @@ const drawingsByFirst: ReadonlyMap<number, readonly Drawing[]> = Map.groupBy(
   ({ signs }) => signs[0]!,
 );
 const asciiDrawings = Array.from({ length: 128 }, (_, code) => drawingsByFirst.get(code));
-/** What a sign may be the first one of, at most 31; all of them begin with ASCII. */
+/** The drawings that begin with a character, at most 31. All of them begin with ASCII. */
 export function drawingsFrom(code: number): readonly Drawing[] | undefined {
   return code < 128 ? asciiDrawings[code] : undefined;
 }
 export const hardMasks: ReadonlySet<number> = new Set(codesOf(masksHard));
 export const softMasks: ReadonlySet<number> = new Set(codesOf(masksSoft));
 
-/** Letters turned upside down, as they look when the line is read the other way round. */
+/** Upside-down letters, by the letter that they are when the line is turned. */
 const turned: Readonly<Record<string, string>> = {
   a: 'ɐ∀',
   b: 'q',
@@ -199,13 +196,13 @@ const turned: Readonly<Record<string, string>> = {
   w: 'ʍ',
   y: 'ʎ⅄',
 };
-/** By UTF-16 unit; 0 for what is no such letter. */
+/** By UTF-16 unit; 0 if it is not an upside-down letter. */
 const turnedReadings = new Uint8Array(0x10000);
 for (const [letter, characters] of Object.entries(turned))
   for (const code of codesOf(characters)) turnedReadings[code] = letter.charCodeAt(0);
-/** The letter that a character is once the line is turned; 0 for those that are none. */
+/** The letter that an upside-down character is; 0 for others. */
 export function turnedReading(code: number): number {
   return turnedReadings[code] ?? 0;
 }
-/** Characters that nobody types unless to turn a line. */
+/** Characters that occur only in upside-down text. */
 export const turnedSign = /[ɐɔǝɟƃᵷɥᴉɾʞꞁɯɹʇʌʍʎ⅄∀Ⅎ⅁˥ᴚ┴]/u;

@@ -1,24 +1,25 @@
-/** A text as the matcher walks it: one place for each character that is seen, with its kind and its way back. */
+/** A text as the matcher walks it: one place for each visible character, with its kind and its offsets in the original. */
 import type { Normalised } from '../text/normalise.ts';
 import { turnedReading } from './term-readings.ts';
 
-/** What stands in a place. */
+/** Kinds of characters. */
 export const kinds = { letter: 1, otherLetter: 2, digit: 3, sign: 4, space: 5, emoji: 6 } as const;
 
-/** Scratch of one matcher, filled anew for each text: places 0 to `count - 1`. */
+/** Scratch of one matcher, refilled for each text. Valid are the places 0 to `count - 1`. */
 export interface Scan {
   count: number;
-  /** Folded code point, and the one that it was. */
+  /** Folded code points, and the original ones. */
   codes: Int32Array;
   originals: Int32Array;
   kinds: Uint8Array;
-  /** In the original text, UTF-16. */
+  /** Offsets in the original text, UTF-16. */
   starts: Int32Array;
   ends: Int32Array;
-  /** 1: the original is a capital letter. 2: it is a letter of another alphabet that looks like a Latin one. */
+  /** 0 or one of `marks`. */
   marks: Uint8Array;
 }
 
+/** `upper`: the original is a capital letter. `borrowed`: it is a letter of another alphabet that looks like a Latin one. */
 export const marks = { upper: 1, borrowed: 2 } as const;
 
 const pictograph = /\p{Extended_Pictographic}/u;
@@ -30,9 +31,9 @@ const asciiKinds = Uint8Array.from({ length: 128 }, (_, code) => {
   if (/[0-9]/.test(character)) return kinds.digit;
   return /\s/.test(character) ? kinds.space : kinds.sign;
 });
-/** SourceOffsets behind the last one that are empty. */
+/** Empty places after the last one. */
 const beyond = 4;
-/** Kinds of the code points up to here, each worked out when it is first seen; 0 is not yet. What lies above is rare. */
+/** Cached kinds of the common code points; 0 is not known yet. */
 const knownKinds = new Uint8Array(0x20000);
 
 function kindOf(code: number): number {
@@ -64,12 +65,12 @@ function sized(room: number): Scan {
   };
 }
 
-/** Letters of alphabets that are borrowed for their looks; styled Latin letters are none of them. */
+/** Whether a letter is of an alphabet whose letters are used as look-alikes. Styled Latin letters are not. */
 function isBorrowed(code: number): boolean {
   return (code >= 0x370 && code < 0x1d00) || (code >= 0x2c80 && code < 0xa720) || (code >= 0xab70 && code < 0xd800);
 }
 
-/** @returns `scan`, or a larger one that takes its place */
+/** Fills a scan with a text. @returns `scan`, or a larger one that replaces it */
 export function fillScan(scan: Scan, { folded, starts, ends }: Normalised, text: string): Scan {
   const filled = folded.length + beyond > scan.codes.length ? sized(folded.length * 2 + beyond) : scan;
   const { codes, kinds: found, marks: marked } = filled;
@@ -92,13 +93,13 @@ export function fillScan(scan: Scan, { folded, starts, ends }: Normalised, text:
     filled.ends[count] = ends[at]!;
     marked[count++] = mark;
   }
-  // Who looks beyond the end finds nothing of the text before.
+  // A reader that looks past the end must not find the text before.
   for (const each of [codes, found, marked]) each.fill(0, count, count + beyond);
   filled.count = count;
   return filled;
 }
 
-/** The places `from` to `to - 1` read from right to left, in place. */
+/** Reverses the places `from` to `to - 1`. */
 export function reverseScan(
   { codes, originals, kinds: found, starts, ends, marks: marked }: Scan,
   from: number,
@@ -108,10 +109,10 @@ export function reverseScan(
 }
 
 const override = '\u202e';
-/** What ends an override: a pop or the end of the line. */
+/** The end of an override: a pop (U+202C) or the end of the line. */
 const overrideEnd = /[\u202c\n]/g;
 
-/** Puts what follows a right-to-left override into the order in which it is seen, in place. Linear in the text. */
+/** Puts text after a right-to-left override into the order in which it is shown. Linear in the text. */
 export function showOverrides(scan: Scan, text: string): void {
   let place = 0;
   for (let at = text.indexOf(override); at >= 0; ) {
@@ -125,7 +126,7 @@ export function showOverrides(scan: Scan, text: string): void {
   }
 }
 
-/** Letters turned upside down become what they are when the line is turned, in place. */
+/** Replaces upside-down letters by the letters that they are when the line is turned. */
 export function turnScan(scan: Scan): void {
   for (let at = 0; at < scan.count; at++) {
     const read = turnedReading(scan.originals[at]!) || turnedReading(scan.codes[at]!);

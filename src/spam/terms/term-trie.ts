@@ -1,17 +1,17 @@
-/** Many words as one tree of letters, walked letter by letter. Words are folded text without spaces. */
+/** A trie of words, walked character by character. Words are folded text without spaces. */
 
-/** Letters a to z have a place of their own in each node; others are looked up. */
+/** Children per node in the array: a to z. Others are looked up in a map. */
 export const rowWidth = 26;
 const firstLetter = 97;
 
 export interface TermTrie {
-  /** `rowWidth` places a node: the child for a to z; 0 is none, as no child is the root. */
+  /** `rowWidth` places per node: the children for a to z. 0 is none, because no child is the root. */
   readonly children: Int32Array;
-  /** Children by other characters: by code point, then by node. */
+  /** Children by other characters, by code point, then by node. */
   readonly others: ReadonlyMap<number, ReadonlyMap<number, number>>;
-  /** By UTF-16 unit, 1 for those that stand in `others`: most characters stand in no word. */
+  /** By UTF-16 unit: 1 if it is in `others`. Most characters are in no word. */
   readonly isOther: Uint8Array;
-  /** The value of the word that ends in the node; -1 is none. */
+  /** The value of the word that ends at the node; -1 is none. */
   readonly values: Int32Array;
   /** Nodes below this one lead to words of the first list. */
   readonly firstNodes: number;
@@ -30,7 +30,7 @@ export function childOf(
 
 type Word = readonly [word: string, value: number];
 
-/** The first value of a word stays. Linear in the letters of all words. */
+/** If a word occurs twice, its first value counts. Linear in the letters of all words. */
 export function createTrie(first: readonly Word[], second: readonly Word[] = []): TermTrie {
   let children = new Int32Array(rowWidth * 1024);
   let values = new Int32Array(1024).fill(-1);

@@ -1,14 +1,13 @@
 /**
- * Words in Han characters: nothing parts them, so the words of the families are looked for at every character, and what is
- * hashed are pairs and threes of characters. Long and short forms are read alike, and what parts the characters of a word
- * (`公.户`, `炸/群`) is passed over.
+ * Finds words of the families in Han characters. Nothing separates words there, so they are looked for at every character.
+ * Traditional and simplified forms are read alike.
  */
 import { createWordTrie, noNode, rootNode } from './word-trie.ts';
 
-/** @param character one UTF-16 unit; the rare characters beyond the basic plane are in no word of ours */
+/** @param character one UTF-16 unit; characters beyond the basic plane are in no word of the lists */
 export const isHan = (character: string): boolean => /\p{Script=Han}/u.test(character);
 
-/** Families that prove something: the others (helloHandshake, questions, everyday words) are everybody's. */
+/** Families that are evidence of spam. The others (greetings, questions, everyday words) occur in all texts. */
 const telling: ReadonlySet<string> = new Set([
   'social',
   'money',
@@ -41,7 +40,7 @@ export interface HanWords {
     count: number,
     found: (word: number, families: readonly number[], length: number) => void,
   ) => void;
-  /** Whether a family tells spam from talk, by its number. */
+  /** Whether a family, by its number, is evidence of spam. */
   readonly tells: (family: number) => boolean;
 }
 

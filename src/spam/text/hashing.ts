@@ -1,18 +1,18 @@
-/** The hash behind the hashed features. Any change of it needs a new training. */
+/** Hash functions of the hashed features. The models depend on them: after any change they must be trained again. */
 
-/** FNV-1a, one unit further. */
+/** One step of FNV-1a. */
 export function hashStep(hash: number, code: number): number {
   return Math.imul(hash ^ code, 0x01000193);
 }
 
-/** A unit as a number with its low bits well spread. */
+/** A unit as a number that is larger than the stand-ins for a word's ends. */
 export function hashCode(code: number): number {
   return code + 16;
 }
 
 /**
- * Two values as one, well mixed: every bit of the answer hangs on every bit given. Signed, as half of the unsigned numbers of
- * 32 bits cost an object each wherever they are kept.
+ * Mixes two values into one: every bit of the result depends on every bit of both. The result is signed, because V8 stores half
+ * of the unsigned 32-bit numbers as objects.
  */
 export function mix(left: number, right: number): number {
   let hash = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
@@ -22,7 +22,7 @@ export function mix(left: number, right: number): number {
   return Math.imul(hash, 0x297a2d39);
 }
 
-/** As the extractor hashes a word: letters beyond the second of a run are left out. */
+/** Hashes a word as the extractor does: of a run of equal letters only the first two count. */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5;
   let last = 0;

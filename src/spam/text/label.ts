@@ -7,6 +7,6 @@ export interface Label {
   readonly start: number;
   readonly end: number;
   readonly matched: string;
-  /** The term, rule or model that says so. */
+  /** The term, rule or model that found it. */
   readonly id: string;
 }

@@ -1,12 +1,12 @@
-/** Letters by UTF-16 unit, for those who go through a text unit by unit: a pattern is asked once for each, then a table. */
+/** Whether a UTF-16 unit is a letter, for code that reads a text unit by unit: answers are cached in a table. */
 
 const isLetter = /\p{L}/u;
 const yes = 1;
 const no = 2;
-/** 0 is not yet asked. */
+/** 0 is not known yet. */
 const known = new Uint8Array(65_536);
 
-/** Whether a unit is a letter by itself; half of a pair is none. */
+/** Whether a unit is a letter by itself. Half of a surrogate pair is not. */
 export function isLetterUnit(code: number): boolean {
   let answer = known[code]!;
   if (answer === 0) {

@@ -1,23 +1,23 @@
 /**
- * Whether two texts are copies of each other but for case, spacing, numbers, emoji, look-alike letters and a few words:
- * MinHash over pieces of four letters of the folded text, letters only. A fingerprint is a string of `size` units below
- * 256, which travels between threads and instances at little cost.
+ * MinHash fingerprints, by which near-copies are recognised: texts that differ only in case, spacing, numbers, emoji, look-alikes
+ * and a few words. Hashed are pieces of four letters of the folded text. A fingerprint is a string of `fingerprintSize`
+ * units below 256, which is cheap to send between threads and instances.
  */
 import { mix } from './hashing.ts';
 import { isLetterUnit } from './letter-units.ts';
 import type { Normalised } from './normalise.ts';
 
-/** Values of one fingerprint; the share of equal ones estimates the share of pieces in common. */
+/** Values of one fingerprint. The share of equal values estimates the share of common pieces. */
 export const fingerprintSize = 32;
-/** Pieces that are looked at: of the beginning and of the end. */
+/** Pieces that are hashed: three quarters from the beginning, one from the end. */
 const piecesMax = 256;
 const pieceLength = 4;
-/** Shorter texts (`lol`, `thanks`) are said by many and copied by nobody. */
+/** Shorter texts (`lol`, `thanks`) are often the same without being copies. */
 export const lettersMin = 12;
 
 const seeds = Uint32Array.from({ length: fingerprintSize / 2 }, (_, at) => mix(at + 1, 0x5bd1e995) | 1);
 
-/** What a sign is read as, so that copies in different disguises agree; 0 for what is left out. */
+/** What a character is read as, so that copies in different disguises agree; 0 is left out. */
 const readings = new Uint16Array(128);
 for (let code = 97; code <= 122; code++) readings[code] = code;
 for (const [sign, letter] of Object.entries({
@@ -43,7 +43,7 @@ for (const [sign, letter] of Object.entries({
 const units = new Uint16Array(4096);
 const hashes = new Int32Array(piecesMax + 2);
 
-/** @returns undefined for texts that are too short to be copies of anything */
+/** @returns undefined for texts that are too short to be copies */
 export function fingerprintOf({ folded }: Normalised): string | undefined {
   const count = readUnits(folded);
   if (count < lettersMin) return undefined;
@@ -55,13 +55,13 @@ export function fingerprintOf({ folded }: Normalised): string | undefined {
     hashes[looked++] = hash ^ (hash >>> 15);
   }
   let fingerprint = '';
-  // Seed by seed, so that the smallest of all pieces stay where the processor has them at hand.
+  // Seed by seed, so that the two minima stay in registers.
   for (let seed = 0; seed < seeds.length; seed++) {
     const factor = seeds[seed]!;
     let high = 0xffff;
     let low = 0xffff;
     for (let at = 0; at < looked; at++) {
-      // One product makes two values: its halves.
+      // Each half of the product is a hash value.
       const value = Math.imul(hashes[at]!, factor);
       if (value >>> 16 < high) high = value >>> 16;
       if ((value & 0xffff) < low) low = value & 0xffff;
@@ -71,7 +71,7 @@ export function fingerprintOf({ folded }: Normalised): string | undefined {
   return fingerprint;
 }
 
-/** Fills `units` with letters; numbers that stand alone are left out, signs inside words are read. */
+/** Fills `units` with letters. Leaves out numbers that stand alone and reads signs inside words. @returns their number */
 function readUnits(folded: string): number {
   let count = 0;
   let last = 0;

@@ -1,24 +1,24 @@
 /**
- * Folds a text to what a reader sees in it, with a way back to the original offsets: lower case, no accents, letters of
- * other alphabets that look like Latin ones (UTS #39), styled and enclosed letters (NFKC), nothing invisible, entities
- * and percent escapes of letters read. One pass, linear in the length of the text.
+ * Folds a text to what a reader sees in it and keeps the original offsets. Folded text is in lower case, without accents and
+ * invisible characters; look-alikes of Latin letters (UTS #39) and styled or enclosed letters (NFKC) become plain letters,
+ * and entities and percent escapes of letters are decoded. One pass, linear in the length of the text.
  */
 
 export interface Normalised {
-  /** Folded text; ASCII where something Latin could be seen. */
+  /** Folded text. Whatever looks like a Latin letter is one. */
   readonly folded: string;
-  /** For each unit of `folded`: where its source began and ended in the original, UTF-16. Not to be written to. */
+  /** For each unit of `folded`: where its source begins and ends in the original, UTF-16. Shared between texts: do not write. */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
-  /** Characters that nobody sees, and letters that pretended to be others. */
+  /** Numbers of invisible characters, and of letters that imitated others. */
   readonly hidden: number;
   readonly disguised: number;
 }
 
-/** Characters by the Latin letter they look like. */
+/** Characters with the Latin letter that they look like. */
 export type Lookalikes = Readonly<Record<string, string>>;
 
-// Marks, joiners, direction controls, variation selectors, tags, fillers: nothing of it is seen.
+// Marks, joiners, direction controls, variation selectors, tags, fillers.
 const invisible = /\p{M}|\p{Cf}|[\u115f\u1160\u3164\uffa0\u2800]/u;
 /** Anything that needs more than lower case: beyond ASCII, `%` and `&`. */
 const notPlain = /[^\0-$'-\x7f]/;
@@ -28,9 +28,9 @@ const percent = /%([4-7][0-9a-fA-F])/y;
 const ampersand = 38;
 const percentSign = 37;
 const unseen = 0x200b;
-/** Units of one folded character: a ligature is not to make a text many times as long. */
+/** Most units of one folded character, so that a ligature cannot make a text many times as long. */
 const foldedMax = 4;
-/** Characters of which the folding is remembered, beside those that stay one unit; beyond, it is worked out anew. */
+/** Characters whose folding is cached, besides those that fold to one unit. Others are folded each time. */
 const rememberedMax = 100_000;
 /** Units of a string made at once: `String.fromCharCode` takes them as arguments. */
 const chunk = 4096;
@@ -38,11 +38,11 @@ const chunk = 4096;
 export function createNormaliser(lookalikes: Lookalikes): (text: string) => Normalised {
   const looksLike = new Map(Object.entries(lookalikes).map(([sign, letter]) => [sign.codePointAt(0)!, letter]));
   const known = new Map<number, string>();
-  /** By unit: the one unit that it always folds to; 0 where there is none, or nobody has looked yet. */
+  /** By unit: the single unit that it folds to; 0 if there is none or it is not known yet. */
   const single = new Uint16Array(65_536);
   for (let code = 1; code < 128; code++) if (code !== ampersand && code !== percentSign) single[code] = lower(code);
   let places = countUp(1024);
-  // Scratch, made larger by longer texts: what is returned is a copy of as much as is needed.
+  // Scratch that grows with longer texts. Results are copies of the part that is used.
   let units = new Uint16Array(1024);
   let starts = new Int32Array(1024);
   let ends = new Int32Array(1024);
@@ -52,19 +52,19 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
     ends = grown(ends, new Int32Array(units.length));
   };
 
-  /** What one code point beyond ASCII folds to; empty for what is not seen. */
+  /** What one code point beyond ASCII folds to; empty for invisible ones. */
   function fold(code: number): string {
     const unit = code <= 0xffff ? single[code]! : 0;
     if (unit !== 0) return String.fromCharCode(unit);
     const found = known.get(code);
     if (found !== undefined) return found;
-    const folded = foldAnew(String.fromCodePoint(code), code);
+    const folded = foldUncached(String.fromCodePoint(code), code);
     if (folded.length === 1 && code <= 0xffff && !isSurrogate(code)) single[code] = folded.charCodeAt(0);
     else if (known.size < rememberedMax) known.set(code, folded);
     return folded;
   }
 
-  function foldAnew(character: string, code: number): string {
+  function foldUncached(character: string, code: number): string {
     if (invisible.test(character)) return '';
     // Regional indicators and negative enclosed letters have no compatibility mapping.
     if (code >= 0x1f1e6 && code <= 0x1f1ff) return String.fromCharCode(97 + code - 0x1f1e6);
@@ -80,7 +80,7 @@ export function createNormaliser(lookalikes: Lookalikes): (text: string) => Norm
 
   return (text) => {
     if (!notPlain.test(text)) {
-      // Most of what people write: each unit stands for itself, and all such texts share one way back.
+      // Most texts: each unit stays itself, so all such texts share the offsets.
       if (places.length <= text.length) places = countUp(text.length * 2);
       const folded = text.toLowerCase();
       const [from, to] = [places.subarray(0, text.length), places.subarray(1, text.length + 1)];
@@ -141,7 +141,7 @@ function lower(code: number): number {
   return code >= 65 && code <= 90 ? code + 32 : code;
 }
 
-/** A letter or digit written as `&#102;`, `&#x66;`, `&eacute;` or `%66`; `&shy;` and its like, which nobody sees. */
+/** Decodes a letter or digit written as `&#102;`, `&#x66;`, `&eacute;` or `%66`, and invisible entities such as `&shy;`. */
 function readEscape(text: string, at: number): { code: number; end: number } | undefined {
   const isEntity = text.charCodeAt(at) === ampersand;
   const pattern = isEntity ? entity : percent;

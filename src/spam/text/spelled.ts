@@ -1,10 +1,10 @@
 /**
- * Undoes what keeps a word's letters apart for a machine only: `f r e e`, `f.r.e.e`, `fr33`. Works on folded text, needs the
- * words that are known, and is called only where a cheap look found such a thing. Linear in the length of the text.
+ * Reads words that are spelled out or in leet: `f r e e`, `f.r.e.e`, `fr33`. Works on folded text with the help of known words.
+ * Called only after a cheap check found such a thing. Linear in the length of the text.
  */
 import { noNode, rootNode, type WordTrie } from './word-trie.ts';
 
-/** Signs that stand for letters, besides digits. `1` and `!` and `|` are read as i first, then as l. */
+/** Digits and signs that stand for letters. `1`, `!` and `|` are read as i first, then as l. */
 const readings: Readonly<Record<string, string>> = {
   '0': 'o',
   '1': 'il',
@@ -37,12 +37,12 @@ function readingsOf(code: number): readonly number[] | undefined {
   return code < 128 ? asciiReadings[code] : readingsByCode.get(code);
 }
 
-/** Steps over the readings of one word; a word that has more is read as its first reading. */
+/** Steps through the readings of one word. A word with more gets its first reading. */
 const stepsMax = 64;
 /** No known word is longer. */
 const wordMax = 18;
 
-/** Reads `fr33`: the most common known word where there is one, else the first reading. */
+/** Reads `fr33` as the most common known word that it may be, or else as its first reading. */
 export function createLeetReader(known: WordTrie): (token: string) => string {
   let token = '';
   let steps = 0;
@@ -51,7 +51,7 @@ export function createLeetReader(known: WordTrie): (token: string) => string {
   const read = new Uint16Array(wordMax);
   const best = new Uint16Array(wordMax);
 
-  /** Walks the known words with every reading of the signs from `at` on. */
+  /** Walks the trie with every reading of the signs from `at` on. */
   function walk(node: number, at: number): void {
     if (at === token.length) {
       const rank = known.rankAt(node);
@@ -89,16 +89,16 @@ export function createLeetReader(known: WordTrie): (token: string) => string {
   };
 }
 
-/** Four or more single letters with one and the same sign, or one run of spaces, between them. */
+/** Four or more single letters with the same sign, or a run of spaces, between them. */
 const spelledRun =
   /(?<![\p{L}\p{N}])[\p{L}\p{N}$@!](?:([^\p{L}\p{N}\s]|[^\S\n]{1,3})[\p{L}\p{N}$@!](?![\p{L}\p{N}])){2,}/gu;
 
-/** Numbers are left whole: their length is what is known of them. */
+/** Numbers stay whole, because only their length is a feature. */
 const onlyDigits = /^\p{Nd}+$/u;
 
 /**
- * Puts spelled words together; undefined when the text has none. Words whose gaps are as wide as the gaps between their
- * letters are found again by the known words.
+ * Joins spelled-out words; undefined if the text has none. If the gaps between words are as wide as those between letters, the
+ * known words decide where a word ends.
  */
 export function createSpelledJoiner(known: WordTrie): (text: string) => string | undefined {
   const segment = createSegmenter(known);
@@ -108,7 +108,7 @@ export function createSpelledJoiner(known: WordTrie): (text: string) => string |
       const parts = run.split(gap).filter((part) => part !== '');
       letters += parts.length;
       const words = [''];
-      // `f.r.e.e m.o.n.e.y`, `f.r.e.e. .m.o.n.e.y`: space between other signs is a gap between words.
+      // `f.r.e.e m.o.n.e.y`, `f.r.e.e. .m.o.n.e.y`: a space among other signs separates words.
       const spaced = /\s/.test(gap);
       for (const part of parts) {
         const bits = spaced || !/\s/.test(part) ? [part] : part.split(/\s+/);
@@ -124,11 +124,11 @@ export function createSpelledJoiner(known: WordTrie): (text: string) => string |
   };
 }
 
-/** Cost of a letter that belongs to no known word, in the same unit as the logarithm of a word's rank. */
+/** Cost of a letter outside all known words, in the unit of the logarithm of a word's rank. */
 const strayCost = 9;
 const lettersOfOne: ReadonlySet<number> = new Set([...'aiuиявк'].map((letter) => letter.charCodeAt(0)));
 
-/** Cuts letters without gaps into the likeliest known words: at most `wordMax` steps a letter, few where no word goes on. */
+/** Cuts letters without gaps into the most likely known words. At most `wordMax` steps per letter. */
 export function createSegmenter(known: WordTrie): (letters: string) => string {
   let costs = new Float64Array(1024);
   let cuts = new Int32Array(1024);

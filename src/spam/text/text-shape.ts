@@ -1,4 +1,4 @@
-/** The shape of a text: what is left of it for somebody who cannot read its language. */
+/** The shape of a text: what can be measured without reading its words. */
 
 import { isHan } from './han-words.ts';
 
@@ -54,7 +54,7 @@ export interface ShapeCounts {
   knownWords: number;
   families: number;
   tokens: number;
-  /** What speaks for an opinion on Han characters: telling words, and one for a way to get in touch. */
+  /** Evidence in texts with Han characters: distinct words of spam families, plus one for a link or contact. */
   hanEvidence: number;
   hanShare: number;
   known: number;
@@ -116,12 +116,12 @@ for (let code = 0; code < 65_536; code++) {
   else if (/[\u00ad\u200b-\u200f\u2060-\u2064\u202a-\u202e\ufeff]|\u034f/u.test(sign)) classes[code] = unseen;
 }
 
-/** In a text with more of Japanese or Korean letters to a Han character, these are not Chinese. */
+/** If there are more Japanese or Korean letters per Han character, the text is not Chinese. */
 const kanaMax = 0.1;
-/** So much must speak for an opinion on Han characters. */
+/** Evidence that a text in Han characters needs to be scored. */
 export const hanEvidenceMin = 2;
 
-/** Fills `into` with values 0 to 1, and says in `counts.known` which share of the letters the model can read. */
+/** Fills `into` with values 0 to 1, and sets `counts.known` to the share of letters that the model can read. */
 export function shapeOf(
   counts: ShapeCounts,
   { folded, original, hidden }: { folded: string; original: string; hidden: number },
@@ -166,13 +166,13 @@ export function shapeOf(
         uppers++;
         if (++run === 3) shouted++;
       } else run = 0;
-      // Where no spaces part the words, a letter says as much as two or three of ours.
+      // In scripts without spaces a letter says as much as two or three Latin ones.
       if (kind === han) hanLetters += 2.5;
       else if (kind === kana) kanaLetters += 2.5;
       else if (kind === foreign && code >= 0x2e80) strange += 2.5;
       else if (kind === foreign) wordStrange++;
       else wordKnown++;
-      // Latin beside Cyrillic or Greek inside one word: nobody's spelling.
+      // Latin beside Cyrillic or Greek in one word is a disguise.
       if (
         (previous === cyrillic && (kind === lower || kind === upper)) ||
         (kind === cyrillic && (previous === lower || previous === upper))

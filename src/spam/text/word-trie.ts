@@ -1,21 +1,21 @@
 /**
- * Known words by how common they are, walked letter by letter: who looks for the longest or the best of many words that
- * begin in one place stops where no word goes on, and makes no strings.
+ * A trie of known words, ranked by how common they are. A search for the longest or best of many words at one place walks it
+ * unit by unit, stops where no word continues, and creates no strings.
  */
 
-/** Where the walk of every word begins. */
+/** The node at which every walk begins. */
 export const rootNode = 1;
-/** What no word goes on with. */
+/** No word continues. */
 export const noNode = 0;
-/** Numbers of an edge, and one that is spare. */
+/** Numbers per edge; one is padding. */
 const edgeWidth = 4;
 
 export interface WordTrie {
-  /** The node behind `node` by a UTF-16 unit; `noNode` where no word goes on with it. */
+  /** The node that a UTF-16 unit leads to from `node`; `noNode` if no word continues with it. */
   readonly next: (node: number, unit: number) => number;
-  /** How common the word is that ends in the node, 0 the most; -1 where none ends. */
+  /** The rank of the word that ends at the node, 0 the most common; -1 if none ends there. */
   readonly rankAt: (node: number) => number;
-  /** The same of a whole word. */
+  /** The rank of a whole word; -1 if it is not known. */
   readonly rankOf: (word: string) => number;
   /** All ranks are below it. */
   readonly ranks: number;
@@ -25,11 +25,11 @@ export interface WordTrie {
 export function createWordTrie(words: readonly string[], others: Iterable<string>): WordTrie {
   let slots = 1 << 12;
   let mask = slots - 1;
-  // A node, a unit and the child there, side by side: all that a step looks at is one line of the processor's memory.
+  // Node, unit and child side by side: a step reads one cache line.
   let edges = new Uint32Array(slots * edgeWidth);
   const ranks: number[] = [-1, -1];
 
-  /** Where in `edges` the edge is, or may be put. */
+  /** The place in `edges` where the edge is, or may be put. */
   function edgeOf(node: number, unit: number): number {
     const hash = Math.imul(node, 0x9e3779b1) ^ Math.imul(unit, 0x85ebca6b);
     let slot = (hash ^ (hash >>> 15)) & mask;

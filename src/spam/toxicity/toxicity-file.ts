@@ -9,7 +9,7 @@ export function writeToxicityModel({ hashed, ...head }: ToxicityModel): Uint8Arr
   return bytes;
 }
 
-/** @throws Error when the bytes are no model of this build */
+/** @throws Error if the bytes are not a model of this build */
 export function readToxicityModel(bytes: Uint8Array): ToxicityModel {
   const end = bytes.indexOf(10);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as Omit<ToxicityModel, 'hashed'>;

@@ -1,8 +1,7 @@
 /**
- * Learning from moderators what is hostile in their rooms: corrections on top of the shipped toxicity model, made anew from the
- * stored examples, so that taking one back takes its effect back. Guarded as spam is (`learner.ts`): corrections are
- * bounded, one moderator's share is, and the threshold rises as far as ordinary chat does. What the lists of words find is
- * found whatever was learned.
+ * Learns from moderators what is hostile in their rooms: computes corrections of the shipped toxicity model from all stored
+ * examples, so that revoking one removes its effect. Guarded like spam (`learner.ts`): corrections and each moderator's share
+ * are bounded, and the threshold rises as far as ordinary chat does. Listed words are found whatever was learned.
  */
 import { type LearnedExample, type Replay, shareOut } from '../classifier/learner.ts';
 import type { TermMatcher } from '../terms/terms.ts';
@@ -17,7 +16,7 @@ import {
   unlearnedToxicity,
 } from './toxicity.ts';
 
-/** A moderator's word on the manners of a text. */
+/** A moderator's decision whether a text is offensive. */
 export type OffenceExample = Pick<LearnedExample, 'text' | 'moderatorId'> & { readonly offensive: boolean };
 
 export interface ToxicityLearner {
@@ -34,17 +33,17 @@ export interface ToxicityLearnerOptions {
 
 const passes = 10;
 const rate = 0.3;
-/** How far one weight may be corrected, in log-odds before the norm. */
+/** Largest correction of one weight, in log-odds before the norm. */
 const deltaMax = 3;
-/** Examples are pushed this far beyond the threshold, ordinary chat is kept this far below it. */
+/** Examples are pushed this far beyond the threshold, and ordinary chat is kept this far below it. */
 const margin = 1.5;
 const quietMargin = 1;
-/** The threshold follows this share of ordinary chat, the loudest. */
+/** The threshold rises as far as this share of ordinary chat, the highest-scoring, rises on average. */
 const falseAlarms = 0.006;
 
 interface Seen {
   readonly buckets: readonly number[];
-  /** Beyond the threshold, before any correction. */
+  /** Log-odds above the threshold, before any correction. */
   readonly raw: number;
   readonly norm: number;
 }
@@ -82,7 +81,7 @@ export function createToxicityLearner({ model, normalise, terms, replay }: Toxic
           delta[bucket] = Math.max(-deltaMax, Math.min(deltaMax, next));
         }
       };
-      // Nothing taught is the shipped model, ordinary chat that it is close on included.
+      // Without examples the result is the shipped model, also for ordinary chat near the threshold.
       for (let pass = 0; examples.length > 0 && pass < passes; pass++) {
         for (const [at, each] of seen.entries()) step(each, examples[at]!.offensive ? 1 : 0, weights[at]!, margin);
         for (const each of quiet) if (each.raw + correctionOf(each) > -quietMargin) step(each, 0, 1, quietMargin);
@@ -98,7 +97,7 @@ export function createToxicityLearner({ model, normalise, terms, replay }: Toxic
   };
 }
 
-/** What the loudest have on average. */
+/** The mean of the highest values, of the share `falseAlarms`. */
 function loudest(values: readonly number[]): number {
   if (values.length === 0) return 0;
   const first = [...values].sort((left, right) => right - left).slice(0, Math.ceil(values.length * falseAlarms));

@@ -1,7 +1,7 @@
 /**
- * How hostile a text is to somebody: logistic regression over words, neighbours and pieces of words, of which those in
- * `classes` are seen as their class. All groups of people are one class, so that no group's name weighs by itself; words
- * that the matcher found are seen as their term, however they were spelled. Pure.
+ * Scores how hostile a text is, by logistic regression over words, pairs and pieces of words. Words in `classes` count as their
+ * class. All groups of people are one class, so that no group's name has a weight of its own. Words that the term matcher
+ * found count as their term, however they are spelled. Pure.
  */
 import type { Label } from '../text/label.ts';
 import type { Normalised } from '../text/normalise.ts';
@@ -9,7 +9,7 @@ import { createToneLexicon } from './tone-lexicon.ts';
 import { createToneReader } from './tone-reader.ts';
 import { createStanceReader, type Stance } from './toxicity-stance.ts';
 
-/** Size of the hashed space, a power of two; the artefact holds a byte for each. */
+/** Size of the hashed space, a power of two. The model holds a byte for each bucket. */
 export const toxicityBuckets = 1 << 17;
 
 export interface ToxicityModel {
@@ -18,18 +18,18 @@ export interface ToxicityModel {
   readonly hashed: Int8Array;
   readonly scale: number;
   readonly bias: number;
-  /** Raw value (log-odds) at which `flagScore` is reached, and what one unit beyond is worth. */
+  /** Log-odds at which `flagScore` is reached, and the factor for what is beyond it. */
   readonly pivot: number;
   readonly slope: number;
-  /** Words by class, separated by spaces; those of an expression by `_`. */
+  /** Words by class, separated by spaces. The words of an expression are joined by `_`. */
   readonly classes: Readonly<Record<string, string>>;
-  /** Words that are no misspelling of those. */
+  /** Words that are not misspellings of those. */
   readonly innocent: string;
 }
 
-/** The weights as a classifier uses them, with what moderators taught. May lie in memory that threads share. */
+/** The weights with the corrections that moderators taught. Threads may share the memory. */
 export interface LearnedToxicity {
-  /** Names the examples and the model it was made on. */
+  /** Identifies the examples and the model. */
   readonly version: string;
   /** In units of `scale`. */
   readonly hashed: Int16Array;
@@ -39,14 +39,14 @@ export interface LearnedToxicity {
 }
 
 export interface ToxicityClassifier {
-  /** 0 to 1; 0 where the model has no opinion. */
+  /** 0 to 1; 0 if the model has no opinion. */
   readonly score: (normalised: Normalised, labels: readonly Label[]) => number;
 }
 
 /** From this score on a text is flagged. */
 export const flagScore = 0.8;
 
-/** Log-odds for hostility beside a group of people: tweets, of which the model learned most, show little of it. */
+/** Log-odds added for hostility beside a group of people. The training data, mostly tweets, has little of it. */
 const aimedWorth = 1.2;
 
 /** Tokens that a pair of classes may span. */
@@ -55,7 +55,7 @@ const lettersMin = 3;
 const noKind = -1;
 const stanceSeed = 0x2545f491;
 
-/** What the model sees of a text. */
+/** The features of a text. */
 export interface ToxicityFeatures {
   /** Distinct buckets. */
   readonly buckets: readonly number[];
@@ -75,7 +75,7 @@ export function createToxicityExtractor({
   const group = names.indexOf('group');
   const shapes = names.map((name) => hashOf(name, 3));
   const pairs = names.map((name) => hashOf(name, 5));
-  /** The text in which each bucket was seen last: no set is filled and emptied. */
+  /** Number of the text in which each bucket was seen last, so that no set has to be cleared. */
   const stamps = new Uint8Array(toxicityBuckets);
   let stamp = 0;
 
@@ -100,7 +100,7 @@ export function createToxicityExtractor({
       see(hash);
       see(mix(previous, hash));
       previous = hash;
-      // As classes, with the words between them left out.
+      // The same pairs with words replaced by their classes.
       const shape = kind === noKind ? hash : shapes[kind]!;
       see(mix(previousShape, shape) + 1);
       previousShape = shape;
@@ -118,7 +118,7 @@ export function createToxicityExtractor({
   };
 }
 
-/** Weights in memory are this much finer than on disk, so that corrections are not rounded away. */
+/** Weights in memory have this many times the resolution of those on disk, so small corrections are not rounded to nothing. */
 const finer = 64;
 
 /** The weights of the model alone. */
@@ -154,7 +154,7 @@ export function rawToxicity(
   return bias + (sum * scale) / normOf(features.length);
 }
 
-/** A long text has not a louder say, yet one grave word in it is heard. */
+/** Normalises for the number of features: long texts do not score higher, but one grave word in them still counts. */
 export function normOf(features: number): number {
   return Math.max(1, features) ** 0.35;
 }
@@ -166,7 +166,7 @@ function hashOf(text: string, seed: number): number {
   return scattered(hash);
 }
 
-/** Four characters of a word; beyond its ends stands a space. */
+/** Hashes four characters of a word, padded with spaces. */
 function hashPiece(text: string, from: number): number {
   let hash = 0x3c6ef372;
   for (let at = from; at < from + 4; at++) {
