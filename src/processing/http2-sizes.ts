@@ -1,4 +1,4 @@
-/** HTTP/2 sizes that both ends set: with the protocol's defaults a batch of 256 texts waits for window updates. */
+/** HTTP/2 sizes that client and server set. With the protocol's defaults a batch of 256 texts waits for window updates. */
 
 /** Bytes in flight of one stream. */
 export const streamWindowBytes = 1024 * 1024;

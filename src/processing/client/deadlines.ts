@@ -1,4 +1,4 @@
-/** Watches deadlines that come in the order in which they were added, with one timer for all of them. */
+/** Watches deadlines with one timer. Entries must be added in the order of their deadlines. */
 
 export interface Deadlines<Entry> {
   readonly add: (entry: Entry) => void;
@@ -7,14 +7,14 @@ export interface Deadlines<Entry> {
   readonly stop: () => void;
 }
 
-/** A timer that is this late tells of a busy loop. */
+/** If a timer is this late, the event loop was busy. */
 const lagMinMs = 20;
-/** What the network and the threads have sent is read within this time of a busy loop's end. */
+/** After a busy time, the event loop reads what had arrived within this time. */
 const lagMaxMs = 500;
 
 /**
  * @param dueMs when an entry is due, by `performance.now()`
- * @param onDue told of entries that are due; they are no longer watched
+ * @param onDue called with entries that are due, which are no longer watched
  */
 export function createDeadlines<Entry>(
   dueMs: (entry: Entry) => number,
@@ -27,14 +27,14 @@ export function createDeadlines<Entry>(
     if (timer !== undefined || watched.size === 0) return;
     const [oldest] = watched;
     const atMs = dueMs(oldest!);
-    // A busy loop may come here late: Node warns of a negative time.
+    // Never negative, even if the loop was busy: Node warns of negative times.
     timer = setTimeout(() => look(atMs), Math.max(0, atMs - performance.now()));
   }
 
   function look(atMs: number): void {
     const nowMs = performance.now();
     const lagMs = Math.min(nowMs - atMs, lagMaxMs);
-    // Timers run before the loop reads what came while it was busy: what is due may have been answered.
+    // After a busy time, timers run before answers that have arrived are read. Wait for them before entries expire.
     if (lagMs > lagMinMs) timer = setTimeout(() => end(nowMs), lagMs);
     else end(nowMs);
   }

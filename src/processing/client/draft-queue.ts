@@ -1,10 +1,10 @@
 /**
- * Drafts that wait until a judge has room for them. A draft is refused on arrival if its wait is expected to be longer than the
- * bound, and later if it turns out to be: never after it was judged.
+ * The queue of drafts that wait until a judge has room. A draft is refused on arrival if its expected wait is longer than the
+ * bound, and later if its wait turns out longer. It is never refused after a judge was asked.
  */
 import { Failure } from '../../errors.ts';
 
-/** The draft was refused before any judge was asked about it. */
+/** The draft was refused before a judge was asked. */
 export class QueueFull extends Failure {
   constructor(retryAfterMs: number) {
     super('unavailable', 'too many messages wait to be judged', { retryAfterMs });
@@ -27,20 +27,20 @@ export interface DraftQueue<Draft extends QueuedDraft> {
   readonly length: () => number;
   /** @throws QueueFull with the time after which there should be room */
   readonly add: (draft: Draft) => void;
-  /** The oldest drafts, at most so many, and no more after the weight is reached. */
+  /** Takes the oldest drafts: at most `countMax`, and none after `weightMax` is reached. */
   readonly take: (bounds: { readonly countMax: number; readonly weightMax: number }) => Draft[];
-  /** Everything that waits. */
+  /** Takes all drafts. */
   readonly clear: () => Draft[];
 }
 
-/** Nobody is asked to come back sooner than this. */
+/** Shortest time after which a retry is suggested. */
 const retryMinMs = 250;
-/** Taken drafts are cut off the list in large pieces. */
+/** Taken drafts are removed from the list this many at a time, because each removal copies the list. */
 const cutAt = 1024;
 
 /**
- * @param perMs drafts per millisecond that all judges together bear; 0 while there is none
- * @param onExpired told of drafts that waited for too long
+ * @param perMs drafts per millisecond that all judges together can handle; 0 while there is no judge
+ * @param onExpired called with drafts that waited too long
  */
 export function createDraftQueue<Draft extends QueuedDraft>(
   settings: DraftQueueSettings,
@@ -55,7 +55,7 @@ export function createDraftQueue<Draft extends QueuedDraft>(
 
   function expectedWaitMs(): number {
     const rate = perMs();
-    // Without a judge drafts are refused at once by whoever takes them.
+    // Without a judge, the drafts are taken at once and refused.
     return rate > 0 ? length() / rate : 0;
   }
 
@@ -74,7 +74,7 @@ export function createDraftQueue<Draft extends QueuedDraft>(
 
   function watch(): void {
     if (timer !== undefined || first >= list.length) return;
-    // A busy loop may come here late: Node warns of a negative time.
+    // Never negative, even if the loop was busy: Node warns of negative times.
     const leftMs = Math.max(0, list[first]!.startedMs + settings.waitMaxMs - performance.now());
     timer = setTimeout(expire, leftMs);
   }

@@ -1,4 +1,4 @@
-/** A draft as the wire and as the engine want it. */
+/** Converts a draft to a protobuf request and to a task of the engine. */
 import { create } from '@bufbuild/protobuf';
 import {
   type ProcessRequest,

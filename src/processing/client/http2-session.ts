@@ -1,9 +1,9 @@
 /**
- * One HTTP/2 connection to a processing instance, made with the first call and again after each loss. Used in place of connect-node's
- * session manager, which now and then leaves a session without a listener for its errors: noise in place of an answer then ends
- * the whole process (test/processing/peer-session.test.ts).
+ * One HTTP/2 connection to a processing instance, opened by the first call and again after each loss. It replaces connect-node's
+ * session manager, which at times leaves a session without an `error` listener: noise in place of an answer then ends the
+ * process (docs/decisions/0023-http2-session.md, test/processing/http2-session.test.ts). `Session` is the name of Node's class.
  *
- * A session is: connecting → open → retired (it said goodbye: its calls end, new ones get another session) or gone.
+ * A session is: connecting → open → retired (GOAWAY received: its calls finish, new calls open another session) or closed.
  */
 import http2, { type ClientHttp2Session, type SecureClientSessionOptions } from 'node:http2';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -12,7 +12,7 @@ import type { GrpcTransportOptions } from '@connectrpc/connect-node';
 type SessionManager = NonNullable<GrpcTransportOptions['sessionManager']>;
 
 export interface Http2Session extends SessionManager {
-  /** Drops the connection; calls in flight fail, the next one connects anew. */
+  /** Drops the connection. Calls in flight fail, and the next call opens a new connection. */
   readonly abort: () => void;
 }
 
@@ -26,7 +26,7 @@ export function createHttp2Session(url: string, options: SecureClientSessionOpti
     const leave = () => {
       if (current === entry) current = undefined;
     };
-    // For as long as the session lives, and longer: an error may come after its end.
+    // Never removed: an error may come after the session has closed.
     session.on('error', (error) => {
       leave();
       reject(unavailable(error));
@@ -37,7 +37,7 @@ export function createHttp2Session(url: string, options: SecureClientSessionOpti
       leave();
       reject(unavailable());
     });
-    // Whether anybody waits for it or not.
+    // Handled here too, because no call may be waiting for it.
     connected.catch(leave);
     session.unref();
     return entry;

@@ -73,12 +73,12 @@ export function createProcessingInstance(options: ProcessingInstanceOptions): Pr
   const breaker = createCircuitBreaker({
     settings: options.breaker,
     probe: async () => {
-      // A real judgement: a peer whose engine is dead or that answers nonsense stays out.
+      // A real text is judged, so an instance with a dead engine or nonsense answers does not pass.
       const answer = await client.check({ text: 'probe' }, { headers, timeoutMs: options.probeTimeoutMs });
       if (answer.verdict !== WireVerdict.ALLOW) throw new Failure('unavailable', 'the probe was not judged');
     },
     onChange: (state) => {
-      if (state === 'open') dropStream('the peer is left alone for a while');
+      if (state === 'open') dropStream('the breaker of the processing instance opened');
       options.onBreaker?.(state);
     },
     ...(options.outage ? { outage: options.outage } : {}),
@@ -118,7 +118,7 @@ export function createProcessingInstance(options: ProcessingInstanceOptions): Pr
     });
   }
 
-  /** Overload says nothing against the peer; anything else does. */
+  /** Overload does not count against the instance's breaker; every other failure does. */
   function refusal(code: number, message: string): Failure {
     if (code !== Code.Unavailable) breaker.failed(message);
     return new Failure('unavailable', message);
@@ -130,9 +130,9 @@ export function createProcessingInstance(options: ProcessingInstanceOptions): Pr
       onEnd: (error) => {
         if (stream !== opened) return;
         stream = undefined;
-        const lost = new Failure('unavailable', 'the stream to the peer ended', { cause: error });
+        const lost = new Failure('unavailable', 'the stream to the processing instance ended', { cause: error });
         for (const [id, each] of waiting) settle(id, () => each.reject(lost));
-        // Refused input is our bug, not the peer's illness; all else means that it went away.
+        // Refused input is a bug of ours and counts as one failure. Anything else means that the instance is away.
         if (error && ConnectError.from(error).code === Code.InvalidArgument) breaker.failed(error);
         else breaker.trip(error ?? 'the stream ended');
       },

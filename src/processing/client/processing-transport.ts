@@ -1,4 +1,4 @@
-/** The two ways under a peer: gRPC over HTTP/2 to another process, and memory within this one. */
+/** Transports to a processing instance: gRPC over HTTP/2 to another process, or in memory within this one. */
 import { createRouterTransport, type ServiceImpl, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { ProcessingService } from '../../gen/parley/processing/v1/processing_pb.ts';
@@ -17,7 +17,7 @@ export interface NetworkTransportSettings {
 
 /** Connects with the first call. */
 export function createNetworkTransport(url: string, settings: NetworkTransportSettings): ProcessingTransport {
-  // No pings: a frozen peer is noticed by the answers that do not come; its breaker opens and drops the connection.
+  // No pings: if an instance is frozen, its answers are missing, and its breaker opens and drops the connection.
   const sessionManager = createHttp2Session(url, {
     settings: { enablePush: false, initialWindowSize: streamWindowBytes, maxFrameSize: frameBytes },
   });
@@ -26,7 +26,7 @@ export function createNetworkTransport(url: string, settings: NetworkTransportSe
       baseUrl: url,
       sessionManager,
       readMaxBytes: settings.answerBytes,
-      acceptCompression: [], // packing costs more than loopback and data-centre networks do
+      acceptCompression: [], // compressing costs more than the bytes on loopback and data-centre networks
     }),
     disconnect: () => sessionManager.abort(),
   };

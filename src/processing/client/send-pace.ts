@@ -1,15 +1,15 @@
 /**
- * How many drafts one judge (a processing instance, or the engine of this process) is given at once, so that it answers each of
- * them well within its deadline. What it cannot take yet waits in the draft queue, which knows how long and can say so.
+ * Decides how many drafts one judge (a processing instance, or the engine of this process) is given at once, so that it answers
+ * each well within its deadline. Other drafts wait in the draft queue, which can estimate their wait.
  *
- * The window grows with every batch that is answered in the target time and shrinks in proportion with one that takes longer, as
- * the window of a TCP sender does. It starts small, because a process that has just started is several times slower than later.
+ * Like a TCP window, the window grows with every batch that is answered in the target time, and shrinks in proportion when a
+ * batch takes longer. It starts small, because a process is several times slower just after its start.
  */
 
 export interface SendPace {
-  /** Drafts that may be given now. */
+  /** Drafts that the judge may be given now. */
   readonly room: () => number;
-  /** Drafts per millisecond that the judge is believed to bear. */
+  /** Estimated drafts per millisecond that the judge can handle. */
   readonly perMs: () => number;
   readonly given: (count: number) => void;
   /** A batch was answered after `tookMs`; `failed` if it was not answered with verdicts. */
@@ -32,7 +32,7 @@ export function createSendPace({ targetMs, windowStart, windowMin, windowMax }: 
 
   function shrink(tookMs: number): void {
     const nowMs = performance.now();
-    // What was given before the window last shrank says nothing about the window since.
+    // A batch from before the last shrinking says nothing about the present window.
     if (nowMs - tookMs < shrunkAtMs) return;
     shrunkAtMs = nowMs;
     window = Math.max(windowMin, Math.floor(window * Math.max(0.5, targetMs / tookMs)));
@@ -45,7 +45,7 @@ export function createSendPace({ targetMs, windowStart, windowMin, windowMax }: 
       given += count;
     },
     finished: (count, tookMs, failed) => {
-      // An idle judge proves nothing about a larger window.
+      // A judge that was mostly idle does not show that a larger window works.
       const isLimiting = given >= window / 2;
       given -= count;
       if (failed || tookMs > targetMs) shrink(failed ? Math.max(tookMs, 2 * targetMs) : tookMs);

@@ -1,6 +1,6 @@
 /**
- * Who wrote a text that would be refused for its spam score alone. Asked for only then: nearly no message is, and the
- * facts cost a query.
+ * Looks up the sender of a text that would be refused because of its spam score and newness. Only then, because the lookup costs a
+ * query and hardly any message needs it.
  */
 import { findBlockingSign, type NewcomerSettings, reconsider } from '../../spam/second-sign.ts';
 import type { SenderHistory } from '../engine/text-task.ts';
@@ -13,7 +13,7 @@ type FindSenderFacts = (about: {
   readonly messagesMax: number;
 }) => Promise<SenderHistory>;
 
-/** Asks the verdict again with what is known of the sender, where it blocks for the spam score and a second sign. */
+/** Wraps `judge`: if a verdict blocks because of a second sign, it is reconsidered with what is known of the sender. */
 export function lookUpSenders(judge: Judge, findFacts: FindSenderFacts, settings: NewcomerSettings): Judge {
   return async (draft) => {
     const verdict = await judge(draft);

@@ -1,9 +1,9 @@
-/** What the chat role asks and gets. */
+/** What the chat role sends to be judged, and the verdict that it gets. */
 import type { RoomPolicy, SenderHistory, TextKind, TextLabel, TextLink, TextResult } from '../engine/text-task.ts';
 
 /** A text before it may be seen by anyone but its sender. */
 export interface DraftText {
-  /** Names the draft in logs and traces: a message id or a client's key. Not sent to the engine as text. */
+  /** Identifies the draft in logs and traces: a message id or a client's key. Not sent to the engine. */
   readonly key: string;
   readonly text: string;
   readonly kind: TextKind;
@@ -14,7 +14,7 @@ export interface DraftText {
 }
 
 export interface Verdict {
-  /** A text that could not be judged within its time, twice, is a `block` with the label `error`. */
+  /** A text that could not be judged in time, twice, is a `block` with the label `error`. */
   readonly outcome: 'allow' | 'flag' | 'block';
   /** 0 to 1, calibrated. */
   readonly spamScore: number;
@@ -25,7 +25,7 @@ export interface Verdict {
   /** Lower-cased names without the @, each once, in the order of the text. */
   readonly mentions: readonly string[];
   readonly engineVersion: string;
-  /** By which near-copies of the text are known; absent for short ones. */
+  /** Identifies near-copies of the text; absent for short texts. */
   readonly fingerprint?: string | undefined;
 }
 

@@ -1,8 +1,8 @@
 /**
  * One worker thread as the pool sees it.
  *
- * States: `starting` → `ready` → `ended`. `starting` ends with the thread's word that its state is loaded; `ended` is
- * final and comes from `end()`, a crash, or a start that took too long. Batches are answered in the order given.
+ * States: `starting` → `ready` → `ended`. It becomes `ready` when the thread reports that its state is loaded. `ended` is final and
+ * follows `end()`, a crash, or a start that took too long. Batches are answered in the order in which they were given.
  */
 import { Worker } from 'node:worker_threads';
 import type { FromThread, TaskOutcome, ThreadBirth, ToThread } from './worker-protocol.ts';
@@ -21,7 +21,7 @@ export interface ThreadEvents<Entry, Result> {
     outcomes: readonly TaskOutcome<Result>[],
     stageMs: Readonly<Record<string, number>>,
   ) => void;
-  /** The thread is gone without having been ended: crash, out of memory, failed start. */
+  /** The thread ended without `end()`: crash, out of memory, failed start. */
   readonly onCrash: (cause: unknown) => void;
 }
 
@@ -31,16 +31,16 @@ export interface PoolThread<Entry, Task, State> {
   readonly inFlight: readonly Batch<Entry>[];
   /** Sends one batch. Only while `ready`. */
   readonly give: (entries: readonly Entry[], tasks: readonly Task[]) => void;
-  /** Hands over what is new of a state; resolves when the thread works with it, rejects with the thread's complaint. */
+  /** Sends the changed parts of a state. Resolves when the thread works with it; rejects with the thread's complaint. */
   readonly reload: (changes: Partial<State>, version: number) => Promise<void>;
-  /** A new state is being applied; what is given meanwhile waits for it. */
+  /** A new state is being applied, and batches wait for it. */
   readonly isReloading: () => boolean;
   /**
-   * Call it every few milliseconds: how long the item in progress has been running, milliseconds, as far as the calls could see.
-   * A late call counts for `lookMsMax` only. Zero while nothing runs or a state is being applied.
+   * How long the item in progress has been running, in milliseconds, as seen by calls of this function. Call it every few
+   * milliseconds; a late call counts for `lookMsMax` only. Zero while nothing runs or a state is being applied.
    */
   readonly stuckMs: (nowMs: number) => number;
-  /** SourceSpan in `inFlight` order of the item in progress; undefined when all given items are finished. */
+  /** The batch of the item in progress and its index in it; undefined if all given items are finished. */
   readonly current: () => { batch: Batch<Entry>; index: number } | undefined;
   /** Ends the thread at once, whatever it is doing. */
   readonly end: () => Promise<void>;
@@ -61,8 +61,8 @@ interface Reload {
 }
 
 /**
- * Longest time that counts between two looks, which are made every 10 ms. Where they come later the whole process had to wait for
- * the processor, the thread with it: its item must not pay for a busy machine.
+ * Longest time that counts between two calls of `stuckMs`, which come every 10 ms. If a call is later, the whole process waited
+ * for the processor, including this thread, and that time must not count against its item.
  */
 const lookMsMax = 15;
 
@@ -102,7 +102,7 @@ export function startThread<Entry, Task, Result, State>(
     if (state === 'ended') return;
     state = 'ended';
     clearTimeout(startTimer);
-    // A new thread is born with the newest state, so a reload that was under way here is done by its successor.
+    // The successor starts with the newest state, so a reload in progress counts as done.
     finishReloads();
     events.onCrash(cause);
   }
@@ -157,7 +157,7 @@ export function startThread<Entry, Task, Result, State>(
       send({ type: 'batch', id: batch.id, tasks });
     },
     reload: (changes, version) => {
-      if (state === 'ended') return Promise.resolve(); // its successor is born with the newest state
+      if (state === 'ended') return Promise.resolve(); // its successor starts with the newest state
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       reloads.set(version, { resolve, reject, timer: limitLoading() });
       send({ type: 'state', version, changes });

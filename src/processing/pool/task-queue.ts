@@ -1,6 +1,6 @@
 /**
- * The bounded queue in front of the worker threads. A job is the items of one call. Jobs take turns, so a large call
- * does not hold up a small one; a batch is cut by number and by weight (characters).
+ * The bounded queue before the worker threads. A job holds the items of one call. Jobs take turns, so a large call does not
+ * delay a small one. Batches are bounded by number and by weight (characters).
  *
  * States of an item: `waiting` → `given` → `done`, and back to `waiting` if its thread was lost.
  */
@@ -8,9 +8,9 @@ import { Failure } from '../../errors.ts';
 import type { TaskOutcome } from './worker-protocol.ts';
 
 export interface TaskQueueSettings {
-  /** Items waiting; a call that would exceed it is refused at once. */
+  /** Most items that wait. A call that would exceed it is refused at once. */
   readonly queueMax: number;
-  /** Weight (characters) waiting; the same. */
+  /** Most weight (characters) that waits, with the same consequence. */
   readonly queueWeightMax: number;
   readonly batchMax: number;
 }
@@ -26,7 +26,7 @@ interface Job<Task, Result> {
   /** By `performance.now()`. */
   readonly admittedAtMs: number;
   readonly outcomes: TaskOutcome<Result>[];
-  /** Indexes to run before `next`: they came back from a lost thread. */
+  /** Indexes of items that came back from a lost thread. They run before `next`. */
   readonly again: number[];
   next: number;
   unfinished: number;
@@ -48,7 +48,7 @@ export interface TaskQueue<Task, Result> {
   readonly admit: (tasks: readonly Task[], options: RunOptions) => Promise<TaskOutcome<Result>[]>;
   /** The next batch; empty when nothing waits. */
   readonly take: () => Entry<Task, Result>[];
-  /** Puts an item of a lost thread before everything else. */
+  /** Puts an item of a lost thread back at the front. */
   readonly giveBack: (entry: Entry<Task, Result>) => void;
   readonly finish: (entry: Entry<Task, Result>, outcome: TaskOutcome<Result>) => void;
   readonly waiting: () => number;
@@ -58,12 +58,12 @@ export interface TaskQueue<Task, Result> {
 
 /** Items of one job taken in one turn. */
 const turnItems = 32;
-/** Weight of one batch: 64 k characters are a few milliseconds of work, so nobody waits long behind a batch. */
+/** Weight of one batch: 64 k characters are a few milliseconds of work, so no item waits long for a batch before it. */
 const batchWeightMax = 65_536;
 
 /**
  * @param weigh characters of a task
- * @param onWork called when items wait that did not before
+ * @param onWork called when the queue was empty and is not any more
  */
 export function createTaskQueue<Task, Result>(
   settings: TaskQueueSettings,

@@ -1,9 +1,9 @@
 /**
- * A pool of worker threads that judge many small items: batched, bounded, and never held by one item.
+ * A pool of worker threads that judge many small items: batched, bounded, and never blocked by one item.
  *
- * A thread that overruns or crashes is replaced. The item it was on becomes a suspect: run once more, alone, and then
- * done with `overran` or `crashed`; the other items of the thread go back to the queue. A spare thread stands by warm: it
- * takes the place of a lost one at once, and the youngest thread beside it is the one suspects run on.
+ * A thread that overruns or crashes is replaced. The item that it was on becomes a suspect: it is run once more, alone, and if
+ * that fails too, its outcome is `overran` or `crashed`. The other items of the thread go back to the queue. A warm spare
+ * thread replaces a lost one at once; suspects run on the youngest thread.
  */
 
 import { Failure } from '../../errors.ts';
@@ -17,18 +17,18 @@ import type { TaskOutcome } from './worker-protocol.ts';
 
 export interface WorkerPoolSettings extends TaskQueueSettings {
   readonly threads: number;
-  /** Warm threads beside them, which run suspects and replace lost threads. */
+  /** Additional warm threads, which run suspects and replace lost threads. */
   readonly spares: number;
-  /** One item alone may take this long; in a batch half of it, after which it is run alone. */
+  /** Longest time of an item that runs alone. An item of a batch has half of it and is then run alone. */
   readonly itemTimeoutMs: number;
-  /** A thread must have loaded its state in this time. */
+  /** Longest time in which a thread loads its state. */
   readonly loadTimeoutMs: number;
   readonly heapMb: number;
 }
 
 export interface PoolEvents {
   readonly onBatch?: (items: number, stageMs: Readonly<Record<string, number>>) => void;
-  /** A batch went to a thread: how long the call of its first item had waited, milliseconds. */
+  /** A batch was given to a thread. @param waitedMs how long the call of its first item had waited */
   readonly onGiven?: (waitedMs: number) => void;
   readonly onLostThread?: (reason: 'overran' | 'crashed', cause: unknown) => void;
 }
@@ -46,13 +46,13 @@ export interface WorkerPool<Task, Result, State> {
    */
   readonly run: (tasks: readonly Task[], options?: RunOptions) => Promise<TaskOutcome<Result>[]>;
   /**
-   * Every thread works with `state` when this resolves; items already given finish with the old one. Only the parts that are
-   * other values than before travel, and the threads apply them in turn: while one does, the others and the spare work on.
+   * Resolves when every thread works with `state`; items given before finish with the old one. Only parts that are other values
+   * than before are sent. Threads apply them one after the other, so the others and the spare work on.
    * @throws the threads' complaint about the state, which is then not used
    */
   readonly reload: (state: State) => Promise<void>;
   readonly stats: () => PoolStats;
-  /** Refuses new work, fails what waits, ends the threads. */
+  /** Refuses new work, fails waiting calls and ends the threads. */
   readonly stop: () => Promise<void>;
 }
 
@@ -61,7 +61,7 @@ export interface WorkerPoolOptions<Task, State> {
   readonly module: URL;
   readonly state: State;
   readonly settings: WorkerPoolSettings;
-  /** Characters of a task: batches are cut by it, so that long texts do not travel a hundred together. */
+  /** Characters of a task. Bounds batches, so that a hundred long texts do not share one. */
   readonly weigh: (task: Task) => number;
   readonly events?: PoolEvents;
 }

@@ -1,12 +1,11 @@
 /**
- * What the pool and its threads say to each other. Plain data over a MessagePort, in batches: one message a batch costs
- * the same whether it holds one text or a hundred. Beside it a shared counter of finished items lets the pool see a
- * thread that no longer answers.
+ * The messages between the pool and its threads: plain data over a MessagePort, in batches, because a message costs about the same
+ * for one text or a hundred. A shared counter of finished items shows the pool whether a thread still makes progress.
  */
 
-/** Handed to a thread at birth. */
+/** The `workerData` of a new thread. */
 export interface ThreadBirth<State> {
-  /** One Int32: items finished since birth, written by the thread, watched by the pool. */
+  /** One Int32: items finished since the start. The thread writes it, the pool reads it. */
   readonly progress: SharedArrayBuffer;
   readonly state: State;
   readonly stateVersion: number;
@@ -28,7 +27,7 @@ export type FromThread<Result> =
       readonly stageMs: Readonly<Record<string, number>>;
     };
 
-/** What became of one item. `threw` is a bug in the task's code; the other two cost the thread its life, twice. */
+/** The outcome of one item. `threw` is a bug in the task's code; with the other two, the item lost two threads. */
 export type TaskOutcome<Result> =
   | { readonly ok: true; readonly result: Result }
   | { readonly ok: false; readonly reason: 'threw' | 'overran' | 'crashed'; readonly detail: string };

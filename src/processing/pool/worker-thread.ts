@@ -7,20 +7,20 @@ import type { FromThread, TaskOutcome, ThreadBirth, ToThread } from './worker-pr
 
 export interface TaskServer<Task, Result, State> {
   /**
-   * Compiles a state (rules, weights). Called at birth and on every reload; the thread's work waits for it, none is dropped.
-   * @param changed the parts that are new: what was made of the others alone can be kept
+   * Compiles a state (rules, weights). Called at the start and on every reload. Batches wait for it, none is dropped.
+   * @param changed the parts that are new; what depends on the others alone may be kept
    */
   readonly apply: (state: State, changed: ReadonlySet<keyof State>) => void;
-  /** Judges one item; `stages.add` books milliseconds under a stage's name. */
+  /** Judges one item; `stages.lap` measures its stages. */
   readonly run: (task: Task, stages: Stages) => Result;
 }
 
 export interface Stages {
-  /** Books the time since the last call under `stage` and starts the next stretch. */
+  /** Adds the time since the last call to `stage`. */
   readonly lap: (stage: string) => void;
 }
 
-/** Stretches of time by name; one clock reading a lap. */
+/** Sums times by stage, with one clock reading per lap. */
 function createStages(): Stages & { take: () => Record<string, number>; begin: () => void } {
   let sums: Record<string, number> = {};
   let since = performance.now();
@@ -45,7 +45,7 @@ function partsOf<State extends object>(state: Partial<State>): ReadonlySet<keyof
   return new Set(Object.keys(state) as (keyof State)[]);
 }
 
-/** Answers the pool until it ends this thread. A state that cannot be applied is reported and the last one kept. */
+/** Answers the pool until it ends this thread. If a state cannot be applied, that is reported and the last one is kept. */
 export function serveTasks<Task, Result, State extends object>(server: TaskServer<Task, Result, State>): void {
   const port = parentPort;
   if (!port) throw new Error('this module runs in a worker thread only');
@@ -63,7 +63,7 @@ export function serveTasks<Task, Result, State extends object>(server: TaskServe
     }
   }
 
-  /** @returns what is wrong with the new state, which is then not used */
+  /** @returns what is wrong with the new state, which is then not used; undefined if it was applied */
   function apply(changes: Partial<State>): string | undefined {
     const next = { ...current, ...changes };
     try {

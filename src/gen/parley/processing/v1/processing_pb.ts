@@ -13,35 +13,35 @@ export const file_parley_processing_v1_processing: GenFile = /*@__PURE__*/
   fileDesc("CiVwYXJsZXkvcHJvY2Vzc2luZy92MS9wcm9jZXNzaW5nLnByb3RvEhRwYXJsZXkucHJvY2Vzc2luZy52MSLAAgoGU2VuZGVyEiAKE2FjY291bnRfYWdlX3NlY29uZHMYASABKARIAIgBARIhChRtZXNzYWdlc19sYXN0X21pbnV0ZRgCIAEoDUgBiAEBEhsKDm1lc3NhZ2VzX3RvdGFsGAMgASgNSAKIAQESHQoQYmxvY2tlZF9sYXN0X2RheRgEIAEoDUgDiAEBEh4KEXJlcG9ydGVkX2xhc3RfZGF5GAUgASgNSASIAQESFwoKYWNxdWFpbnRlZBgGIAEoCEgFiAEBQhYKFF9hY2NvdW50X2FnZV9zZWNvbmRzQhcKFV9tZXNzYWdlc19sYXN0X21pbnV0ZUIRCg9fbWVzc2FnZXNfdG90YWxCEwoRX2Jsb2NrZWRfbGFzdF9kYXlCFAoSX3JlcG9ydGVkX2xhc3RfZGF5Qg0KC19hY3F1YWludGVkItgBCgpSb29tUG9saWN5EhsKDmZsYWdfdGhyZXNob2xkGAEgASgBSACIAQESHAoPYmxvY2tfdGhyZXNob2xkGAIgASgBSAGIAQESNQoJcHJvZmFuaXR5GAMgASgOMiIucGFybGV5LnByb2Nlc3NpbmcudjEuUG9saWN5QWN0aW9uEjEKBXNsdXJzGAQgASgOMiIucGFybGV5LnByb2Nlc3NpbmcudjEuUG9saWN5QWN0aW9uQhEKD19mbGFnX3RocmVzaG9sZEISChBfYmxvY2tfdGhyZXNob2xkIowCCg5Qcm9jZXNzUmVxdWVzdBIMCgR0ZXh0GAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkSDwoHcm9vbV9pZBgDIAEoCRIRCglzZW5kZXJfaWQYBCABKAkSLAoGc2VuZGVyGAUgASgLMhwucGFybGV5LnByb2Nlc3NpbmcudjEuU2VuZGVyEjAKBnBvbGljeRgGIAEoCzIgLnBhcmxleS5wcm9jZXNzaW5nLnYxLlJvb21Qb2xpY3kSLAoEa2luZBgHIAEoDjIeLnBhcmxleS5wcm9jZXNzaW5nLnYxLlRleHRLaW5kEhcKCnNlbnRfYXRfbXMYCCABKARIAIgBAUINCgtfc2VudF9hdF9tcyJhCglUZXh0TGFiZWwSDAoEbmFtZRgBIAEoCRINCgVzY29yZRgCIAEoARINCgVzdGFydBgDIAEoDRILCgNlbmQYBCABKA0SDwoHbWF0Y2hlZBgFIAEoCRIKCgJpZBgGIAEoCSI9CgRMaW5rEgsKA3VybBgBIAEoCRIMCgR0ZXh0GAIgASgJEg0KBXN0YXJ0GAMgASgNEgsKA2VuZBgEIAEoDSIzCgdNZW50aW9uEgwKBG5hbWUYASABKAkSDQoFc3RhcnQYAiABKA0SCwoDZW5kGAMgASgNIp0CCg9Qcm9jZXNzUmVzcG9uc2USLgoHdmVyZGljdBgBIAEoDjIdLnBhcmxleS5wcm9jZXNzaW5nLnYxLlZlcmRpY3QSEgoKc3BhbV9zY29yZRgCIAEoARIvCgZsYWJlbHMYAyADKAsyHy5wYXJsZXkucHJvY2Vzc2luZy52MS5UZXh0TGFiZWwSDAoEaHRtbBgEIAEoCRIpCgVsaW5rcxgFIAMoCzIaLnBhcmxleS5wcm9jZXNzaW5nLnYxLkxpbmsSLwoIbWVudGlvbnMYBiADKAsyHS5wYXJsZXkucHJvY2Vzc2luZy52MS5NZW50aW9uEhYKDmVuZ2luZV92ZXJzaW9uGAcgASgJEhMKC2ZpbmdlcnByaW50GAggASgMInAKE1Byb2Nlc3NCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAkSMwoFaXRlbXMYAiADKAsyJC5wYXJsZXkucHJvY2Vzc2luZy52MS5Qcm9jZXNzUmVxdWVzdBISCgp0aW1lb3V0X21zGAMgASgNIpEBChRQcm9jZXNzQmF0Y2hSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoCRI2CgdyZXN1bHRzGAIgAygLMiUucGFybGV5LnByb2Nlc3NpbmcudjEuUHJvY2Vzc1Jlc3BvbnNlEi8KBWVycm9yGAMgASgLMiAucGFybGV5LnByb2Nlc3NpbmcudjEuQmF0Y2hFcnJvciJDCgpCYXRjaEVycm9yEgwKBGNvZGUYASABKA0SDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSKKAgoMQ2hlY2tSZXF1ZXN0EgwKBHRleHQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCRIPCgdyb29tX2lkGAMgASgJEhEKCXNlbmRlcl9pZBgEIAEoCRIsCgZzZW5kZXIYBSABKAsyHC5wYXJsZXkucHJvY2Vzc2luZy52MS5TZW5kZXISMAoGcG9saWN5GAYgASgLMiAucGFybGV5LnByb2Nlc3NpbmcudjEuUm9vbVBvbGljeRIsCgRraW5kGAcgASgOMh4ucGFybGV5LnByb2Nlc3NpbmcudjEuVGV4dEtpbmQSFwoKc2VudF9hdF9tcxgIIAEoBEgAiAEBQg0KC19zZW50X2F0X21zIpwBCg1DaGVja1Jlc3BvbnNlEi4KB3ZlcmRpY3QYASABKA4yHS5wYXJsZXkucHJvY2Vzc2luZy52MS5WZXJkaWN0EhIKCnNwYW1fc2NvcmUYAiABKAESLwoGbGFiZWxzGAMgAygLMh8ucGFybGV5LnByb2Nlc3NpbmcudjEuVGV4dExhYmVsEhYKDmVuZ2luZV92ZXJzaW9uGAQgASgJIh0KDVJlbmRlclJlcXVlc3QSDAoEdGV4dBgBIAEoCSJ6Cg5SZW5kZXJSZXNwb25zZRIMCgRodG1sGAEgASgJEikKBWxpbmtzGAIgAygLMhoucGFybGV5LnByb2Nlc3NpbmcudjEuTGluaxIvCghtZW50aW9ucxgDIAMoCzIdLnBhcmxleS5wcm9jZXNzaW5nLnYxLk1lbnRpb24iXgoMTGVhcm5FeGFtcGxlEgwKBHRleHQYASABKAkSKgoFbGFiZWwYAiABKA4yGy5wYXJsZXkucHJvY2Vzc2luZy52MS5MYWJlbBIUCgxtb2RlcmF0b3JfaWQYAyABKAkiRAoMTGVhcm5SZXF1ZXN0EjQKCGV4YW1wbGVzGAEgAygLMiIucGFybGV5LnByb2Nlc3NpbmcudjEuTGVhcm5FeGFtcGxlIiEKDUxlYXJuUmVzcG9uc2USEAoIYWNjZXB0ZWQYASABKA0qbQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEQoNVkVSRElDVF9BTExPVxABEhAKDFZFUkRJQ1RfRkxBRxACEhEKDVZFUkRJQ1RfQkxPQ0sQAxIRCg1WRVJESUNUX0VSUk9SEAQqeQoIVGV4dEtpbmQSGQoVVEVYVF9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRVEVYVF9LSU5EX01FU1NBR0UQARISCg5URVhUX0tJTkRfRURJVBACEhIKDlRFWFRfS0lORF9OQU1FEAMSEwoPVEVYVF9LSU5EX1RPUElDEAQqdQoMUG9saWN5QWN0aW9uEh0KGVBPTElDWV9BQ1RJT05fVU5TUEVDSUZJRUQQABIVChFQT0xJQ1lfQUNUSU9OX09GRhABEhYKElBPTElDWV9BQ1RJT05fRkxBRxACEhcKE1BPTElDWV9BQ1RJT05fQkxPQ0sQAypjCgVMYWJlbBIVChFMQUJFTF9VTlNQRUNJRklFRBAAEg4KCkxBQkVMX1NQQU0QARINCglMQUJFTF9IQU0QAhITCg9MQUJFTF9PRkZFTlNJVkUQAxIPCgtMQUJFTF9DTEVBThAEMrcEChFQcm9jZXNzaW5nU2VydmljZRJWCgdQcm9jZXNzEiQucGFybGV5LnByb2Nlc3NpbmcudjEuUHJvY2Vzc1JlcXVlc3QaJS5wYXJsZXkucHJvY2Vzc2luZy52MS5Qcm9jZXNzUmVzcG9uc2USZQoMUHJvY2Vzc0JhdGNoEikucGFybGV5LnByb2Nlc3NpbmcudjEuUHJvY2Vzc0JhdGNoUmVxdWVzdBoqLnBhcmxleS5wcm9jZXNzaW5nLnYxLlByb2Nlc3NCYXRjaFJlc3BvbnNlEmoKDVByb2Nlc3NTdHJlYW0SKS5wYXJsZXkucHJvY2Vzc2luZy52MS5Qcm9jZXNzQmF0Y2hSZXF1ZXN0GioucGFybGV5LnByb2Nlc3NpbmcudjEuUHJvY2Vzc0JhdGNoUmVzcG9uc2UoATABElAKBUNoZWNrEiIucGFybGV5LnByb2Nlc3NpbmcudjEuQ2hlY2tSZXF1ZXN0GiMucGFybGV5LnByb2Nlc3NpbmcudjEuQ2hlY2tSZXNwb25zZRJTCgZSZW5kZXISIy5wYXJsZXkucHJvY2Vzc2luZy52MS5SZW5kZXJSZXF1ZXN0GiQucGFybGV5LnByb2Nlc3NpbmcudjEuUmVuZGVyUmVzcG9uc2USUAoFTGVhcm4SIi5wYXJsZXkucHJvY2Vzc2luZy52MS5MZWFyblJlcXVlc3QaIy5wYXJsZXkucHJvY2Vzc2luZy52MS5MZWFyblJlc3BvbnNlYgZwcm90bzM");
 
 /**
- * What is known of the sender. Absent fields mean unknown. It moves the spam score where the text leaves it open, and it
- * decides whether a high score blocks or flags (moderation.spam.action); it blocks nothing by itself.
+ * What is known of the sender. Absent fields are unknown. A record moves spam scores that the text leaves open, and decides
+ * whether a high score blocks or flags (moderation.spam.action). It blocks nothing by itself.
  *
  * @generated from message parley.processing.v1.Sender
  */
 export type Sender = Message<"parley.processing.v1.Sender"> & {
   /**
-   * Seconds since the account was made.
+   * Seconds since the account was created.
    *
    * @generated from field: optional uint64 account_age_seconds = 1;
    */
   accountAgeSeconds?: bigint | undefined;
 
   /**
-   * Messages of the sender in the last minute, in all rooms, without this one.
+   * Messages of the sender in the last minute, in all rooms, not counting this one.
    *
    * @generated from field: optional uint32 messages_last_minute = 2;
    */
   messagesLastMinute?: number | undefined;
 
   /**
-   * Messages of the sender ever.
+   * All messages of the sender.
    *
    * @generated from field: optional uint32 messages_total = 3;
    */
   messagesTotal?: number | undefined;
 
   /**
-   * Of the last day's messages: how many were blocked or removed.
+   * Messages of the sender that were blocked or removed in the last day.
    *
    * @generated from field: optional uint32 blocked_last_day = 4;
    */
@@ -55,7 +55,7 @@ export type Sender = Message<"parley.processing.v1.Sender"> & {
   reportedLastDay?: number | undefined;
 
   /**
-   * In a direct message: everybody else in it has written there. No spam score blocks between such people.
+   * For direct messages: everybody else in the room has written there. No spam score blocks between such people.
    *
    * @generated from field: optional bool acquainted = 6;
    */
@@ -70,7 +70,7 @@ export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
   messageDesc(file_parley_processing_v1_processing, 0);
 
 /**
- * What a room sets differently from its deployment. Absent fields mean the deployment's setting.
+ * Settings of a room that differ from the deployment's. Absent fields mean the deployment's setting.
  *
  * @generated from message parley.processing.v1.RoomPolicy
  */
@@ -119,7 +119,7 @@ export type ProcessRequest = Message<"parley.processing.v1.ProcessRequest"> & {
   text: string;
 
   /**
-   * Ids are free texts of at most 128 characters.
+   * Ids are any text of at most 128 characters.
    *
    * @generated from field: string message_id = 2;
    */
@@ -151,8 +151,8 @@ export type ProcessRequest = Message<"parley.processing.v1.ProcessRequest"> & {
   kind: TextKind;
 
   /**
-   * When the text was sent, milliseconds of any clock that all texts of its sender and room share. Absent: now. Only floods
-   * are judged by it.
+   * When the text was sent, in milliseconds of any clock that all texts of its sender and room share. Absent: now. Used only to
+   * detect floods.
    *
    * @generated from field: optional uint64 sent_at_ms = 8;
    */
@@ -167,7 +167,7 @@ export const ProcessRequestSchema: GenMessage<ProcessRequest> = /*@__PURE__*/
   messageDesc(file_parley_processing_v1_processing, 2);
 
 /**
- * One reason for a verdict. Offsets are UTF-16 units of the original text, end is exclusive.
+ * One reason for a verdict. Offsets are UTF-16 units of the original text; `end` is exclusive.
  *
  * @generated from message parley.processing.v1.TextLabel
  */
@@ -197,14 +197,14 @@ export type TextLabel = Message<"parley.processing.v1.TextLabel"> & {
   end: number;
 
   /**
-   * The part of the text that matched, as it was written.
+   * The part of the original text that matched.
    *
    * @generated from field: string matched = 5;
    */
   matched: string;
 
   /**
-   * Of the term, rule, policy or feature family.
+   * Id of the term, rule, policy or model that found it.
    *
    * @generated from field: string id = 6;
    */
@@ -255,7 +255,7 @@ export const LinkSchema: GenMessage<Link> = /*@__PURE__*/
  */
 export type Mention = Message<"parley.processing.v1.Mention"> & {
   /**
-   * Without the @.
+   * The name without the @.
    *
    * @generated from field: string name = 1;
    */
@@ -301,8 +301,8 @@ export type ProcessResponse = Message<"parley.processing.v1.ProcessResponse"> & 
   labels: TextLabel[];
 
   /**
-   * Safe HTML of CommonMark 0.31 and GFM: allow-listed elements and attributes only. Addresses are http, https, mailto, or lead
-   * within the site that shows them; raw HTML is shown as text, an image as a link. Empty for names and topics.
+   * Safe HTML of CommonMark 0.31 and GFM, with allow-listed elements and attributes only. Addresses are http, https, mailto or
+   * relative. Raw HTML is shown as text, an image as a link. Empty for names and topics.
    *
    * @generated from field: string html = 4;
    */
@@ -326,7 +326,7 @@ export type ProcessResponse = Message<"parley.processing.v1.ProcessResponse"> & 
   engineVersion: string;
 
   /**
-   * By which near-copies of the text are known: equal bytes at equal places. Empty for short texts.
+   * Identifies near-copies of the text: they have many equal bytes at equal places. Empty for short texts.
    *
    * @generated from field: bytes fingerprint = 8;
    */
@@ -345,7 +345,7 @@ export const ProcessResponseSchema: GenMessage<ProcessResponse> = /*@__PURE__*/
  */
 export type ProcessBatchRequest = Message<"parley.processing.v1.ProcessBatchRequest"> & {
   /**
-   * Chosen by the caller and given back. At most 128 characters.
+   * Chosen by the caller and returned with the answer. At most 128 characters.
    *
    * @generated from field: string batch_id = 1;
    */
@@ -359,7 +359,7 @@ export type ProcessBatchRequest = Message<"parley.processing.v1.ProcessBatchRequ
   items: ProcessRequest[];
 
   /**
-   * Milliseconds the caller waits for this batch; 0 means as long as the call itself allows.
+   * Milliseconds that the caller waits for this batch. 0: as long as the call itself.
    *
    * @generated from field: uint32 timeout_ms = 3;
    */
@@ -383,14 +383,14 @@ export type ProcessBatchResponse = Message<"parley.processing.v1.ProcessBatchRes
   batchId: string;
 
   /**
-   * One per item, in order; empty if there is an error.
+   * One per item, in order. Empty if `error` is set.
    *
    * @generated from field: repeated parley.processing.v1.ProcessResponse results = 2;
    */
   results: ProcessResponse[];
 
   /**
-   * Only on ProcessStream; the unary calls fail with the same code instead.
+   * Only on ProcessStream. Unary calls fail with the same code instead.
    *
    * @generated from field: parley.processing.v1.BatchError error = 3;
    */
@@ -411,7 +411,7 @@ export const ProcessBatchResponseSchema: GenMessage<ProcessBatchResponse> = /*@_
  */
 export type BatchError = Message<"parley.processing.v1.BatchError"> & {
   /**
-   * Status number of gRPC: 14 unavailable, 4 deadline exceeded.
+   * gRPC status code: 14 unavailable, 4 deadline exceeded.
    *
    * @generated from field: uint32 code = 1;
    */
@@ -423,7 +423,7 @@ export type BatchError = Message<"parley.processing.v1.BatchError"> & {
   message: string;
 
   /**
-   * When to try again.
+   * Time until a retry makes sense.
    *
    * @generated from field: uint32 retry_after_ms = 3;
    */
@@ -586,7 +586,7 @@ export type LearnExample = Message<"parley.processing.v1.LearnExample"> & {
   label: Label;
 
   /**
-   * Whose decision it is: a free text of 1 to 128 characters. One moderator's share of what is learned is bounded.
+   * Identifies the moderator: any text of 1 to 128 characters. Each moderator's share of what is learned is bounded.
    *
    * @generated from field: string moderator_id = 3;
    */
@@ -624,7 +624,7 @@ export const LearnRequestSchema: GenMessage<LearnRequest> = /*@__PURE__*/
  */
 export type LearnResponse = Message<"parley.processing.v1.LearnResponse"> & {
   /**
-   * Examples that were stored; the rest was known already.
+   * Number of examples that were stored. The others were known already.
    *
    * @generated from field: uint32 accepted = 1;
    */
@@ -653,7 +653,7 @@ export const Verdict = {
   ALLOW: 1,
 
   /**
-   * Deliver, and show it to moderators.
+   * Deliver the text and show it to moderators.
    *
    * @generated from enum value: VERDICT_FLAG = 2;
    */
@@ -667,7 +667,7 @@ export const Verdict = {
   BLOCK: 3,
 
   /**
-   * The text could not be judged within its time, twice. Do not deliver.
+   * The text could not be judged in time, twice. Do not deliver it.
    *
    * @generated from enum value: VERDICT_ERROR = 4;
    */
@@ -731,13 +731,13 @@ export const TextKindSchema: GenEnum<TextKind> = /*@__PURE__*/
   enumDesc(file_parley_processing_v1_processing, 1);
 
 /**
- * What is done about a class of words.
+ * The action on a class of words.
  *
  * @generated from enum parley.processing.v1.PolicyAction
  */
 export const PolicyAction = {
   /**
-   * As the deployment is configured.
+   * The deployment's setting.
    *
    * @generated from enum value: POLICY_ACTION_UNSPECIFIED = 0;
    */
@@ -760,7 +760,7 @@ export const PolicyAction = {
 } as const;
 
 /**
- * What is done about a class of words.
+ * The action on a class of words.
  *
  * @generated from enum parley.processing.v1.PolicyAction
  */
@@ -773,7 +773,7 @@ export const PolicyActionSchema: GenEnum<PolicyAction> = /*@__PURE__*/
   enumDesc(file_parley_processing_v1_processing, 2);
 
 /**
- * What a moderator said of a text.
+ * A moderator's decision about a text.
  *
  * @generated from enum parley.processing.v1.Label
  */
@@ -809,7 +809,7 @@ export const Label = {
 } as const;
 
 /**
- * What a moderator said of a text.
+ * A moderator's decision about a text.
  *
  * @generated from enum parley.processing.v1.Label
  */
@@ -823,10 +823,10 @@ export const LabelSchema: GenEnum<Label> = /*@__PURE__*/
 
 /**
  * Judges and renders text. Callable over gRPC, gRPC-Web and Connect. Every call carries
- * `authorization: Bearer <PROCESSING_TOKEN>` where a token is configured.
+ * `authorization: Bearer <PROCESSING_TOKEN>` if a token is configured.
  *
- * Bad input gets INVALID_ARGUMENT naming the field (a string that is no UTF-8 among it), too large input RESOURCE_EXHAUSTED,
- * a full queue UNAVAILABLE.
+ * Invalid input, including strings that are not UTF-8, fails with INVALID_ARGUMENT, which names the field. Input that is too
+ * large fails with RESOURCE_EXHAUSTED, a full queue with UNAVAILABLE.
  *
  * @generated from service parley.processing.v1.ProcessingService
  */
@@ -842,7 +842,7 @@ export const ProcessingService: GenService<{
     output: typeof ProcessResponseSchema;
   },
   /**
-   * The same for many texts; results come in the order of the items.
+   * Judges and renders many texts. Results are in the order of the items.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    *
    * @generated from rpc parley.processing.v1.ProcessingService.ProcessBatch
@@ -853,8 +853,9 @@ export const ProcessingService: GenService<{
     output: typeof ProcessBatchResponseSchema;
   },
   /**
-   * The same over one long-lived stream: one answer per batch, carrying its batch_id, not always in order. A batch that
-   * could not be judged (overload, deadline) is answered with `error` and the stream goes on; bad input ends the stream.
+   * Judges and renders batches over one long-lived stream. Each batch gets one answer with its batch_id; answers may be out
+   * of order. If a batch could not be judged (overload, deadline), its answer holds `error` and the stream goes on. Invalid
+   * input ends the stream.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
    * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
@@ -887,7 +888,7 @@ export const ProcessingService: GenService<{
     output: typeof RenderResponseSchema;
   },
   /**
-   * Takes moderators' decisions, which change later scores on every instance.
+   * Stores moderators' decisions, which change later scores on every instance.
    *
    * @generated from rpc parley.processing.v1.ProcessingService.Learn
    */
