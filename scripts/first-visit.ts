@@ -1,6 +1,6 @@
 /**
- * What a stranger sees: a fresh clone in an empty folder, one command, two people in a browser, a restart of the server,
- * and then the first hour of newcomers under each name of the server, at a desk and with a phone, light and dark.
+ * Walks through a first visit: a fresh clone in an empty folder, one command, two people in a browser, a restart of the server,
+ * then the first hour of new users under each name of the server, on desktop and phone, light and dark.
  *
  *     npm run first-visit [-- [--here] [folder for screenshots]]
  *
@@ -12,15 +12,18 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { devices, hosts, resolverRules, walkFirstHour } from '../test/harness/first-hour.ts';
 import { openBrowser, say } from '../test/harness/page-visits.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
-const here = process.argv.includes('--here');
-const pictures = resolve(
-  process.argv.slice(2).find((word) => !word.startsWith('--')) ?? join(repository, 'dist', 'first-visit'),
-);
+const { values, positionals } = parseArgs({
+  options: { here: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const { here } = values;
+const pictures = resolve(positionals[0] ?? join(repository, 'dist', 'first-visit'));
 mkdirSync(pictures, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), 'parley-visit-'));
 const clone = join(folder, 'parley');

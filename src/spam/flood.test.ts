@@ -34,12 +34,12 @@ test.each([
     [line, line.replaceAll('o', 'о'), line.replaceAll('e', '3'), line.split('').join('\u200b')],
   ],
   ['a word more each time', [line, `guys ${line}`, `${line} please`, `hello ${line} friends`]],
-])('the fourth copy of an author within 30 s is a flood: %s', (_, texts) => {
+])('the fourth copy by one author within 30 s is a flood: %s', (_, texts) => {
   const { see } = startWindow();
   expect(texts.map((text, at) => see(text, at * 9000))).toEqual([undefined, undefined, undefined, 'author-copies']);
 });
 
-test('copies that are further apart, or that are short words of everybody, are none', () => {
+test('copies that are further apart, and short everyday words, are not a flood', () => {
   const { see } = startWindow();
   expect([0, 1, 2, 3, 4].map((at) => see(line, at * 11_000))).not.toContain('author-copies');
   const other = startWindow();
@@ -55,7 +55,7 @@ test.each([
   'доброе утро всем',
   '大家早上好，节日快乐',
   'おはようございます皆さん',
-])('what many say to each other at once is no raid: %s', (text) => {
+])('small talk of many people at once is not a raid: %s', (text) => {
   const { see } = startWindow();
   expect(Array.from({ length: 15 }, (_, at) => see(text, at * 4000, `u${at}`))).toEqual(new Array(15).fill(undefined));
   // Nor over hours, by few.
@@ -65,7 +65,7 @@ test.each([
   );
 });
 
-test('a greeting to several rooms is no flood; the same words without end are', () => {
+test('a greeting to several rooms is not a flood; endless repetition is', () => {
   const { see } = startWindow();
   const greet = (at: number) => see('good morning everyone', at * 2000, 'ana', `r${at % 2}`);
   expect(Array.from({ length: 14 }, (_, at) => greet(at)).slice(0, 12)).toEqual(new Array(12).fill(undefined));
@@ -83,7 +83,7 @@ test.each(['join discord.gg/abcdef', 'ask @lucky_trader', 'call 0906170146 now p
   },
 );
 
-test('the sixth of a room within a minute is a raid, whoever sends it, and other rooms know nothing of it', () => {
+test('the sixth copy in a room within a minute is a raid, by any authors, and does not count in other rooms', () => {
   const { see } = startWindow();
   expect([0, 1, 2, 3, 4, 5].map((at) => see(line, at * 9000, `u${at}`))).toEqual([
     ...new Array(5).fill(undefined),
@@ -92,7 +92,7 @@ test('the sixth of a room within a minute is a raid, whoever sends it, and other
   expect(see(line, 55_000, 'u9', 'kitchen')).toBeUndefined();
 });
 
-test('the ninth message of an author within 10 s is a flood, whatever it says; the same message seen twice is one', () => {
+test('the ninth message of an author within 10 s is a flood, whatever its text; a message seen twice counts once', () => {
   const { see } = startWindow();
   const words =
     'one for the road|where is my hat|tea is ready now|nobody told me|look outside|it snows again|so cold here|bring a coat|see you there';
@@ -104,7 +104,7 @@ test('the ninth message of an author within 10 s is a flood, whatever it says; t
   );
 });
 
-test('what is remembered is bounded', () => {
+test('the memory of authors and rooms is bounded', () => {
   const { window, see } = startWindow();
   for (let at = 0; at < 1000; at++) see(`${line} ${at}`, at, `u${at}`, `r${at}`);
   expect(window.sizes()).toEqual({ authors: 3, rooms: 2 });

@@ -45,7 +45,7 @@ test('the setting decides: `block` needs no sign, `flag` blocks nothing', () => 
   expect(judge(0.9999, undefined, {}, { action: 'flag' })).toEqual({ action: 'flag', id: 'model' });
 });
 
-test('a room that blocks from a lower score on is certain of strangers earlier too', () => {
+test('with a lower threshold for blocking, strangers are blocked from a lower score too', () => {
   const lower = { ...policy, blockThreshold: 0.5, flagThreshold: 0.4 };
   const text = { score: 0.92, textScore: 0.92, untaught: () => 0.92, links: [], blockedAnyway: false };
   expect(judgeScore(text, undefined, lower).action).toBe('block');
@@ -57,7 +57,7 @@ const labelled = (id: string, outcome: 'flag' | 'block', others: object[] = []) 
   labels: [{ name: 'spam', score: 0.99, start: 0, end: 9, matched: '', id }, ...(others as [])],
 });
 
-test('a verdict is asked again once the sender is known', () => {
+test('a verdict is reconsidered once the sender is known', () => {
   const strange = labelled('model+stranger', 'block');
   expect(reconsider(strange, known, spam)).toEqual(labelled('model+alone', 'flag'));
   expect(reconsider(strange, { accountAgeSeconds: 5, messagesTotal: 0 }, spam)).toEqual(
@@ -71,7 +71,7 @@ test('a verdict is asked again once the sender is known', () => {
     expect(reconsider(other, known, spam)).toEqual(other);
 });
 
-test('a sign that is found later makes the score block for good, between acquaintances never', () => {
+test('a sign that is found later makes the score block for good, but never between acquaintances', () => {
   for (const before of [labelled('model+alone', 'flag'), labelled('model+stranger', 'block')]) {
     const confirmed = confirm(before, 'copies')!;
     expect(confirmed).toEqual(labelled('model+copies', 'block'));

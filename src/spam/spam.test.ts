@@ -34,14 +34,14 @@ test.each([
   expect(normalise(text).folded).toBe(folded);
 });
 
-test('every folded unit knows its place in the original', () => {
+test('every folded unit has its offsets in the original', () => {
   const text = 'x &#102;\u200bｕck';
   const { folded, starts, ends } = normalise(text);
   expect(folded).toBe('x fuck');
   expect([...folded].map((_, at) => text.slice(starts[at]!, ends[at]!))).toEqual(['x', ' ', '&#102;', 'ｕ', 'c', 'k']);
 });
 
-test('spam is scored as spam, chat as chat, and what is written in scripts that the model cannot read is never flagged', () => {
+test('spam scores high, chat low, and texts in scripts that the model cannot read are never flagged', () => {
   expect(score('WIN a FREE prize now! Call 09061701461 to claim $1000 cash')).toBeGreaterThan(0.95);
   expect(score('did you manage to fix the printer yesterday?')).toBeLessThan(0.3);
   expect(score('今日はいい天気ですね、散歩に行きましょう')).toBeLessThan(0.5);
@@ -64,11 +64,11 @@ test.each([
   '公司这个月的工资发了吗？财务说明天到账，收到请回复',
   '群里有人发兼职刷单的广告，都是骗子，别加他微信',
   '转让二手自行车一辆，300块，需要的私聊我',
-])('Chinese talk is not flagged, whatever it is about: %s', (text) => {
+])('ordinary Chinese chat is not flagged: %s', (text) => {
   expect(score(text)).toBeLessThan(0.8);
 });
 
-test('ordinary lines around a spam do not hide it', () => {
+test('ordinary lines around spam do not hide it', () => {
   const spam = 'WIN a FREE prize now! Call 09061701461 to claim $1000 cash';
   const before = 'did you manage to fix the printer yesterday? i think the driver was missing after the last update';
   const after = 'no idea, let me ask my brother when he is back from work, he has the same model at home';
@@ -76,7 +76,7 @@ test('ordinary lines around a spam do not hide it', () => {
   expect(score(`${before} ${spam} ${after}`)).toBeGreaterThan(0.8);
 });
 
-test('words with signs between their letters are read as they were, numbers too', () => {
+test('words with signs between their letters are read as words, and numbers stay numbers', () => {
   const spam = 'You have won a prize call 09061701461 now to claim';
   const parted = spam
     .split(' ')
@@ -92,13 +92,13 @@ test.each(['Order 17', 'Order #8842', 'Crypto', 'Marketing deals', 'Free'])(
   },
 );
 
-test('the policy decides what a label does', () => {
+test('the policy decides the action of each label', () => {
   expect(assess('well shit', policy).outcome).toBe('flag');
   expect(assess('well shit', { ...policy, profanity: 'block' }).outcome).toBe('block');
   expect(assess('well shit', { ...policy, profanity: 'off' })).toMatchObject({ outcome: 'allow', labels: [] });
 });
 
-test('learning raises what moderators call spam and leaves ordinary chat where it was', () => {
+test('learning raises the scores of what moderators call spam and leaves ordinary chat unchanged', () => {
   const { ham } = replay;
   const wave = (n: number) => `dear friends the lantern oracle blessed my family write the keeper in hall ${n}`;
   const examples = Array.from({ length: 50 }, (_, n) => ({ text: wave(n), spam: true, moderatorId: `m${n % 4}` }));
@@ -118,6 +118,6 @@ test('one moderator alone cannot turn ordinary words into spam against the other
   expect(ordinary.filter((text) => learned.score(normalise(text), text) >= 0.95)).toEqual([]);
 });
 
-test('a model survives being written and read', () => {
+test('a model is the same after it was written and read', () => {
   expect(readModel(writeModel(model))).toEqual(model);
 });

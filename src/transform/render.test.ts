@@ -87,7 +87,7 @@ test.each([
   expect(render(`[x](${url}) <${url}>`).html).not.toContain('<a ');
 });
 
-test('links are marked as a stranger’s and listed with their place', () => {
+test('links are marked as untrusted and listed with their offsets', () => {
   const text = 'go to https://example.org/a?b=c or [here](https://example.com)';
   const { html, links } = render(text);
   expect(html.match(/rel="noopener noreferrer nofollow ugc"/g)).toHaveLength(2);
@@ -97,12 +97,12 @@ test('links are marked as a stranger’s and listed with their place', () => {
   ]);
 });
 
-test('a link within the site that shows the text is one', () => {
+test('a relative link is a link', () => {
   for (const url of ['/orders/17?x=1#y', 'orders', '#top', '?page=2'])
     expect(render(`[x](${url})`).html).toContain(`<a href="${url}" target="_blank"`);
 });
 
-test('a bare address ends where its sentence goes on', () => {
+test('a bare address ends where the sentence goes on', () => {
   const shown = (text: string) => render(text).links.map((link) => link.text);
   expect(shown('see https://a.example/b_c_(d), or www.a.example/x.')).toEqual([
     'https://a.example/b_c_(d)',
@@ -146,7 +146,7 @@ test.each([
   }
 });
 
-test('a link leads to the host that its reader sees', () => {
+test('a link leads to the host that the reader sees', () => {
   const links = linkTexts(2000).flatMap((text) => render(text).links);
   const web = links.filter(({ url }) => !url.startsWith('mailto:'));
   expect(web.length).toBeGreaterThan(500);
@@ -156,7 +156,7 @@ test('a link leads to the host that its reader sees', () => {
   }
 });
 
-test('the way of plain texts and the way of texts with marks find and show the same', () => {
+test('plain text and Markdown text with the same words find and show the same links', () => {
   for (const text of linkTexts(3000)) {
     const plain = render(text, { emoji: codes });
     const marked = render(`${text} *ok*`, { emoji: codes });
@@ -188,7 +188,7 @@ function linkTexts(count: number): string[] {
   });
 }
 
-test('mentions are found where people are meant, with their place', () => {
+test('mentions are found where people are meant, with their offsets', () => {
   const text = '@ana and @ben-2. not a@b.example, `@code`, [@link](https://example.org) or @';
   const { mentions, html } = render(text);
   expect(mentions.map(({ name, start, end }) => [name, text.slice(start, end)])).toEqual([
@@ -198,13 +198,13 @@ test('mentions are found where people are meant, with their place', () => {
   expect(html).toContain('<span class="mention" data-username="ana">@ana</span>');
 });
 
-test('an image is a link: it would tell its host who reads', () => {
+test('an image becomes a link, because loading it would tell its host who reads', () => {
   const { html } = render('![cat](https://example.org/cat.png)');
   expect(html).not.toContain('<img');
   expect(html).toContain('href="https://example.org/cat.png"');
 });
 
-test('of all known attacks, wherever in a text, nothing is alive in the tree', () => {
+test('no known attack survives in the tree, wherever in a text it is', () => {
   const texts = attackTexts();
   expect(texts.length).toBeGreaterThan(5000);
   for (const text of texts) {
@@ -236,12 +236,12 @@ test.each(Object.entries(hostileTexts))('%s without end: small, shallow and harm
   }
 });
 
-test('emphasis in emphasis does not become a deep tree', () => {
+test('nested emphasis does not become a deep tree', () => {
   expect(render(`${'**'.repeat(2000)}a${'**'.repeat(2000)}`).html).not.toContain('<strong>');
   expect(render('***a***').html).toBe('<p><em><strong>a</strong></em></p>\n');
 });
 
-test('a text with more markup than anybody writes is shown as it is, with its addresses and people', () => {
+test('a text with too much markup is shown as it was written, with its links and mentions', () => {
   const { html, links, mentions } = render(`${'*a* '.repeat(4000)}\nhttps://a.example @ana`);
   expect(html).not.toContain('<em>');
   expect([links[0]?.url, mentions[0]?.name]).toEqual(['https://a.example', 'ana']);

@@ -55,7 +55,7 @@ test.each([
   ['bytes that are no UTF-8', Buffer.from([0x61, 0xff, 0xfe])],
   ['half a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
   ['a character in too many bytes', Buffer.from([0xc0, 0xaf])],
-])('%s are refused by the name of the field', async (_, bytes) => {
+])('%s are refused with the name of the field', async (_, bytes) => {
   const { url } = await startServer();
   const message = Buffer.concat([field(1, Buffer.from('fine')), field(3, bytes)]);
   expect(await callRaw(url, envelope(field(1, bytes)))).toEqual({ status: 3, message: 'text is no UTF-8' });
@@ -71,7 +71,7 @@ test.each([
   ]);
 });
 
-test('half a surrogate pair in JSON is refused, NUL is a character like others', async () => {
+test('half a surrogate pair in JSON is refused, NUL is an ordinary character', async () => {
   const { url } = await startServer();
   const post = (body: string) =>
     fetch(`${url}${path}/Process`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
@@ -79,7 +79,7 @@ test('half a surrogate pair in JSON is refused, NUL is a character like others',
   expect((await post('{"text":"a\\u0000b"}')).status).toBe(200);
 });
 
-test('a message larger than it may be is refused, whether it says so, or unpacks to it', async () => {
+test('a message over the size limit is refused, whether it declares its size or decompresses to it', async () => {
   const { url } = await startServer();
   const bomb = gzipSync(field(1, Buffer.alloc(100 * 1024 * 1024, 0x61)));
   expect((await callRaw(url, envelope(Buffer.from('abc'), { length: 0xffff_ffff }))).status).toBe(8);
@@ -87,7 +87,7 @@ test('a message larger than it may be is refused, whether it says so, or unpacks
   expect((await callRaw(url, envelope(Buffer.from('abc'), { length: 10 }))).status).toBe(3);
 });
 
-test('another content type, method, or deadline than there is has its own answer', async () => {
+test('an unknown content type, method or deadline has its own answer', async () => {
   const { url } = await startServer();
   const call = (init: RequestInit) => fetch(`${url}${path}/Process`, init).then(({ status }) => status);
   const json = (timeout: string) =>
@@ -101,7 +101,7 @@ test('another content type, method, or deadline than there is has its own answer
   expect([await json('-1'), await json('soon'), await json('0'), await json('1000')]).toEqual([400, 400, 504, 200]);
 });
 
-test('who does not read the answers is not read from either', async () => {
+test('requests of a client that does not read its answers are not read', async () => {
   let judged = 0;
   const engine: TextEngine = {
     judge: async (tasks) => {
@@ -133,7 +133,7 @@ test('who does not read the answers is not read from either', async () => {
   await expect.poll(() => judged).toBe(340);
 });
 
-test('a connection whose other end is silent is cut off', async () => {
+test('a connection whose client is silent is closed', async () => {
   const { url } = await startServer({ settings: { pingEveryMs: 100 } });
   const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
   const closed = new Promise<boolean>((resolve) => socket.on('close', () => resolve(true)));
@@ -146,7 +146,7 @@ test('a connection whose other end is silent is cut off', async () => {
   expect(await closed).toBe(true);
 });
 
-test('a stream or call that is given up takes its waiting work along', async () => {
+test('cancelling a stream or call drops its waiting work', async () => {
   const engine = await startMoodyEngine({ spares: 0, itemTimeoutMs: 2000, batchMax: 4 });
   const { url } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
@@ -162,7 +162,7 @@ test('a stream or call that is given up takes its waiting work along', async () 
   expect((await busy).verdict).toBe(1);
 });
 
-test('thousands of calls that are reset at once leave the port serving', async () => {
+test('the port still serves after thousands of calls are reset at once', async () => {
   const { url } = await startServer();
   const session = connectHttp2(url);
   session.on('error', () => {});

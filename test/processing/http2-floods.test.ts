@@ -72,7 +72,7 @@ test.each<[string, Buffer]>([
     'a header that never ends',
     Buffer.concat([frame(1, 0, 1, fields), many(2000, () => frame(9, 0, 1, Buffer.from([0, 1, 97, 1, 97])))]),
   ],
-])('a flood of %s ends its connection, few calls begin for it, and others are served', async (_, bytes) => {
+])('a flood of %s ends its connection, starts few calls, and others are served', async (_, bytes) => {
   const { url, refused } = await startServer();
   const { closed } = await flood(url, bytes);
   // Another caller does not wait for the end of the flood.
@@ -83,7 +83,7 @@ test.each<[string, Buffer]>([
   expect(await check(url)).toBe(200);
 });
 
-test('calls that are cancelled now and then cost nobody their connection', async () => {
+test('occasionally cancelled calls do not end a connection', async () => {
   const { url } = await startServer();
   const session = connectHttp2(url);
   onTestFinished(() => session.destroy());

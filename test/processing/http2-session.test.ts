@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
 import { connectInstance, draft, startClient, startMoodyEngine, startServer } from './processing-harness.ts';
 
-test('noise in place of answers is a peer that is away: the local engine judges, no error is left unheard, and the peer comes back', async () => {
+test('if an instance sends noise, the local engine judges, no error is unhandled, and the instance is used again later', async () => {
   const { url } = await startServer();
   const proxy = await startTcpProxy(() => [Number(new URL(url).port)]);
   const unheard: unknown[] = [];

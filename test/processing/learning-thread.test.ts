@@ -22,7 +22,7 @@ const examples = {
   offence: [{ text: 'what a complete wazzock you are', offensive: true, moderatorId: 'ana' }],
 };
 
-test('a thread made ready beforehand learns what any other learns', async () => {
+test('a thread that was prepared learns the same as another', async () => {
   warm.warmUp();
   const [first, second] = await Promise.all([cold.learn(examples, 'one'), warm.learn(examples, 'one')]);
   expect(second).toEqual(first);
@@ -31,7 +31,7 @@ test('a thread made ready beforehand learns what any other learns', async () => 
   expect(await warm.learn(examples, 'two')).toMatchObject({ spam: { version: 'two' }, toxicity: { version: 'two' } });
 });
 
-test('a thread that was stopped while it was made ready refuses what waits', async () => {
+test('a thread that is stopped while it prepares fails waiting calls', async () => {
   const stopped = createLearning(birth, { timeoutMs: 60_000 });
   stopped.warmUp();
   const asked = stopped.learn(examples, 'lost');

@@ -11,7 +11,7 @@ import {
   startServer,
 } from './processing-harness.ts';
 
-test('concurrent drafts travel together to a peer and come back each with its own verdict', async () => {
+test('concurrent drafts share a batch and each gets its own verdict', async () => {
   const { url } = await startServer();
   const { client, sources } = startClient({ instances: [connectInstance(url)] });
   const verdicts = await Promise.all(
@@ -22,7 +22,7 @@ test('concurrent drafts travel together to a peer and come back each with its ow
   expect(sources).toEqual({ remote: 300, local: 0, none: 0 });
 });
 
-test('both peers get their share', async () => {
+test('both instances get their share', async () => {
   const judged = [0, 0];
   const engines = await Promise.all(
     judged.map((_, at) =>
@@ -48,7 +48,7 @@ test('both peers get their share', async () => {
   expect(Math.min(...judged)).toBeGreaterThan(10);
 });
 
-test('while a peer is away the local engine judges, and the peer is used again when it is back', async () => {
+test('while an instance is away the local engine judges, and the instance is used again when it is back', async () => {
   const { url, server } = await startServer();
   const port = Number(new URL(url).port);
   const local = await startMoodyEngine();
@@ -75,17 +75,17 @@ test('without an instance or an engine there is no verdict', async () => {
   expect(sources.none).toBe(1);
 });
 
-test('a frozen peer costs its drafts a share of their time, then is left alone, and is used again when it wakes', async () => {
+test('a frozen instance costs drafts a share of their time until its breaker opens, and is used again when it wakes', async () => {
   const proxy = await startTcpProxy(() => [port]);
   const { url } = await startServer();
   const port = Number(new URL(url).port);
-  const peer = connectInstance(`http://127.0.0.1:${proxy.port}`);
+  const instance = connectInstance(`http://127.0.0.1:${proxy.port}`);
   let batchesSent = 0;
-  const send: typeof peer.send = (...batch) => {
+  const send: typeof instance.send = (...batch) => {
     batchesSent += 1;
-    return peer.send(...batch);
+    return instance.send(...batch);
   };
-  const { client, sources } = startClient({ instances: [{ ...peer, send }], local: await startMoodyEngine() });
+  const { client, sources } = startClient({ instances: [{ ...instance, send }], local: await startMoodyEngine() });
   await client.judgeOne(draft('before'));
   proxy.become('swallow');
   for (let n = 0; n < 10; n++) expect((await client.judgeOne(draft(`frozen ${n}`))).outcome).toBe('allow');
@@ -103,7 +103,7 @@ test('a frozen peer costs its drafts a share of their time, then is left alone, 
   await proxy.stop();
 });
 
-test('a second peer is asked within the budget for retries; beyond it the local engine judges at once', async () => {
+test('a second instance is asked within the retry budget; beyond it the local engine judges at once', async () => {
   const proxy = await startTcpProxy(() => [Number(new URL(frozen.url).port)]);
   const [frozen, well] = [await startServer(), await startServer()];
   const patient = { breaker: { ...breakerSettings, failuresToOpen: 1000 } };
@@ -114,7 +114,7 @@ test('a second peer is asked within the budget for retries; beyond it the local 
   });
   await Promise.all([client.judgeOne(draft('one')), client.judgeOne(draft('other'))]);
   proxy.become('swallow');
-  // One draft each, to the two of them in turns: five stay with the frozen peer.
+  // One draft each, to the two of them in turns: five stay with the frozen instance.
   const verdicts = await Promise.all(Array.from({ length: 10 }, (_, n) => client.judgeOne(draft(`${n}`))));
   expect(verdicts.map(({ outcome }) => outcome)).toEqual(Array(10).fill('allow'));
   expect(retries).toEqual({ asked: 3, over_budget: 2 });

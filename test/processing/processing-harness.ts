@@ -124,7 +124,7 @@ export function connectInstance(url: string, changes: Partial<ProcessingInstance
   });
 }
 
-/** A client over peers, the sources its verdicts came from, and what became of drafts that a first peer left without one. */
+/** A client of instances, with counts of its verdicts by source and of its retries by outcome. */
 export function startClient(
   options: Omit<ProcessingClientOptions, 'settings'> & { settings?: Partial<ProcessingClientSettings> },
 ) {

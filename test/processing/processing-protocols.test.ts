@@ -62,7 +62,7 @@ function grpcClient(url: string): grpc.Client {
   return client;
 }
 
-test('a client of another make (grpc-js) calls and streams', async () => {
+test('a client of another implementation (grpc-js) calls and streams', async () => {
   const { url } = await startServer();
   const client = grpcClient(url) as grpc.Client & {
     Process: (
@@ -142,7 +142,7 @@ test.each(['grpc-v1', 'grpc-v1alpha'])('reflection answers as %s', async (protoc
   );
 });
 
-test('reflection and everything else but health ask for the token', async () => {
+test('everything but health requires the token, reflection included', async () => {
   const token = 'a-token-that-is-long-enough-to-be-one';
   const { url, refused } = await startServer({ token });
   for (const flags of [[], ['--protocol', 'grpc'], ['--protocol', 'grpcweb']]) {
@@ -173,7 +173,7 @@ test('reflection and everything else but health ask for the token', async () => 
   expect(new Set(refused)).toEqual(new Set(['unauthenticated', 'invalid_argument']));
 });
 
-test('health knows the services, watches, and turns when the server drains', async () => {
+test('health knows the services, streams changes, and reports a draining server', async () => {
   const { url, server } = await startServer();
   const health = createClient(Health, createGrpcTransport({ baseUrl: url }));
   expect((await health.check({ service })).status).toBe(1);
@@ -189,7 +189,7 @@ test('health knows the services, watches, and turns when the server drains', asy
   expect(seen).toEqual([1, 2]);
 });
 
-test('the same port answers /health and /metrics by HTTP/1.1', async () => {
+test('the same port answers /health and /metrics over HTTP/1.1', async () => {
   let ready = true;
   const { url } = await startServer({
     readiness: async () => ({ ready, dependencies: { database: ready ? 'ready' : 'down' } }),
@@ -207,7 +207,7 @@ test('the same port answers /health and /metrics by HTTP/1.1', async () => {
   expect((await fetch(`${url}/metrics`, { method: 'POST', body: 'x' })).status).toBe(404);
 });
 
-test('a connection that says nothing, or half a preface, or half a request, is cut off in time', async () => {
+test('a connection with no bytes, half a preface or half a request is closed in time', async () => {
   const { url } = await startServer({ settings: { headersTimeoutMs: 300, requestTimeoutMs: 600 } });
   const closed = (first: string) =>
     new Promise<boolean>((resolve) => {

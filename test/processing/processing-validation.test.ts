@@ -93,24 +93,27 @@ const refused: [string, (client: ProcessingClient) => Promise<unknown>, Code, st
   ['a message beyond all bounds', (c) => c.process({ text: 'x'.repeat(5 * 1024 * 1024) }), Code.ResourceExhausted, ''],
 ];
 
-test.each(['gRPC', 'Connect'])('bad input is refused by name over %s, and has no effect', async (protocol) => {
-  const { url, learned } = await startServer();
-  const transport =
-    protocol === 'gRPC'
-      ? createGrpcTransport({ baseUrl: url })
-      : createConnectTransport({ baseUrl: url, httpVersion: '2' });
-  const client = createClient(ProcessingService, transport);
-  for (const [what, call, code, message] of refused) {
-    const error = await call(client).then(
-      () => undefined,
-      (each: ConnectError) => each,
-    );
-    expect([what, error?.code], error?.message).toEqual([what, code]);
-    expect(error?.rawMessage).toContain(message);
-  }
-  expect(learned).toEqual([]);
-  expect((await client.process({ text: 'still well' })).html).toBe('<p>still well</p>');
-});
+test.each(['gRPC', 'Connect'])(
+  'invalid input over %s is refused with the name of the field and has no effect',
+  async (protocol) => {
+    const { url, learned } = await startServer();
+    const transport =
+      protocol === 'gRPC'
+        ? createGrpcTransport({ baseUrl: url })
+        : createConnectTransport({ baseUrl: url, httpVersion: '2' });
+    const client = createClient(ProcessingService, transport);
+    for (const [what, call, code, message] of refused) {
+      const error = await call(client).then(
+        () => undefined,
+        (each: ConnectError) => each,
+      );
+      expect([what, error?.code], error?.message).toEqual([what, code]);
+      expect(error?.rawMessage).toContain(message);
+    }
+    expect(learned).toEqual([]);
+    expect((await client.process({ text: 'still well' })).html).toBe('<p>still well</p>');
+  },
+);
 
 test.each([
   ['an unknown field', '{"text":"x","colour":"red"}', 'colour'],
@@ -118,7 +121,7 @@ test.each([
   ['a text for a number', '{"text":"x","policy":{"flagThreshold":"much"}}', 'flag_threshold'],
   ['an unknown enum name', '{"text":"x","kind":"TEXT_KIND_SONG"}', 'TextKind'],
   ['half a document', '{"text":', ''],
-])('JSON with %s is refused by name', async (_, body, field) => {
+])('JSON with %s is refused with the name of the field', async (_, body, field) => {
   const { url } = await startServer();
   const answer = await fetch(`${url}/parley.processing.v1.ProcessingService/Process`, {
     method: 'POST',
@@ -131,7 +134,7 @@ test.each([
   expect(problem.message).toContain(field);
 });
 
-test('bytes that are no protobuf are the caller’s mistake, by every protocol, and of that call alone', async () => {
+test('bytes that are not protobuf are an error of the caller, over every protocol, and fail only that call', async () => {
   const { url, refused } = await startServer();
   const noise = Buffer.from([0xff, 0xff, 0xff, 0x01, 0x02]);
   const post = (method: string, type: string, body: Buffer) =>
@@ -177,7 +180,7 @@ async function callGrpcRaw(url: string, method: string, body: Buffer): Promise<s
   }
 }
 
-test('a stream with bad input ends with its name, after what was asked before was answered', async () => {
+test('invalid input ends its stream with the name of the field, after earlier batches were answered', async () => {
   const { url } = await startServer();
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
   const answered = Promise.withResolvers<void>();
@@ -200,7 +203,7 @@ test('a stream with bad input ends with its name, after what was asked before wa
   expect(seen).toEqual(['good']);
 });
 
-test('batches of a stream are answered each with its id, the results in the order of the items', async () => {
+test('each batch of a stream is answered with its id, results in the order of the items', async () => {
   const { url } = await startServer();
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
   async function* requests() {
@@ -225,7 +228,7 @@ test('batches of a stream are answered each with its id, the results in the orde
   expect([...seen].sort()).toEqual(expected.sort());
 });
 
-test('a deadline is honoured: the caller hears of it while the work still waits, and the work is dropped', async () => {
+test('a call fails at its deadline while its work still waits, and the work is dropped', async () => {
   const engine = await startMoodyEngine({ spares: 0, itemTimeoutMs: 60_000 });
   const { url } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
@@ -286,7 +289,7 @@ test('overload is UNAVAILABLE at once, to single calls as a status and on a stre
   expect(await waiting).toContain('judged');
 });
 
-test('a text that holds its thread for ever gets the verdict error, once at a price and then for nothing', async () => {
+test('a text that blocks its thread gets the verdict error, and the next time costs no thread', async () => {
   const lost: string[] = [];
   const engine = await startMoodyEngine({}, { events: { onLostThread: (reason) => lost.push(reason) } });
   const { url } = await startServer({ engine });

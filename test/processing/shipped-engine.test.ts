@@ -75,7 +75,7 @@ test('a gRPC client gets verdicts, scores, spans, HTML, links and mentions', asy
   });
 });
 
-test('what is known of a sender moves the score of the same text, and blocks nothing by itself', async () => {
+test('a sender’s record moves the score of the same text and blocks nothing by itself', async () => {
   const text = 'limited offer on garden chairs, write me for the price list today';
   const scores = [];
   for (const sender of [
@@ -100,7 +100,7 @@ test('a text alone is rendered without a verdict, and checked without HTML', asy
   expect((await call('Check', { text: gtube })).verdict).toBe('VERDICT_BLOCK');
 });
 
-test('the fourth copy of a sender is labelled as a flood, by the time that the caller says, and links are judged', async () => {
+test('a sender’s fourth copy is labelled as a flood, by the caller’s time, and links are judged', async () => {
   const send = (sentAtMs: number) =>
     call('Process', { text: 'who wants to see the photos of our trip', senderId: 'flo', roomId: 'hall', sentAtMs });
   for (const at of [1000, 9000, 17_000]) expect((await send(at)).labels).toEqual([]);
@@ -115,7 +115,7 @@ test('the fourth copy of a sender is labelled as a flood, by the time that the c
   });
 });
 
-test('short everyday lines of several people or over hours are no flood, a raid is', async () => {
+test('short everyday lines of several people or over hours are not a flood; a raid is', async () => {
   const say = (text: string, senderId: string, roomId: string, sentAtMs: number) =>
     call('Process', { text, senderId, roomId, sentAtMs });
   const lines = ['happy birthday ana!!', 'good morning everyone', 'lunch?', '+1', 'ok', '👍', '大家早上好，节日快乐'];
@@ -174,7 +174,7 @@ test('buf curl calls it by reflection', async () => {
   expect(JSON.parse(health.stdout)).toEqual({ status: 'SERVING' });
 });
 
-test('what moderators call spam is scored higher on every engine within seconds, and ordinary chat is not', async () => {
+test('what moderators call spam scores higher on every engine within seconds; ordinary chat does not', async () => {
   const second = await startParley({ role: 'processing', settings: { DATABASE_URL: database.url } });
   const score = async (url: string, text: string) => {
     const answer = await fetch(`${url}/parley.processing.v1.ProcessingService/Check`, {

@@ -29,7 +29,7 @@ async function startPool(changes: Partial<WorkerPoolSettings> = {}) {
 const well = (count: number, prefix = 'n'): MoodyTask[] =>
   Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index}`, mood: 'well' }));
 
-test('outcomes come in the order of the items, calls of one turn travel together', async () => {
+test('outcomes are in the order of the items, and calls of one tick share a batch', async () => {
   const { pool, batches } = await startPool({ batchMax: 100 });
   const [first, second] = await Promise.all([pool.run(well(40)), pool.run(well(40, 'm'))]);
   expect(first.map((each) => each.ok && each.result)).toEqual(well(40).map(({ name }) => `hello ${name}`));
@@ -46,7 +46,7 @@ test('an item that never ends costs only itself', async () => {
   expect(lost).toEqual(['overran', 'overran']);
 });
 
-test('others are served by the spare thread while an item is being given its second chance', async () => {
+test('the spare thread serves other items while a suspect is run again', async () => {
   const { pool } = await startPool();
   let loopDone = false;
   const loop = pool.run([{ name: 'loop', mood: 'spins' }]).then((outcomes) => {
@@ -66,7 +66,7 @@ test('an item that hangs once is judged at the second try', async () => {
   expect(lost).toEqual(['overran']);
 });
 
-test('an item that kills its thread twice is done with crashed; one that throws costs no thread', async () => {
+test('an item that crashes its thread twice has the outcome crashed; one that throws costs no thread', async () => {
   const { pool, lost } = await startPool({ threads: 2, spares: 0 });
   const outcomes = await pool.run([
     { name: 'a', mood: 'exits' },
@@ -81,7 +81,7 @@ test('an item that kills its thread twice is done with crashed; one that throws 
   expect(lost).toEqual(['crashed', 'crashed']);
 });
 
-test('a suspect gets its turn under constant load with one thread and no spare', async () => {
+test('a suspect is run under constant load even with one thread and no spare', async () => {
   const { pool } = await startPool({ spares: 0 });
   let over = false;
   const load = (async () => {
@@ -100,7 +100,7 @@ test('a lost thread is replaced', async () => {
   await expect.poll(() => pool.stats().threadsReady, { interval: 5 }).toBe(2);
 });
 
-test('a full queue refuses at once and what was accepted is done', async () => {
+test('a full queue refuses at once, and accepted items are still done', async () => {
   const { pool } = await startPool({ queueMax: 100 });
   const accepted = [pool.run(well(60)), pool.run(well(40))];
   await expect(pool.run(well(1))).rejects.toMatchObject({ code: 'unavailable', retryAfterMs: 250 });
@@ -109,7 +109,7 @@ test('a full queue refuses at once and what was accepted is done', async () => {
   await pool.run(well(100));
 });
 
-test('a call past its deadline fails, frees its place in the queue, and disturbs nobody', async () => {
+test('a call past its deadline fails, frees its place in the queue, and does not delay others', async () => {
   const { pool } = await startPool({ spares: 0, queueMax: 50, batchMax: 4, itemTimeoutMs: 60_000 });
   const slow = pool.run([{ name: 'slow', mood: 'well', waitMs: 500 }]);
   await expect.poll(() => pool.stats().given, { interval: 1 }).toBe(1);
@@ -122,7 +122,7 @@ test('a call past its deadline fails, frees its place in the queue, and disturbs
   await expect(pool.run(well(1), { signal: controller.signal })).rejects.toMatchObject({ code: 'request_timeout' });
 });
 
-test('a reload reaches every thread, drops no work, and a bad state is refused and not kept', async () => {
+test('a reload reaches every thread and drops no work; a bad state is refused and not kept', async () => {
   const { pool, lost } = await startPool({ threads: 2 });
   const before = pool.run(well(200));
   await pool.reload({ greeting: 'good day' });
@@ -137,7 +137,7 @@ test('a reload reaches every thread, drops no work, and a bad state is refused a
   expect(await pool.run(well(1))).toEqual([{ ok: true, result: 'good day n0' }]);
 });
 
-test('only what is new of a state travels to the threads', async () => {
+test('only the changed parts of a state are sent to the threads', async () => {
   const { pool } = await startPool({ threads: 2 });
   await pool.reload({ greeting: 'hello', ending: ' and well' });
   const [outcome] = await pool.run([{ name: 'n', mood: 'tells-changes' }]);
@@ -158,7 +158,7 @@ test('while one thread applies a new state the others work on, the spare among t
   expect(await pool.run(well(1))).toEqual([{ ok: true, result: 'good day n0' }]);
 });
 
-test('a state asked for while another is being applied is the one that stays', async () => {
+test('a state that is requested while another is applied wins', async () => {
   const { pool } = await startPool({ threads: 2 });
   const states = ['one', 'two', 'three', 'broken', 'four'].map((greeting) => pool.reload({ greeting }));
   const settled = await Promise.allSettled(states);
@@ -178,7 +178,7 @@ test('a large call does not hold up a small one', async () => {
   expect(order).toEqual(['small', 'large']);
 });
 
-test('a stop fails what waits and refuses what comes', async () => {
+test('stopping fails waiting calls and refuses new ones', async () => {
   const { pool } = await startPool();
   const hanging = pool.run([{ name: 'loop', mood: 'spins' }]);
   const refused = expect(hanging).rejects.toMatchObject({ code: 'unavailable' });
@@ -187,7 +187,7 @@ test('a stop fails what waits and refuses what comes', async () => {
   await expect(pool.run(well(1))).rejects.toMatchObject({ code: 'unavailable' });
 });
 
-test('a module that cannot start is a failed start, not an endless one', async () => {
+test('if the module cannot start, the pool fails instead of retrying forever', async () => {
   await expect(
     startWorkerPool<string, string, MoodyState>({
       module: new URL('./moody-worker.ts', import.meta.url),

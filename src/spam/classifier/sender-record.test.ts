@@ -3,7 +3,7 @@ import { recordOdds, withRecord } from './sender-record.ts';
 
 const month = 31 * 86_400;
 
-test('who was blocked and reported weighs more, the more often; who is proven weighs less; unknown is nothing', () => {
+test('blocked and reported texts raise a score, a proven account lowers it, and an unknown sender changes nothing', () => {
   const odds = [
     { accountAgeSeconds: month, messagesTotal: 500 },
     {},
@@ -17,7 +17,7 @@ test('who was blocked and reported weighs more, the more often; who is proven we
   expect(recordOdds({ accountAgeSeconds: month, messagesTotal: 500, blockedLastDay: 1 })).toBeGreaterThan(0);
 });
 
-test('a record moves what is open, blocks nothing by itself, and leaves what is certain', () => {
+test('a record moves undecided scores, never blocks by itself, and leaves certain scores', () => {
   expect(withRecord(0.6, 2.5, 0.95)).toBeGreaterThan(0.8);
   expect(withRecord(0.9, 2.5, 0.95)).toBeLessThan(0.95);
   expect(withRecord(0.96, 2.5, 0.95)).toBeGreaterThan(0.96);

@@ -37,7 +37,7 @@ test.each([
   ['evil.example谢谢'],
   ['смотриhttps://evil.example🎉'],
   ['https://evil.example～'],
-])('a denied host is seen in %s', (text) => {
+])('a denied host is found in %s', (text) => {
   expect(ids(text)).toContain('block link-denied');
 });
 
@@ -60,7 +60,7 @@ test.each([
   ['https://paypal.com.host.example', 'flag link-brand'],
   ['[https://paypal.com](https://host.example/a)', 'flag link-text'],
   ['https://www.google.com/url?q=https%3A%2F%2Fhost.example', 'flag link-redirect'],
-])('%s is complained of', (text, complaint) => {
+])('%s gets a label', (text, complaint) => {
   expect(ids(`look at ${text}`)).toEqual([complaint]);
 });
 
@@ -87,20 +87,23 @@ const privateLinks = [
   'http://admin:secret@192.168.1.1/',
 ];
 
-test.each(privateLinks)('a private host in plain sight is nobody’s business, unless a setting says so: %s', (text) => {
-  expect(ids(`the build runs at ${text} now`)).toEqual([]);
-  for (const action of ['flag', 'block'] as const) {
-    const strict = createLinkPolicy(
-      { deny: [], allow: ['intern.local'], brands: [], shorteners: [], private: action },
-      normalise,
-    );
-    expect(strict(normalise(text), text).map(({ action: done, label }) => `${done} ${label.id}`)).toEqual([
-      `${action} link-private`,
-    ]);
-  }
-});
+test.each(privateLinks)(
+  'a private host that is written as usual gets no label unless a setting says so: %s',
+  (text) => {
+    expect(ids(`the build runs at ${text} now`)).toEqual([]);
+    for (const action of ['flag', 'block'] as const) {
+      const strict = createLinkPolicy(
+        { deny: [], allow: ['intern.local'], brands: [], shorteners: [], private: action },
+        normalise,
+      );
+      expect(strict(normalise(text), text).map(({ action: done, label }) => `${done} ${label.id}`)).toEqual([
+        `${action} link-private`,
+      ]);
+    }
+  },
+);
 
-test('a denied host and a pretence stay what they are in a private network', () => {
+test('denied hosts and imitations are labelled in a private network too', () => {
   const strict = createLinkPolicy({ deny: ['old.internal'], allow: [], brands: [], shorteners: [] }, normalise);
   const text = 'http://old.internal/ http://paypal.com@10.0.0.1/';
   expect(strict(normalise(text), text).map(({ label }) => label.id)).toEqual(['link-denied', 'link-userinfo']);
@@ -121,17 +124,17 @@ test.each([
   ['http://wiki.intern.local/'],
   ['node.js, vue.js, readme.md, 1.2.3, e.g.this, std::vector, C:\\temp, 3:45pm, 192.168.0.1'],
   ['notevil.example.org and polka dot dress'],
-])('%s is nobody’s business', (text) => {
+])('%s gets no label', (text) => {
   expect(ids(text)).toEqual([]);
 });
 
-test('a complaint shows its place in the original', () => {
+test('a label has the offsets of the original text', () => {
   const text = 'x https://ev\u200bil.example/a. y';
   const [finding] = policy(normalise(text), text);
   expect(finding!.label.matched).toBe('https://ev\u200bil.example/a');
   expect(text.slice(finding!.label.start, finding!.label.end)).toBe(finding!.label.matched);
 });
 
-test('a text of nothing but hosts is looked at up to a bound, and flagged for it', () => {
+test('a text with too many hosts is checked up to a bound and flagged', () => {
   expect(ids('a.com '.repeat(5000)).at(-1)).toBe('flag link-many');
 });

@@ -58,7 +58,7 @@ test.each([
   expect(found([rule(kind, pattern)], text)).toEqual([]);
 });
 
-test('a room’s rules are for that room, the deployment’s for all, and the graver action counts', () => {
+test('a room’s rules apply to that room, the deployment’s to all, and the graver action wins', () => {
   const rules = [rule('word', 'alpha', { roomId: 'a', action: 'flag' }), rule('word', 'omega')];
   const book = createRuleBook(rules, tools);
   expect(book.match('alpha', 'b')).toBeUndefined();

@@ -105,11 +105,11 @@ test.each([
   ['a name', 'Dick called', 0],
   ['an insult', 'you dick', 1],
   ['a disguise that nobody needs for a name', 'such a d1ck', 1],
-])('a word of two senses: %s', (_, text, count) => {
+])('a word with two senses: %s', (_, text, count) => {
   expect(find(text)).toHaveLength(count);
 });
 
-test('each label names its term and stands for the first and last unit of it', () => {
+test('each label names its term and covers it from the first to the last unit', () => {
   const text = '😀 ｓｈｉｔ, then a 𝓫𝓲𝓽𝓬𝓱 and h​úr​ensohn';
   expect(find(text).map(({ id, matched }) => [id, matched])).toEqual([
     ['term:shit', 'ｓｈｉｔ'],
@@ -118,7 +118,7 @@ test('each label names its term and stands for the first and last unit of it', (
   ]);
 });
 
-test('words of a deployment are found in the same disguises, and phrases over their own spaces', () => {
+test('words of a deployment are found in the same disguises, and phrases across their spaces', () => {
   const terms = [
     { term: 'zorgblat', name: 'rule', score: 1, kind: 'strong' as const },
     { term: 'buy my course', name: 'rule', score: 1, kind: 'phrase' as const },
@@ -130,7 +130,7 @@ test('words of a deployment are found in the same disguises, and phrases over th
   expect(ids('buy my courses, zorg')).toEqual([]);
 });
 
-test('a text is judged alike whatever was judged before it', () => {
+test('the result does not depend on the texts before', () => {
   const before = ['short', 'A LONGER TEXT IN CAPITALS', 'x'.repeat(5000), '**a** [b](c) <d>'];
   for (const text of ['what a dUmBaSs', 'you shit', 'push it', 'fu[ck]'])
     for (const each of before) {
@@ -144,7 +144,7 @@ test('a term behind a hostile beginning is still found', () => {
   expect(find(`${'](f*'.repeat(4000)} you shit`).some(({ id }) => id === 'term:shit')).toBe(true);
 });
 
-test('signs made to use up the steps of a walk hide no word behind them', () => {
+test('signs that use up the steps of a walk do not hide a word after them', () => {
   const junk = '@$!|1([{'.repeat(400);
   expect(find(`${junk} fuck`)).toHaveLength(1);
   // A text that goes on as people write is looked at closely again.

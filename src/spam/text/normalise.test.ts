@@ -20,7 +20,7 @@ test.each([['&#xd800;'], ['&#1114112;'], ['%'], ['&'], ['100% & more'], ['&unkno
   expect(normalise(text).folded).toBe(text);
 });
 
-test('each folded unit has its place, also behind ligatures and halves of surrogates', () => {
+test('each folded unit has its offsets, also after ligatures and lone surrogates', () => {
   const text = `${'ﷺ'.repeat(50)}${'æ'.repeat(50)}\ud800 plain ${'x'.repeat(300)}`;
   const { folded, starts, ends } = normalise(text);
   expect(starts).toHaveLength(folded.length);
@@ -34,7 +34,7 @@ test('each folded unit has its place, also behind ligatures and halves of surrog
   expect(folded.length).toBeLessThanOrEqual(text.length * 4);
 });
 
-test('texts of plain characters that are judged in turn do not disturb each other', () => {
+test('plain texts that are normalised one after the other do not change each other’s results', () => {
   const first = normalise('Short one');
   normalise('x'.repeat(9000));
   expect([first.folded, ...first.starts]).toEqual(['short one', 0, 1, 2, 3, 4, 5, 6, 7, 8]);

@@ -40,7 +40,7 @@ test.each([
   ['I am proud of the G in my family'],
   ['why are there so few G in parliament?'],
   ['a talk about the history of G'],
-])('%s is harmless, whoever they are', (text) => {
+])('%s is harmless for every group', (text) => {
   for (const group of groups) expect(score(text.replace('G', group))).toBeLessThan(flagScore);
 });
 
@@ -67,7 +67,7 @@ test.each([
   ['i will stand by G until i die'],
   ['G take the jobs nobody wants'],
   ['he stole from G all these years'],
-])('%s: something hostile beside people is not said of them', (text) => {
+])('%s: a hostile word beside people that is not said of them', (text) => {
   for (const group of groups) expect(score(text.replace('G', group))).toBeLessThan(flagScore);
 });
 
@@ -76,7 +76,7 @@ test.each([
   ["i can't wait to kill all G"],
   ['i think G are vermin'],
   ['"G are vermin", so true'],
-])('%s denies nothing and objects to nothing', (text) => {
+])('%s neither denies nor objects', (text) => {
   for (const group of groups) expect(score(text.replace('G', group))).toBeGreaterThanOrEqual(flagScore);
 });
 
@@ -86,11 +86,11 @@ test.each([
   ['digits for letters', 'k1ll all G'],
   ['letters spelled out', 'e x t e r m i n a t e all G'],
   ['a small word run together', 'all G areworthless'],
-])('%s do not hide what is said of people', (_, text) => {
+])('%s do not hide hostility', (_, text) => {
   expect(score(text.replace('G', 'Muslims'))).toBeGreaterThanOrEqual(flagScore);
 });
 
-test('a word that only resembles one of a class is itself', () => {
+test('a word that only resembles a word of a class is not in it', () => {
   for (const text of ['Muslims are in vermont', 'women at the raft race', 'the gay men ate late'])
     expect(score(text)).toBeLessThan(flagScore);
 });
@@ -104,22 +104,22 @@ test.each([
   expect(score(text)).toBeLessThan(flagScore);
 });
 
-test('a slur among those whom it is for is flagged, against others blocked where the policy says so', () => {
+test('a reclaimed slur is flagged; a slur against others is blocked if the policy says so', () => {
   expect(assess('my nigga, good to see you', strict).outcome).toBe('flag');
   expect(assess('get lost you nigger', strict).outcome).toBe('block');
 });
 
-test('a slur that is quoted to object to it is let be', () => {
+test('a slur that is quoted in an objection is not flagged', () => {
   expect(assess('calling somebody a "faggot" is not ok', strict).outcome).toBe('allow');
 });
 
-test('a model’s opinion of manners flags, never blocks, and is off with the policy', () => {
+test('a toxicity score flags, never blocks, and is off if the policy is off', () => {
   const text = 'Muslims are vermin and should be deported';
   expect(assess(text, { ...strict, profanity: 'block' }).outcome).toBe('flag');
   expect(assess(text, { ...strict, profanity: 'off' })).toMatchObject({ outcome: 'allow', labels: [] });
 });
 
-test('the model survives being written and read, and another build is refused', () => {
+test('the model is the same after it was written and read, and a model of another build is refused', () => {
   expect(readToxicityModel(writeToxicityModel(model))).toEqual(model);
   expect(() => readToxicityModel(writeToxicityModel(model).subarray(0, -1))).toThrow('weights');
 });
@@ -136,7 +136,7 @@ const scorerOf = (learned: LearnedToxicity) => {
 const nouns = ['plonker', 'muppet', 'wazzock', 'numpty', 'pillock', 'doughnut'];
 const insult = (n: number) => `${nouns[n % nouns.length]}, nobody at table ${n} asked for your noodle brained takes`;
 
-test('what moderators call offensive is flagged, also in words of the same kind, and ordinary chat stays as it was', () => {
+test('texts like those that moderators called offensive are flagged, and ordinary chat is unchanged', () => {
   expect(score(insult(99))).toBeLessThan(flagScore);
   const examples = Array.from({ length: 24 }, (_, n) => ({
     text: insult(n),
@@ -149,7 +149,7 @@ test('what moderators call offensive is flagged, also in words of the same kind,
   expect(flagged(after)).toBeLessThanOrEqual(flagged(score) + 3);
 });
 
-test('what moderators call clean is flagged no longer, and other hostility is', () => {
+test('texts that moderators called clean are no longer flagged; other hostility still is', () => {
   const banter = (n: number) => `you pathetic loser, round ${n} again on friday?`;
   expect(score(banter(50))).toBeGreaterThanOrEqual(flagScore);
   const examples = Array.from({ length: 24 }, (_, n) => ({
@@ -162,7 +162,7 @@ test('what moderators call clean is flagged no longer, and other hostility is', 
   expect(after('i hate refugees, they are disgusting')).toBeGreaterThanOrEqual(flagScore);
 });
 
-test('nothing taught is the shipped model', () => {
+test('without lessons the scores are those of the shipped model', () => {
   const after = scorerOf(learner.learn([], 'nothing'));
   for (const text of ['women are inferior', 'see you at noon', insult(3)]) expect(after(text)).toBeCloseTo(score(text));
 });
