@@ -1,4 +1,4 @@
-/** Work that a person starts from a form or a button: one piece at a time, and what came of it in words. */
+/** Work that a person starts by a form or a button: one piece at a time, and in words why it failed. */
 import { useMemo, useState } from 'preact/hooks';
 import { explainRefusal } from './chat-store.ts';
 
@@ -8,15 +8,15 @@ export interface Attempt {
   /** Why the last work failed, in words; empty when it did not. */
   readonly problem: string;
   /**
-   * Does the work, unless other work is under way: the second click of a double click does nothing, also before the page has drawn that
-   * the control is disabled.
+   * Does the work, unless other work is under way: the second click of a double click does nothing, even before the page has drawn the
+   * control as disabled.
    * @returns whether the work was done
    */
   readonly attempt: (work: () => Promise<unknown>) => Promise<boolean>;
 }
 
-/** @param explain a refusal in words; undefined: somebody else shows it */
-export function useAttempt(explain: (error: unknown) => string | undefined = explainRefusal): Attempt {
+/** @param explain says in words why work failed; an empty text when the page shows it in another way */
+export function useAttempt(explain: (error: unknown) => string = explainRefusal): Attempt {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
   const running = useMemo(() => ({ now: false }), []);
@@ -30,7 +30,7 @@ export function useAttempt(explain: (error: unknown) => string | undefined = exp
       await work();
       return true;
     } catch (error) {
-      setProblem(explain(error) ?? '');
+      setProblem(explain(error));
       return false;
     } finally {
       running.now = false;

@@ -1,4 +1,4 @@
-/** A person's picture, or the first letter of their name on a colour of their own. Decoration: the name stands beside it. */
+/** A person's picture, or the first letter of their name on a colour of their own. Decoration: the name is shown beside it. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Profile } from '../../client/parley-client.ts';
 
@@ -17,7 +17,7 @@ export function Avatar({ person }: { person: Profile }) {
         src={avatarUrl}
         alt=""
         loading="lazy"
-        // Whoever hosts the picture learns no more than that it was fetched.
+        // The picture's host learns only that it was fetched.
         referrerpolicy="no-referrer"
         onError={() => setBroken(true)}
       />

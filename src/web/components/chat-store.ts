@@ -1,4 +1,4 @@
-/** What the page knows: rooms, messages, who is writing. Changed by the client's events only; views subscribe. */
+/** The state of the page: rooms, messages, people who are writing. Only the client's events change it; views subscribe. */
 import type {
   HistoryPage,
   Member,
@@ -31,7 +31,7 @@ export interface ChatState {
   readonly unsent: UnsentByRoom;
   /** Ids of the messages that are being edited. */
   readonly edited: ReadonlySet<string>;
-  /** By room: names of those who are writing. */
+  /** By room: the names of people who are writing, by user id. */
   readonly typing: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly socket: SocketState;
   readonly ready: boolean;
@@ -40,11 +40,11 @@ export interface ChatState {
 }
 
 const emptyView: RoomView = { messages: [], hasOlder: true, loading: false, problem: '' };
-/** Messages read back at once, to the oldest unread one or to what was shown before. */
+/** The most messages that are read back at once, to the oldest unread one or to those that were shown before. */
 const readBackMax = 500;
-/** The most that one call answers with. */
+/** The server's bound for one page. */
 const pageMax = 100;
-/** Who says nothing more is thought to have stopped writing. */
+/** A `typing` signal lasts this long unless it is repeated. */
 const typingMs = 6000;
 
 export class ChatStore {
@@ -56,11 +56,11 @@ export class ChatStore {
     typing: new Map(),
     socket: { name: 'off' },
     ready: false,
-    // The default of `message.maxLength`, until the server says what it is here.
+    // The default of `message.maxLength`, until the welcome brings the setting.
     messageLengthMax: 8000,
   };
   readonly client: ParleyClient;
-  /** Whose rooms these are. */
+  /** The user whose rooms these are. */
   readonly userId: string | undefined;
   readonly drafts: Drafts;
   readonly unsent: UnsentMessages;
@@ -68,12 +68,12 @@ export class ChatStore {
   readonly #listeners = new Set<() => void>();
   readonly #names = new Map<string, string>();
   readonly #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
-  /** For each list of rooms that is on its way, what was told since it was asked for: no more than comes within a call's time. */
-  readonly #meanwhile = new Set<RoomEvent[]>();
+  /** For each request for the list of rooms: the events since it was sent. */
+  readonly #eventsDuringLoad = new Set<RoomEvent[]>();
   readonly #stopListening: () => void;
   #open: string | undefined;
 
-  /** @param storage what this device keeps: drafts and unsent messages, apart for each account */
+  /** @param storage keeps drafts and unsent messages on this device, separately for each account */
   constructor(client: ParleyClient, storage: Storage = localStorage) {
     this.client = client;
     this.userId = client.user()?.id;
@@ -99,18 +99,18 @@ export class ChatStore {
     });
   }
 
-  /** The login has ended: nothing is shown any more. What this device keeps for the account stays. */
+  /** To be called when the login has ended. The texts that this device keeps for the account stay. */
   stop(): void {
     this.#stopListening();
     this.unsent.stop();
   }
 
-  /** One's own name or picture was changed in the settings: what shows them is drawn again. */
+  /** To be called after the user changed their name or picture: the page is drawn again. */
   profileChanged(): void {
     this.#set({});
   }
 
-  /** Whether this device keeps texts of the account that nobody else has: drafts, edits, and messages that were not sent. */
+  /** Whether only this device has some texts of the account: drafts, edits, and messages that were not sent. */
   hasUnsentText(): boolean {
     return this.state.unsent.size > 0 || this.state.edited.size > 0 || this.drafts.roomIds().length > 0;
   }
@@ -143,16 +143,16 @@ export class ChatStore {
   }
 
   async #loadRooms(): Promise<void> {
-    const meanwhile: RoomEvent[] = [];
-    this.#meanwhile.add(meanwhile);
+    const events: RoomEvent[] = [];
+    this.#eventsDuringLoad.add(events);
     try {
       const rooms = await this.client.rooms();
       this.#set({ rooms: new Map(rooms.map((room) => [room.id, room])), ready: true });
-      for (const event of meanwhile) this.#count(event);
+      for (const event of events) this.#count(event);
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
     } finally {
-      this.#meanwhile.delete(meanwhile);
+      this.#eventsDuringLoad.delete(events);
     }
   }
 
@@ -165,7 +165,7 @@ export class ChatStore {
     await Promise.all([this.#reload(roomId, backTo), this.#learnNames(roomId)]);
   }
 
-  /** Who writes is named before they have said anything. */
+  /** Names people who are writing before they have sent anything. */
   async #learnNames(roomId: string): Promise<void> {
     try {
       const { items } = await this.client.call<Page<Member>>('GET', `/v1/rooms/${roomId}/members?limit=100`);
@@ -175,7 +175,7 @@ export class ChatStore {
     }
   }
 
-  /** Reads the newest messages anew, and back to what was shown before. */
+  /** Reads the newest messages again, and back to those that were shown before. */
   async #reload(roomId: string, backTo = this.state.views.get(roomId)?.messages[0]?.seq): Promise<void> {
     if (roomId !== this.#open && !this.state.views.has(roomId)) return;
     this.#setView(roomId, { loading: true, problem: '' });
@@ -190,7 +190,7 @@ export class ChatStore {
     }
   }
 
-  /** The newest messages and those before them, until `seq` is among them or they are as many as are read at once. */
+  /** The newest messages and those before them, until `seq` is among them or `readBackMax` is reached. */
   async #readBack(roomId: string, seq: number): Promise<HistoryPage> {
     let { messages, hasMore } = await this.client.history(roomId);
     while (hasMore && messages.length < readBackMax && messages[0]!.seq > seq) {
@@ -201,7 +201,7 @@ export class ChatStore {
     return { messages, hasMore };
   }
 
-  /** Begins to edit the newest message of one's own that is shown of the room, if there is one. */
+  /** Begins to edit the user's newest message among those that are loaded, if there is one. */
   editNewest(roomId: string): void {
     const own = this.state.views
       .get(roomId)
@@ -223,7 +223,7 @@ export class ChatStore {
     }
   }
 
-  /** After messages could not be loaded: tries the same again. */
+  /** Tries again after messages could not be loaded. */
   async loadAgain(roomId: string): Promise<void> {
     const some = (this.state.views.get(roomId)?.messages.length ?? 0) > 0;
     this.#setView(roomId, { problem: '' });
@@ -234,7 +234,7 @@ export class ChatStore {
     const { type, roomId, data } = event;
     const { message, user } = data as { message?: Message; user?: Profile };
     if (user) this.#names.set(user.id, user.displayName);
-    for (const events of this.#meanwhile) events.push(event);
+    for (const events of this.#eventsDuringLoad) events.push(event);
     if (type === 'message.created' && message) this.#showMessage(roomId, message);
     else if (type === 'message.updated' && message) this.#changeMessage(roomId, message.id, () => message);
     else if (type === 'message.deleted') {
@@ -254,7 +254,7 @@ export class ChatStore {
     if (message.sender.id === this.client.user()?.id && message.clientId !== null) this.unsent.remove(message.clientId);
   }
 
-  /** What an event changes of its room in the list; a list that was read after it has it already. */
+  /** Applies an event to its room in the list. A list that was read after the event contains it already. */
   #count(event: RoomEvent): void {
     const room = this.state.rooms.get(event.roomId);
     if (room && event.seq > room.seq)
@@ -317,20 +317,20 @@ export class ChatStore {
     if (names.delete(userId)) this.#set({ typing: new Map(this.state.typing).set(roomId, names) });
   }
 
-  /** All that is shown of the room was read. To be called only when somebody had its newest end in view. */
+  /** Marks all loaded messages of the room as read. To be called only when the newest end was in view. */
   markRead(roomId: string): void {
     const room = this.state.rooms.get(roomId);
     const newest = this.state.views.get(roomId)?.messages.at(-1)?.seq ?? 0;
     if (!room || (newest <= room.lastReadSeq && room.unread === 0)) return;
     this.#setRoom(roomId, { unread: 0, mentions: 0, lastReadSeq: Math.max(room.lastReadSeq, newest) });
     this.client.markRead(roomId, newest).catch((error: unknown) => {
-      // The list of rooms that comes with the next connection says what is unread, and reading goes on from there.
+      // The next connection brings a list of rooms with the unread counts.
       if (!(error instanceof ClientError)) throw error;
     });
   }
 }
 
-/** @param me the id of who looks at the list */
+/** The change of a room in the list by an event. @param me the id of the list's user */
 function changeBy({ type, data }: RoomEvent, before: OwnRoom, me: string | undefined): Partial<OwnRoom> {
   const { message, room, user } = data as { message?: Message; room?: OwnRoom; user?: Profile };
   if (type === 'room.updated' && room)
@@ -348,13 +348,13 @@ function changeBy({ type, data }: RoomEvent, before: OwnRoom, me: string | undef
   };
 }
 
-/** Whether one may moderate a room: as its owner or moderator, or as the deployment's staff. */
+/** Whether the user may moderate a room: as its owner or moderator, or as staff. Without a room: whether the user is staff. */
 export function moderates(client: ParleyClient, room: OwnRoom | undefined): boolean {
   if (client.user()?.role !== 'user') return room === undefined || room.kind === 'room';
   return room !== undefined && room.kind === 'room' && room.role !== 'member';
 }
 
-/** A refusal in words for people. */
+/** A refusal in words. */
 export function explainRefusal(error: unknown): string {
   if (!(error instanceof ClientError)) return 'Something went wrong.';
   if (error.code === 'message_blocked') {

@@ -1,4 +1,4 @@
-/** Asks before something is done that cannot be taken back. */
+/** Asks before something is done that cannot be undone. */
 import { type ComponentChildren, createContext } from 'preact';
 import { useCallback, useContext, useRef, useState } from 'preact/hooks';
 import { Dialog } from './dialog.tsx';
@@ -6,18 +6,18 @@ import { Dialog } from './dialog.tsx';
 export interface Question {
   /** Names in it as `<bdi>`. */
   readonly title: ComponentChildren;
-  /** What will happen, and that it is final. */
+  /** The consequences, and that they are final. */
   readonly words: ComponentChildren;
   /** The label of the button that does it, e.g. `Delete`. */
   readonly action: string;
 }
 
-/** Resolves with true only when the person pressed the button that is labelled with the action. */
+/** Resolves with true only when the user pressed the button that is labelled with the action. */
 export type Confirm = (question: Question) => Promise<boolean>;
 
 const ConfirmContext = createContext<Confirm>(async () => false);
 
-/** @returns the function that asks; there is one dialog per page, behind everything else in the document */
+/** @returns the function that asks. The page has one dialog for all questions, at the end of the document. */
 export function useConfirm(): Confirm {
   return useContext(ConfirmContext);
 }
@@ -55,14 +55,14 @@ function ConfirmDialog({ question, onAnswer }: { question: Question; onAnswer: (
       <div class="settings-form">
         <p>{question.words}</p>
         <div class="row end">
-          {/* The safe answer has the focus: Enter pressed once too often deletes nothing. */}
+          {/* The safe answer has the focus: an Enter too many deletes nothing. */}
           <button type="button" data-first-focus onClick={() => onAnswer(false)}>
             Cancel
           </button>
           <button
             type="button"
             class="danger"
-            // The second click of a double-click was meant for what was here before.
+            // The second click of a double click was meant for the control that was here before.
             onClick={(event) => event.detail < 2 && onAnswer(true)}
           >
             {question.action}

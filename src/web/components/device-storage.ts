@@ -1,6 +1,5 @@
 /**
- * Texts that this device keeps for one account, each under a key of its own, so that two tabs never overwrite each
- * other's: no value holds more than one text.
+ * Texts that this device keeps for one account. Each has a key of its own, so that two tabs never overwrite each other's texts.
  */
 
 /** `before` and `now` are empty where there was, or is, no text. */
@@ -12,16 +11,16 @@ export interface DeviceStorage {
   /** An empty text removes the key. */
   readonly set: (key: string, text: string) => void;
   readonly keys: () => readonly string[];
-  /** Listens for what another tab changes. @returns stops listening */
+  /** Listens for changes by other tabs. @returns stops listening */
   readonly onOtherTab: (listener: StorageListener) => () => void;
 }
 
 /**
- * @param prefix names the account and what is kept, e.g. `parley.draft.<userId>.`
+ * @param prefix names the account and the kind of text, e.g. `parley.draft.<userId>.`
  * @param storage `localStorage`; where it is full or forbidden, texts last as long as the page does
  */
 export function createDeviceStorage(prefix: string, storage: Storage): DeviceStorage {
-  /** What the storage did not take. */
+  /** Texts that the storage did not accept. */
   const unkept = new Map<string, string>();
 
   function read(key: string): string | null {

@@ -1,13 +1,13 @@
-/** What is being written, by room. A draft outlives a change of rooms and a reload, and is the same in all tabs. */
+/** The draft of each room. It survives a change of rooms and a reload, and is the same in all tabs. */
 import type { DeviceStorage, StorageListener } from './device-storage.ts';
 
 export interface Drafts {
-  /** @returns an empty text where nothing is being written */
+  /** @returns an empty text where there is no draft */
   readonly get: (roomId: string) => string;
   readonly set: (roomId: string, text: string) => void;
-  /** Puts a text before what is being written, e.g. a refused message that is to be changed. */
+  /** Puts a text before the draft, e.g. a refused message that is to be changed. */
   readonly prepend: (roomId: string, text: string) => void;
-  /** Listens for changes that the composer did not make: by another tab, or by `prepend`. @returns stops listening */
+  /** Listens for changes by other tabs and by `prepend`. @returns stops listening */
   readonly onChange: (listener: StorageListener) => () => void;
   readonly roomIds: () => readonly string[];
   /** Removes all drafts from this device, and keeps no further ones. */

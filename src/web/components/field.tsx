@@ -1,4 +1,4 @@
-/** A labelled line of text. */
+/** A labelled input of one line. */
 import { useEffect, useRef } from 'preact/hooks';
 
 interface FieldProps {

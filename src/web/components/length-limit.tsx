@@ -1,9 +1,9 @@
-/** How long a text may be: said while it is written, so that nothing is cut and no refusal comes as a surprise. */
+/** The length limit of a text, shown while the user writes: nothing is cut, and no refusal is a surprise. */
 
 const number = new Intl.NumberFormat();
-/** Of notes and reasons that moderators give, as the server takes them. */
+/** The server's bound for notes and reasons of moderators, in code points. */
 export const noteLengthMax = 1000;
-/** From this share of the limit on the length is shown. */
+/** The length is shown from this share of the limit on. */
 const nearShare = 0.9;
 
 /** @returns code points after NFC, as the server counts */
@@ -12,11 +12,11 @@ export function lengthOf(text: string): number {
 }
 
 export function isTooLong(text: string, lengthMax: number): boolean {
-  // A code point is one or two code units, and NFC makes a text longer in rare cases only: the cheap bound first.
+  // A code point is one or two code units, and NFC rarely makes a text longer: the cheap bound is checked first.
   return text.length > lengthMax / 4 && lengthOf(text) > lengthMax;
 }
 
-/** Shows nothing until the text is nearly as long as it may be. */
+/** Shows nothing until the text is nearly too long. */
 export function LengthHint({ text, lengthMax }: { text: string; lengthMax: number }) {
   const length = text.length > (lengthMax * nearShare) / 4 ? lengthOf(text) : 0;
   const over = length - lengthMax;

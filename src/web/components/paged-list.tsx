@@ -1,4 +1,4 @@
-/** A list that comes in pages: what was read of it, how to read on, and what is said when there is nothing. */
+/** A list that is read page by page. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { explainRefusal } from './chat-store.ts';
@@ -9,16 +9,16 @@ interface Page<Item> {
 }
 
 export interface PagedList<Item> {
-  /** undefined: nothing was read yet. */
+  /** undefined: not read yet. */
   readonly items: readonly Item[] | undefined;
   readonly problem: string;
-  /** Does the work, and reads the list anew from its beginning. */
+  /** Does the work, and then reads the list again from its beginning. */
   readonly afterwards: (work: () => Promise<unknown>) => Promise<void>;
   /** undefined: there is no more. */
   readonly more: (() => void) | undefined;
 }
 
-/** @param of what the list depends on: another one begins it anew */
+/** @param of the values that the list depends on: when one changes, the list is read from its beginning */
 export function usePagedList<Item>(
   read: (page: { cursor?: string }) => Promise<Page<Item>>,
   of: readonly unknown[],

@@ -1,4 +1,4 @@
-/** A QR code as a drawing: dark on light in every theme, since cameras expect it so. */
+/** A QR code, dark on light in every theme because cameras expect it so. */
 import encodeQR from 'qr';
 
 export function QrCode({ text, label }: { text: string; label: string }) {

@@ -1,4 +1,4 @@
-/** Why something was refused. Brought into view: it may come when its place has been scrolled away. */
+/** Why something was refused. It scrolls itself into view, since it may appear outside of it. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 
 /** @param words empty: nothing was refused, and nothing is shown */

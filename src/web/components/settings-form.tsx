@@ -1,7 +1,9 @@
-/** A form of the settings: does its work, and says what came of it. */
+/** A form of the settings, with its button and its result. */
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import { explainRefusal } from './chat-store.ts';
+import { useAttempt } from './attempt.ts';
+import { fieldsOf } from './form-fields.ts';
+import { Refusal } from './refusal.tsx';
 
 export function SettingsForm({
   title,
@@ -12,41 +14,30 @@ export function SettingsForm({
 }: {
   title: string;
   action: string;
-  /** @returns what to say when it is done */
+  /** @returns the words to show when it is done */
   onSubmit: (field: (name: string) => string) => Promise<string>;
   onBack?: () => void;
   children: ComponentChildren;
 }) {
-  const [problem, setProblem] = useState('');
   const [done, setDone] = useState('');
-  const [busy, setBusy] = useState(false);
+  const { busy, problem, attempt } = useAttempt();
 
-  async function submit(event: SubmitEvent): Promise<void> {
+  function submit(event: SubmitEvent): void {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
-    const fields = new FormData(form);
-    setBusy(true);
-    setProblem('');
+    const field = fieldsOf(event);
     setDone('');
-    try {
-      setDone(await onSubmit((name) => String(fields.get(name) ?? '')));
+    void attempt(async () => {
+      setDone(await onSubmit(field));
       for (const input of form.querySelectorAll<HTMLInputElement>('input[type=password]')) input.value = '';
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    } finally {
-      setBusy(false);
-    }
+    });
   }
 
   return (
-    <form class="settings-form" onSubmit={(event) => void submit(event)} aria-label={title}>
+    <form class="settings-form" onSubmit={submit} aria-label={title}>
       <h3>{title}</h3>
       {children}
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Refusal words={problem} />
       {done && (
         <p class="notice" role="status">
           {done}

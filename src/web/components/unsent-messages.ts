@@ -1,9 +1,9 @@
 /**
- * Messages of one's own that the server has not stored yet, or has refused. They are kept on this device until the server
- * has taken them or their author discards them: a reload, a closed tab or a refusal loses none. After a reload they are
- * sent again with the same `clientId`, so that each is stored once, whichever tabs send it.
+ * The user's messages that the server has not stored yet, or has refused. This device keeps them until the server has stored them or the
+ * user discards them: a reload, a closed tab or a refusal loses none. After a reload they are sent again with the same `clientId`, so that
+ * each is stored once even when several tabs send it.
  *
- * States: sending → (stored: gone) or heldBack (the server judges it later) or refused; refused → sending (again) or gone.
+ * States: sending → stored (removed), heldBack (the verdict comes later) or refused; refused → sending again or discarded (removed).
  */
 import type { ParleyClient } from '../../client/parley-client.ts';
 import { ClientError } from '../../client/parley-client.ts';
@@ -13,11 +13,11 @@ export interface UnsentMessage {
   readonly clientId: string;
   readonly roomId: string;
   readonly text: string;
-  /** When it was written, by this device's clock, in milliseconds: their order after a reload. */
+  /** When it was written, in milliseconds by this device's clock: gives the order after a reload. */
   readonly writtenAtMs: number;
   /** Why the server refused it, in words. */
   readonly refusal?: string;
-  /** The server has it and holds it back until it is judged. */
+  /** The server has it, and holds it back until it has a verdict. */
   readonly heldBack?: boolean;
 }
 
@@ -27,13 +27,13 @@ export type UnsentByRoom = ReadonlyMap<string, readonly UnsentMessage[]>;
 export interface UnsentMessages {
   readonly byRoom: () => UnsentByRoom;
   readonly send: (message: Pick<UnsentMessage, 'roomId' | 'clientId' | 'text'>) => void;
-  /** Sends a refused message once more, as it is. */
+  /** Sends a refused message again, unchanged. */
   readonly sendAgain: (clientId: string) => void;
   /** The server refused a message that it had held back. */
   readonly refuse: (clientId: string, refusal: string) => void;
-  /** Forgets a message: it arrived, or is no longer wanted. @returns its text */
+  /** Removes a message that was stored or discarded. @returns its text */
   readonly remove: (clientId: string) => string | undefined;
-  /** Answers that still come are ignored; what is kept on the device stays there. */
+  /** Ignores answers that still come. The messages stay on the device. */
   readonly stop: () => void;
 }
 
@@ -90,7 +90,7 @@ export function createUnsentMessages({
       if (sent.pending) change(clientId, { heldBack: true });
       else remove(clientId);
     } catch (error) {
-      // The login ended before it was sent: it waits here for the next login of the same person.
+      // The login ended before it was sent: it waits for the next login of the same user.
       if (stopped || (error instanceof ClientError && error.code === 'unauthenticated')) return;
       change(clientId, { refusal: explain(error) });
     }

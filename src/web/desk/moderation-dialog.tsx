@@ -1,10 +1,10 @@
-/** The moderators' desk: of one room, or for the staff of all rooms. */
+/** Moderation of one room, or of all rooms for staff. */
 import { useState } from 'preact/hooks';
-import type { ChatStore } from '../components/chat-store.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { LessonsPane } from './moderation-lessons.tsx';
 import { AuditPane, BansPane, RefusalsPane } from './moderation-lists.tsx';
 import { PacePane } from './moderation-pace.tsx';
+import type { ModerationPaneProps } from './moderation-pane-props.ts';
 import { QueuePane } from './moderation-queue.tsx';
 import { RulesPane } from './moderation-rules.tsx';
 
@@ -18,19 +18,18 @@ const panes = {
   log: 'Log',
 } as const;
 type Pane = keyof typeof panes;
-/** A room has its pace; what was learned is the deployment's. */
+/** Slow mode belongs to a room; lessons belong to the deployment. */
 const shownFor = (pane: Pane, roomId: string | undefined): boolean =>
   pane === 'pace' ? roomId !== undefined : pane !== 'learned' || roomId === undefined;
 
-export interface DeskProps {
-  readonly store: ChatStore;
-  /** Undefined: all rooms. */
-  readonly roomId: string | undefined;
-}
-
-export function ModerationDialog({ store, roomId, name, onClose }: DeskProps & { name: string; onClose: () => void }) {
+export function ModerationDialog({
+  store,
+  roomId,
+  name,
+  onClose,
+}: ModerationPaneProps & { name: string; onClose: () => void }) {
   const [pane, setPane] = useState<Pane>('queue');
-  const desk = { store, roomId };
+  const props = { store, roomId };
   return (
     <Dialog
       title={
@@ -41,7 +40,7 @@ export function ModerationDialog({ store, roomId, name, onClose }: DeskProps & {
       look="wide"
       onClose={onClose}
     >
-      <div class="settings desk">
+      <div class="settings moderation">
         <nav aria-label="Moderation">
           <ul>
             {(Object.keys(panes) as Pane[])
@@ -56,13 +55,13 @@ export function ModerationDialog({ store, roomId, name, onClose }: DeskProps & {
           </ul>
         </nav>
         <div class="settings-body">
-          {pane === 'queue' && <QueuePane {...desk} />}
-          {pane === 'rules' && <RulesPane {...desk} />}
-          {pane === 'bans' && <BansPane {...desk} />}
-          {pane === 'blocked' && <RefusalsPane {...desk} />}
-          {pane === 'pace' && <PacePane {...desk} />}
-          {pane === 'learned' && <LessonsPane {...desk} />}
-          {pane === 'log' && <AuditPane {...desk} />}
+          {pane === 'queue' && <QueuePane {...props} />}
+          {pane === 'rules' && <RulesPane {...props} />}
+          {pane === 'bans' && <BansPane {...props} />}
+          {pane === 'blocked' && <RefusalsPane {...props} />}
+          {pane === 'pace' && <PacePane {...props} />}
+          {pane === 'learned' && <LessonsPane {...props} />}
+          {pane === 'log' && <AuditPane {...props} />}
         </div>
       </div>
     </Dialog>

@@ -1,12 +1,12 @@
-/** What decisions have taught the engine, and taking it back. */
+/** The lessons that moderators' decisions taught the spam filter, and taking them back. */
 import { useConfirm } from '../components/confirm.tsx';
 import { ListState, MoreButton, usePagedList } from '../components/paged-list.tsx';
-import type { DeskProps } from './moderation-dialog.tsx';
+import type { ModerationPaneProps } from './moderation-pane-props.ts';
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const meanings = { spam: 'is spam', ham: 'is no spam', offensive: 'is offensive', clean: 'is not offensive' } as const;
 
-export function LessonsPane({ store }: DeskProps) {
+export function LessonsPane({ store }: ModerationPaneProps) {
   const confirm = useConfirm();
   const { moderation } = store.client;
   const { items: lessons, problem, afterwards, more } = usePagedList(moderation.lessons, [store]);
@@ -20,7 +20,7 @@ export function LessonsPane({ store }: DeskProps) {
   async function takeBackAll(moderatorId: string, name: string): Promise<void> {
     const words = (
       <>
-        The spam filter is trained again without anything that <bdi>{name}</bdi> has taught it. This cannot be undone.
+        The spam filter is trained again without any lesson of <bdi>{name}</bdi>. This cannot be undone.
       </>
     );
     if (
@@ -40,9 +40,10 @@ export function LessonsPane({ store }: DeskProps) {
   return (
     <section aria-label="Learned">
       <p class="hint">
-        What moderators’ decisions have taught the spam filter. Taken back, it is learned anew without them.
+        Moderators’ decisions teach the spam filter. When you take a lesson back, the filter is trained again without
+        it.
       </p>
-      <ListState problem={problem} empty={lessons?.length === 0} words="Nothing was learned yet." />
+      <ListState problem={problem} empty={lessons?.length === 0} words="No lessons yet." />
       <ul class="entries">
         {lessons?.map(({ id, label, moderator, moderatorId, createdAt }) => (
           <li key={id}>

@@ -1,9 +1,9 @@
-/** Who is kept out, what moderators did, and why texts were blocked. */
+/** Bans, the log of what moderators did, and refused texts. */
 import { useEffect, useState } from 'preact/hooks';
 import type { AuditEntry, Ban } from '../../client/parley-client.ts';
 import { explainRefusal } from '../components/chat-store.ts';
 import { ListState, MoreButton, usePagedList } from '../components/paged-list.tsx';
-import type { DeskProps } from './moderation-dialog.tsx';
+import type { ModerationPaneProps } from './moderation-pane-props.ts';
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const acts: Readonly<Record<string, string>> = {
@@ -23,7 +23,7 @@ const acts: Readonly<Record<string, string>> = {
   'lesson.takeBack': 'took back what was learned',
 };
 
-export function BansPane({ store, roomId }: DeskProps) {
+export function BansPane({ store, roomId }: ModerationPaneProps) {
   const [bans, setBans] = useState<readonly Ban[]>();
   const [problem, setProblem] = useState('');
 
@@ -70,7 +70,7 @@ export function BansPane({ store, roomId }: DeskProps) {
   );
 }
 
-export function AuditPane({ store, roomId }: DeskProps) {
+export function AuditPane({ store, roomId }: ModerationPaneProps) {
   const {
     items: entries,
     problem,
@@ -101,8 +101,8 @@ export function AuditPane({ store, roomId }: DeskProps) {
   );
 }
 
-/** Why texts were refused: never the texts, which stay with their authors. */
-export function RefusalsPane({ store, roomId }: DeskProps) {
+/** Refused texts, without the texts themselves: these stay with their authors. */
+export function RefusalsPane({ store, roomId }: ModerationPaneProps) {
   const {
     items: refusals,
     problem,
@@ -111,7 +111,7 @@ export function RefusalsPane({ store, roomId }: DeskProps) {
 
   return (
     <section aria-label="Blocked">
-      <p class="hint">Whose texts were blocked, and why. The texts are seen by nobody but their authors.</p>
+      <p class="hint">Texts that were blocked, with author and reason. Only their authors see the texts.</p>
       <ListState problem={problem} empty={refusals?.length === 0} words="Nothing was blocked yet." />
       <ul class="entries">
         {refusals?.map(({ author, kind, labels, engineVersion, at }, index) => (

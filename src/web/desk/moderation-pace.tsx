@@ -1,8 +1,9 @@
-/** How fast people may write in a room. */
+/** Slow mode: how often a person may write in a room. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Room } from '../../client/parley-client.ts';
 import { explainRefusal } from '../components/chat-store.ts';
-import type { DeskProps } from './moderation-dialog.tsx';
+import { Refusal } from '../components/refusal.tsx';
+import type { ModerationPaneProps } from './moderation-pane-props.ts';
 
 const paces = [0, 5, 10, 30, 60, 300, 900, 3600] as const;
 
@@ -12,7 +13,7 @@ function inWords(seconds: number): string {
   return seconds === 60 ? 'one message a minute' : `one message in ${Math.round(seconds / 60)} minutes`;
 }
 
-export function PacePane({ store, roomId }: DeskProps) {
+export function PacePane({ store, roomId }: ModerationPaneProps) {
   const [seconds, setSeconds] = useState<number>();
   const [said, setSaid] = useState('');
   const [problem, setProblem] = useState('');
@@ -57,11 +58,7 @@ export function PacePane({ store, roomId }: DeskProps) {
           </select>
         </div>
         {said && <p role="status">{said}</p>}
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Refusal words={problem} />
       </div>
     </section>
   );

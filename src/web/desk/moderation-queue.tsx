@@ -1,9 +1,11 @@
-/** What was reported or flagged, with what a moderator needs to decide. */
+/** Reported and flagged messages, with what a moderator needs to decide about them. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Message, ModerationLabel, QueueEntry } from '../../client/parley-client.ts';
+import { useAttempt } from '../components/attempt.ts';
 import { explainRefusal } from '../components/chat-store.ts';
 import { LengthHint, noteLengthMax } from '../components/length-limit.tsx';
-import type { DeskProps } from './moderation-dialog.tsx';
+import { Refusal } from '../components/refusal.tsx';
+import type { ModerationPaneProps } from './moderation-pane-props.ts';
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
@@ -16,7 +18,7 @@ const bans = [
   ['forever', 'ban for good'],
 ] as const;
 
-export function QueuePane({ store, roomId }: DeskProps) {
+export function QueuePane({ store, roomId }: ModerationPaneProps) {
   const [state, setState] = useState<QueueEntry['state']>('open');
   const [entries, setEntries] = useState<readonly QueueEntry[]>();
   const [next, setNext] = useState<string | null>(null);
@@ -50,11 +52,7 @@ export function QueuePane({ store, roomId }: DeskProps) {
           Refresh
         </button>
       </fieldset>
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Refusal words={problem} />
       {entries?.length === 0 && (
         <p class="hint" role="status">
           {state === 'open' ? 'Nothing waits for a decision.' : 'Nothing here.'}
@@ -83,29 +81,8 @@ function QueueItem({
   entry,
   showRoom,
   onDecided,
-}: Pick<DeskProps, 'store'> & { entry: QueueEntry; showRoom: boolean; onDecided: () => void }) {
-  const [note, setNote] = useState('');
-  const [ban, setBan] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState('');
-  const { message, author, decision } = entry;
-
-  async function decide(choice: 'approve' | 'remove'): Promise<void> {
-    setBusy(true);
-    setProblem('');
-    try {
-      await store.client.moderation.decide(entry.id, {
-        decision: choice,
-        ...(note.trim() === '' ? {} : { note: note.trim() }),
-        ...(choice === 'remove' && ban !== '' ? { ban: ban === 'forever' ? {} : { seconds: Number(ban) } } : {}),
-      });
-      onDecided();
-    } catch (error) {
-      setProblem(explainRefusal(error));
-      setBusy(false);
-    }
-  }
-
+}: Pick<ModerationPaneProps, 'store'> & { entry: QueueEntry; showRoom: boolean; onDecided: () => void }) {
+  const { message, decision } = entry;
   return (
     <article class="case" aria-label={`Message by ${message.sender.displayName}`}>
       <header class="row">
@@ -120,57 +97,10 @@ function QueueItem({
         )}
         <time dateTime={message.createdAt}>{calendar.format(new Date(message.createdAt))}</time>
       </header>
-      <ol class="around" aria-label="What was said around it">
-        {entry.context.before.map((each) => (
-          <ContextLine key={each.id} message={each} />
-        ))}
-        <li class="accused">
-          <Marked text={message.text} labels={entry.labels} />
-        </li>
-        {entry.context.after.map((each) => (
-          <ContextLine key={each.id} message={each} />
-        ))}
-      </ol>
-      {entry.labels.length > 0 && (
-        <p class="chips">
-          {entry.labels.map((label) => (
-            <span class="chip" key={`${label.id} ${label.start}`} title={label.id}>
-              {label.name} {Math.round(label.score * 100)} %
-              {label.matched && label.matched.length < 40 && `: ${label.matched}`}
-            </span>
-          ))}
-          {entry.spamScore !== null && <span class="hint">spam score {Math.round(entry.spamScore * 100)} %</span>}
-          {entry.engineVersion && <span class="hint">engine {entry.engineVersion.slice(0, 24)}</span>}
-        </p>
-      )}
-      {entry.rules.map((rule) => (
-        <p class="hint" key={rule.id}>
-          Rule: {rule.kind} “{rule.pattern}”{rule.note ? ` (${rule.note})` : ''}
-        </p>
-      ))}
-      {entry.reports.length > 0 && (
-        <ul class="complaints" aria-label="Reports">
-          {entry.reports.map(({ reporter, reason }) => (
-            <li key={reporter.id}>
-              <strong>
-                <bdi>{reporter.displayName}</bdi>
-              </strong>{' '}
-              <bdi>{reason}</bdi>
-            </li>
-          ))}
-          {entry.reportCount > entry.reports.length && (
-            <li class="hint">and {entry.reportCount - entry.reports.length} more</li>
-          )}
-        </ul>
-      )}
-      <p class="hint">
-        {author.kind === 'guest' ? 'Guest' : 'Account'} since {day.format(new Date(author.accountCreatedAt))} ·{' '}
-        {author.messages} {author.messages === 1 ? 'message' : 'messages'} here ·{' '}
-        {author.reported === 1 ? 'once' : `${author.reported} times`} in the queue, {author.removed} removed
-        {author.blockedLastDay > 0 && ` · ${author.blockedLastDay} blocked in a day`}
-        {author.mutedUntil && ' · muted'}
-        {author.banned && ' · banned'}
-      </p>
+      <Context entry={entry} />
+      <Evidence entry={entry} />
+      <Reports entry={entry} />
+      <AuthorRecord author={entry.author} />
       {decision && (
         <p class="hint">
           {states[entry.state]} by <bdi>{decision.by.displayName}</bdi>, {calendar.format(new Date(decision.at))}
@@ -178,11 +108,108 @@ function QueueItem({
           <bdi>{decision.note}</bdi>
         </p>
       )}
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
+      <DecisionForm store={store} entry={entry} onDecided={onDecided} />
+    </article>
+  );
+}
+
+/** The message, between those before and after it. */
+function Context({ entry: { message, labels, context } }: { entry: QueueEntry }) {
+  return (
+    <ol class="around" aria-label="Messages before and after">
+      {context.before.map((each) => (
+        <ContextLine key={each.id} message={each} />
+      ))}
+      <li class="accused">
+        <Marked text={message.text} labels={labels} />
+      </li>
+      {context.after.map((each) => (
+        <ContextLine key={each.id} message={each} />
+      ))}
+    </ol>
+  );
+}
+
+/** Why the engine flagged the message, and the rules that matched. */
+function Evidence({ entry: { labels, spamScore, engineVersion, rules } }: { entry: QueueEntry }) {
+  return (
+    <>
+      {labels.length > 0 && (
+        <p class="chips">
+          {labels.map((label) => (
+            <span class="chip" key={`${label.id} ${label.start}`} title={label.id}>
+              {label.name} {Math.round(label.score * 100)} %
+              {label.matched && label.matched.length < 40 && `: ${label.matched}`}
+            </span>
+          ))}
+          {spamScore !== null && <span class="hint">spam score {Math.round(spamScore * 100)} %</span>}
+          {engineVersion && <span class="hint">engine {engineVersion.slice(0, 24)}</span>}
         </p>
       )}
+      {rules.map((rule) => (
+        <p class="hint" key={rule.id}>
+          Rule: {rule.kind} “{rule.pattern}”{rule.note ? ` (${rule.note})` : ''}
+        </p>
+      ))}
+    </>
+  );
+}
+
+function Reports({ entry: { reports, reportCount } }: { entry: QueueEntry }) {
+  if (reports.length === 0) return null;
+  return (
+    <ul class="complaints" aria-label="Reports">
+      {reports.map(({ reporter, reason }) => (
+        <li key={reporter.id}>
+          <strong>
+            <bdi>{reporter.displayName}</bdi>
+          </strong>{' '}
+          <bdi>{reason}</bdi>
+        </li>
+      ))}
+      {reportCount > reports.length && <li class="hint">and {reportCount - reports.length} more</li>}
+    </ul>
+  );
+}
+
+function AuthorRecord({ author }: Pick<QueueEntry, 'author'>) {
+  return (
+    <p class="hint">
+      {author.kind === 'guest' ? 'Guest' : 'Account'} since {day.format(new Date(author.accountCreatedAt))} ·{' '}
+      {author.messages} {author.messages === 1 ? 'message' : 'messages'} here ·{' '}
+      {author.reported === 1 ? 'once' : `${author.reported} times`} in the queue, {author.removed} removed
+      {author.blockedLastDay > 0 && ` · ${author.blockedLastDay} blocked in a day`}
+      {author.mutedUntil && ' · muted'}
+      {author.banned && ' · banned'}
+    </p>
+  );
+}
+
+/** `ban`: a value of `bans`. */
+function decisionOf(choice: 'approve' | 'remove', { note, ban }: { note: string; ban: string }) {
+  return {
+    decision: choice,
+    ...(note.trim() === '' ? {} : { note: note.trim() }),
+    ...(choice === 'remove' && ban !== '' ? { ban: ban === 'forever' ? {} : { seconds: Number(ban) } } : {}),
+  };
+}
+
+function DecisionForm({
+  store,
+  entry,
+  onDecided,
+}: Pick<ModerationPaneProps, 'store'> & { entry: QueueEntry; onDecided: () => void }) {
+  const [note, setNote] = useState('');
+  const [ban, setBan] = useState('');
+  const { busy, problem, attempt } = useAttempt();
+  const decide = (choice: 'approve' | 'remove') =>
+    void attempt(async () => {
+      await store.client.moderation.decide(entry.id, decisionOf(choice, { note, ban }));
+      onDecided();
+    });
+  return (
+    <>
+      <Refusal words={problem} />
       <LengthHint text={note} lengthMax={noteLengthMax} />
       <div class="row verdict">
         <input
@@ -201,17 +228,17 @@ function QueueItem({
           </select>
         )}
         {entry.state !== 'removed' && (
-          <button type="button" class="danger" disabled={busy} onClick={() => void decide('remove')}>
+          <button type="button" class="danger" disabled={busy} onClick={() => decide('remove')}>
             Remove
           </button>
         )}
         {entry.state !== 'approved' && (
-          <button type="button" disabled={busy} onClick={() => void decide('approve')}>
-            {entry.state === 'removed' ? 'Give back' : 'Approve'}
+          <button type="button" disabled={busy} onClick={() => decide('approve')}>
+            {entry.state === 'removed' ? 'Restore' : 'Approve'}
           </button>
         )}
       </div>
-    </article>
+    </>
   );
 }
 
@@ -226,7 +253,7 @@ function ContextLine({ message }: { message: Message }) {
   );
 }
 
-/** The text with what the engine found in it. */
+/** The text, with the parts marked that the engine labelled. */
 function Marked({ text, labels }: { text: string; labels: readonly ModerationLabel[] }) {
   if (text === '') return <em>Deleted by its author.</em>;
   const pieces = [];

@@ -1,8 +1,9 @@
-/** Public rooms, to be joined. */
+/** Finds public rooms and joins them. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Page, Room } from '../../client/parley-client.ts';
 import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
 import { Dialog } from '../components/dialog.tsx';
+import { Refusal } from '../components/refusal.tsx';
 
 export function BrowseDialog({ store, onClose }: { store: ChatStore; onClose: () => void }) {
   const [query, setQuery] = useState('');
@@ -41,11 +42,7 @@ export function BrowseDialog({ store, onClose }: { store: ChatStore; onClose: ()
         <label for="room-query">Search rooms</label>
         <input id="room-query" type="search" value={query} onInput={(event) => setQuery(event.currentTarget.value)} />
       </div>
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Refusal words={problem} />
       <ul class="found">
         {rooms.map((room) => {
           const act = store.state.rooms.has(room.id) ? 'Open' : 'Join';

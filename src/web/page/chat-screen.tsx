@@ -1,4 +1,4 @@
-/** Rooms on the left, the open room on the right; on a small screen one of them. */
+/** Rooms on the left and the open room on the right; on a small screen only one of them. */
 import { useEffect, useState } from 'preact/hooks';
 import type { ChatState, ChatStore } from '../components/chat-store.ts';
 import { RoomList } from './room-list.tsx';
@@ -26,7 +26,7 @@ export function ChatScreen({
   const room = roomId === undefined ? undefined : state.rooms.get(roomId);
 
   useEffect(() => {
-    // A room of one's own list only: others are looked at by joining them.
+    // Only rooms of the user's own list are opened: joining comes first.
     if (room) void store.open(room.id);
     else void store.open(undefined);
   }, [store, room?.id]);
@@ -57,12 +57,12 @@ function ConnectionBanner({ state, store }: { state: ChatState; store: ChatStore
   const away = socket.name !== 'live';
   const [reason, setReason] = useState<string>();
   useEffect(() => {
-    // The reason stays on the screen while the next attempt is made.
+    // The reason stays on the screen during the next attempt.
     if (socket.name === 'live' || (socket.name === 'waiting' && socket.reason))
       setReason(socket.name === 'waiting' ? socket.reason : undefined);
   }, [socket]);
   useEffect(() => {
-    // A blink of the connection is nobody's business.
+    // A connection that is back at once is not worth a banner.
     const timer = setTimeout(() => setLate(away), away ? 400 : 0);
     return () => clearTimeout(timer);
   }, [away]);

@@ -1,4 +1,4 @@
-/** Where one writes. The text is a draft from its first letter on: it survives another room, a reload and a refusal. */
+/** The text box for new messages. Its text is a draft from the first letter on: it survives another room, a reload and a refusal. */
 import type { RefObject } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { randomKey } from '../../client/random-key.ts';
@@ -7,8 +7,8 @@ import { isTooLong } from '../components/length-limit.tsx';
 import { TextBox } from '../components/text-box.tsx';
 import { onTouchScreen } from '../components/touch-screen.ts';
 
-/** That one is writing is said again this often. */
-const sayTypingMs = 3000;
+/** The `typing` signal is repeated after this time. */
+const typingRepeatMs = 3000;
 interface DraftText {
   readonly text: string;
   /** The text as of this moment: `text` is what was drawn last. */
@@ -26,7 +26,7 @@ function useDraft({ drafts }: ChatStore, roomId: string): DraftText {
     const stop = drafts.onChange((changed, { before, now }) => {
       if (changed === roomId) setText((current) => (current === before ? now : current));
     });
-    // Another tab has sent or emptied its own text, and this tab shows another one.
+    // Another tab has sent or emptied its text while this tab shows another one.
     const keep = () => {
       if (shown.current !== '' && drafts.get(roomId) === '') drafts.set(roomId, shown.current);
     };
@@ -65,7 +65,7 @@ export function Composer({ store, roomId, roomName, input }: ComposerProps) {
   useEffect(() => {
     // On a touch screen the focus alone would bring up a keyboard over half of the messages.
     if (!onTouchScreen) input.current?.focus();
-    // A text comes back to be changed.
+    // A refused text came back to be changed.
     return store.drafts.onChange((changed) => {
       if (changed === roomId && document.hasFocus()) input.current?.focus();
     });
@@ -74,7 +74,7 @@ export function Composer({ store, roomId, roomName, input }: ComposerProps) {
   function change(value: string): void {
     setText(value);
     const now = Date.now();
-    if (value !== '' && now - saidAt.current > sayTypingMs) {
+    if (value !== '' && now - saidAt.current > typingRepeatMs) {
       saidAt.current = now;
       store.client.typing(roomId, true);
     } else if (value === '') stopTyping();
@@ -89,7 +89,7 @@ export function Composer({ store, roomId, roomName, input }: ComposerProps) {
     event?.preventDefault();
     // The second click of a double click may come before the page has drawn what the first one did.
     if (!sendable || current() === '') return;
-    // Its key is made here, once, so that no repetition is a second message.
+    // The key is made once, here, so that a repeated send is not a second message.
     store.unsent.send({ roomId, text, clientId: randomKey() });
     saidAt.current = 0;
     setText('');

@@ -1,4 +1,4 @@
-/** Invite links: making, listing and revoking those of a room, and following one that somebody sent. */
+/** Invite links: makes, lists and revokes those of a room, and joins by one that somebody sent. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Page } from '../../client/parley-client.ts';
 import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
@@ -17,12 +17,12 @@ interface Invite {
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-/** By the address of this page, which others may reach: `publicUrl` may be unset, and then says `localhost`. */
+/** Uses the address of this page, which others can reach; `publicUrl` may be unset and then says `localhost`. */
 function inviteUrl(code: string): string {
   return `${location.origin}${location.pathname}#/invite/${code}`;
 }
 
-/** A button that makes a link, and the links that are good, each with a button that revokes it. */
+/** A button that makes a link, and the valid links, each with a button that revokes it. */
 export function InviteLinks({ store, roomId }: { store: ChatStore; roomId: string }) {
   const confirm = useConfirm();
   const [made, setMade] = useState<Invite>();
@@ -39,7 +39,7 @@ export function InviteLinks({ store, roomId }: { store: ChatStore; roomId: strin
   const make = () => afterwards(async () => setMade(await store.client.call<Invite>('POST', path, {})));
 
   async function revoke({ id }: Invite): Promise<void> {
-    const words = 'Nobody can join by it any more. People who have joined stay. This cannot be undone.';
+    const words = 'Nobody can join by it any more. People who joined by it stay. This cannot be undone.';
     if (!(await confirm({ title: 'Revoke this invite link?', words, action: 'Revoke' }))) return;
     await afterwards(async () => {
       await store.client.call('DELETE', `${path}/${id}`);
@@ -87,7 +87,7 @@ function describe({ uses, maxUses, createdAt, expiresAt }: Invite): string {
   return `${used} · made ${made} · ends ${ends}`;
 }
 
-/** Joins by the code in the address and goes to the room; says so when the link is good no more. */
+/** Joins by the code in the address and opens the room; says so when the link is not valid. */
 export function InviteAcceptance({ store, code }: { store: ChatStore; code: string }) {
   const [problem, setProblem] = useState('');
   useEffect(() => {

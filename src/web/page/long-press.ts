@@ -1,9 +1,9 @@
-/** A long press of a finger, as apps use it to open what can be done with a thing. */
+/** A long press, which opens the actions on an element as in apps. */
 import { useEffect, useMemo } from 'preact/hooks';
 
-/** As long as Android and iOS wait. */
+/** Android and iOS wait as long. */
 const pressMs = 500;
-/** A finger that moves further than this scrolls. */
+/** A finger that moves further scrolls. */
 const slackPx = 10;
 
 type PointerHandler = (event: PointerEvent) => void;
@@ -25,7 +25,7 @@ interface Press {
 }
 
 /**
- * @param open called once for each press that was long enough; a mouse never calls it
+ * @param open called once for each long press; never by a mouse
  * @returns handlers for the element that is pressed
  */
 export function useLongPress(open: () => void): LongPressHandlers {
@@ -49,7 +49,7 @@ export function useLongPress(open: () => void): LongPressHandlers {
       onPointerDown: ({ pointerType, isPrimary, clientX, clientY, target }) => {
         release();
         state.press = undefined;
-        // A second finger zooms; links keep the browser's own menu.
+        // A second finger zooms. Links keep the browser's own menu.
         if (pointerType === 'mouse' || !isPrimary || !mayOpenOn(target)) return;
         const press: Press = { x: clientX, y: clientY, timer: undefined, opened: false };
         press.timer = setTimeout(() => openOnce(press), pressMs);
@@ -60,16 +60,16 @@ export function useLongPress(open: () => void): LongPressHandlers {
         if (press && Math.hypot(clientX - press.x, clientY - press.y) > slackPx) release();
       },
       onPointerUp: release,
-      // The browser took the finger over, to scroll.
+      // The browser scrolls by this finger from now on.
       onPointerCancel: release,
       onContextMenu: (event) => {
-        // Some browsers say that the press was long, and would open their own menu.
+        // Some browsers report the long press and would open their own menu.
         if (!state.press) return;
         event.preventDefault();
         openOnce(state.press);
       },
       onTouchEnd: (event) => {
-        // Otherwise the finger that lifts could click what has opened under it.
+        // Otherwise lifting the finger could click what has opened under it.
         if (state.press?.opened) event.preventDefault();
       },
     };

@@ -1,8 +1,9 @@
-/** The development mailbox, for an admin who is not on the server's machine. */
+/** The development mailbox, for admins on other machines than the server's. */
 import { useEffect, useState } from 'preact/hooks';
 import type { ParleyClient } from '../../client/parley-client.ts';
 import { explainRefusal } from '../components/chat-store.ts';
 import { Dialog } from '../components/dialog.tsx';
+import { Refusal } from '../components/refusal.tsx';
 
 interface KeptMail {
   readonly id: string;
@@ -23,11 +24,7 @@ export function MailboxDialog({ client, onClose }: { client: ParleyClient; onClo
   }, [client]);
   return (
     <Dialog title="Mailbox" onClose={onClose}>
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Refusal words={problem} />
       <p class="hint">Mails that were not sent because no SMTP server is configured, newest first.</p>
       {mails?.length === 0 && <p>Nothing yet.</p>}
       {mails?.map(({ id, to, subject, text, createdAt }) => (

@@ -1,12 +1,15 @@
-/** What a moderator may do about a person, from a message or from the list of people. */
+/** A moderator's actions on a person, opened from a message or from the list of people. */
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Profile } from '../../client/parley-client.ts';
-import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
+import { useAttempt } from '../components/attempt.ts';
+import type { ChatStore } from '../components/chat-store.ts';
 import { useConfirm } from '../components/confirm.tsx';
 import { Dialog } from '../components/dialog.tsx';
 import { LengthHint, noteLengthMax } from '../components/length-limit.tsx';
+import { Refusal } from '../components/refusal.tsx';
 
+/** Seconds, and what they are called. */
 const times = [
   ['600', '10 minutes'],
   ['3600', 'an hour'],
@@ -14,63 +17,29 @@ const times = [
   ['604800', 'a week'],
 ] as const;
 
-export function MemberActions({
-  store,
-  roomId,
-  person,
-  onClose,
-}: {
-  store: ChatStore;
-  roomId: string;
-  person: Profile;
-  onClose: () => void;
-}) {
-  const confirm = useConfirm();
+type Scope = 'room' | 'room for good' | 'everywhere';
+
+interface MemberActionsProps {
+  readonly store: ChatStore;
+  readonly roomId: string;
+  readonly person: Profile;
+  readonly onClose: () => void;
+}
+
+export function MemberActions({ store, roomId, person, onClose }: MemberActionsProps) {
   const [seconds, setSeconds] = useState<string>(times[1][0]);
   const [reason, setReason] = useState('');
-  const [done, setDone] = useState<ComponentChildren>('');
-  const name = <bdi>{person.displayName}</bdi>;
-  const [problem, setProblem] = useState('');
-  const { moderation } = store.client;
-
-  async function attempt(work: () => Promise<unknown>, words: ComponentChildren): Promise<void> {
-    setProblem('');
-    setDone('');
-    try {
-      await work();
-      setDone(words);
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    }
-  }
-  const timeWords = times.find(([value]) => value === seconds)?.[1];
-
-  /** @param extent how long and where, in words: of the question, and of the answer */
-  async function ban(
-    where: { roomId?: string; seconds?: number },
-    { extent, said = '' }: { extent: string; said?: string },
-  ): Promise<void> {
-    const confirmed = await confirm({
-      title: (
-        <>
-          Ban {name} {extent}?
-        </>
-      ),
-      words: 'They are removed at once. A ban can be lifted, but they have to join again themselves.',
-      action: 'Ban',
-    });
-    if (!confirmed) return;
-    const why = reason.trim() === '' ? {} : { reason: reason.trim() };
-    await attempt(
-      () => moderation.ban(person.id, { ...where, ...why }),
-      <>
-        {name} is banned{said}.
-      </>,
-    );
-  }
+  const { done, problem, mute, ban } = useMemberActions({ store, roomId, person });
 
   return (
-    <Dialog title={<>Moderate {name}</>} onClose={onClose}>
+    <Dialog
+      title={
+        <>
+          Moderate <bdi>{person.displayName}</bdi>
+        </>
+      }
+      onClose={onClose}
+    >
       <div class="settings-form">
         <div class="field">
           <label for="act-time">For how long?</label>
@@ -87,54 +56,96 @@ export function MemberActions({
           <input id="act-reason" value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
           <LengthHint text={reason} lengthMax={noteLengthMax} />
         </div>
-        <div class="row">
-          <button
-            type="button"
-            onClick={() =>
-              void attempt(() => moderation.mute(roomId, person.id, Number(seconds)), <>{name} is muted.</>)
-            }
-          >
-            Mute
-          </button>
-          <button
-            type="button"
-            onClick={() => void attempt(() => moderation.mute(roomId, person.id, 0), <>{name} may speak.</>)}
-          >
-            Unmute
-          </button>
-          <button
-            type="button"
-            class="danger"
-            onClick={() => void ban({ roomId, seconds: Number(seconds) }, { extent: `for ${timeWords}` })}
-          >
-            Ban
-          </button>
-          <button
-            type="button"
-            class="danger"
-            onClick={() => void ban({ roomId }, { extent: 'for good', said: ' for good' })}
-          >
-            Ban for good
-          </button>
-          {store.client.user()?.role !== 'user' && (
-            <button
-              type="button"
-              class="danger"
-              onClick={() =>
-                void ban({ seconds: Number(seconds) }, { extent: `everywhere, for ${timeWords}`, said: ' everywhere' })
-              }
-            >
-              Ban everywhere
-            </button>
-          )}
-        </div>
+        <ActionButtons
+          isStaff={store.client.user()?.role !== 'user'}
+          onMute={() => mute(Number(seconds))}
+          onUnmute={() => mute(0)}
+          onBan={(scope) => void ban(scope, { seconds: Number(seconds), reason: reason.trim() })}
+        />
         {done && <p role="status">{done}</p>}
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Refusal words={problem} />
       </div>
     </Dialog>
   );
+}
+
+function ActionButtons({
+  isStaff,
+  onMute,
+  onUnmute,
+  onBan,
+}: {
+  isStaff: boolean;
+  onMute: () => void;
+  onUnmute: () => void;
+  onBan: (scope: Scope) => void;
+}) {
+  return (
+    <div class="row">
+      <button type="button" onClick={onMute}>
+        Mute
+      </button>
+      <button type="button" onClick={onUnmute}>
+        Unmute
+      </button>
+      <button type="button" class="danger" onClick={() => onBan('room')}>
+        Ban
+      </button>
+      <button type="button" class="danger" onClick={() => onBan('room for good')}>
+        Ban for good
+      </button>
+      {isStaff && (
+        <button type="button" class="danger" onClick={() => onBan('everywhere')}>
+          Ban everywhere
+        </button>
+      )}
+    </div>
+  );
+}
+
+function useMemberActions({ store, roomId, person }: Omit<MemberActionsProps, 'onClose'>) {
+  const confirm = useConfirm();
+  const { problem, attempt } = useAttempt();
+  const [done, setDone] = useState<ComponentChildren>('');
+  const { moderation } = store.client;
+  const name = <bdi>{person.displayName}</bdi>;
+
+  async function act(work: () => Promise<unknown>, words: ComponentChildren): Promise<void> {
+    setDone('');
+    if (await attempt(work)) setDone(words);
+  }
+  const mute = (seconds: number) =>
+    void act(
+      () => moderation.mute(roomId, person.id, seconds),
+      <>
+        {name} {seconds > 0 ? 'is muted' : 'can write again'}.
+      </>,
+    );
+
+  async function ban(scope: Scope, { seconds, reason }: { seconds: number; reason: string }): Promise<void> {
+    const time = `for ${times.find(([value]) => Number(value) === seconds)?.[1]}`;
+    const kinds = {
+      room: { order: { roomId, seconds }, extent: time, result: '' },
+      'room for good': { order: { roomId }, extent: 'for good', result: ' for good' },
+      everywhere: { order: { seconds }, extent: `everywhere, ${time}`, result: ' everywhere' },
+    } as const satisfies Record<Scope, unknown>;
+    const { order, extent, result } = kinds[scope];
+    const confirmed = await confirm({
+      title: (
+        <>
+          Ban {name} {extent}?
+        </>
+      ),
+      words: 'They are removed at once. A ban can be lifted, but they have to join again themselves.',
+      action: 'Ban',
+    });
+    if (!confirmed) return;
+    await act(
+      () => moderation.ban(person.id, { ...order, ...(reason === '' ? {} : { reason }) }),
+      <>
+        {name} is banned{result}.
+      </>,
+    );
+  }
+  return { done, problem, mute, ban };
 }

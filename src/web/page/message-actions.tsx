@@ -1,4 +1,4 @@
-/** What can be done with a message: one list, shown as tools beside it or as a sheet after a long press. */
+/** The actions on a message: one list, shown as tools beside it or as a sheet after a long press. */
 import { useState } from 'preact/hooks';
 import type { Message } from '../../client/parley-client.ts';
 import { type ChatStore, moderates } from '../components/chat-store.ts';
@@ -20,7 +20,7 @@ interface MessageActionsProps {
   readonly store: ChatStore;
   readonly message: Message;
   readonly onEdit: () => void;
-  /** Does the work and shows the message's own line when it is refused. */
+  /** Does the work, and shows at the message why it was refused. */
   readonly attempt: (work: () => Promise<unknown>) => void;
   readonly sheet: boolean;
   readonly onSheetClose: () => void;

@@ -1,5 +1,5 @@
-/** Where the text of a message is changed: in its place, and always in view. */
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+/** Edits the text of a message in its place, always in view. */
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Message } from '../../client/parley-client.ts';
 import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
 import { useConfirm } from '../components/confirm.tsx';
@@ -18,14 +18,15 @@ export function MessageEditor({ store, message, onEnd }: { store: ChatStore; mes
   const lengthMax = store.state.messageLengthMax;
   const savable = !busy && text.trim() !== '' && !isTooLong(text, lengthMax);
 
-  /** False for an edit that was left earlier and is only shown again: it takes neither the focus nor the position. */
+  /** False for an edit that was left earlier and is only shown again: it takes neither the focus nor the scroll position. */
   const active = useRef(text === message.text);
 
   useLayoutEffect(() => {
     // The buttons below the text stay in view while it grows.
     if (active.current) form.current?.scrollIntoView({ block: 'nearest' });
   }, [text, problem]);
-  useEffect(() => {
+  // Before the next key is handled: it is meant for the editor.
+  useLayoutEffect(() => {
     const { current } = input;
     if (!active.current || !current) return;
     current.focus({ preventScroll: true });
@@ -51,7 +52,7 @@ export function MessageEditor({ store, message, onEnd }: { store: ChatStore; mes
       if (text !== message.text) await store.client.edit(message.roomId, message.id, text);
       end();
     } catch (error) {
-      // The text stays, to be changed or saved once more.
+      // The text stays, to be changed or saved again.
       setProblem(explainRefusal(error));
       setBusy(false);
     }

@@ -1,4 +1,4 @@
-/** One message, and what its author may do with it. */
+/** One message. */
 import { useState } from 'preact/hooks';
 import { type Message, withLineBreaks } from '../../client/parley-client.ts';
 import { Avatar } from '../components/avatar.tsx';
@@ -13,13 +13,13 @@ import { MessageEditor } from './message-editor.tsx';
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-/** Browsers without a mouse pretend that one stands where the last finger was, when what is below it changes. */
+/** Browsers without a mouse report one where the last finger was, when the elements below it change. */
 const hasMouse = matchMedia('(any-hover: hover)');
 
 interface MessageItemProps {
   readonly store: ChatStore;
   readonly message: Message;
-  /** Whether it is shown with its author and time: the first of several. */
+  /** The first of several by one author: shown with author and time. */
   readonly head: boolean;
   readonly editing: boolean;
   readonly onEditEnd: () => void;
@@ -27,11 +27,11 @@ interface MessageItemProps {
 
 export function MessageItem({ store, message, head, editing, onEditEnd }: MessageItemProps) {
   const [problem, setProblem] = useState('');
-  /** A mouse is over it. A finger never is: what it taps must be visible before. */
+  /** A mouse is over it. Never by a finger: what a finger taps must be visible before. */
   const [pointed, setPointed] = useState(false);
   const [sheet, setSheet] = useState(false);
   const me = store.client.user();
-  // One's own name and picture are known as they are now, not as they were when the message came.
+  // The user's own name and picture are known as they are now, not as they were when the message came.
   const author = message.sender.id === me?.id ? me : message.sender;
   const mentioned = me !== undefined && message.mentions.includes(me.id);
   const idle = !message.deletedAt && !editing;
@@ -63,7 +63,7 @@ export function MessageItem({ store, message, head, editing, onEditEnd }: Messag
       {message.deletedAt && <p class="deleted">This message was deleted.</p>}
       {!message.deletedAt && editing && <MessageEditor store={store} message={message} onEnd={onEditEnd} />}
       {!message.deletedAt && !editing && (
-        // The server makes this HTML out of Markdown by an allow-list; nothing else may be in it.
+        // The server makes this HTML from Markdown by an allow-list; it contains nothing else.
         <div class="text" dir="auto" dangerouslySetInnerHTML={{ __html: withLineBreaks(message.html) }} />
       )}
       {message.editedAt && !message.deletedAt && !editing && (
@@ -98,7 +98,7 @@ export function UnsentItem({ store, message, head }: { store: ChatStore; message
   }
 
   async function discard(): Promise<void> {
-    const words = 'It was not sent, and nobody else has it.';
+    const words = 'It was not sent, and only this device has it.';
     if (await confirm({ title: 'Discard message?', words, action: 'Discard' })) store.unsent.remove(clientId);
   }
 

@@ -1,4 +1,4 @@
-/** The messages of the open room: what is new is marked, and counts as read only once its newest end was in view. */
+/** The messages of the open room. New ones are marked, and count as read only once the newest end was in view. */
 import { Fragment } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Message, OwnRoom } from '../../client/parley-client.ts';
@@ -6,11 +6,11 @@ import type { ChatState, ChatStore } from '../components/chat-store.ts';
 import { MessageItem, UnsentItem } from './message-item.tsx';
 import { createScrollKeeper, type ScrollKeeper } from './scroll-keeper.ts';
 
-/** Messages of one person this close together share one head. */
+/** Messages of one author within this time share one head. */
 const groupMs = 5 * 60_000;
-/** Older messages are asked for before the upper edge is reached. */
+/** Older messages are loaded before the upper edge is reached. */
 const loadAheadPx = 300;
-/** Where the first new message stands on opening, as a share of the height: some of what was read before is above it. */
+/** Where the first new message is shown on opening, as a share of the height: some messages that were read are above it. */
 const dividerShare = 0.25;
 
 interface MessageListProps {
@@ -19,7 +19,7 @@ interface MessageListProps {
   readonly room: OwnRoom;
 }
 
-/** Whether somebody can be looking at the page: a window behind others reads nothing. */
+/** Whether somebody can be looking at the page. In a window behind others nothing counts as read. */
 function isLookedAt(): boolean {
   return document.visibilityState === 'visible' && document.hasFocus();
 }
@@ -29,7 +29,7 @@ export function MessageList({ store, state, room, onEditEnd }: MessageListProps 
   const messages = view?.messages ?? [];
   const unsent = state.unsent.get(room.id) ?? [];
   const me = store.client.user()?.id;
-  // The event may come before the answer.
+  // A message's event may come before the answer to its sender.
   const unstored = unsent.filter(({ clientId }) => !messages.some((message) => message.clientId === clientId));
   const refused = unstored.filter(({ refusal }) => refusal !== undefined).length;
   const { scroller, content, keeper, atEnd } = useScrollKeeper(() => {
@@ -110,7 +110,7 @@ export function MessageList({ store, state, room, onEditEnd }: MessageListProps 
   );
 }
 
-/** Above the oldest message: that more are on their way, that they did not come, or that there are none. */
+/** Shown above the oldest message: older ones are loading, could not be loaded, or do not exist. */
 function ListHead({ store, state, room }: MessageListProps) {
   const view = state.views.get(room.id);
   if (!view || view.loading) return <p class="hint">Loading …</p>;
@@ -155,7 +155,7 @@ function JumpButton({ unread, refused, onJump }: { unread: number; refused: numb
   );
 }
 
-/** @param onMove called after each change of the position */
+/** @param onMove called after each change of the scroll position */
 function useScrollKeeper(onMove: () => void) {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
@@ -179,8 +179,8 @@ function useScrollKeeper(onMove: () => void) {
 }
 
 /**
- * After which seq the messages are new to the reader: what was unread on opening, and what came later while nobody was
- * reading. It stays when they are read, so that the divider can still be found, until others come or one writes.
+ * The seq after which messages are new to the user: those unread on opening, and those that came later while nobody was reading. It stays
+ * after they are read, so that the divider can still be found, until others come or the user writes.
  */
 function useNewSince(room: OwnRoom, isReading: () => boolean): [number | undefined, () => void] {
   const [since, setSince] = useState(room.unread > 0 ? room.lastReadSeq : undefined);
@@ -192,7 +192,7 @@ function useNewSince(room: OwnRoom, isReading: () => boolean): [number | undefin
   return [since, () => setSince(undefined)];
 }
 
-/** Calls back after the person has sent something: there is one unsent message more than before. */
+/** Calls back after the user has sent something: there is one more unsent message than before. */
 function useSentCount(count: number, onSent: () => void): void {
   const before = useRef(count);
   useLayoutEffect(() => {

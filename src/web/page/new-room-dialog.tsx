@@ -1,9 +1,10 @@
-/** Makes a room, with people who are looked up by name. */
+/** Makes a room. Its members are looked up by username. */
 import type { Page, Profile } from '../../client/parley-client.ts';
 import { useAttempt } from '../components/attempt.ts';
 import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { Field } from '../components/field.tsx';
+import { Refusal } from '../components/refusal.tsx';
 
 export function NewRoomDialog({ store, onClose }: { store: ChatStore; onClose: () => void }) {
   const { busy, problem, attempt } = useAttempt((error) =>
@@ -33,11 +34,7 @@ export function NewRoomDialog({ store, onClose }: { store: ChatStore; onClose: (
         <label class="check">
           <input type="checkbox" name="private" /> Private: only members see it
         </label>
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Refusal words={problem} />
         <button class="primary" type="submit" disabled={busy}>
           Create room
         </button>
@@ -51,6 +48,6 @@ class UnknownPerson extends Error {}
 async function findPerson({ client }: ChatStore, username: string): Promise<string> {
   const { items } = await client.call<Page<Profile>>('GET', `/v1/users?query=${encodeURIComponent(username)}&limit=20`);
   const found = items.find((each) => each.username.toLowerCase() === username.toLowerCase());
-  if (!found) throw new UnknownPerson(`Nobody here is called “${username}”.`);
+  if (!found) throw new UnknownPerson(`There is no user “${username}”.`);
   return found.id;
 }

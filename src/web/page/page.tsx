@@ -1,21 +1,20 @@
-/** The page: who is here decides what is shown, the address which room. */
+/** The page. The login decides which screen is shown, and the hash of the address which room. */
 import { render } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { ClientError, createParleyClient } from '../../client/parley-client.ts';
-import { ChatStore, explainRefusal } from '../components/chat-store.ts';
+import type { ChatStore } from '../components/chat-store.ts';
 import { ConfirmProvider, useConfirm } from '../components/confirm.tsx';
 import { Dialog } from '../components/dialog.tsx';
+import { Refusal } from '../components/refusal.tsx';
 import { AccountDialog } from './account/account-dialog.tsx';
-import { finishLinking } from './account/linked-accounts.tsx';
 import { ChatScreen } from './chat-screen.tsx';
 import { InviteAcceptance } from './invite-link.tsx';
 import { followKeyboard } from './keyboard-inset.ts';
 import { AccountLinks } from './login/account-links.tsx';
 import { LoginScreen } from './login/login-screen.tsx';
-import { type Challenge, challengeOf } from './login/mfa-form.tsx';
-import { explainProviderError } from './login/provider-errors.ts';
 import { SetupScreen } from './login/setup-screen.tsx';
 import { MailboxDialog } from './mailbox-dialog.tsx';
+import { type Linking, usePageLogin } from './page-login.ts';
 import { onWakeUp } from './wake-up.ts';
 
 /** The page may be below a path behind a proxy: the API is beside it. */
@@ -46,95 +45,41 @@ const unsentLogOut = {
 };
 
 function Page() {
-  const confirm = useConfirm();
   const hash = useHash();
-  const [store, setStore] = useState<ChatStore>();
-  const current = useRef<ChatStore>(undefined);
-  current.current = store;
-  const [notice, setNotice] = useState('');
-  /** How the linking of a provider ended that this page has come back from. */
-  const [linking, setLinking] = useState<{ problem: string }>();
-  const [begun, setBegun] = useState<Challenge>();
-
-  function enter(): void {
-    current.current?.stop();
-    const entered = new ChatStore(client);
-    client.connect();
-    setNotice('');
-    setBegun(undefined);
-    setStore(entered);
-  }
-
-  function leave(words: string): void {
-    current.current?.stop();
-    setStore(undefined);
-    setNotice(words);
-  }
-
-  useEffect(() => {
-    // Another tab has logged out, or in as somebody else: what is shown here is no longer this login's.
-    const follow = () => {
-      const shown = current.current;
-      if (!shown || shown.userId === client.user()?.id) return;
-      client.disconnect();
-      if (client.user()) enter();
-      else leave('You have logged out in another tab.');
-    };
-    // A page in the back/forward cache hears nothing of other tabs.
-    for (const event of ['storage', 'pageshow']) addEventListener(event, follow);
-    return () => {
-      for (const event of ['storage', 'pageshow']) removeEventListener(event, follow);
-    };
-  }, []);
-
-  useEffect(() => client.on({ onEnd: () => leave('Your login has ended. Please log in again.') }), []);
-
-  useEffect(() => {
-    const answer = new URLSearchParams(location.hash.slice(1));
-    const code = answer.get('code');
-    const link = answer.get('link');
-    const failure = answer.get('error');
-    const unfinished = failure === null ? '' : explainProviderError(failure);
-    if (code === null && link === null && !unfinished) {
-      if (client.user()) enter();
-      return;
-    }
-    history.replaceState(null, '', location.pathname);
-    if (client.user() && code === null) {
-      // Back from a provider that was to be linked to the account that is logged in here.
-      enter();
-      if (link === null) setLinking({ problem: unfinished });
-      else
-        finishLinking(client, link).then(
-          () => setLinking({ problem: '' }),
-          (failure: unknown) => setLinking({ problem: explainRefusal(failure) }),
-        );
-    } else if (code === null) setNotice(unfinished);
-    else
-      client.exchangeCode(code).then(enter, (failure: unknown) => {
-        const challenge = challengeOf(failure);
-        if (challenge) setBegun(challenge);
-        // A code that was planted here throws nobody out.
-        else if (client.user()) enter();
-        else setNotice(explainRefusal(failure));
-      });
-  }, []);
+  const login = usePageLogin(client);
 
   if (/^#\/(verify-email|reset-password)\?/.test(hash)) return <AccountLinks client={client} hash={hash} />;
-  if (/^#\/setup\?/.test(hash))
-    return (
-      <SetupScreen
-        client={client}
-        hash={hash}
-        onDone={() => {
-          location.hash = '';
-          // The connection of before has another role.
-          location.reload();
-        }}
-      />
-    );
-  if (!store) return <LoginScreen client={client} notice={notice} begun={begun} onEnter={enter} />;
-  const logOut = async () => {
+  if (/^#\/setup\?/.test(hash)) return <SetupScreen client={client} hash={hash} onDone={startAgain} />;
+  if (!login.store)
+    return <LoginScreen client={client} notice={login.notice} begun={login.begun} onEnter={login.enter} />;
+  return (
+    <ChatPage
+      store={login.store}
+      hash={hash}
+      linking={login.linking}
+      onLinkingClose={login.closeLinking}
+      onLogOut={() => login.leave('')}
+    />
+  );
+}
+
+/** Reloads the page: the connection of before has another role. */
+function startAgain(): void {
+  location.hash = '';
+  location.reload();
+}
+
+interface ChatPageProps {
+  readonly store: ChatStore;
+  readonly hash: string;
+  readonly linking: Linking | undefined;
+  readonly onLinkingClose: () => void;
+  readonly onLogOut: () => void;
+}
+
+function ChatPage({ store, hash, linking, onLinkingClose, onLogOut }: ChatPageProps) {
+  const confirm = useConfirm();
+  async function logOut(): Promise<void> {
     if (client.user()?.kind === 'guest' && !(await confirm(guestLogOut))) return;
     if (store.hasUnsentText() && !(await confirm(unsentLogOut))) return;
     store.forgetUnsentText();
@@ -142,22 +87,18 @@ function Page() {
       if (!(error instanceof ClientError)) throw error;
     });
     location.hash = '';
-    leave('');
-  };
+    onLogOut();
+  }
   const invite = /^#\/invite\/([\w-]+)/.exec(hash)?.[1];
   return (
     <>
       <ChatScreen store={store} roomId={/^#\/rooms\/([0-9a-f-]{36})/.exec(hash)?.[1]} onLogOut={() => void logOut()} />
       {hash === '#/mailbox' && <MailboxDialog client={client} onClose={() => location.replace('#')} />}
       {invite && <InviteAcceptance store={store} code={invite} />}
-      {linking?.problem === '' && (
-        <AccountDialog client={client} first="linked" onClose={() => setLinking(undefined)} />
-      )}
+      {linking?.problem === '' && <AccountDialog client={client} first="linked" onClose={onLinkingClose} />}
       {linking?.problem && (
-        <Dialog title="Not linked" onClose={() => setLinking(undefined)}>
-          <p class="problem" role="alert">
-            {linking.problem}
-          </p>
+        <Dialog title="Not linked" onClose={onLinkingClose}>
+          <Refusal words={linking.problem} />
         </Dialog>
       )}
     </>

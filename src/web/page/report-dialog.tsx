@@ -1,13 +1,14 @@
-/** Telling the moderators of a message. */
+/** Reports a message to the moderators. */
 import { useState } from 'preact/hooks';
 import type { Message } from '../../client/parley-client.ts';
 import { useAttempt } from '../components/attempt.ts';
 import type { ChatStore } from '../components/chat-store.ts';
 import { Dialog } from '../components/dialog.tsx';
 import { isTooLong, LengthHint } from '../components/length-limit.tsx';
+import { Refusal } from '../components/refusal.tsx';
 
 const reasons = ['Spam or fraud', 'Harassment or hate', 'Sexual content', 'Something else'] as const;
-/** With the reason before it within what the server takes. */
+/** Together with the reason before it, within the server's bound. */
 const wordsLengthMax = 900;
 
 export function ReportDialog({ store, message, onClose }: { store: ChatStore; message: Message; onClose: () => void }) {
@@ -29,7 +30,7 @@ export function ReportDialog({ store, message, onClose }: { store: ChatStore; me
     <Dialog title="Report message" onClose={onClose}>
       {done ? (
         <div class="settings-form">
-          <p role="status">Thank you. The moderators will look at it; nobody else learns that you reported it.</p>
+          <p role="status">Thank you. The moderators will look at it. Nobody else learns that you reported it.</p>
           <button type="button" class="primary" onClick={onClose}>
             Done
           </button>
@@ -61,11 +62,7 @@ export function ReportDialog({ store, message, onClose }: { store: ChatStore; me
             />
             <LengthHint text={words} lengthMax={wordsLengthMax} />
           </div>
-          {problem && (
-            <p class="problem" role="alert">
-              {problem}
-            </p>
-          )}
+          <Refusal words={problem} />
           <button class="primary" type="submit" disabled={busy || isTooLong(words, wordsLengthMax)}>
             Send report
           </button>

@@ -1,4 +1,4 @@
-/** The rooms one is in, with what is new in them, and the doors to more. */
+/** The rooms that the user is a member of, with their unread counts, and the buttons that lead to others. */
 
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
@@ -18,7 +18,7 @@ interface RoomListProps {
 }
 
 export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
-  const [dialog, setDialog] = useState<'new' | 'browse' | 'account' | 'desk' | undefined>();
+  const [dialog, setDialog] = useState<'new' | 'browse' | 'account' | 'moderation' | undefined>();
   const user = store.client.user();
   const rooms = [...state.rooms.values()].sort((left, right) => activeAt(right).localeCompare(activeAt(left)));
   const close = () => setDialog(undefined);
@@ -49,7 +49,7 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
           Browse
         </button>
         {moderates(store.client, undefined) && (
-          <button type="button" onClick={() => setDialog('desk')}>
+          <button type="button" onClick={() => setDialog('moderation')}>
             Moderation
           </button>
         )}
@@ -82,7 +82,9 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
         </ul>
         {state.ready && rooms.length === 0 && <p class="hint">No rooms yet. Make one, or browse the public ones.</p>}
       </nav>
-      {dialog === 'desk' && <ModerationDialog store={store} roomId={undefined} name="all rooms" onClose={close} />}
+      {dialog === 'moderation' && (
+        <ModerationDialog store={store} roomId={undefined} name="all rooms" onClose={close} />
+      )}
       {dialog === 'new' && <NewRoomDialog store={store} onClose={close} />}
       {dialog === 'account' && (
         <AccountDialog client={store.client} onChange={() => store.profileChanged()} onClose={close} />

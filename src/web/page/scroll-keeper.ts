@@ -1,13 +1,13 @@
 /**
- * Keeps in place what is being read in a list that grows at both ends.
+ * Keeps the messages that are being read in place, in a list that grows at both ends.
  *
  * States: following (the newest end is in view, and stays in view whatever is added) and reading (the first message in
  * view stays where it is, whatever is added, removed or grows around it). Scrolling to the end begins to follow;
  * scrolling up ends it. The browser's own scroll anchoring must be off (`overflow-anchor: none`), or each change would be
- * made up for twice.
+ * compensated twice.
  */
 
-/** This close to the end the newest message is in view: less than a line. */
+/** Within this distance of the end the newest message is in view: less than a line. */
 const endSlackPx = 16;
 
 export interface ScrollKeeper {
@@ -22,9 +22,9 @@ export interface ScrollKeeper {
 }
 
 /**
- * @param scroller what scrolls
- * @param content what is in it; its messages are `article` elements, in the order of their position
- * @param onMove called after the position, or what is known of it, has changed
+ * @param scroller the element that scrolls
+ * @param content its content; messages are `article` elements, in the order of their position
+ * @param onMove called after the position or the state has changed
  */
 export function createScrollKeeper({
   scroller,
@@ -61,16 +61,16 @@ export function createScrollKeeper({
     anchor = element && { element, offset: offsetOf(element) };
   }
 
-  /** How far the person has scrolled since the last time; negative: up. */
+  /** How far the user has scrolled since the last time; negative: up. */
   function scrolledBy(): number {
-    // A list that becomes shorter than the position moves the position to its end: that is no scrolling.
+    // A list that becomes shorter than the position moves the position to its end: nobody has scrolled.
     const topMax = scroller.scrollHeight - scroller.clientHeight;
     return lastTop > topMax ? 0 : scroller.scrollTop - lastTop;
   }
 
   function settle(): void {
     const moved = scrolledBy();
-    // What the person moved is not made up for.
+    // What the user scrolled is not compensated.
     if (anchor) anchor.offset -= moved;
     if (moved < 0) following = false;
     if (moved > 0) following ||= distanceToEnd() <= endSlackPx;

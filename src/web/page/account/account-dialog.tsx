@@ -1,4 +1,4 @@
-/** One's own account: profile, password and address, second step, devices. A guest may keep the account here. */
+/** The settings of my account. A guest can keep the account here. */
 import { useState } from 'preact/hooks';
 import type { OwnUser, ParleyClient } from '../../../client/parley-client.ts';
 import { Dialog } from '../../components/dialog.tsx';
@@ -9,22 +9,21 @@ import { PasswordSettings } from './password-settings.tsx';
 import { ProfileSettings } from './profile-settings.tsx';
 import { UpgradeForm } from './upgrade-form.tsx';
 
-export interface SettingsProps {
-  readonly client: ParleyClient;
-  readonly user: OwnUser;
-  readonly onChange: (user: OwnUser) => void;
-}
-
 const sections = {
   profile: { title: 'Profile', view: ProfileSettings },
   login: { title: 'Password & email', view: PasswordSettings },
-  second: { title: 'Second step', view: MfaSettings },
+  second: { title: 'Two-factor authentication', view: MfaSettings },
   linked: { title: 'Linked accounts', view: LinkedAccounts },
   devices: { title: 'Devices', view: DeviceSettings },
   keep: { title: 'Guest account', view: UpgradeForm },
 } as const;
 
 type Section = keyof typeof sections;
+
+const sectionsOf = {
+  guest: ['keep', 'profile', 'devices'],
+  user: ['profile', 'login', 'second', 'linked', 'devices'],
+} as const satisfies Record<OwnUser['kind'], readonly Section[]>;
 
 export function AccountDialog({
   client,
@@ -35,7 +34,7 @@ export function AccountDialog({
   client: ParleyClient;
   /** Called when the account was changed. */
   onChange?: () => void;
-  /** What is shown first to whoever is no guest. */
+  /** The pane that is shown first, except to guests. */
   first?: Section;
   onClose: () => void;
 }) {
@@ -46,8 +45,7 @@ export function AccountDialog({
     setUser(changed);
     onChange?.();
   };
-  const shown: readonly Section[] =
-    user.kind === 'guest' ? ['keep', 'profile', 'devices'] : ['profile', 'login', 'second', 'linked', 'devices'];
+  const shown: readonly Section[] = sectionsOf[user.kind];
   const open = shown.includes(section) ? section : 'profile';
   const { title, view: View } = sections[open];
   return (

@@ -1,8 +1,9 @@
-/** Where I am logged in. */
+/** The devices that I am logged in on. */
 import { useEffect, useState } from 'preact/hooks';
-import { explainRefusal } from '../../components/chat-store.ts';
+import { useAttempt } from '../../components/attempt.ts';
 import { useConfirm } from '../../components/confirm.tsx';
-import type { SettingsProps } from './account-dialog.tsx';
+import { Refusal } from '../../components/refusal.tsx';
+import type { SettingsProps } from './settings-props.ts';
 
 interface Device {
   readonly id: string;
@@ -15,28 +16,24 @@ interface Device {
 export function DeviceSettings({ client }: SettingsProps) {
   const confirm = useConfirm();
   const [devices, setDevices] = useState<readonly Device[]>();
-  const [problem, setProblem] = useState('');
+  const { problem, attempt } = useAttempt();
 
-  async function work(step: () => Promise<void>): Promise<void> {
-    setProblem('');
-    try {
-      await step();
-      setDevices((await client.call<{ items: readonly Device[] }>('GET', '/v1/users/me/sessions')).items);
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    }
-  }
-  useEffect(() => void work(async () => {}), [client]);
+  const load = async () =>
+    setDevices((await client.call<{ items: readonly Device[] }>('GET', '/v1/users/me/sessions')).items);
+  useEffect(() => void attempt(load), [client]);
+  const end = (sessions: string) =>
+    attempt(async () => {
+      await client.call('DELETE', `/v1/users/me/sessions${sessions}`);
+      await load();
+    });
 
-  async function end({ id, userAgent }: Device): Promise<void> {
-    const words = 'That device has to log in again. What was being written there and not sent may be lost.';
-    if (await confirm({ title: `Log out ${describeAgent(userAgent)}?`, words, action: 'Log out' }))
-      await work(() => client.call('DELETE', `/v1/users/me/sessions/${id}`));
+  async function endOne({ id, userAgent }: Device): Promise<void> {
+    const words = 'That device has to log in again. Texts that were written there and not sent may be lost.';
+    if (await confirm({ title: `Log out ${describeAgent(userAgent)}?`, words, action: 'Log out' })) await end(`/${id}`);
   }
   async function endOthers(): Promise<void> {
     const words = 'All your other devices have to log in again.';
-    if (await confirm({ title: 'Log out everywhere else?', words, action: 'Log out' }))
-      await work(() => client.call('DELETE', '/v1/users/me/sessions?keep=current'));
+    if (await confirm({ title: 'Log out everywhere else?', words, action: 'Log out' })) await end('?keep=current');
   }
   const sorted = [...(devices ?? [])].sort((left, right) => Number(right.current) - Number(left.current));
   return (
@@ -56,7 +53,7 @@ export function DeviceSettings({ client }: SettingsProps) {
               <button
                 type="button"
                 aria-label={`Log out ${describeAgent(device.userAgent)}`}
-                onClick={() => void end(device)}
+                onClick={() => void endOne(device)}
               >
                 Log out
               </button>
@@ -64,11 +61,7 @@ export function DeviceSettings({ client }: SettingsProps) {
           </li>
         ))}
       </ul>
-      {problem && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Refusal words={problem} />
       {sorted.length > 1 && (
         <div class="row">
           <button type="button" onClick={() => void endOthers()}>
@@ -80,7 +73,7 @@ export function DeviceSettings({ client }: SettingsProps) {
   );
 }
 
-/** A browser's name and system, as far as it tells. */
+/** The name of a browser and its system, as far as it tells them. */
 function describeAgent(userAgent: string | null): string {
   if (userAgent === null) return 'An application';
   const browsers = [

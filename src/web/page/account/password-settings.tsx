@@ -1,10 +1,10 @@
-/** My password and my address. */
+/** My password and my e-mail address. */
 import { useEffect, useState } from 'preact/hooks';
 import { ClientError } from '../../../client/parley-client.ts';
 import { explainRefusal } from '../../components/chat-store.ts';
 import { Field } from '../../components/field.tsx';
 import { SettingsForm } from '../../components/settings-form.tsx';
-import type { SettingsProps } from './account-dialog.tsx';
+import type { SettingsProps } from './settings-props.ts';
 import { StepUp, stepUpOf } from './step-up.tsx';
 
 export function PasswordSettings({ client, user, onChange }: SettingsProps) {
@@ -12,13 +12,13 @@ export function PasswordSettings({ client, user, onChange }: SettingsProps) {
   const [words, setWords] = useState('');
 
   useEffect(() => {
-    // The address may have been proved in another tab.
+    // The address may have been confirmed in another tab.
     client.profile().then(onChange, (error: unknown) => {
       if (!(error instanceof ClientError)) throw error;
     });
   }, [client]);
 
-  const sent = 'A link is on its way to the new address. It counts once you followed the link.';
+  const sent = 'A link is on its way to the new address. The address changes when you follow it.';
   async function ask(email: string, password: string): Promise<string> {
     try {
       await client.call('POST', '/v1/users/me/email', { email, ...(password ? { password } : {}) });

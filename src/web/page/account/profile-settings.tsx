@@ -1,9 +1,8 @@
-/** What others see of me. */
-
+/** My profile, as others see it. */
 import { Avatar } from '../../components/avatar.tsx';
 import { Field } from '../../components/field.tsx';
 import { SettingsForm } from '../../components/settings-form.tsx';
-import type { SettingsProps } from './account-dialog.tsx';
+import type { SettingsProps } from './settings-props.ts';
 
 export function ProfileSettings({ client, user, onChange }: SettingsProps) {
   return (

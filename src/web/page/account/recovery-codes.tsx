@@ -1,4 +1,4 @@
-/** Recovery codes, in the one moment in which they are shown. */
+/** New recovery codes. They are shown once. */
 import { useState } from 'preact/hooks';
 import { copyText } from '../../components/clipboard.ts';
 
@@ -13,7 +13,7 @@ export function RecoveryCodes({ codes, onKept }: { codes: readonly string[]; onK
     <section class="settings-form" aria-label="Recovery codes">
       <h3>Your recovery codes</h3>
       <p>
-        Each of them opens your account once, should you lose your other ways in. They are shown only now: keep them
+        Each of them logs you in once when you have lost your other login methods. They are shown only now: keep them
         safe.
       </p>
       <ol class="codes">

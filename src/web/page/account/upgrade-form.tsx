@@ -1,8 +1,7 @@
-/** A guest's way to an account that stays. */
-
+/** Turns a guest into a user with a name and a password. */
 import { Field } from '../../components/field.tsx';
 import { SettingsForm } from '../../components/settings-form.tsx';
-import type { SettingsProps } from './account-dialog.tsx';
+import type { SettingsProps } from './settings-props.ts';
 
 export function UpgradeForm({ client, user, onChange }: SettingsProps) {
   return (

@@ -1,4 +1,4 @@
-/** What mailed links open: proving an address, and setting a new password. */
+/** Opened by links in mails: confirms an address, or sets a new password. */
 import { useEffect, useState } from 'preact/hooks';
 import { ClientError, type ParleyClient } from '../../../client/parley-client.ts';
 import { explainRefusal } from '../../components/chat-store.ts';
@@ -32,7 +32,7 @@ function VerifyEmail({ client, token }: { client: ParleyClient; token: string })
   return <p role="status">{words}</p>;
 }
 
-/** In this device's login, if there is one that still is: so it is known that one person holds account and address. */
+/** Within this device's login, if it has a valid one: this proves that one person holds account and address. */
 async function confirmAddress(client: ParleyClient, token: string): Promise<void> {
   try {
     if (client.user()) return await client.call('POST', '/v1/auth/verify-email', { token });

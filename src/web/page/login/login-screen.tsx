@@ -1,196 +1,160 @@
-/** Log in, sign up, come in as a guest, or go to a provider. */
+/** Logging in, signing up, entering as a guest, and logging in through a provider. */
 import { useEffect, useState } from 'preact/hooks';
 import type { ParleyClient } from '../../../client/parley-client.ts';
+import { useAttempt } from '../../components/attempt.ts';
 import { explainRefusal } from '../../components/chat-store.ts';
 import { Field } from '../../components/field.tsx';
-import { askPasskey, explainPasskey, passkeysWork } from '../account/passkey.ts';
+import { fieldsOf } from '../../components/form-fields.ts';
+import { askPasskey, explainPasskey, passkeysWork } from '../../components/passkey.ts';
+import { Refusal } from '../../components/refusal.tsx';
 import { type Challenge, challengeOf, MfaForm } from './mfa-form.tsx';
-
-interface Provider {
-  readonly name: string;
-  readonly label: string;
-  readonly url: string;
-}
+import { type Provider, ProviderButtons, useProviders } from './provider-buttons.tsx';
 
 type Mode = 'login' | 'signup' | 'guest' | 'forgot';
 
-export function LoginScreen({
-  client,
-  notice,
-  begun,
-  onEnter,
-}: {
-  client: ParleyClient;
-  notice: string;
-  /** A login that was begun elsewhere and asks for its second step. */
-  begun: Challenge | undefined;
-  onEnter: () => void;
-}) {
-  const [mode, setMode] = useState<Mode>('login');
-  const [providers, setProviders] = useState<readonly Provider[]>([]);
-  const [problem, setProblem] = useState('');
-  const [done, setDone] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [challenge, setChallenge] = useState(begun);
+const words = {
+  login: { title: 'Log in', action: 'Log in' },
+  signup: { title: 'Sign up', action: 'Sign up' },
+  guest: { title: 'Continue as a guest', action: 'Continue as guest' },
+  forgot: { title: 'Reset your password', action: 'Send link' },
+} as const satisfies Record<Mode, unknown>;
 
+interface LoginScreenProps {
+  readonly client: ParleyClient;
+  readonly notice: string;
+  /** The MFA challenge of a login that was begun elsewhere. */
+  readonly begun: Challenge | undefined;
+  readonly onEnter: () => void;
+}
+
+export function LoginScreen({ client, notice, begun, onEnter }: LoginScreenProps) {
+  const [mode, setMode] = useState<Mode>('login');
+  const [challenge, setChallenge] = useState(begun);
+  const providers = useProviders(client);
   useEffect(() => setChallenge(begun), [begun]);
 
-  useEffect(() => {
-    client.callOpen<{ items: readonly Provider[] }>('GET', '/v1/auth/providers').then(
-      ({ items }) => setProviders(items),
-      () => setProviders([]),
-    );
-  }, [client]);
+  if (challenge)
+    return <MfaForm client={client} challenge={challenge} onEnter={onEnter} onBack={() => setChallenge(undefined)} />;
+  return (
+    <main class="entrance">
+      <LoginForm
+        key={mode}
+        client={client}
+        mode={mode}
+        providers={providers}
+        notice={notice}
+        onMode={setMode}
+        onChallenge={setChallenge}
+        onEnter={onEnter}
+      />
+    </main>
+  );
+}
 
-  async function submit(event: SubmitEvent): Promise<void> {
+interface LoginFormProps extends Pick<LoginScreenProps, 'client' | 'notice' | 'onEnter'> {
+  readonly mode: Mode;
+  readonly providers: readonly Provider[];
+  readonly onMode: (mode: Mode) => void;
+  readonly onChallenge: (challenge: Challenge) => void;
+}
+
+function LoginForm({ client, mode, providers, notice, onMode, onChallenge, onEnter }: LoginFormProps) {
+  const [done, setDone] = useState('');
+  const { busy, problem, attempt } = useAttempt((error) => {
+    const challenge = challengeOf(error);
+    if (challenge) onChallenge(challenge);
+    return challenge ? '' : (explainPasskey(error) ?? explainRefusal(error));
+  });
+
+  function submit(event: SubmitEvent): void {
     event.preventDefault();
-    const fields = new FormData(event.currentTarget as HTMLFormElement);
-    const field = (name: string) => String(fields.get(name) ?? '');
-    setBusy(true);
-    setProblem('');
-    try {
+    const field = fieldsOf(event);
+    void attempt(async () => {
       if (mode === 'forgot') {
         await client.callOpen('POST', '/v1/auth/password/forgot', { email: field('email') });
         setDone('If there is an account with this address, a link is on its way.');
         return;
       }
       if (mode === 'login') await client.login(field('username'), field('password'));
-      else if (mode === 'signup')
-        await client.register({ username: field('username'), email: field('email'), password: field('password') });
-      else await client.guest(field('displayName'));
+      else if (mode === 'guest') await client.guest(field('displayName'));
+      else await client.register({ username: field('username'), email: field('email'), password: field('password') });
       onEnter();
-    } catch (error) {
-      const second = challengeOf(error);
-      if (second) setChallenge(second);
-      else setProblem(explainRefusal(error));
-    } finally {
-      setBusy(false);
-    }
+    });
   }
-
-  async function enterByProvider(name: string): Promise<void> {
-    setProblem('');
-    try {
-      location.assign(await client.beginProviderLogin(name));
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    }
-  }
-
-  async function enterByPasskey(): Promise<void> {
-    setBusy(true);
-    setProblem('');
-    try {
+  const enterByPasskey = () =>
+    attempt(async () => {
       await client.passkey(await askPasskey(() => client.callOpen('POST', '/v1/auth/passkey/options')));
       onEnter();
-    } catch (error) {
-      setProblem(explainPasskey(error) ?? explainRefusal(error));
-    } finally {
-      setBusy(false);
-    }
-  }
-
-  const switchTo = (next: Mode) => () => {
-    setMode(next);
-    setProblem('');
-    setDone('');
-  };
-  const titles: Record<Mode, string> = {
-    login: 'Log in',
-    signup: 'Sign up',
-    guest: 'Come in as a guest',
-    forgot: 'Reset your password',
-  };
-  const actions: Record<Mode, string> = {
-    login: 'Log in',
-    signup: 'Sign up',
-    guest: 'Continue as guest',
-    forgot: 'Send link',
-  };
-
-  if (challenge)
-    return <MfaForm client={client} challenge={challenge} onEnter={onEnter} onBack={() => setChallenge(undefined)} />;
+    });
+  const enterByProvider = (name: string) => attempt(async () => location.assign(await client.beginProviderLogin(name)));
 
   return (
-    <main class="entrance">
-      <form class="card" onSubmit={(event) => void submit(event)} key={mode}>
-        <h1 class="brand">Parley</h1>
-        <h2>{titles[mode]}</h2>
-        {notice && <p class="notice">{notice}</p>}
-        {(mode === 'login' || mode === 'signup') && (
-          <Field
-            label="Username"
-            name="username"
-            autoComplete="username"
-            hint={mode === 'login' ? 'or your e-mail address' : undefined}
-          />
-        )}
-        {(mode === 'signup' || mode === 'forgot') && (
-          <Field label="Email" name="email" type="email" autoComplete="email" />
-        )}
-        {(mode === 'login' || mode === 'signup') && (
-          <Field
-            label="Password"
-            name="password"
-            type="password"
-            autoComplete={mode === 'login' ? 'current-password' : 'new-password'}
-          />
-        )}
-        {mode === 'guest' && <Field label="Display name" name="displayName" autoComplete="nickname" />}
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
-        {done && <p role="status">{done}</p>}
-        <button class="primary" type="submit" disabled={busy}>
-          {actions[mode]}
+    <form class="card" onSubmit={submit}>
+      <h1 class="brand">Parley</h1>
+      <h2>{words[mode].title}</h2>
+      {notice && <p class="notice">{notice}</p>}
+      <ModeFields mode={mode} />
+      <Refusal words={problem} />
+      {done && <p role="status">{done}</p>}
+      <button class="primary" type="submit" disabled={busy}>
+        {words[mode].action}
+      </button>
+      {mode === 'login' && passkeysWork && (
+        <button type="button" disabled={busy} onClick={() => void enterByPasskey()}>
+          Use a passkey
         </button>
-        {mode === 'login' && passkeysWork && (
-          <button type="button" disabled={busy} onClick={() => void enterByPasskey()}>
-            Use a passkey
+      )}
+      {mode === 'login' && <ProviderButtons providers={providers} onChoose={(name) => void enterByProvider(name)} />}
+      <ModeLinks mode={mode} onMode={onMode} />
+    </form>
+  );
+}
+
+function ModeFields({ mode }: { mode: Mode }) {
+  const withPassword = mode === 'login' || mode === 'signup';
+  return (
+    <>
+      {withPassword && (
+        <Field
+          label="Username"
+          name="username"
+          autoComplete="username"
+          hint={mode === 'login' ? 'or your e-mail address' : undefined}
+        />
+      )}
+      {(mode === 'signup' || mode === 'forgot') && (
+        <Field label="Email" name="email" type="email" autoComplete="email" />
+      )}
+      {withPassword && (
+        <Field
+          label="Password"
+          name="password"
+          type="password"
+          autoComplete={mode === 'login' ? 'current-password' : 'new-password'}
+        />
+      )}
+      {mode === 'guest' && <Field label="Display name" name="displayName" autoComplete="nickname" />}
+    </>
+  );
+}
+
+const links: readonly { to: Mode; words: string; from: readonly Mode[] }[] = [
+  { to: 'login', words: 'I have an account', from: ['signup', 'guest', 'forgot'] },
+  { to: 'signup', words: 'Sign up', from: ['login', 'guest', 'forgot'] },
+  { to: 'guest', words: 'Continue as guest', from: ['login'] },
+  { to: 'forgot', words: 'Forgot password?', from: ['login'] },
+];
+
+function ModeLinks({ mode, onMode }: Pick<LoginFormProps, 'mode' | 'onMode'>) {
+  return (
+    <nav class="switches" aria-label="Other login methods">
+      {links
+        .filter(({ from }) => from.includes(mode))
+        .map(({ to, words: label }) => (
+          <button type="button" class="link" key={to} onClick={() => onMode(to)}>
+            {label}
           </button>
-        )}
-        {mode === 'login' && providers.length > 0 && (
-          <div class="providers">
-            {providers.map(({ name, label, url }) => (
-              <a
-                class="button"
-                href={url}
-                key={name}
-                onClick={(event) => {
-                  event.preventDefault();
-                  void enterByProvider(name);
-                }}
-              >
-                Log in with {label}
-              </a>
-            ))}
-          </div>
-        )}
-        <nav class="switches" aria-label="Other ways in">
-          {mode !== 'login' && (
-            <button type="button" class="link" onClick={switchTo('login')}>
-              I have an account
-            </button>
-          )}
-          {mode !== 'signup' && (
-            <button type="button" class="link" onClick={switchTo('signup')}>
-              Sign up
-            </button>
-          )}
-          {mode === 'login' && (
-            <button type="button" class="link" onClick={switchTo('guest')}>
-              Continue as guest
-            </button>
-          )}
-          {mode === 'login' && (
-            <button type="button" class="link" onClick={switchTo('forgot')}>
-              Forgot password?
-            </button>
-          )}
-        </nav>
-      </form>
-    </main>
+        ))}
+    </nav>
   );
 }

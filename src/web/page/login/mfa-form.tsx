@@ -1,16 +1,19 @@
-/** The second step of a login: a code, or a passkey. */
+/** Answers the MFA challenge of a login, by a code or a passkey. */
 import { useState } from 'preact/hooks';
 import type { ClientError, ParleyClient, SecondFactorProof } from '../../../client/parley-client.ts';
+import { useAttempt } from '../../components/attempt.ts';
 import { explainRefusal } from '../../components/chat-store.ts';
 import { Field } from '../../components/field.tsx';
-import { askPasskey, explainPasskey, passkeysWork } from '../account/passkey.ts';
+import { fieldsOf } from '../../components/form-fields.ts';
+import { askPasskey, explainPasskey, passkeysWork } from '../../components/passkey.ts';
+import { Refusal } from '../../components/refusal.tsx';
 
 export interface Challenge {
   readonly challenge: string;
   readonly methods: readonly string[];
 }
 
-/** The challenge of a login that asks for a second step; undefined for any other refusal. */
+/** The MFA challenge of a login that was refused for want of one; undefined for any other refusal. */
 export function challengeOf(error: unknown): Challenge | undefined {
   const { code, details } = error as Partial<ClientError>;
   if (code !== 'second_factor_required' || !details) return undefined;
@@ -28,27 +31,18 @@ export function MfaForm({
   onEnter: () => void;
   onBack: () => void;
 }) {
-  const [problem, setProblem] = useState('');
-  const [busy, setBusy] = useState(false);
+  const { busy, problem, attempt } = useAttempt((error) => explainPasskey(error) ?? explainRefusal(error));
   const [recovery, setRecovery] = useState(!methods.includes('totp') && !methods.includes('passkey'));
   const byCode = methods.includes('totp') || recovery;
 
-  async function finish(prove: () => Promise<SecondFactorProof>): Promise<void> {
-    setBusy(true);
-    setProblem('');
-    try {
+  const finish = (prove: () => Promise<SecondFactorProof>) =>
+    attempt(async () => {
       await client.secondFactor(challenge, await prove());
       onEnter();
-    } catch (error) {
-      setProblem(explainPasskey(error) ?? explainRefusal(error));
-    } finally {
-      setBusy(false);
-    }
-  }
-
+    });
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    const code = String(new FormData(event.currentTarget as HTMLFormElement).get('code') ?? '');
+    const code = fieldsOf(event)('code');
     void finish(async () => ({ code: code.trim() }));
   };
   const usePasskey = () =>
@@ -71,11 +65,7 @@ export function MfaForm({
             autoFocus
           />
         )}
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Refusal words={problem} />
         {byCode && (
           <button class="primary" type="submit" disabled={busy}>
             Continue
@@ -86,7 +76,7 @@ export function MfaForm({
             Use a passkey
           </button>
         )}
-        <nav class="switches" aria-label="Other ways">
+        <nav class="switches" aria-label="Other methods">
           {methods.includes('recovery_code') && (
             <button type="button" class="link" onClick={() => setRecovery(!recovery)}>
               {recovery ? 'Do not use a recovery code' : 'Use a recovery code'}

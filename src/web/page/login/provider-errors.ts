@@ -1,4 +1,4 @@
-/** Why a login through a provider came back without one, in words: the page gets a code in its address. */
+/** Why a login through a provider failed, in words. The page gets a code in its address. */
 const words: Readonly<Record<string, string>> = {
   access_denied: 'You did not allow the login at the provider.',
   login_required: 'The provider wants you to log in there first.',

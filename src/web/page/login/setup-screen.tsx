@@ -1,38 +1,32 @@
-/** What a setup link opens: it makes the first admin, as a new account or as the one that is logged in here. */
+/** Opened by a setup link: makes the first admin, from a new account or from the one that is logged in here. */
 import { useState } from 'preact/hooks';
 import type { ParleyClient } from '../../../client/parley-client.ts';
-import { explainRefusal } from '../../components/chat-store.ts';
+import { useAttempt } from '../../components/attempt.ts';
 import { Field } from '../../components/field.tsx';
+import { fieldsOf } from '../../components/form-fields.ts';
+import { Refusal } from '../../components/refusal.tsx';
 
 export function SetupScreen({ client, hash, onDone }: { client: ParleyClient; hash: string; onDone: () => void }) {
   const token = new URLSearchParams(hash.slice(hash.indexOf('?'))).get('token') ?? '';
   const user = client.user();
   const [asNew, setAsNew] = useState(user === undefined || user.kind !== 'user');
-  const [problem, setProblem] = useState('');
-  const [busy, setBusy] = useState(false);
+  const { busy, problem, attempt } = useAttempt();
 
-  async function submit(event: SubmitEvent): Promise<void> {
+  function submit(event: SubmitEvent): void {
     event.preventDefault();
-    const fields = new FormData(event.currentTarget as HTMLFormElement);
-    const field = (name: string) => String(fields.get(name) ?? '');
-    setBusy(true);
-    setProblem('');
-    try {
+    const field = fieldsOf(event);
+    void attempt(async () => {
       if (asNew) {
         const account = { username: field('username'), email: field('email'), password: field('password') };
         await client.register({ ...account, setupToken: token });
       } else await client.claimSetup(token);
       onDone();
-    } catch (error) {
-      setProblem(explainRefusal(error));
-    } finally {
-      setBusy(false);
-    }
+    });
   }
 
   return (
     <main class="entrance">
-      <form class="card" onSubmit={(event) => void submit(event)}>
+      <form class="card" onSubmit={submit}>
         <h1 class="brand">Parley</h1>
         <h2>Set up Parley</h2>
         {asNew ? (
@@ -45,11 +39,7 @@ export function SetupScreen({ client, hash, onDone }: { client: ParleyClient; ha
         ) : (
           <p class="hint">You are logged in as {user?.username}. This account can become the admin of this server.</p>
         )}
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Refusal words={problem} />
         <button class="primary" type="submit" disabled={busy}>
           {asNew ? 'Sign up' : 'Make me the admin'}
         </button>

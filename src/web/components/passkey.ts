@@ -1,13 +1,13 @@
-/** The browser's part of passkeys: asks the authenticator what the server wants to know. */
+/** The browser's part of passkeys: passes the server's questions to the authenticator. */
 import { startAuthentication, startRegistration } from '@simplewebauthn/browser';
-import type { ParleyClient, PasskeyAnswer } from '../../../client/parley-client.ts';
+import type { ParleyClient, PasskeyAnswer } from '../../client/parley-client.ts';
 
 interface Ceremony {
   readonly ceremony: string;
   readonly options: never;
 }
 
-/** Where pages may use passkeys: not everywhere, and never without https or localhost. */
+/** Whether this page may use passkeys; never without https or localhost. */
 export const passkeysWork = typeof PublicKeyCredential !== 'undefined';
 
 /** Asks for a passkey. @param begin gets the ceremony from the server */
@@ -16,7 +16,7 @@ export async function askPasskey(begin: () => Promise<unknown>): Promise<Passkey
   return { ceremony, response: await startAuthentication({ optionsJSON: options }) };
 }
 
-/** Makes a passkey and has the server keep it. @returns recovery codes when it is the first factor */
+/** Makes a passkey and stores it on the server. @returns recovery codes when it is the first factor */
 export async function makePasskey(client: ParleyClient, name: string): Promise<readonly string[] | null> {
   const path = '/v1/users/me/second-factors/passkeys';
   const { ceremony, options } = await client.call<Ceremony>('POST', `${path}/options`);
@@ -29,12 +29,12 @@ export async function makePasskey(client: ParleyClient, name: string): Promise<r
   return recoveryCodes;
 }
 
-/** A person who closes the browser's window about passkeys has not met an error. */
+/** An error of a passkey in words; undefined for other errors. Closing the browser's dialog counts as using none. */
 export function explainPasskey(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name === 'ClientError') return undefined;
   const words: Readonly<Record<string, string>> = {
     NotAllowedError: 'No passkey was used.',
-    InvalidStateError: 'This device has a passkey for this account already.',
+    InvalidStateError: 'This device already has a passkey for this account.',
     SecurityError: 'Passkeys do not work at this address.',
   };
   return words[error.name];
