@@ -7,7 +7,7 @@ export class ClientError extends Error {
   /** The contract's code, or `offline` when the server could not be reached. */
   readonly code: string;
   readonly retryAfterMs: number | undefined;
-  /** Labels of moderation, complaints about fields and the like. */
+  /** Labels of moderation, errors of fields and the like. */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: string, message: string, details: Readonly<Record<string, unknown>> = {}) {

@@ -1,17 +1,17 @@
-/** Elements that stand on lines of their own: a line that ends beside one of their tags is no line of the message. */
+/** Block elements: a newline beside one of their tags is not a line break of the message. */
 const blockTag = /^<\/?(?:p|ul|ol|li|blockquote|pre|table|thead|tbody|tr|th|td|h[1-6]|hr|br)\b/;
 /** Messages hold `>` as `&gt;`, in attributes too. */
 const tags = /(<[^>]*>)/;
 
 /**
  * The HTML of a message with its line breaks as `<br>`. As in CommonMark, a line that ends within a paragraph, a list item or
- * another element is a plain newline in `html`, which browsers show as a space; this shows each line as it was written.
+ * another element is a plain newline in `html`, which browsers show as a space. With `<br>` each line is shown as it was written.
  *
  * @param html of a message as Parley sends it
  */
 export function withLineBreaks(html: string): string {
   if (!html.trimEnd().includes('\n')) return html;
-  // Texts at even places, the tags between them at odd ones.
+  // Texts at even indexes, the tags between them at odd ones.
   const parts = html.split(tags);
   let inCode = false;
   for (let at = 0; at < parts.length; at += 2) {

@@ -1,5 +1,6 @@
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { LiveSocket, type SocketListener } from './live-socket.ts';
 
@@ -88,6 +89,30 @@ test('after the device woke up a connection that does not answer is replaced, an
   expect(frames.filter(({ type }) => type === 'ping')).toHaveLength(3);
   expect(client.state.name).toBe('live');
   expect(connections).toHaveLength(2);
+});
+
+test('after the device woke up an attempt that has no answer for a while is made again', async () => {
+  const { url, connections } = await startServer();
+  let held = 0;
+  // The first connection leads nowhere; the others are passed on.
+  const proxy = createServer((client) => {
+    held += 1;
+    if (held === 1) return;
+    const upstream = connect(Number(new URL(url).port), '127.0.0.1');
+    client.pipe(upstream).pipe(client);
+    for (const each of [client, upstream]) each.on('error', () => {});
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => void proxy.close());
+  const { client, told } = startClient(`ws://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+  await expect.poll(() => held).toBe(1);
+  client.wake();
+  expect(client.state.name).toBe('connecting');
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5000 });
+  onTestFinished(() => void vi.useRealTimers());
+  client.wake();
+  await expect.poll(() => told.at(-1)).toBe('live');
+  expect(connections).toHaveLength(1);
 });
 
 test('after the device woke up the next attempt is made at once', async () => {

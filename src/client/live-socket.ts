@@ -56,7 +56,7 @@ interface WelcomeFrame extends ServerFrame, Welcome {
 /** Close codes after which only a new login helps. */
 const finalCloses = new Set([1008, 4001, 4003]);
 const answerTimeoutMs = 10_000;
-/** A connection that may have died in the device's sleep has to answer within this time. */
+/** A connection or an attempt that the device's sleep may have ended has to answer within this time. */
 const probeTimeoutMs = 3000;
 
 export class LiveSocket {
@@ -65,8 +65,9 @@ export class LiveSocket {
   readonly #position = createLogPosition();
   #state: SocketState = { name: 'off' };
   #socket: WebSocket | undefined;
-  /** Counts attempts, starts and stops: what an earlier one has awaited is out of date. */
+  /** Counts attempts and stops. After an await, another number means that a later one has taken over. */
   #round = 0;
+  #attemptedAtMs = 0;
   #failedAttempts = 0;
   /** The pause before the next attempt that the server asked for. */
   #askedMs = 0;
@@ -105,6 +106,9 @@ export class LiveSocket {
    * not answer any more: neither the browser nor the server may report its end for a long time.
    */
   wake(): void {
+    // An attempt from before may wait for a network that is gone.
+    const isStuck = this.#state.name === 'connecting' && Date.now() - this.#attemptedAtMs > probeTimeoutMs;
+    if (isStuck && this.#socket) this.#drop(this.#socket);
     if (this.#state.name === 'waiting') this.start();
     else if (this.#state.name === 'live' && this.#socket && !this.#isProbing) void this.#probe(this.#socket);
   }
@@ -135,6 +139,7 @@ export class LiveSocket {
   }
 
   #open(): void {
+    this.#attemptedAtMs = Date.now();
     const opened = new WebSocket(this.#options.url, 'parley.v1');
     this.#socket = opened;
     // Where nothing answers, the browser may report neither an opening nor an error for minutes.
@@ -156,7 +161,7 @@ export class LiveSocket {
     };
   }
 
-  /** A browser does not say why an upgrade was refused, so REST is asked. */
+  /** Finds out why an upgrade was refused: browsers do not say it, but REST does. */
   async #findReason(): Promise<void> {
     const reason = await this.#options.explain().catch(() => undefined);
     if (this.#state.name === 'waiting' && reason !== undefined) this.#become({ ...this.#state, reason });

@@ -14,7 +14,7 @@ export interface RoomReset {
 }
 
 export interface LogPosition {
-  /** What the next hello resumes; undefined before the first welcome. The next `welcome` answers it. */
+  /** The rooms that the next hello resumes; undefined before the first welcome. The next `welcome` answers it. */
   readonly resume: () => Resume | undefined;
   /** Takes the rooms as a welcome names them. @returns the rooms whose events were left out */
   readonly welcome: (logId: string, rooms: readonly WelcomeRoom[]) => readonly RoomReset[];

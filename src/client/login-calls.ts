@@ -4,7 +4,7 @@ import { type Call, callOnce } from './rest.ts';
 import type { LoginStorage, Session } from './session.ts';
 import type { Login, OwnUser } from './types.ts';
 
-/** What an authenticator answered, as JSON, with the ceremony that it belongs to. */
+/** The answer of an authenticator, as JSON, with the ceremony that it belongs to. */
 export interface PasskeyAnswer {
   readonly ceremony: string;
   readonly response: unknown;

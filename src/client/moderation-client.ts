@@ -1,4 +1,4 @@
-/** Reporting messages, and the desk that reports come to. Without `roomId`: all rooms, for the deployment's staff. */
+/** Reports, and moderation for those who may do it. Without `roomId`: all rooms, for staff. */
 import type { Call } from './rest.ts';
 import type { Member, Message, Profile } from './types.ts';
 
@@ -28,11 +28,11 @@ export interface ModerationRule extends Omit<NewModerationRule, 'roomId' | 'note
   readonly createdAt: string;
 }
 
-/** What a rule would have done. */
+/** The effect that a rule would have had on past messages. */
 export interface RuleRehearsal {
   readonly days: number;
   readonly checked: number;
-  /** false: there was more than could be looked at. */
+  /** false: not all messages of the time could be checked. */
   readonly complete: boolean;
   readonly matched: number;
   readonly wouldFlag: number;
@@ -54,7 +54,7 @@ export interface QueueEntry {
   readonly source: 'report' | 'engine';
   readonly createdAt: string;
   readonly room: { readonly id: string; readonly name: string; readonly kind: 'room' | 'dm' };
-  /** With its text also when it was taken away. */
+  /** With its text, even after it was removed. */
   readonly message: Message;
   readonly context: { readonly before: readonly Message[]; readonly after: readonly Message[] };
   readonly reportCount: number;
@@ -99,7 +99,7 @@ export interface AuditEntry {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** That a text was refused, and why; never the text. */
+/** A refused text: why it was refused, without the text. */
 export interface Refusal {
   readonly author: Profile;
   readonly roomId: string;
@@ -109,12 +109,12 @@ export interface Refusal {
   readonly at: string;
 }
 
-/** What a decision has taught the engine; never the text. */
+/** A moderator's decision that the spam filter learned from, without the text. */
 export interface Lesson {
   readonly id: number;
   readonly label: 'spam' | 'ham' | 'offensive' | 'clean';
   readonly moderatorId: string;
-  /** null: nobody of this deployment. */
+  /** null: not a user of this deployment. */
   readonly moderator: Profile | null;
   readonly roomId: string | null;
   readonly messageId: string | null;
@@ -133,7 +133,7 @@ export interface ModerationClient {
     state?: QueueEntry['state'];
     cursor?: string;
   }) => Promise<List<QueueEntry>>;
-  /** A decision can be turned round: what was removed comes back when it is approved. */
+  /** A decision can be reversed: approving a removed message restores it. */
   readonly decide: (
     entryId: string,
     decision: { decision: 'approve' | 'remove'; note?: string; ban?: { seconds?: number } },
@@ -147,15 +147,15 @@ export interface ModerationClient {
   /** @param order.seconds absent: until it is lifted */
   readonly ban: (userId: string, order: { roomId?: string; seconds?: number; reason?: string }) => Promise<Ban>;
   readonly unban: (userId: string, roomId?: string) => Promise<void>;
-  /** @param seconds 0: they may speak again */
+  /** @param seconds 0: unmutes */
   readonly mute: (roomId: string, userId: string, seconds: number) => Promise<Member>;
   readonly audit: (query?: { roomId?: string | undefined; cursor?: string }) => Promise<List<AuditEntry>>;
-  /** Whose texts were refused, and why. */
+  /** Refused texts, with author and reason. */
   readonly refusals: (query?: { roomId?: string | undefined; cursor?: string }) => Promise<List<Refusal>>;
-  /** What the engine has learned of decisions; for the deployment's staff. */
+  /** Lessons of the spam filter, for staff. */
   readonly lessons: (query?: { moderatorId?: string; cursor?: string }) => Promise<List<Lesson>>;
   readonly takeBackLesson: (lessonId: number) => Promise<void>;
-  /** All that a moderator has taught. @returns how many lessons that were */
+  /** Takes back all lessons of a moderator. @returns how many there were */
   readonly takeBackLessonsOf: (moderatorId: string) => Promise<number>;
 }
 

@@ -5,7 +5,7 @@ import { createOutbox, type OutboxMessage } from './outbox.ts';
 const message = (clientId: string, roomId = 'r'): OutboxMessage => ({ clientId, roomId, text: clientId });
 const sent = (seq: number) => ({ messageId: `m${seq}`, seq, createdAt: '' });
 
-test('a message that could not be delivered is sent again with its key when the connection is back', async () => {
+test('a message that could not be sent is sent again with the same key after a reconnect', async () => {
   const tries: string[] = [];
   let online = false;
   const outbox = createOutbox(async ({ clientId }) => {
@@ -23,7 +23,7 @@ test('a message that could not be delivered is sent again with its key when the 
   expect(outbox.waiting()).toBe(0);
 });
 
-test('a definite refusal ends a message and lets the next one go', async () => {
+test('a refused message does not hold up the next one', async () => {
   const outbox = createOutbox(async ({ clientId }) => {
     if (clientId === 'bad') throw new ClientError('message_blocked', 'refused');
     return sent(1);
@@ -32,7 +32,7 @@ test('a definite refusal ends a message and lets the next one go', async () => {
   expect((await outbox.send(message('good'))).seq).toBe(1);
 });
 
-test('an unknown outcome is asked again with the same key until it is known', async () => {
+test('a send with an unknown outcome is repeated with the same key until it is known', async () => {
   let tries = 0;
   const outbox = createOutbox(async () => {
     tries += 1;
@@ -43,7 +43,7 @@ test('an unknown outcome is asked again with the same key until it is known', as
   expect(tries).toBe(3);
 });
 
-test('a room that cannot be written to holds up no other', async () => {
+test('a room whose sends fail does not hold up other rooms', async () => {
   const outbox = createOutbox(async ({ roomId }) => {
     if (roomId === 'stuck') throw new ClientError('offline', 'no');
     return sent(1);

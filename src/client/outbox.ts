@@ -1,6 +1,6 @@
 /**
- * Messages on their way. Each has its `clientId` from the first try to the last, so that it is stored once however often
- * it is sent; it leaves the outbox only by a definite answer. Messages to a room keep their order.
+ * Messages that are being sent. Each keeps its `clientId` from the first attempt to the last, so that it is stored once however often it
+ * is sent. It leaves the outbox only by a definite answer. Messages to a room keep their order.
  */
 import { backoffMs } from './backoff.ts';
 import { ClientError } from './client-error.ts';
@@ -10,7 +10,7 @@ export interface OutboxMessage {
   readonly roomId: string;
   readonly text: string;
   readonly replyTo?: string;
-  /** Who was logged in when it was written. */
+  /** The user who was logged in when it was written. */
   readonly senderId?: string | undefined;
 }
 
@@ -19,14 +19,14 @@ export interface Sent {
   /** 0 while `pending`. */
   readonly seq: number;
   readonly createdAt: string;
-  /** Held back until it is judged: `message.created` comes with its `clientId`, or a `notice`. */
+  /** Held back until it has a verdict: then `message.created` with its `clientId`, or a `notice`, follows. */
   readonly pending?: boolean;
 }
 
 export interface Outbox {
   /** Resolves when the message is stored. @throws ClientError when it never will be */
   readonly send: (message: OutboxMessage) => Promise<Sent>;
-  /** The connection is there: what waits is sent now. */
+  /** Sends waiting messages now, because the connection is back. */
   readonly flush: () => void;
   readonly waiting: () => number;
 }
@@ -38,12 +38,13 @@ interface Entry {
   attempt: number;
 }
 
-/** Messages waiting; more are refused at once. */
+/** The most messages that wait; more are refused at once. */
 const waitingMax = 500;
 
-/** @param deliver one try over the socket. @throws ClientError */
+/** @param deliver makes one attempt over the socket. @throws ClientError */
 export function createOutbox(deliver: (message: OutboxMessage) => Promise<Sent>): Outbox {
-  const lines = new Map<string, Entry[]>();
+  /** By room. */
+  const queues = new Map<string, Entry[]>();
   const working = new Set<string>();
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
   let count = 0;
@@ -52,28 +53,28 @@ export function createOutbox(deliver: (message: OutboxMessage) => Promise<Sent>)
     if (working.has(roomId)) return;
     working.add(roomId);
     try {
-      for (let entry = lines.get(roomId)?.[0]; entry; entry = lines.get(roomId)?.[0]) {
-        const answer = await tryOnce(entry);
+      for (let entry = queues.get(roomId)?.[0]; entry; entry = queues.get(roomId)?.[0]) {
+        const answer = await attempt(entry);
         if (!answer) return;
-        lines.get(roomId)!.shift();
+        queues.get(roomId)!.shift();
         count -= 1;
         answer();
       }
-      lines.delete(roomId);
+      queues.delete(roomId);
     } finally {
       working.delete(roomId);
     }
   }
 
-  /** @returns how to answer the sender, or undefined when the entry is to be tried again */
-  async function tryOnce(entry: Entry): Promise<(() => void) | undefined> {
+  /** @returns how to answer the sender; undefined when the entry is to be tried again */
+  async function attempt(entry: Entry): Promise<(() => void) | undefined> {
     try {
       const sent = await deliver(entry.message);
       return () => entry.resolve(sent);
     } catch (error) {
       if (!(error instanceof ClientError) || !error.retryable) return () => entry.reject(error);
       const { roomId } = entry.message;
-      // `flush` comes with the next connection; but the answer alone may have been lost.
+      // The next connection calls `flush`, but only the answer may have been lost.
       clearTimeout(timers.get(roomId));
       timers.set(
         roomId,
@@ -91,13 +92,13 @@ export function createOutbox(deliver: (message: OutboxMessage) => Promise<Sent>)
           return;
         }
         count += 1;
-        const line = lines.get(message.roomId) ?? [];
-        lines.set(message.roomId, line);
-        line.push({ message, resolve, reject, attempt: 0 });
+        const queue = queues.get(message.roomId) ?? [];
+        queues.set(message.roomId, queue);
+        queue.push({ message, resolve, reject, attempt: 0 });
         void work(message.roomId);
       }),
     flush: () => {
-      for (const roomId of lines.keys()) void work(roomId);
+      for (const roomId of queues.keys()) void work(roomId);
     },
     waiting: () => count,
   };

@@ -147,7 +147,7 @@ export function createParleyClient({
   };
 }
 
-/** What a member does in a room by frames that need no outbox. */
+/** Actions in a room by frames that need no outbox. */
 function createRoomFrames(socket: LiveSocket): Pick<ParleyClient, 'edit' | 'remove' | 'markRead' | 'typing'> {
   return {
     edit: async (roomId, messageId, text) =>

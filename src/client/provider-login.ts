@@ -1,7 +1,6 @@
 /**
- * Logins through a provider, bound to the tab that began them: it keeps a secret whose hash goes along, and shows the
- * secret when it exchanges the code. A code that somebody else's login came back with, and that was planted in this
- * page's address, logs nobody in here.
+ * Logins through a provider, bound to the tab that began them. The tab keeps a secret, sends its hash along, and shows the secret when it
+ * exchanges the code. So nobody can log this tab in by planting the code of another login in its address.
  */
 import { ClientError } from './client-error.ts';
 import { randomKey } from './random-key.ts';
@@ -10,7 +9,7 @@ import type { LoginStorage } from './session.ts';
 export interface ProviderLogins {
   /** @returns where the browser is to go */
   readonly begin: (provider: string, returnTo: string) => Promise<string>;
-  /** @returns what the code is exchanged with. @throws ClientError `unauthenticated` for a login that did not begin here */
+  /** @returns the body that exchanges the code. @throws ClientError `unauthenticated` for a login that did not begin here */
   readonly finish: (code: string) => { readonly code: string; readonly verifier?: string };
 }
 
@@ -32,13 +31,13 @@ export function createProviderLogins(baseUrl: string, storage: () => LoginStorag
       const verifier = storage().getItem(key);
       storage().removeItem(key);
       if (verifier === null)
-        throw new ClientError('unauthenticated', 'This login was not begun in this tab: please log in again.');
+        throw new ClientError('unauthenticated', 'This login was not begun in this tab. Please log in again.');
       return { code, verifier };
     },
   };
 }
 
-/** Pages without TLS, but for those of this very device, cannot hash: they have to do without the binding. */
+/** Pages without TLS cannot hash, except on localhost. They go without the binding. */
 function canHash(): boolean {
   return crypto.subtle !== undefined;
 }

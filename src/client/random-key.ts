@@ -1,4 +1,4 @@
-/** 128 random bits as text; unlike `crypto.randomUUID` it works on pages without TLS too. */
+/** 128 random bits as hexadecimal digits. Unlike `crypto.randomUUID` this works on pages without TLS too. */
 export function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

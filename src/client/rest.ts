@@ -1,4 +1,4 @@
-/** REST calls with the session's token; a token that has just ended is exchanged and the call repeated once. */
+/** REST calls with the session's token. An expired token is exchanged, and the call repeated once. */
 import { ClientError } from './client-error.ts';
 import { randomKey } from './random-key.ts';
 import type { Session } from './session.ts';
@@ -48,7 +48,7 @@ function parse(text: string): unknown {
 
 export function createCall(baseUrl: string, session: Session): Call {
   return async (method, path, body) => {
-    // The same key for the repetition: what creates something creates it once.
+    // The same key for the repetition, so that nothing is created twice.
     const key = method === 'POST' ? randomKey() : undefined;
     const request = { method, path, ...(body === undefined ? {} : { body }), ...(key === undefined ? {} : { key }) };
     const token = await session.token();

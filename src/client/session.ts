@@ -1,11 +1,11 @@
 /**
- * The login of this device: kept in a storage, refreshed when it is due, by one tab at a time. A refresh token is good
- * once, so before it is used the storage is read again: another tab may have exchanged it meanwhile.
+ * The login of this device, kept in a storage and refreshed when it is due, by one tab at a time. A refresh token is valid once. The
+ * storage is read again before it is used, because another tab may have exchanged it.
  */
 import { ClientError } from './client-error.ts';
 import type { Login, OwnUser } from './types.ts';
 
-/** What a login is kept in; `localStorage` fits. */
+/** Keeps a login; `localStorage` fits. */
 export interface LoginStorage {
   readonly getItem: (key: string) => string | null;
   readonly setItem: (key: string, value: string) => void;
@@ -23,17 +23,17 @@ interface Kept {
 export interface Session {
   readonly user: () => OwnUser | undefined;
   readonly keep: (login: Login) => void;
-  /** The account was changed: what is kept of it follows. */
+  /** Keeps the changed account. */
   readonly update: (user: OwnUser) => void;
-  /** A token that is good for a while yet. @throws ClientError `unauthenticated` when the login has ended */
+  /** A token that is valid for at least `marginMs`. @throws ClientError `unauthenticated` when the login has ended */
   readonly token: () => Promise<string>;
-  /** The server refused the token: get another one. */
+  /** Exchanges a token that the server refused. */
   readonly renew: (refused: string) => Promise<string>;
   readonly forget: () => void;
 }
 
 const key = 'parley.session';
-/** A token is exchanged this long before it ends. */
+/** A token is exchanged this long before it expires. */
 const marginMs = 30_000;
 const repeatPauseMs = 400;
 
@@ -78,7 +78,7 @@ export function createSession({
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
         if (error.code === 'conflict' && attempt < 5) {
-          // Another tab was first; its answer is about to be in the storage.
+          // Another tab was first; it is about to store its answer.
           await new Promise((wake) => setTimeout(wake, repeatPauseMs));
           continue;
         }

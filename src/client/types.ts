@@ -1,4 +1,4 @@
-/** Shapes of the public API, as a client sees them. Times are RFC 3339 UTC. */
+/** Types of the public API. Times are RFC 3339, in UTC. */
 
 export interface Profile {
   readonly id: string;
@@ -46,7 +46,7 @@ export interface Room {
 }
 
 export interface OwnRoom extends Room {
-  /** One's own. */
+  /** The user's own. */
   readonly role: Member['role'];
   readonly unread: number;
   readonly mentions: number;
@@ -94,14 +94,14 @@ export interface WelcomeRoom {
   readonly name: string;
   readonly kind: 'room' | 'dm';
   readonly seq: number;
-  /** The first seq that one may read: what lies before it is not missing. */
+  /** The first seq that the user may read. Earlier events are not missing. */
   readonly readableFrom: number;
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
 }
 
-/** How far somebody has read a room, and what is left. */
+/** How far a user has read a room, and how much is left. */
 export interface ReadState {
   readonly lastReadSeq: number;
   readonly unread: number;
