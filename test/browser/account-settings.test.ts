@@ -9,7 +9,7 @@ import { freePort } from '../harness/ports.ts';
 import { callApi } from '../harness/test-client.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
-/** Pictures are kept where `SCREENSHOTS` names a folder. */
+/** Screenshots are kept where `SCREENSHOTS` names a folder. */
 const pictures = process.env.SCREENSHOTS;
 if (pictures) mkdirSync(pictures, { recursive: true });
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
     chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] }),
     createDatabase(),
   ]);
-  // Passkeys belong to a domain, and an address is none.
+  // Passkeys belong to a domain name, not to an IP address.
   const publicUrl = `http://localhost:${port}`;
   const settings = {
     DATABASE_URL: database.url,
@@ -85,7 +85,7 @@ async function openSettings(page: Page, section: string): Promise<void> {
 const closeSettings = (page: Page) => button(page, 'Close').click();
 const logOut = (page: Page) => button(page, 'Log out').first().click();
 
-/** A device with a screen lock: it makes passkeys and knows its owner. */
+/** A device with a screen lock: it makes passkeys and verifies its owner. */
 async function addAuthenticator(page: Page): Promise<void> {
   const session = await page.context().newCDPSession(page);
   await session.send('WebAuthn.enable');
@@ -108,10 +108,10 @@ function codeOf(secret: string, steps = 0): string {
   return codeAt(key, stepAt(Date.now() / 1000) + steps);
 }
 
-test('an authenticator app: set up with a QR code, asked for at the door, and a recovery code in its place', async () => {
+test('an authenticator app is set up with a QR code and required by the next login, and a recovery code replaces it', async () => {
   const { page, complaints } = await visit();
   await signUp(page, 'ana');
-  await openSettings(page, 'Second step');
+  await openSettings(page, 'Two-factor authentication');
   await button(page, 'Add authenticator app').click();
   await page.getByRole('img', { name: /QR code/ }).waitFor();
   await picture(page, 'totp-set-up');
@@ -152,11 +152,11 @@ test('an authenticator app: set up with a QR code, asked for at the door, and a 
   await page.getByLabel('Recovery code').fill(codes[0]!.toLowerCase());
   await button(page, 'Continue').click();
   await button(page, 'New room').waitFor();
-  await openSettings(page, 'Second step');
+  await openSettings(page, 'Two-factor authentication');
   await page.getByText('9 recovery codes are left').waitFor();
   await button(page, 'Remove Authenticator app').click();
   await confirm(page, 'Remove');
-  await page.getByText('With a second step').waitFor();
+  await page.getByText('With two-factor authentication').waitFor();
   await closeSettings(page);
   await logOut(page);
   await logIn(page, 'ana');
@@ -164,21 +164,21 @@ test('an authenticator app: set up with a QR code, asked for at the door, and a 
   expect(complaints).toEqual([]);
 });
 
-test('a passkey: made, used alone and as a second step, and taken away', async () => {
+test('a passkey is made, used alone and as a second factor, and removed', async () => {
   const { page, complaints } = await visit();
   await addAuthenticator(page);
   await signUp(page, 'ben');
-  await openSettings(page, 'Second step');
+  await openSettings(page, 'Two-factor authentication');
   await button(page, 'Add passkey').click();
   await page.getByText('Your recovery codes').waitFor();
   await button(page, 'I have kept them').click();
   await page.getByText(/^Passkey on /).waitFor();
   await picture(page, 'passkey-in-settings');
-  // The same device has nothing new to offer.
+  // The same device cannot make a second one.
   await button(page, 'Add passkey').click();
   await page
     .getByRole('alert')
-    .getByText(/has a passkey for this account already/)
+    .getByText(/already has a passkey for this account/)
     .waitFor();
   await closeSettings(page);
 
@@ -195,21 +195,21 @@ test('a passkey: made, used alone and as a second step, and taken away', async (
   await button(page, 'Use a passkey').click();
   await button(page, 'New room').waitFor();
 
-  await openSettings(page, 'Second step');
+  await openSettings(page, 'Two-factor authentication');
   await page.getByRole('button', { name: /^Remove Passkey/ }).click();
   await confirm(page, 'Remove');
-  await page.getByText('With a second step').waitFor();
+  await page.getByText('With two-factor authentication').waitFor();
   await closeSettings(page);
   await logOut(page);
   await button(page, 'Use a passkey').click();
   await page
     .getByRole('alert')
-    .getByText(/not good here/)
+    .getByText(/not valid here/)
     .waitFor();
   expect(complaints).toEqual([]);
 });
 
-test('a passkey of another authenticator, or none at all, opens nothing', async () => {
+test('a passkey of another authenticator, or none at all, logs nobody in', async () => {
   const { page } = await visit();
   await addAuthenticator(page);
   await button(page, 'Use a passkey').click();
@@ -217,7 +217,7 @@ test('a passkey of another authenticator, or none at all, opens nothing', async 
   await expect.poll(() => button(page, 'New room').count()).toBe(0);
 });
 
-test('devices: seen, logged out one by one, and the other page says so', async () => {
+test('devices are listed and logged out one by one, and the other page says so', async () => {
   const [here, there] = await Promise.all([visit(), visit()]);
   await signUp(here.page, 'carla');
   await logIn(there.page, 'carla');
@@ -271,7 +271,7 @@ test('profile, password and address are changed in the settings', async () => {
   expect(complaints).toEqual([]);
 });
 
-test('the mailed link is followed in the login of the page, and where there is none it proves the address alone', async () => {
+test('a mailed link is confirmed within the page’s login, and without one confirms the address alone', async () => {
   const follow = async (page: Page, name: string) => {
     const { text } = await mailTo(parley.url, `${name}@example.org`, /Confirm your e-mail/);
     await page.goto('about:blank');
@@ -289,7 +289,7 @@ test('the mailed link is followed in the login of the page, and where there is n
   await signUp(xenia.page, 'xenia');
   await follow(elsewhere.page, 'xenia');
   expect(await me('xenia')).toMatchObject({ emailVerified: true, role: 'user' });
-  // A login that has ended is none, and the link is not used up by it.
+  // A login that has ended does not count, and does not use up the link.
   const { page } = await visit();
   await signUp(page, 'yvonne');
   const token = await page.evaluate(
@@ -300,7 +300,7 @@ test('the mailed link is followed in the login of the page, and where there is n
   expect(await me('yvonne')).toMatchObject({ emailVerified: true });
 });
 
-test('a guest keeps the account', async () => {
+test('a guest turns into a user and keeps the account', async () => {
   const { page, complaints } = await visit();
   await button(page, 'Continue as guest').click();
   await page.getByLabel('Display name').fill('Passer-by');
@@ -317,7 +317,7 @@ test('a guest keeps the account', async () => {
   await dialog.getByLabel('Email').fill('erik@example.org');
   await dialog.getByLabel('Password').fill('secret of erik');
   await button(page, 'Keep account').click();
-  await openPart(page, 'Second step');
+  await openPart(page, 'Two-factor authentication');
   await closeSettings(page);
   await logOut(page);
   await logIn(page, 'erik');
@@ -333,14 +333,14 @@ test.each([
   const { page } = await visit(options);
   await picture(page, `door-${look}`);
   await signUp(page, `fay-${look}`);
-  for (const section of ['Profile', 'Password & email', 'Second step', 'Devices']) {
+  for (const section of ['Profile', 'Password & email', 'Two-factor authentication', 'Devices']) {
     await openSettings(page, section);
     await picture(page, `settings-${section.toLowerCase().replace(/\W+/g, '-')}-${look}`);
     const body = page.locator('.settings-body');
     await expect.poll(() => body.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
     await closeSettings(page);
   }
-  await openSettings(page, 'Second step');
+  await openSettings(page, 'Two-factor authentication');
   await button(page, 'Add authenticator app').click();
   await page.getByRole('img', { name: /QR code/ }).waitFor();
   await picture(page, `settings-totp-${look}`);

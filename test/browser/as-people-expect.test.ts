@@ -1,29 +1,9 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { article, enterRoom, messages, openBrowser, phone, visit } from '../harness/page-visits.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
-import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { article, devices, enterRoom, messages, openPageStage, visit } from '../harness/page-visits.ts';
+import { createRoom, mustCall, signUp } from '../harness/test-client.ts';
 
-let browser: Browser;
-let parley: Single;
-
-beforeAll(async () => {
-  const port = await freePort();
-  [browser, parley] = await Promise.all([openBrowser(), startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}` }, port)]);
-});
-afterAll(async () => {
-  await browser.close();
-  await parley.end();
-});
-
-async function people(): Promise<[TestUser, TestUser]> {
-  return (await Promise.all([signUp(parley.url), signUp(parley.url)])) as [TestUser, TestUser];
-}
-
-let keys = 0;
-const send = (person: TestUser, roomId: string, text: string) =>
-  mustCall(person, 'POST', `/v1/rooms/${roomId}/messages`, { clientId: `e${keys++}`, text });
+const stage = openPageStage();
 
 /** One pixel. */
 const picture = Buffer.from(
@@ -31,15 +11,11 @@ const picture = Buffer.from(
   'base64',
 );
 
-for (const [device, options] of [
-  ['desk', {}],
-  ['phone', phone],
-] as const)
-  test(`on a ${device} the reasons of a report stand beside round buttons of their own size`, async () => {
-    const [ana, ben] = await people();
-    const roomId = await createRoom([ana, ben], { name: `Report ${device}` });
-    await send(ben, roomId, 'something to report');
-    const page = await visit(browser, { url: parley.url, person: ana, options });
+for (const [device, options] of devices)
+  test(`on a ${device} the reasons of a report are shown beside round buttons of normal size`, async () => {
+    const { ana, roomId, send } = await stage.roomOfTwo(`Report ${device}`);
+    await send('ben', 'something to report');
+    const page = await visit(stage.browser, { url: stage.url, person: ana, options });
     await enterRoom(page, 'Report');
     await article(page, 'something to report').getByRole('button', { name: 'Report' }).focus();
     await page.keyboard.press('Enter');
@@ -50,7 +26,7 @@ for (const [device, options] of [
       expect([box.width, box.height].every((size) => size >= 10 && size <= 24)).toBe(true);
       expect(Math.abs(box.width - box.height)).toBeLessThanOrEqual(1);
       const label = choice.locator('xpath=..');
-      // The words are in one line with it, on its right.
+      // The words are on the same line.
       const words = (await label.boundingBox())!;
       expect(words.width).toBeGreaterThan(100);
       expect(words.height).toBeLessThan(40);
@@ -62,14 +38,13 @@ for (const [device, options] of [
     expect(JSON.stringify(queue)).toContain('Sexual content');
   });
 
-test('a picture of oneself is shown wherever one is, and a broken one gives way to the letter', async () => {
-  const [ana, ben] = await people();
-  const roomId = await createRoom([ana, ben], { name: 'Gallery' });
+test('a user’s picture is shown everywhere, and their initial where it cannot be loaded', async () => {
+  const { ana, ben, send } = await stage.roomOfTwo('Gallery');
   await mustCall(ana, 'PATCH', '/v1/users/me', { avatarUrl: 'https://pictures.example/ana.png' });
   await mustCall(ben, 'PATCH', '/v1/users/me', { avatarUrl: 'https://pictures.example/gone.png' });
-  await send(ana, roomId, 'look at me');
-  await send(ben, roomId, 'look at nothing');
-  const page = await visit(browser, { url: parley.url, person: ben });
+  await send('ana', 'look at me');
+  await send('ben', 'look at nothing');
+  const page = await visit(stage.browser, { url: stage.url, person: ben });
   const referrers: (string | undefined)[] = [];
   await page.route('https://pictures.example/**', (route) => {
     referrers.push(route.request().headers().referer);
@@ -86,7 +61,7 @@ test('a picture of oneself is shown wherever one is, and a broken one gives way 
   const dialog = page.getByRole('dialog', { name: 'People in Gallery' });
   await expect.poll(() => dialog.locator('img.avatar').evaluate(loaded)).toBe(1);
   await dialog.locator('span.avatar').waitFor();
-  // Who hosts the picture learns nothing of the room.
+  // The picture's host does not learn of the room.
   expect(new Set(referrers)).toEqual(new Set([undefined]));
 
   await page.keyboard.press('Escape');
@@ -99,12 +74,11 @@ test('a picture of oneself is shown wherever one is, and a broken one gives way 
   await expect.poll(() => article(page, 'look at nothing').locator('img.avatar').evaluate(loaded)).toBe(1);
 });
 
-test('a direct message and a room each say where they begin', async () => {
-  const [ana, ben] = await people();
+test('the beginning of a room and of a direct message is labelled', async () => {
+  const { ana, ben } = await stage.roomOfTwo('Kitchen');
   await mustCall(ben, 'PATCH', '/v1/users/me', { displayName: 'Ben B.' });
-  await createRoom([ana, ben], { name: 'Kitchen' });
   await mustCall(ana, 'POST', '/v1/dms', { userIds: [ben.id] });
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Kitchen');
   await messages(page).getByText('This is the beginning of Kitchen', { exact: true }).waitFor();
   await enterRoom(page, 'Ben B.');
@@ -113,12 +87,11 @@ test('a direct message and a room each say where they begin', async () => {
   await page.getByRole('heading', { name: 'People in this conversation' }).waitFor();
 });
 
-test('only members look mentioned', async () => {
-  const [ana, ben] = await people();
-  const stranger = await signUp(parley.url);
-  const roomId = await createRoom([ana, ben], { name: 'Names' });
-  await send(ana, roomId, `@${ben.username}, do you know @nobody-here or @${stranger.username}?`);
-  const page = await visit(browser, { url: parley.url, person: ben });
+test('only mentions of members are highlighted', async () => {
+  const { ben, send } = await stage.roomOfTwo('Names');
+  const stranger = await signUp(stage.url);
+  await send('ana', `@${ben.username}, do you know @nobody-here or @${stranger.username}?`);
+  const page = await visit(stage.browser, { url: stage.url, person: ben });
   await enterRoom(page, 'Names');
   const text = article(page, 'do you know');
   await expect.poll(() => text.locator('.mention').allTextContents()).toEqual([`@${ben.username}`]);
@@ -127,11 +100,11 @@ test('only members look mentioned', async () => {
   );
 });
 
-test('a public room that one is in is opened, another one joined, and both are announced so', async () => {
-  const [ana, ben] = await people();
+test('the list of public rooms opens rooms of the user’s own and joins the others, and its buttons say so', async () => {
+  const { ana, ben } = await stage.twoPeople();
   await createRoom([ana], { name: 'Bakery one', visibility: 'public' });
   await createRoom([ben], { name: 'Bakery two', visibility: 'public' });
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await page.getByRole('button', { name: 'Browse' }).click();
   await page.getByLabel('Search rooms').fill('bakery');
   await buttons(page, ['Open Bakery one', 'Join Bakery two']);

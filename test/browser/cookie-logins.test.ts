@@ -45,7 +45,7 @@ interface Asked {
   readonly body?: string;
 }
 
-/** Asks from within a page, as its scripts would. */
+/** Sends a request from within a page, as its scripts do. */
 function ask(page: Page, url: string, init: Asked = {}): Promise<Fetched | { failed: string }> {
   return page.evaluate(
     async ([target, options]) => {
@@ -92,7 +92,7 @@ function openSocket(page: Page): Promise<string> {
   );
 }
 
-test('a browser keeps its login where no script reads it, and asks, changes, connects, refreshes and leaves by it', async () => {
+test('a login in cookies is hidden from scripts, and reads, changes, connects, refreshes and logs out', async () => {
   const { page, username } = await enter();
   const cookies = await page.context().cookies();
   for (const name of ['parley-access', 'parley-refresh', 'parley-device'])
@@ -115,7 +115,7 @@ test('a browser keeps its login where no script reads it, and asks, changes, con
   expect(await ask(page, '/v1/users/me')).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
 });
 
-test('when the access token’s time is over the page is told to refresh', async () => {
+test('an expired access token in a cookie is answered with token_expired', async () => {
   const { page } = await enter();
   const kept = (await page.context().cookies()).filter(({ name }) => name !== 'parley-access');
   await page.context().clearCookies();
@@ -125,16 +125,16 @@ test('when the access token’s time is over the page is told to refresh', async
   expect(await ask(page, '/v1/users/me')).toMatchObject({ status: 200 });
 });
 
-test('another site’s page reads, changes and connects nothing with these cookies', async () => {
+test('a page of another site cannot read, change or connect with these cookies', async () => {
   const { page, username } = await enter();
   await page.goto(evilUrl);
-  // The cookies do go along: ports do not part sites, so what refuses here is the origin.
+  // The cookies are sent: ports do not separate sites, so the origin is what is refused.
   for (const path of ['/v1/users/me', '/v1/rooms', '/v1/users/me/sessions'])
     expect(await ask(page, publicUrl + path)).toHaveProperty('failed');
   expect(
     await ask(page, `${publicUrl}/v1/users/me`, { ...json({ displayName: 'Owned' }), method: 'PATCH' }),
   ).toHaveProperty('failed');
-  // Requests that browsers send without asking first.
+  // Requests that browsers send without a preflight.
   const simple = { method: 'POST', mode: 'no-cors', headers: { 'content-type': 'text/plain' } } as const;
   for (const path of ['/v1/auth/logout', '/v1/auth/refresh', '/v1/rooms'])
     await ask(page, publicUrl + path, { ...simple, body: '{}' });
@@ -160,7 +160,7 @@ test('another site’s page reads, changes and connects nothing with these cooki
   expect(await ask(page, '/v1/rooms')).toMatchObject({ body: { items: [] } });
 });
 
-/** What a browser sends, header by header. */
+/** The headers of a browser's request. */
 async function cookiesOf(page: Page): Promise<string> {
   return (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
 }
@@ -200,7 +200,7 @@ test.each([
   expect((await callApi(parley.url, 'GET', '/v1/users/me', undefined, headers)).status).toBe(status);
 });
 
-test('a token in the header counts before cookies, and is asked for no origin', async () => {
+test('a token in the header takes precedence over cookies, from any origin', async () => {
   const { page } = await enter();
   const ben = await signUp(parley.url);
   const me = await ben.call('GET', '/v1/users/me', undefined, { cookie: await cookiesOf(page), origin: evilUrl });

@@ -1,38 +1,21 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { article, confirm, enterRoom, longPress, messages, openBrowser, phone, visit } from '../harness/page-visits.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
-import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import {
+  article,
+  confirm,
+  enterRoom,
+  longPress,
+  messages,
+  openPageStage,
+  phone,
+  storedTexts,
+  visit,
+} from '../harness/page-visits.ts';
+import { mustCall } from '../harness/test-client.ts';
 
-let browser: Browser;
-let parley: Single;
+const stage = openPageStage();
 
-beforeAll(async () => {
-  const port = await freePort();
-  [browser, parley] = await Promise.all([openBrowser(), startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}` }, port)]);
-});
-afterAll(async () => {
-  await browser.close();
-  await parley.end();
-});
-
-async function roomOfTwo(name: string): Promise<{ ana: TestUser; ben: TestUser; roomId: string }> {
-  const [ana, ben] = (await Promise.all([signUp(parley.url), signUp(parley.url)])) as [TestUser, TestUser];
-  return { ana, ben, roomId: await createRoom([ana, ben], { name }) };
-}
-
-let keys = 0;
-const send = (person: TestUser, roomId: string, text: string) =>
-  mustCall(person, 'POST', `/v1/rooms/${roomId}/messages`, { clientId: `d${keys++}`, text });
-
-/** Texts of the room as the server has them; a deleted one is empty. */
-async function stored(person: TestUser, roomId: string): Promise<string[]> {
-  const { messages: list } = await mustCall(person, 'GET', `/v1/rooms/${roomId}/messages`);
-  return (list as { text: string }[]).map(({ text }) => text);
-}
-
-/** What happened before is done once this message of the page has arrived. */
+/** Sends a message from the page. Once it has arrived, everything before it has happened. */
 async function marker(page: Page, text: string): Promise<void> {
   await page.getByLabel('Message', { exact: true }).fill(text);
   await page.getByRole('button', { name: 'Send' }).click();
@@ -40,42 +23,42 @@ async function marker(page: Page, text: string): Promise<void> {
   await article(page, text).getByText('Sending …').waitFor({ state: 'detached' });
 }
 
-test('on a touch screen no tap on a message does anything, wherever it lands', async () => {
-  const { ana, ben, roomId } = await roomOfTwo('Tap garden');
-  await send(ben, roomId, 'from the other');
-  await send(ana, roomId, 'one of mine');
-  await send(ana, roomId, 'two of mine');
-  const page = await visit(browser, { url: parley.url, person: ana, options: phone });
+test('on a touch screen a tap on a message does nothing, wherever it lands', async () => {
+  const { ana, roomId, send } = await stage.roomOfTwo('Tap garden');
+  await send('ben', 'from the other');
+  await send('ana', 'one of mine');
+  await send('ana', 'two of mine');
+  const page = await visit(stage.browser, { url: stage.url, person: ana, options: phone });
   await enterRoom(page, 'Tap garden');
   for (const text of ['from the other', 'one of mine', 'two of mine']) {
     const box = (await article(page, text).boundingBox())!;
-    // The tools stand above the right corner: a grid of taps over all of it.
+    // The tools are above the right corner: a grid of taps over all of it.
     for (const up of [-6, 4, box.height / 2])
       for (const left of [12, 30, 60, 90, 120]) await page.touchscreen.tap(box.x + box.width - left, box.y + up);
   }
   await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
   await expect.poll(() => page.getByLabel('Edit message').count()).toBe(0);
-  // Nor does a new message under the last tap show tools, as if a mouse stood there.
-  for (let line = 0; line < 12; line++) await send(ben, roomId, `more ${line}`);
+  // A new message under the last tap shows no tools either, as it would under a mouse.
+  for (let line = 0; line < 12; line++) await send('ben', `more ${line}`);
   await article(page, 'more 11').waitFor();
   await expect.poll(() => page.locator('.message.pointed').count()).toBe(0);
   await marker(page, 'after the taps');
   const kept = ['from the other', 'one of mine', 'two of mine', 'more 0', 'more 11', 'after the taps'];
-  expect((await stored(ana, roomId)).filter((text) => !/^more ([1-9]|10)$/.test(text))).toEqual(kept);
+  expect((await storedTexts(ana, roomId)).filter((text) => !/^more ([1-9]|10)$/.test(text))).toEqual(kept);
 });
 
-test('a long press opens what can be done with a message, and deleting asks first', async () => {
-  const { ana, ben, roomId } = await roomOfTwo('Press garden');
-  await send(ana, roomId, 'a word of mine');
-  await send(ben, roomId, 'a word of theirs');
-  const page = await visit(browser, { url: parley.url, person: ana, options: phone });
+test('a long press opens the actions on a message, and deleting asks first', async () => {
+  const { ana, roomId, send } = await stage.roomOfTwo('Press garden');
+  await send('ana', 'a word of mine');
+  await send('ben', 'a word of theirs');
+  const page = await visit(stage.browser, { url: stage.url, person: ana, options: phone });
   await enterRoom(page, 'Press garden');
 
   const sheet = page.getByRole('dialog', { name: /^Message by/ });
   await longPress(page, article(page, 'a word of theirs'), sheet);
   await expect.poll(() => sheet.getByRole('button', { name: 'Report' }).count()).toBe(1);
   await expect.poll(() => sheet.getByRole('button', { name: 'Edit' }).count()).toBe(0);
-  // Lifting the finger has pressed nothing.
+  // Lifting the finger pressed nothing.
   await sheet.getByRole('button', { name: 'Close' }).tap();
   await sheet.waitFor({ state: 'detached' });
 
@@ -85,19 +68,19 @@ test('a long press opens what can be done with a message, and deleting asks firs
   await question.getByRole('button', { name: 'Cancel' }).tap();
   await question.waitFor({ state: 'detached' });
   await marker(page, 'still there');
-  expect(await stored(ana, roomId)).toContain('a word of mine');
+  expect(await storedTexts(ana, roomId)).toContain('a word of mine');
 
   await longPress(page, article(page, 'a word of mine'), sheet);
   await sheet.getByRole('button', { name: 'Delete' }).tap();
   await question.getByRole('button', { name: 'Delete' }).tap();
   await messages(page).getByText('This message was deleted.').waitFor();
-  expect(await stored(ana, roomId)).toEqual(['', 'a word of theirs', 'still there']);
+  expect(await storedTexts(ana, roomId)).toEqual(['', 'a word of theirs', 'still there']);
 });
 
 test('a finger that scrolls opens nothing', async () => {
-  const { ana, roomId } = await roomOfTwo('Scroll garden');
-  await send(ana, roomId, 'do not open');
-  const page = await visit(browser, { url: parley.url, person: ana, options: phone });
+  const { ana, send } = await stage.roomOfTwo('Scroll garden');
+  await send('ana', 'do not open');
+  const page = await visit(stage.browser, { url: stage.url, person: ana, options: phone });
   await enterRoom(page, 'Scroll garden');
   const box = (await article(page, 'do not open').boundingBox())!;
   const devtools = await page.context().newCDPSession(page);
@@ -111,10 +94,10 @@ test('a finger that scrolls opens nothing', async () => {
 });
 
 test('with a mouse the tools show over a message, deleting asks, and Escape keeps the message', async () => {
-  const { ana, ben, roomId } = await roomOfTwo('Mouse garden');
-  await send(ana, roomId, 'to be kept');
-  await send(ben, roomId, 'by another');
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const { ana, roomId, send } = await stage.roomOfTwo('Mouse garden');
+  await send('ana', 'to be kept');
+  await send('ben', 'by another');
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Mouse garden');
   const tools = article(page, 'to be kept').locator('.message-tools');
   await expect.poll(() => tools.evaluate((element) => getComputedStyle(element).pointerEvents)).toBe('none');
@@ -132,7 +115,7 @@ test('with a mouse the tools show over a message, deleting asks, and Escape keep
   await page.keyboard.press('Escape');
   await question.waitFor({ state: 'detached' });
   await marker(page, 'afterwards');
-  expect(await stored(ana, roomId)).toEqual(['to be kept', 'by another', 'afterwards']);
+  expect(await storedTexts(ana, roomId)).toEqual(['to be kept', 'by another', 'afterwards']);
 
   // By the keyboard alone, as the owner of the room.
   await article(page, 'by another').getByRole('button', { name: 'Delete' }).focus();
@@ -144,8 +127,8 @@ test('with a mouse the tools show over a message, deleting asks, and Escape keep
 });
 
 test('leaving a room asks first', async () => {
-  const { ben, roomId } = await roomOfTwo('Leave garden');
-  const page = await visit(browser, { url: parley.url, person: ben });
+  const { ben, roomId } = await stage.roomOfTwo('Leave garden');
+  const page = await visit(stage.browser, { url: stage.url, person: ben });
   await enterRoom(page, 'Leave garden');
   await page.getByRole('button', { name: '2 people' }).click();
   await page.getByRole('button', { name: 'Leave room' }).click();
@@ -158,9 +141,9 @@ test('leaving a room asks first', async () => {
   expect((await ben.call('GET', `/v1/rooms/${roomId}`)).status).toBe(404);
 });
 
-test('ending another login asks first, and so does a guest who logs out', async () => {
-  const { ana } = await roomOfTwo('Login garden');
-  const page = await visit(browser, { url: parley.url, person: ana });
+test('ending another login asks first, and so does logging out as a guest', async () => {
+  const { ana } = await stage.roomOfTwo('Login garden');
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await page.getByRole('button', { name: /^Account settings/ }).click();
   await page.getByRole('button', { name: 'Devices' }).click();
   await page.getByRole('button', { name: 'Log out everywhere else' }).click();
@@ -170,8 +153,8 @@ test('ending another login asks first, and so does a guest who logs out', async 
   await confirm(page, 'Log out');
   await expect.poll(async () => (await ana.call('GET', '/v1/users/me')).status).toBe(401);
 
-  const guest = await (await browser.newContext()).newPage();
-  await guest.goto(parley.url);
+  const guest = await (await stage.browser.newContext()).newPage();
+  await guest.goto(stage.url);
   await guest.getByRole('button', { name: 'Continue as guest' }).click();
   await guest.getByLabel('Display name').fill('Passer-by');
   await guest.getByRole('button', { name: 'Continue as guest' }).click();
@@ -185,10 +168,10 @@ test('ending another login asks first, and so does a guest who logs out', async 
   await guest.getByLabel('Username').waitFor();
 });
 
-test('deleting a rule of moderation asks first', async () => {
-  const { ana, roomId } = await roomOfTwo('Rule garden');
+test('deleting a moderation rule asks first', async () => {
+  const { ana, roomId } = await stage.roomOfTwo('Rule garden');
   await mustCall(ana, 'POST', '/v1/moderation/rules', { kind: 'word', action: 'flag', pattern: 'thistle', roomId });
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Rule garden');
   await page.getByRole('button', { name: 'Moderation' }).click();
   await page.getByRole('button', { name: 'Rules' }).click();

@@ -16,7 +16,7 @@ let port: number;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'parley-hour-'));
   port = await freePort();
-  // Known by a name of its own, so that it prints a setup link; reached on loopback alone.
+  // It has a host name of its own, so that it prints a setup link, and is reached on loopback only.
   const settings = { PARLEY_DATABASE_EMBEDDED_DIR: dir, PUBLIC_URL: `http://${hosts[3]}:${port}`, ...unhurried };
   [browser, parley] = await Promise.all([
     openBrowser([resolverRules]),
@@ -29,12 +29,12 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** Nobody types as fast as the walk does. */
+/** The walk types faster than the limits allow. */
 const unhurried = { PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000', PARLEY_LIMITS_MESSAGES_BURST: '1000' };
-/** Where pictures of the page go, for people who want to look at it. */
+/** Screenshots are kept here, when it is set. */
 const pictures = process.env.PARLEY_TEST_PICTURES;
 
-test('the first hour at a host name of its own, from the setup link on', async () => {
+test('the first hour at a host name, from the setup link on', async () => {
   const link = () => /http\S+\/#\/setup\?token=\S+/.exec(parley.output())?.[0];
   await expect.poll(link).toBeDefined();
   const origin = `http://${hosts[3]}:${port}`;

@@ -1,32 +1,16 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { confirm, enterRoom, openBrowser, phone, visit } from '../harness/page-visits.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
-import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import { expect, test } from 'vitest';
+import { confirm, devices, enterRoom, openPageStage, visit } from '../harness/page-visits.ts';
+import { createRoom, mustCall } from '../harness/test-client.ts';
 
-let browser: Browser;
-let parley: Single;
+const stage = openPageStage();
 
-beforeAll(async () => {
-  const port = await freePort();
-  [browser, parley] = await Promise.all([openBrowser(), startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}` }, port)]);
-});
-afterAll(async () => {
-  await browser.close();
-  await parley.end();
-});
-
-for (const [device, options] of [
-  ['desk', {}],
-  ['phone', phone],
-] as const)
-  test(`on a ${device} the links of a room are listed and revoked, after a question, and a revoked one lets nobody in`, async () => {
-    const [ana, ben] = (await Promise.all([signUp(parley.url), signUp(parley.url)])) as [TestUser, TestUser];
+for (const [device, options] of devices)
+  test(`on a ${device} the invite links of a room are listed and revoked after a question, and a revoked one admits nobody`, async () => {
+    const { ana, ben } = await stage.twoPeople();
     const roomId = await createRoom([ana], { name: `Invites ${device}` });
     const path = `/v1/rooms/${roomId}/invites`;
     const earlier = await mustCall(ana, 'POST', path, { maxUses: 3 });
-    const page = await visit(browser, { url: parley.url, person: ana, options });
+    const page = await visit(stage.browser, { url: stage.url, person: ana, options });
     await enterRoom(page, 'Invites');
     await page.getByRole('button', { name: '1 person' }).click();
     const listed = page.getByRole('list', { name: 'Links in use' }).getByRole('listitem');

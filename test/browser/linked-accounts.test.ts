@@ -8,7 +8,7 @@ import { freePort } from '../harness/ports.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi } from '../harness/test-client.ts';
 
-/** Pictures are kept where `SCREENSHOTS` names a folder. */
+/** Screenshots are kept where `SCREENSHOTS` names a folder. */
 const pictures = process.env.SCREENSHOTS;
 if (pictures) mkdirSync(pictures, { recursive: true });
 
@@ -45,7 +45,7 @@ async function picture(page: Page, name: string): Promise<void> {
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 
-/** On the provider's own pages: log in, then consent. */
+/** Logs in and consents on the provider's own pages. */
 async function passProvider(page: Page, name: string): Promise<void> {
   await page.locator('input[name=login]').fill(name);
   await page.locator('input[name=password]').fill('any');
@@ -64,7 +64,7 @@ test('logging in through a provider', async () => {
   await picture(page, 'oidc-logged-in');
 });
 
-test('a code of somebody else’s login that is planted in the page logs nobody in, nor out', async () => {
+test('another person’s login code in the address neither logs in nor logs out', async () => {
   const back = await new ProviderBrowser().logIn(`${parley.url}/v1/auth/oauth/acme`, 'mallory');
   const stranger = await visit();
   await stranger.goto('about:blank');
@@ -79,7 +79,7 @@ test('a code of somebody else’s login that is planted in the page logs nobody 
   await page.goto(again.href);
   await button(page, 'New room').waitFor();
   await page.getByText('Name of victor').first().waitFor();
-  // The code is as good as ever: it was the page that refused it.
+  // The code is still valid: the page refused it.
   const code = new URLSearchParams(again.hash.slice(1)).get('code');
   expect((await callApi(parley.url, 'POST', '/v1/auth/oauth/token', { code })).status).toBe(200);
 });
@@ -127,13 +127,13 @@ test('two tabs begin a login through a provider, and both finish it', async () =
   for (const [index, tab] of tabs.entries()) {
     await passProvider(tab, `tabs-${index}`);
     await button(tab, 'New room').waitFor();
-    // The tabs of a browser share its login: the next one begins without.
+    // The tabs of a browser share its login: the next test begins without one.
     await tab.evaluate(() => localStorage.clear());
   }
   await context.close();
 });
 
-test('a login that the provider or we did not finish is told in words', async () => {
+test('a login that failed at the provider or here is explained in words', async () => {
   const page = await visit();
   for (const [error, words] of [
     ['access_denied', 'You did not allow the login at the provider.'],

@@ -37,13 +37,13 @@ async function visit(
 }
 
 const messages = (page: Page) => page.getByRole('log', { name: 'Messages' });
-/** Where pictures of the page go, for people who want to look at it. */
+/** Screenshots are kept here, when it is set. */
 const pictures = process.env.PARLEY_TEST_PICTURES;
 const picture = async (page: Page, name: string) => {
   if (pictures) await page.screenshot({ path: `${pictures}/${name}.png` });
 };
 
-test('the desk shows why texts were blocked, sets slow mode, and shows the staff what was learned and takes it back', async () => {
+test('moderation shows refused texts, sets slow mode, and lets staff see and take back lessons', async () => {
   const [owner, author, reader] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [
     TestUser,
     TestUser,
@@ -53,22 +53,22 @@ test('the desk shows why texts were blocked, sets slow mode, and shows the staff
   const path = `/v1/rooms/${roomId}/messages`;
   const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
   expect((await author.call('POST', path, { clientId: 'g', text: gtube })).status).toBe(422);
-  const desk = await visit(owner, 'Orchard');
-  await desk.getByRole('button', { name: 'Moderation' }).click();
-  const panes = desk.getByRole('navigation', { name: 'Moderation' });
+  const moderator = await visit(owner, 'Orchard');
+  await moderator.getByRole('button', { name: 'Moderation' }).click();
+  const panes = moderator.getByRole('navigation', { name: 'Moderation' });
   await panes.getByRole('button', { name: 'Blocked' }).click();
-  await desk
+  await moderator
     .getByRole('region', { name: 'Blocked' })
     .getByText(/test 100 % \(gtube\)/)
     .waitFor();
-  expect(await desk.content()).not.toContain('GTUBE-STANDARD');
+  expect(await moderator.content()).not.toContain('GTUBE-STANDARD');
   await panes.getByRole('button', { name: 'Slow mode' }).click();
-  await desk.getByRole('combobox', { name: 'Slow mode' }).selectOption('60');
-  await desk.getByText('one message a minute, for everybody but moderators.').waitFor();
+  await moderator.getByRole('combobox', { name: 'Slow mode' }).selectOption('60');
+  await moderator.getByText('one message a minute, for everybody but moderators.').waitFor();
   expect(await mustCall(author, 'GET', `/v1/rooms/${roomId}`)).toMatchObject({ slowModeSeconds: 60 });
-  // What was learned is the deployment's.
+  // Lessons belong to the deployment.
   await expect.poll(() => panes.getByRole('button', { name: 'Learned' }).count()).toBe(0);
-  await picture(desk, 'slow-mode');
+  await picture(moderator, 'slow-mode');
 
   const sql = postgres(parley.database.url, { max: 1 });
   await sql`update users set role = 'admin' where id = ${owner.id}`;
@@ -84,10 +84,10 @@ test('the desk shows why texts were blocked, sets slow mode, and shows the staff
   await picture(staff, 'learned');
   await learned.getByRole('button', { name: `Take back all of ${owner.username}` }).click();
   await confirm(staff, 'Take back all');
-  await learned.getByText('Nothing was learned yet.').waitFor();
+  await learned.getByText('No lessons yet.').waitFor();
 });
 
-test('a reader reports by keyboard; the owner sees it in context, removes it, gives it back, tries a rule, makes it, and bans', async () => {
+test('a member reports by keyboard; the owner sees the report in context, removes and restores the message, tries and adds a rule, and bans', async () => {
   const [owner, author, reader] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [
     TestUser,
     TestUser,
@@ -110,12 +110,12 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
   await watching.getByRole('button', { name: 'Send report' }).press('Enter');
   await watching.getByText('Thank you.').waitFor();
   await watching.getByRole('button', { name: 'Done' }).press('Enter');
-  // Who is no moderator sees no desk.
+  // Members who may not moderate have no such button.
   await expect.poll(() => watching.getByRole('button', { name: 'Moderation' }).count()).toBe(0);
 
-  const desk = await visit(owner, 'Allotment');
-  await desk.getByRole('button', { name: 'Moderation' }).click();
-  const entry = desk.getByRole('article', { name: `Message by ${author.username}` });
+  const moderator = await visit(owner, 'Allotment');
+  await moderator.getByRole('button', { name: 'Moderation' }).click();
+  const entry = moderator.getByRole('article', { name: `Message by ${author.username}` });
   await entry.getByText('third time today').waitFor();
   await expect
     .poll(() => entry.getByRole('listitem').allTextContents())
@@ -125,29 +125,29 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
       expect.stringContaining('No adverts here'),
       expect.stringContaining('third time today'),
     ]);
-  await picture(desk, 'queue');
+  await picture(moderator, 'queue');
   await entry.getByLabel('Note for the log').fill('adverts');
   await entry.getByRole('button', { name: 'Remove' }).click();
-  await desk.getByText('Nothing waits for a decision.').waitFor();
+  await moderator.getByText('Nothing waits for a decision.').waitFor();
   await messages(watching).getByText('This message was deleted.').waitFor();
   await expect.poll(() => messages(watching).getByText('Seedlings again').count()).toBe(0);
 
-  await desk.getByRole('button', { name: 'Removed', exact: true }).click();
+  await moderator.getByRole('button', { name: 'Removed', exact: true }).click();
   await entry.getByText('Seedlings again').waitFor();
-  await entry.getByRole('button', { name: 'Give back' }).click();
+  await entry.getByRole('button', { name: 'Restore' }).click();
   await messages(watching).getByText('Seedlings again').waitFor();
 
-  await desk.getByRole('button', { name: 'Rules' }).click();
-  await desk.getByLabel('Pattern').fill('seedlings');
-  await desk.getByRole('button', { name: 'Try it on the last 7 days' }).click();
-  await desk.getByText('It would have blocked 1 of 3 messages, by 1 person.').waitFor();
-  await picture(desk, 'rules');
-  await desk.getByRole('button', { name: 'Add rule' }).click();
-  await desk.getByRole('button', { name: 'Delete rule seedlings' }).waitFor();
-  await desk.getByLabel('Kind').selectOption('regex');
-  await desk.getByLabel('Pattern').fill('(a)\\1');
-  await desk.getByRole('button', { name: 'Add rule' }).click();
-  await desk
+  await moderator.getByRole('button', { name: 'Rules' }).click();
+  await moderator.getByLabel('Pattern').fill('seedlings');
+  await moderator.getByRole('button', { name: 'Try it on the last 7 days' }).click();
+  await moderator.getByText('It would have blocked 1 of 3 messages, by 1 person.').waitFor();
+  await picture(moderator, 'rules');
+  await moderator.getByRole('button', { name: 'Add rule' }).click();
+  await moderator.getByRole('button', { name: 'Delete rule seedlings' }).waitFor();
+  await moderator.getByLabel('Kind').selectOption('regex');
+  await moderator.getByLabel('Pattern').fill('(a)\\1');
+  await moderator.getByRole('button', { name: 'Add rule' }).click();
+  await moderator
     .getByRole('alert')
     .getByText(/no regular expression/)
     .waitFor();
@@ -161,15 +161,15 @@ test('a reader reports by keyboard; the owner sees it in context, removes it, gi
     )
     .toBe('message_blocked');
 
-  await desk.keyboard.press('Escape');
-  await messages(desk).getByText('Seedlings again').first().hover();
-  await desk.getByRole('button', { name: 'Moderate', exact: true }).nth(1).click();
-  await desk.getByLabel('Reason of a ban (optional)').fill('enough');
-  await picture(desk, 'member');
-  await desk.getByRole('button', { name: 'Ban', exact: true }).click();
-  await confirm(desk, 'Ban');
-  await desk.getByText(`${author.username} is banned.`).waitFor();
-  await desk.keyboard.press('Escape');
+  await moderator.keyboard.press('Escape');
+  await messages(moderator).getByText('Seedlings again').first().hover();
+  await moderator.getByRole('button', { name: 'Moderate', exact: true }).nth(1).click();
+  await moderator.getByLabel('Reason of a ban (optional)').fill('enough');
+  await picture(moderator, 'member');
+  await moderator.getByRole('button', { name: 'Ban', exact: true }).click();
+  await confirm(moderator, 'Ban');
+  await moderator.getByText(`${author.username} is banned.`).waitFor();
+  await moderator.keyboard.press('Escape');
   await watching.getByRole('button', { name: '2 people' }).waitFor();
 
   const night = await visit(owner, 'Allotment', { colorScheme: 'dark', viewport: { width: 390, height: 780 } });

@@ -1,4 +1,4 @@
-/** The page works under every address that it is opened at, and says why where it cannot. */
+/** The page works at every address that reaches it, and says why where it cannot. */
 import { connect, createServer, type Server } from 'node:net';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -42,7 +42,7 @@ async function signUp(url: string): Promise<{ page: Page; complaints: string[] }
   return { page, complaints };
 }
 
-/** A proxy that names another host than the browser did, as nginx does unless it is told otherwise. */
+/** A proxy that changes the Host header, as nginx does by default. */
 async function startRenamingProxy(from: string, to: string): Promise<Server> {
   const server = createServer((client) => {
     const upstream = connect(port, '127.0.0.1');
@@ -81,7 +81,7 @@ test.each(['localhost', '127.0.0.1', '127.0.0.2', 'parley.test'])(
   },
 );
 
-test('a page whose address the server does not know says so instead of reconnecting for ever', async () => {
+test('a page at an address that the server does not know says so instead of reconnecting for ever', async () => {
   const proxyPort = await freePort();
   const proxy = await startRenamingProxy(`Host: localhost:${proxyPort}`, `Host: localhost:${port}`);
   onTestFinished(() => void proxy.close());

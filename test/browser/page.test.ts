@@ -30,7 +30,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A person with a browser of their own; what their page complains of fails the test. */
+/** A user with a browser of their own. Complaints of the page fail the test. */
 async function visit(): Promise<{ page: Page; complaints: string[] }> {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -60,7 +60,7 @@ async function say(page: Page, text: string): Promise<void> {
 
 const messages = (page: Page) => page.getByRole('log', { name: 'Messages' });
 
-test('two people chat: live both ways, rendered, moderated, remembered, and through a restart of the server', async () => {
+test('two people chat live, with rendered and moderated messages, over a reload and a restart of the server', async () => {
   const { page: ana, complaints } = await visit();
   const { page: ben, complaints: others } = await visit();
   await signUp(ana, 'ana');
@@ -72,7 +72,7 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   await ana.getByRole('button', { name: 'Create room' }).click();
   await ana.getByRole('heading', { name: 'Garden' }).waitFor();
 
-  // Ben sees the room by itself, and that something is new in it.
+  // The room appears in Ben's list, with an unread message.
   await ben.getByRole('link', { name: /Garden/ }).waitFor();
   await say(ana, 'Hello *Ben*, look at https://example.org/roses');
   await ben.getByRole('link', { name: /Garden.*1 unread/ }).waitFor();
@@ -82,18 +82,18 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   expect(await link.getAttribute('rel')).toBe('noopener noreferrer nofollow ugc');
   await expect.poll(() => messages(ben).locator('em').textContent()).toBe('Ben');
 
-  // Each way; the writer's typing shows meanwhile.
+  // Messages arrive both ways; the other sees who is writing.
   await ben.getByLabel('Message', { exact: true }).pressSequentially('Hi');
   await ana.getByText('ben is writing').waitFor();
   await ben.keyboard.press('Enter');
   await messages(ana).getByText('Hi', { exact: true }).waitFor();
 
-  // A script stays text.
+  // A script is shown as text.
   await say(ben, '<script>alert(1)</script><img src=x onerror=alert(2)>');
   await messages(ana).getByText('<script>alert(1)</script>').waitFor();
   await expect.poll(() => messages(ana).locator('script, img').count()).toBe(0);
 
-  // Refused with its reason, and seen by nobody else.
+  // A refused message shows the reason, and to its author only.
   await say(ben, 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X');
   await ben.getByText(/Blocked by moderation: test/).waitFor();
   await say(ben, 'after the blocked one');
@@ -120,7 +120,7 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   await messages(ana).getByText('Hi', { exact: true }).waitFor();
   await expect.poll(() => messages(ana).getByRole('article').count()).toBe(4);
 
-  // The server goes away and comes back: the pages come back by themselves, and what was written meanwhile is sent once.
+  // The server stops and starts again: the pages reconnect by themselves, and messages written in between are sent once.
   await parley.kill();
   await ana.getByText('Reconnecting').waitFor();
   await say(ana, 'written while away');
@@ -133,7 +133,7 @@ test('two people chat: live both ways, rendered, moderated, remembered, and thro
   expect([complaints, others]).toEqual([[], []]);
 });
 
-test('a guest comes in, finds a public room and joins it, by keyboard alone', async () => {
+test('a guest enters, finds a public room and joins it, by keyboard alone', async () => {
   const { page: owner } = await visit();
   await signUp(owner, 'carla');
   await owner.getByRole('button', { name: 'New room' }).click();
@@ -164,7 +164,7 @@ test('a guest comes in, finds a public room and joins it, by keyboard alone', as
   await messages(owner).getByText('thank you').waitFor();
 });
 
-test('a wrong password is refused in words, and a logout brings back the door', async () => {
+test('a wrong password is refused in words, and logging out shows the login screen', async () => {
   const { page } = await visit();
   await signUp(page, 'dora');
   await page.getByRole('button', { name: 'Log out' }).click();
@@ -180,7 +180,7 @@ test('a wrong password is refused in words, and a logout brings back the door', 
   await page.getByRole('button', { name: 'New room' }).waitFor();
 });
 
-test('a link invites: whoever follows it and logs in is in the room', async () => {
+test('following an invite link and logging in joins the room', async () => {
   const [ana, ben] = [await visit(), await visit()];
   await signUp(ana.page, 'host');
   await ana.page.getByRole('button', { name: 'New room' }).click();
@@ -198,7 +198,7 @@ test('a link invites: whoever follows it and logs in is in the room', async () =
   expect([...ana.complaints, ...ben.complaints]).toEqual([]);
 });
 
-test('what the list of rooms has counted is not counted again by an event that comes after it', async () => {
+test('a member is not counted twice when the join event follows the room list', async () => {
   const { page, complaints } = await visit();
   const late: (() => void)[] = [];
   await page.routeWebSocket(/\/v1\/ws/, (socket) => {
@@ -222,7 +222,7 @@ test('what the list of rooms has counted is not counted again by an event that c
   expect(complaints).toEqual([]);
 });
 
-test('what comes while the list of rooms is on its way is counted', async () => {
+test('an event that arrives while the room list is loading is counted', async () => {
   const [ana, ben] = [await visit(), await visit()];
   await signUp(ana.page, 'waiter');
   await ana.page.getByRole('button', { name: 'New room' }).click();
@@ -248,7 +248,7 @@ test('what comes while the list of rooms is on its way is counted', async () => 
       }),
     );
   });
-  // Connected anew, the page asks for its rooms.
+  // After it has reconnected, the page requests its rooms.
   await ana.page.reload();
   await isRead;
   await signUp(ben.page, 'latecomer');
@@ -260,7 +260,7 @@ test('what comes while the list of rooms is on its way is counted', async () => 
   expect([...ana.complaints, ...ben.complaints]).toEqual([]);
 });
 
-test('lines are shown as they were written: in paragraphs, in list items, in lists within lists and in quotes', async () => {
+test('line breaks are shown in paragraphs, list items, nested lists and quotes', async () => {
   const { page, complaints } = await visit();
   await signUp(page, 'lines');
   await page.getByRole('button', { name: 'New room' }).click();

@@ -1,4 +1,4 @@
-/** The page on a phone: touch, soft keyboards, small and changing screens, sleep and networks that change. */
+/** The page on a phone: touch, soft keyboards, small and changing screens, sleep, changing networks. */
 import { type Browser, type CDPSession, chromium, type Page } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { startNginx } from '../harness/nginx.ts';
@@ -29,7 +29,7 @@ async function openRoom(name: string, options = phone) {
   return { page, ana, ben, roomId, send };
 }
 
-/** A key as Chromium tells it to the page; `code` is the deprecated `keyCode`. */
+/** Presses a key; `code` is the deprecated `keyCode` that the page sees. */
 async function pressKey(devtools: CDPSession, key: string, code: number): Promise<void> {
   const text = key === 'Enter' && code === 13 ? { text: '\r' } : {};
   await devtools.send('Input.dispatchKeyEvent', {
@@ -89,7 +89,7 @@ test('predictive text that is still underlined is sent whole by a tap on Send, a
   const devtools = await page.context().newCDPSession(page);
   await composer(page).tap();
   await page.keyboard.insertText('see you ');
-  // Keyboards with predictions send 229 for every key, and the word as a composition.
+  // Keyboards with predictions report 229 for every key, and the word as a composition.
   await pressKey(devtools, 'Unidentified', 229);
   await devtools.send('Input.imeSetComposition', { text: 'tomorrow', selectionStart: 8, selectionEnd: 8 });
   expect(await composer(page).inputValue()).toBe('see you tomorrow');
@@ -147,7 +147,7 @@ test('the composer stays above a keyboard that covers the page, as in Safari', a
   expect(await lowerEdge()).toBeCloseTo(844, 0);
   await cover(500, 0);
   await expect.poll(lowerEdge).toBeCloseTo(500, 0);
-  // What was at the end is still in view.
+  // The newest message is still in view.
   await expect
     .poll(() => messages(page).evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight))
     .toBe(0);
@@ -158,13 +158,13 @@ test('the composer stays above a keyboard that covers the page, as in Safari', a
   await expect.poll(lowerEdge).toBeCloseTo(844, 0);
 });
 
-test('a keyboard that resizes the page leaves the newest message in view, and Chrome is asked to do so', async () => {
+test('a keyboard that resizes the page leaves the newest message in view, and the page requests it of Chrome', async () => {
   const { page, send } = await openRoom('Resized');
   for (let line = 0; line < 40; line++) await send('ben', `line ${line}`);
   await article(page, 'line 39').waitFor();
   const viewport = await page.locator('meta[name=viewport]').getAttribute('content');
   expect(viewport).toContain('interactive-widget=resizes-content');
-  // Nobody is kept from zooming.
+  // Users can still zoom.
   expect(viewport).not.toMatch(/maximum-scale|user-scalable/);
   await page.setViewportSize({ width: 390, height: 480 });
   await expect
@@ -196,7 +196,7 @@ test('notch and home bar cover no control', async () => {
   expect(await isInside('dialog h2')).toBe(true);
 });
 
-/** iOS zooms into a field with a smaller font, and stays there. */
+/** iOS zooms into fields with a font below 16 px, and stays zoomed. */
 async function expectNoZoom(page: Page, where: string): Promise<void> {
   const small = await page
     .locator('input:not([type=checkbox], [type=radio]), textarea, select')
@@ -277,8 +277,8 @@ test('a page that was frozen for a while has everything once, and sends what was
   await composer(page).fill('after');
   await sendButton(page).tap();
   await article(page, 'after').waitFor();
-  expect(await messages(page).getByRole('article').count()).toBe(7);
-  expect(await storedTexts(ana, roomId)).toHaveLength(7);
+  await expect.poll(() => storedTexts(ana, roomId)).toHaveLength(7);
+  await expect.poll(() => messages(page).getByRole('article').count()).toBe(7);
 });
 
 for (const [what, wake] of [
@@ -286,7 +286,7 @@ for (const [what, wake] of [
   ['shown again', 'dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }))'],
   ['in another network', 'dispatchEvent(new Event("online"))'],
 ] as const)
-  test(`a page that is ${what} finds out at once that its connection is dead, and loses nothing`, async () => {
+  test(`a page that is ${what} notices a dead connection at once, and loses nothing`, async () => {
     const { ana, send, roomId } = await stage.roomOfTwo(`Asleep, ${what}`);
     const page = await visit(stage.browser, { url: stage.url, person: ana, options: phone });
     onTestFinished(() => page.context().close());
@@ -296,16 +296,16 @@ for (const [what, wake] of [
     await messages(page)
       .getByText(/beginning/)
       .waitFor();
-    // No close comes: the phone slept, and the network forgot the connection.
+    // The phone slept and the network dropped the connection: no close arrives.
     sockets.silence();
-    await send('ben', 'sent meanwhile');
+    await send('ben', 'sent in between');
     await composer(page).fill('written on a dead connection');
     await sendButton(page).tap();
     await page.evaluate(wake);
-    // The heartbeat would find out after half a minute.
-    await article(page, 'sent meanwhile').waitFor({ timeout: 12_000 });
+    // The heartbeat alone notices it after up to half a minute.
+    await article(page, 'sent in between').waitFor({ timeout: 12_000 });
     await messages(page).getByText('Sending …').waitFor({ state: 'detached' });
-    expect(await storedTexts(ana, roomId)).toEqual(['sent meanwhile', 'written on a dead connection']);
+    expect(await storedTexts(ana, roomId)).toEqual(['sent in between', 'written on a dead connection']);
     expect(await messages(page).getByRole('article').count()).toBe(2);
   });
 
@@ -314,7 +314,7 @@ test('a page that waits for its next attempt connects at once when it is visible
   const page = await visit(stage.browser, { url: stage.url, person: ana, options: phone });
   onTestFinished(() => page.context().close());
   const sockets = await controlSockets(page.context());
-  // No pause of the page's own ends before the test does.
+  // The longest pauses that the back-off allows.
   await page.addInitScript('Math.random = () => 0.999');
   await page.reload();
   await enterRoom(page, 'Waits');

@@ -1,35 +1,22 @@
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { article, enterRoom, messages, openBrowser, phone, say, visit } from '../harness/page-visits.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
-import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import type { Locator, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { article, devices, enterRoom, messages, openPageStage, say, visit } from '../harness/page-visits.ts';
+import { mustCall, type TestUser } from '../harness/test-client.ts';
 
-let browser: Browser;
-let parley: Single;
-
-beforeAll(async () => {
-  const port = await freePort();
-  [browser, parley] = await Promise.all([openBrowser(), startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}` }, port)]);
-});
-afterAll(async () => {
-  await browser.close();
-  await parley.end();
-});
+const stage = openPageStage();
 
 interface Talk {
   readonly ana: TestUser;
   readonly ben: TestUser;
   readonly roomId: string;
-  /** Ben says `line <n>` for each number. @returns the id of the last one */
+  /** Ben sends `line <n>` for each number. @returns the id of the last one */
   readonly tell: (from: number, to: number) => Promise<string>;
   /** How many messages ana has not read, as the server counts. */
   readonly unread: () => Promise<unknown>;
 }
 
 async function talk(name: string): Promise<Talk> {
-  const [ana, ben] = (await Promise.all([signUp(parley.url), signUp(parley.url)])) as [TestUser, TestUser];
-  const roomId = await createRoom([ana, ben], { name });
+  const { ana, ben, roomId, send } = await stage.roomOfTwo(name);
   return {
     ana,
     ben,
@@ -37,17 +24,14 @@ async function talk(name: string): Promise<Talk> {
     tell: async (from, to) => {
       let id = '';
       for (let line = from; line <= to; line++)
-        ({ id } = (await mustCall(ben, 'POST', `/v1/rooms/${roomId}/messages`, {
-          clientId: `l${line}`,
-          text: `line ${line} of what ben has to say\n\nand more of it`,
-        })) as { id: string });
+        id = await send('ben', `line ${line} of what ben has to say\n\nand more of it`);
       return id;
     },
     unread: async () => (await mustCall(ana, 'GET', '/v1/rooms')).items!.find((room) => room.id === roomId)!.unread,
   };
 }
 
-/** As if it had been read on another device. */
+/** Marks the room as read, as another device does. */
 async function readAll(person: TestUser, messageId: string): Promise<void> {
   const { items } = await mustCall(person, 'GET', '/v1/rooms');
   const room = items!.find(({ lastMessage }) => (lastMessage as { id: string } | null)?.id === messageId)!;
@@ -66,7 +50,7 @@ const isInView = (element: Locator) =>
     return inner.top >= outer.top && inner.bottom <= outer.bottom;
   });
 
-/** What the page was told and asked before this is done with once its own message is stored. */
+/** Sends a message from the page. Once it is stored, everything before it has happened. */
 async function marker(page: Page, text: string): Promise<void> {
   await say(page, text);
   await article(page, text).getByText('Sending …').waitFor({ state: 'detached' });
@@ -79,18 +63,15 @@ const scrollTo = (page: Page, top: number) =>
 const distanceToEnd = (page: Page) =>
   messages(page).evaluate((log) => Math.round(log.scrollHeight - log.scrollTop - log.clientHeight));
 
-for (const [device, options] of [
-  ['desk', {}],
-  ['phone', phone],
-] as const)
-  test(`on a ${device} a room with 30 unread messages opens at the first of them, and they are unread until they were in view`, async () => {
+for (const [device, options] of devices)
+  test(`on a ${device} a room with 30 unread messages opens at the first of them, and they stay unread until they were in view`, async () => {
     const { ana, tell, unread } = await talk(`Thirty ${device}`);
     await tell(1, 20);
-    const page = await visit(browser, { url: parley.url, person: ana, options });
+    const page = await visit(stage.browser, { url: stage.url, person: ana, options });
     await enterRoom(page, 'Thirty');
     await pill(page).click();
     await expect.poll(unread).toBe(0);
-    await page.goto(`${parley.url}/#/`);
+    await page.goto(`${stage.url}/#/`);
     await tell(21, 50);
     await page.getByRole('link', { name: /30 unread/ }).click();
 
@@ -108,16 +89,16 @@ for (const [device, options] of [
     expect(await isInView(line(page, 50))).toBe(true);
     await expect.poll(unread).toBe(0);
     await pill(page).waitFor({ state: 'detached' });
-    // Where it was can still be found.
+    // The divider stays, so that its place can still be found.
     await expect.poll(() => divider(page).count()).toBe(1);
   });
 
-test('more unread messages than a page of history are all there, from the first one on', async () => {
+test('more unread messages than a page of history holds are all loaded', async () => {
   const { ana, tell, unread } = await talk('Eighty');
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Eighty');
   await messages(page).getByText(/begin/).waitFor();
-  await page.goto(`${parley.url}/#/`);
+  await page.goto(`${stage.url}/#/`);
   await tell(1, 120);
   await page.reload();
   await page.getByRole('link', { name: /120 unread/ }).click();
@@ -126,10 +107,10 @@ test('more unread messages than a page of history are all there, from the first 
   expect(await unread()).toBe(120);
 });
 
-test('unread messages that fit are read at once, with the divider before them', async () => {
+test('unread messages that fit the screen are read at once, with the divider before them', async () => {
   const { ana, tell, unread } = await talk('Few');
   await tell(1, 3);
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Few');
   await divider(page).waitFor();
   await expect.poll(unread).toBe(0);
@@ -137,11 +118,11 @@ test('unread messages that fit are read at once, with the divider before them', 
   await expect.poll(() => divider(page).count()).toBe(0);
 });
 
-test('older messages come in above what is read, which does not move', async () => {
+test('loading older messages does not move the ones in view', async () => {
   const { ana, tell } = await talk('History');
   const last = await tell(1, 220);
   await readAll(ana, last);
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'History');
   await line(page, 220).waitFor();
   for (let round = 0; round < 2; round++) {
@@ -162,11 +143,11 @@ test('older messages come in above what is read, which does not move', async () 
   }
 });
 
-test('what arrives, changes or disappears while one reads above moves nothing, and is counted until one jumps to it', async () => {
+test('new, changed and deleted messages do not move a reader further up, and are counted until they are jumped to', async () => {
   const { ana, ben, roomId, tell, unread } = await talk('Above');
   const first = await tell(1, 1);
   await tell(2, 40);
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Above');
   await line(page, 40).waitFor();
   await scrollTo(page, 1_000_000);
@@ -184,7 +165,7 @@ test('what arrives, changes or disappears while one reads above moves nothing, a
   await mustCall(ben, 'DELETE', `/v1/rooms/${roomId}/messages/${first}`);
   await messages(page).getByText('This message was deleted.').waitFor();
   expect(Math.abs((await topOf(line(page, 20))) - before)).toBeLessThanOrEqual(2);
-  // As a picture does that is loaded late.
+  // As a picture does when it is loaded.
   await line(page, 10).evaluate((each) => {
     (each as HTMLElement).style.height = '500px';
   });
@@ -198,10 +179,10 @@ test('what arrives, changes or disappears while one reads above moves nothing, a
   await expect.poll(() => divider(page).count()).toBe(1);
 });
 
-test('at the newest end one follows, also when a text grows late', async () => {
+test('a reader at the newest end follows it, also when a message grows later', async () => {
   const { ana, tell } = await talk('Along');
   await tell(1, 30);
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Along');
   await line(page, 30).waitFor();
   await pill(page).click();
@@ -220,10 +201,10 @@ test('at the newest end one follows, also when a text grows late', async () => {
   await expect.poll(() => distanceToEnd(page)).toBe(0);
 });
 
-test('nothing is read in a window that nobody looks at', async () => {
+test('nothing counts as read in a hidden window or one without the focus', async () => {
   const { ana, tell, unread } = await talk('Behind');
   await tell(1, 2);
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Behind');
   await expect.poll(unread).toBe(0);
   const look = (focused: boolean, visible: boolean) =>
@@ -250,10 +231,10 @@ test('nothing is read in a window that nobody looks at', async () => {
     .toContain('line 3 of');
 });
 
-test('older messages that could not be loaded are asked for again on demand, and not before', async () => {
+test('older messages that could not be loaded are requested again on demand only', async () => {
   const { ana, tell } = await talk('Broken');
   await readAll(ana, await tell(1, 80));
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   let asked = 0;
   await page.route(/\/messages\?limit=50&before=/, (route) => {
     asked += 1;

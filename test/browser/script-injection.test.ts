@@ -16,7 +16,7 @@ afterAll(() => browser.close());
 
 const origin = 'http://chat.test/';
 
-/** A page without any policy of its own, whose every way out is watched. */
+/** A page without a content security policy; every script and request of it is watched. */
 async function openPage(): Promise<{ page: Page; events: string[] }> {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -38,7 +38,7 @@ async function openPage(): Promise<{ page: Page; events: string[] }> {
   return { page, events };
 }
 
-/** Every element is touched as a reader might; links are followed no further than their click. */
+/** Touches every element as a reader may. Links are clicked, not followed. */
 function touchAll(htmls: readonly string[]): string[] {
   const fired: string[] = [];
   for (const name of ['alert', 'confirm', 'prompt', 'open', 'fetch', 'print'] as const)
@@ -59,7 +59,7 @@ function touchAll(htmls: readonly string[]): string[] {
   return fired;
 }
 
-test('what is inserted into the page runs nothing, whatever is touched', async () => {
+test('HTML of messages that is inserted into a page runs no script, whatever is touched', async () => {
   const { page, events } = await openPage();
   const htmls = attackTexts().map((text) => render(text).html);
   for (let at = 0; at < htmls.length; at += 500)
@@ -70,13 +70,13 @@ test('what is inserted into the page runs nothing, whatever is touched', async (
   await expect.poll(() => events).toContain('request http://away.test/x');
 });
 
-test('what is part of a document from the beginning runs nothing either', async () => {
+test('HTML of messages that is part of a document from the start runs no script', async () => {
   const { page, events } = await openPage();
   const htmls = attackTexts().map((text) => `<section>${render(text).html}</section>`);
   for (let at = 0; at < htmls.length; at += 500) {
     const body = htmls.slice(at, at + 500).join('\n');
     await page.setContent(`<!doctype html><title>t</title>${body}<p id="end">end</p>`);
-    await expect.poll(() => page.locator('body > #end').count()).toBe(1); // nothing swallowed what stands behind it
+    await expect.poll(() => page.locator('body > #end').count()).toBe(1); // nothing swallowed the element behind it
     expect(
       await page.locator('script, iframe, object, embed, svg, math, style, link, form, img, base, meta').count(),
     ).toBe(0);

@@ -1,4 +1,4 @@
-/** The setup link in the page, as the operator follows it. */
+/** An operator follows the setup link in the page. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test('the link that the start printed makes an admin, who reads the mailbox in the page; a second time it is refused', async () => {
+test('the setup link makes an admin, who reads the mailbox in the page, and is refused the second time', async () => {
   const linkIn = () => /http\S+\/#\/setup\?token=\S+/.exec(parley.output())?.[0];
   await expect.poll(linkIn).toBeDefined();
   const link = linkIn()!;

@@ -1,52 +1,30 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import {
   article,
   confirm,
   controlSockets,
   enterRoom,
   messages,
-  openBrowser,
+  openPageStage,
   say,
+  storedTexts,
   visit,
 } from '../harness/page-visits.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
-import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import { createRoom, mustCall } from '../harness/test-client.ts';
 
-let browser: Browser;
-let parley: Single;
-
-beforeAll(async () => {
-  const port = await freePort();
-  [browser, parley] = await Promise.all([openBrowser(), startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}` }, port)]);
-});
-afterAll(async () => {
-  await browser.close();
-  await parley.end();
-});
-
-async function people(): Promise<{ ana: TestUser; ben: TestUser }> {
-  const [ana, ben] = (await Promise.all([signUp(parley.url), signUp(parley.url)])) as [TestUser, TestUser];
-  return { ana, ben };
-}
+const stage = openPageStage();
 
 const composer = (page: Page) => page.getByLabel('Message', { exact: true });
 const write = async (page: Page, text: string) => {
   await composer(page).focus();
   await page.keyboard.insertText(text);
 };
-/** As the server has them. */
-async function stored(person: TestUser, roomId: string): Promise<string[]> {
-  const { messages: list } = await mustCall(person, 'GET', `/v1/rooms/${roomId}/messages`);
-  return (list as { text: string }[]).map(({ text }) => text);
-}
-
-test('each room keeps its draft, over a change of rooms and over a reload', async () => {
-  const { ana, ben } = await people();
+test('each room keeps its draft over a change of rooms and a reload', async () => {
+  const { ana, ben } = await stage.twoPeople();
   await createRoom([ana, ben], { name: 'Roses' });
   await createRoom([ana, ben], { name: 'Tulips' });
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Roses');
   await write(page, 'half a thought\nabout roses');
   await enterRoom(page, 'Tulips');
@@ -65,10 +43,9 @@ test('each room keeps its draft, over a change of rooms and over a reload', asyn
   await expect.poll(() => composer(page).inputValue()).toBe('');
 });
 
-test('a text that is too long is kept whole, and its length is said before it can be sent', async () => {
-  const { ana, ben } = await people();
-  const roomId = await createRoom([ana, ben], { name: 'Long room' });
-  const page = await visit(browser, { url: parley.url, person: ana });
+test('a text that is too long is kept whole, and its length is shown before it can be sent', async () => {
+  const { ana, roomId } = await stage.roomOfTwo('Long room');
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Long room');
   const long = Array.from({ length: 1500 }, (_, index) => `w${String(index).padStart(4, '0')}`).join(' ');
   expect(long.length).toBe(8999);
@@ -82,9 +59,9 @@ test('a text that is too long is kept whole, and its length is said before it ca
   await composer(page).fill(long.slice(0, 7500));
   await page.getByText('7,500 of 8,000 characters').waitFor();
   await page.getByRole('button', { name: 'Send' }).click();
-  await expect.poll(() => stored(ana, roomId)).toEqual([long.slice(0, 7500)]);
+  await expect.poll(() => storedTexts(ana, roomId)).toEqual([long.slice(0, 7500)]);
 
-  // Characters are what people see, not halves of surrogate pairs.
+  // The limit counts code points, not halves of surrogate pairs.
   await composer(page).fill('🌷'.repeat(8000));
   await page.getByText('8,000 of 8,000 characters').waitFor();
   expect(await page.getByRole('button', { name: 'Send' }).isEnabled()).toBe(true);
@@ -93,11 +70,10 @@ test('a text that is too long is kept whole, and its length is said before it ca
   expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true);
 });
 
-test('a refused text is kept over a reload, can be sent again as it is, and can be changed', async () => {
-  const { ana, ben } = await people();
-  const roomId = await createRoom([ana, ben], { name: 'Muted room' });
+test('a refused text survives a reload, can be sent again unchanged, and can be edited', async () => {
+  const { ana, ben, roomId } = await stage.roomOfTwo('Muted room');
   const mute = (seconds: number) => mustCall(ana, 'PUT', `/v1/rooms/${roomId}/members/${ben.id}/mute`, { seconds });
-  const page = await visit(browser, { url: parley.url, person: ben });
+  const page = await visit(stage.browser, { url: stage.url, person: ben });
   await enterRoom(page, 'Muted room');
   await mute(600);
   await say(page, 'first try');
@@ -106,26 +82,25 @@ test('a refused text is kept over a reload, can be sent again as it is, and can 
   await page.reload();
   await article(page, 'second try').getByText('You are muted in this room.').waitFor();
 
-  // Back in the composer, before what is being written there.
-  await write(page, 'meanwhile');
+  // It comes back into the composer, before the draft.
+  await write(page, 'a draft');
   await article(page, 'second try').getByRole('button', { name: 'Change text' }).click();
   await article(page, 'second try').waitFor({ state: 'detached' });
-  await expect.poll(() => composer(page).inputValue()).toBe('second try\n\nmeanwhile');
+  await expect.poll(() => composer(page).inputValue()).toBe('second try\n\na draft');
 
   await article(page, 'first try').getByRole('button', { name: 'Discard' }).click();
   await confirm(page, 'Cancel');
   await mustCall(ana, 'DELETE', `/v1/rooms/${roomId}/members/${ben.id}/mute`);
   await article(page, 'first try').getByRole('button', { name: 'Try again' }).click();
-  await expect.poll(() => stored(ana, roomId)).toEqual(['first try']);
+  await expect.poll(() => storedTexts(ana, roomId)).toEqual(['first try']);
   await composer(page).press('Enter');
-  await expect.poll(() => stored(ana, roomId)).toEqual(['first try', 'second try\n\nmeanwhile']);
+  await expect.poll(() => storedTexts(ana, roomId)).toEqual(['first try', 'second try\n\na draft']);
   await messages(page).getByText('Not sent').waitFor({ state: 'detached' });
 });
 
-test('what was written without a connection is sent once, in order, though the tab was closed and two came after it', async () => {
-  const { ana, ben } = await people();
-  const roomId = await createRoom([ana, ben], { name: 'Far room' });
-  const page = await visit(browser, { url: parley.url, person: ana });
+test('messages written offline are sent once and in order, even after the tab was closed and two others opened', async () => {
+  const { ana, ben, roomId } = await stage.roomOfTwo('Far room');
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   const sockets = await controlSockets(page.context());
   await page.reload();
   await enterRoom(page, 'Far room');
@@ -138,7 +113,7 @@ test('what was written without a connection is sent once, in order, though the t
   await page.close();
 
   const [left, right] = [await page.context().newPage(), await page.context().newPage()];
-  await Promise.all([left, right].map((tab) => tab.goto(`${parley.url}/#/rooms/${roomId}`)));
+  await Promise.all([left, right].map((tab) => tab.goto(`${stage.url}/#/rooms/${roomId}`)));
   await Promise.all([left, right].map((tab) => tab.getByText('Reconnecting').waitFor()));
   sockets.restore();
   for (const tab of [left, right]) {
@@ -147,16 +122,15 @@ test('what was written without a connection is sent once, in order, though the t
     await expect.poll(() => messages(tab).getByRole('article').count()).toBe(2);
     await expect.poll(() => composer(tab).inputValue()).toBe('three, half');
   }
-  expect(await stored(ben, roomId)).toEqual(['one', 'two']);
+  expect(await storedTexts(ben, roomId)).toEqual(['one', 'two']);
 });
 
-test('two tabs show one draft: what one writes or sends, the other follows', async () => {
-  const { ana, ben } = await people();
-  const roomId = await createRoom([ana, ben], { name: 'Two tabs' });
-  const left = await visit(browser, { url: parley.url, person: ana });
+test('two tabs share one draft: each follows what the other writes or sends', async () => {
+  const { ana, ben, roomId } = await stage.roomOfTwo('Two tabs');
+  const left = await visit(stage.browser, { url: stage.url, person: ana });
   const right = await left.context().newPage();
   await enterRoom(left, 'Two tabs');
-  await right.goto(`${parley.url}/#/rooms/${roomId}`);
+  await right.goto(`${stage.url}/#/rooms/${roomId}`);
   await messages(right).waitFor();
   await write(left, 'from the left');
   await expect.poll(() => composer(right).inputValue()).toBe('from the left');
@@ -166,16 +140,15 @@ test('two tabs show one draft: what one writes or sends, the other follows', asy
   await expect.poll(() => composer(left).inputValue()).toBe('from the left, ended on the right');
   await composer(right).press('Enter');
   await expect.poll(() => composer(left).inputValue()).toBe('');
-  await expect.poll(() => stored(ben, roomId)).toEqual(['from the left, ended on the right']);
+  await expect.poll(() => storedTexts(ben, roomId)).toEqual(['from the left, ended on the right']);
 });
 
-test('logging out with unsent texts asks first, and nothing goes out in the name of the next person', async () => {
-  const { ana, ben } = await people();
-  const roomId = await createRoom([ana, ben], { name: 'Shared desk' });
-  const page = await visit(browser, { url: parley.url, person: ana });
+test('logging out with unsent texts asks first, and nothing is sent in the name of the next user', async () => {
+  const { ana, ben, roomId } = await stage.roomOfTwo('Shared computer');
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   const sockets = await controlSockets(page.context());
   await page.reload();
-  await enterRoom(page, 'Shared desk');
+  await enterRoom(page, 'Shared computer');
   sockets.cut();
   await page.getByText('Reconnecting').waitFor();
   await say(page, 'written by ana');
@@ -190,9 +163,9 @@ test('logging out with unsent texts asks first, and nothing goes out in the name
   await page.getByLabel('Username').fill(ben.username);
   await page.getByLabel('Password').fill(ben.password);
   await page.getByRole('button', { name: 'Log in' }).click();
-  await enterRoom(page, 'Shared desk');
+  await enterRoom(page, 'Shared computer');
   await expect.poll(() => composer(page).inputValue()).toBe('');
   await say(page, 'written by ben');
-  await expect.poll(() => stored(ana, roomId)).toEqual(['written by ben']);
+  await expect.poll(() => storedTexts(ana, roomId)).toEqual(['written by ben']);
   expect(await page.evaluate('Object.keys(localStorage).filter((key) => key !== "parley.session")')).toEqual([]);
 });

@@ -1,38 +1,24 @@
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Locator, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import {
   article,
   confirm,
+  devices,
   enterRoom,
   longPress,
   messages,
-  openBrowser,
-  phone,
+  openPageStage,
   say,
   visit,
 } from '../harness/page-visits.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
-import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
+import { createRoom, mustCall, type TestUser } from '../harness/test-client.ts';
 
-let browser: Browser;
-let parley: Single;
+const stage = openPageStage();
 
-beforeAll(async () => {
-  const port = await freePort();
-  [browser, parley] = await Promise.all([openBrowser(), startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}` }, port)]);
-});
-afterAll(async () => {
-  await browser.close();
-  await parley.end();
-});
-
-/** A room in which ana has said `line 1` to `line 30`, and ben has read it. */
+/** A room with ana's messages `line 1` to `line 30`, which ben has not read. */
 async function talk(name: string): Promise<{ ana: TestUser; ben: TestUser; roomId: string }> {
-  const [ana, ben] = (await Promise.all([signUp(parley.url), signUp(parley.url)])) as [TestUser, TestUser];
-  const roomId = await createRoom([ana, ben], { name });
-  for (let line = 1; line <= 30; line++)
-    await mustCall(ana, 'POST', `/v1/rooms/${roomId}/messages`, { clientId: `l${line}`, text: `line ${line} of ana` });
+  const { ana, ben, roomId, send } = await stage.roomOfTwo(name);
+  for (let line = 1; line <= 30; line++) await send('ana', `line ${line} of ana`);
   return { ana, ben, roomId };
 }
 
@@ -48,13 +34,10 @@ const isInView = (element: Locator) =>
 const height = async (element: Locator) => (await element.boundingBox())!.height;
 const paragraph = 'a sentence that goes on and on so that it does not fit into one line of the composer. '.repeat(3);
 
-for (const [device, options] of [
-  ['desk', {}],
-  ['phone', phone],
-] as const)
-  test(`on a ${device} the composer grows with its text to a bound, and shrinks again`, async () => {
+for (const [device, options] of devices)
+  test(`on a ${device} the composer grows with its text up to a bound, and shrinks again`, async () => {
     const { ana } = await talk(`Growing ${device}`);
-    const page = await visit(browser, { url: parley.url, person: ana, options });
+    const page = await visit(stage.browser, { url: stage.url, person: ana, options });
     await enterRoom(page, 'Growing');
     const empty = await height(composer(page));
     await composer(page).fill(paragraph);
@@ -77,9 +60,9 @@ for (const [device, options] of [
     expect(await height(composer(page))).toBe(empty);
   });
 
-test('the newest message is edited from the composer by the arrow key, with Save in view, and the focus returns', async () => {
+test('ArrowUp in the empty composer edits the newest message, with Save in view, and the focus returns', async () => {
   const { ana } = await talk('Arrow');
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Arrow');
   await line(page, 30).waitFor();
   await composer(page).press('ArrowUp');
@@ -113,13 +96,10 @@ test('the newest message is edited from the composer by the arrow key, with Save
   await expect.poll(() => editor(page).count()).toBe(0);
 });
 
-for (const [device, options] of [
-  ['desk', {}],
-  ['phone', phone],
-] as const)
-  test(`on a ${device} an edit of a message at the lower edge has its buttons in view`, async () => {
+for (const [device, options] of devices)
+  test(`on a ${device} the buttons of an edit at the lower edge are in view`, async () => {
     const { ana } = await talk(`Edge ${device}`);
-    const page = await visit(browser, { url: parley.url, person: ana, options });
+    const page = await visit(stage.browser, { url: stage.url, person: ana, options });
     await enterRoom(page, 'Edge');
     await line(page, 30).waitFor();
     // The list is not at its end, and the message is the last one in view.
@@ -142,10 +122,10 @@ for (const [device, options] of [
     await expect.poll(() => composer(page).evaluate((box) => box === document.activeElement)).toBe(true);
   });
 
-test('a refused edit keeps its text and says why, in view; it outlives another room and a reload', async () => {
+test('a refused edit keeps its text and shows why; it survives a change of rooms and a reload', async () => {
   const { ana, ben, roomId } = await talk('Refused edit');
   await createRoom([ana, ben], { name: 'Elsewhere' });
-  const page = await visit(browser, { url: parley.url, person: ana });
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
   await enterRoom(page, 'Refused edit');
   await line(page, 30).waitFor();
   await composer(page).press('ArrowUp');
@@ -170,10 +150,10 @@ test('a refused edit keeps its text and says why, in view; it outlives another r
   expect((list as { text: string }[])[0]!.text).toBe('a better text');
 });
 
-test('a refusal is seen where one has scrolled to, and the refused message a press away', async () => {
+test('a refusal is shown to a reader who has scrolled up, with a button that leads to the message', async () => {
   const { ana, ben, roomId } = await talk('Refused above');
   await mustCall(ana, 'PUT', `/v1/rooms/${roomId}/members/${ben.id}/mute`, { seconds: 600 });
-  const page = await visit(browser, { url: parley.url, person: ben });
+  const page = await visit(stage.browser, { url: stage.url, person: ben });
   await enterRoom(page, 'Refused above');
   await line(page, 30).waitFor();
   await page.getByRole('button', { name: /jump to latest/i }).click();

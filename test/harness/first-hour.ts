@@ -246,11 +246,12 @@ async function settleIn(walk: Walk, { page }: Visitor): Promise<void> {
   if (walk.device === 'phone') await page.getByRole('link', { name: 'Back to rooms' }).tap();
   await picture(walk, page, '21-rooms');
   await press(walk, page.getByRole('button', { name: /^Account settings/ }));
-  for (const section of ['Profile', 'Password & email', 'Second step', 'Devices']) {
+  for (const section of ['Profile', 'Password & email', 'Two-factor authentication', 'Devices']) {
     await press(walk, page.getByRole('button', { name: section, exact: true }));
     await page.getByRole('region', { name: section }).first().waitFor();
     if (section === 'Devices') await page.getByText('This device').waitFor();
-    if (section === 'Second step') await page.getByRole('button', { name: 'Add authenticator app' }).waitFor();
+    if (section === 'Two-factor authentication')
+      await page.getByRole('button', { name: 'Add authenticator app' }).waitFor();
     await picture(walk, page, `22-settings-${section.split(' ')[0]!.toLowerCase()}`);
   }
   await press(walk, page.getByRole('button', { name: 'Close' }));

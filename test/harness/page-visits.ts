@@ -1,4 +1,4 @@
-/** People at the page in a real browser: logged in, in a room, at a desk or with a phone in the hand. */
+/** Users of the page in a real browser: logged in, in a room, on a desktop or on a phone. */
 import {
   type Browser,
   type BrowserContext,
@@ -85,8 +85,14 @@ export async function storedTexts(person: TestUser, roomId: string): Promise<str
   return (stored as { text: string }[]).map(({ text }) => text);
 }
 
-/** A touch screen in a hand. */
+/** A small touch screen. */
 export const phone: BrowserContextOptions = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+
+/** For tests that run on both. */
+export const devices: readonly (readonly [name: 'desktop' | 'phone', options: BrowserContextOptions])[] = [
+  ['desktop', {}],
+  ['phone', phone],
+];
 
 /** Logs in by the form, in a browser context of its own. */
 export async function visit(
@@ -117,7 +123,7 @@ export async function say(page: Page, text: string): Promise<void> {
   await page.getByRole('button', { name: 'Send' }).click();
 }
 
-/** Presses the button of the question that is asked before something final is done. */
+/** Answers the question before a final action by the button with this label. */
 export async function confirm(page: Page, action: string): Promise<void> {
   await page.locator('dialog.question').getByRole('button', { name: action, exact: true }).click();
 }
@@ -137,7 +143,7 @@ export interface SocketControls {
   /** Closes all connections, and refuses new ones until `restore`. */
   readonly cut: () => void;
   readonly restore: () => void;
-  /** Nothing passes through the open connections any more, and nobody is told. New ones work. */
+  /** Drops all frames of the open connections without closing them. New connections work. */
   readonly silence: () => void;
   /** How many connections were refused. */
   readonly refused: () => number;
