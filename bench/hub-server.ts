@@ -48,7 +48,7 @@ const hub = createHub<FeedState>({
 });
 const host = {
   bounds: { queueBytes: 268_435_456, queueEvents: 10_000_000 },
-  touch: hub.turn.touch,
+  touch: hub.flushScheduler.touch,
   onClose: () => {},
   onDrop: () => {},
 };

@@ -86,7 +86,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   await addSocketRoute(app, {
     sockets: gateway.sockets,
     authenticator: callers.identities.authenticator,
-    isLeaving: () => drain.isDraining() || isolation.isCutOff(),
+    isLeaving: () => drain.isDraining() || isolation.isIsolated(),
     isCrowded: gateway.helloHandshake.isFull,
     onCrowded: gateway.helloHandshake.countRefused,
     origins: callers.origins,
@@ -140,7 +140,7 @@ function addOperationRoutes(
     if (drain.isDraining()) void reply.header('connection', 'close');
     done();
   });
-  refuseAbandonedRequests(app, gateway.pauseWatch);
+  refuseAbandonedRequests(app, gateway.wakeGrace);
   addHealthRoutes(app, {
     readiness: async () => {
       const database = await probe();
@@ -173,7 +173,7 @@ async function stopChat(parts: ChatParts, deadlineMs: number): Promise<void> {
     ['socket server', sockets.stop],
     ['database isolation watch', parts.isolation.stop],
     ['connection maintenance', gateway.maintenance.stop],
-    ['process pause watch', gateway.pauseWatch.stop],
+    ['process pause detector', gateway.pauses.stop],
     ['watcher bans', rooms.watcherBans.stop],
     ['hub', rooms.hub.stop],
     ['erasures', callers.privacy.stop],
@@ -202,7 +202,7 @@ function startOverWithLog(
   epoch.onReplaced(revocations.startOver);
   epoch.onReplaced(membershipChanges.startOver);
   epoch.onReplaced(eventLog.startOver);
-  epoch.onReplaced(hub.beginAnew);
+  epoch.onReplaced(hub.startOver);
   epoch.onReplaced(pages.startOver);
 }
 
@@ -227,6 +227,6 @@ function watchIsolation(
     },
     metric,
     logger,
-    settings: { checkMs: config.realtime.headCheck, cutOffAfterMs: config.realtime.cutOffAfter },
+    settings: { checkMs: config.realtime.headCheck, isolatedAfterMs: config.realtime.cutOffAfter },
   });
 }

@@ -1,10 +1,9 @@
 /**
- * An instance that lost Postgres while others did not is of no use to its clients: it sends them to the others. One that lost it
- * together with all others keeps its sockets, for there is nowhere to go. Which of the two it is the others say: each that reaches
- * Postgres tells so over the hints' link.
+ * Sends the clients to other instances when only this instance has lost Postgres. If all instances lost it, the sockets stay, because no
+ * other instance would be better. Each instance that reaches Postgres says so in a hint, which is how the others tell the two cases apart.
  *
- * States: joined → alone (Postgres does not answer) → cut off (it has not for `cutOffAfter`, and somebody else just reached it) →
- * joined, as soon as Postgres answers.
+ * States: connected → waiting (Postgres does not answer) → isolated (no answer for `isolatedAfterMs`, and another instance has just
+ * reached Postgres) → connected, as soon as Postgres answers.
  */
 
 import type { Logger } from 'pino';
@@ -13,14 +12,14 @@ import { startPoller } from '../../concurrency/poller.ts';
 import type { Hints } from './hints.ts';
 
 export interface DatabaseIsolationSettings {
-  /** Postgres is asked this often. */
+  /** How often Postgres is probed. */
   readonly checkMs: number;
-  /** Without an answer for this long the clients are sent away, if there is somewhere to go. */
-  readonly cutOffAfterMs: number;
+  /** After this long without an answer the clients are sent away, if another instance reaches Postgres. */
+  readonly isolatedAfterMs: number;
 }
 
 export interface DatabaseIsolationWatch {
-  readonly isCutOff: () => boolean;
+  readonly isIsolated: () => boolean;
   readonly stop: () => void;
 }
 
@@ -32,48 +31,51 @@ export function startDatabaseIsolationWatch({
   logger,
   settings,
 }: {
-  /** Whether Postgres answers; it answers itself in bounded time. */
+  /** Whether Postgres answers. Resolves within a bounded time. */
   probe: () => Promise<'up' | 'down'>;
-  hints: Pick<Hints, 'announceHealth' | 'onPeerHealth'>;
-  /** Tells all clients to come back elsewhere. */
+  hints: Pick<Hints, 'announceHealth' | 'onInstanceHealth'>;
+  /** Closes all connections, so that the clients reconnect to other instances. */
   sendAway: () => void;
   metric: Gauge;
   logger: Logger;
   settings: DatabaseIsolationSettings;
 }): DatabaseIsolationWatch {
   let reachedMs = performance.now();
-  let peerReachedMs = Number.NEGATIVE_INFINITY;
-  let databaseIsolation = false;
+  let otherReachedMs = Number.NEGATIVE_INFINITY;
+  let isIsolated = false;
 
   function become(next: boolean): void {
-    if (databaseIsolation === next) return;
-    databaseIsolation = next;
+    if (isIsolated === next) return;
+    isIsolated = next;
     metric.set(next ? 1 : 0);
     logger.warn(
-      { databaseIsolation },
-      next ? 'cut off from the database; clients are sent to other instances' : 'reached again',
+      { databaseIsolation: isIsolated },
+      next
+        ? 'this instance alone has lost the database; its clients are sent to other instances'
+        : 'the database answers again',
     );
     if (next) sendAway();
   }
 
-  async function look(): Promise<void> {
+  async function check(): Promise<void> {
     const state = await probe();
     const nowMs = performance.now();
     if (state === 'up') {
       reachedMs = nowMs;
       become(false);
       hints.announceHealth();
-    } else if (nowMs - reachedMs > settings.cutOffAfterMs && nowMs - peerReachedMs < settings.checkMs * 3) become(true);
+    } else if (nowMs - reachedMs > settings.isolatedAfterMs && nowMs - otherReachedMs < settings.checkMs * 3)
+      become(true);
   }
 
-  hints.onPeerHealth(() => {
-    peerReachedMs = performance.now();
+  hints.onInstanceHealth(() => {
+    otherReachedMs = performance.now();
   });
   const poller = startPoller({
-    work: look,
+    work: check,
     everyMs: settings.checkMs,
     onError: (error) => logger.debug({ error }, 'the database could not be probed'),
   });
 
-  return { isCutOff: () => databaseIsolation, stop: poller.stop };
+  return { isIsolated: () => isIsolated, stop: poller.stop };
 }

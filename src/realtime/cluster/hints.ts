@@ -1,23 +1,23 @@
 /**
- * Hints between instances: copies of committed events and of passing signals. Losing every one of them loses nothing:
- * readers are brought up to the head of the log from Postgres.
+ * Hints between instances: copies of committed events, and signals. Losing every hint loses no event, because feeds also catch up from
+ * the log.
  */
 
-/** Consecutive events of one room, as the frames' payloads. */
+/** Consecutive events of one room, as payloads of frames. */
 export interface EventHint {
   readonly roomId: string;
   readonly firstSeq: number;
   readonly events: readonly string[];
 }
 
-/** A membership that began: its user's connections are attached to the room from that seq. */
+/** A membership began: the user's connections read the room from that seq on. */
 export interface JoinHint {
   readonly userId: string;
   readonly roomId: string;
   readonly seq: number;
 }
 
-/** What arrives from other instances. Own messages do not come back. */
+/** Receives the hints of other instances, never those of this one. */
 export interface HintListener {
   readonly onEvents: (hint: EventHint) => void;
   readonly onJoin: (hint: JoinHint) => void;
@@ -25,11 +25,11 @@ export interface HintListener {
   readonly onRoomSignal: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
   /** A frame without a seq for all connections of a user, e.g. `read.updated`. */
   readonly onUserSignal: (userId: string, json: string) => void;
-  /** Somebody's logins ended: look now instead of at the next poll. */
+  /** Sessions ended: read revocations now instead of at the next poll. */
   readonly onRevocation: () => void;
-  /** The link was away: everything may have been missed. */
+  /** The link works again: any hint may have been missed. */
   readonly onLinkRestored: () => void;
-  /** Rooms or users are followed from now on; what came since they were asked for may have been missed. */
+  /** Channels are subscribed from now on. Hints since the call of `followRoom` or `followUser` may have been missed. */
   readonly onSubscribed: () => void;
 }
 
@@ -41,21 +41,21 @@ export interface Hints {
   readonly signalRoom: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announceRevocation: () => void;
-  /** This instance reaches Postgres. */
+  /** Says that this instance reaches Postgres. */
   readonly announceHealth: () => void;
-  /** Another one does. */
-  readonly onPeerHealth: (listener: () => void) => void;
-  /** Counted: hints about a room or user arrive while there is at least one follower. */
+  /** Another instance reaches Postgres. */
+  readonly onInstanceHealth: (listener: () => void) => void;
+  /** Counted: hints about a room or user arrive while it has at least one follower. */
   readonly followRoom: (roomId: string) => void;
   readonly unfollowRoom: (roomId: string) => void;
   readonly followUser: (userId: string) => void;
   readonly unfollowUser: (userId: string) => void;
-  /** `up`, or why hints do not flow. */
+  /** Whether hints flow. */
   readonly state: () => 'up' | 'down';
   readonly stop: () => Promise<void>;
 }
 
-/** One instance alone: there is nobody to tell. */
+/** Hints of an instance that is alone: none. */
 export function createLocalHints(): Hints {
   const nothing = () => {};
   return {
@@ -66,7 +66,7 @@ export function createLocalHints(): Hints {
     signalUser: nothing,
     announceRevocation: nothing,
     announceHealth: nothing,
-    onPeerHealth: nothing,
+    onInstanceHealth: nothing,
     followRoom: nothing,
     unfollowRoom: nothing,
     followUser: nothing,

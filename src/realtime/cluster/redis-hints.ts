@@ -1,19 +1,18 @@
 /**
- * Hints over Redis Pub/Sub. Rooms and users are spread over a fixed number of channels (`SPUBLISH` in a cluster);
- * an instance subscribes to those its sockets need. A batch of commits is one publish per channel it touches.
- *
- * The subscriber link is proved end to end: a probe is published and must come back, because a half-open TCP
- * connection to Redis shows no error for minutes. A silent link is thrown away and made anew.
- *
- * States: up (the last probe came back) ⇄ down (no probe came back in time; nothing is published meanwhile).
+ * Hints over Redis Pub/Sub. Rooms and users are spread over a fixed number of channels (`SPUBLISH` in a cluster). An instance
+ * subscribes to those that its sockets need. A batch of commits is one publish per channel that it touches.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Counter, Gauge } from 'prom-client';
 import type { Outages } from '../../logger/outages.ts';
-import { isRefusal, openRedisLink, type RedisLink, redisOutage, SilentLink } from '../../redis-link.ts';
-import type { EventHint, HintListener, Hints, JoinHint } from './hints.ts';
+import { openRedisLink, redisOutage, SilentLink } from '../../redis-link.ts';
+import { hintTexts, receiveHint } from './hint-codec.ts';
+import type { EventHint, HintListener, Hints } from './hints.ts';
+import { createRedisLinkProbe, type RedisLinkProbe } from './redis-link-probe.ts';
+import { createRedisPublisher } from './redis-publisher.ts';
+import { createRedisSubscriber } from './redis-subscriber.ts';
 
 export interface RedisHintsSettings {
   readonly url: string;
@@ -38,245 +37,113 @@ export function shardOf(id: string, shards: number): number {
   return createHash('md5').update(id).digest().readUInt32BE(0) % shards;
 }
 
-export function createRedisHints({
-  settings,
-  logger,
-  outages,
-  metrics,
-  logId,
-}: {
-  settings: RedisHintsSettings;
-  logger: Logger;
-  outages: Outages;
-  metrics: RedisHintsMetrics;
-  /** Names the log that this instance's events are of; those of another log are not taken. */
-  logId: () => string;
-}): Hints {
-  const instance = randomUUID();
-  // Apart: the rights to each of them may be missing alone, and the test message uses a channel of its own.
-  const outage = redisOutage(outages, 'hints');
-  const publishing = redisOutage(outages, 'publishing hints');
-  const subscribing = redisOutage(outages, 'subscribing to hints');
-  const followed = new Map<string, number>();
-  const probeChannel = `${settings.prefix}:probe:${instance}`;
-  /** What concerns every instance. */
-  const commonChannel = `${settings.prefix}:revoked`;
-  let listener: HintListener | undefined;
-  let onPeerHealth = () => {};
-  let up = false;
-  /** The link broke since the last probe came back. */
-  let torn = false;
-  let stopped = false;
-  let inFlight = 0;
-  let lastProbeBack = performance.now();
-  let subscriberSince = performance.now();
+interface RedisHintsOptions {
+  readonly settings: RedisHintsSettings;
+  readonly logger: Logger;
+  readonly outages: Outages;
+  readonly metrics: RedisHintsMetrics;
+  /** Names the log that this instance's events are of. Events of another log are ignored. */
+  readonly logId: () => string;
+}
 
-  /** Channels of the current subscriber that Redis has not confirmed. */
-  const unconfirmed = new Set<string>();
-  const publisher = connect({
+export function createRedisHints({ settings, logger, outages, metrics, logId }: RedisHintsOptions): Hints {
+  const { prefix, cluster, shards } = settings;
+  const origin = randomUUID();
+  const probeChannel = `${prefix}:probe:${origin}`;
+  /** Hints that concern every instance. */
+  const commonChannel = `${prefix}:revoked`;
+  const roomChannel = (roomId: string) => `${prefix}:room:${shardOf(roomId, shards)}`;
+  const userChannel = (userId: string) => `${prefix}:user:${shardOf(userId, shards)}`;
+  const outage = redisOutage(outages, 'hints');
+  const openLink = (options: RedisOptions) => openRedisLink(settings, options, outage);
+  let listener: HintListener | undefined;
+  let onInstanceHealth = () => {};
+
+  const publisherLink = openLink({
     maxRetriesPerRequest: 1,
     commandTimeout: settings.commandTimeout,
     enableOfflineQueue: false,
   });
-  let subscriber = subscribe();
-
-  function connect(options: RedisOptions): RedisLink {
-    return openRedisLink(settings, options, outage);
-  }
-
-  function subscribe(): RedisLink {
-    // A link that comes back subscribes here again. The library would do it with a promise that nobody can catch, and the process
-    // would end with a link that is thrown away meanwhile. In a cluster it catches them.
-    const link = connect({ maxRetriesPerRequest: null, autoResubscribe: settings.cluster });
-    link.on(settings.cluster ? 'smessage' : 'message', (channel: string, message: string) => receive(channel, message));
-    link.on('close', () => {
-      if (link === subscriber) torn = true;
-    });
-    link.on('ready', () => void subscribeAll(link));
-    subscriberSince = performance.now();
-    return link;
-  }
-
-  async function subscribeAll(link: RedisLink): Promise<void> {
-    await subscribeTo(link, [probeChannel, commonChannel, ...followed.keys()]);
-    // A probe sent before the subscription holds is lost; the next one might come when this link's time is up already.
-    if (link === subscriber && !stopped) sendProbe();
-  }
-
-  /** What Redis does not confirm is asked for again with the next test of the link. */
-  async function subscribeTo(link: RedisLink, channels: string[]): Promise<void> {
-    const isCurrent = () => link === subscriber && !stopped;
-    for (const channel of channels) unconfirmed.add(channel);
-    try {
-      // One slot per sharded subscription; plain Pub/Sub takes them all in one command.
-      if (settings.cluster) await Promise.all(channels.map((channel) => link.ssubscribe(channel)));
-      else await link.subscribe(...channels);
-      if (!isCurrent()) return;
-      for (const channel of channels) unconfirmed.delete(channel);
-      if (unconfirmed.size === 0) subscribing.ended();
-      if (up) listener?.onSubscribed();
-    } catch (error) {
-      if (isCurrent() && isRefusal(error)) subscribing.failed(error);
-    }
-  }
-
-  function subscribeAgain(): void {
-    const missing = [...unconfirmed].filter((channel) => isWanted(channel));
-    unconfirmed.clear();
-    if (missing.length > 0) void subscribeTo(subscriber, missing);
-  }
-
-  function isWanted(channel: string): boolean {
-    return channel === probeChannel || channel === commonChannel || followed.has(channel);
-  }
-
-  async function unsubscribeFrom(link: RedisLink, channel: string): Promise<void> {
-    try {
-      await (settings.cluster ? link.sunsubscribe(channel) : link.unsubscribe(channel));
-    } catch (error) {
-      logger.debug({ error: (error as Error).message }, 'redis unsubscribe');
-    }
-  }
-
-  function receive(channel: string, message: string): void {
-    if (channel === probeChannel) {
-      lastProbeBack = performance.now();
-      outage.ended();
-      if (up && !torn) return;
-      up = true;
-      torn = false;
+  const publisher = createRedisPublisher({
+    link: publisherLink,
+    cluster,
+    queueMax: settings.publishQueueMax,
+    isUp: (): boolean => probe.isUp(),
+    outage: redisOutage(outages, 'publishing hints'),
+    metrics,
+  });
+  const sendProbe = () => void publisher.publishNow(probeChannel, origin).catch(outage.failed);
+  const subscriber = createRedisSubscriber({
+    // The library would subscribe again with a promise that nobody can catch, and a link that is replaced at that moment would end
+    // the process. In a cluster it catches them.
+    openLink: () => openLink({ maxRetriesPerRequest: null, autoResubscribe: cluster }),
+    cluster,
+    ownChannels: [probeChannel, commonChannel],
+    onMessage: receive,
+    onBroken: () => probe.onBroken(),
+    // A probe sent before the subscription is lost, and the next one might come too late for this link.
+    onReady: sendProbe,
+    onSubscribed: () => {
+      if (probe.isUp()) listener?.onSubscribed();
+    },
+    outage: redisOutage(outages, 'subscribing to hints'),
+    logger,
+  });
+  const probe: RedisLinkProbe = createRedisLinkProbe({
+    timeoutMs: settings.probeTimeout,
+    sinceMs: subscriber.sinceMs,
+    send: sendProbe,
+    retryUnconfirmed: subscriber.retryUnconfirmed,
+    onSilent: (silentMs) => {
+      outage.failed(new SilentLink(`no test message came back in ${Math.round(silentMs)} ms`));
+      metrics.up.set(0);
+      subscriber.replace();
+    },
+    onFlowing: () => {
       metrics.up.set(1);
       logger.info('hints flow');
       listener?.onLinkRestored();
-      return;
-    }
-    const [head, ...lines] = message.split('\n') as [string, ...string[]];
-    const [origin, kind, first = '', second = '', third = ''] = head.split(' ') as [
-      string,
-      string,
-      string?,
-      string?,
-      string?,
-    ];
-    if (origin === instance || !listener) return;
-    metrics.received.inc();
-    // A build that does not name its log sends none.
-    if (kind === 'events') {
-      if (first === '' || first === logId()) receiveEvents(lines, listener);
-    } else if (kind === 'joined') listener.onJoin({ userId: first, roomId: second, seq: Number(third) });
-    else if (kind === 'room')
-      listener.onRoomSignal(first, lines.join('\n'), [second, ...third.split(',').filter(Boolean)]);
-    else if (kind === 'user') listener.onUserSignal(first, lines.join('\n'));
-    else if (kind === 'revoked') listener.onRevocation();
-    else if (kind === 'healthy') onPeerHealth();
-    // Anything else is of a newer build: hints may be ignored.
-  }
+    },
+  });
 
-  /** Lines: `roomId firstSeq count`, then that many events; JSON holds no line breaks. */
-  function receiveEvents(lines: readonly string[], to: HintListener): void {
-    for (let at = 0; at < lines.length; ) {
-      const [roomId = '', firstSeq = '', count = ''] = lines[at]!.split(' ');
-      const end = at + 1 + Number(count);
-      if (!(end <= lines.length) || !(Number(firstSeq) > 0)) return;
-      to.onEvents({ roomId, firstSeq: Number(firstSeq), events: lines.slice(at + 1, end) });
-      at = end;
-    }
+  function receive(channel: string, text: string): void {
+    if (channel === probeChannel) {
+      outage.ended();
+      probe.onReturned();
+    } else if (listener && receiveHint(text, { origin, logId, listener, onInstanceHealth })) metrics.received.inc();
   }
-
-  function publish(channel: string, message: string): void {
-    if (stopped || !up || inFlight >= settings.publishQueueMax) {
-      metrics.dropped.inc();
-      return;
-    }
-    inFlight += 1;
-    metrics.published.inc();
-    const sent = settings.cluster ? publisher.spublish(channel, message) : publisher.publish(channel, message);
-    sent
-      .then(publishing.ended, (error: unknown) => {
-        metrics.dropped.inc();
-        if (isRefusal(error)) publishing.failed(error);
-      })
-      .finally(() => {
-        inFlight -= 1;
-      });
-  }
-
-  function probe(): void {
-    const silentMs = performance.now() - Math.max(lastProbeBack, subscriberSince);
-    if (silentMs > settings.probeTimeout) {
-      outage.failed(new SilentLink(`no test message came back in ${Math.round(silentMs)} ms`));
-      up = false;
-      metrics.up.set(0);
-      const silent = subscriber;
-      unconfirmed.clear();
-      subscriber = subscribe();
-      silent.disconnect();
-    } else if (unconfirmed.size > 0 && subscriber.status === 'ready') subscribeAgain();
-    sendProbe();
-  }
-
-  function sendProbe(): void {
-    const sent = settings.cluster
-      ? publisher.spublish(probeChannel, instance)
-      : publisher.publish(probeChannel, instance);
-    sent.catch(outage.failed);
-  }
-
-  function follow(channel: string): void {
-    const count = followed.get(channel) ?? 0;
-    followed.set(channel, count + 1);
-    if (count === 0) void subscribeTo(subscriber, [channel]);
-  }
-
-  function unfollow(channel: string): void {
-    const count = (followed.get(channel) ?? 0) - 1;
-    if (count > 0) followed.set(channel, count);
-    else if (followed.delete(channel)) void unsubscribeFrom(subscriber, channel);
-  }
-
-  const roomChannel = (roomId: string) => `${settings.prefix}:room:${shardOf(roomId, settings.shards)}`;
-  const userChannel = (userId: string) => `${settings.prefix}:user:${shardOf(userId, settings.shards)}`;
 
   function announceEvents(hints: readonly EventHint[]): void {
-    const byChannel = new Map<string, string[]>();
-    for (const hint of hints) {
-      const channel = roomChannel(hint.roomId);
-      const lines = byChannel.get(channel) ?? [`${instance} events ${logId()}`];
-      byChannel.set(channel, lines);
-      lines.push(`${hint.roomId} ${hint.firstSeq} ${hint.events.length}`, ...hint.events);
-    }
-    for (const [channel, lines] of byChannel) publish(channel, lines.join('\n'));
+    const byChannel = Map.groupBy(hints, ({ roomId }) => roomChannel(roomId));
+    for (const [channel, own] of byChannel) publisher.publish(channel, hintTexts.events(origin, logId(), own));
   }
 
-  const timer = setInterval(probe, settings.probeInterval);
-  publisher.on('ready', probe);
+  const timer = setInterval(probe.check, settings.probeInterval);
+  publisherLink.on('ready', probe.check);
 
   return {
     listen: (added) => {
       listener = added;
     },
     announceEvents,
-    announceJoin: ({ userId, roomId, seq }: JoinHint) =>
-      publish(userChannel(userId), `${instance} joined ${userId} ${roomId} ${seq}`),
-    signalRoom: (roomId, json, [first = '', ...others]) =>
-      // An instance of an older build reads the first one only.
-      publish(roomChannel(roomId), `${instance} room ${roomId} ${first} ${others.join(',')}\n${json}`),
-    signalUser: (userId, json) => publish(userChannel(userId), `${instance} user ${userId}\n${json}`),
-    announceRevocation: () => publish(commonChannel, `${instance} revoked`),
-    announceHealth: () => publish(commonChannel, `${instance} healthy`),
-    onPeerHealth: (added) => {
-      onPeerHealth = added;
+    announceJoin: (hint) => publisher.publish(userChannel(hint.userId), hintTexts.joined(origin, hint)),
+    signalRoom: (roomId, json, exceptUserIds) =>
+      publisher.publish(roomChannel(roomId), hintTexts.roomSignal(origin, roomId, json, exceptUserIds)),
+    signalUser: (userId, json) => publisher.publish(userChannel(userId), hintTexts.userSignal(origin, userId, json)),
+    announceRevocation: () => publisher.publish(commonChannel, hintTexts.revoked(origin)),
+    announceHealth: () => publisher.publish(commonChannel, hintTexts.healthy(origin)),
+    onInstanceHealth: (added) => {
+      onInstanceHealth = added;
     },
-    followRoom: (roomId) => follow(roomChannel(roomId)),
-    unfollowRoom: (roomId) => unfollow(roomChannel(roomId)),
-    followUser: (userId) => follow(userChannel(userId)),
-    unfollowUser: (userId) => unfollow(userChannel(userId)),
-    state: () => (up ? 'up' : 'down'),
+    followRoom: (roomId) => subscriber.follow(roomChannel(roomId)),
+    unfollowRoom: (roomId) => subscriber.unfollow(roomChannel(roomId)),
+    followUser: (userId) => subscriber.follow(userChannel(userId)),
+    unfollowUser: (userId) => subscriber.unfollow(userChannel(userId)),
+    state: () => (probe.isUp() ? 'up' : 'down'),
     stop: async () => {
-      stopped = true;
       clearInterval(timer);
-      publisher.disconnect();
-      subscriber.disconnect();
+      publisher.stop();
+      subscriber.stop();
     },
   };
 }

@@ -7,7 +7,7 @@
  */
 import type { Counter } from 'prom-client';
 import type { Connection } from '../socket/connection.ts';
-import type { FlushScheduler, TurnWork } from '../socket/flush-scheduler.ts';
+import type { FlushScheduler, TickWork } from '../socket/flush-scheduler.ts';
 import type { Feed, FeedState } from './feed.ts';
 
 interface Batch {
@@ -24,11 +24,11 @@ export interface FanOut<State extends FeedState> {
 
 /** @param sliceReaders how many readers of one room are served in one tick */
 export function createFanOut<State extends FeedState>({
-  turn,
+  flushScheduler,
   delivered,
   sliceReaders,
 }: {
-  turn: FlushScheduler;
+  flushScheduler: FlushScheduler;
   delivered: Counter;
   sliceReaders: number;
 }): FanOut<State> {
@@ -39,7 +39,7 @@ export function createFanOut<State extends FeedState>({
   function schedule(feed: Feed<State>): void {
     if (dirty.has(feed)) return;
     dirty.add(feed);
-    turn.beforeWrite(() => deliver(feed), feed.pendingSinceMs);
+    flushScheduler.beforeWrite(() => deliver(feed), feed.pendingSinceMs);
   }
 
   function pushNow(feed: Feed<State>): void {
@@ -59,7 +59,7 @@ export function createFanOut<State extends FeedState>({
     return { bytes, events };
   }
 
-  function deliver(feed: Feed<State>): TurnWork | undefined {
+  function deliver(feed: Feed<State>): TickWork | undefined {
     if (feed.readerCount <= sliceReaders) {
       dirty.delete(feed);
       pushNow(feed);
@@ -73,17 +73,17 @@ export function createFanOut<State extends FeedState>({
     return deliverInSlices(feed, batch, [...feed.readers, ...feed.watchers]);
   }
 
-  function deliverInSlices(feed: Feed<State>, batch: Batch, readers: readonly Connection[]): TurnWork | undefined {
+  function deliverInSlices(feed: Feed<State>, batch: Batch, readers: readonly Connection[]): TickWork | undefined {
     let next = 0;
     const pushUpTo = (end: number) => {
       for (; next < end; next++) readers[next]!.push(batch.bytes, batch.events);
     };
-    const slice = (): TurnWork | undefined => {
+    const slice = (): TickWork | undefined => {
       pushUpTo(Math.min(next + sliceReaders, readers.length));
       if (next < readers.length) return slice;
       slicing.delete(feed);
       // Frames that arrived during the slices follow only now, so that every connection sees the order of the log.
-      if (feed.pending.length > 0) turn.beforeWrite(() => deliver(feed), feed.pendingSinceMs);
+      if (feed.pending.length > 0) flushScheduler.beforeWrite(() => deliver(feed), feed.pendingSinceMs);
       else dirty.delete(feed);
       return undefined;
     };

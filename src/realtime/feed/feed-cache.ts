@@ -1,9 +1,9 @@
 /**
- * The rooms that this process holds in memory, within its bounds. Rooms without local readers are forgotten, those unused longest
- * first; rooms with readers stay, but what is remembered of their newest events goes when that is too much: resumes read it from the log.
+ * The feeds in memory, within three bounds: rooms, members, and bytes of recent frames. Feeds without local readers are dropped, least
+ * recently used first. Feeds with readers stay, but lose their recent frames when those are too large; resumes then read the log.
  *
- * Forgetting has a turn of the event loop to itself: whoever waited for a room has taken hold of it by then, by a reader or a pin. In
- * the same turn it would take rooms from under those who begin to read them, and nobody would tell these what is said there.
+ * Eviction runs in a tick of its own. By then every caller that waited for a feed has added a reader or a pin to it. In the same tick
+ * a feed could be dropped while somebody begins to read it, and that reader would get no events.
  */
 import type { Gauge } from 'prom-client';
 import type { Feed, FeedEvent, FeedState, ReaderChange, RecentBounds } from './feed.ts';
@@ -13,25 +13,25 @@ export interface FeedCacheSettings extends RecentBounds {
   readonly roomsCached: number;
   /** Members of those rooms. */
   readonly membersCached: number;
-  /** Bytes of the newest events of all rooms, those with readers too. */
+  /** Bytes of the recent frames of all rooms, including those with readers. */
   readonly recentBytesTotal: number;
 }
 
 export interface FeedCache<State extends FeedState> {
   readonly get: (roomId: string) => Feed<State> | undefined;
-  /** The same; it counts as use. */
+  /** The same, and counts as use for eviction. */
   readonly use: (roomId: string) => Feed<State> | undefined;
   readonly add: (feed: Feed<State>) => void;
   readonly forget: (feed: Feed<State>) => void;
   readonly values: () => Iterable<Feed<State>>;
-  /** Has a room take its next event. */
+  /** Gives a feed its next event. */
   readonly take: (feed: Feed<State>, event: FeedEvent) => ReaderChange | undefined;
-  /** Has a room begin anew, as another log has it. */
+  /** Sets a feed to what another log says of its room. */
   readonly replace: (feed: Feed<State>, position: number, state: State) => void;
   readonly forgetRecent: () => void;
 }
 
-/** Beyond their bound the newest events are forgotten down to this share of it, so that each room is looked at seldom. */
+/** Recent frames are dropped down to this share of their bound, so that eviction does not run with every event. */
 const recentKept = 0.9;
 
 export function createFeedCache<State extends FeedState>({
@@ -40,7 +40,7 @@ export function createFeedCache<State extends FeedState>({
   rooms,
 }: {
   settings: FeedCacheSettings;
-  /** Something is done with the room that would be lost with it. */
+  /** Work on the feed is under way that would be lost with it. */
   isBusy: (feed: Feed<State>) => boolean;
   rooms: Gauge;
 }): FeedCache<State> {
@@ -49,7 +49,7 @@ export function createFeedCache<State extends FeedState>({
   let recentBytes = 0;
   let planned = false;
 
-  /** Of a room that was forgotten meanwhile nothing is counted. */
+  /** A feed that was dropped may still take events, which count nowhere. */
   function isHeld(feed: Feed<State>): boolean {
     return feeds.get(feed.roomId) === feed;
   }

@@ -1,36 +1,37 @@
 /**
- * One room as this process follows it: the position reached in its log, the state that the events up to there add
- * up to, its local readers, and the newest events as bytes. Events enter in seq order and only so.
+ * One room as this instance follows it: its position in the log, the state that the events up to there add up to, the local readers,
+ * and the newest events as bytes. It takes events in seq order only.
  */
+import assert from 'node:assert/strict';
 import type { Connection } from '../socket/connection.ts';
 import { frameText } from '../socket/frame-codec.ts';
 
-/** One log entry on its way to readers; `json` is the frame's payload, the same for everybody. */
+/** One log entry on its way to readers. `json` is the frame's payload, the same for every reader. */
 export interface FeedEvent {
   readonly seq: number;
   readonly json: string;
 }
 
-/** What an event does to who reads the room. */
+/** What an event changes about the readers of its room. */
 export interface ReaderChange {
-  /** This user's connections start to read, from this event on. */
+  /** This user's connections read from this event on. */
   readonly joined?: string;
-  /** This user's connections stop to read, after this event. */
+  /** This user's connections stop reading after this event. */
   readonly left?: { readonly userId: string; readonly reason: string };
-  /** Those who only watch a public room stop, after this event. */
+  /** Watchers of a public room stop reading after this event. */
   readonly watchersLeave?: boolean;
-  /** The room is gone, after this event. */
+  /** The room is deleted by this event. */
   readonly closed?: boolean;
-  /** Earlier events must not be shown again from memory as they were. */
+  /** Earlier frames in memory are outdated, for example because a message was edited. */
   readonly forgetRecent?: boolean;
 }
 
-/** What the log adds up to; the meaning belongs to whoever made it. */
+/** The state that a room's events add up to. Its implementation (`chat/state`) knows what the events mean. */
 export interface FeedState {
-  /** Takes the event in; called once per event, in seq order. */
+  /** Applies the event. Called once per event, in seq order. */
   readonly apply: (type: string, event: FeedEvent) => ReaderChange | undefined;
   readonly isMember: (userId: string) => boolean;
-  /** May somebody watch without being a member? */
+  /** Whether users who are not members may watch the room. */
   readonly isPublic: () => boolean;
   /** The first seq the user may read, 1 where history is open to members. */
   readonly readableFrom: (userId: string) => number;
@@ -63,7 +64,7 @@ export class Feed<State extends FeedState = FeedState> {
   pending: Buffer[] = [];
   /** When the first of them came, by the monotonic clock. */
   pendingSinceMs = 0;
-  /** A commit of ours is on its way: the feed must stay. */
+  /** Callers that use the feed right now, for example a commit under way: it must stay in memory. */
   pins = 0;
   closed = false;
   #recent: Recent[] = [];
@@ -83,8 +84,9 @@ export class Feed<State extends FeedState = FeedState> {
     return this.#recentBytes;
   }
 
-  /** Begins anew, as another log has the room. Nobody may be reading. */
+  /** Sets the feed to what another log says of the room. It must have no readers. */
   replace(position: number, state: State): void {
+    assert(this.readerCount === 0, 'a feed with readers is replaced');
     this.position = position;
     this.state = state;
     this.closed = false;
@@ -92,8 +94,9 @@ export class Feed<State extends FeedState = FeedState> {
     this.forgetRecent();
   }
 
-  /** Takes the next event in. The caller has checked that it is the next one. */
+  /** Takes the next event. */
   take(event: FeedEvent, bounds: RecentBounds): ReaderChange | undefined {
+    assert(event.seq === this.position + 1, 'a feed takes events in seq order');
     const change = this.state.apply(eventType(event.json), event);
     this.position = event.seq;
     if (change?.forgetRecent) this.forgetRecent();

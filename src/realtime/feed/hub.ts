@@ -44,23 +44,23 @@ export interface HubMetrics {
 }
 
 export interface Hub<State extends FeedState> {
-  readonly turn: FlushScheduler;
+  readonly flushScheduler: FlushScheduler;
   readonly addConnection: (connection: Connection) => void;
   readonly removeConnection: (connection: Connection) => void;
   readonly connectionsOf: (userId: string) => readonly Connection[];
   readonly connections: () => Iterable<Connection>;
-  /** The room as of some recent position, loaded when needed; undefined where there is none. */
+  /** The room's feed, loaded if it is not in memory; undefined if there is no such room. */
   readonly feed: (roomId: string) => Promise<Feed<State> | undefined>;
-  /** The same of a room in memory; asking keeps it there. */
+  /** The same if it is in memory. Counts as use for eviction. */
   readonly loadedFeed: (roomId: string) => Feed<State> | undefined;
-  /** Takes committed events in, ours or another instance's; a hole starts a catch-up. */
+  /** Takes committed events of this or another instance. A gap starts a catch-up. */
   readonly take: (roomId: string, events: readonly FeedEvent[]) => void;
-  /** Reads the log up to its head. @param atLeast the log is known to hold this: it is read as often as that takes */
+  /** Reads the log up to its head. @param atLeast a seq that the log is known to hold: it is read until it shows that one */
   readonly catchUp: (feed: Feed<State>, atLeast?: number) => Promise<void>;
   /**
-   * Makes a connection a reader of a room from the event after `after` on, without a hole or a repeat.
-   * `reset`: too far behind or beyond the head; it reads from the head on. `left`: no longer a member.
-   * @param atLeast the room is known to have come this far: what memory holds is read on to there first
+   * Makes a connection a reader of a room from the event after `after` on, without a gap or a repeat.
+   * `reset`: `after` is too far behind or beyond the head; it reads from the head on. `left`: no longer a member.
+   * @param atLeast a seq that the room is known to have reached: the feed catches up to it first
    */
   readonly attach: (
     connection: Connection,
@@ -71,27 +71,27 @@ export interface Hub<State extends FeedState> {
   ) => Promise<Attached>;
   readonly detach: (connection: Connection, roomId: string) => void;
   readonly isReading: (connection: Connection, roomId: string) => boolean;
-  /** Connections that read rooms which they are no members of. */
+  /** Connections that read rooms without being members. */
   readonly watching: () => Iterable<{ readonly connection: Connection; readonly roomId: string }>;
-  /** Ends a connection's watching of a room and tells it why; what it was to get by now it gets before. */
+  /** Ends a connection's watching of a room and sends it the reason, after the events up to now. */
   readonly dismiss: (connection: Connection, roomId: string, reason: string) => void;
-  /** Rooms that the connection reads, or is about to. */
+  /** How many rooms the connection reads, or is about to read. */
   readonly readingCount: (connection: Connection) => number;
-  /** Whether the connection reads the room, or is about to. */
+  /** Whether the connection reads the room, or is about to read it. */
   readonly isFollowing: (connection: Connection, roomId: string) => boolean;
-  /** The rooms of the welcome are followed, or about to be: now those joined since its snapshot. */
+  /** Follows the rooms that were joined since the snapshot of the welcome. Called when the rooms of the welcome are being followed. */
   readonly followJoinsMeanwhile: (connection: Connection) => void;
   /** A membership began somewhere: attaches the user's connections here. */
   readonly onJoin: (hint: JoinHint) => void;
-  /** A membership began: the same, and tells the other instances. */
+  /** The same, and tells the other instances. */
   readonly announceJoin: (hint: JoinHint) => void;
-  /** A frame without a seq for the readers of a room, but for some people. */
+  /** Sends a frame without a seq to the readers of a room, except to these users. */
   readonly signalRoom: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announce: (hints: readonly EventHint[]) => void;
-  /** The log was replaced by another: all readers are sent to begin anew, and every room in memory is loaded again. */
-  readonly beginAnew: () => Promise<void>;
-  /** What was said of somebody is to be read anew. */
+  /** The log was replaced by another one: closes all connections, and drops or reloads every feed. */
+  readonly startOver: () => Promise<void>;
+  /** Recent frames hold outdated data about a user, so they are read from the log again. */
   readonly forgetRecent: () => void;
   readonly stop: () => void;
 }
@@ -99,9 +99,9 @@ export interface Hub<State extends FeedState> {
 export interface HubOptions<State extends FeedState> {
   readonly log: LogSource<State>;
   readonly hints: Hints;
-  /** A session ended somewhere: look at once. */
+  /** A session ended on some instance: revocations are to be read now. */
   readonly onRevocationHint: () => void;
-  /** The room had come to `seq` here, and the log in Postgres ends before it. */
+  /** The feed is at `seq`, and the log in Postgres ends before it. */
   readonly onMissing: (roomId: string, seq: number) => void;
   readonly membership: MembershipFrames;
   readonly metrics: HubMetrics;
@@ -111,10 +111,14 @@ export interface HubOptions<State extends FeedState> {
 
 export function createHub<State extends FeedState>(options: HubOptions<State>): Hub<State> {
   const { log, hints, membership, metrics, logger, settings } = options;
-  const turn = createFlushScheduler((seconds) => metrics.deliverySeconds.observe(seconds));
+  const flushScheduler = createFlushScheduler((seconds) => metrics.deliverySeconds.observe(seconds));
   const attaching = createAttachingRooms();
   const readers = createReaderRegistry<State>({ hints, connections: metrics.connections });
-  const fanOut = createFanOut<State>({ turn, delivered: metrics.delivered, sliceReaders: settings.deliverySlice });
+  const fanOut = createFanOut<State>({
+    flushScheduler,
+    delivered: metrics.delivered,
+    sliceReaders: settings.deliverySlice,
+  });
   const feeds: FeedCache<State> = createFeedCache<State>({
     settings,
     isBusy: (feed): boolean => follower.isCatchingUp(feed),
@@ -155,7 +159,7 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
   });
 
   return {
-    turn,
+    flushScheduler,
     addConnection: readers.add,
     removeConnection: (connection) => {
       readers.remove(connection);
@@ -198,7 +202,7 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
       hints.signalUser(userId, json);
     },
     announce: hints.announceEvents,
-    beginAnew: () => beginAnew({ log, feeds, follower, readers }),
+    startOver: () => startOver({ log, feeds, follower, readers }),
     forgetRecent: feeds.forgetRecent,
     stop: () => {
       joinedRooms.stop();
@@ -238,7 +242,7 @@ function* watchers<State extends FeedState>(feeds: FeedCache<State>) {
 }
 
 /** The log was replaced by another one: closes all connections, and loads again what work is waiting for. */
-async function beginAnew<State extends FeedState>({
+async function startOver<State extends FeedState>({
   log,
   feeds,
   follower,
@@ -257,7 +261,7 @@ async function beginAnew<State extends FeedState>({
       feeds.forget(feed);
       continue;
     }
-    // A send waits for its turn in this room: it goes on from where the new log is.
+    // A send waits in this room: it continues at the head of the new log.
     const loaded = await log.load(feed.roomId);
     if (loaded) feeds.replace(feed, loaded.position, loaded.state);
   }

@@ -12,9 +12,9 @@ import { Feed, type FeedEvent, type FeedState } from './feed.ts';
 import type { FeedCache } from './feed-cache.ts';
 import type { ReaderChanges } from './reader-changes.ts';
 
-/** The log in Postgres, as the hub needs it. Both batch what is asked within one tick. */
+/** The log in Postgres. Calls within one tick share a query. */
 export interface LogSource<State extends FeedState> {
-  /** A consistent pair of position and state, or undefined where there is no such room. */
+  /** Position and state as of one moment; undefined if there is no such room. */
   readonly load: (roomId: string) => Promise<{ position: number; state: State } | undefined>;
   /** Events after `after`, at most `limit`, in seq order. */
   readonly read: (roomId: string, after: number, limit: number) => Promise<readonly FeedEvent[]>;
@@ -22,11 +22,11 @@ export interface LogSource<State extends FeedState> {
 }
 
 export interface LogFollower<State extends FeedState> {
-  /** The room as of some recent position, loaded when needed; undefined where there is none. */
+  /** The room's feed, loaded if it is not in memory; undefined if there is no such room. */
   readonly find: (roomId: string) => Promise<Feed<State> | undefined>;
-  /** Takes committed events in, ours or another instance's. A gap starts a catch-up. */
+  /** Takes committed events of this or another instance. A gap starts a catch-up. */
   readonly take: (roomId: string, events: readonly FeedEvent[]) => void;
-  /** Reads the log up to its head. @param atLeast the log is known to hold this seq: it is read as often as that takes */
+  /** Reads the log up to its head. @param atLeast a seq that the log is known to hold: it is read until it shows that one */
   readonly catchUp: (feed: Feed<State>, atLeast?: number) => Promise<void>;
   readonly isCatchingUp: (feed: Feed<State>) => boolean;
   /** Compares the feeds that have readers with the heads of their rooms, and catches up where one is behind. */
@@ -49,7 +49,7 @@ export function createLogFollower<State extends FeedState>({
   feeds: FeedCache<State>;
   changes: ReaderChanges<State>;
   fanOut: FanOut<State>;
-  /** The room had come to `seq` here, and the log in Postgres ends before it. */
+  /** The feed is at `seq`, and the log in Postgres ends before it. */
   onMissing: (roomId: string, seq: number) => void;
   backfills: Counter;
   logger: Logger;
@@ -117,7 +117,7 @@ export function createLogFollower<State extends FeedState>({
     }
   }
 
-  /** Where nobody waits for it: a failure is logged, and the head check tries again. */
+  /** Starts a catch-up that nothing waits for. A failure is logged, and the head check tries again. */
   function readOn(feed: Feed<State>): void {
     if (catchingUp.has(feed)) return;
     startCatchUp(feed).catch((error: unknown) =>

@@ -1,27 +1,27 @@
 /**
- * Replays from the log, by pages and at the pace of the peer: what a connection has to catch up with is read when there is room for
- * it, however many rooms it resumes, so that it is neither kept in memory nor takes the reader for a slow one.
+ * Replays a room from the log, page by page and at the pace of the client. The next page is read when the connection has room for it,
+ * however many rooms it resumes. So pages are not kept in memory, and a replay does not make the reader look slow.
  */
 import { createGate, type Gate } from '../../concurrency/gate.ts';
 import { type Connection, isGone } from '../socket/connection.ts';
 import { frameText } from '../socket/frame-codec.ts';
 import type { FeedEvent } from './feed.ts';
 
-/** Pages in memory for one connection. */
+/** Pages of one connection that are in memory at once. */
 const pagesAtOnce = 4;
-/** Events of a connection's first page; later ones grow as long as they fit, and are no larger than what fits. */
+/** Events of a connection's first page. Later pages grow as long as they fit, and shrink to what fits. */
 const firstPageEvents = 64;
 
 export interface ReplayedPage {
-  /** Events that were pushed; the first of them follows the position asked for. */
+  /** Events that were pushed. The first one is the event after the requested position. */
   readonly pushed: number;
-  /** The last seq that was read, 0 where nothing was. */
+  /** The last seq that was read; 0 if no event was. */
   readonly seen: number;
 }
 
 /**
- * @returns reads the page after `after` and pushes of it what comes up to `upTo`, the last seq that the reader is known to be
- *   entitled to: what came since may follow the end of their membership
+ * @returns a function that reads the page after `after` and pushes its events up to `upTo`, the last seq that the reader is known to
+ *   be entitled to. Later events may follow the end of the membership
  */
 export function createPacedReplay({
   log,
@@ -37,14 +37,14 @@ export function createPacedReplay({
     pages.set(connection, own);
     const leave = await own.gate.enter();
     try {
-      // Read when there is room for it; what does not fit is read again rather than kept for a peer that may never take it.
+      // Read only when there is room. Events that do not fit are read again rather than kept for a client that may never take them.
       while (!isGone(connection) && !connection.hasRoomFor(0, 1)) await connection.drained();
       const wanted = Math.min(pageEvents, own.pageEvents);
       const events = isGone(connection) ? [] : await log.read(roomId, after, wanted);
       const page = events.filter((event) => event.seq <= upTo).map((event) => frameText(event.json));
       let pushed = pushFitting(connection, page);
       own.pageEvents = pushed < page.length ? Math.max(1, pushed) : Math.min(pageEvents, own.pageEvents * 2);
-      // What others of this connection left is too little: one event is waited for, so that all go on.
+      // The other rooms of this connection left too little room. Waiting for one event keeps all of them going.
       while (pushed === 0 && page.length > 0 && !isGone(connection)) {
         await connection.drained();
         pushed = pushFitting(connection, page.slice(0, 1));

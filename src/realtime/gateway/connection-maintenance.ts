@@ -1,35 +1,42 @@
 /**
- * The periodic care for open sockets: pings and silent peers, tokens that end, logins that ended, memberships that
- * began while a hint was lost, and a process that stood still. Authority found gone closes the socket here.
+ * Periodic work on open sockets: pings them and ends silent ones, closes those whose token or session has ended, finds memberships
+ * whose hint was lost, and reads authority again after a process pause.
  */
 import type { Logger } from 'pino';
 import type { Counter } from 'prom-client';
+import { startPoller } from '../../concurrency/poller.ts';
 import { logLevelOf } from '../../database/database-errors.ts';
 import type { JoinHint } from '../cluster/hints.ts';
 import type { FeedState } from '../feed/feed.ts';
 import type { Hub } from '../feed/hub.ts';
 import { type Connection, type ConnectionUser, closeCodes } from '../socket/connection.ts';
+import type { ProcessPauseDetector } from './process-pause.ts';
 
+/** Milliseconds. */
 export interface ConnectionMaintenanceSettings {
   readonly heartbeat: number;
   readonly pongTimeout: number;
   readonly membershipCheck: number;
-  /** A gap this long between two looks at the clock means that the process stood still. */
+  /** After a pause of more than this authority is read again before anything is sent. */
   readonly stallMs: number;
 }
 
 export interface ConnectionMaintenanceSources {
+  /** Whether the session has ended, as far as this instance knows. */
   readonly isRevoked: (user: ConnectionUser) => boolean;
-  /** Reads what ended since the last look. */
+  /** Reads which sessions have ended since the last read. */
   readonly syncRevocations: () => Promise<void>;
-  /** Memberships that began since the last look, of anybody. */
+  /** Memberships of all users that began since the last read. */
   readonly newMemberships: () => Promise<readonly JoinHint[]>;
 }
+
+const authorityCheckMs = 1000;
 
 export function startConnectionMaintenance<State extends FeedState>({
   hub,
   open,
   sources,
+  pauses,
   stalls,
   logger,
   settings,
@@ -37,11 +44,13 @@ export function startConnectionMaintenance<State extends FeedState>({
   hub: Hub<State>;
   open: () => Iterable<Connection>;
   sources: ConnectionMaintenanceSources;
+  pauses: ProcessPauseDetector;
   stalls: Counter;
   logger: Logger;
   settings: ConnectionMaintenanceSettings;
 }): { checkAuthority: () => void; stop: () => void } {
-  let lastLookMs = performance.now();
+  /** Reads of authority after a pause that are under way. */
+  let reads = 0;
 
   function ping(): void {
     const nowMs = performance.now();
@@ -52,73 +61,60 @@ export function startConnectionMaintenance<State extends FeedState>({
     }
   }
 
+  /** Includes connections that are authenticated and not welcomed yet. */
   function checkAuthority(): void {
     const now = Date.now();
     for (const connection of open()) {
-      // Also of who was proved and is not welcomed yet.
       if (connection.state === 'closing' || !connection.user) continue;
       if (sources.isRevoked(connection.user)) connection.close(closeCodes.revoked, 'session revoked');
       else if (connection.user.expiresAt <= now) connection.close(closeCodes.unauthenticated, 'token expired');
     }
   }
 
-  /** After a stall nothing is written before it is known what ended meanwhile; a write may come before the timer below. */
-  function noticeStall(): Promise<void> | undefined {
-    const nowMs = performance.now();
-    const gapMs = nowMs - lastLookMs;
-    if (gapMs <= settings.stallMs) return undefined;
-    lastLookMs = nowMs;
+  function onPause(pausedMs: number): void {
     stalls.inc();
-    logger.warn(
-      { gapMs: Math.round(gapMs) },
-      'the process stood still; authority is read again before anything is sent',
-    );
-    return readAuthority();
-  }
-
-  function lookAtClock(): void {
-    const wait = noticeStall();
-    if (wait) {
-      hub.turn.holdUntil(wait);
-      return;
-    }
-    lastLookMs = performance.now();
-    checkAuthority();
+    logger.warn({ gapMs: Math.round(pausedMs) }, 'the process was paused; authority is read before anything is sent');
+    hub.flushScheduler.holdUntil(readAuthority());
   }
 
   async function readAuthority(): Promise<void> {
+    reads += 1;
     try {
       await sources.syncRevocations();
     } catch (error) {
       logger[logLevelOf(error)]({ error }, 'revocations could not be read');
     }
+    reads -= 1;
     checkAuthority();
   }
 
-  let checking = false;
-  async function checkMemberships(): Promise<void> {
-    if (checking) return;
-    checking = true;
-    try {
-      for (const joined of await sources.newMemberships()) hub.onJoin(joined);
-    } catch (error) {
-      logger.debug({ error }, 'membership check failed');
-    } finally {
-      checking = false;
-    }
+  /** Closing a connection writes what is queued for it, so nothing is closed while authority is being read. */
+  function checkAuthorityUnlessReading(): void {
+    pauses.look();
+    if (reads === 0) checkAuthority();
   }
 
-  hub.turn.guardBy(noticeStall);
-  // From now on: a membership that begins before the first of the periodic looks is found by that one.
-  void checkMemberships();
+  async function checkMemberships(): Promise<void> {
+    for (const joined of await sources.newMemberships()) hub.onJoin(joined);
+  }
+
+  pauses.onPause(settings.stallMs, onPause);
+  hub.flushScheduler.guardBy(pauses.look);
+  const memberships = startPoller({
+    work: checkMemberships,
+    everyMs: settings.membershipCheck,
+    onError: (error) => logger.debug({ error }, 'membership check failed'),
+  });
+  // The first read fixes the start: a membership that begins after it is found by a later one.
+  memberships.ifIdle();
   const timers = [
     setInterval(ping, settings.heartbeat / 2),
-    setInterval(lookAtClock, 1000),
-    setInterval(() => void checkMemberships(), settings.membershipCheck),
+    setInterval(checkAuthorityUnlessReading, authorityCheckMs),
   ];
   return {
     checkAuthority,
     stop: () => {
+      memberships.stop();
       for (const timer of timers) clearInterval(timer);
     },
   };

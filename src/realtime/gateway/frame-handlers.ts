@@ -1,17 +1,17 @@
-/** What a feature registers for a frame type: the schema that the frame must fit, and the work that its answer needs. */
+/** A feature registers a handler for each of its frame types: the schema of the frame, and the work that makes its answer. */
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { invalidInput } from '../../http/input/input-errors.ts';
 import type { Connection, ConnectionUser } from '../socket/connection.ts';
 import type { ClientFrame } from '../socket/frame-codec.ts';
 
-/** Who sent the frame, and over what. */
+/** The sender of a frame and its connection. */
 export interface FrameContext {
   readonly connection: Connection;
   readonly caller: ConnectionUser;
 }
 
-/** Fields of the `ack`, beside `type` and `id`. */
+/** Fields of the `ack` beside `type` and `id`. */
 export type Ack = Readonly<Record<string, unknown>>;
 
 export interface FrameHandler {
@@ -24,8 +24,8 @@ export type FrameHandlers = Readonly<Record<string, FrameHandler>>;
 const FrameId = Type.Union([Type.String(), Type.Number()]);
 
 /**
- * @param properties the frame's fields beside `type` and `id`; others are refused
- * @param run its result is the answer's `ack`
+ * @param properties the frame's fields beside `type` and `id`; other fields are refused
+ * @param run returns the fields of the `ack`
  */
 export function frameHandler<Properties extends Parameters<typeof Type.Object>[0]>(
   properties: Properties,

@@ -1,6 +1,6 @@
 /**
- * The beginning of a connection's life: `welcome` with one consistent snapshot of its rooms, which the events that
- * follow continue exactly; then, for the rooms named in `resume`, what was missed, and `resumed`.
+ * Answers hello: `welcome` with a snapshot of the user's rooms as of one moment, which the events that follow continue exactly; then
+ * the missed events of the rooms in `resume`, and `resumed`.
  */
 
 import type { Counter, Gauge } from 'prom-client';
@@ -21,7 +21,7 @@ export interface WelcomeRoom {
   readonly name: string;
   readonly kind: string;
   readonly seq: number;
-  /** The first seq that the user may read: what lies before it is not missing. */
+  /** The first seq that the user may read. Earlier events are not missing. */
   readonly readableFrom: number;
   readonly lastReadSeq: number;
   readonly unread: number;
@@ -32,16 +32,16 @@ export interface WelcomeRoom {
 export interface WelcomeSnapshot {
   readonly user: unknown;
   readonly rooms: readonly WelcomeRoom[];
-  /** More than a socket follows: those are read over REST, and no position in them is kept. */
+  /** Rooms beyond the number that a socket follows. They are read over REST. */
   readonly beyond: readonly Pick<WelcomeRoom, 'id' | 'seq'>[];
 }
 
 export interface WelcomeSource {
   readonly snapshot: (user: ConnectionUser) => Promise<WelcomeSnapshot>;
-  /** Whether the login has ended, as far as this instance knows. */
+  /** Whether the session has ended, as far as this instance knows. */
   readonly isRevoked: (user: ConnectionUser) => boolean;
   readonly logId: () => Promise<string>;
-  /** How and when the user's memberships in these rooms ended, where they had any. */
+  /** How and when the user's memberships in these rooms ended, for rooms in which there was one. */
   readonly endsOf: (
     userId: string,
     roomIds: readonly string[],
@@ -51,12 +51,12 @@ export interface WelcomeSource {
 
 export interface WelcomeSettings {
   readonly heartbeatMs: number;
-  /** Code points of a message, told to clients so that they can say it while a text is written. */
+  /** Longest message in code points. Clients show it while a message is written. */
   readonly messageLengthMax: number;
-  /** Hellos worked on at once; more wait their turn. */
+  /** Hellos answered at once. Further ones wait. */
   readonly handshakesMax: number;
   readonly handshakeQueueMax: number;
-  /** Whoever waited longer for their turn is told to come back. */
+  /** A hello that waited longer than this is refused with `unavailable`. */
   readonly answerTimeout: number;
 }
 
@@ -69,7 +69,7 @@ const Hello = Type.Object(
       Type.Object(
         {
           logId: Type.String({ maxLength: 64 }),
-          // Positions are answered whatever they are: a malformed one gets room.reset.
+          // A malformed position is no error: its room gets room.reset.
           rooms: ByUuid(Type.Unknown()),
         },
         { additionalProperties: false },
@@ -95,13 +95,13 @@ export interface WelcomeMetrics {
 export interface HelloHandshake {
   /**
    * Sends `welcome`, then replays, then `resumed`.
-   * @param onWelcomed called when the welcome is out, in the same turn
+   * @param onWelcomed called when the welcome is out, in the same tick
    * @throws Failure `unavailable` when too many wait
    */
   readonly welcome: (connection: Connection, frame: ClientFrame, onWelcomed: () => void) => Promise<void>;
-  /** So many wait that no more should come. */
+  /** As many hellos wait as may: further upgrades are refused. */
   readonly isFull: () => boolean;
-  /** Counts somebody who was sent away because so many wait. */
+  /** Counts an upgrade that was refused because too many wait. */
   readonly countRefused: () => void;
 }
 
@@ -135,7 +135,7 @@ export function createHelloHandshake<State extends FeedState>({
     // Other handshakes do not wait for a client that is slow to read what it missed.
     connection.onSlow = leave;
     try {
-      // Whoever gave up while waiting costs nothing more.
+      // A client that disconnected while it waited costs nothing more.
       if (isGone(connection)) return;
       await welcome(connection, frame as unknown as Static<typeof Hello>, onWelcomed);
     } finally {
@@ -157,7 +157,7 @@ export function createHelloHandshake<State extends FeedState>({
     const left = [...positions.keys()].filter((roomId) => !own.has(roomId));
     const ends = left.length === 0 ? undefined : await source.endsOf(user.userId, left);
     if (isGone(connection)) return;
-    // An end that was acked while the welcome was on its way.
+    // The session may have ended while the snapshot was read.
     if (source.isRevoked(user)) {
       connection.close(closeCodes.revoked, 'session revoked');
       return;
@@ -172,7 +172,7 @@ export function createHelloHandshake<State extends FeedState>({
       messageLengthMax: settings.messageLengthMax,
       rooms,
     });
-    // Before anything is said of rooms that were joined since the snapshot, which may be the same.
+    // Sent before anything about rooms joined since the snapshot, because a room may be left and joined again.
     for (const roomId of left) sendLeft(connection, roomId, ends?.get(roomId));
     connection.goLive();
     const resumed: Record<string, number> = {};
@@ -180,11 +180,11 @@ export function createHelloHandshake<State extends FeedState>({
       const named = positions.get(roomId);
       const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
       const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member', seq);
-      // Said of rooms that were not named too: the welcome named them.
+      // Also sent for rooms that the client did not name: the welcome named them.
       if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
       if (result === 'left') {
         const end = (await source.endsOf(user.userId, [roomId])).get(roomId);
-        // Unless they are back by now, and were told so.
+        // Not if the user is a member again and was told so.
         if (!hub.isFollowing(connection, roomId)) sendLeft(connection, roomId, end);
         return;
       }

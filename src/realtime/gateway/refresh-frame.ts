@@ -1,4 +1,4 @@
-/** `refresh`: a connection lives on with a newer token of the same person; it never becomes somebody else's. */
+/** `refresh`: gives a connection a newer token of the same user. A token of another user closes it. */
 import { Type } from 'typebox';
 import { Failure } from '../../errors.ts';
 import { writeTime } from '../../http/input/times.ts';
@@ -9,15 +9,15 @@ import { type FrameHandlers, frameHandler } from './frame-handlers.ts';
 export interface RefreshSource {
   readonly authenticate: (token: string) => Promise<ConnectionUser>;
   readonly isRevoked: (user: ConnectionUser) => boolean;
-  /** Until when a login's newest token is good, milliseconds since the epoch; undefined: it has ended. */
+  /** When the newest token of the session expires, in milliseconds since 1970; undefined if the session has ended. */
   readonly accessUntilMs: (user: ConnectionUser) => Promise<number | undefined>;
 }
 
 export function refreshFrames({ authenticate, isRevoked, accessUntilMs }: RefreshSource): FrameHandlers {
-  /** Where the tokens are in cookies a script has none to show: the login was refreshed by REST, and is looked up. */
+  /** Scripts cannot read tokens in cookies. The session was refreshed over REST, so its expiry is read from the store. */
   async function lookUp(user: ConnectionUser): Promise<ConnectionUser> {
     const expiresAt = await accessUntilMs(user);
-    if (expiresAt === undefined) throw new Failure('unauthenticated', 'this login has ended');
+    if (expiresAt === undefined) throw new Failure('unauthenticated', 'this session has ended');
     return { ...user, expiresAt: Math.max(expiresAt, user.expiresAt) };
   }
 
@@ -28,13 +28,13 @@ export function refreshFrames({ authenticate, isRevoked, accessUntilMs }: Refres
         const { token } = frame;
         const user = token === undefined ? await lookUp(caller) : await authenticate(token);
         if (user.userId !== caller.userId) {
-          const { code, message } = new Failure('unauthenticated', 'this token is somebody else’s');
+          const { code, message } = new Failure('unauthenticated', 'this token belongs to another user');
           connection.send({ type: 'error', id: (frame as unknown as ClientFrame).id, code, message });
           connection.close(closeCodes.unauthenticated, 'another user');
           return {};
         }
         connection.user = user;
-        // What ended while the token was looked at.
+        // The session may have ended while the token was checked.
         if (isRevoked(user)) connection.close(closeCodes.revoked, 'session revoked');
         return { expiresAt: writeTime(user.expiresAt) };
       },

@@ -1,8 +1,8 @@
 /**
- * `GET /v1/ws`: the upgrade. Everything after it is the conversation's affair (socket-server.ts).
+ * `GET /v1/ws`: the upgrade to a WebSocket. conversation.ts speaks the protocol after it.
  *
- * An upgrade goes the way of every request, through Fastify's hooks to this route, when there is something to check about it. Most
- * bring nothing: their login comes with `hello`. These are answered at once.
+ * Most upgrades carry no credentials, because the token comes with `hello`. They are answered at once. Others go through Fastify's
+ * hooks and this route, like any request.
  */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -20,15 +20,15 @@ export interface SocketRouteSettings {
   readonly frameBytes: number;
   readonly fragmentsMax: number;
   readonly socketsMax: number;
-  /** Headers of an upgrade. */
+  /** Headers of an upgrade at most. */
   readonly headersMax: number;
 }
 
 export const socketPath = '/v1/ws';
 export const subprotocol = 'parley.v1';
-/** How long a peer may take to answer a close frame before its socket is destroyed. */
+/** How long a client may take to answer a close frame before its socket is destroyed. */
 const closeTimeoutMs = 5000;
-/** Names under which tokens are put into addresses, where logs and histories keep them. */
+/** Names of query parameters that carry tokens. URLs end up in logs and histories, so tokens in them are refused. */
 const tokenNames = ['token', 'access_token', 'accessToken', 'authorization', 'jwt'];
 
 export async function addSocketRoute(
@@ -46,16 +46,16 @@ export async function addSocketRoute(
     authenticator: Authenticator;
     /** Pages that may connect; connections without an Origin are no browsers. */
     origins: PageOrigins;
-    /** This instance is going down, or is of no use now. */
+    /** This instance is draining, or isolated from the database. */
     isLeaving: () => boolean;
-    /** As many wait to be welcomed as may. */
+    /** As many hellos wait for their welcome as may. */
     isCrowded: () => boolean;
     onCrowded: () => void;
     settings: SocketRouteSettings;
   },
 ): Promise<void> {
   const proved = new WeakMap<object, Caller>();
-  /** Upgrades that take the way of every request. */
+  /** Receives the upgrades that go through Fastify. */
   const checked = new EventEmitter();
   await app.register(fastifyWebsocket, {
     options: {
@@ -83,7 +83,7 @@ export async function addSocketRoute(
   });
 
   let warned = false;
-  /** A client that asked for a WebSocket and arrives without saying so lost its headers to a proxy. */
+  /** A request with Sec-WebSocket-Key and without Upgrade lost that header to a proxy. */
   function upgradeRequired({ headers, log }: FastifyRequest): Failure {
     const lost = headers['sec-websocket-key'] !== undefined;
     if (lost && !warned) log.warn('a WebSocket came without its headers: a proxy must pass on Upgrade and Connection');
@@ -112,7 +112,7 @@ export async function addSocketRoute(
     try {
       proved.set(request.raw, await authenticator.fromRequest(request));
     } catch (error) {
-      // Cookies come unasked, and hello may bring a token.
+      // The browser sends cookies by itself, and hello may bring a valid token.
       const ended = error instanceof Failure && ['unauthenticated', 'token_expired'].includes(error.code);
       if (!ended || authenticator.hasHeader(request)) throw error;
     }
@@ -124,18 +124,18 @@ export async function addSocketRoute(
       {
         websocket: true,
         preValidation: checkUpgrade,
-        // The headers that protect documents an upgrade does not need.
+        // An upgrade does not need the headers that protect documents.
         helmet: false,
         config: { rateLimit: false },
         schema: { hide: true },
       },
       (socket: WebSocket, request: FastifyRequest) => {
         const raw = request.raw.socket as Socket;
-        letGo(socket, raw);
+        releaseRequest(socket, raw);
         sockets.accept(socket, raw, proved.get(request.raw));
       },
     );
-    // Browsers do not tell a page why its upgrade was refused. A page asks here, with the same Origin and cookies.
+    // Browsers do not tell a page why its upgrade was refused. The page finds out here, with the same Origin and cookies.
     scope.post(socketPath, { schema: { hide: true } }, async (request, reply) => {
       requireKnownPage(request);
       return reply.code(204).send(null);
@@ -143,7 +143,7 @@ export async function addSocketRoute(
   });
 }
 
-/** Headers about a login or a body. */
+/** Headers about credentials or a body. */
 const checkedHeaders = [
   'authorization',
   'cookie',
@@ -152,7 +152,7 @@ const checkedHeaders = [
   'content-length',
   'transfer-encoding',
 ];
-/** Whether nothing about the upgrade can be refused but its WebSocket headers, which `ws` looks at. */
+/** Whether only the WebSocket headers of the upgrade have to be checked, which `ws` does. */
 function isPlain({ method, url, headers, rawHeaders }: IncomingMessage, headersMax: number): boolean {
   return (
     method === 'GET' &&
@@ -163,11 +163,8 @@ function isPlain({ method, url, headers, rawHeaders }: IncomingMessage, headersM
   );
 }
 
-/**
- * The request and its response are of no more use, and would stay in memory as long as the socket does, and with every idle
- * connection (bench/idle-connections.ts).
- */
-function letGo(socket: WebSocket, raw: Socket): void {
+/** Detaches the request and its response from the socket. They would use memory as long as it is open (bench/idle-connections.ts). */
+function releaseRequest(socket: WebSocket, raw: Socket): void {
   socket.removeAllListeners('error');
   const { _httpMessage: response } = raw as Socket & { _httpMessage?: ServerResponse };
   response?.detachSocket(raw);

@@ -1,10 +1,10 @@
 /**
- * How many sockets each user has open, over all instances together as far as Redis tells. Each instance writes its own
- * counts into a hash per user, and says each second that it lives. Counts of an instance that has been silent for
- * `aliveMs` do not count, so those of a killed one are gone before its clients are told to come back.
+ * Counts the open sockets of each user over all instances, through Redis. Each instance writes its own counts into a hash per user and
+ * a beat each second. Counts of an instance without a beat for `aliveMs` are ignored, so those of a killed instance are gone before its
+ * clients come back.
  *
- * Approximate on purpose: two hellos at the same moment may both be let in, and without Redis each instance counts for
- * itself. Every count is written again each `refreshMs`, so an emptied Redis heals.
+ * Approximate on purpose: two hellos at the same moment may both be accepted, and without Redis each instance counts alone. Every count
+ * is written again each `refreshMs`, so an emptied Redis is filled again.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
@@ -14,7 +14,7 @@ import type { Outages } from '../../logger/outages.ts';
 import { openRedisLink, type RedisLink, type RedisLinkSettings, redisOutage } from '../../redis-link.ts';
 
 export interface UserSockets {
-  /** Counts one more socket. @returns false when the user has `max` open already; then nothing is counted */
+  /** Counts one more socket. @returns false if the user already has `max` open; then nothing is counted */
   readonly enter: (userId: string) => Promise<boolean>;
   /** A socket that was counted has closed. */
   readonly leave: (userId: string) => void;
@@ -30,12 +30,12 @@ export interface RedisUserSocketSettings extends RedisLinkSettings {
 const beatMs = 1000;
 const aliveMs = 4000;
 const refreshMs = 20_000;
-/** A hash that nobody refreshes is forgotten by Redis after this time. */
+/** Redis drops a hash that is not refreshed for this long. */
 const keepMs = 3 * refreshMs;
-/** Users written again at once. */
+/** Users whose counts are refreshed at once. */
 const refreshBatch = 200;
 
-/** By Redis' clock, so that clocks of instances do not matter. @returns the instances that live */
+/** Uses Redis' clock, so that the clocks of instances do not matter. @returns the instances with a recent beat */
 const beatScript = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -85,10 +85,10 @@ export function createRedisUserSockets(settings: RedisUserSocketSettings, outage
     },
     outage,
   ) as CountingLink;
-  // The id of a user is found nowhere in Redis.
+  // Keys hold a hash, so that Redis holds no user ids.
   const keyOf = (userId: string) =>
     `${settings.prefix}:sockets:${createHash('sha256').update(userId).digest('base64url')}`;
-  /** The other instances that live; empty while Redis is away, so that nobody waits for it. */
+  /** The other instances with a recent beat. Empty while Redis is away, so that no hello waits for it. */
   let others: ReadonlySet<string> = new Set();
   let stopped = false;
 
@@ -107,7 +107,7 @@ export function createRedisUserSockets(settings: RedisUserSocketSettings, outage
     return link.writeCount(keyOf(userId), instance, counts.of(userId), keepMs);
   }
 
-  /** Never rejects: what is not written now is written by the next refresh. */
+  /** Never rejects: the next refresh writes the count again. */
   async function writeQuietly(userId: string): Promise<void> {
     await write(userId).catch(() => undefined);
   }

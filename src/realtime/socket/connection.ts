@@ -1,10 +1,10 @@
 /**
  * One open socket.
  *
- * States: greeting (no hello yet) → live (welcomed) → closing (a close code was sent or the peer left).
- * Bytes for a socket are gathered during one turn of the event loop and written once at its end (flush-scheduler.ts).
- * What a slow reader leaves unread is counted before anything is added: beyond the bound the socket is closed with
- * 4008 and the client resumes by seq, so a slow reader costs a bounded amount of memory and nobody's time.
+ * States: greeting (no welcome yet) → live (welcomed) → closing (a close code was sent or the client left).
+ * Bytes for a socket are gathered during one tick of the event loop and written once at its end (flush-scheduler.ts). Unread bytes are
+ * counted before anything is added. Beyond the bound the socket is closed with 4008 and the client resumes by seq, so a slow reader
+ * costs a bounded amount of memory and delays nobody.
  */
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,14 +12,14 @@ import type { WebSocket } from 'ws';
 import type { DeploymentRole } from '../../permissions.ts';
 import { frameText } from './frame-codec.ts';
 
-/** Who the socket belongs to; set by hello, never changed to another user. */
+/** The user of a connection. Set by hello, never changed to another user. */
 export interface ConnectionUser {
   readonly userId: string;
   readonly sessionId: string | undefined;
   readonly role: DeploymentRole;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since 1970. */
   readonly expiresAt: number;
-  /** Of a host application's token, milliseconds since the epoch. */
+  /** When a host application issued the token, milliseconds since 1970. */
   readonly issuedAt?: number;
 }
 
@@ -45,29 +45,29 @@ export const closeCodes = {
   rateLimited: 4029,
 } as const;
 
-/** A peer that takes nothing for longer is slow. */
+/** A client that reads nothing for longer is slow. */
 const slowMs = 250;
-/** Ephemeral frames that wait for a welcome; the oldest go first. */
+/** Ephemeral frames that wait for a welcome at most. Beyond that the oldest are dropped. */
 const afterWelcomeMax = 64;
 const nothing = Buffer.alloc(0);
 
 export type ConnectionState = 'greeting' | 'live' | 'closing';
 
-/** What a connection needs of its surroundings. */
+/** What a connection needs of the process. */
 export interface ConnectionHost {
   readonly bounds: QueueBounds;
-  /** Has the bytes written at the end of this turn. */
+  /** Schedules the write of the gathered bytes at the end of this tick. */
   readonly touch: (connection: Connection) => void;
   readonly onClose: (code: number) => void;
-  /** An event without a seq was not sent, because the reader is behind. */
+  /** An ephemeral frame was dropped because the reader is behind. */
   readonly onDrop: () => void;
 }
 
 export class Connection {
   state: ConnectionState = 'greeting';
-  /** Memberships that began while the welcome was on its way; undefined once the rooms of the welcome are followed. */
+  /** Memberships that began since the snapshot of the welcome; undefined once the rooms of the welcome are followed. */
   joinsMeanwhile: { readonly roomId: string; readonly seq: number }[] | undefined = [];
-  /** Told when the peer is waited for that long that others had better not wait for it as well. */
+  /** Called when the client is slow to read, so that other connections need not wait for it. */
   onSlow: (() => void) | undefined;
   user: ConnectionUser | undefined;
   /** Monotonic milliseconds of the last sign of life. */
@@ -79,7 +79,7 @@ export class Connection {
   #more: Buffer[] | undefined;
   #outBytes = 0;
   #events = 0;
-  /** Ephemeral frames for who is not welcomed yet: they may be newer than what the welcome says. */
+  /** Ephemeral frames that came before the welcome. They are sent after it, because they may be newer. */
   #afterWelcome: Buffer[] = [];
 
   constructor(socket: WebSocket, raw: Socket, host: ConnectionHost, nowMs: number) {
@@ -89,23 +89,23 @@ export class Connection {
     this.seenAt = nowMs;
   }
 
-  /** Bytes that the peer has not taken yet. */
+  /** Bytes that the client has not read yet. */
   get queuedBytes(): number {
     return this.#raw.writableLength + this.#outBytes;
   }
 
   /**
-   * Adds frames to this turn's write.
+   * Adds frames to this tick's write.
    * @param bytes one or more whole frames
-   * @param events how many events they hold; 0 for answers
-   * @returns false when the socket is gone or was closed for being slow
+   * @param events how many events they are; 0 for answers
+   * @returns false if the socket is gone or was closed for being slow
    */
   push(bytes: Buffer, events: number): boolean {
     if (this.state === 'closing') return false;
     const unread = this.#raw.writableLength;
     if (unread === 0 && this.#outBytes === 0) this.#events = 0;
     const { queueBytes, queueEvents } = this.#host.bounds;
-    // A lone write of a turn may be as large as it must be; the bound is on what waits behind an unread one.
+    // The first write may be as large as it must be. The bound is on what waits behind unread bytes.
     if (unread > 0 && (unread + this.#outBytes + bytes.length > queueBytes || this.#events + events > queueEvents)) {
       this.close(closeCodes.slowConsumer, 'slow consumer');
       return false;
@@ -120,7 +120,7 @@ export class Connection {
     return true;
   }
 
-  /** Whether so much of a replay may be added: half of the bounds stays for what is live. A single event fits where nothing waits. */
+  /** Whether this much of a replay may be added. Half of the bounds stays free for live events. A single event always fits if nothing waits. */
   hasRoomFor(bytes: number, events: number): boolean {
     const queued = this.queuedBytes;
     if (queued === 0 && events <= 1) return true;
@@ -129,7 +129,7 @@ export class Connection {
     return queued + bytes <= queueBytes / 2 && waiting + events <= queueEvents / 2;
   }
 
-  /** The welcome was sent: what was kept back for its sake follows. */
+  /** The welcome was sent: sends the ephemeral frames that waited for it. */
   goLive(): void {
     if (this.state !== 'greeting') return;
     this.state = 'live';
@@ -137,7 +137,7 @@ export class Connection {
     this.#afterWelcome = [];
   }
 
-  /** Ephemeral frames are the first to go when a reader is behind. */
+  /** Adds a frame without a seq. It is dropped if the reader is behind. */
   pushEphemeral(bytes: Buffer): void {
     if (this.state === 'greeting') {
       this.#afterWelcome.push(bytes);
@@ -152,7 +152,7 @@ export class Connection {
     this.push(frameText(JSON.stringify(value)), 0);
   }
 
-  /** Writes what this turn gathered: one system call's worth, however many frames. */
+  /** Writes the bytes gathered in this tick with one system call. */
   flush(): void {
     const first = this.#out;
     if (first === undefined) return;
@@ -171,11 +171,11 @@ export class Connection {
     this.#raw.uncork();
   }
 
-  /** Resolves when the peer has taken what was written until now, or is gone. */
+  /** Resolves when the client has read everything written until now, or is gone. */
   async drained(): Promise<void> {
     this.flush();
     if (this.#raw.writableLength === 0) return;
-    // On its way out: its close is told in a moment.
+    // The socket is closing: its close event comes in a moment.
     if (this.#raw.destroyed || this.#raw.writableEnded) return pause(50);
     const slow = setTimeout(() => this.onSlow?.(), slowMs);
     await new Promise<void>((resolve) => {
@@ -184,22 +184,22 @@ export class Connection {
         resolve();
       };
       this.#raw.on('close', done);
-      // Called when everything before it was taken.
+      // The callback runs when everything before it was read.
       this.#raw.write(nothing, done);
     });
     clearTimeout(slow);
   }
 
-  /** Says goodbye and takes nothing more; `ws` ends the socket itself when the peer does not answer in time. */
+  /** Sends a close frame; nothing can be added afterwards. `ws` destroys the socket if the client does not answer in time. */
   close(code: number, reason: string): void {
     if (this.state === 'closing') return;
     this.#host.onClose(code);
-    // What a login that has ended did not get yet it does not get any more.
+    // Queued frames must not reach a session that has ended.
     if (code === closeCodes.revoked) this.#discard();
     else this.flush();
     this.state = 'closing';
     if (code === closeCodes.slowConsumer) {
-      // The close frame would wait behind what is unread: say it if there is room, and let go soon either way.
+      // The close frame waits behind unread bytes, which may never be read: destroy the socket soon in any case.
       this.socket.close(code, reason);
       setTimeout(() => this.socket.terminate(), 1000).unref();
       return;
@@ -207,14 +207,14 @@ export class Connection {
     this.socket.close(code, reason);
   }
 
-  /** The peer is silent, or no longer of interest: ends without a goodbye. */
+  /** Destroys the socket without a close frame, because the client is silent. */
   terminate(): void {
     if (this.state !== 'closing') this.#host.onClose(closeCodes.abnormal);
     this.markClosed();
     this.socket.terminate();
   }
 
-  /** The peer has gone. */
+  /** The socket has closed. */
   markClosed(): void {
     this.state = 'closing';
     this.#discard();
@@ -228,12 +228,12 @@ export class Connection {
   }
 }
 
-/** Whether the peer is there, as far as is known. */
+/** Whether the client is connected, as far as is known. */
 export function isOpen({ state, socket }: Connection): boolean {
   return state !== 'closing' && socket.readyState === socket.OPEN;
 }
 
-/** Whether nothing reaches the peer any more; a question of its own, because the state changes while others are awaited. */
+/** Whether nothing can be sent any more. A function, because TypeScript would narrow `state` over an await. */
 export function isGone(connection: Connection): boolean {
   return connection.state === 'closing';
 }

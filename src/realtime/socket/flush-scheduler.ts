@@ -1,33 +1,39 @@
 /**
- * Writes sockets once per turn of the event loop. Under load a turn gathers many frames, so the number of writes
- * falls as the load grows; when idle the write happens in the same turn and nothing waits.
+ * Writes sockets once per tick of the event loop. Under load a tick gathers many frames, so the number of writes falls as the load
+ * grows. When idle the write happens in the same tick, so nothing waits.
+ *
+ * States: idle → scheduled (a tick will write) → idle; held (nothing is written until all holds have ended) → scheduled.
  */
-import type { Connection } from './connection.ts';
 
-/** A step of a turn; it returns what is left for the next turn, if anything. */
-export type TurnWork = () => TurnWork | undefined;
-
-export interface FlushScheduler {
-  /** Has `connection.flush()` called at the end of this turn. */
-  readonly touch: (connection: Connection) => void;
-  /**
-   * Has `work` run at the end of this turn, before the sockets are written.
-   * @param sinceMs when the oldest event came that it hands to readers, by the monotonic clock
-   */
-  readonly beforeWrite: (work: TurnWork, sinceMs: number) => void;
-  /** Writes nothing until the promise settles; used after a stall, to re-read authority first. */
-  readonly holdUntil: (settled: Promise<unknown>) => void;
-  /** Asked before every write; a promise that it returns is waited for first. */
-  readonly guardBy: (guard: () => Promise<unknown> | undefined) => void;
+/** A connection, as the scheduler sees it. */
+export interface Flushable {
+  readonly flush: () => void;
 }
 
-/** @param onWritten told after a turn how many seconds the oldest event waited of those whose last reader was written to in it */
+/** A step of a tick. It returns the rest for the next tick, if there is one. */
+export type TickWork = () => TickWork | undefined;
+
+export interface FlushScheduler {
+  /** Calls `connection.flush()` at the end of this tick. */
+  readonly touch: (connection: Flushable) => void;
+  /**
+   * Runs `work` at the end of this tick, before the sockets are written.
+   * @param sinceMs when the oldest event came that the work hands to readers, by the monotonic clock
+   */
+  readonly beforeWrite: (work: TickWork, sinceMs: number) => void;
+  /** Writes nothing until the promise settles. Used after a process pause, to read authority first. */
+  readonly holdUntil: (settled: Promise<unknown>) => void;
+  /** @param guard called before every write; it may call `holdUntil`, and then nothing is written in this tick */
+  readonly guardBy: (guard: () => void) => void;
+}
+
+/** @param onWritten called after a tick that reached the last reader of an event, with how many seconds the oldest of these waited */
 export function createFlushScheduler(onWritten: (seconds: number) => void): FlushScheduler {
-  let touched: Connection[] = [];
-  let works: { readonly work: TurnWork; readonly sinceMs: number }[] = [];
+  let touched: Flushable[] = [];
+  let works: { readonly work: TickWork; readonly sinceMs: number }[] = [];
   let scheduled = false;
   let holds = 0;
-  let guard: () => Promise<unknown> | undefined = () => undefined;
+  let guard = () => {};
 
   function schedule(): void {
     if (scheduled || holds > 0) return;
@@ -37,12 +43,18 @@ export function createFlushScheduler(onWritten: (seconds: number) => void): Flus
 
   function run(): void {
     scheduled = false;
+    if (holds === 0) guard();
     if (holds > 0) return;
-    const wait = guard();
-    if (wait) {
-      holdUntil(wait);
-      return;
-    }
+    const oldestMs = runWorks();
+    const connections = touched;
+    touched = [];
+    for (const connection of connections) connection.flush();
+    if (Number.isFinite(oldestMs)) onWritten((performance.now() - oldestMs) / 1000);
+    if (works.length > 0 || touched.length > 0) schedule();
+  }
+
+  /** @returns since when the oldest event waited whose work is done; infinite when none is */
+  function runWorks(): number {
     const due = works;
     works = [];
     let oldestMs = Number.POSITIVE_INFINITY;
@@ -51,19 +63,15 @@ export function createFlushScheduler(onWritten: (seconds: number) => void): Flus
       if (rest) works.push({ work: rest, sinceMs });
       else oldestMs = Math.min(oldestMs, sinceMs);
     }
-    const connections = touched;
-    touched = [];
-    for (const connection of connections) connection.flush();
-    if (Number.isFinite(oldestMs)) onWritten((performance.now() - oldestMs) / 1000);
-    if (works.length > 0 || touched.length > 0) schedule();
+    return oldestMs;
   }
 
-  function touch(connection: Connection): void {
+  function touch(connection: Flushable): void {
     touched.push(connection);
     schedule();
   }
 
-  function beforeWrite(work: TurnWork, sinceMs: number): void {
+  function beforeWrite(work: TickWork, sinceMs: number): void {
     works.push({ work, sinceMs });
     schedule();
   }
@@ -81,8 +89,8 @@ export function createFlushScheduler(onWritten: (seconds: number) => void): Flus
     touch,
     beforeWrite,
     holdUntil,
-    guardBy: (asked) => {
-      guard = asked;
+    guardBy: (next) => {
+      guard = next;
     },
   };
 }

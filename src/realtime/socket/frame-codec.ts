@@ -5,7 +5,7 @@ import { Failure } from '../../errors.ts';
 const finText = 0x81;
 
 /**
- * One unmasked text frame as the bytes of a socket, made once however many sockets it goes to.
+ * One unmasked text frame as bytes. It is made once, however many sockets it goes to.
  * @param json the payload, one JSON object
  */
 export function frameText(json: string): Buffer {
@@ -32,12 +32,12 @@ export interface ClientFrame {
   readonly [field: string]: unknown;
 }
 
-/** RELIABILITY bounds of a frame's shape; deeper or wider JSON is an attack, not a message. */
+/** Bounds of a frame's shape. Deeper or wider JSON is an attack, not a message. */
 const depthMax = 32;
 const keysMax = 1000;
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** A refusal that remembers the id of the frame it answers, where one was readable. */
+/** A refusal with the id of the frame that it answers, if that could be read. */
 export class BadFrame extends Failure {
   readonly id: string | number | undefined;
 

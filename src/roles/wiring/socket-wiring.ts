@@ -5,7 +5,12 @@ import { readFrames } from '../../chat/reads/read-routes.ts';
 import { roomFrames } from '../../chat/rooms/room-frames.ts';
 import { startConnectionMaintenance } from '../../realtime/gateway/connection-maintenance.ts';
 import { checkHello, createHelloHandshake, type HelloHandshake } from '../../realtime/gateway/hello-handshake.ts';
-import { type ProcessPauseWatch, startProcessPauseWatch } from '../../realtime/gateway/process-pause.ts';
+import {
+  createWakeGrace,
+  type ProcessPauseDetector,
+  startProcessPauseDetector,
+  type WakeGrace,
+} from '../../realtime/gateway/process-pause.ts';
 import { createSocketServer, type SocketServer } from '../../realtime/gateway/socket-server.ts';
 import {
   createLocalUserSockets,
@@ -24,7 +29,8 @@ import { createWelcomeSource } from './welcome-source.ts';
 export interface SocketWiring {
   readonly sockets: SocketServer;
   readonly helloHandshake: HelloHandshake;
-  readonly pauseWatch: ProcessPauseWatch;
+  readonly pauses: ProcessPauseDetector;
+  readonly wakeGrace: WakeGrace;
   readonly userSockets: UserSockets;
   readonly maintenance: ReturnType<typeof startConnectionMaintenance>;
 }
@@ -50,7 +56,8 @@ export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
     metrics: metrics.welcome,
     settings: { ...config.realtime, heartbeatMs: heartbeat, messageLengthMax: config.message.maxLength },
   });
-  const pauseWatch = startProcessPauseWatch(config.realtime.frozen);
+  const pauses = startProcessPauseDetector();
+  const wakeGrace = createWakeGrace(pauses, config.realtime.frozen);
   const userSockets = cluster.redis
     ? createRedisUserSockets({ ...cluster.redis, max: socketsPerUser }, outages)
     : createLocalUserSockets(socketsPerUser);
@@ -64,7 +71,7 @@ export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
       confirm: authenticator.confirm,
     },
     handlers: featureFrames(options),
-    freeze: pauseWatch,
+    wakeGrace,
     metrics: metrics.sockets,
     logger,
     settings: { ...config.realtime, ...config.limits },
@@ -74,7 +81,8 @@ export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
     sendsWaiting: eventLog.waiting,
     replaysWaiting: reader.waiting,
   });
-  return { sockets, helloHandshake, pauseWatch, userSockets, maintenance: startMaintenance(options, sockets) };
+  const maintenance = startMaintenance(options, { sockets, pauses });
+  return { sockets, helloHandshake, pauses, wakeGrace, userSockets, maintenance };
 }
 
 function featureFrames({ config, rooms, messages, callers, contact }: SocketWiringOptions) {
@@ -92,7 +100,10 @@ function featureFrames({ config, rooms, messages, callers, contact }: SocketWiri
   };
 }
 
-function startMaintenance({ config, logger, cluster, rooms, metrics }: SocketWiringOptions, sockets: SocketServer) {
+function startMaintenance(
+  { config, logger, cluster, rooms, metrics }: SocketWiringOptions,
+  { sockets, pauses }: Pick<SocketWiring, 'sockets' | 'pauses'>,
+) {
   const { revocations } = cluster;
   const maintenance = startConnectionMaintenance({
     hub: rooms.hub,
@@ -102,6 +113,7 @@ function startMaintenance({ config, logger, cluster, rooms, metrics }: SocketWir
       syncRevocations: revocations.sync,
       newMemberships: rooms.membershipChanges.newMemberships,
     },
+    pauses,
     stalls: metrics.stalls,
     logger,
     settings: { ...config.realtime, stallMs: config.realtime.stall },
