@@ -1,4 +1,4 @@
-/** Links to Redis: how they connect, and how their failures are reported. */
+/** Opens links to Redis and reports their failures. */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Outage, Outages } from './logger/outages.ts';
 
@@ -11,18 +11,18 @@ export interface RedisLinkSettings {
 }
 
 /**
- * A link that connects at once and again after each loss. Every failure to connect or to log in is reported to `outage`;
- * its end is reported by the caller, who knows when the link does its work again.
+ * Opens a link that connects at once and again after each loss. Every failure to connect or to log in is reported to `outage`. The
+ * caller reports its end, because only it knows when the link works again.
  *
- * @param options of each connection; `scripts` become methods of the link
+ * @param options options of each connection; `scripts` become methods of the link
  */
 export function openRedisLink({ url, cluster }: RedisLinkSettings, options: RedisOptions, outage: Outage): RedisLink {
   const common: RedisOptions = {
     retryStrategy: (attempt) => Math.min(attempt * 50, 1000) + Math.random() * 50,
     enableAutoPipelining: true,
     connectTimeout: 2000,
-    // The library's own check waits in silence while the server loads, and writes to the console where INFO is not allowed.
-    // Without it the commands themselves say what is wrong.
+    // The library's own check waits silently while the server loads, and writes to the console if INFO is not allowed. Without it the
+    // commands themselves fail with the reason.
     enableReadyCheck: false,
     ...options,
   };
@@ -39,12 +39,12 @@ export function openRedisLink({ url, cluster }: RedisLinkSettings, options: Redi
   return link;
 }
 
-/** The outage of one use of Redis, e.g. `hints`: rights may be missing for one of them alone. */
+/** The outage of one use of Redis, for example `hints`. Each use has its own, because rights may be missing for one of them alone. */
 export function redisOutage(outages: Outages, use: string): Outage {
   return outages.of(`Redis (${use})`, { vagueForMs });
 }
 
-/** Redis answered, and refused. */
+/** Whether Redis answered with a refusal. */
 export function isRefusal(cause: unknown): boolean {
   return cause instanceof Error && cause.name === 'ReplyError';
 }
@@ -52,7 +52,7 @@ export function isRefusal(cause: unknown): boolean {
 /** A link without an error on which nothing comes back. */
 export class SilentLink extends Error {}
 
-/** A command without a connection fails before it is known why there is none. */
+/** A command without a connection fails before the reason is known. So its error is reported only if it lasts for this long. */
 const noConnectionGraceMs = 1000;
 const noConnection =
   /^(Stream isn't writeable|Connection is closed|Command aborted|Command timed out|Cluster isn't ready|None of startup nodes)/;

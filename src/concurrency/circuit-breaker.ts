@@ -1,5 +1,5 @@
 /**
- * Keeps calls away from a peer that fails, and finds out by itself when it is back.
+ * Keeps calls away from a service that fails, and finds out by itself when it works again.
  *
  * States: `closed` (calls pass) → `open` (none pass) after failures in a row or at once by `trip` → `half-open` when a
  * probe is due → `closed` if the probe succeeds, `open` again with a longer pause if not.
@@ -10,9 +10,9 @@ import type { Outage } from '../logger/outages.ts';
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export interface BreakerSettings {
-  /** Failures in a row that open it. */
+  /** Failures in a row that open the breaker. */
   readonly failuresToOpen: number;
-  /** First pause before a probe; each failed probe doubles it up to the largest. Half of it is jitter. */
+  /** First pause before a probe. Each failed probe doubles it, up to `pauseMaxMs`. Half of it is jitter. */
   readonly pauseMs: number;
   readonly pauseMaxMs: number;
 }
@@ -21,21 +21,21 @@ export interface CircuitBreaker {
   readonly state: () => BreakerState;
   readonly succeeded: () => void;
   readonly failed: (cause?: unknown) => void;
-  /** Opens at once: the connection is gone. */
+  /** Opens at once, because the connection is gone. */
   readonly trip: (cause?: unknown) => void;
   readonly stop: () => void;
 }
 
 export interface BreakerOptions {
   readonly settings: BreakerSettings;
-  /** Tries the peer once; resolves if it is well. */
+  /** Calls the service once; resolves if it works. */
   readonly probe: () => Promise<void>;
   readonly onChange?: (state: BreakerState) => void;
-  /** Told why calls and probes fail, and of the end. */
+  /** Gets the causes of failed calls and probes, and the end of the outage. */
   readonly outage?: Outage;
   /**
-   * Failures in a row from which the outage is reported; default: those that open the breaker. From then on the peer is probed
-   * even if nobody calls it, so that the end is noticed.
+   * Failures in a row from which on the outage is reported; default: those that open the breaker. From then on the service is probed
+   * even without calls, so that the end is noticed.
    */
   readonly reportAfter?: number;
 }
@@ -67,7 +67,7 @@ export function createCircuitBreaker({
     outage?.failed(cause);
     clearTimeout(timer);
     const pauseMs = Math.min(settings.pauseMs * 2 ** failedProbes, settings.pauseMaxMs);
-    // Jitter, so that many callers do not all probe a returning peer in the same instant.
+    // Jitter, so that many callers do not all probe a returning service in the same instant.
     timer = setTimeout(() => void tryOnce(), pauseMs * (0.5 + Math.random() / 2));
     timer.unref();
   }
@@ -102,12 +102,12 @@ export function createCircuitBreaker({
     if (failures >= settings.failuresToOpen) open(cause);
     else if (failures >= reportAfter) {
       outage?.failed(cause);
-      timer ??= setTimeout(() => void lookAgain(), settings.pauseMs).unref();
+      timer ??= setTimeout(() => void probeWhileClosed(), settings.pauseMs).unref();
     }
   }
 
-  /** Still closed, and nobody may call soon. */
-  async function lookAgain(): Promise<void> {
+  /** Probes while still closed, because the next call may be far off. */
+  async function probeWhileClosed(): Promise<void> {
     timer = undefined;
     try {
       await probe();

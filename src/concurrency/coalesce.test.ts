@@ -2,7 +2,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { expect, test } from 'vitest';
 import { type CoalesceBounds, coalesce } from './coalesce.ts';
 
-/** A question whose queries are answered by hand. */
+/** A coalesced function whose queries are answered by hand. */
 function startQuestion(bounds: CoalesceBounds) {
   const queries: { readonly keys: readonly string[]; answer: () => void; fail: (error: Error) => void }[] = [];
   const ask = coalesce<string, string>(
@@ -15,7 +15,7 @@ function startQuestion(bounds: CoalesceBounds) {
   return { ask, queries, asked: () => queries.map(({ keys }) => keys) };
 }
 
-test('what is asked in one turn is one query, and what is asked later is another one', async () => {
+test('calls in one tick share a query, and later calls have another one', async () => {
   const { ask, queries, asked } = startQuestion({ batchMax: 10 });
   const first = Promise.all([ask('a'), ask('b')]);
   await nextTurn();
@@ -27,7 +27,7 @@ test('what is asked in one turn is one query, and what is asked later is another
   expect([await first, await second]).toEqual([['A', 'B'], 'C']);
 });
 
-test('what is asked while a query is on its way gathers, and is never answered by that one', async () => {
+test('calls during a query gather, and never share that query', async () => {
   const { ask, queries, asked } = startQuestion({ batchMax: 10, gatherMs: 60_000 });
   const first = ask('a');
   await nextTurn();
@@ -42,7 +42,7 @@ test('what is asked while a query is on its way gathers, and is never answered b
   expect(await later).toEqual(['B', 'C']);
 });
 
-test('a query that hangs holds nobody up for longer than others may gather', async () => {
+test('a query that hangs delays other calls by no more than gatherMs', async () => {
   const { ask, queries, asked } = startQuestion({ batchMax: 10, gatherMs: 5 });
   const hanging = ask('a');
   await nextTurn();
@@ -54,7 +54,7 @@ test('a query that hangs holds nobody up for longer than others may gather', asy
   expect(await hanging).toBe('A');
 });
 
-test('a failed query fails for each who shares it, and the next one is asked all the same', async () => {
+test('a failed query fails every call that shares it, and the next query runs as usual', async () => {
   const { ask, queries } = startQuestion({ batchMax: 10, gatherMs: 60_000 });
   const first = Promise.allSettled([ask('a'), ask('b')]);
   await nextTurn();
@@ -66,7 +66,7 @@ test('a failed query fails for each who shares it, and the next one is asked all
   expect(await second).toBe('C');
 });
 
-test('neither more keys nor more queries than may be, however many are asked', async () => {
+test('a query has at most batchMax keys, and at most atOnceMax queries run at once', async () => {
   const { ask, queries, asked } = startQuestion({ batchMax: 2, atOnceMax: 2, gatherMs: 1 });
   const all = Promise.all(['a', 'b', 'c', 'd', 'e'].map(ask));
   await nextTurn();

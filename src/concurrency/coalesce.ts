@@ -1,4 +1,4 @@
-/** Many callers, one query: what is asked within one turn of the event loop is asked of Postgres together. */
+/** Many callers, one query: calls within one tick of the event loop share a query. */
 
 interface Asked<Key, Value> {
   readonly key: Key;
@@ -9,16 +9,16 @@ interface Asked<Key, Value> {
 export interface CoalesceBounds {
   /** Keys of one query. */
   readonly batchMax: number;
-  /** Queries on their way at once; what is asked meanwhile goes together with the next one. Default: no bound. */
+  /** Queries under way at once. Further calls share the next one. Default: no bound. */
   readonly atOnceMax?: number;
   /**
-   * Milliseconds for which what is asked gathers while a query is on its way: the busier, the more of them share one. A query that
-   * takes longer holds nobody up for more than this. Default 0: a query for every turn.
+   * How long calls gather while a query is under way, in milliseconds: the busier the process, the more calls share a query. After this
+   * time the next query starts beside a slow one. Default 0: a query for every tick.
    */
   readonly gatherMs?: number;
 }
 
-/** For questions that every request asks: longer than a good query takes, and shorter than anybody notices. */
+/** `gatherMs` for queries that every request needs: longer than a normal query takes, too short to notice. */
 export const gatherMs = 20;
 
 export interface Coalesced<Key, Value> {
@@ -27,8 +27,9 @@ export interface Coalesced<Key, Value> {
 }
 
 /**
- * @param ask answers for the keys, in their order; it is called after all of them were asked, so it sees what was committed before
- * @returns a function for one key; a failure of a query is a failure for each who shares it
+ * @param ask returns the values for the keys, in their order. It is called after all calls for these keys, so it sees what was committed
+ *   before them
+ * @returns a function for one key. If a query fails, every call that shares it fails
  */
 export function coalesce<Key, Value>(
   ask: (keys: readonly Key[]) => Promise<readonly Value[]>,
@@ -48,7 +49,7 @@ export function coalesce<Key, Value>(
       for (const { reject } of batch) reject(error);
     }
     running -= 1;
-    // Whoever was just answered may ask again: a turn later more of them share the next query.
+    // The callers that were just answered may call again: one tick later more of them share the next query.
     if (waiting.length > 0) setImmediate(plan);
   }
 

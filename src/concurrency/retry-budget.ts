@@ -1,24 +1,24 @@
 /**
- * Bounds how much retrying adds to the load of a peer that fails: a share of the calls made, and a reserve for what goes wrong at once.
- * Without it, whoever has two peers of which both are slow asks each of them twice as much as when they are well.
+ * Bounds the load that retries add to a failing service: a share of the calls made, and a reserve for bursts of failures. Without it, two
+ * slow instances would each get twice as many calls as two healthy ones.
  *
  * @see https://sre.google/sre-book/addressing-cascading-failures/ (retries)
  */
 export interface RetryBudgetSettings {
   /** Retries for each call, 0 to 1. */
   readonly share: number;
-  /** Retries saved up at most, and there at the start. */
+  /** Retries that can be saved up, and that are available at the start. */
   readonly reserve: number;
 }
 
 export interface RetryBudget {
-  /** So many first tries were made. */
+  /** Counts first tries. */
   readonly called: (count: number) => void;
-  /** @returns whether so many may be tried again; then they are counted */
+  /** Takes `count` retries from the budget. @returns false if it does not hold that many; then nothing is taken */
   readonly take: (count: number) => boolean;
 }
 
-/** A full budget. */
+/** @returns a full budget */
 export function createRetryBudget({ share, reserve }: RetryBudgetSettings): RetryBudget {
   let left = reserve;
   return {

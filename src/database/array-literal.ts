@@ -1,4 +1,4 @@
-/** Array parameters of hot statements as Postgres' own text form, several times cheaper than the driver's way for long arrays. */
+/** Writes array parameters of hot statements in Postgres' text form. For long arrays this is several times cheaper than the driver's way. */
 
 const special = /["\\]/;
 const specials = /["\\]/g;

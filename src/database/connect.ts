@@ -1,6 +1,6 @@
 /**
- * Connections to Postgres: one client for Drizzle, one for hand-written hot queries. Drizzle changes the type parsers
- * of the client it is given, so the two are never the same.
+ * Connects to Postgres: with one client for Drizzle and one for hand-written hot queries. Drizzle changes the type parsers of its client,
+ * so the two are never the same.
  */
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
@@ -27,24 +27,24 @@ export interface ConnectSettings {
   readonly poolSize: number;
   readonly statementTimeout: number;
   readonly connectTimeout: number;
-  /** What stands between, if anything; default `session`. */
+  /** How a pooler in front of Postgres works; default `session`. */
   readonly pooling?: Pooling;
   /** Longest wait for a connection of the pool; default 2 s. */
   readonly acquireTimeout?: number;
-  /** Longest wait of a statement for a lock; default: as long as the statement may take. */
+  /** Longest wait of a statement for a lock; default: no limit but that of the statement. */
   readonly lockTimeout?: number;
-  /** Queries on their way at once on one connection, one behind the other; default 1. */
+  /** Queries under way at once on one connection; default 1. */
   readonly pipeline?: number;
-  /** Queries that wait for one, more are refused; default 5000. */
+  /** Queries that wait for a connection at most; further ones are refused. Default 5000. */
   readonly queueMax?: number;
-  /** Statements are planned once, whatever their values: for those of which every plan is the same. */
+  /** Plans statements once, whatever their values. For statements whose plan is always the same. */
   readonly planOnce?: boolean;
   /** Shown by `pg_stat_activity`, and in metrics. */
   readonly name: string;
   readonly observer?: (name: string) => PoolObserver;
 }
 
-/** What the configuration says of every connection. */
+/** The settings that hold for every connection. */
 export function connectionLimits({
   database: { statementTimeout, connectTimeout, acquireTimeout, queueMax, pooling },
 }: {
@@ -55,7 +55,7 @@ export function connectionLimits({
   return { statementTimeout, connectTimeout, acquireTimeout, queueMax, pooling };
 }
 
-/** A postgres.js client: bounded waits and statements, quick return after a restart of the server. */
+/** A postgres.js client with bounded waits and statements, which reconnects quickly after a restart of the server. */
 export function connectSql(settings: ConnectSettings): Sql {
   const target = parseDatabaseUrl(settings.url);
   const pooling = poolingOf(target, settings.pooling);
@@ -66,7 +66,7 @@ export function connectSql(settings: ConnectSettings): Sql {
   const client = postgres({
     ...options,
     max: settings.poolSize,
-    // A statement that is prepared in one session does not exist in the next.
+    // A statement that is prepared in one server process does not exist in another.
     prepare: pooling === 'session',
     // 0.9 s until LISTEN and queries work again after a restart instead of 14 s with the default.
     backoff: (attempt: number) => Math.min(0.1 * 2 ** attempt, 1),

@@ -43,11 +43,11 @@ test.each([
   expect(linkLoss(new Error('Failed query', { cause: failed(code) }))).toBe(outcome);
 });
 
-test('a statement prepared for a table that was changed meanwhile is repeated', () => {
+test('a statement that was prepared before its table was changed was rolled back, so it can be repeated', () => {
   expect(linkLoss(failed('0A000', { routine: 'RevalidateCachedQuery' }))).toBe('rolled-back');
 });
 
-test('only what may have happened is unknown to whoever wrote', () => {
+test('a write has an unknown outcome only if it may have been committed', () => {
   expect(linkFailure(failed('57P01'), true)?.code).toBe('outcome_unknown');
   expect(linkFailure(failed('57P01'), false)?.code).toBe('unavailable');
   expect(linkFailure(failed('55000'), true)?.code).toBe('unavailable');

@@ -1,4 +1,4 @@
-/** What an error of the driver means for the caller. */
+/** Tells what an error of the driver means for the caller. */
 import { Failure } from '../errors.ts';
 
 interface DriverError {
@@ -9,7 +9,7 @@ interface DriverError {
   readonly cause?: unknown;
 }
 
-/** Drizzle wraps what the driver threw. */
+/** Drizzle wraps the driver's error. */
 function driverError(error: unknown): DriverError {
   let current = error as DriverError | undefined;
   for (let depth = 0; current && typeof current === 'object' && depth < 4; depth++) {
@@ -20,11 +20,11 @@ function driverError(error: unknown): DriverError {
 }
 
 /**
- * What became of a statement that failed, by the code of the driver, of the system, or of Postgres (its documentation, appendix A,
- * "PostgreSQL Error Codes"). Codes that are not here, and whose class is not, mean that the statement itself was refused for good.
+ * The outcome of a failed statement, by the code of the driver, the system, or Postgres (its documentation, appendix A, "PostgreSQL Error
+ * Codes"). Other codes of other classes mean that the statement itself is wrong, and that repeating it does not help.
  */
 const outcomes: Readonly<Record<LinkLoss, readonly string[]>> = {
-  /** The server surely saw nothing: there was no connection, or none was let in. */
+  /** The server saw nothing for certain: there was no connection, or it was refused. */
   'never-connected': [
     'ECONNREFUSED',
     'ENOTFOUND',
@@ -47,7 +47,7 @@ const outcomes: Readonly<Record<LinkLoss, readonly string[]>> = {
     '53300', // too_many_connections
     '57P03', // cannot_connect_now: starting, stopping, recovering
   ],
-  /** The link broke, or the server went down in the middle: it may have happened. */
+  /** The connection broke, or the server went down while the statement ran: it may have been committed. */
   'in-flight': [
     'CONNECTION_CLOSED',
     'CONNECTION_DESTROYED',
@@ -63,7 +63,7 @@ const outcomes: Readonly<Record<LinkLoss, readonly string[]>> = {
     '57P04', // database_dropped
     '57P05', // idle_session_timeout: the server closed an idle connection at the moment of its next use
   ],
-  /** The server cannot now, and says so: the statement was undone. */
+  /** The server refused or cancelled the statement: it was rolled back. */
   'rolled-back': [
     '25006', // read_only_sql_transaction: after a failover, or by an operator's hand
     '25P02', // in_failed_sql_transaction
@@ -76,7 +76,7 @@ const outcomes: Readonly<Record<LinkLoss, readonly string[]>> = {
     '57014', // query_canceled: its time was up
   ],
 };
-/** Classes of which every code that is not named above means the same. */
+/** Classes in which every code that is not listed above means the same. */
 const outcomesByClass: Readonly<Record<string, LinkLoss>> = {
   '08': 'in-flight', // connection exceptions; poolers send 08P01 for their own troubles
   '40': 'rolled-back', // transaction rollback: deadlocks, writes beside it
@@ -88,13 +88,13 @@ const outcomesByClass: Readonly<Record<string, LinkLoss>> = {
 const outcomeByCode = new Map(
   Object.entries(outcomes).flatMap(([outcome, codes]) => codes.map((code) => [code, outcome as LinkLoss] as const)),
 );
-/** Where a statement is found to be prepared for a table that a newer build has changed meanwhile. */
+/** The routine of Postgres that refuses a prepared statement whose table a newer build has changed. */
 const changedMeanwhile = 'RevalidateCachedQuery';
 
-/** `never-connected` and `rolled-back`: nothing happened. `in-flight`: it may have happened. */
+/** `never-connected` and `rolled-back`: nothing was changed. `in-flight`: the outcome is unknown. */
 export type LinkLoss = 'never-connected' | 'in-flight' | 'rolled-back';
 
-/** @returns undefined when the database said no for good */
+/** @returns undefined if the database refused the statement for good */
 export function linkLoss(error: unknown): LinkLoss | undefined {
   const { code = '', routine } = driverError(error);
   const named = outcomeByCode.get(code);
@@ -103,7 +103,7 @@ export function linkLoss(error: unknown): LinkLoss | undefined {
   return /^[0-9A-Z]{5}$/.test(code) ? outcomesByClass[code.slice(0, 2)] : undefined;
 }
 
-/** What the server or the network said, below everything that was wrapped around it. */
+/** The error of the server or the network, below all errors that wrap it. */
 export function rootError(error: unknown): Error {
   let current = error;
   for (let depth = 0; depth < 5 && current instanceof Error && current.cause instanceof Error; depth++)
@@ -111,18 +111,18 @@ export function rootError(error: unknown): Error {
   return current instanceof Error ? current : new Error(String(current));
 }
 
-/** SQLSTATE 23505, of a table's constraint when one is named. */
+/** SQLSTATE 23505. @param constraintPrefix counts only constraints whose name begins with it */
 export function isUniqueViolation(error: unknown, constraintPrefix = ''): boolean {
   const { code, constraint_name = '' } = driverError(error);
   return code === '23505' && constraint_name.startsWith(constraintPrefix);
 }
 
-/** SQLSTATE 22012: append-statement.ts divides by zero when a room's batch was stored in part. */
+/** SQLSTATE 22012: append-statement.ts divides by zero if a room's batch was stored in part. */
 export function isTornBatch(error: unknown): boolean {
   return driverError(error).code === '22012';
 }
 
-/** A refusal of our own below what Drizzle wrapped around it: no connection became free. */
+/** A Failure of Parley itself that Drizzle has wrapped: no connection became free. */
 function refusalBelow(error: unknown): Failure | undefined {
   let current = (error as { cause?: unknown } | undefined)?.cause;
   for (let depth = 0; current instanceof Error && depth < 4; depth++) {
@@ -133,9 +133,9 @@ function refusalBelow(error: unknown): Failure | undefined {
 }
 
 /**
- * What a client is told when the database is away.
- * @param writes whether the request may have changed something before the link broke
- * @returns undefined for an error that has nothing to do with the link
+ * The failure that a client gets when the database is away.
+ * @param writes whether the request may have changed something before the connection broke
+ * @returns undefined for an error that has nothing to do with the connection
  */
 export function linkFailure(error: unknown, writes: boolean): Failure | undefined {
   if (error instanceof Failure) return undefined;
@@ -148,8 +148,8 @@ export function linkFailure(error: unknown, writes: boolean): Failure | undefine
 }
 
 /**
- * How background work logs a failure that it repeats by itself. An outage of the database is reported once, by whoever probes it;
- * everybody else who meets it stays quiet.
+ * The level at which background work logs a failure that it repeats by itself. The probe reports an outage of the database once, so
+ * everything else logs it at `debug`.
  */
 export function logLevelOf(error: unknown): 'warn' | 'debug' {
   if (error instanceof Failure) return error.code === 'unavailable' ? 'debug' : 'warn';
@@ -157,8 +157,8 @@ export function logLevelOf(error: unknown): 'warn' | 'debug' {
 }
 
 /**
- * What is read for the answer after a commit. Should it fail because the database went away, the refusal is not a definite one: what
- * was written stays written.
+ * Reads what an answer needs after a commit. If the database goes away, the failure is `outcome_unknown`, never a definite refusal, because
+ * the change is committed.
  */
 export async function readAfterCommit<Value>(read: Promise<Value>): Promise<Value> {
   try {

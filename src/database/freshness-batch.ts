@@ -1,6 +1,6 @@
 /**
- * What is asked of Postgres before requests are served, by parts that know nothing of each other, as one statement for all who ask
- * at about the same time: the more requests there are, the less of it each of them costs.
+ * Batches the freshness checks of concurrent requests into one statement. Each part (revocations, heads of rooms, the log epoch) adds a
+ * column and knows nothing of the others. See docs/internals/freshness-batch.md.
  */
 import type { PendingQuery, Row } from 'postgres';
 import { coalesce, gatherMs } from '../concurrency/coalesce.ts';
@@ -10,16 +10,16 @@ type Column = PendingQuery<Row[]>;
 
 /** One column of the statement. */
 export interface FreshnessCheck<Key, Value> {
-  /** An expression of type `json`, or null. @param keys what was asked for since the last look, each once; often none */
+  /** An expression of type `json`, or null. @param keys the keys of the calls that share this statement, each once; often none */
   readonly column: (keys: readonly Key[]) => Column;
-  /** What has to happen before any answer of this look is used, e.g. because the column says that memory is out of date. */
+  /** Runs before any answer of this statement is used, for example because the column shows that memory is out of date. */
   readonly before?: (value: unknown) => Promise<void> | undefined;
-  /** Takes the column's value in, also of looks that nobody asked this part for. @returns the answer for a key. Does not throw */
+  /** Takes the column's value, even if no call was for this part. Does not throw. @returns the answer for a key */
   readonly take: (value: unknown, askedMs: number) => (key: Key) => Value;
 }
 
 export interface FreshnessBatch {
-  /** @returns a question whose answer knows of everything that was committed before it was asked */
+  /** @returns a check for a key. Its answer includes everything that was committed before the call */
   readonly add: <Key extends string | undefined, Value>(
     part: FreshnessCheck<Key, Value>,
   ) => (key: Key) => Promise<Value>;
@@ -49,7 +49,7 @@ export function createFreshnessBatch(sql: Sql): FreshnessBatch {
     return asked.map(({ part, key }) => answers[part]!(key));
   }
 
-  const look = coalesce(ask, { batchMax: askersMax, gatherMs });
+  const look = coalesce(ask, { batchMax: callersMax, gatherMs });
 
   return {
     add: <Key extends string | undefined, Value>(part: FreshnessCheck<Key, Value>) => {
@@ -59,5 +59,5 @@ export function createFreshnessBatch(sql: Sql): FreshnessBatch {
   };
 }
 
-/** Who shares one look: keeps its statement small. */
-const askersMax = 512;
+/** Calls that share one statement at most, which keeps it small. */
+const callersMax = 512;

@@ -1,4 +1,4 @@
-/** Brings a database to the version of this build, once, however many instances start together. */
+/** Migrates a database to the version of this build. Instances that start together do it once. */
 import { fileURLToPath } from 'node:url';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle } from 'drizzle-orm/postgres-js';
@@ -10,19 +10,19 @@ import { driverOptions, poolingOf } from './connection/driver-options.ts';
 import { PgPool } from './connection/pg-pool.ts';
 import { grantingStatement, type Pooling, sessionSetup } from './connection/session-settings.ts';
 
-/** Any number, the same in every build: "PARLEY" on a telephone's keys. */
+/** The key of the advisory lock, the same in every build: "PARLEY" on a telephone's keys. */
 const migrationLock = 727_539;
 const connectTimeoutMs = 10_000;
 
-/** An index of a large table may take longer than the role's statements may. */
+/** Lifts the role's time limits, because an index of a large table may take longer. */
 const patience = `${grantingStatement}; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0`;
 
 const folder = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 /**
- * Applies `migrations/` and the job queue's own schema under one advisory lock. The lock belongs to a transaction, not to a
- * session: behind a pooler sessions are shared.
- * @throws whatever Postgres says; nothing is half applied, each migration is a transaction
+ * Applies `migrations/` and the schema of the job queue under one advisory lock. A transaction holds the lock, because behind a pooler
+ * connections are shared.
+ * @throws the error of Postgres. Each migration is a transaction, so none is applied in part
  */
 export async function migrate(url: string, pooling: Pooling = 'session'): Promise<void> {
   const target = parseDatabaseUrl(url);
@@ -33,7 +33,7 @@ export async function migrate(url: string, pooling: Pooling = 'session'): Promis
   const client = postgres({ ...options, connection, prepare });
   try {
     await lock.begin(async (tx) => {
-      // However long the migrations take, here and in another instance.
+      // The migrations may take long, here and in another instance.
       await tx`set local idle_in_transaction_session_timeout = 0`;
       await tx`set local statement_timeout = 0`;
       await tx`set local lock_timeout = 0`;
@@ -42,13 +42,13 @@ export async function migrate(url: string, pooling: Pooling = 'session'): Promis
       await migrateQueue(url, pooling);
     });
   } finally {
-    // Ending the session releases the lock, also after a failure.
+    // Ending the connection releases the lock, even after a failure.
     await Promise.all([client.end({ timeout: 5 }), lock.end({ timeout: 5 })]);
   }
 }
 
 async function migrateQueue(url: string, pooling: Pooling): Promise<void> {
-  // A lost connection fails the migration by its query.
+  // The query of a lost connection fails, and with it the migration.
   const onError = () => {};
   const pool = new PgPool({ url, pooling, poolSize: 1, connectTimeout: connectTimeoutMs, name: 'migration' }, onError);
   try {
@@ -60,8 +60,8 @@ async function migrateQueue(url: string, pooling: Pooling): Promise<void> {
 }
 
 /**
- * Whether nothing is left to do. Asked first because even making what exists already needs the right to make schemas, which is
- * often taken back after the first start.
+ * Whether every migration is applied. Checked first, because even `create … if not exists` needs the right to create schemas, which is
+ * often revoked after the first start.
  */
 async function isMigrated(client: postgres.Sql): Promise<boolean> {
   const [table] = await client`select to_regclass('drizzle.__drizzle_migrations') is not null as there`;

@@ -1,8 +1,8 @@
-/** Ids of the hot path: UUIDv7 (RFC 9562 §5.7), time-ordered, so that an index is written at its end. */
+/** Ids for hot paths: UUIDv7 (RFC 9562 §5.7). They are ordered by time, so new entries go to the end of an index. */
 import { randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 
-/** Random bytes are drawn from the system for many ids at once: a draw costs more than all the rest of an id. */
+/** Random bytes for many ids at once, because getting them from the system costs more than the rest of an id. */
 const pool = new Uint8Array(16 * 256);
 let used = pool.length;
 
@@ -15,7 +15,7 @@ function random(): Uint8Array {
   return pool.subarray(used - 16, used);
 }
 
-/** A new UUIDv7; within a millisecond ids are in no order. */
+/** @returns a new UUIDv7. Ids of the same millisecond are in no order */
 export function newId(): string {
   return v7({ rng: random });
 }

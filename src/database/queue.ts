@@ -1,8 +1,8 @@
-/** Adding jobs: a row in the caller's transaction, so that work is queued exactly if its cause was committed. */
+/** Adds jobs as rows in the caller's transaction, so that a job is queued exactly if its cause was committed. */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from './connect.ts';
 
-/** Every task and what it is told: ids only, the task reads the rest as of when it runs. */
+/** Every task and its payload. A payload holds ids only; the task reads the rest when it runs. */
 export interface JobPayloads {
   /** Who has not read what was said here? Added by the statement that stores messages, see chat/events/. */
   room_unread: { roomId: string; again?: boolean };
@@ -11,15 +11,15 @@ export interface JobPayloads {
 }
 
 export interface JobTiming {
-  /** One pending job per key; a repeat keeps the first one's time. */
+  /** One pending job per key. Adding it again keeps the first `runAt`. */
   readonly key: string;
-  /** By Postgres' clock, e.g. `now() + interval '1 minute'`; absent: at once. */
+  /** By Postgres' clock, for example `now() + interval '1 minute'`. Default: at once. */
   readonly runAt?: SQL;
 }
 
 /**
- * Queues `task` in the caller's transaction. Tasks must bear running twice, at once and for nothing.
- * The queue may lose a keyed job under contention, so it only rings the bell: what is owed is a row of its own.
+ * Queues `task` in the caller's transaction. Tasks must bear running twice, at the same time, and with nothing to do.
+ * The queue may lose a keyed job under contention, so a job is only a wake-up: the work that is owed is a row of its own.
  */
 export async function addJob<Task extends keyof JobPayloads>(
   tx: Database | Transaction,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AppendRow, appendCarefully, appendFresh, type LogView } from '../../src/chat/events/append-statement.ts';
 import { connectSql, type Sql } from '../../src/database/connect.ts';
-import { epochOfLog } from '../../src/realtime/cluster/log-witnesses.ts';
+import { epochOfLog } from '../../src/realtime/cluster/log-row.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
 let database: TestDatabase;

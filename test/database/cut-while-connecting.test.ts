@@ -41,7 +41,7 @@ async function startCutter(databaseUrl: string, cuts: number) {
   };
 }
 
-test('a connection that is cut while it learns the types of arrays fails its query and nothing else, and the next one reads arrays', async () => {
+test('a connection lost while it reads the array types fails its query only, and the next one reads arrays', async () => {
   const cutter = await startCutter(database.url, 2);
   const url = new URL(database.url);
   url.hostname = '127.0.0.1';

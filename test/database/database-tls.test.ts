@@ -167,7 +167,7 @@ describe('a server with a certificate of a private authority', () => {
   });
 });
 
-test('a server that lets nobody in unencrypted lets in prefer and allow, and refuses disable', async () => {
+test('a server that requires TLS accepts prefer and allow, and refuses disable', async () => {
   await letIn(...encrypted);
   for (const mode of ['prefer', 'allow']) expect(await bothDrivers(`sslmode=${mode}`)).toEqual({ js: true, pg: true });
   const { js, pg } = await bothDrivers('sslmode=disable');
@@ -175,7 +175,7 @@ test('a server that lets nobody in unencrypted lets in prefer and allow, and ref
   await letIn(...everybody);
 });
 
-test('a certificate of the client is shown where the server asks for one', async () => {
+test('the client sends its certificate if the server asks for one', async () => {
   await letIn('hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca');
   const shown = `sslmode=require&sslcert=${client.cert}&sslkey=${client.key}`;
   expect(await bothDrivers(shown)).toEqual({ js: true, pg: true });
@@ -211,7 +211,7 @@ test(
   limitMs,
 );
 
-test('a start with a certificate that it cannot trust ends with one clear line', async () => {
+test('a start with an untrusted certificate ends with one clear line', async () => {
   const started = run(process.execPath, [entry, '--role', 'all'], {
     env: {
       PATH: process.env.PATH,
@@ -227,7 +227,7 @@ test('a start with a certificate that it cannot trust ends with one clear line',
   });
 });
 
-test('a server without TLS refuses require and lets in prefer', async () => {
+test('a server without TLS accepts prefer and fails require', async () => {
   const config = join(server.data, 'postgresql.conf');
   await writeFile(config, (await readFile(config, 'utf8')).replace(/^ssl = on$/m, 'ssl = off'));
   await admin`select pg_reload_conf()`;

@@ -91,7 +91,7 @@ test('a transaction cut between two queries runs neither its next query nor its 
   await expectUsable();
 });
 
-test('through Drizzle, in a savepoint too', async () => {
+test('the same holds through Drizzle, and in a savepoint', async () => {
   for (const mark of ['cut_savepoint_1', 'cut_savepoint_2']) {
     const lost = db.transaction(async (tx) => {
       await tx
@@ -121,7 +121,7 @@ test('a lost connection of another client inside a transaction only rolls it bac
   await expectUsable();
 });
 
-test('what a transaction refuses or returns is as before', async () => {
+test('the guard changes neither the result nor the error of a transaction', async () => {
   await expect(sql.begin(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   await expect(sql.begin(async (tx) => tx`select * from nowhere`)).rejects.toMatchObject({ code: '42P01' });
   expect(await sql.begin((tx) => [tx`select 1 as a`, tx`select 2 as a`])).toMatchObject([[{ a: 1 }], [{ a: 2 }]]);

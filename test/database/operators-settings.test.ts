@@ -83,11 +83,11 @@ test.each<Record<string, string>>([
     statement_timeout: '50ms',
     transaction_timeout: '250ms',
   },
-])('people talk on a database whose sessions are set otherwise: $DateStyle …', (settings) =>
+])('messages work on a database with other session defaults: $DateStyle …', (settings) =>
   withDatabase(settings, converse),
 );
 
-test('connections that wait stay open where the operator closes idle sessions', async () => {
+test('idle connections stay open although the operator closes idle sessions', async () => {
   await withDatabase({ idle_session_timeout: '200ms' }, async (_parley, database) => {
     await expect
       .poll(async () => {
@@ -139,7 +139,7 @@ test.each(['LATIN1', 'SQL_ASCII'])(
   },
 );
 
-test('a role that may make no tables is told which right it lacks', async () => {
+test('a role without the right to create tables gets an error that names the right', async () => {
   await withRole(async (_role, url) => {
     const name = `t_${randomBytes(8).toString('hex')}`;
     await admin.unsafe(`create database ${name} template template0`);
@@ -153,7 +153,7 @@ test('a role that may make no tables is told which right it lacks', async () => 
   });
 });
 
-test('a search_path without a schema is named', async () => {
+test('a search_path without a schema is reported', async () => {
   const name = `t_${randomBytes(8).toString('hex')}`;
   await admin.unsafe(`create database ${name} template template0`);
   await admin.unsafe(`alter database ${name} set search_path = nowhere`);
@@ -165,7 +165,7 @@ test('a search_path without a schema is named', async () => {
   }
 });
 
-test('the right to make schemas and tables can be taken back after the first start', async () => {
+test('the right to create schemas and tables can be revoked after the first start', async () => {
   const name = `t_${randomBytes(8).toString('hex')}`;
   await admin.unsafe(`create database ${name} template template0`);
   const inside = postgres(inject('postgresUrl').replace(/\/postgres$/, `/${name}`), { max: 1, onnotice: () => {} });
@@ -183,7 +183,7 @@ test('the right to make schemas and tables can be taken back after the first sta
   });
 });
 
-test('in a Turkish database people log in in whatever case they type their name', async () => {
+test('in a Turkish database usernames are case-insensitive at login', async () => {
   const name = `t_${randomBytes(8).toString('hex')}`;
   await admin.unsafe(
     `create database ${name} template template0 encoding 'UTF8' locale 'C' locale_provider icu icu_locale 'tr-TR'`,
@@ -207,7 +207,7 @@ test('in a Turkish database people log in in whatever case they type their name'
   }
 });
 
-test('a database that only reads is waited for, and named when it stays so', async () => {
+test('a start waits for a read-only database, and reports it if it stays read-only', async () => {
   const database = await createDatabase();
   try {
     await admin.unsafe(`alter database ${nameOf(database)} set default_transaction_read_only = on`);
@@ -222,7 +222,7 @@ test('a database that only reads is waited for, and named when it stays so', asy
   }
 });
 
-test('after a failover sends go on, though connections to the old, now read-only server stay open', async () => {
+test('after a failover sends continue, although connections to the old, now read-only server stay open', async () => {
   await withDatabase({}, async (parley, database) => {
     const ana = await signUp(parley.url);
     const room = await mustCall(ana, 'POST', '/v1/rooms', { name: 'Team', visibility: 'private' });

@@ -132,7 +132,7 @@ test.each(['session', 'transaction'] as const)(
   limitMs,
 );
 
-test('a start through a pooler in transaction mode that the settings do not tell of ends with one clear line', async () => {
+test('a start through a pooler in transaction mode that is not in the settings ends with one clear line', async () => {
   const { pooler } = await startPooler('transaction', 10);
   const started = run(process.execPath, [entry, '--role', 'all'], {
     env: {
@@ -149,7 +149,7 @@ test('a start through a pooler in transaction mode that the settings do not tell
   });
 });
 
-test('a transaction is never called committed when the server rolled it back', async () => {
+test('a transaction that the server rolled back is never reported as committed', async () => {
   const { database, pooler } = await startPooler('transaction', 3);
   const direct = postgres(database.url, { max: 1, onnotice: () => {} });
   await direct`create table stored (n int primary key)`;

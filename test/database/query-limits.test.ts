@@ -34,7 +34,7 @@ function connect(limits: { poolSize?: number; acquireTimeout?: number; queueMax?
   return { sql, told, end: () => sql.end({ timeout: 1 }) };
 }
 
-test('a query that gets no connection in time is refused for certain, and the next one gets it', async () => {
+test('a query without a connection in time is definitely refused, and the next one gets the connection', async () => {
   const { sql, told, end } = connect({ statementTimeout: 5000 });
   await sql`select 1`;
   const long = sql`select pg_sleep(1)`.execute();
@@ -45,7 +45,7 @@ test('a query that gets no connection in time is refused for certain, and the ne
   await end();
 });
 
-test('a connection that is taken and never answered is given up in time, and made anew when the network is back', async () => {
+test('a connection attempt without an answer is given up in time, and repeated when the network is back', async () => {
   proxy.become('swallow');
   const { sql, told, end } = connect({ acquireTimeout: 600_000, statementTimeout: 600_000 });
   // Never on its way: refused for certain.
@@ -57,7 +57,7 @@ test('a connection that is taken and never answered is given up in time, and mad
   await end();
 });
 
-test('of queries that wait for a connection no more than the bound are kept, transactions among them', async () => {
+test('at most the bound of queries wait for a connection, transactions included', async () => {
   const { sql, told, end } = connect({ queueMax: 2, acquireTimeout: 5000, statementTimeout: 5000 });
   const long = sql`select pg_sleep(0.5)`.execute();
   await new Promise((resolve) => setImmediate(resolve));
@@ -71,7 +71,7 @@ test('of queries that wait for a connection no more than the bound are kept, tra
   await end();
 });
 
-test('a query whose answer is swallowed by the network ends with an unknown outcome and costs its connection, no more', async () => {
+test('a query whose answer is lost in the network ends with an unknown outcome, and costs only its connection', async () => {
   const { sql, told, end } = connect({ statementTimeout: 500 });
   await sql`select 1`;
   proxy.become('swallow');
@@ -83,7 +83,7 @@ test('a query whose answer is swallowed by the network ends with an unknown outc
   await end();
 });
 
-test('a transaction that the network swallows ends too, wherever it stands', async () => {
+test('a transaction that is lost in the network ends, at whatever statement', async () => {
   const { sql, end } = connect({ statementTimeout: 400 });
   await sql`select 1`;
   const outcome = sql.begin(async (tx) => {
@@ -97,7 +97,7 @@ test('a transaction that the network swallows ends too, wherever it stands', asy
   await end();
 });
 
-test('a statement that takes too long is ended by the server: nothing of it happened', async () => {
+test('the server cancels a statement that takes too long, and rolls it back', async () => {
   const { sql, end } = connect({ statementTimeout: 300 });
   const error: unknown = await sql`select pg_sleep(2)`.catch((reason: unknown) => reason);
   expect(linkLoss(error)).toBe('rolled-back');

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const script = fileURLToPath(new URL('./chatty-process.ts', import.meta.url));
 
-test('an output that nobody reads neither blocks the process nor fills its memory, and the log says afterwards what is missing', async () => {
+test('an output that is not read neither blocks the process nor fills its memory, and the log tells later what is missing', async () => {
   const child = fork(script, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   // 40,000 lines of 300 bytes; a pipe holds 64 kB.
@@ -26,7 +26,7 @@ test('an output that nobody reads neither blocks the process nor fills its memor
   expect(written).toContain('somebody reads');
 });
 
-test('a terminal that stands still does not stop the process', async () => {
+test('a stopped terminal does not stop the process', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'parley-terminal-'));
   const told = join(folder, 'told');
   const terminal = fileURLToPath(new URL('./chatty-terminal.ts', import.meta.url));

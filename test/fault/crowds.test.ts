@@ -12,10 +12,10 @@ function run(script: string, ...args: string[]): Promise<string> {
   );
 }
 
-test('clients who all come back at once find everything that they missed', async () => {
+test('clients that all reconnect at once get everything that they missed', async () => {
   expect(await run('reconnect-storm.ts', '--clients', '100')).toMatch(/; 100 of 100 at head; 0 gaps;/);
 }, 300_000);
 
-test('readers who stopped reading are let go and find everything when they come back', async () => {
+test('readers that stop reading are disconnected, and get everything when they reconnect', async () => {
   expect(await run('stalled-readers.ts', '--readers', '20')).toMatch(/all back at the head, 0 gaps$/m);
 }, 300_000);

@@ -42,7 +42,7 @@ afterAll(async () => {
 
 const ready = async (chat: ParleyProcess) => (await fetch(`${chat.url}/health/ready`)).status;
 
-test('cut off alone, it turns unready, sends its clients away with a delay of their own, and refuses new ones until it is back', async () => {
+test('an instance that alone loses Postgres becomes unready, sends its clients away at different times, and refuses new ones until it is back', async () => {
   const [first, second] = chats as [ParleyProcess, ParleyProcess];
   const ana = await signUp(first.url);
   const here = await connect(first.url, ana);
@@ -69,7 +69,7 @@ test('cut off alone, it turns unready, sends its clients away with a delay of th
     .toBe('open');
 });
 
-test('when nobody reaches Postgres the sockets stay, sends are answered in time, and all goes on when it is back', async () => {
+test('when no instance reaches Postgres the sockets stay, sends are answered in time, and all work again when it is back', async () => {
   const ana = await signUp(chats[0]!.url);
   const room = await createRoom([ana]);
   const sockets = await Promise.all(chats.map((chat) => connect(chat.url, ana)));

@@ -93,7 +93,7 @@ test('a repeat of a flagged message makes no second entry', async () => {
   expect(messagesIn(await queueOf(owner, `roomId=${roomId}`))).toEqual([first.body.id]);
 });
 
-test('a refusal is recorded before its author is told of it', async () => {
+test('a refusal is recorded before its author gets it', async () => {
   const { roomId, owner, author } = await openSquare(town.here);
   const clientId = randomUUID();
   const refused = await cutDuring('moderation_blocks', 'moderation_blocks', () =>
@@ -104,7 +104,7 @@ test('a refusal is recorded before its author is told of it', async () => {
   expect(items).toMatchObject([{ author: { id: author.id }, roomId }]);
 });
 
-test('what a decision teaches is stored with the decision', async () => {
+test('the example of a decision is stored with the decision', async () => {
   const { roomId, author, reader } = await openSquare(town.here);
   const { id } = await say(author, roomId, 'a line that teaches something');
   const entry = await report(reader, roomId, id);

@@ -161,7 +161,7 @@ describe('Redis', () => {
     },
   );
 
-  test('a frozen server is reported, and that it woke', async () => {
+  test('a hung server is reported, and its return too', async () => {
     const from = linesOf(parley).length;
     redis.signal('SIGSTOP');
     await warned(parley, from, /hints/, /timed out|came back/);
@@ -256,7 +256,7 @@ describe('Redis that refuses from the start', () => {
   });
 });
 
-test('Postgres that is away is reported once with the reason and then at the pace of the setting, and its end once', async () => {
+test('an outage of Postgres is reported once with its reason, then at the interval of the setting, and its end once', async () => {
   const database = await createDatabase();
   const proxy = await startTcpProxy(() => [Number(new URL(database.url).port)]);
   onTestFinished(async () => {

@@ -30,7 +30,7 @@ afterAll(async () => {
   await redis.kill();
 });
 
-test('sends are acked and arrive, requests wait for no count, the breaker opens; when it wakes the breaker closes and hints flow', async () => {
+test('while Redis hangs sends are acked and arrive, requests do not wait for counts, and the breaker opens; when it wakes the breaker closes and hints flow', async () => {
   const [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
   const [ana, ben] = await Promise.all([signUp(here), signUp(here)]);
   const room = await createRoom([ana, ben]);

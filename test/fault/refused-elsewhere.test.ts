@@ -46,37 +46,40 @@ async function mustSay(socket: TestSocket, room: string, text: string): Promise<
   await expect.poll(async () => (await socket.say(room, text, text)).type).toBe('ack');
 }
 
-test.each(['mute', 'removal'] as const)('a %s that came and went while a send waited behind a fault', async (kind) => {
-  const [ana, ben] = await Promise.all([signUp(well.url), signUp(well.url)]);
-  const room = await createRoom([ana, ben]);
-  const socket = await connect(cut.url, ben);
-  await mustSay(socket, room, 'before');
-  const member = `/v1/rooms/${room}/members/${ben.id}`;
+test.each(['mute', 'removal'] as const)(
+  'a %s that began and ended while a send waited behind a fault',
+  async (kind) => {
+    const [ana, ben] = await Promise.all([signUp(well.url), signUp(well.url)]);
+    const room = await createRoom([ana, ben]);
+    const socket = await connect(cut.url, ben);
+    await mustSay(socket, room, 'before');
+    const member = `/v1/rooms/${room}/members/${ben.id}`;
 
-  // Its statement is lost on the way, and tried again for as long as a send may wait.
-  const batches = async () =>
-    Number(/^parley_commit_batch_size_count (\d+)/m.exec(await (await fetch(`${cut.url}/metrics`)).text())![1]);
-  const before = await batches();
-  proxy.become('swallow up');
-  const waiting = socket.say(room, 'late', 'late');
-  await expect.poll(batches).toBeGreaterThan(before);
-  if (kind === 'mute') await mustCall(ana, 'PUT', `${member}/mute`, { seconds: 600 });
-  else await mustCall(ana, 'DELETE', member);
-  const refused = await ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'late', text: 'late' });
-  expect(refused.body.code).toBe(kind === 'mute' ? 'muted' : 'not_found');
-  if (kind === 'mute') await mustCall(ana, 'DELETE', `${member}/mute`);
-  else await mustCall(ana, 'PUT', member);
-  proxy.become('pass');
+    // Its statement is lost on the way, and tried again for as long as a send may wait.
+    const batches = async () =>
+      Number(/^parley_commit_batch_size_count (\d+)/m.exec(await (await fetch(`${cut.url}/metrics`)).text())![1]);
+    const before = await batches();
+    proxy.become('swallow up');
+    const waiting = socket.say(room, 'late', 'late');
+    await expect.poll(batches).toBeGreaterThan(before);
+    if (kind === 'mute') await mustCall(ana, 'PUT', `${member}/mute`, { seconds: 600 });
+    else await mustCall(ana, 'DELETE', member);
+    const refused = await ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'late', text: 'late' });
+    expect(refused.body.code).toBe(kind === 'mute' ? 'muted' : 'not_found');
+    if (kind === 'mute') await mustCall(ana, 'DELETE', `${member}/mute`);
+    else await mustCall(ana, 'PUT', member);
+    proxy.become('pass');
 
-  expect(['outcome_unknown', 'unavailable']).toContain((await waiting).code);
-  // The instance writes again, and what it writes stands right behind.
-  const again = await connect(cut.url, ben);
-  await mustSay(again, room, 'after');
-  const { body } = await ana.call('GET', `/v1/rooms/${room}/messages`);
-  expect((body.messages as { text: string }[]).map(({ text }) => text)).toEqual(['before', 'after']);
-});
+    expect(['outcome_unknown', 'unavailable']).toContain((await waiting).code);
+    // The instance writes again, and what it writes stands right behind.
+    const again = await connect(cut.url, ben);
+    await mustSay(again, room, 'after');
+    const { body } = await ana.call('GET', `/v1/rooms/${room}/messages`);
+    expect((body.messages as { text: string }[]).map(({ text }) => text)).toEqual(['before', 'after']);
+  },
+);
 
-test('a mute that came and went while the instance stood still, with the send in its sockets’ buffers', async () => {
+test('a mute that began and ended during a process pause, with the send in the socket buffers', async () => {
   const [ana, ben] = await Promise.all([signUp(well.url), signUp(well.url)]);
   const room = await createRoom([ana, ben]);
   const path = `/v1/rooms/${room}/messages`;

@@ -34,7 +34,7 @@ async function makeReadOnly(how: 'on' | 'off'): Promise<void> {
     where datname = current_database() and application_name like 'parley-%'`;
 }
 
-test('while nothing can be written sends are refused for certain, reading and watching go on, and it heals by itself', async () => {
+test('while Postgres cannot write, sends are definitely refused and reads continue; sends work again by themselves', async () => {
   const room = await createRoom([ana]);
   const socket = await connect(parley.url, ana);
   await socket.say(room, 'before', 'k0');
@@ -48,7 +48,7 @@ test('while nothing can be written sends are refused for certain, reading and wa
   expect(await seqsOf(room)).toEqual([1, 2, 3]);
 });
 
-test('a room whose rows are locked holds up nobody else, and its sends are answered in time', async () => {
+test('a room with locked rows delays no other room, and its sends are answered in time', async () => {
   const [locked, free] = [await createRoom([ana]), await createRoom([ana])];
   const socket = await connect(parley.url, ana);
   let release: () => void = () => {};

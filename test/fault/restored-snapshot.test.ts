@@ -98,7 +98,7 @@ async function historyOf(user: TestUser, room: string): Promise<{ seq: number; t
   return messages as unknown as { seq: number; text: string }[];
 }
 
-test('a crash of Postgres keeps the log; a restore under running instances is another log, and no seq means two events', async () => {
+test('a crash of Postgres keeps the log; a restore under running instances makes another log, and no seq means two events', async () => {
   const { postgres, startInstance } = await startTown();
   const [first, second] = [await startInstance(), await startInstance()];
   const [ana, ben] = [await signUp(first.url), await signUp(second.url)];
@@ -139,7 +139,7 @@ test('a crash of Postgres keeps the log; a restore under running instances is an
   expect(history.some(({ text }) => text.startsWith('lost'))).toBe(false);
 });
 
-test('an instance that saw nothing of what was lost appends nothing before the one that did has spoken', async () => {
+test('an instance that saw none of the lost events appends nothing before the one that did has testified', async () => {
   const { postgres, startInstance } = await startTown();
   const [first, second] = [await startInstance(), await startInstance()];
   const [ana, ben] = [await signUp(first.url), await signUp(second.url)];
@@ -209,7 +209,7 @@ test.each([
   },
 );
 
-test('what was killed together and is started again on the same files continues the log', async () => {
+test('instances and Postgres killed together continue the log when restarted on the same files', async () => {
   const { postgres, startInstance } = await startTown();
   const first = await startInstance();
   const ana = await signUp(first.url);

@@ -1,4 +1,4 @@
-/** One instance of several that stood still, whose clock is wrong, or whose clients have silently gone. */
+/** One instance of several that was paused, whose clock is wrong, or whose clients have silently gone. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.end());
 
-test('an instance that stood still reads authority again before it sends anything', async () => {
+test('an instance reads authority again after a process pause before it sends anything', async () => {
   const [ana, ben] = await Promise.all([signUp(well), signUp(well)]);
   const room = await createRoom([ana, ben]);
   const [gone, stays] = [await connect(sick.url, ana), await connect(sick.url, ben)];
@@ -50,7 +50,7 @@ test('an instance that stood still reads authority again before it sends anythin
   expect(await metricOf(sick.url, 'parley_stalls_total')).toBeGreaterThan(0);
 });
 
-test('a peer that is silently gone is let go when it does not answer pings; one that answers stays', async () => {
+test('a client that does not answer pings is disconnected; one that answers stays', async () => {
   const ana = await signUp(well);
   const proxy = await startTcpProxy(() => [Number(new URL(sick.url).port)]);
   const silentPeers = () => metricOf(sick.url, 'parley_socket_closes_total', { code: '1006' });

@@ -25,7 +25,7 @@ afterAll(async () => {
   await receiver.stop();
 });
 
-test('no more mails than the bound are on their way at once', async () => {
+test('at most the bound of mails are being sent at once', async () => {
   let under = 0;
   let most = 0;
   let release: () => void = () => {};
@@ -46,7 +46,7 @@ test('no more mails than the bound are on their way at once', async () => {
   expect(receiver.mails.map(({ to }) => to).toSorted()).toEqual(people.map(({ email }) => email).toSorted());
 });
 
-test('a conversation that would last for ever ends at its deadline, and the mail goes out later', async () => {
+test('a conversation without end is cut at its deadline, and the mail is sent later', async () => {
   const ended = () => metricOf(parley.url, 'parley_mail_attempts_total', { outcome: 'unavailable' });
   const before = await ended();
   let asked = 0;

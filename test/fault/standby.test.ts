@@ -7,7 +7,7 @@ import { startParley } from '../harness/parley-process.ts';
 import { startPostgresProcess } from '../harness/postgres-process.ts';
 import { connect, createRoom, openSocket, signUp } from '../harness/test-client.ts';
 
-test('while Postgres is a standby everything is answered with unavailable, and it goes on when the server is promoted', async () => {
+test('while Postgres is a standby every request gets unavailable, and requests work again when the server is promoted', async () => {
   const server = await startPostgresProcess();
   const parley = await startParley({
     role: 'all',

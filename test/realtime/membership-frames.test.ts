@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.end());
 
-test('who has left a room by the time that their joining is noticed is told nothing of it', async () => {
+test('a user who leaves before an instance notices the join gets no frame about it', async () => {
   const [left, kept] = [await createRoom([ana]), await createRoom([ana])];
   const there = await connect(second, ben);
   await mustCall(ana, 'PUT', `/v1/rooms/${left}/members/${ben.id}`, {});
@@ -35,7 +35,7 @@ test('who has left a room by the time that their joining is noticed is told noth
   await there.close();
 });
 
-test('a user of more rooms than a socket follows is not told that they left the others', async () => {
+test('a user with more rooms than a socket follows gets no room.left for the others', async () => {
   const eve = await signUp(first);
   const rooms: string[] = [];
   for (let n = 0; n < 5; n++) rooms.push(await createRoom([eve]));
@@ -54,7 +54,7 @@ test('a user of more rooms than a socket follows is not told that they left the 
   ).toEqual(rooms.slice(0, 2).sort());
 });
 
-test('a socket watches no more rooms than it may, and again when it closes one', async () => {
+test('a socket watches at most so many rooms, and may watch another after it closes one', async () => {
   const publicRooms = await Promise.all(
     Array.from({ length: 4 }, () => createRoom([ana], { visibility: 'public', name: 'Square' })),
   );
@@ -68,7 +68,7 @@ test('a socket watches no more rooms than it may, and again when it closes one',
   expect(await watcher.ask(fourth)).toMatchObject({ type: 'ack' });
 });
 
-test('a resume that names what is no room is refused before the welcome, and hello has one answer', async () => {
+test('a resume that names something other than a room is refused before the welcome, and hello has one answer', async () => {
   const socket = await openSocket(first);
   const answer = await socket.ask({
     type: 'hello',
@@ -80,7 +80,7 @@ test('a resume that names what is no room is refused before the welcome, and hel
   expect(socket.frames).toHaveLength(1);
 });
 
-test('a member who asks to watch a private room reads it as a member: their removal ends it', async () => {
+test('a member who watches a private room reads it as a member: removal ends it', async () => {
   const cal = await signUp(first);
   const room = await createRoom([ana, cal]);
   const there = await connect(second, ben);
@@ -96,7 +96,7 @@ test('a member who asks to watch a private room reads it as a member: their remo
   await Promise.all([there.close(), beside.close()]);
 });
 
-test('a member who asked to watch a public room stays when it turns private', async () => {
+test('a member who watches a public room keeps reading when it becomes private', async () => {
   const room = await createRoom([ana], { visibility: 'public', name: 'Square' });
   const there = await connect(second, ben);
   await mustCall(ben, 'PUT', `/v1/rooms/${room}/members/me`, {});
@@ -108,7 +108,7 @@ test('a member who asked to watch a public room stays when it turns private', as
   await there.close();
 });
 
-test('who was removed elsewhere types for nobody, where the instance remembers them as a member', async () => {
+test('typing of a removed user reaches nobody, even on an instance that still has them as a member in memory', async () => {
   const room = await createRoom([ana, ben]);
   await mustCall(ben.at(second), 'GET', `/v1/rooms/${room}`);
   await mustCall(ana, 'DELETE', `/v1/rooms/${room}/members/${ben.id}`);
@@ -117,7 +117,7 @@ test('who was removed elsewhere types for nobody, where the instance remembers t
   await there.close();
 });
 
-test('an upgrade that brought a login is not welcomed when that has ended before hello', async () => {
+test('an upgrade with a session is not welcomed if the session ends before hello', async () => {
   const eve = await signUp(first);
   await createRoom([eve], { name: 'Nobody’s business' });
   const there = await openSocket(second, { authorization: `Bearer ${eve.accessToken}` });

@@ -37,7 +37,7 @@ async function comeBack() {
   return socket;
 }
 
-test('whoever missed much in many rooms and reads in bursts gets all of it, in order, and is not closed for being slow', async () => {
+test('a client that missed much in many rooms and reads in bursts gets all of it in order, and is not closed for being slow', async () => {
   const socket = await comeBack();
   let mostQueued = 0;
   for (let pause = 0; pause < 10; pause++) {
@@ -54,7 +54,7 @@ test('whoever missed much in many rooms and reads in bursts gets all of it, in o
   await socket.close();
 });
 
-test('who stops reading in the middle of a replay keeps nobody else from being welcomed', async () => {
+test('a client that stops reading during its replay does not delay the welcome of others', async () => {
   const stalled = await Promise.all(Array.from({ length: 4 }, comeBack));
   for (const { socket } of stalled) socket.pause();
   const ben = await signUp(parley.url);

@@ -34,7 +34,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-test('a server says by itself whether it is a cluster', async () => {
+test('a Redis server tells whether it is a cluster', async () => {
   expect(await isRedisCluster(single.url, 1000, logger)).toBe(false);
   expect(await isRedisCluster(clustered.url, 1000, logger)).toBe(true);
   expect(await isRedisCluster('redis://127.0.0.1:1', 1000, logger)).toBe(false);
@@ -137,7 +137,7 @@ function startInstance(
 const isUp = (...instances: Instance[]) =>
   expect.poll(() => instances.map(({ hints }) => hints.state())).toEqual(instances.map(() => 'up'));
 
-test('a link that is thrown away while it subscribes again ends nothing else, and hints flow when a later one is through', async () => {
+test('replacing a link while it subscribes breaks nothing else, and hints flow once a later link is subscribed', async () => {
   const way = await startPickyWay(single);
   const one = startInstance(way, false, 'picky');
   await isUp(one);
@@ -168,7 +168,7 @@ describe.each([
     return channels.map((channel) => channel.slice(prefix.length + 1)).sort();
   };
 
-  test('an instance hears of rooms and users that it follows, and subscribes to nothing else', async () => {
+  test('an instance gets hints of the rooms and users that it follows, and subscribes to nothing else', async () => {
     const prefix = `follow-${cluster}`;
     const [here, there] = [startInstance(server(), cluster, prefix), startInstance(server(), cluster, prefix)];
     await isUp(here, there);
@@ -196,7 +196,7 @@ describe.each([
     await expect.poll(async () => (await channelsOf(prefix)).some((channel) => channel.startsWith('room'))).toBe(false);
   });
 
-  test('a batch of many rooms is one publish for each channel that it touches', async () => {
+  test('a batch of many rooms is one publish per channel that it touches', async () => {
     const one = startInstance(server(), cluster, `batch-${cluster}`, { shards: 4 });
     await isUp(one);
     const rooms = Array.from({ length: 40 }, (_each, n) => `room${n}`);
@@ -204,7 +204,7 @@ describe.each([
     expect(await one.count('published')).toBe(new Set(rooms.map((roomId) => shardOf(roomId, 4))).size);
   });
 
-  test('before a frozen server is noticed no more hints than the bound wait for it, and none waits for ever', async () => {
+  test('until a hung server is noticed at most the bound of hints wait for it, and none waits for ever', async () => {
     const one = startInstance(server(), cluster, `waiting-${cluster}`, { probeTimeout: 60_000 });
     await isUp(one);
     const [published, dropped] = [await one.count('published'), await one.count('dropped')];
@@ -221,7 +221,7 @@ describe.each([
     }
   });
 
-  test('a frozen server is noticed, nothing is queued for it meanwhile, and hints flow again when it wakes', async () => {
+  test('a hung server is noticed, nothing is queued for it, and hints flow again when it wakes', async () => {
     const prefix = `frozen-${cluster}`;
     const [here, there] = [startInstance(server(), cluster, prefix), startInstance(server(), cluster, prefix)];
     await isUp(here, there);

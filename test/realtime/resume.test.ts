@@ -20,7 +20,7 @@ afterAll(() => parley.end());
 const send = (room: string, text: string) =>
   mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: text, text });
 
-test('a resume brings exactly what was missed, in order, before anything live, and says where it ends', async () => {
+test('a resume sends exactly the missed events in order, before any live event, and tells where they end', async () => {
   const room = await createRoom([ana, ben]);
   const before = await connect(parley.url, ben);
   await send(room, 'seen');
@@ -68,7 +68,7 @@ test('a position of another log is reset', async () => {
   expect(socket.frames.filter((frame) => frame.type === 'room.reset')).toMatchObject([{ roomId: room, seq: 2 }]);
 });
 
-test('rooms joined, left and renamed while away are right in the welcome, and left ones get room.left', async () => {
+test('the welcome shows rooms joined and renamed during an absence, and rooms left get room.left', async () => {
   const [left, kept] = [await createRoom([ana, ben]), await createRoom([ana, ben], { name: 'Old name' })];
   const before = await connect(parley.url, ben);
   await before.close();
@@ -101,7 +101,7 @@ test('a room joined while connected is announced and read from its first event o
   expect(socket.events(room).map((frame) => frame.seq)).toEqual([2, 3]);
 });
 
-test('who says nothing is closed with 4002; who speaks before hello with 4001; who says hello twice with 4001', async () => {
+test('a silent socket is closed with 4002, a frame before hello with 4001, a second hello with 4001', async () => {
   const silent = await openSocket(parley.url);
   expect((await silent.closed).code).toBe(4002);
   const early = await openSocket(parley.url);
@@ -123,7 +123,7 @@ test.each([
   expect((await socket.closed).code).toBe(4001);
 });
 
-test('an Authorization header on the upgrade stands in for the token; a bad one refuses the upgrade; a token in the address too', async () => {
+test('an Authorization header on the upgrade replaces the token; a bad one refuses the upgrade, and so does a token in the URL', async () => {
   const socket = await openSocket(parley.url, { authorization: `Bearer ${ben.accessToken}` });
   expect(await socket.ask({ type: 'hello' })).toMatchObject({ type: 'welcome', user: { id: ben.id } });
   await expect(openSocket(parley.url, { authorization: 'Bearer nonsense' })).rejects.toMatchObject({ status: 401 });
@@ -162,7 +162,7 @@ test('an id used twice is a bad frame; more than twenty bad frames close the soc
   expect((await other.closed).code).toBe(1009);
 });
 
-test('a hello may name many rooms; no other frame before it, and none without a good token, is over 8 kB', async () => {
+test('a hello with a valid token may be large; any other frame before the welcome is at most 8 kB', async () => {
   const room = await createRoom([ana, ben]);
   const { logId } = (await connect(parley.url, ben)).welcome as unknown as { logId: string };
   const others = Array.from({ length: 400 }, (_, n) => [`01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`, 1]);

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => parley.end());
 
-test('a reader that stops reading is closed with 4008 and resumes without a gap; a good one beside it gets all at once', async () => {
+test('a reader that stops reading is closed with 4008 and resumes without a gap; another reader is not delayed', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const room = await createRoom([ana, ben]);
   const [from, good, stalled] = [

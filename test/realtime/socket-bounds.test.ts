@@ -49,7 +49,7 @@ const greet = async ({ accessToken }: TestUser): Promise<{ socket: TestSocket; a
   return { socket, answer: await socket.ask({ type: 'hello', token: accessToken }) };
 };
 
-test('a user has so many sockets and no more, until one of them ends; others have theirs', async () => {
+test('a user has at most so many sockets, until one of them closes; other users have their own', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const before = await closes(4029);
   const own = [await connect(parley.url, ana), await connect(parley.url, ana), await connect(parley.url, ana)];
@@ -62,7 +62,7 @@ test('a user has so many sockets and no more, until one of them ends; others hav
   await expect.poll(async () => (await greet(ana)).answer.type).toBe('welcome');
 });
 
-test('a socket that sends faster than it may is told when to go on; its refused keys are free, other sockets are not slowed', async () => {
+test('a socket that sends too fast learns when to continue; its refused keys are free, and other sockets are not slowed', async () => {
   const ana = await signUp(parley.url);
   const room = await createRoom([ana]);
   const [fast, other] = [await connect(parley.url, ana), await connect(parley.url, ana)];
@@ -77,7 +77,7 @@ test('a socket that sends faster than it may is told when to go on; its refused 
   expect(await other.say(room, 'text 5', 'k5')).toMatchObject({ duplicate: true });
 });
 
-test('typing is passed on so often, and not more often', async () => {
+test('typing is passed on at most so often', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const room = await createRoom([ana, ben]);
   const [here, there] = [await connect(parley.url, ana), await connect(parley.url, ben)];
@@ -88,7 +88,7 @@ test('typing is passed on so often, and not more often', async () => {
   expect(there.frames.filter(({ type }) => type === 'typing')).toHaveLength(2);
 });
 
-test('frames of any kind beyond the rate are refused one by one, and who goes on is closed with 4029', async () => {
+test('frames of any kind beyond the rate are refused one by one, and a socket that continues is closed with 4029', async () => {
   const socket = await connect(parley.url, await signUp(parley.url));
   const before = await closes(4029);
   const burst = await Promise.all(Array.from({ length: 30 }, () => socket.ask({ type: 'ping' })));
@@ -112,7 +112,7 @@ test.each(['ping', 'pong'] as const)(
   },
 );
 
-test('a frame is answered in time, and frames beyond those in flight wait unread until then', async () => {
+test('a frame is answered in time, and frames beyond the number in flight stay unread until then', async () => {
   const ana = await signUp(parley.url);
   const [room, free] = [await createRoom([ana]), await createRoom([ana])];
   const [socket, other] = [await connect(parley.url, ana), await connect(parley.url, ana)];
@@ -140,7 +140,7 @@ test('a frame is answered in time, and frames beyond those in flight wait unread
   expect(await socket.say(room, 'second', 'k2')).toMatchObject({ seq: 3 });
 });
 
-test('so many hellos are worked on and so many wait; while as many wait upgrades are refused, and all that waited are served', async () => {
+test('a bounded number of hellos are answered at once and a bounded number wait; then upgrades are refused, and all that waited are served', async () => {
   const people = await Promise.all(Array.from({ length: 4 }, () => signUp(parley.url)));
   const before = await metricOf(parley.url, 'parley_hellos_refused_total');
   const open = await Promise.all([...people, people[0]!].map(() => openSocket(parley.url)));
@@ -157,7 +157,7 @@ test('so many hellos are worked on and so many wait; while as many wait upgrades
   expect((await greet(people[1]!)).answer.type).toBe('welcome');
 });
 
-test('a reader has so many events waiting, however small they are; ephemeral ones are not sent to who is behind', async () => {
+test('at most so many events wait for a reader, however small they are; a reader that is behind gets no ephemeral ones', async () => {
   const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const room = await createRoom([ana, ben]);
   const stalled = await connect(parley.url, ben);
@@ -243,7 +243,7 @@ test.each<[string, Buffer, number]>([
   expect(await closes(code)).toBe(before + 1);
 });
 
-test('a frame in as many fragments as there may be is read', async () => {
+test('a frame in the largest number of fragments is read', async () => {
   const socket = await connect(parley.url, await signUp(parley.url));
   const letters = [...JSON.stringify({ type: 'ping', id: 7 })];
   const parts = Array.from({ length: 8 }, (_, at) => letters.filter((_letter, place) => Math.floor(place / 4) === at));

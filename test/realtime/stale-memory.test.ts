@@ -38,7 +38,7 @@ async function listened(there: Awaited<ReturnType<typeof connect>>, person: Test
   await expect.poll(tell, { interval: 100 }).toBe(true);
 }
 
-test('who is added to a room is attached on an instance that remembers the room without them', async () => {
+test('a new member reads the room on an instance that has it in memory without them', async () => {
   const room = await createRoom([ana!, eve!]);
   await remember(room, eve!);
   const there = await connect(second, ben!);
@@ -50,7 +50,7 @@ test('who is added to a room is attached on an instance that remembers the room 
   expect(there.events(room).map(({ seq }) => seq)).toEqual([3, 4]);
 });
 
-test('a resume is answered by what holds now, not by what the instance remembers', async () => {
+test('a resume is answered from the log, not from outdated memory', async () => {
   const room = await createRoom([ana!, ben!, eve!]);
   const { logId } = (await connect(first, ben!)).welcome as unknown as { logId: string };
   await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
@@ -65,7 +65,7 @@ test('a resume is answered by what holds now, not by what the instance remembers
   expect(back.frames.filter((frame) => frame.type === 'room.left')).toEqual([]);
 });
 
-test('who left and came back where history begins with joining is told from where on they may read', async () => {
+test('in a room whose history begins with joining, a user who comes back gets the first seq that they may read', async () => {
   const room = await createRoom([ana!, ben!], { history: 'joined' });
   const { logId } = (await connect(first, ben!)).welcome as unknown as { logId: string };
   await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
@@ -82,7 +82,7 @@ test('who left and came back where history begins with joining is told from wher
   expect((history.events as { seq: number }[]).map(({ seq }) => seq)).toEqual([5]);
 });
 
-test('a frame that begins after a logout on another instance was acked changes nothing', async () => {
+test('a frame sent after the ack of a logout on another instance changes nothing', async () => {
   const dan = await signUp(first);
   const room = await createRoom([dan, ana!]);
   const { id } = await mustCall(dan, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'd1', text: 'as it was' });
@@ -104,7 +104,7 @@ test.each([
       ana!.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'behind a loss', text: 'goes on' }),
   },
   { what: 'a change of the room', append: (room: string) => ana!.call('PATCH', `/v1/rooms/${room}`, { topic: 'new' }) },
-])('$what is not appended behind an event that is missing: the log gets another id', async ({ append }) => {
+])('$what is not appended after a missing event: the log gets another id', async ({ append }) => {
   const room = await createRoom([ana!, ben!]);
   const here = await connect(first, ana!);
   for (let n = 0; n < 5; n++) await here.say(room, `said ${n}`);
@@ -123,7 +123,7 @@ test.each([
   await sql.end();
 });
 
-test('a log restored in place is another log: sockets begin anew, positions are reset, and no seq is left out', async () => {
+test('a log restored in place is another log: clients start over, positions are reset, and no seq is left out', async () => {
   const room = await createRoom([ana!, ben!]);
   const here = await connect(first, ana!);
   const there = await connect(second, ben!);

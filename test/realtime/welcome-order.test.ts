@@ -30,7 +30,7 @@ const fill = async (room: string, count: number) => {
 const sendFrame = (id: string, roomId: string) =>
   JSON.stringify({ type: 'message.send', id, roomId, clientId: id, text: id });
 
-test('many rooms cut no count short where there is little to count', async () => {
+test('with many rooms, small unread counts are still exact', async () => {
   const kim = await signUp(parley.url);
   const rooms: string[] = [];
   for (let n = 0; n < 4; n++) rooms.push(await createRoom([ana, kim]));
@@ -41,7 +41,7 @@ test('many rooms cut no count short where there is little to count', async () =>
   expect(told.find(({ id }) => id === rooms[0])).toMatchObject({ unread: 8 });
 });
 
-test('what was sent behind hello keeps its place before what is sent after the welcome, while a replay takes its time', async () => {
+test('frames sent right after hello come before frames sent after the welcome, even during a long replay', async () => {
   const ben = await signUp(parley.url);
   const [long, room] = [await createRoom([ana, ben]), await createRoom([ana, ben])];
   await fill(long, 10);
@@ -62,7 +62,7 @@ test('what was sent behind hello keeps its place before what is sent after the w
   expect(socket.events(long).map(({ seq }) => seq)).toEqual(Array.from({ length: 10 }, (_, at) => at + 3));
 });
 
-test('more frames behind hello than may be in flight wait for the welcome, and all are answered in their order', async () => {
+test('more frames after hello than may be in flight wait for the welcome, and are answered in order', async () => {
   const room = await createRoom([ana]);
   const socket = await openSocket(parley.url);
   socket.sendRaw(JSON.stringify({ type: 'hello', id: 'hello', token: ana.accessToken }));
@@ -72,7 +72,7 @@ test('more frames behind hello than may be in flight wait for the welcome, and a
   expect(acks.map(({ seq }) => seq)).toEqual(names.map((_, at) => at + 2));
 });
 
-test('a marker that moves while the welcome is on its way is told after it, not before', async () => {
+test('a read marker that moves during the welcome is sent after it, not before', async () => {
   const ben = await signUp(parley.url);
   const room = await createRoom([ana, ben]);
   await fill(room, 1);
@@ -90,7 +90,7 @@ test('a marker that moves while the welcome is on its way is told after it, not 
   expect(other.frames[0]!.type).toBe('welcome');
 });
 
-test('who is back in a room by the time that it is said they left it is told so last, and reads it', async () => {
+test('a user who rejoins before room.left is sent gets the join last, and reads the room', async () => {
   const ben = await signUp(parley.url);
   const [long, room] = [await createRoom([ana, ben]), await createRoom([ana, ben])];
   await fill(long, 10);
@@ -113,7 +113,7 @@ test('who is back in a room by the time that it is said they left it is told so 
   expect(socket.events(room).map(({ seq }) => seq)).toEqual([4, 5]);
 });
 
-test('of many rooms the most active are welcomed, each with what is unread up to its share', async () => {
+test('of many rooms the welcome has the most active ones, each with its unread count up to its share', async () => {
   const ben = await signUp(parley.url);
   const rooms: string[] = [];
   for (let n = 0; n < 6; n++) rooms.push(await createRoom([ana, ben]));
@@ -133,7 +133,7 @@ test('of many rooms the most active are welcomed, each with what is unread up to
   expect(next.nextCursor).toBeNull();
 });
 
-test('a direct message is welcomed by the name of the other, and what has been read counts no more', async () => {
+test('the welcome names a direct message after the other user, and read messages do not count', async () => {
   const ben = await signUp(parley.url);
   const { id } = await mustCall(ana, 'POST', '/v1/dms', { userIds: [ben.id] });
   await fill(id as string, 3);

@@ -18,7 +18,7 @@
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
 import { newId } from '../../database/new-id.ts';
-import { epochOfLog } from '../../realtime/cluster/log-witnesses.ts';
+import { epochOfLog } from '../../realtime/cluster/log-row.ts';
 import type { Flag } from '../state/verdict-records.ts';
 import { inputRows, insertedFromInput, insertedValues, insertMessages, type MessageRow } from './message-columns.ts';
 

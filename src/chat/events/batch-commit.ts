@@ -27,7 +27,7 @@ export interface BatchCommitOptions {
   readonly mailJobs: Pick<MailJobsDue, 'missing' | 'added'>;
   readonly clock: PostgresClock;
   readonly revocations: { readonly horizon: () => RevocationHorizon; readonly sync: () => Promise<void> };
-  readonly epoch: Pick<LogEpoch, 'era' | 'check' | 'suspect'>;
+  readonly epoch: Pick<LogEpoch, 'epoch' | 'check' | 'suspect'>;
   readonly metrics: { readonly batches: Histogram; readonly commitSeconds: Histogram };
   readonly logger: Logger;
   readonly settings: { readonly mailDelayMs: number | undefined; readonly lockTimeoutMs: number | undefined };
@@ -72,7 +72,7 @@ export function createBatchCommit(options: BatchCommitOptions): CommitBatch {
     const rows = portions.flatMap(({ sends }) => sends);
     const mailRooms = mailJobs.missing(portions.map(({ queue }) => queue.feed.roomId));
     const { mailDelayMs = 0, lockTimeoutMs } = settings;
-    const view = { horizon: revocations.horizon(), epoch: epoch.era() };
+    const view = { horizon: revocations.horizon(), epoch: epoch.epoch() };
     metrics.batches.observe(rows.length);
     const startedMs = performance.now();
     let outcome: AppendOutcome;

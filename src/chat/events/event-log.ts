@@ -68,7 +68,7 @@ export interface EventLogOptions {
   readonly hub: Hub<RoomState>;
   readonly reader: LogReader;
   readonly revocations: RevocationView;
-  readonly epoch: Pick<LogEpoch, 'era' | 'check' | 'remember' | 'suspect'>;
+  readonly epoch: Pick<LogEpoch, 'epoch' | 'check' | 'remember' | 'suspect'>;
   readonly metrics: EventLogMetrics;
   readonly logger: Logger;
   /** Of the database. */

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
 import { events } from '../../database/tables/event-tables.ts';
-import { eraExpression } from '../../realtime/cluster/log-witnesses.ts';
+import { epochExpression } from '../../realtime/cluster/log-row.ts';
 
 /** An event about to be appended. `data` is stored, and shown as `LogReader` makes it. */
 export interface DraftEvent {
@@ -28,7 +28,7 @@ export async function insertEvents(
   drafts: readonly DraftEvent[],
 ): Promise<number> {
   const [log] = await tx.execute<{ same: boolean; continued: boolean; at_ms: string }>(sql`
-    select ${sql.raw(eraExpression)} = ${epoch} as same,
+    select ${sql.raw(epochExpression)} = ${epoch} as same,
       ${firstSeq === 1} or exists (select 1 from events where room_id = ${roomId} and seq = ${firstSeq - 1}) as continued,
       (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms
     from log_identity`);

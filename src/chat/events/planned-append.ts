@@ -49,7 +49,7 @@ export interface PlannedAppendsOptions {
   readonly db: Database;
   readonly hub: Pick<Hub<RoomState>, 'take' | 'announce' | 'catchUp'>;
   readonly reader: Pick<LogReader, 'read'>;
-  readonly epoch: Pick<LogEpoch, 'era' | 'check' | 'remember' | 'suspect'>;
+  readonly epoch: Pick<LogEpoch, 'epoch' | 'check' | 'remember' | 'suspect'>;
   readonly conflicts: Counter;
   readonly logger: Logger;
 }
@@ -92,7 +92,7 @@ export function createPlannedAppends(options: PlannedAppendsOptions): PlannedApp
     const { roomId } = feed;
     const { plan, atMs } = await db.transaction(async (tx) => {
       const planned = await work({ tx, state: feed.state, nextSeq });
-      const place = { roomId, firstSeq: nextSeq, epoch: epoch.era() };
+      const place = { roomId, firstSeq: nextSeq, epoch: epoch.epoch() };
       const storedAtMs = planned.events.length === 0 ? undefined : await insertEvents(tx, place, planned.events);
       return { plan: planned, atMs: storedAtMs };
     });

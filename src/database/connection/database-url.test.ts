@@ -75,7 +75,7 @@ describe('sslmode', () => {
     expect(at('?sslmode=verify-full').tls.options.checkServerIdentity).toBeUndefined();
   });
 
-  test('a Unix socket is not encrypted, whatever is asked for', () => {
+  test('a Unix socket is never encrypted, whatever sslmode says', () => {
     expect(parseDatabaseUrl('postgres:///chat?host=/var/run&sslmode=require').tls.mode).toBe('off');
   });
 });
@@ -102,7 +102,7 @@ describe('other parameters', () => {
     'gssencmode=disable',
     'target_session_attrs=read-write',
     'sslcompression=0',
-  ])('%s changes nothing, and nobody has to be told', (parameter) => {
+  ])('%s changes nothing and needs no note', (parameter) => {
     expect(at(`?${parameter}`)).toEqual(at(''));
   });
 
@@ -114,7 +114,7 @@ describe('other parameters', () => {
     'connection_limit=5',
     'service=prod',
     'channel_binding=require',
-  ])('%s is ignored with a line that names it', (parameter) => {
+  ])('%s is ignored with a note that names it', (parameter) => {
     const [note, ...more] = at(`?${parameter}`).notes;
     expect(note).toContain(parameter.split('=')[0]);
     expect(more).toEqual([]);

@@ -19,13 +19,13 @@ export interface DatabaseTarget {
   readonly database: string;
   readonly tls: DatabaseTls;
   readonly applicationName: string | undefined;
-  /** Undefined: what the settings say. */
+  /** Default: the setting. */
   readonly connectTimeoutMs: number | undefined;
-  /** Seconds until the system asks whether an idle peer is there; undefined: it does not. */
+  /** Seconds until the system probes an idle connection; undefined: never. */
   readonly keepAliveSeconds: number | undefined;
   /** Command-line options for the session's backend. */
   readonly options: string | undefined;
-  /** The URL says that a pooler in transaction mode stands between. */
+  /** The URL says that there is a pooler in transaction mode. */
   readonly isPooled: boolean;
   /** Lines for the operator. */
   readonly notes: readonly string[];
@@ -44,7 +44,7 @@ type Parameters = Map<string, string>;
 const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 type SslMode = (typeof sslModes)[number];
 
-/** Without meaning here whatever their value is, and safe to leave out: nobody has to be told. */
+/** Parameters and values that change nothing here and are ignored without a note. */
 const harmless: Readonly<Record<string, readonly string[]>> = {
   channel_binding: ['prefer', 'disable'],
   client_encoding: ['auto', 'utf8', 'UTF8', 'utf-8', 'UTF-8'],
@@ -168,7 +168,7 @@ function decode(text: string | undefined): string {
   }
 }
 
-/** @throws Error for what asks for something that cannot be given */
+/** @throws Error for a parameter that asks for a guarantee that Parley cannot give */
 function refuse(parameters: Parameters): void {
   const impossible: readonly [name: string, value: string, why: string][] = [
     ['gssencmode', 'require', 'GSS encryption is not supported; use sslmode=verify-full'],

@@ -1,22 +1,23 @@
 /**
- * A few lines that postgres.js 3.4.9 lacks, put in while it is loaded (docs/decisions/0009-lost-connections-of-postgres-js.md).
+ * Fixes postgres.js 3.4.9 while it is loaded (docs/decisions/0009-lost-connections-of-postgres-js.md). Import this before anything that
+ * imports `postgres`.
  *
- * A connection that closes keeps what belongs to its old life: bytes not yet written, which stand before the start-up message after
- * a reconnect; the server's last error, which the first query of the new life is told; and the old query, whose place that
- * query takes, so that it never settles. A query that comes between the error and the close of a socket is forgotten; one on a closed connection writes to no socket, which is an uncaught exception.
- * The last of them lets whoever waits for a query destroy its connection (query-limits.ts).
- * One that is lost while it learns the types of arrays rejects a promise that nobody has, which ends the process; it is given up, so that none works without them.
- * A `commit` that the server answers with a rollback is an error: the driver took it for a success. The sessions of new connections
- * are set up (session-settings.ts) before they are used. A server without TLS is not spoken to where TLS was asked for.
- * A connection that was told that its server is read-only is closed once it is idle: after a failover the address may lead to the new
- * primary, while a connection that stays open would lead to the old one for ever.
- * Import this before anything that imports `postgres`.
+ * - A connection that closes keeps old state: unwritten bytes, which come before the start-up message of the reconnect; the server's last
+ *   error, which the next query gets; and the old query, which never settles. All of it is cleared.
+ * - A query between the error and the close of a socket was lost, and one on a closed connection threw an uncaught exception. Both fail.
+ * - A connection that is lost while it reads the array types rejected a promise that ended the process. It is destroyed instead.
+ * - A `commit` that the server answers with a rollback counted as a success. It is an error.
+ * - New connections are set up (session-settings.ts) before they are used.
+ * - Without TLS on the server, `sslmode=require` is an error.
+ * - After an error "read-only" a connection is closed once it is idle. After a failover the address may lead to the new primary, but an
+ *   open connection would lead to the old one for ever.
+ * - `drop` lets query-limits.ts destroy the connection of an overdue query.
  */
 import { registerHooks } from 'node:module';
 
 const target = /\/node_modules\/postgres\/src\/(connection|index)\.js$/;
 
-/** [what is there, what comes in its place] */
+/** The text in the driver, and its replacement. */
 type Fix = readonly [found: string, replacement: string];
 
 const transactionFixes: readonly Fix[] = [
@@ -97,11 +98,11 @@ const connectionFixes: readonly Fix[] = [
   ['      q.state = backend\n', '      q.state = backend\n      q.drop = () => { socket && socket.destroy() }\n'],
 ];
 
-/** @throws Error when the driver is another than the one that was read */
+/** @throws Error if the source of the driver is not the one that these fixes were written for */
 function fixed(source: string, fixes: readonly Fix[]): string {
   return fixes.reduce((text, [found, replacement]) => {
     if (text.split(found).length !== 2)
-      throw new Error('postgres.js has changed: look whether src/database/connection/driver-fix.ts is still needed');
+      throw new Error('postgres.js has changed: check whether src/database/connection/driver-fix.ts is still needed');
     return text.replace(found, () => replacement);
   }, source);
 }

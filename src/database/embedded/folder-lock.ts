@@ -1,11 +1,11 @@
-/** One Parley per data folder: a file that names its owner, believed only while that very process is alive. */
+/** Locks a data folder for one Parley, with a file that names its process. The lock holds only while that very process is alive. */
 import { execFile } from 'node:child_process';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Which process a pid means: its start time tells it from a later process with the same number. */
+/** The start time of a process, which tells it from a later process with the same pid. */
 async function startTime(pid: number): Promise<string | undefined> {
   try {
     process.kill(pid, 0);
@@ -18,7 +18,7 @@ async function startTime(pid: number): Promise<string | undefined> {
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
       return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
     }
-    // Windows has no such command: there a number that was given again holds the folder until the lock is deleted.
+    // Windows has no such command. There a later process with the same pid keeps the folder locked until the lock file is deleted.
     if (process.platform === 'win32') return 'alive';
     return (await run('ps', ['-p', String(pid), '-o', 'lstart='])).stdout.trim() || undefined;
   } catch {
@@ -27,8 +27,8 @@ async function startTime(pid: number): Promise<string | undefined> {
 }
 
 /**
- * @returns frees the folder
- * @throws Error when another live process holds it
+ * @returns a function that frees the folder
+ * @throws Error if another live process holds it
  */
 export async function lockFolder(path: string): Promise<() => Promise<void>> {
   for (let attempt = 0; attempt < 5; attempt++) {
@@ -53,14 +53,14 @@ export async function lockFolder(path: string): Promise<() => Promise<void>> {
   throw new Error(`the lock ${path} cannot be taken`);
 }
 
-/** Of two who find the same dead owner one may have locked the folder anew already: then that lock is put back. */
+/** Removes the lock of a dead process. If another process has locked the folder since it was read, its lock is put back. */
 async function takeAway(path: string, dead: string): Promise<void> {
   const aside = `${path}.${process.pid}`;
   try {
     await rename(path, aside);
     if ((await readFile(aside, 'utf8')) !== dead) await link(aside, path);
   } catch (error) {
-    // Gone, or there again: the next attempt looks.
+    // The lock is gone, or there again: the next attempt finds out.
     if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
     await rm(aside, { force: true });

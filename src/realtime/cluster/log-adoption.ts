@@ -1,15 +1,15 @@
 /**
- * Decides after a restart of Postgres whether the log is still the one that clients know.
+ * Decides after a restart of Postgres whether the log is still the one that clients know. See docs/internals/restarts-and-restores.md.
  *
- * A crash loses nothing that was committed, but a data directory that was restored from a snapshot looks exactly like one
- * after a crash: same system identifier, same timeline. Only what is remembered outside of it can tell them apart. So each
- * new run of the server (`pg_postmaster_start_time`) is adopted before anything is appended in it:
+ * A crash loses nothing that was committed. But a data directory that was restored from a snapshot looks exactly like one after a
+ * crash: same system identifier, same timeline. Only memory outside of it can tell them apart. So each new run of the server
+ * (`pg_postmaster_start_time`) is adopted before anything is appended in it:
  *
- * - Every instance that lived through the restart looks for what it remembers. Something missing: the log gets a new id.
- * - Otherwise it confirms, and waits for the others that may know more, at most `restartWaitMs`.
- * - For instances that are gone, what they left outside of Postgres is looked for (log-memories.ts).
- * - All heard, and at least one of them knew the log before: it keeps its id. Else nobody can tell, and it gets a new one,
- *   which costs clients one `room.reset` per room.
+ * - Every instance that survived the restart checks what it remembers. If something is missing, the log gets a new id.
+ * - Otherwise it confirms, and waits at most `restartWaitMs` for other instances that may know more.
+ * - For instances that are gone, it checks what they left outside of Postgres (log-memories.ts).
+ * - If all were heard and at least one of them knew the log before, the log keeps its id. Otherwise it gets a new one, which costs each
+ *   client one `room.reset` per room.
  */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -19,17 +19,17 @@ import type { LogMemory, LogWitnesses } from './log-witnesses.ts';
 const askEveryMs = 100;
 
 export interface Adoption {
-  /** Of the database, for memories that others left. */
+  /** The database, to find the memories that others left of it. */
   readonly database: string;
-  /** The run of the server that is to be adopted. */
+  /** The run of the server to adopt. */
   readonly server: string;
-  /** `log_identity.log_id` as it stands in the database. */
+  /** `log_identity.log_id` in the database. */
   readonly logId: string;
-  /** What this instance remembers; undefined for one that starts. */
+  /** What this instance remembers; undefined while it starts. */
   readonly own: LogMemory | undefined;
 }
 
-/** Resolves when the run was adopted, under the old id or a new one, by this instance or another; or when it is over. */
+/** Resolves when the run was adopted, under the old id or a new one, by this instance or another; or when the run has ended. */
 export type AdoptServer = (adoption: Adoption) => Promise<void>;
 
 export function createAdoptServer({
@@ -48,7 +48,7 @@ export function createAdoptServer({
       logger.error(`${reason}; the log gets a new id`);
   }
 
-  /** Speaks for instances that are gone. @returns whether something is missing that one of them remembered */
+  /** Testifies for instances that are gone. @returns whether something is missing that one of them remembered */
   async function inherit({ database, server, own }: Adoption, which: 'gone' | 'all'): Promise<boolean> {
     for (const { memory, isGone } of await memories.recall(database)) {
       if (memory.witness === own?.witness || (which === 'gone' && !isGone)) continue;

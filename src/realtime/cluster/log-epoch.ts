@@ -1,92 +1,54 @@
 /**
- * Names this incarnation of the log. The id (`logId`) changes when the log may have lost or rewritten something: the database
- * was restored, here or into another cluster, from a dump or from a snapshot of its files; or a standby took over (a new timeline).
- * A client that presents another id starts over, and an instance that finds another one forgets all that it remembers of rooms
- * and closes its sockets, so that their clients start over too.
+ * Names this incarnation of the log, and notices when it is replaced. See docs/internals/log-epochs.md.
  *
- * The *era* is what a statement compares at almost no cost: the transaction that wrote the row which names the log, the server's
- * timeline, and the run of the server. Every append names the era that its position is of. So a position of a lost log never
- * becomes a seq of the one in its place, and after a restart nothing is appended before log-adoption.ts has found the log complete.
+ * `logId` changes when the log may have lost or rewritten an event: a restore, a standby that takes over. The epoch changes also with
+ * each restart of Postgres. Every append compares the epoch that its position belongs to, so a position in a lost log never becomes a
+ * seq in another one.
  *
- * States: known (appends go on) → the era differs → adopting, where the run of the server is new → known under the old id;
- * or replaced: everything remembered is forgotten → known under the new id.
+ * States: known (appends go on) → differs (the epoch in Postgres is another one; nothing is appended) → known, under the old id when
+ * the log was found complete (log-adoption.ts); or replaced: what was remembered is forgotten → known, under the new id.
  */
-
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import { createSingleFlight } from '../../concurrency/single-flight.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { FreshnessBatch } from '../../database/freshness-batch.ts';
-import { newId } from '../../database/new-id.ts';
-import { Failure } from '../../errors.ts';
 import { createAdoptServer } from './log-adoption.ts';
 import type { LogMemories } from './log-memories.ts';
-import {
-  createLogWitnesses,
-  epochOfLog,
-  type KnownEvent,
-  type LogMemory,
-  logStamp,
-  serverRun,
-} from './log-witnesses.ts';
-
-interface IdentityRow {
-  readonly era: string;
-  readonly stamp: string;
-  readonly server: string;
-  readonly adopted: string | null;
-  readonly log_id: string;
-  readonly system: string;
-  readonly database: string;
-}
-
-/** The log as the database shows it. */
-interface LogNow {
-  readonly era: string;
-  /** On the wire. */
-  readonly logId: string;
-  /** `log_identity.log_id`. */
-  readonly rowId: string;
-  readonly server: string;
-  /** The run of the server that was adopted last. */
-  readonly adopted: string | null;
-  readonly database: string;
-}
+import { epochOfLog, type LogNow, nameLog, readLog } from './log-row.ts';
+import { createLogWitnesses, type KnownEvent } from './log-witnesses.ts';
+import { createOwnWitness } from './own-witness.ts';
 
 export interface LogEpoch {
-  /** The log's id as of now; callers of one turn share a query. */
+  /** The log's id as of now. Calls at the same time share a query. */
   readonly logId: () => Promise<string>;
-  /** The id of the log that this instance's memory is of. */
+  /** The id of the log that this instance's memory belongs to. */
   readonly knownLogId: () => string;
-  /** The era of everything that this instance remembers. */
-  readonly era: () => string;
-  /** Looks now. Resolves when what was remembered of another log is forgotten. */
+  /** The epoch that everything in this instance's memory belongs to. */
+  readonly epoch: () => string;
+  /** Reads the epoch now. Resolves when everything of another log is forgotten. */
   readonly check: () => Promise<void>;
   /** This event was committed. */
   readonly remember: (event: KnownEvent) => void;
   /**
-   * The room had come to `seq`, and Postgres does not show it. The log gets a new id unless the event is there after all.
-   * Resolves when what was remembered is forgotten.
+   * The room had reached `seq`, and Postgres does not show that event. The log gets a new id unless the event is there after all.
+   * Resolves when everything of the old log is forgotten.
    */
   readonly suspect: (roomId: string, seq: number) => Promise<void>;
-  /** What to do when the log was replaced; the era changes when it is done. It is repeated until it succeeds. */
+  /** @param forget called when the log was replaced. The epoch changes after all of these have succeeded; until then they are repeated */
   readonly onReplaced: (forget: () => Promise<void> | void) => void;
   readonly stop: () => Promise<void>;
 }
 
-export interface LogIdentitySettings {
+export interface LogEpochSettings {
   readonly checkMs: number;
   readonly restartWaitMs: number;
 }
 
-/** The newest commits that an instance remembers. One would do; several show more where two were made at once. */
-const rememberedMax = 32;
-const beatEveryMs = 2000;
-
 export async function startLogEpoch({
   sql,
-  look: sharedLook,
+  look: freshness,
   memories,
   logger,
   settings,
@@ -95,67 +57,50 @@ export async function startLogEpoch({
   look: FreshnessBatch;
   memories: LogMemories;
   logger: Logger;
-  settings: LogIdentitySettings;
+  settings: LogEpochSettings;
 }): Promise<LogEpoch> {
   const witnesses = createLogWitnesses(sql);
   const adopt = createAdoptServer({ witnesses, memories, logger, settings });
+  const own = createOwnWitness({ witnesses, memories });
   const forgetters: (() => Promise<void> | void)[] = [];
-  let memory: LogMemory | undefined;
-  let lastBeatMs = performance.now();
 
-  await create(sql);
+  await nameLog(sql);
   let known = await readAdopted();
-  await register(newId());
+  await own.register(known);
 
   async function readAdopted(): Promise<LogNow> {
     for (;;) {
       const now = await readLog(sql);
       if (now.adopted === now.server) return now;
-      await adopt({ database: now.database, server: now.server, logId: now.rowId, own: memory });
+      await adopt({ database: now.database, server: now.server, logId: now.rowId, own: own.memory() });
     }
   }
 
-  /** From here on this instance remembers what it sees of the log. */
-  async function register(witness: string, beat = 0): Promise<void> {
-    await witnesses.register(witness, beat);
-    memory = { witness, logId: known.rowId, database: known.database, beat, events: [] };
-    memories.keep(memory);
-  }
-
-  async function look(): Promise<void> {
+  async function compare(): Promise<void> {
     const seen = await readLog(sql);
-    if (seen.era === known.era && seen.logId === known.logId) return;
+    if (seen.epoch === known.epoch && seen.logId === known.logId) return;
     const now = await readAdopted();
-    if (now.logId !== known.logId) {
-      logger.error({ from: known.logId, to: now.logId }, 'the log was replaced by another; all clients begin anew');
-      for (const forget of forgetters) await forget();
-      known = now;
-      await register(memory!.witness, memory!.beat + 1);
-    } else {
+    if (now.logId === known.logId) {
       logger.info('Postgres was restarted; the log is complete');
       known = now;
-    }
-  }
-
-  const checks = createSingleFlight(look);
-  const check = checks.share;
-
-  async function beat(): Promise<void> {
-    const { witness, beat: last } = memory!;
-    lastBeatMs = performance.now();
-    if (await witnesses.beat(witness, last + 1, known.era)) {
-      memory = { ...memory!, beat: last + 1 };
-      memories.keep(memory);
       return;
     }
-    // Another era, or the row was tidied away while this process stood still.
-    await check();
-    await register(witness, last + 1);
+    logger.error({ from: known.logId, to: now.logId }, 'the log was replaced by another one; all clients start over');
+    for (const forget of forgetters) await forget();
+    // Only now: an append must not pair an old position with the new epoch.
+    known = now;
+    await own.register(known);
   }
 
-  async function tick(): Promise<void> {
+  const checks = createSingleFlight(compare);
+  const check = checks.share;
+
+  async function checkAndBeat(): Promise<void> {
     await check();
-    if (performance.now() - lastBeatMs >= beatEveryMs) await beat();
+    if (!own.isBeatDue() || (await own.beat(known.epoch))) return;
+    // The epoch is another one, or the row was tidied away during a process pause.
+    await check();
+    await own.register(known);
   }
 
   async function suspect(roomId: string, seq: number): Promise<void> {
@@ -168,60 +113,36 @@ export async function startLogEpoch({
     await check();
   }
 
-  const logIdOnce = coalesce(
-    async (askers: readonly undefined[]) => {
+  const sharedLogId = coalesce(
+    async (callers: readonly undefined[]) => {
       await check();
-      return askers.map(() => known.logId);
+      return callers.map(() => known.logId);
     },
     { batchMax: Number.MAX_SAFE_INTEGER, gatherMs },
   );
-  sharedLook.add<undefined, void>({
+  freshness.add<undefined, void>({
     column: () => sql`(select to_json(${epochOfLog(sql)}) from log_identity)`,
-    before: (era) => (era === known.era ? undefined : check()),
+    before: (epoch) => (epoch === known.epoch ? undefined : check()),
     take: () => () => undefined,
   });
+  // Not a poller: a slow beat must not delay the next check. Checks themselves run one at a time.
   const timer = setInterval(() => {
-    tick().catch((error: unknown) => logger.debug({ error }, 'the identity of the log could not be read'));
+    checkAndBeat().catch((error: unknown) => logger.debug({ error }, 'the log epoch could not be read'));
   }, settings.checkMs);
 
   return {
-    logId: () => logIdOnce(undefined),
+    logId: () => sharedLogId(undefined),
     knownLogId: () => known.logId,
-    era: () => known.era,
+    epoch: () => known.epoch,
     check,
-    remember: (event) => {
-      memory = { ...memory!, events: [...memory!.events.slice(1 - rememberedMax), event] };
-      memories.keep(memory);
-    },
+    remember: own.remember,
     suspect,
     onReplaced: (forget) => void forgetters.push(forget),
     stop: async () => {
       clearInterval(timer);
       await checks.settled();
-      await witnesses.end(memory!.witness).catch((error: unknown) => logger.debug({ error }, 'witness not ended'));
+      await own.end().catch((error: unknown) => logger.debug({ error }, 'witness not ended'));
       await memories.stop();
     },
   };
-}
-
-/** Names a log that has no name yet: nobody knew it before, so the present run of the server is adopted with it. */
-async function create(sql: Sql): Promise<void> {
-  await sql`
-    with created as (
-      insert into log_identity (singleton, log_id) values (true, ${randomUUID()}) on conflict do nothing returning 1
-    )
-    insert into log_server (singleton, started_at) select true, ${sql.unsafe(serverRun)} from created
-    on conflict (singleton) do update set started_at = excluded.started_at, adopted_at = now()`;
-}
-
-async function readLog(sql: Sql): Promise<LogNow> {
-  const [row] = await sql<IdentityRow[]>`
-    select ${epochOfLog(sql)} as era, ${sql.unsafe(logStamp)} as stamp, ${sql.unsafe(serverRun)} as server,
-      (select started_at from log_server) as adopted, log_id, (select system_identifier::text from pg_control_system()) as system,
-      (select oid::text from pg_database where datname = current_database()) as database
-    from log_identity`;
-  if (!row) throw new Failure('unavailable', 'the database is being restored', { retryAfterMs: 1000 });
-  const { era, stamp, log_id, system, database, server, adopted } = row;
-  const logId = createHash('sha256').update(`${log_id} ${system} ${stamp} ${database}`).digest('hex').slice(0, 32);
-  return { era, logId, rowId: log_id, server, adopted, database: `${system} ${database}` };
 }

@@ -1,7 +1,7 @@
 /**
- * Keeps what instances remember of the log outside of Postgres, so that a successor can tell after a restart of everything
- * whether the log went back: in a folder that is no part of the database's volume, and in Redis where there is one.
- * Losing both is safe: then nobody can vouch for the log, and it gets a new id.
+ * Keeps what instances remember of the log outside of Postgres: in a folder that is no part of the database's volume, and in Redis if
+ * there is one. After a restart of everything, a successor finds out with it whether the log went back. Losing both is safe: then the log
+ * gets a new id.
  */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
@@ -11,27 +11,27 @@ import type { Outages } from '../../logger/outages.ts';
 import { openRedisLink, type RedisLinkSettings, redisOutage } from '../../redis-link.ts';
 import type { LogMemory } from './log-witnesses.ts';
 
-/** A memory that another instance, or an earlier run of this one, has left. */
+/** A memory that another instance left, or an earlier run of this one. */
 export interface LeftMemory {
   readonly memory: LogMemory;
-  /** Its process has surely ended. Of others that is not known. */
+  /** Its process has ended for certain. Of processes on other hosts that is not known. */
   readonly isGone: boolean;
 }
 
 export interface LogMemories {
-  /** Writes it down soon; never throws. */
+  /** Writes the memory soon. Never throws. */
   readonly keep: (memory: LogMemory) => void;
-  /** What others left, of this database and no older than `maxAgeMs`. Never throws. */
+  /** The memories of this database that others left, no older than `maxAgeMs`. Never throws. */
   readonly recall: (database: string) => Promise<readonly LeftMemory[]>;
-  /** Writes down what was given last. */
+  /** Writes the last memory. */
   readonly stop: () => Promise<void>;
 }
 
 export interface LogMemoriesSettings {
-  /** Absent: a folder of this user among the system's temporary files. */
+  /** Default: a folder of this user among the system's temporary files. */
   readonly folder: string | undefined;
   readonly redis: (RedisLinkSettings & { readonly prefix: string; readonly commandTimeout: number }) | undefined;
-  /** A memory that is older says nothing: others may have lived since. */
+  /** An older memory proves nothing, because other instances may have run since. */
   readonly maxAgeMs: number;
 }
 
@@ -42,7 +42,7 @@ interface Kept {
   readonly memory: LogMemory;
 }
 
-/** Under load a memory changes with each commit. */
+/** Under load a memory changes with each commit. It is written at most this often. */
 const writeEveryMs = 200;
 
 export function createLogMemories({
@@ -140,7 +140,7 @@ interface Place {
   readonly all: () => Promise<string[]>;
 }
 
-/** One per user of the machine: nobody else can write there. */
+/** One folder per user of the machine, because nobody else may write there. */
 function defaultFolder(): string {
   return join(tmpdir(), `parley-${userInfo().username.replace(/\W/g, '_')}`);
 }
@@ -215,7 +215,7 @@ function createRedisPlace(
   };
 }
 
-/** @returns nothing for what is no memory: of another build, or written in part */
+/** @returns an empty list for a text that is no memory: it is of another build, or was written in part */
 function parse(text: string): Kept[] {
   try {
     const { pid, host, atMs, memory } = JSON.parse(text) as Kept;

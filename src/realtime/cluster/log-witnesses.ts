@@ -1,17 +1,18 @@
 /**
- * What chat instances can testify about the log after a restart of Postgres, and the rows that coordinate it.
+ * What chat instances testify about the log after a restart of Postgres, and the rows that coordinate it.
  *
- * Crash recovery restores a prefix of what was committed. So if the newest commit that somebody saw is still there, nothing
- * that they saw before it is missing. An instance remembers its newest commits and how often it has counted its own row up
- * (its *beat*); either of them missing proves that the data directory was replaced by an older copy.
+ * Crash recovery restores a prefix of what was committed. So if the newest commit that an instance saw is still there, nothing that it
+ * saw before is missing. An instance remembers its newest commits and how often it has counted its own row up (its *beat*). If either
+ * is missing, the data directory was replaced by an older copy.
  */
 import type { Sql } from '../../database/connect.ts';
+import { epochOfLog, serverRun } from './log-row.ts';
 
 /** An event that this instance knows to be committed. */
 export interface KnownEvent {
   readonly roomId: string;
   readonly seq: number;
-  /** `events.at`, milliseconds since the epoch: no other event of this seq has the same. */
+  /** `events.at`, milliseconds since 1970. No other event with this seq has the same time. */
   readonly atMs: number;
 }
 
@@ -28,41 +29,38 @@ export interface LogMemory {
   readonly events: readonly KnownEvent[];
 }
 
-/** Who has and has not spoken about a run of the server. */
+/** Which instances have testified about a run of the server. */
 export interface Testimony {
-  /** The log was found complete in this run, or has got a new id. */
+  /** The log was found complete in this run, or got a new id in it. */
   readonly adopted: boolean;
-  /** Instances that may know more than those that have spoken. */
+  /** Instances that may know more than those that have testified. */
   readonly waiting: number;
-  /** Somebody who knew the log before this run has found everything in it. */
+  /** An instance that knew the log before this run has found everything in it. */
   readonly vouched: boolean;
 }
 
 export interface LogWitnesses {
-  /** Creates or renews the instance's row, in the present run of the server. */
+  /** Creates or renews the instance's row in the present run of the server. */
   readonly register: (id: string, beat: number) => Promise<void>;
-  /** @returns false when nothing was counted: the log is not of this era any more, or the row is missing */
-  readonly beat: (id: string, beat: number, era: string) => Promise<boolean>;
+  /** @returns false if nothing was counted: the epoch is another one, or the row is missing */
+  readonly beat: (id: string, beat: number, epoch: string) => Promise<boolean>;
   readonly end: (id: string) => Promise<void>;
-  /** Whether something is missing that is remembered. */
+  /** Whether something that is remembered is missing. */
   readonly isLost: (memory: LogMemory) => Promise<boolean>;
-  /** Nothing is missing that this witness remembers. */
+  /** Testifies that nothing is missing that this witness remembers. */
   readonly confirm: (id: string, server: string) => Promise<void>;
   readonly testimony: (server: string) => Promise<Testimony>;
   readonly adopt: (server: string) => Promise<void>;
-  /** Gives the log a new id, unless it has got one meanwhile. @returns whether it did */
+  /** Gives the log a new id, unless another instance has already. @returns whether it did */
   readonly renew: (change: { readonly from: string; readonly to: string; readonly server: string }) => Promise<boolean>;
 }
 
-/** Names a run of the server, from one start to the next. A crash of one backend does not begin a new one. */
-export const serverRun = 'extract(epoch from pg_postmaster_start_time())::text';
-
 /**
- * A witness counts as heard when another one that was heard lived on for this long after it: what it had committed is older
- * than what the other one found. Far more than the interval of beats.
+ * A witness counts as heard if another one that was heard lived on for this long after it, because its commits are then older than
+ * those that the other one found. Far longer than the interval of beats.
  */
 const outlivedMs = 20_000;
-/** Rows of instances that are gone are kept this long, longer than what they remembered is. */
+/** Rows of instances that are gone are kept this long, which is longer than their memories are. */
 const keepRowsMs = 3_600_000;
 
 export function createLogWitnesses(sql: Sql): LogWitnesses {
@@ -76,10 +74,10 @@ export function createLogWitnesses(sql: Sql): LogWitnesses {
         on conflict (id) do update set beat = excluded.beat, born_in = excluded.born_in, confirmed_in = excluded.confirmed_in,
           seen_at = excluded.seen_at, ended_at = null`;
     },
-    beat: async (id, beat, era) => {
+    beat: async (id, beat, epoch) => {
       const rows = await sql`
         update log_witnesses set beat = ${beat}, seen_at = clock_timestamp() from log_identity
-        where id = ${id} and ${epochOfLog(sql)} = ${era} returning 1 as counted`;
+        where id = ${id} and ${epochOfLog(sql)} = ${epoch} returning 1 as counted`;
       return rows.length > 0;
     },
     end: async (id) => {
@@ -125,15 +123,4 @@ export function createLogWitnesses(sql: Sql): LogWitnesses {
       return rows.length > 0;
     },
   };
-}
-
-/** What of the era changes only when the log is replaced: the transaction that named it, and the server's timeline. */
-export const logStamp = "log_identity.xmin::text || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)";
-
-/** The era, over a row of `log_identity`; see log-epoch.ts. */
-export const eraExpression = `(${logStamp} || ' ' || ${serverRun})`;
-
-/** The same for a statement of postgres.js. */
-export function epochOfLog(sql: Sql) {
-  return sql.unsafe(eraExpression);
 }

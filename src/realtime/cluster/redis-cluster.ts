@@ -1,9 +1,9 @@
-/** Whether a Redis server is a node of a cluster: then channels are sharded (`SPUBLISH`), and a message goes to one node instead of all. */
+/** Finds out whether a Redis server is a node of a cluster. Then channels are sharded (`SPUBLISH`), and a message goes to one node instead of all. */
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { isRefusal } from '../../redis-link.ts';
 
-/** @returns false where the server does not answer in time: plain Pub/Sub works on clusters too */
+/** @returns false if the server does not answer in time: plain Pub/Sub works on clusters too */
 export async function isRedisCluster(url: string, timeoutMs: number, logger: Pick<Logger, 'warn'>): Promise<boolean> {
   const redis = new Redis(url, {
     lazyConnect: true,
@@ -14,7 +14,7 @@ export async function isRedisCluster(url: string, timeoutMs: number, logger: Pic
     enableReadyCheck: false,
   });
   redis.on('error', () => {
-    // Said by `connect` as well.
+    // `connect` rejects with the same error.
   });
   try {
     await redis.connect();
@@ -31,7 +31,7 @@ export async function isRedisCluster(url: string, timeoutMs: number, logger: Pic
   }
 }
 
-/** Where Redis is and whether it is a cluster, asking it where the settings leave that open; undefined where there is none. */
+/** Where Redis is and whether it is a cluster; undefined without Redis. Redis is asked if the settings say `auto`. */
 export async function findRedis<
   Settings extends {
     readonly url: string | undefined;

@@ -15,7 +15,7 @@ const open: FeedState = {
   weight: () => 1,
 };
 
-/** A hub over a log that holds nothing yet, with memory for so many rooms. */
+/** A hub over an empty log. */
 function startHub(
   roomsCached: number,
   read: (after: number) => Promise<FeedEvent[]> = async () => [],
@@ -51,7 +51,7 @@ function startHub(
   });
   onTestFinished(hub.stop);
   let users = 0;
-  /** Somebody on a socket, and how many events of each room they were handed. */
+  /** A connection, and how many events it got. */
   const enter = () => {
     let events = 0;
     const reader = {
@@ -71,7 +71,7 @@ function startHub(
 
 const event = (seq: number): FeedEvent => ({ seq, json: `{"type":"message.created","seq":${seq}}` });
 
-test('who begins to read a room gets its events, however many rooms with readers fill the memory', async () => {
+test('a new reader gets the events of its room, however many rooms with readers fill the memory', async () => {
   const { hub, enter } = startHub(2);
   const people = Array.from({ length: 6 }, enter);
   await Promise.all(people.map(({ reader }, at) => hub.attach(reader, `room-${at}`, 0, 'member')));
@@ -79,7 +79,7 @@ test('who begins to read a room gets its events, however many rooms with readers
   await expect.poll(() => people.map(({ received }) => received())).toEqual(Array(6).fill(1));
 });
 
-test('rooms that nobody took hold of are forgotten once those who asked for them had their turn', async () => {
+test('rooms without readers or pins are dropped one tick after they were loaded', async () => {
   const { hub } = startHub(2);
   const feeds = await Promise.all(Array.from({ length: 6 }, (_, at) => hub.feed(`room-${at}`)));
   expect(feeds.map((feed) => feed?.roomId)).toEqual(Array.from({ length: 6 }, (_, at) => `room-${at}`));
@@ -87,7 +87,7 @@ test('rooms that nobody took hold of are forgotten once those who asked for them
   await expect.poll(held).toBe(2);
 });
 
-test('whoever waits for an event that a running look at the log missed waits for the next look', async () => {
+test('a caller that needs an event which the running catch-up missed waits for the next catch-up', async () => {
   const log = [event(1)];
   const looks: (() => void)[] = [];
   const { hub } = startHub(10, (after) => {
@@ -106,14 +106,14 @@ test('whoever waits for an event that a running look at the log missed waits for
   expect(await reached).toBe(2);
 });
 
-test('an event that the log does not hold is not waited for without end', async () => {
+test('a catch-up ends even if the log does not hold the wanted event', async () => {
   const { hub } = startHub(10);
   const feed = (await hub.feed('room'))!;
   await hub.catchUp(feed, 5);
   expect(feed.position).toBe(0);
 });
 
-test('what is said after a removal is not replayed to who was removed while the log was read for them', async () => {
+test('events after a removal are not replayed to the removed user, even if the removal comes while the log is read', async () => {
   const log = [1, 2, 3].map(event);
   const looks: (() => void)[] = [];
   const read = (after: number) => new Promise<FeedEvent[]>((resolve) => looks.push(() => resolve(log.slice(after))));
@@ -138,7 +138,7 @@ test('what is said after a removal is not replayed to who was removed while the 
   expect(received()).toBe(3);
 });
 
-test('who has gone before they could read a room is not remembered, and no room is loaded for them', async () => {
+test('a connection that is gone before it reads a room is forgotten, and no room is loaded for it', async () => {
   const { hub, enter, loads } = startHub(10);
   const { reader } = enter();
   hub.removeConnection(reader);

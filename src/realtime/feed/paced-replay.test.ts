@@ -5,8 +5,8 @@ import { createPacedReplay } from './paced-replay.ts';
 
 const head = 1000;
 
-/** A peer with room for so many events, which takes what waits when it is told to. */
-function startPeer(room: number) {
+/** A client with room for so many events. It reads what waits when `take` is called. */
+function startClient(room: number) {
   let free = room;
   let takes: (() => void)[] = [];
   const connection = {
@@ -35,16 +35,16 @@ function startPages() {
   return { reads, replayPage: createPacedReplay({ log: { read }, pageEvents: 500 }) };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+const nextTick = () => new Promise((resolve) => setImmediate(resolve));
 
-test('for a peer that takes nothing nothing more is read', async () => {
+test('no page is read for a client that reads nothing', async () => {
   const { reads, replayPage } = startPages();
-  const { connection, take } = startPeer(10);
+  const { connection, take } = startClient(10);
   const { pushed } = await replayPage(connection, { roomId: 'room', after: 0, upTo: head });
   expect(pushed).toBe(10);
   const next = replayPage(connection, { roomId: 'room', after: 10, upTo: head });
   const others = [1, 2, 3].map((n) => replayPage(connection, { roomId: `room ${n}`, after: 0, upTo: head }));
-  await turn();
+  await nextTick();
   expect(reads).toHaveLength(1);
   take();
   expect((await next).pushed).toBe(10);
@@ -55,17 +55,17 @@ test('for a peer that takes nothing nothing more is read', async () => {
   clearInterval(untilAll);
 });
 
-test('pages grow for a peer that takes all of them', async () => {
+test('pages grow for a client that reads all of them', async () => {
   const { reads, replayPage } = startPages();
-  const { connection } = startPeer(head);
+  const { connection } = startClient(head);
   let after = 0;
   while (after < head) after += (await replayPage(connection, { roomId: 'room', after, upTo: head })).pushed;
   expect(reads.slice(0, 3)).toEqual([64, 128, 256]);
   expect(Math.max(...reads)).toBeLessThanOrEqual(500);
 });
 
-test('nothing is pushed beyond what the reader is known to be entitled to', async () => {
+test('no event is pushed beyond the seq that the reader is known to be entitled to', async () => {
   const { replayPage } = startPages();
-  const { connection } = startPeer(head);
+  const { connection } = startClient(head);
   expect(await replayPage(connection, { roomId: 'room', after: 0, upTo: 3 })).toEqual({ pushed: 3, seen: 64 });
 });
