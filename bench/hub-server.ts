@@ -62,7 +62,7 @@ server.on('connection', (socket, request) => {
   socket.on('close', () => hub.removeConnection(connection));
   hub.addConnection(connection);
   connection.goLive();
-  hub.followJoinsMeanwhile(connection);
+  hub.followEarlyJoins(connection);
   const room = rooms[user % rooms.length]!;
   void hub.attach(connection, room, positions.get(room)!, 'member').then(() => connection.send({ type: 'welcome' }));
 });

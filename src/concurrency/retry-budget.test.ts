@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createRetryBudget } from './retry-budget.ts';
 
-test('what fails at once is tried again up to the reserve, then only a share of what is called', () => {
+test('a burst of failures is retried up to the reserve, later ones only up to a share of the calls', () => {
   const budget = createRetryBudget({ share: 0.1, reserve: 20 });
   expect(budget.take(20)).toBe(true);
   expect(budget.take(1)).toBe(false);

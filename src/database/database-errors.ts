@@ -68,7 +68,7 @@ const outcomes: Readonly<Record<LinkLoss, readonly string[]>> = {
     '25006', // read_only_sql_transaction: after a failover, or by an operator's hand
     '25P02', // in_failed_sql_transaction
     '25P03', // idle_in_transaction_session_timeout
-    '26000', // invalid_sql_statement_name: a pooler gave the session to somebody else
+    '26000', // invalid_sql_statement_name: a pooler gave the server process to another client
     '42P05', // duplicate_prepared_statement: the same
     '55000', // object_not_in_prerequisite_state: "recovery is in progress"
     '55006', // object_in_use

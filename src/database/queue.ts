@@ -4,7 +4,7 @@ import type { Database, Transaction } from './connect.ts';
 
 /** Every task and its payload. A payload holds ids only; the task reads the rest when it runs. */
 export interface JobPayloads {
-  /** Who has not read what was said here? Added by the statement that stores messages, see chat/events/. */
+  /** Finds the members with unread messages. Added by the statement that stores messages, see chat/events/. */
   room_unread: { roomId: string; again?: boolean };
   unread_mail: { mailId: string };
   account_mail: { mailId: string };

@@ -1,4 +1,4 @@
-/** A connection that is lost before its first query: while the driver asks the server for its types of arrays. */
+/** A connection that is lost before its first query, while the driver reads the array types of the server. */
 import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectSql } from '../../src/database/connect.ts';
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-/** Cuts the first connections as soon as they ask for the types; later ones pass. */
+/** Cuts the first connections as soon as they read the types. Later ones pass. */
 async function startCutter(databaseUrl: string, cuts: number) {
   const target = new URL(databaseUrl);
   let seen = 0;

@@ -44,7 +44,7 @@ async function makeAuthority(name: string): Promise<string> {
   return `${path}.crt`;
 }
 
-/** @param subject the common name; the certificate is good for that host name */
+/** @param subject the common name, which is the host name that the certificate is valid for */
 async function issue(name: string, subject: string): Promise<{ cert: string; key: string }> {
   const path = join(server.data, name);
   const authority = ca.replace(/\.crt$/, '');
@@ -100,7 +100,7 @@ afterAll(async () => {
   await server.end();
 });
 
-/** Who gets in from here on. */
+/** The authentication rules from now on. */
 async function letIn(...lines: readonly string[]): Promise<void> {
   await writeFile(join(server.data, 'pg_hba.conf'), `${lines.join('\n')}\n`);
   await admin`select pg_reload_conf()`;

@@ -11,7 +11,7 @@ let closeDatabase: () => Promise<void>;
 
 beforeAll(async () => {
   database = await createDatabase();
-  // One connection, so that what becomes of it is seen by whoever comes next.
+  // One connection, so that the next query shows what became of it.
   const settings = { url: database.url, poolSize: 1, statementTimeout: 10_000, connectTimeout: 2000, name: 'lost' };
   sql = connectSql(settings);
   ({ db, close: closeDatabase } = connectDatabase({ ...settings, name: 'lost-drizzle' }));
@@ -23,7 +23,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Cuts the connection whose last statement carries the mark, as soon as it is there in that state. */
+/** Cuts the connection whose last statement carries the mark, as soon as it has that state. */
 async function cut(mark: string, state: 'active' | 'idle in transaction'): Promise<void> {
   await expect
     .poll(async () => {
@@ -80,7 +80,7 @@ test('a transaction cut between two queries runs neither its next query nor its 
   const failed = expect(lost).rejects.toThrow('CONNECTION_CLOSED');
   await cut('cut_between', 'idle in transaction');
   await failed;
-  // Somebody else's transaction has the connection now.
+  // Another transaction has the connection now.
   await sql.begin(async (tx) => {
     await tx`insert into notes values ('mine')`;
     proceed();

@@ -34,7 +34,7 @@ test('a transaction whose connection is cut fails, and the next one works at onc
       await tx.execute(sql`select 1`);
       await cut();
       await expect.poll(victims).toBe(0);
-      // The driver's own rollback, and a query of ours, on a connection that is gone.
+      // The driver's own rollback and a query of Parley, on a connection that is gone.
       await tx.execute(sql`select 2`);
     });
     await expect(failed).rejects.toThrow();

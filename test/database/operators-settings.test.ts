@@ -1,4 +1,4 @@
-/** What operators set for a role or a database, and what databases of other kinds are like. */
+/** Settings that operators make for a role or a database, and unusual databases. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
@@ -7,7 +7,7 @@ import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
 import { callApi, mustCall, signUp } from '../harness/test-client.ts';
 import { createDatabase, type TestDatabase } from '../harness/test-database.ts';
 
-// Each test starts a Parley of its own, some two.
+// Each test starts one or two Parleys of its own.
 vi.setConfig({ testTimeout: 240_000 });
 
 let admin: postgres.Sql;
@@ -59,7 +59,7 @@ async function converse(parley: ParleyProcess): Promise<void> {
   expect(sent.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201, 201]);
   const page = await mustCall(ben, 'GET', path);
   expect((page.messages as { text: string }[]).map((each) => each.text)).toEqual(Array(6).fill(text));
-  // Several at once with one token: one wins, the others are told that they were late.
+  // Several refreshes at once with one token: one succeeds, the others fail as late.
   const refreshes = await Promise.all(
     [1, 2, 3].map(() => callApi(parley.url, 'POST', '/v1/auth/refresh', { refreshToken: ana.refreshToken })),
   );
@@ -234,7 +234,7 @@ test('after a failover sends continue, although connections to the old, now read
       return answer.status;
     };
     expect(await send()).toBe(201);
-    // Sessions of the old server from now on: they read, and stay read-only whatever is set later.
+    // Connections to the old server are read-only from now on, whatever is set later.
     await admin.unsafe(`alter database ${nameOf(database)} set default_transaction_read_only = on`);
     await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${nameOf(database)}`;
     await expect.poll(send).toBe(503);

@@ -1,4 +1,4 @@
-/** A pooler between Parley and Postgres: a real PgBouncer, in both of its modes that Parley can work with. */
+/** A real PgBouncer between Parley and Postgres, in both modes that Parley works with. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -35,7 +35,7 @@ interface Town {
   readonly direct: postgres.Sql;
 }
 
-/** Few server connections in transaction mode, so that every session is everybody's. */
+/** Few server connections in transaction mode, so that all clients share them. */
 async function startTown(poolMode: 'session' | 'transaction'): Promise<Town> {
   const { database, pooler } = await startPooler(poolMode, poolMode === 'session' ? 60 : 4);
   const parley = await startSingle({
@@ -108,7 +108,7 @@ test.each(['session', 'transaction'] as const)(
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     const lock = direct
       .begin(async (tx) => {
-        // The very seq that the next message would take.
+        // The seq that the next message would take.
         await tx`insert into events (room_id, seq, type, at, actor_id, data)
           values (${locked}, 2, 'room.updated', now(), ${ana.id}, '{}')`;
         isHolding();
@@ -121,7 +121,7 @@ test.each(['session', 'transaction'] as const)(
     const went = await Promise.all(Array.from({ length: 20 }, (_, n) => socket.say(free, `beside ${n}`)));
     expect(went.map(({ type, code }) => code ?? type)).toEqual(went.map(() => 'ack'));
     expect(['unavailable', 'outcome_unknown']).toContain((await stuck).code);
-    // No server process waits for the lock beyond its time, whoever asked it to.
+    // No server process waits for the lock for longer than its time, whichever client it works for.
     await expect
       .poll(async () => (await direct`select 1 from pg_stat_activity where wait_event_type = 'Lock'`).length)
       .toBe(0);
@@ -153,7 +153,7 @@ test('a transaction that the server rolled back is never reported as committed',
   const { database, pooler } = await startPooler('transaction', 3);
   const direct = postgres(database.url, { max: 1, onnotice: () => {} });
   await direct`create table stored (n int primary key)`;
-  // As if the pooler had been put in between unnoticed: prepared statements are used, and are often missing.
+  // As if the pooler were not in the settings: prepared statements are used, and are often missing.
   const { db, close } = connectDatabase({
     url: pooler.url,
     poolSize: 8,

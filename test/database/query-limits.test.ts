@@ -48,7 +48,7 @@ test('a query without a connection in time is definitely refused, and the next o
 test('a connection attempt without an answer is given up in time, and repeated when the network is back', async () => {
   proxy.become('swallow');
   const { sql, told, end } = connect({ acquireTimeout: 600_000, statementTimeout: 600_000 });
-  // Never on its way: refused for certain.
+  // It was never sent, so the refusal is definite.
   const error: unknown = await sql`select 1`.catch((reason: unknown) => reason);
   expect(linkLoss(error)).toBe('never-connected');
   expect(told).toEqual([]);

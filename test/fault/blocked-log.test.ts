@@ -30,7 +30,7 @@ test('a stopped terminal does not stop the process', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'parley-terminal-'));
   const told = join(folder, 'told');
   const terminal = fileURLToPath(new URL('./chatty-terminal.ts', import.meta.url));
-  // `script` runs it on a terminal of its own and hands its output on, which nobody takes.
+  // `script` runs it on a terminal of its own and passes its output on, which is not read.
   const command = [process.execPath, terminal, told].map((each) => `'${each}'`).join(' ');
   const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => {

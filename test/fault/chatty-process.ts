@@ -1,4 +1,4 @@
-/** Logs far more than a pipe and the buffer hold, and says over IPC that it could. */
+/** Logs far more than a pipe and the buffer hold, and reports over IPC when it is done. */
 import { createLogger } from '../../src/logger/logger.ts';
 
 const logger = createLogger({ level: 'info', bufferBytes: 64 * 1024 });

@@ -1,4 +1,4 @@
-/** Logs far more to its terminal than that takes, and leaves a file when it could. */
+/** Logs far more than its terminal takes, and writes a file when it is done. */
 import { writeFileSync } from 'node:fs';
 import { createLogger } from '../../src/logger/logger.ts';
 

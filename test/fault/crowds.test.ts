@@ -1,4 +1,4 @@
-/** Quick versions of the runs with many clients; what they claim about time is printed by the scripts, not tested here. */
+/** Quick versions of the runs with many clients. The scripts print times; these tests do not check them. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';

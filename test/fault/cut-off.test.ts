@@ -1,4 +1,4 @@
-/** An instance that loses Postgres alone, and one that loses it with all others. */
+/** An instance that loses Postgres alone, and one that loses it together with all others. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTcpProxy, type TcpProxy } from '../chaos/tcp-proxy.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';

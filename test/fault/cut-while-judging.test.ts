@@ -39,7 +39,7 @@ async function startRoom() {
   return { ana, here, roomId, reader };
 }
 
-/** Holds up verdicts and reads of profiles for as long as `work` runs. */
+/** Delays verdicts and reads of profiles while `work` runs. */
 async function whileJudging(work: () => Promise<void>): Promise<void> {
   const [processing] = fleet.processings;
   processing!.signal('SIGSTOP');
@@ -75,7 +75,7 @@ test('a WebSocket send whose profile read is cut during judgement is answered, a
   const socket = await connect(here, ana);
   const answers: Promise<Frame>[] = [];
   await whileJudging(async () => {
-    // The welcome remembered the sender's profile for a moment: send until one message has to read it again.
+    // The welcome cached the sender's profile for a moment. Send until a message has to read it again.
     await expect
       .poll(
         () => {

@@ -1,4 +1,4 @@
-/** Many sends in the first moment of a process: they wait for their verdict, or are told at once when to come back. */
+/** Many sends in the first moment of a process: each gets its verdict, or is refused at once with a time to retry. */
 import { expect, onTestFinished, test } from 'vitest';
 import { startFleet, startSingle } from '../harness/stack.ts';
 import { connect, createRoom, type Frame, signUp, type TestUser } from '../harness/test-client.ts';
@@ -67,7 +67,7 @@ test.each([
     const room = await createRoom(people);
     const say = await way(url, people, room);
     const refusals: Told[] = [];
-    /** As a client does: the same key again, after the time it was told. */
+    /** Like a client: sends the same key again after `retryAfterMs`. */
     async function sayUntilStored(n: number): Promise<void> {
       for (;;) {
         const told = await say(n % people.length, `message ${n}, about something else`, `key-${n}`);

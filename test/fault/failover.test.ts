@@ -1,4 +1,4 @@
-/** A standby that lacks the last messages takes over: another log, and everybody is told. */
+/** A standby that lacks the last messages takes over: the log is another one, and all clients start over. */
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

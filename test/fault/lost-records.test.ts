@@ -1,4 +1,4 @@
-/** What moderators rely on is stored with what it is about, also when a connection is lost or all are busy. */
+/** Records for moderators are stored together with their message or decision, even if a connection is lost or all are busy. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { holdTable } from '../harness/held-row.ts';
@@ -116,7 +116,7 @@ test('the example of a decision is stored with the decision', async () => {
   expect(items!.filter(({ messageId }) => messageId === id)).toMatchObject([{ label: 'spam', moderatorId: staff.id }]);
 });
 
-/** Everything that the list holds, page by page. */
+/** All entries of the list, page by page. */
 async function readAll(person: TestUser, path: string): Promise<Record<string, unknown>[]> {
   const all: Record<string, unknown>[] = [];
   let cursor = '';

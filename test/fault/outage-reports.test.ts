@@ -1,4 +1,4 @@
-/** What an operator reads in the log while another system refuses or is away. */
+/** The log while another system refuses or is away. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -41,7 +41,7 @@ async function warned(parley: ParleyProcess, from: number, system: RegExp, reaso
     .toContainEqual(expect.stringMatching(reason));
 }
 
-/** Waits until the last word on every part of the system is that it is available. */
+/** Waits until the newest report of every system says that it is available. */
 async function over(parley: ParleyProcess, from: number, system: RegExp): Promise<void> {
   await expect
     .poll(() => {
@@ -51,7 +51,7 @@ async function over(parley: ParleyProcess, from: number, system: RegExp): Promis
     .toBe(true);
 }
 
-/** Makes the counters ask Redis. */
+/** Makes the rate counters call Redis. */
 const useCounters = (parley: ParleyProcess) => callApi(parley.url, 'GET', '/v1/auth/providers');
 
 describe('Redis', () => {

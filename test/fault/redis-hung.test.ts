@@ -1,4 +1,4 @@
-/** A Redis that takes connections and answers nothing: everybody is served without it, and all is as before when it wakes. */
+/** A Redis that accepts connections and answers nothing: clients are served without it, and it is used again when it wakes. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { metricOf } from '../harness/metric.ts';
 import { type RedisProcess, startRedisProcess } from '../harness/redis-process.ts';
@@ -44,10 +44,10 @@ test('while Redis hangs sends are acked and arrive, requests do not wait for cou
   for (let n = 0; n < 20; n++) expect(await from.say(room, `frozen ${n}`)).toMatchObject({ type: 'ack' });
   await near.until(({ seq }) => seq === 22);
   await far.until(({ seq }) => seq === 22);
-  // The first ones wait for the command's deadline, and open the breaker; later ones do not even ask.
+  // The first requests wait for the command's deadline and open the breaker. Later ones do not call Redis.
   for (let n = 0; n < 3; n++) await mustCall(ana, 'GET', '/v1/users/me');
   expect(await breaker(here)).toBe(1);
-  // Each of them would wait for the command's deadline if it asked Redis.
+  // Each of them would wait for the command's deadline if it called Redis.
   const startedMs = performance.now();
   for (let n = 0; n < 100; n++) await mustCall(ana, 'GET', '/v1/users/me');
   expect(performance.now() - startedMs).toBeLessThan(100 * commandTimeoutMs);

@@ -1,4 +1,4 @@
-/** A send whose outcome is unknown, and whose repeat was refused for certain on another instance: it is never stored. */
+/** A send with an unknown outcome whose retry was definitely refused by another instance: it is never stored. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTcpProxy, type TcpProxy } from '../chaos/tcp-proxy.ts';
@@ -12,7 +12,7 @@ let database: TestDatabase;
 let proxy: TcpProxy;
 let cut: ParleyProcess;
 let well: ParleyProcess;
-/** Behind the proxy like `cut`, and in no hurry. */
+/** Behind the proxy like `cut`, with long deadlines. */
 let patient: ParleyProcess;
 
 beforeAll(async () => {
@@ -55,7 +55,7 @@ test.each(['mute', 'removal'] as const)(
     await mustSay(socket, room, 'before');
     const member = `/v1/rooms/${room}/members/${ben.id}`;
 
-    // Its statement is lost on the way, and tried again for as long as a send may wait.
+    // Its statement is lost in the network, and retried for as long as a send may wait.
     const batches = async () =>
       Number(/^parley_commit_batch_size_count (\d+)/m.exec(await (await fetch(`${cut.url}/metrics`)).text())![1]);
     const before = await batches();
@@ -71,7 +71,7 @@ test.each(['mute', 'removal'] as const)(
     proxy.become('pass');
 
     expect(['outcome_unknown', 'unavailable']).toContain((await waiting).code);
-    // The instance writes again, and what it writes stands right behind.
+    // The instance writes again, and its next bytes follow directly.
     const again = await connect(cut.url, ben);
     await mustSay(again, room, 'after');
     const { body } = await ana.call('GET', `/v1/rooms/${room}/messages`);
@@ -87,7 +87,7 @@ test('a mute that began and ended during a process pause, with the send in the s
   const socket = await connect(cut.url, ben);
   await mustSay(socket, room, 'before');
 
-  // As long as it takes to be noticed (realtime.frozen).
+  // Long enough to be noticed (realtime.frozen).
   const standstill = pauseProcess(cut, 2000);
   const lost = socket.say(room, 'over a socket', 'socket').catch((error: Error) => error.message);
   const request = fetch(`${cut.url}${path}`, {
@@ -121,7 +121,8 @@ test('a refusal while the room’s head was being read for the same send elsewhe
   const [watcher, socket] = [await connect(cut.url, ana), await connect(cut.url, ben)];
   expect(await socket.say(room, 'from outside', 'outside')).toMatchObject({ code: 'forbidden' });
 
-  // Not a member as far as is known here, so it is made sure of; meanwhile the sender asks elsewhere, is refused, and joins.
+  // The sender is not a member in this feed, so the instance reads the head. During that read another instance refuses the retry, and the
+  // sender joins.
   proxy.become('hold');
   const waiting = socket.say(room, 'late', 'late');
   const admissionOver = sleep(2 * admissionMs);
@@ -148,7 +149,7 @@ test.each(['socket', 'request'] as const)('a refusal elsewhere after the %s of t
   proxy.become('hold');
   if (way === 'socket') {
     socket.socket.send(JSON.stringify({ type: 'message.send', id: 'late', roomId: room, ...body }));
-    // It is on its way when the next answer is there.
+    // It is under way when the next answer has arrived.
     await socket.ask({ type: 'ping', id: 'heard' });
     socket.socket.terminate();
   } else {
@@ -156,7 +157,7 @@ test.each(['socket', 'request'] as const)('a refusal elsewhere after the %s of t
     const headers = { authorization: `Bearer ${ben.accessToken}`, 'content-type': 'application/json' };
     const init = { method: 'POST', headers, body: JSON.stringify(body), signal: cutShort.signal };
     const request = fetch(`${patient.url}${path}`, init).catch((error: Error) => error.name);
-    // It is there, as far as can be seen from outside, when what was asked later is answered, which needs no database.
+    // It has arrived when a later request that needs no database is answered.
     for (let times = 0; times < 3; times++) await fetch(`${patient.url}/health/live`);
     cutShort.abort();
     expect(await request).toBe('AbortError');

@@ -57,7 +57,7 @@ test('a room with locked rows delays no other room, and its sends are answered i
     holding = resolve;
   });
   const lock = sql.begin(async (tx) => {
-    // The very seq that the next message would take: an insert of it waits for this transaction's end.
+    // The seq that the next message would take. An insert of it waits for the end of this transaction.
     await tx`insert into events (room_id, seq, type, at, actor_id, data)
       values (${locked}, 2, 'room.updated', now(), ${ana.id}, '{}')`;
     holding();

@@ -1,4 +1,4 @@
-/** The files of Postgres are put back to a snapshot: same system identifier, same timeline, and as if after a crash. */
+/** The files of Postgres are put back to a snapshot: same system identifier, same timeline, like after a crash. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,9 +12,9 @@ type Socket = Awaited<ReturnType<typeof connect>>;
 interface Town {
   readonly postgres: PostgresProcess;
   readonly instances: ParleyProcess[];
-  /** Starts an instance; what it remembers outside of Postgres is in the town's folder and in Redis, under the town's name. */
+  /** Starts an instance. Its memory outside of Postgres is in the town's folder and in Redis, under the town's name. */
   readonly startInstance: () => Promise<ParleyProcess>;
-  /** Takes away what instances remembered outside of Postgres. */
+  /** Deletes the memories of instances outside of Postgres. */
   readonly forgetMemories: () => Promise<void>;
 }
 
@@ -56,7 +56,7 @@ async function startTown(): Promise<Town> {
   };
 }
 
-/** Says it until it is stored. */
+/** Sends it until it is stored. */
 async function sayFor(socket: Socket, room: string, text: string): Promise<Frame> {
   let answer: Frame | undefined;
   await expect
@@ -68,7 +68,7 @@ async function sayFor(socket: Socket, room: string, text: string): Promise<Frame
   return answer!;
 }
 
-/** Opens a socket as soon as the instance lets people in again. */
+/** Opens a socket as soon as the instance accepts it again. */
 async function reconnect(url: string, user: TestUser, resume?: Parameters<typeof connect>[2]): Promise<Socket> {
   let socket: Socket | undefined;
   await expect
@@ -80,7 +80,7 @@ async function reconnect(url: string, user: TestUser, resume?: Parameters<typeof
   return socket!;
 }
 
-/** What each seq of a room was shown to be, by log: one text each, or the promise of seqs is broken. */
+/** The text that each seq of a room had, by log. Two texts would break the promise of seqs. */
 function meanings(room: string, sockets: readonly Socket[]): Map<string, Set<string>> {
   const seen = new Map<string, Set<string>>();
   for (const { welcome, events } of sockets) {
@@ -149,7 +149,7 @@ test('an instance that saw none of the lost events appends nothing before the on
   await postgres.snapshot();
   await postgres.start();
   await sayFor(here, room, 'lost');
-  // Frozen through the restore: it can tell nobody what it knows.
+  // Paused during the restore, so it cannot testify.
   first.signal('SIGSTOP');
   await postgres.kill();
   await postgres.restore();
@@ -179,7 +179,7 @@ test.each([
     const before = await connect(instance.url, ana);
     await before.say(room, 'kept');
     await before.close();
-    // A snapshot of a deployment that was shut down in order: it says nothing of what comes after it.
+    // A snapshot of a deployment that was shut down properly. It holds nothing about later events.
     await end();
     await postgres.stop();
     await postgres.snapshot();

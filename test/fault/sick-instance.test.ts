@@ -12,7 +12,7 @@ let fleet: Fleet;
 let well: string;
 let sick: ParleyProcess;
 
-/** A process whose clock is off, and nothing else: what it measures by the monotonic clock is right. */
+/** A process whose wall clock is wrong. Its monotonic clock is right. */
 const wrongClock = (shiftMs: number) =>
   `const real = Date; const shift = ${shiftMs};
   globalThis.Date = class extends real { constructor(...a) { a.length ? super(...a) : super(real.now() + shift); } static now() { return real.now() + shift; } };`;
@@ -58,7 +58,7 @@ test('a client that does not answer pings is disconnected; one that answers stay
   const quiet = await connect(sick.url, ana);
   const silent = await connect(`http://127.0.0.1:${proxy.port}`, ana);
   expect(await metricOf(sick.url, 'parley_sockets_welcomed')).toBe(welcomed + 2);
-  // Neither end hears of it: no byte comes through, and none says that the connection has ended.
+  // Neither end notices: no byte arrives, and nothing says that the connection has ended.
   proxy.become('swallow');
   await expect.poll(silentPeers).toBe(before + 1);
   expect(await metricOf(sick.url, 'parley_sockets_welcomed')).toBe(welcomed + 1);
@@ -85,7 +85,7 @@ test.each([
     try {
       const ana = await signUp(well);
       const room = await createRoom([ana, await signUp(well)]);
-      // Tokens are good by the clock of who reads them: the login is made where it is used.
+      // The instance that reads a token uses its own clock, so the login is made on the instance that is used.
       const { body } = await callApi(skewed.url, 'POST', '/v1/auth/login', {
         login: ana.username,
         password: ana.password,

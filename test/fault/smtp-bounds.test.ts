@@ -1,4 +1,4 @@
-/** An SMTP server that is slow: so many conversations at once, each so long, and every mail arrives once in the end. */
+/** A slow SMTP server: conversations are bounded in number and time, and every mail arrives exactly once. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { metricOf } from '../harness/metric.ts';
 import { type Single, startSingle } from '../harness/stack.ts';

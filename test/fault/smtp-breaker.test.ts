@@ -50,7 +50,7 @@ test.each<[string, ProxyMode]>([
     await expect.poll(breaker).toBe(1);
     const failures = await failed();
     expect(failures - failedBefore).toBe(3);
-    // While it is open mails are only owed, however many come: none is tried, as the count says in the end.
+    // While it is open mails stay owed and none is tried, however many come. The count at the end shows it.
     for (let n = 0; n < 5; n++) people.push(await signUp(parley.url));
     proxy.become('pass');
     await expect.poll(breaker).toBe(0);

@@ -28,7 +28,7 @@ test('while Postgres is a standby every request gets unavailable, and requests w
   const admin = postgres(server.url, { max: 1, onnotice: () => {} });
   onTestFinished(() => admin.end());
   expect((await admin`select pg_is_in_recovery() as standby`)[0]).toEqual({ standby: true });
-  // From here on it is the server that refuses, not the missing connection.
+  // From now on the server refuses; the connection is there.
   const connections = () => admin`select 1 from pg_stat_activity where application_name = 'parley-guard'`;
   await expect.poll(async () => (await connections()).length).toBeGreaterThan(0);
   const seen: unknown[] = [];

@@ -1,4 +1,4 @@
-/** What connected people are told of memberships that begin and end while nothing but the periodic check tells of them. */
+/** The frames about memberships when only the periodic check finds that they began or ended. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Fleet, startFleet } from '../harness/stack.ts';
 import { connect, createRoom, mustCall, openSocket, signUp, type TestUser } from '../harness/test-client.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
   fleet = await startFleet({
     chats: 2,
     processings: 0,
-    // No Redis: the second instance learns of what the first one does from Postgres alone.
+    // Without Redis the second instance learns from Postgres alone what the first one does.
     redisUrl: '',
     settings: { PARLEY_REALTIME_MEMBERSHIP_CHECK: '1s', PARLEY_REALTIME_ROOMS_PER_SOCKET: '3' },
   });
@@ -85,7 +85,7 @@ test('a member who watches a private room reads it as a member: removal ends it'
   const room = await createRoom([ana, cal]);
   const there = await connect(second, ben);
   await mustCall(ana, 'PUT', `/v1/rooms/${room}/members/${ben.id}`, {});
-  // Nothing has told this instance of the membership: it loads the room with it.
+  // This instance got no hint of the membership: it loads the room with it.
   expect(await there.ask({ type: 'room.open', roomId: room })).toMatchObject({ type: 'ack', seq: 3 });
   const beside = await connect(second, cal);
   await mustCall(ana, 'DELETE', `/v1/rooms/${room}/members/${ben.id}`);

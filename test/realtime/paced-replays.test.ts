@@ -1,4 +1,4 @@
-/** Readers with much to catch up with, who take it slowly: they lose nothing, hold nobody up and cost no memory. */
+/** Slow readers with a long replay: they miss nothing, delay nobody and cost no memory. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { metricOf } from '../harness/metric.ts';
@@ -21,7 +21,7 @@ beforeAll(async () => {
   logId = before.welcome.logId as string;
   await before.close();
   const sql = postgres(parley.database.url, { max: 1 });
-  // 4,000 characters each: 24 MB, twenty times and more what may wait for a reader.
+  // 4,000 characters each: 24 MB, more than twenty times the bound of a reader's queue.
   await sql`insert into events (room_id, seq, type, actor_id, message_id, client_id, digest, text, html)
     select r::uuid, n, 'message.created', ${ana.id}, gen_random_uuid(), n::text, 0, repeat('some words', 400), ''
     from unnest(${ids}::text[]) r cross join generate_series(2, ${missed + 1}) n`;

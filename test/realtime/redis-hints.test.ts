@@ -1,4 +1,4 @@
-/** One suite for hints over a single Redis and over a cluster; the cluster is a real one, of one node. */
+/** One suite for hints over a single Redis and over a real cluster of one node. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ test('a Redis server tells whether it is a cluster', async () => {
   expect(await isRedisCluster('redis://127.0.0.1:1', 1000, logger)).toBe(false);
 });
 
-/** A way to the server on which nobody gets through with a subscription while it is `shut`, though all else goes through. */
+/** A proxy to the server that holds back subscriptions while it is `shut`, and lets all else through. */
 async function startPickyWay(to: RedisProcess) {
   const links = new Set<Socket>();
   const cut = () => {
@@ -146,7 +146,7 @@ test('replacing a link while it subscribes breaks nothing else, and hints flow o
   way.shut = true;
   way.cut();
   await expect.poll(() => one.hints.state()).toBe('down');
-  // Several links came back, asked for their channels, and were given up.
+  // Several links reconnected, subscribed, and were replaced.
   await expect.poll(() => way.refused).toBeGreaterThan(3);
   way.shut = false;
   await isUp(one);
@@ -214,7 +214,7 @@ describe.each([
       expect(one.hints.state()).toBe('up');
       expect(await one.count('published')).toBe(published + 100);
       expect(await one.count('dropped')).toBe(dropped + 150);
-      // The command's own deadline: what was waiting is dropped as well.
+      // After the deadline of the command the waiting hints are dropped as well.
       await expect.poll(() => one.count('dropped')).toBe(dropped + 250);
     } finally {
       server().signal('SIGCONT');

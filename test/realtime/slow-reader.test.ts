@@ -24,7 +24,7 @@ test('a reader that stops reading is closed with 4008 and resumes without a gap;
         await (await fetch(`${parley.url}/metrics`)).text(),
       )?.[1] ?? 0,
     );
-  // Until what the kernels buffer is full as well, and then the bound.
+  // First the kernel's buffers fill, then the queue up to its bound.
   const text = 'A line of ordinary words. '.repeat(290);
   let last = 0;
   for (let round = 0; round < 60 && (await closes()) === 0; round++) {

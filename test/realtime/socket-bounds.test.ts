@@ -1,4 +1,4 @@
-/** What one socket, one user and one crowd may ask of an instance: each bound is reached, says so, and lets others be. */
+/** The bounds of one socket, one user and many clients: each refuses with its code and does not affect others. */
 import { connect as connectTcp } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { holdLog, holdTable } from '../harness/held-row.ts';
@@ -43,7 +43,7 @@ afterAll(() => parley.end());
 const closes = (code: number) => metricOf(parley.url, 'parley_socket_closes_total', { code: String(code) });
 const refused = (code: string) => metricOf(parley.url, 'parley_frame_errors_total', { code });
 const codesOf = (frames: readonly Frame[]) => frames.map(({ type, code }) => code ?? type);
-/** Says hello and resolves with its answer, whatever it is. */
+/** Sends hello and resolves with its answer, whatever it is. */
 const greet = async ({ accessToken }: TestUser): Promise<{ socket: TestSocket; answer: Frame }> => {
   const socket = await openSocket(parley.url);
   return { socket, answer: await socket.ask({ type: 'hello', token: accessToken }) };
@@ -130,11 +130,11 @@ test('a frame is answered in time, and frames beyond the number in flight stay u
   expect(await other.say(free, 'beside')).toMatchObject({ type: 'ack' });
   expect(order).toEqual([]);
   await Promise.all(all.slice(0, 2));
-  // Who asked knows in time that the outcome is not known, although nothing has let go yet.
+  // The sender gets `outcome_unknown` in time, although the work still goes on.
   expect(order.slice(0, 2).toSorted()).toEqual(['first outcome_unknown', 'second outcome_unknown']);
   await log.release();
   await Promise.all(all);
-  // Read with the two, it was refused for certain in time; read after them, it was answered.
+  // If it was read with the two, it was definitely refused in time; if it was read after them, it was answered.
   expect(['ping unavailable', 'ping ack']).toContain(order[2]);
   await expect.poll(async () => (await socket.say(room, 'first', 'k1')).seq, { interval: 500 }).toBe(2);
   expect(await socket.say(room, 'second', 'k2')).toMatchObject({ seq: 3 });
@@ -167,10 +167,10 @@ test('at most so many events wait for a reader, however small they are; a reader
   const send = (n: number) =>
     ana.call('POST', `/v1/rooms/${room}/messages`, { clientId: `${n}`, text: `${n} ${text}` });
   let last = 0;
-  // First what the kernels buffer fills, then the queue.
+  // First the kernel's buffers fill, then the queue.
   for (let round = 0; round < 100 && (await closes(4008)) === closed; round++) {
     await Promise.all(Array.from({ length: 10 }, () => send(last++)));
-    // Told to the devices of whoever reads, without a seq.
+    // A signal without a seq, for all devices of the reader.
     await mustCall(ben, 'PUT', `/v1/rooms/${room}/read`, { seq: last });
     expect(await metricOf(parley.url, 'parley_socket_queue_bytes')).toBeLessThan(4_000_000);
   }
@@ -210,7 +210,7 @@ function closeCodeFor(bytes: Buffer): Promise<number> {
   });
 }
 
-/** A client frame; the mask is zero, so that the payload stands in it as it is. */
+/** A client frame with a mask of zero, so that the payload is not changed by it. */
 const frame = (first: number, payload: Buffer | string, masked = true) => {
   const body = Buffer.from(payload);
   return Buffer.concat([

@@ -12,7 +12,7 @@ afterAll(() => fleet.end());
 
 type OpenSocket = Awaited<ReturnType<typeof openSocket>>;
 
-/** Says hello on an instance. @returns the socket and what it was answered */
+/** Sends hello to an instance. @returns the socket and the answer */
 async function hello(url: string, user: TestUser): Promise<{ socket: OpenSocket; answer: string }> {
   const socket = await openSocket(url);
   const answer = await socket.ask({ type: 'hello', token: user.accessToken });
@@ -28,7 +28,7 @@ async function openOneByOne(user: TestUser, urls: readonly string[]) {
 test('sockets of one user on two instances count together, and make room when they close', async () => {
   const [first, second] = fleet.chats.map(({ url }) => url) as [string, string];
   const ana = await signUp(first);
-  // Each instance knows of the other one from its first second on.
+  // Each instance knows the other one after its first second.
   await expect
     .poll(async () => {
       const opened = await openOneByOne(ana, [first, second, first, second, first, second, first, second]);

@@ -1,4 +1,4 @@
-/** What an instance remembers of a room may be old: nobody reads it there, or it missed something. No reader may notice. */
+/** A feed may be outdated, because it has no readers or missed a hint. No reader may notice. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Fleet, startFleet } from '../harness/stack.ts';
@@ -10,7 +10,7 @@ let second: string;
 let [ana, ben, eve]: TestUser[] = [];
 
 beforeAll(async () => {
-  // Slow checks: what must be right at once is not to be mended by them.
+  // Slow checks, so that they cannot repair what must be right at once.
   fleet = await startFleet({
     chats: 2,
     processings: 0,
@@ -21,14 +21,14 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.end());
 
-/** Has the second instance load the room, and then forget to follow it. */
+/** Makes the second instance load the room, and then stop following it. */
 async function remember(room: string, reader: TestUser): Promise<void> {
   const socket = await connect(second, reader);
   await socket.close();
   await mustCall(reader.at(second), 'GET', `/v1/rooms/${room}`);
 }
 
-/** News of a person reaches the second instance once it listens for them, a moment after their socket is welcomed. */
+/** Hints for a user reach the second instance once it has subscribed to them, a moment after the welcome. */
 async function listened(there: Awaited<ReturnType<typeof connect>>, person: TestUser): Promise<void> {
   const told = () => there.frames.some(({ type }) => type === 'room.joined');
   const tell = async () => {
@@ -54,7 +54,7 @@ test('a resume is answered from the log, not from outdated memory', async () => 
   const room = await createRoom([ana!, ben!, eve!]);
   const { logId } = (await connect(first, ben!)).welcome as unknown as { logId: string };
   await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/members/${ben!.id}`);
-  // Remembered as of a moment at which ben is no member.
+  // In memory as of a moment at which ben is no member.
   await remember(room, eve!);
   await mustCall(ana!, 'PUT', `/v1/rooms/${room}/members/${ben!.id}`, {});
   await mustCall(ana!, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'b1', text: 'back' });
@@ -75,7 +75,7 @@ test('in a room whose history begins with joining, a user who comes back gets th
   await back.until((frame) => frame.type === 'resumed');
   const rooms = back.welcome.rooms as { id: string; readableFrom: number }[];
   expect(rooms.find(({ id }) => id === room)!.readableFrom).toBe(5);
-  // What they missed of the membership before is not told: a silent step from 2 to 5 would look like everything.
+  // The events of the earlier membership are not sent. A silent step from 2 to 5 would look complete.
   expect(back.frames.filter((frame) => frame.type === 'room.reset')).toMatchObject([{ roomId: room, seq: 5 }]);
   expect(back.events(room)).toEqual([]);
   const history = await mustCall(ben!, 'GET', `/v1/rooms/${room}/events`);
@@ -130,13 +130,13 @@ test('a log restored in place is another log: clients start over, positions are 
   for (let n = 0; n < 5; n++) await here.say(room, `lost ${n}`);
   await there.until((frame) => frame.seq === 7);
   const sql = postgres(fleet.database.url, { max: 1, onnotice: () => {} });
-  // What a restore of an older dump leaves behind: fewer rows, all of them written by it.
+  // What a restore of an older dump leaves: fewer rows, all written by the restore.
   await sql.begin(async (tx) => {
     await tx`delete from events where room_id = ${room} and seq > 4`;
     await tx`with old as (delete from log_identity returning *) select * from old`;
     await tx`insert into log_identity (singleton, log_id) values (true, ${'00000000-0000-7000-8000-000000000001'})`;
   });
-  // No look has been made: the append itself finds out.
+  // No check has run: the append itself finds out.
   const clientId = 'after the restore';
   const answer = await ana!.call('POST', `/v1/rooms/${room}/messages`, { clientId, text: 'new' });
   expect(answer).toMatchObject({ status: 201, body: { seq: 5 } });

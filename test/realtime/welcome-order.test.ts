@@ -1,4 +1,4 @@
-/** What meets a welcome on its way: frames that were sent behind hello, news of what changes meanwhile, and very many rooms. */
+/** What may happen during a welcome: frames right after hello, changes of rooms and markers, and very many rooms. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { holdTable } from '../harness/held-row.ts';
@@ -11,7 +11,7 @@ let ana: TestUser;
 beforeAll(async () => {
   parley = await startSingle({
     PARLEY_REALTIME_RECENT_EVENTS: '5',
-    // Nothing else looks at what a test holds.
+    // Nothing else reads the tables that a test locks.
     PARLEY_REALTIME_HEAD_CHECK: '60s',
     PARLEY_REALTIME_MEMBERSHIP_CHECK: '60s',
     PARLEY_REALTIME_ROOMS_PER_SOCKET: '4',
@@ -37,7 +37,7 @@ test('with many rooms, small unread counts are still exact', async () => {
   await fill(rooms[0]!, 8);
   const { welcome } = await connect(parley.url, kim);
   const { rooms: told } = welcome as unknown as { rooms: { id: string; unread: number }[] };
-  // 20 in all would be 5 for each of four.
+  // A total of 20 would be 5 for each of four.
   expect(told.find(({ id }) => id === rooms[0])).toMatchObject({ unread: 8 });
 });
 
@@ -46,7 +46,7 @@ test('frames sent right after hello come before frames sent after the welcome, e
   const [long, room] = [await createRoom([ana, ben]), await createRoom([ana, ben])];
   await fill(long, 10);
   const { logId } = (await connect(parley.url, ben)).welcome as unknown as { logId: string };
-  // The log is read with it, and nothing is sent by it.
+  // Reading the log needs this table, and sending does not.
   const held = await holdTable(parley.database, 'message_edits');
   const socket = await openSocket(parley.url);
   const resume = { logId, rooms: { [long]: 2 } };
@@ -77,7 +77,7 @@ test('a read marker that moves during the welcome is sent after it, not before',
   const room = await createRoom([ana, ben]);
   await fill(room, 1);
   const one = await connect(parley.url, ben);
-  // A room that the user has left is looked up before the welcome, and by nothing else.
+  // Only the welcome reads how a membership of a left room ended.
   const held = await holdTable(parley.database, 'membership_changes');
   const other = await openSocket(parley.url);
   const resume = { logId: 'any', rooms: { [randomUUID()]: 1 } };

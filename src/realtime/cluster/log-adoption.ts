@@ -80,6 +80,6 @@ export function createAdoptServer({
     }
     if (heard.adopted) return undefined;
     if (heard.waiting === 0 && heard.vouched) return witnesses.adopt(server);
-    return renew(adoption, 'the database was restarted and nobody can tell whether it lost something');
+    return renew(adoption, 'the database was restarted and no instance can tell whether it lost something');
   };
 }

@@ -6,9 +6,9 @@
  */
 import { type Connection, isGone } from '../socket/connection.ts';
 import type { FanOut } from './fan-out.ts';
-import type { Feed, FeedState } from './feed.ts';
+import type { Feed, FeedState, LogSource } from './feed.ts';
 import type { FeedCache } from './feed-cache.ts';
-import type { LogFollower, LogSource } from './log-follower.ts';
+import type { LogFollower } from './log-follower.ts';
 import { createPacedReplay, pushFitting } from './paced-replay.ts';
 import type { ReaderKind, ReaderRegistry } from './reader-registry.ts';
 
@@ -124,7 +124,7 @@ export function createAttachments<State extends FeedState>({
       if (!mayRead(feed, isMember, as)) return { result: 'left', seq: position };
       const allowedUpTo = feed.position;
       const from = isMember ? feed.state.readableFrom(userId) : 1;
-      // A position before the present membership belongs to an earlier one: what was missed of that is not sent.
+      // A position before the present membership belongs to an earlier one, whose missed events are not sent.
       if (position > 0 && position < from - 1) reset = true;
       position = reset ? feed.position : Math.max(position, from - 1);
       const frames = reset ? [] : feed.framesAfter(position);

@@ -39,6 +39,15 @@ export interface FeedState {
   readonly weight: () => number;
 }
 
+/** The log in Postgres. Calls within one tick share a query. */
+export interface LogSource<State extends FeedState> {
+  /** Position and state as of one moment; undefined if there is no such room. */
+  readonly load: (roomId: string) => Promise<{ position: number; state: State } | undefined>;
+  /** Events after `after`, at most `limit`, in seq order. */
+  readonly read: (roomId: string, after: number, limit: number) => Promise<readonly FeedEvent[]>;
+  readonly heads: (roomIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+}
+
 export interface RecentBounds {
   readonly recentEvents: number;
   readonly recentBytes: number;

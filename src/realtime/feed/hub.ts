@@ -21,10 +21,10 @@ import { createFlushScheduler, type FlushScheduler } from '../socket/flush-sched
 import { frameText } from '../socket/frame-codec.ts';
 import { type Attached, createAttachingRooms, createAttachments } from './attachments.ts';
 import { createFanOut } from './fan-out.ts';
-import type { Feed, FeedEvent, FeedState } from './feed.ts';
+import type { Feed, FeedEvent, FeedState, LogSource } from './feed.ts';
 import { createFeedCache, type FeedCache, type FeedCacheSettings } from './feed-cache.ts';
 import { createJoinedRooms } from './joined-rooms.ts';
-import { createLogFollower, type LogFollower, type LogSource } from './log-follower.ts';
+import { createLogFollower, type LogFollower } from './log-follower.ts';
 import { createReaderChanges, type MembershipFrames } from './reader-changes.ts';
 import { createReaderRegistry, type ReaderRegistry } from './reader-registry.ts';
 
@@ -80,7 +80,7 @@ export interface Hub<State extends FeedState> {
   /** Whether the connection reads the room, or is about to read it. */
   readonly isFollowing: (connection: Connection, roomId: string) => boolean;
   /** Follows the rooms that were joined since the snapshot of the welcome. Called when the rooms of the welcome are being followed. */
-  readonly followJoinsMeanwhile: (connection: Connection) => void;
+  readonly followEarlyJoins: (connection: Connection) => void;
   /** A membership began somewhere: attaches the user's connections here. */
   readonly onJoin: (hint: JoinHint) => void;
   /** The same, and tells the other instances. */
@@ -187,7 +187,7 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
     },
     readingCount: (connection) => readers.roomCount(connection) + attachments.countOf(connection),
     isFollowing: attachments.isFollowing,
-    followJoinsMeanwhile: joinedRooms.followJoinsMeanwhile,
+    followEarlyJoins: joinedRooms.followEarlyJoins,
     onJoin: joinedRooms.onJoin,
     announceJoin: (hint) => {
       joinedRooms.onJoin(hint);

@@ -14,7 +14,7 @@ export interface JoinedRooms {
   /** A membership began: follows the room on the user's live connections. */
   readonly onJoin: (hint: JoinHint) => void;
   /** Follows the rooms that the connection's user joined while its welcome was being made. */
-  readonly followJoinsMeanwhile: (connection: Connection) => void;
+  readonly followEarlyJoins: (connection: Connection) => void;
   readonly stop: () => void;
 }
 
@@ -42,7 +42,7 @@ export function createJoinedRooms<State extends FeedState>({
 
   function onJoin({ userId, roomId, seq }: JoinHint): void {
     for (const connection of readers.ofUser(userId)) {
-      if (connection.joinsMeanwhile) connection.joinsMeanwhile.push({ roomId, seq });
+      if (connection.earlyJoins) connection.earlyJoins.push({ roomId, seq });
       else if (connection.state === 'live' && !attachments.isFollowing(connection, roomId))
         void follow(connection, { userId, roomId, seq });
     }
@@ -71,16 +71,16 @@ export function createJoinedRooms<State extends FeedState>({
     }
   }
 
-  function followJoinsMeanwhile(connection: Connection): void {
+  function followEarlyJoins(connection: Connection): void {
     // A join may have been told in several ways; the last one of a room is its present membership.
-    const joins = new Map((connection.joinsMeanwhile ?? []).map(({ roomId, seq }) => [roomId, seq]));
-    connection.joinsMeanwhile = undefined;
+    const joins = new Map((connection.earlyJoins ?? []).map(({ roomId, seq }) => [roomId, seq]));
+    connection.earlyJoins = undefined;
     for (const [roomId, seq] of joins) onJoin({ userId: connection.user!.userId, roomId, seq });
   }
 
   return {
     onJoin,
-    followJoinsMeanwhile,
+    followEarlyJoins,
     stop: () => {
       stopped = true;
     },

@@ -8,18 +8,10 @@ import type { Logger } from 'pino';
 import type { Counter } from 'prom-client';
 import { logLevelOf } from '../../database/database-errors.ts';
 import type { FanOut } from './fan-out.ts';
-import { Feed, type FeedEvent, type FeedState } from './feed.ts';
+import type { Feed, FeedEvent, FeedState, LogSource } from './feed.ts';
 import type { FeedCache } from './feed-cache.ts';
+import { createFeedLoader } from './feed-loader.ts';
 import type { ReaderChanges } from './reader-changes.ts';
-
-/** The log in Postgres. Calls within one tick share a query. */
-export interface LogSource<State extends FeedState> {
-  /** Position and state as of one moment; undefined if there is no such room. */
-  readonly load: (roomId: string) => Promise<{ position: number; state: State } | undefined>;
-  /** Events after `after`, at most `limit`, in seq order. */
-  readonly read: (roomId: string, after: number, limit: number) => Promise<readonly FeedEvent[]>;
-  readonly heads: (roomIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
-}
 
 export interface LogFollower<State extends FeedState> {
   /** The room's feed, loaded if it is not in memory; undefined if there is no such room. */
@@ -56,37 +48,13 @@ export function createLogFollower<State extends FeedState>({
   /** How many events one read of the log returns at most. */
   pageEvents: number;
 }): LogFollower<State> {
-  /** Rooms being loaded; `seenSeq` is the newest event that arrived before the load ended. */
-  const loading = new Map<string, { promise: Promise<Feed<State> | undefined>; seenSeq: number }>();
+  const loader = createFeedLoader<State>({ log, feeds, onBehind: readOn });
   const catchingUp = new Map<Feed<State>, Promise<void>>();
-
-  async function find(roomId: string): Promise<Feed<State> | undefined> {
-    const present = feeds.use(roomId) ?? loading.get(roomId)?.promise;
-    if (present) return present;
-    const entry = { promise: load(roomId), seenSeq: 0 };
-    loading.set(roomId, entry);
-    try {
-      const feed = await entry.promise;
-      if (feed && entry.seenSeq > feed.position) readOn(feed);
-      return feed;
-    } finally {
-      loading.delete(roomId);
-    }
-  }
-
-  async function load(roomId: string): Promise<Feed<State> | undefined> {
-    const loaded = await log.load(roomId);
-    if (!loaded) return undefined;
-    const feed = new Feed(roomId, loaded.position, loaded.state);
-    feeds.add(feed);
-    return feed;
-  }
 
   function take(roomId: string, events: readonly FeedEvent[]): void {
     const feed = feeds.get(roomId);
     if (!feed) {
-      const entry = loading.get(roomId);
-      if (entry) entry.seenSeq = Math.max(entry.seenSeq, events.at(-1)?.seq ?? 0);
+      loader.noteSeen(roomId, events.at(-1)?.seq ?? 0);
       return;
     }
     for (const event of events) {
@@ -154,13 +122,13 @@ export function createLogFollower<State extends FeedState>({
   }
 
   return {
-    find,
+    find: loader.find,
     take,
     catchUp,
     isCatchingUp: (feed) => catchingUp.has(feed),
     checkHeads,
     settled: async () => {
-      await Promise.allSettled([...catchingUp.values(), ...[...loading.values()].map(({ promise }) => promise)]);
+      await Promise.allSettled([...catchingUp.values(), loader.settled()]);
     },
   };
 }

@@ -63,8 +63,8 @@ export function createReaderChanges<State extends FeedState>({
   }
 
   function joinLive(feed: Feed<State>, connection: Connection): void {
-    if (connection.joinsMeanwhile) {
-      connection.joinsMeanwhile.push({ roomId: feed.roomId, seq: feed.position });
+    if (connection.earlyJoins) {
+      connection.earlyJoins.push({ roomId: feed.roomId, seq: feed.position });
       return;
     }
     if (feed.readers.has(connection) || connection.state !== 'live' || isAttaching(connection, feed.roomId)) return;

@@ -79,6 +79,7 @@ const Hello = Type.Object(
   { additionalProperties: false },
 );
 const compiledHello = Compile(Hello);
+type HelloFrame = Static<typeof Hello>;
 
 /** @throws Failure `invalid`, naming the field */
 export function checkHello(frame: ClientFrame): void {
@@ -116,7 +117,6 @@ export function createHelloHandshake<State extends FeedState>({
   metrics: WelcomeMetrics;
   settings: WelcomeSettings;
 }): HelloHandshake {
-  const { resumes } = metrics;
   const gate = createGate({
     max: settings.handshakesMax,
     queueMax: settings.handshakeQueueMax,
@@ -130,6 +130,8 @@ export function createHelloHandshake<State extends FeedState>({
     onWaiting: (count) => metrics.waiting.set(count),
   });
 
+  const welcome = createWelcome({ hub, source, resumes: metrics.resumes, settings });
+
   async function enterAndWelcome(connection: Connection, frame: ClientFrame, onWelcomed: () => void): Promise<void> {
     const leave = await gate.enter();
     // Other handshakes do not wait for a client that is slow to read what it missed.
@@ -137,22 +139,33 @@ export function createHelloHandshake<State extends FeedState>({
     try {
       // A client that disconnected while it waited costs nothing more.
       if (isGone(connection)) return;
-      await welcome(connection, frame as unknown as Static<typeof Hello>, onWelcomed);
+      await welcome(connection, frame as unknown as HelloFrame, onWelcomed);
     } finally {
       connection.onSlow = undefined;
       leave();
     }
   }
 
-  async function welcome(
-    connection: Connection,
-    { id, resume }: Static<typeof Hello>,
-    onWelcomed: () => void,
-  ): Promise<void> {
+  return { welcome: enterAndWelcome, isFull: gate.isFull, countRefused: () => metrics.refused.inc() };
+}
+
+/** Sends `welcome`, makes the connection a reader of its rooms, and sends `resumed`. */
+function createWelcome<State extends FeedState>({
+  hub,
+  source,
+  resumes,
+  settings,
+}: {
+  hub: Hub<State>;
+  source: WelcomeSource;
+  resumes: WelcomeMetrics['resumes'];
+  settings: Pick<WelcomeSettings, 'heartbeatMs' | 'messageLengthMax'>;
+}) {
+  async function welcome(connection: Connection, frame: HelloFrame, onWelcomed: () => void): Promise<void> {
     const user = connection.user!;
-    const [{ user: profile, rooms, beyond }, logId] = await Promise.all([source.snapshot(user), source.logId()]);
-    const sameLog = resume?.logId === logId;
-    const positions = new Map(Object.entries(resume?.rooms ?? {}));
+    const [snapshot, logId] = await Promise.all([source.snapshot(user), source.logId()]);
+    const { rooms, beyond } = snapshot;
+    const positions = readPositions(frame, logId);
     const own = new Set([...rooms, ...beyond].map((room) => room.id));
     const left = [...positions.keys()].filter((roomId) => !own.has(roomId));
     const ends = left.length === 0 ? undefined : await source.endsOf(user.userId, left);
@@ -162,44 +175,61 @@ export function createHelloHandshake<State extends FeedState>({
       connection.close(closeCodes.revoked, 'session revoked');
       return;
     }
-    connection.send({
-      type: 'welcome',
-      id,
-      user: profile,
-      sessionId: user.sessionId ?? null,
-      logId,
-      heartbeatMs: settings.heartbeatMs,
-      messageLengthMax: settings.messageLengthMax,
-      rooms,
-    });
+    sendWelcome(connection, { id: frame.id, snapshot, logId });
     // Sent before anything about rooms joined since the snapshot, because a room may be left and joined again.
     for (const roomId of left) sendLeft(connection, roomId, ends?.get(roomId));
     connection.goLive();
     const resumed: Record<string, number> = {};
-    const follow = async ({ id: roomId, seq }: { id: string; seq: number }): Promise<void> => {
-      const named = positions.get(roomId);
-      const after = named === undefined ? seq : sameLog && isPosition(named) ? named : Number.NaN;
-      const { result, seq: reached } = await hub.attach(connection, roomId, after, 'member', seq);
-      // Also sent for rooms that the client did not name: the welcome named them.
-      if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
-      if (result === 'left') {
-        const end = (await source.endsOf(user.userId, [roomId])).get(roomId);
-        // Not if the user is a member again and was told so.
-        if (!hub.isFollowing(connection, roomId)) sendLeft(connection, roomId, end);
-        return;
-      }
-      if (named === undefined) return;
-      resumes.inc({ result });
-      if (result !== 'closed') resumed[roomId] = reached;
-    };
-    const following = startEarly(() => Promise.all(rooms.map(follow)));
-    hub.followJoinsMeanwhile(connection);
+    const following = startEarly(() =>
+      Promise.all(rooms.map((room) => follow(connection, room, { position: positions.get(room.id), resumed }))),
+    );
+    hub.followEarlyJoins(connection);
     onWelcomed();
     await following;
     for (const { id: roomId, seq } of beyond) {
       if (positions.has(roomId)) connection.send({ type: 'room.reset', roomId, seq });
     }
-    if (resume) connection.send({ type: 'resumed', rooms: resumed });
+    if (frame.resume) connection.send({ type: 'resumed', rooms: resumed });
+  }
+
+  function sendWelcome(
+    connection: Connection,
+    { id, snapshot, logId }: { id: string | number; snapshot: WelcomeSnapshot; logId: string },
+  ): void {
+    connection.send({
+      type: 'welcome',
+      id,
+      user: snapshot.user,
+      sessionId: connection.user!.sessionId ?? null,
+      logId,
+      heartbeatMs: settings.heartbeatMs,
+      messageLengthMax: settings.messageLengthMax,
+      rooms: snapshot.rooms,
+    });
+  }
+
+  /**
+   * Makes the connection a reader of a room of the welcome.
+   * @param position the last seq that the client has; undefined if it did not name the room, NaN if that seq says nothing
+   * @param resumed gets the seq that was reached, for rooms that the client named
+   */
+  async function follow(
+    connection: Connection,
+    { id: roomId, seq }: WelcomeRoom,
+    { position, resumed }: { position: number | undefined; resumed: Record<string, number> },
+  ): Promise<void> {
+    const { result, seq: reached } = await hub.attach(connection, roomId, position ?? seq, 'member', seq);
+    // Also sent for rooms that the client did not name: the welcome named them.
+    if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
+    if (result === 'left') {
+      const end = (await source.endsOf(connection.user!.userId, [roomId])).get(roomId);
+      // Not if the user is a member again and has got room.joined.
+      if (!hub.isFollowing(connection, roomId)) sendLeft(connection, roomId, end);
+      return;
+    }
+    if (position === undefined) return;
+    resumes.inc({ result });
+    if (result !== 'closed') resumed[roomId] = reached;
   }
 
   function sendLeft(
@@ -211,7 +241,14 @@ export function createHelloHandshake<State extends FeedState>({
     connection.push(frameText(source.leftFrame(roomId, reason, lastSeq)), 0);
   }
 
-  return { welcome: enterAndWelcome, isFull: gate.isFull, countRefused: () => metrics.refused.inc() };
+  return welcome;
+}
+
+/** The positions of `resume` by room. NaN for a position of another log, and for anything that is no position: these rooms are reset. */
+function readPositions({ resume }: HelloFrame, logId: string): Map<string, number> {
+  const named = Object.entries(resume?.rooms ?? {});
+  const isSameLog = resume?.logId === logId;
+  return new Map(named.map(([roomId, value]) => [roomId, isSameLog && isPosition(value) ? value : Number.NaN]));
 }
 
 function isPosition(value: unknown): value is number {

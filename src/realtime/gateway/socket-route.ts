@@ -31,30 +31,21 @@ const closeTimeoutMs = 5000;
 /** Names of query parameters that carry tokens. URLs end up in logs and histories, so tokens in them are refused. */
 const tokenNames = ['token', 'access_token', 'accessToken', 'authorization', 'jwt'];
 
-export async function addSocketRoute(
-  app: App,
-  {
-    sockets,
-    authenticator,
-    isLeaving,
-    isCrowded,
-    onCrowded,
-    origins,
-    settings,
-  }: {
-    sockets: SocketServer;
-    authenticator: Authenticator;
-    /** Pages that may connect; connections without an Origin are no browsers. */
-    origins: PageOrigins;
-    /** This instance is draining, or isolated from the database. */
-    isLeaving: () => boolean;
-    /** As many hellos wait for their welcome as may. */
-    isCrowded: () => boolean;
-    onCrowded: () => void;
-    settings: SocketRouteSettings;
-  },
-): Promise<void> {
-  const proved = new WeakMap<object, Caller>();
+export interface SocketRouteOptions {
+  readonly sockets: SocketServer;
+  readonly authenticator: Authenticator;
+  /** Pages that may connect. Clients that send no Origin are no browsers. */
+  readonly origins: PageOrigins;
+  /** This instance is draining, or isolated from the database. */
+  readonly isLeaving: () => boolean;
+  /** As many hellos wait for their welcome as may. */
+  readonly isCrowded: () => boolean;
+  readonly onCrowded: () => void;
+  readonly settings: SocketRouteSettings;
+}
+
+export async function addSocketRoute(app: App, options: SocketRouteOptions): Promise<void> {
+  const { sockets, isLeaving, isCrowded, settings } = options;
   /** Receives the upgrades that go through Fastify. */
   const checked = new EventEmitter();
   await app.register(fastifyWebsocket, {
@@ -82,7 +73,44 @@ export async function addSocketRoute(
       });
   });
 
+  const upgrades = createUpgradeCheck({ ...options, isFull });
+  await app.register(async (scope) => {
+    scope.get(
+      socketPath,
+      {
+        websocket: true,
+        preValidation: upgrades.check,
+        // An upgrade does not need the headers that protect documents.
+        helmet: false,
+        config: { rateLimit: false },
+        schema: { hide: true },
+      },
+      (socket: WebSocket, request: FastifyRequest) => {
+        const raw = request.raw.socket as Socket;
+        releaseRequest(socket, raw);
+        sockets.accept(socket, raw, upgrades.callerOf(request));
+      },
+    );
+    // Browsers do not tell a page why its upgrade was refused. The page finds out here, with the same Origin and cookies.
+    scope.post(socketPath, { schema: { hide: true } }, async (request, reply) => {
+      upgrades.requireKnownPage(request);
+      return reply.code(204).send(null);
+    });
+  });
+}
+
+/** Checks the upgrades that go through Fastify, and remembers the callers that they prove. */
+function createUpgradeCheck({
+  authenticator,
+  origins,
+  isLeaving,
+  isCrowded,
+  onCrowded,
+  isFull,
+}: Omit<SocketRouteOptions, 'sockets' | 'settings'> & { isFull: () => boolean }) {
+  const proved = new WeakMap<object, Caller>();
   let warned = false;
+
   /** A request with Sec-WebSocket-Key and without Upgrade lost that header to a proxy. */
   function upgradeRequired({ headers, log }: FastifyRequest): Failure {
     const lost = headers['sec-websocket-key'] !== undefined;
@@ -94,12 +122,14 @@ export async function addSocketRoute(
     );
   }
 
+  /** @throws Failure for cookies from a page of another origin */
   function requireKnownPage(request: FastifyRequest): void {
     const { cookie, origin } = request.headers;
     if (cookie !== undefined && origin !== undefined && !origins.isKnown(request)) throw origins.refuse(request);
   }
 
-  async function checkUpgrade(request: FastifyRequest): Promise<void> {
+  /** @throws Failure `upgrade_required`, `unavailable`, `invalid`, or about the credentials */
+  async function check(request: FastifyRequest): Promise<void> {
     if (!request.ws) throw upgradeRequired(request);
     if (isLeaving()) throw new Failure('unavailable', 'this server cannot serve now', { retryAfterMs: 1000 });
     if (isCrowded()) onCrowded();
@@ -118,29 +148,7 @@ export async function addSocketRoute(
     }
   }
 
-  await app.register(async (scope) => {
-    scope.get(
-      socketPath,
-      {
-        websocket: true,
-        preValidation: checkUpgrade,
-        // An upgrade does not need the headers that protect documents.
-        helmet: false,
-        config: { rateLimit: false },
-        schema: { hide: true },
-      },
-      (socket: WebSocket, request: FastifyRequest) => {
-        const raw = request.raw.socket as Socket;
-        releaseRequest(socket, raw);
-        sockets.accept(socket, raw, proved.get(request.raw));
-      },
-    );
-    // Browsers do not tell a page why its upgrade was refused. The page finds out here, with the same Origin and cookies.
-    scope.post(socketPath, { schema: { hide: true } }, async (request, reply) => {
-      requireKnownPage(request);
-      return reply.code(204).send(null);
-    });
-  });
+  return { check, requireKnownPage, callerOf: (request: FastifyRequest) => proved.get(request.raw) };
 }
 
 /** Headers about credentials or a body. */

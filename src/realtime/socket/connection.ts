@@ -66,7 +66,7 @@ export interface ConnectionHost {
 export class Connection {
   state: ConnectionState = 'greeting';
   /** Memberships that began since the snapshot of the welcome; undefined once the rooms of the welcome are followed. */
-  joinsMeanwhile: { readonly roomId: string; readonly seq: number }[] | undefined = [];
+  earlyJoins: { readonly roomId: string; readonly seq: number }[] | undefined = [];
   /** Called when the client is slow to read, so that other connections need not wait for it. */
   onSlow: (() => void) | undefined;
   user: ConnectionUser | undefined;
