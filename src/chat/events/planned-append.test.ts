@@ -25,7 +25,7 @@ function startAppends(errors: unknown[], onCatchUp: (feed: Feed<RoomState>) => v
     },
   } as unknown as Database;
   const hub = { take: vi.fn(), announce: vi.fn(), catchUp: async (feed: Feed<RoomState>) => onCatchUp(feed) };
-  const epoch = { era: () => '', check: vi.fn(), remember: vi.fn(), suspect: vi.fn() };
+  const epoch = { epoch: () => '', check: vi.fn(), remember: vi.fn(), suspect: vi.fn() };
   const reader = { read: vi.fn(async () => []) };
   const conflicts = { inc: vi.fn() } as unknown as Counter;
   const appends = createPlannedAppends({ db, hub, reader, epoch, conflicts, logger: pino({ level: 'silent' }) });

@@ -132,7 +132,7 @@ export class Conversation {
       connection: this.connection,
       inFlightMax: this.#host.settings.inFlightPerSocket,
       deadlines: this.#host.deadlines,
-      run: (work) => this.#run(work),
+      start: (work) => void this.#run(work),
     });
     return this.#queue;
   }
@@ -303,6 +303,8 @@ export class Conversation {
       if (failure.code === 'internal')
         logger.error({ err: error, frameType: frame.type }, 'a frame failed unexpectedly');
       if (deadlines.end(work)) this.#answerError(failure, frame.id);
+    } finally {
+      this.#queue!.end();
     }
   }
 

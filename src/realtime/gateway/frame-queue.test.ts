@@ -1,4 +1,3 @@
-import { setImmediate as nextTick } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Connection } from '../socket/connection.ts';
 import type { FrameWork } from './frame-deadlines.ts';
@@ -12,12 +11,14 @@ function startQueue(inFlightMax: number) {
     socket: { pause: () => calls.push('pause'), resume: () => calls.push('resume') },
   } as unknown as Connection;
   const waiting = new Set<FrameWork>();
-  const running: (() => void)[] = [];
+  let started = 0;
   const queue = new FrameQueue({
     connection,
     inFlightMax,
     deadlines: { end: (work) => waiting.delete(work), isWaiting: (work) => waiting.has(work) },
-    run: () => new Promise((resolve) => running.push(resolve)),
+    start: () => {
+      started += 1;
+    },
   });
   const add = (): FrameWork => {
     const work = { begun: false } as FrameWork;
@@ -25,43 +26,39 @@ function startQueue(inFlightMax: number) {
     queue.add(work);
     return work;
   };
-  const end = async (at: number) => {
-    running[at]!();
-    await nextTick();
-  };
-  return { queue, calls, waiting, add, end, started: () => running.length };
+  return { queue, calls, waiting, add, started: () => started };
 }
 
-test('the socket is not read while as many frames are in flight as may be', async () => {
-  const { calls, add, end, started } = startQueue(2);
+test('the socket is not read while as many frames are in flight as may be', () => {
+  const { queue, calls, add, started } = startQueue(2);
   add();
   expect(calls).toEqual([]);
   add();
   add();
   expect(calls).toEqual(['pause']);
   expect(started()).toBe(2);
-  await end(0);
+  queue.end();
   expect(started()).toBe(3);
-  await end(1);
+  queue.end();
   expect(calls).toEqual(['pause', 'pause', 'resume']);
 });
 
-test('a frame that was answered while it waited is not run', async () => {
-  const { waiting, add, end, started } = startQueue(1);
+test('a frame that was answered while it waited is not run', () => {
+  const { queue, waiting, add, started } = startQueue(1);
   add();
   const late = add();
   const next = add();
   waiting.delete(late);
-  await end(0);
+  queue.end();
   expect([late.begun, next.begun, started()]).toEqual([false, true, 2]);
 });
 
-test('a retiring connection is closed when its last frame is answered, and reads nothing until then', async () => {
-  const { queue, calls, add, end } = startQueue(5);
+test('a retiring connection is closed when its last frame is answered, and reads nothing until then', () => {
+  const { queue, calls, add } = startQueue(5);
   add();
   queue.retire(() => calls.push('close'));
   expect(calls).toEqual(['pause']);
-  await end(0);
+  queue.end();
   expect(calls).toEqual(['pause', 'close', 'resume']);
 });
 

@@ -11,8 +11,8 @@ export interface FrameQueueOptions {
   readonly connection: Connection;
   readonly inFlightMax: number;
   readonly deadlines: Pick<FrameDeadlines, 'end' | 'isWaiting'>;
-  /** Does the work and answers it. Never rejects. */
-  readonly run: (work: FrameWork) => Promise<void>;
+  /** Starts the work. `end` has to be called once it is answered. */
+  readonly start: (work: FrameWork) => void;
 }
 
 export class FrameQueue {
@@ -28,7 +28,7 @@ export class FrameQueue {
   }
 
   add(work: FrameWork): void {
-    if (this.#inFlight < this.#options.inFlightMax) void this.#run(work);
+    if (this.#inFlight < this.#options.inFlightMax) this.#start(work);
     else this.#later.push(work);
   }
 
@@ -45,27 +45,24 @@ export class FrameQueue {
     this.#later = [];
   }
 
-  async #run(work: FrameWork): Promise<void> {
-    const { connection, inFlightMax, run } = this.#options;
-    work.begun = true;
-    this.#inFlight += 1;
-    if (this.#inFlight === inFlightMax) connection.socket.pause();
-    try {
-      await run(work);
-    } finally {
-      this.#inFlight -= 1;
-      this.#continue();
-    }
-  }
-
-  #continue(): void {
+  /** Work that was started has ended. */
+  end(): void {
     const { connection, inFlightMax, deadlines } = this.#options;
+    this.#inFlight -= 1;
     let next = this.#later.shift();
     // A frame whose time ran out in the queue was answered: nothing happened. It must not happen now.
     while (next && !deadlines.isWaiting(next)) next = this.#later.shift();
-    if (next) void this.#run(next);
+    if (next) this.#start(next);
     else if (this.#close) this.#closeIfIdle();
     else if (this.#inFlight === inFlightMax - 1) connection.socket.resume();
+  }
+
+  #start(work: FrameWork): void {
+    const { connection, inFlightMax, start } = this.#options;
+    work.begun = true;
+    this.#inFlight += 1;
+    if (this.#inFlight === inFlightMax) connection.socket.pause();
+    start(work);
   }
 
   #closeIfIdle(): void {
