@@ -4,19 +4,18 @@ import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mailTo, tokenIn } from '../harness/mailbox.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let sql: postgres.Sql;
 
 beforeAll(async () => {
-  parley = await startSingle();
+  parley = await useSharedParley();
   sql = postgres(parley.database.url, { max: 1 });
 });
 afterAll(async () => {
   await sql.end();
-  await parley.end();
 });
 
 const api = (path: string, body: object) => callApi(parley.url, 'POST', path, body);

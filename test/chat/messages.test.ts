@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let ana: TestUser;
 let ben: TestUser;
 let eve: TestUser;
 
 beforeAll(async () => {
-  parley = await startSingle();
+  parley = await useSharedParley();
   [ana, ben, eve] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [TestUser, TestUser, TestUser];
 });
-afterAll(() => parley.end());
 
 interface MessageBody {
   id: string;

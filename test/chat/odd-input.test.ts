@@ -1,19 +1,18 @@
 /** Input that is almost valid gets a clear error and is not stored. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let ana: TestUser;
 let ben: TestUser;
 let room: string;
 
 beforeAll(async () => {
-  parley = await startSingle();
+  parley = await useSharedParley();
   [ana, ben] = (await Promise.all([1, 2].map(() => signUp(parley.url)))) as [TestUser, TestUser];
   room = await createRoom([ana, ben]);
 });
-afterAll(() => parley.end());
 
 const password = 'a password of some length';
 const send = (text: string) => mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: text, text });

@@ -1,19 +1,18 @@
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let ana: TestUser;
 let ben: TestUser;
 let eve: TestUser;
 
 beforeAll(async () => {
-  parley = await startSingle();
+  parley = await useSharedParley();
   await signUp(parley.url); // on a database of its own nobody is admin by being first
   [ana, ben, eve] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [TestUser, TestUser, TestUser];
 });
-afterAll(() => parley.end());
 
 test('a new room has its creator as owner, its members, and a log that begins with their joins', async () => {
   const room = await mustCall(ana, 'POST', '/v1/rooms', {

@@ -1,14 +1,13 @@
 /** Messages from before a user joined are not unread for them, wherever unread messages are counted. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_MODERATION_TIMEOUT: '10s' });
+  parley = await useSharedParley();
 });
-afterAll(() => parley.end());
 
 const say = (person: TestUser, roomId: string, text: string) =>
   mustCall(person, 'POST', `/v1/rooms/${roomId}/messages`, { clientId: randomUUID(), text });

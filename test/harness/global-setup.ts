@@ -9,6 +9,7 @@ import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '../../src/database/embedded/embedded-postgres.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { freePort } from './ports.ts';
+import { serveSharedParley } from './shared-parley-server.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -16,6 +17,8 @@ declare module 'vitest' {
     postgresUrl: string;
     templateDatabase: string;
     redisUrl: string;
+    /** Answers where the shared Parley is. */
+    sharedParleyUrl: string;
   }
 }
 
@@ -24,6 +27,7 @@ const templateDatabase = 'parley_template';
 interface Shared {
   readonly postgresUrl: string;
   readonly redisUrl: string;
+  readonly sharedParleyUrl: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -34,10 +38,11 @@ let users = 0;
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   users += 1;
   shared ??= startServers();
-  const { postgresUrl, redisUrl, stop } = await shared;
+  const { postgresUrl, redisUrl, sharedParleyUrl, stop } = await shared;
   project.provide('postgresUrl', postgresUrl);
   project.provide('templateDatabase', templateDatabase);
   project.provide('redisUrl', redisUrl);
+  project.provide('sharedParleyUrl', sharedParleyUrl);
   return async () => {
     users -= 1;
     if (users === 0) await stop();
@@ -54,10 +59,13 @@ async function startServers(): Promise<Shared> {
   await admin.unsafe(`alter database ${templateDatabase} with is_template true allow_connections false`);
   await admin.end();
   const redis = await startRedis();
+  const sharedParley = await serveSharedParley(postgresUrl, templateDatabase);
   return {
     postgresUrl,
     redisUrl: redis.url,
+    sharedParleyUrl: sharedParley.url,
     stop: async () => {
+      await sharedParley.stop();
       redis.child.kill('SIGTERM');
       await database.stop();
       await rm(dir, { recursive: true, force: true });

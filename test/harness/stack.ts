@@ -1,6 +1,6 @@
 /** Whole Parleys for tests: one process with both roles, or several of each, on a database of their own. */
 import { inject } from 'vitest';
-import { type ParleyProcess, startParley } from './parley-process.ts';
+import { type ParleyProcess, startParley, wideLimits } from './parley-process.ts';
 import { createDatabase, type TestDatabase } from './test-database.ts';
 
 export interface Single extends ParleyProcess {
@@ -13,7 +13,7 @@ export async function startSingle(settings: Readonly<Record<string, string>> = {
   const database = await createDatabase();
   const parley = await startParley({
     role: 'all',
-    settings: { DATABASE_URL: database.url, ...wide, ...settings },
+    settings: { DATABASE_URL: database.url, ...wideLimits, ...settings },
     ...(httpPort === undefined ? {} : { httpPort }),
   });
   return {
@@ -25,16 +25,6 @@ export async function startSingle(settings: Readonly<Record<string, string>> = {
     },
   };
 }
-
-const wide = {
-  // A spare costs half a second of processor time per start, and none of these tests loses a thread.
-  PARLEY_PROCESSING_SPARE_THREADS: '0',
-  PARLEY_REALTIME_SOCKETS_PER_USER: '500',
-  PARLEY_LIMITS_MESSAGES_PER_SECOND: '1000',
-  PARLEY_LIMITS_MESSAGES_BURST: '1000',
-  PARLEY_LIMITS_FRAMES_PER_SECOND: '1000',
-  PARLEY_LIMITS_FRAMES_BURST: '1000',
-};
 
 export interface Fleet {
   readonly database: TestDatabase;
@@ -60,7 +50,7 @@ export async function startFleet({
     DATABASE_URL: database.url,
     REDIS_URL: redisUrl,
     PARLEY_REDIS_PREFIX: database.url.split('/').at(-1)!,
-    ...wide,
+    ...wideLimits,
     ...settings,
   };
   const processings = await Promise.all(

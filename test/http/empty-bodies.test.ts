@@ -1,18 +1,17 @@
 /** A content type without a body counts as no body: many helpers set it on every call. */
 import { connect as connectTcp } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let ana: TestUser;
 let ben: TestUser;
 
 beforeAll(async () => {
-  parley = await startSingle();
+  parley = await useSharedParley();
   [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
 });
-afterAll(() => parley.end());
 
 /** Ways to say nothing; over plain TCP, because clients differ in which one they choose. */
 const ways = {

@@ -1,20 +1,19 @@
 /** Addresses that lead nowhere: over plain TCP, because clients would tidy them up. */
 import { connect as connectTcp } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { createRoom, signUp } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let token: string;
 let room: string;
 
 beforeAll(async () => {
-  parley = await startSingle();
+  parley = await useSharedParley();
   const ana = await signUp(parley.url);
   token = ana.accessToken;
   room = await createRoom([ana]);
 });
-afterAll(() => parley.end());
 
 interface Answer {
   readonly status: number;

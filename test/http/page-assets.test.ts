@@ -1,20 +1,19 @@
 /** The page's files: compressed as the browser takes them, and kept by it as long as they are what they are. */
 import { request } from 'node:http';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let script: string;
 let style: string;
 
 beforeAll(async () => {
-  parley = await startSingle();
+  parley = await useSharedParley();
   const page = (await get('/')).body.toString();
-  script = /src="(\/assets\/[^"]+\.js)"/.exec(page)![1]!;
-  style = /href="(\/assets\/[^"]+\.css)"/.exec(page)![1]!;
+  script = /src="\.(\/assets\/[^"]+\.js)"/.exec(page)![1]!;
+  style = /href="\.(\/assets\/[^"]+\.css)"/.exec(page)![1]!;
 });
-afterAll(() => parley.end());
 
 interface Got {
   readonly status: number;
