@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { connectSql } from '../../src/database/connect.ts';
 import { PgPool } from '../../src/database/connection/pg-pool.ts';
 import { mailTo } from '../harness/mailbox.ts';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { startParley } from '../harness/parley-process.ts';
 import { type PostgresProcess, startPostgresProcess } from '../harness/postgres-process.ts';
 import { connect, createRoom, mustCall, signUp } from '../harness/test-client.ts';
@@ -214,7 +215,7 @@ test(
 test('a start with an untrusted certificate ends with one clear line', async () => {
   const started = run(process.execPath, [entry, '--role', 'all'], {
     env: {
-      PATH: process.env.PATH,
+      ...nodeEnvironment,
       DATABASE_URL: `${server.url}?sslmode=verify-full`,
       HOST: '127.0.0.1',
       PORT: '0',

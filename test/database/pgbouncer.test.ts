@@ -7,6 +7,7 @@ import postgres from 'postgres';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectDatabase } from '../../src/database/connect.ts';
 import { mailTo } from '../harness/mailbox.ts';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { type PgbouncerProcess, startPgbouncer } from '../harness/pgbouncer-process.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { connect, createRoom, mustCall, signUp } from '../harness/test-client.ts';
@@ -136,7 +137,7 @@ test('a start through a pooler in transaction mode that is not in the settings e
   const { pooler } = await startPooler('transaction', 10);
   const started = run(process.execPath, [entry, '--role', 'all'], {
     env: {
-      PATH: process.env.PATH,
+      ...nodeEnvironment,
       DATABASE_URL: pooler.url,
       HOST: '127.0.0.1',
       PORT: '0',

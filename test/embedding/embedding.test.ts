@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
 import { freePort } from '../harness/ports.ts';
 import { callApi } from '../harness/test-client.ts';
@@ -38,7 +39,7 @@ async function adminKey(): Promise<string> {
   const create = execFile(
     process.execPath,
     [join(root, 'src/main.ts'), 'admin', 'create', '--username', 'boss', '--email', 'boss@example.org'],
-    { env: { PATH: process.env.PATH, DATABASE_URL: database.url } },
+    { env: { ...nodeEnvironment, DATABASE_URL: database.url } },
   );
   create.stdin!.end(`${password}\n`);
   expect(await new Promise((resolve) => create.once('exit', resolve))).toBe(0);

@@ -2,11 +2,12 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 
 function run(script: string, ...args: string[]): Promise<string> {
   const path = fileURLToPath(new URL(`../chaos/${script}`, import.meta.url));
   return new Promise((resolve) =>
-    execFile(process.execPath, [path, ...args], { env: { PATH: process.env.PATH } }, (_, stdout, stderr) =>
+    execFile(process.execPath, [path, ...args], { env: nodeEnvironment }, (_, stdout, stderr) =>
       resolve(stdout + stderr),
     ),
   );

@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type JobRunner, startJobRunner } from '../../src/jobs/job-runner.ts';
 import { createOutages } from '../../src/logger/outages.ts';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { type MailReceiver, startMailReceiver } from './mail-receiver.ts';
 import { createTown, issueToken, jobSettings, silent, type Town } from './mail-town.ts';
 
@@ -40,7 +41,7 @@ function startRunner(settings: Readonly<Record<string, string>> = {}): { runner:
 
 async function startChild(): Promise<ChildProcess> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('runner-process.ts', import.meta.url))], {
-    env: { DATABASE_URL: town.url, PATH: process.env.PATH, ...quick() },
+    env: { DATABASE_URL: town.url, ...nodeEnvironment, ...quick() },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);

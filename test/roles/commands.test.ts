@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { decodeJwt } from 'jose';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { freePort } from '../harness/ports.ts';
 import { startSingle } from '../harness/stack.ts';
 import { callApi } from '../harness/test-client.ts';
@@ -34,7 +35,7 @@ interface Ended {
 async function parley(args: string[], env: Record<string, string> = {}): Promise<Ended> {
   try {
     const { stdout, stderr } = await run(process.execPath, [entry, ...args], {
-      env: { PATH: process.env.PATH, ...env },
+      env: { ...nodeEnvironment, ...env },
     });
     return { code: 0, stdout, stderr };
   } catch (error) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { startParley } from '../harness/parley-process.ts';
 import { connect, createRoom, mustCall, signUp } from '../harness/test-client.ts';
 
@@ -78,7 +79,7 @@ test('a kill -9 in the middle of sends loses no acked message and repeats none',
 test('a second start on the same folder ends with one clear line', async () => {
   const first = await startParley({ role: 'all', settings: settings() });
   const second = run(process.execPath, [entry], {
-    env: { PATH: process.env.PATH, ...settings(), PORT: '0', PARLEY_PROCESSING_PORT: '0' },
+    env: { ...nodeEnvironment, ...settings(), PORT: '0', PARLEY_PROCESSING_PORT: '0' },
   });
   await expect(second).rejects.toMatchObject({
     code: 1,

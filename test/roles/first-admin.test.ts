@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { holdTable } from '../harness/held-row.ts';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
 import { startSingle } from '../harness/stack.ts';
 import { type Answer, callApi, signUp } from '../harness/test-client.ts';
@@ -152,7 +153,7 @@ test('with a database of one’s own nobody is admin by coming first: the link c
   onTestFinished(single.end);
   expect(linksIn(single.output())).toEqual([]);
   expect(roleOf(await register(single.url))).toBe('user');
-  const env = { PATH: process.env.PATH, DATABASE_URL: single.database.url, PUBLIC_URL: 'https://chat.example.org/' };
+  const env = { ...nodeEnvironment, DATABASE_URL: single.database.url, PUBLIC_URL: 'https://chat.example.org/' };
   const { stdout } = await run(process.execPath, [entry, 'admin', 'setup-link'], { env });
   const [[, base, setupToken]] = linksIn(stdout) as [RegExpExecArray];
   expect(base).toBe('https://chat.example.org');

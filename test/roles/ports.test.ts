@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { startParley } from '../harness/parley-process.ts';
 import { freePort } from '../harness/ports.ts';
 import { createDatabase } from '../harness/test-database.ts';
@@ -32,7 +33,7 @@ async function takePort(host = '127.0.0.1', port = 0): Promise<number> {
 async function failToStart(args: string[], env: Record<string, string>) {
   const dir = await mkdtemp(join(tmpdir(), 'parley-ports-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
-  const settings = { PATH: process.env.PATH, PARLEY_DATABASE_EMBEDDED_DIR: dir, ...env };
+  const settings = { ...nodeEnvironment, PARLEY_DATABASE_EMBEDDED_DIR: dir, ...env };
   const failed = await run(process.execPath, [entry, ...args], { env: settings }).then(
     () => ({ code: 0, stderr: '' }),
     (error: { code: number; stderr: string }) => error,

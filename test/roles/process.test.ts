@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { startParley } from '../harness/parley-process.ts';
 import { startSingle } from '../harness/stack.ts';
 import { callApi, connect, createRoom, openSocket, signUp } from '../harness/test-client.ts';
@@ -14,7 +15,7 @@ import { createDatabase } from '../harness/test-database.ts';
 const run = promisify(execFile);
 const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const parley = (args: string[], env: Record<string, string> = {}) =>
-  run(process.execPath, [entry, ...args], { env: { PATH: process.env.PATH, ...env } });
+  run(process.execPath, [entry, ...args], { env: { ...nodeEnvironment, ...env } });
 let dir: string;
 
 beforeAll(async () => {
@@ -100,7 +101,7 @@ test('two instances that start together on an empty database both become ready',
 test('the first admin comes from the command line, the password from standard input', async () => {
   const database = await createDatabase();
   const child = run(process.execPath, [entry, 'admin', 'create', '--username', 'boss', '--email', 'boss@example.org'], {
-    env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+    env: { ...nodeEnvironment, DATABASE_URL: database.url },
   });
   child.child.stdin!.end('a password of some length\n');
   expect((await child).stdout).toMatch(/^boss is an admin now: /);

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { audience, type HostIssuer, startHostIssuer } from '../auth/host-issuer.ts';
+import { nodeEnvironment } from '../harness/node-environment.ts';
 import { type Fleet, startFleet } from '../harness/stack.ts';
 import { callApi, connect, createRoom, mustCall, signUp } from '../harness/test-client.ts';
 
@@ -50,7 +51,7 @@ async function finished(userId: string): Promise<void> {
 /** The verifier as an operator runs it. */
 async function verify(...words: string[]): Promise<{ code: number; output: string }> {
   const env = {
-    PATH: process.env.PATH,
+    ...nodeEnvironment,
     DATABASE_URL: fleet.database.url,
     REDIS_URL: inject('redisUrl'),
     PARLEY_REDIS_PREFIX: fleet.database.url.split('/').at(-1)!,
