@@ -5,7 +5,7 @@
  * The provider is contacted at the first login through it, so an unreachable provider does not stop the start.
  */
 import { createHash } from 'node:crypto';
-import fastifyOauth2, { type FastifyOAuth2Options, type OAuth2Namespace } from '@fastify/oauth2';
+import type { FastifyOAuth2Options, OAuth2Namespace } from '@fastify/oauth2';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { ProviderSettings } from '../../config/identity-settings.ts';
 import { Failure } from '../../errors.ts';
@@ -148,7 +148,9 @@ async function connect({ name, provider, callbackUrl, server, keysAt }: OAuthPro
  * Calls the plugin without `register`, which would turn an error about the options into an uncaught exception.
  * @throws Failure `unavailable` without a cause, because the plugin's own message quotes the client secret
  */
-function addPlugin(name: string, app: FastifyInstance, options: FastifyOAuth2Options): Promise<void> {
+async function addPlugin(name: string, app: FastifyInstance, options: FastifyOAuth2Options): Promise<void> {
+  // Imported at the first login through a provider: with its dependencies it is a tenth of all imports of a start.
+  const { default: fastifyOauth2 } = await import('@fastify/oauth2');
   return new Promise((resolve, reject) => {
     const refuse = () =>
       reject(new Failure('unavailable', `the settings of the login provider ${name} are not valid for OAuth`));
