@@ -9,8 +9,7 @@ import {
   type WebSocketRoute,
 } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
-import { freePort } from './ports.ts';
-import { type Single, startSingle } from './stack.ts';
+import { type SharedParley, useSharedParley } from './shared-parley.ts';
 import { createRoom, mustCall, signUp, type TestUser } from './test-client.ts';
 
 export function openBrowser(args: readonly string[] = []): Promise<Browser> {
@@ -35,21 +34,14 @@ export interface RoomOfTwo {
   readonly send: (who: 'ana' | 'ben', text: string) => Promise<string>;
 }
 
-/** A browser and a Parley with its page, started before the tests of the file that calls this and ended after them. */
-export function openPageStage(settings: Readonly<Record<string, string>> = {}): PageStage {
+/** A browser of the file that calls this, and the shared Parley with its page. */
+export function openPageStage(): PageStage {
   let browser: Browser;
-  let parley: Single;
+  let parley: SharedParley;
   beforeAll(async () => {
-    const port = await freePort();
-    [browser, parley] = await Promise.all([
-      openBrowser(),
-      startSingle({ PUBLIC_URL: `http://127.0.0.1:${port}`, ...settings }, port),
-    ]);
+    [browser, parley] = await Promise.all([openBrowser(), useSharedParley()]);
   });
-  afterAll(async () => {
-    await browser.close();
-    await parley.end();
-  });
+  afterAll(() => browser.close());
 
   async function twoPeople(): Promise<{ ana: TestUser; ben: TestUser }> {
     const [ana, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);

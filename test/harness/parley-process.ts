@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { endWithUs } from './ends-with-us.ts';
+import { nodeEnvironment } from './node-environment.ts';
 import { freePort } from './ports.ts';
 
 const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -19,6 +20,9 @@ export const wideLimits = {
   PARLEY_LIMITS_FRAMES_BURST: '1000',
   PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000',
 };
+
+/** For an engine in the same process: on a busy machine a verdict may take longer than the 500 ms that people wait. */
+export const patientModeration = { PARLEY_MODERATION_TIMEOUT: '8s' };
 
 export interface ProcessOptions {
   readonly role: 'chat' | 'processing' | 'all';
@@ -56,8 +60,7 @@ export async function startParley({
   const processingUrl = `http://127.0.0.1:${processing}`;
   const child = spawn(process.execPath, [entry, '--role', role], {
     env: {
-      PATH: process.env.PATH,
-      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+      ...nodeEnvironment,
       HOST: '127.0.0.1',
       PORT: String(http),
       PARLEY_PROCESSING_PORT: String(processing),

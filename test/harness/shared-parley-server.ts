@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { cloneDatabase, type TestDatabase } from './cloned-database.ts';
-import { type ParleyProcess, startParley, wideLimits } from './parley-process.ts';
+import { type ParleyProcess, patientModeration, startParley, wideLimits } from './parley-process.ts';
 import { freePort } from './ports.ts';
 
 interface Started {
@@ -21,7 +21,12 @@ export async function serveSharedParley(
   async function start(): Promise<Started> {
     const database = await cloneDatabase(postgresUrl, template);
     const port = await freePort();
-    const settings = { ...wideLimits, DATABASE_URL: database.url, PUBLIC_URL: `http://127.0.0.1:${port}` };
+    const settings = {
+      ...wideLimits,
+      ...patientModeration,
+      DATABASE_URL: database.url,
+      PUBLIC_URL: `http://127.0.0.1:${port}`,
+    };
     return { database, parley: await startParley({ role: 'all', httpPort: port, settings }) };
   }
 

@@ -1,6 +1,6 @@
 /** Whole Parleys for tests: one process with both roles, or several of each, on a database of their own. */
 import { inject } from 'vitest';
-import { type ParleyProcess, startParley, wideLimits } from './parley-process.ts';
+import { type ParleyProcess, patientModeration, startParley, wideLimits } from './parley-process.ts';
 import { createDatabase, type TestDatabase } from './test-database.ts';
 
 export interface Single extends ParleyProcess {
@@ -13,7 +13,7 @@ export async function startSingle(settings: Readonly<Record<string, string>> = {
   const database = await createDatabase();
   const parley = await startParley({
     role: 'all',
-    settings: { DATABASE_URL: database.url, ...wideLimits, ...settings },
+    settings: { DATABASE_URL: database.url, ...wideLimits, ...patientModeration, ...settings },
     ...(httpPort === undefined ? {} : { httpPort }),
   });
   return {
