@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import MixingSequencer from './test/harness/mixing-sequencer.ts';
 
 const shared = {
   // Ends what hangs. Generous, since it must not fail what is merely slow on a busy machine.
@@ -13,7 +15,9 @@ const shared = {
 /** Kinds of tests: beside the code without servers; on real servers; in a real browser. */
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // One more than processors, since some file always waits. All of them share one Postgres, so no more than four.
+    maxWorkers: Math.min(4, availableParallelism() + 1),
+    sequence: { sequencer: MixingSequencer },
     reporters: ['default', './test/harness/count-reporter.ts'],
     projects: [
       { test: { ...shared, name: 'unit', include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] } },

@@ -184,7 +184,14 @@ function startServer({
     'max_connections=100',
     'synchronous_commit=on',
   ];
-  if (fast) settings.push('fsync=off', 'full_page_writes=off', 'max_wal_size=2GB', 'track_activity_query_size=64kB');
+  if (fast)
+    settings.push(
+      'max_connections=400',
+      'fsync=off',
+      'full_page_writes=off',
+      'max_wal_size=2GB',
+      'track_activity_query_size=64kB',
+    );
   const command = [
     ...runAs.prefix,
     ...dieWithParent(),
