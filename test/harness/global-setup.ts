@@ -31,21 +31,26 @@ interface Shared {
   readonly stop: () => Promise<void>;
 }
 
-/** The projects of one run share the servers: the first starts them, the last stops them. */
-let shared: Promise<Shared> | undefined;
-let users = 0;
+/**
+ * The projects of one run share the servers: the first starts them, the last stops them. Kept beside the modules, because Vitest
+ * loads this one anew for each project.
+ */
+const run = globalThis as { parleyTestServers?: { started: Promise<Shared>; users: number } };
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  users += 1;
-  shared ??= startServers();
-  const { postgresUrl, redisUrl, sharedParleyUrl, stop } = await shared;
+  run.parleyTestServers ??= { started: startServers(), users: 0 };
+  const servers = run.parleyTestServers;
+  servers.users += 1;
+  const { postgresUrl, redisUrl, sharedParleyUrl, stop } = await servers.started;
   project.provide('postgresUrl', postgresUrl);
   project.provide('templateDatabase', templateDatabase);
   project.provide('redisUrl', redisUrl);
   project.provide('sharedParleyUrl', sharedParleyUrl);
   return async () => {
-    users -= 1;
-    if (users === 0) await stop();
+    servers.users -= 1;
+    if (servers.users > 0) return;
+    delete run.parleyTestServers;
+    await stop();
   };
 }
 
