@@ -11,7 +11,7 @@ beforeAll(async () => {
     PARLEY_RESUME_MAX_EVENTS: '50',
     PARLEY_RESUME_PAGE_EVENTS: '7',
     PARLEY_REALTIME_RECENT_EVENTS: '5',
-    PARLEY_REALTIME_HELLO_TIMEOUT: '700ms',
+    PARLEY_REALTIME_HELLO_TIMEOUT: '4s',
   });
   [ana, ben] = (await Promise.all([1, 2].map(() => signUp(parley.url)))) as [TestUser, TestUser];
 });
