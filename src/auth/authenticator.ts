@@ -8,7 +8,8 @@ import type { Authenticator, Caller } from '../http/caller/caller.ts';
 import type { AccessTokens } from './credentials/access-tokens.ts';
 import type { ApiKeys } from './host-app/api-keys.ts';
 import type { HostUsers } from './host-app/host-users.ts';
-import type { Revocations, RevocationTarget } from './sessions/revocations.ts';
+import type { RevocationTarget } from './sessions/revocation-list.ts';
+import type { Revocations } from './sessions/revocations.ts';
 import type { SessionCookies } from './sessions/session-cookies.ts';
 
 export interface LoginCheck {
