@@ -1,5 +1,5 @@
 /** `/health/live`: the process runs. `/health/ready`: it can serve, each dependency with its state. */
-import type { App } from './server/app.ts';
+import type { App } from './server/app-type.ts';
 
 export interface Readiness {
   readonly ready: boolean;

@@ -1,7 +1,7 @@
 /** The one registry of a process. Features name their own metrics on it; `/metrics` prints them all. */
 import { createServer } from 'node:http';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { App } from './server/app.ts';
+import type { App } from './server/app-type.ts';
 
 export interface MetricsPage {
   readonly contentType: string;

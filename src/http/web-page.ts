@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyError } from 'fastify';
 import { Failure } from '../errors.ts';
-import type { App } from './server/app.ts';
+import type { App } from './server/app-type.ts';
 
 const folder = fileURLToPath(new URL('../../dist/web', import.meta.url));
 

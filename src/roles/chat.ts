@@ -5,7 +5,7 @@ import { createSenderFacts } from '../chat/messages/sender-facts.ts';
 import { createDatabaseProbe, databaseOutage } from '../database/database-probe.ts';
 import { addHealthRoutes } from '../http/health.ts';
 import { addMetricsRoute } from '../http/metrics.ts';
-import type { App } from '../http/server/app.ts';
+import type { App } from '../http/server/app-type.ts';
 import { addWebPage } from '../http/web-page.ts';
 import type { ProcessingTransport } from '../processing/client/processing-transport.ts';
 import type { TextEngine } from '../processing/engine/text-task.ts';

@@ -6,7 +6,7 @@ import fastifyJwt from '@fastify/jwt';
 import { LRUCache } from 'lru-cache';
 import { Failure } from '../../errors.ts';
 import type { Caller } from '../../http/caller/caller.ts';
-import type { App } from '../../http/server/app.ts';
+import type { App } from '../../http/server/app-type.ts';
 import { hasPlainTimes, toMs } from './numeric-date.ts';
 import type { SigningKey, SigningKeys } from './signing-keys.ts';
 

@@ -1,7 +1,7 @@
 /** Logging in by password. The answers do not reveal whether an account exists. */
 
 import { Failure } from '../../errors.ts';
-import { addressKey } from '../../http/server/app.ts';
+import { addressKey } from '../../http/server/address-limit.ts';
 import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
 import type { Passwords } from '../credentials/passwords.ts';
 import type { MfaChallenge } from '../mfa/mfa-challenge.ts';

@@ -25,7 +25,7 @@ export interface Connections {
   /** Begins to close the connections, now and as they become idle. The server's own `close` waits for the last one. */
   readonly drain: () => void;
   /** Ends all connections at once. */
-  readonly databaseIsolation: () => void;
+  readonly destroyAll: () => void;
 }
 
 export interface ConnectionsOptions {
@@ -152,7 +152,7 @@ export function createConnections({ requestTimeoutMs, onRequestTimeout }: Connec
     begin,
     refuse,
     drain,
-    databaseIsolation: () => {
+    destroyAll: () => {
       for (const socket of states.keys()) socket.destroy();
     },
   };

@@ -78,7 +78,7 @@ export async function startHttp1H2cServer(options: Http1H2cServerOptions): Promi
       http2.drain();
       const timer = setTimeout(() => {
         http2.databaseIsolation();
-        connections.databaseIsolation();
+        connections.destroyAll();
       }, deadlineMs);
       await closed;
       clearTimeout(timer);

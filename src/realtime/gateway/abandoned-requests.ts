@@ -1,8 +1,8 @@
 /** Drops requests that change something if their client disconnected during a process pause. See docs/internals/process-pauses.md. */
 import { clientGone } from '../../errors.ts';
 import { isCallerThere } from '../../http/caller/caller.ts';
-import type { App } from '../../http/server/app.ts';
-import type { WakeGrace } from './process-pause.ts';
+import type { App } from '../../http/server/app-type.ts';
+import type { ProcessPauseWatch } from './process-pause.ts';
 
 const changesNothing = new Set(['GET', 'HEAD', 'OPTIONS']);
 

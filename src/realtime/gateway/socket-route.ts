@@ -13,7 +13,8 @@ import type { WebSocket } from 'ws';
 import { Failure } from '../../errors.ts';
 import type { Authenticator, Caller } from '../../http/caller/caller.ts';
 import type { PageOrigins } from '../../http/caller/page-origins.ts';
-import { type App, isHostRepeated } from '../../http/server/app.ts';
+import type { App } from '../../http/server/app-type.ts';
+import { isHostRepeated } from '../../http/server/request-head.ts';
 import type { SocketServer } from './socket-server.ts';
 
 export interface SocketRouteSettings {

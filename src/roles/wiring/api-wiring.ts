@@ -13,7 +13,7 @@ import { roomListRoutes } from '../../chat/rooms/room-list-routes.ts';
 import { roomRoutes } from '../../chat/rooms/room-routes.ts';
 import { isLocalCaller, isLoopbackHost } from '../../http/caller/local-caller.ts';
 import { createIdempotencyKeys } from '../../http/idempotency.ts';
-import type { App } from '../../http/server/app.ts';
+import type { App } from '../../http/server/app-type.ts';
 import { mailboxRoutes } from '../../jobs/mail/mailbox-routes.ts';
 import { notificationRoutes, unsubscribeRoutes } from '../../user/notifications/notification-routes.ts';
 import { createNotificationService } from '../../user/notifications/notification-settings.ts';

@@ -1,7 +1,8 @@
 /** The HTTP application and everything that tells who calls it: rate counters, tokens, logins, other systems' identities. */
 import { createPageOrigins, type PageOrigins } from '../../http/caller/page-origins.ts';
 import { createLocalCounters, createRedisCounters, type RateCounters } from '../../http/limits/rate-counters.ts';
-import { type App, createApp } from '../../http/server/app.ts';
+import { createApp } from '../../http/server/app.ts';
+import type { App } from '../../http/server/app-type.ts';
 import { socketPath } from '../../realtime/gateway/socket-route.ts';
 import { createUserRepository } from '../../user/account/user-repository.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';

@@ -35,7 +35,7 @@ import { Failure } from '../../errors.ts';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
 import type { RateCounters } from '../../http/limits/rate-counters.ts';
-import type { App } from '../../http/server/app.ts';
+import type { App } from '../../http/server/app-type.ts';
 import { oweAccountMail } from '../../jobs/mail/account-mail.ts';
 import type { Outages } from '../../logger/outages.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';

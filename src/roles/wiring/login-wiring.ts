@@ -43,7 +43,7 @@ import type { Authenticator } from '../../http/caller/caller.ts';
 import { isLocalCaller, isLoopbackHost } from '../../http/caller/local-caller.ts';
 import type { PageOrigins } from '../../http/caller/page-origins.ts';
 import type { RateCounters } from '../../http/limits/rate-counters.ts';
-import type { App } from '../../http/server/app.ts';
+import type { App } from '../../http/server/app-type.ts';
 import { oweAccountMail } from '../../jobs/mail/account-mail.ts';
 import type { FrameHandlers } from '../../realtime/gateway/frame-handlers.ts';
 import { refreshFrames } from '../../realtime/gateway/refresh-frame.ts';

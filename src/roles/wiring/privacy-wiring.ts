@@ -11,7 +11,7 @@ import type { PersonalData } from '../../database/personal-data.ts';
 import { Failure } from '../../errors.ts';
 import type { Authenticator, Caller } from '../../http/caller/caller.ts';
 import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
-import type { App } from '../../http/server/app.ts';
+import type { App } from '../../http/server/app-type.ts';
 import { createMailData } from '../../jobs/mail/mail-data.ts';
 import { createModerationPersonalData } from '../../moderation/records/moderation-personal-data.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
