@@ -1,5 +1,4 @@
 /** Exporting and erasing one's data. */
-import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { PersonalData } from '../../database/personal-data.ts';
@@ -7,7 +6,7 @@ import type { Authenticator, Caller } from '../../http/caller/caller.ts';
 import { answers, exactly, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { Erasures } from './erasure-service.ts';
-import { type ArchiveEntry, writeZip } from './zip-archive.ts';
+import { type ArchiveEntry, zipOf } from './zip-archive.ts';
 
 export interface PrivacyRouteOptions {
   readonly parts: readonly PersonalData[];
@@ -50,7 +49,7 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
       return reply
         .header('content-disposition', 'attachment; filename="parley-export.zip"')
         .type('application/zip')
-        .send(Readable.from(writeZip(archiveOf(parts, userId)), { objectMode: false }));
+        .send(zipOf(archiveOf(parts, userId)));
     },
   );
 

@@ -1,55 +1,43 @@
-/**
- * Writes a ZIP archive (APPNOTE 6.3.10) as a stream: each entry is compressed and sent before the next one is made, so
- * what is held is one entry and the list of their names.
- */
-import { promisify } from 'node:util';
-import { crc32, deflateRaw } from 'node:zlib';
+/** Writes a ZIP archive as a stream. An archive beyond 4 GB or 65,535 entries is written as Zip64. */
+import { PassThrough, pipeline, type Readable } from 'node:stream';
+import ZipStream from 'zip-stream';
 
 export interface ArchiveEntry {
-  /** ASCII. */
   readonly name: string;
   readonly content: Buffer;
 }
 
-const compress = promisify(deflateRaw);
-const versionNeeded = 20;
-const deflated = 8;
-/** 1980-01-01: entries tell no time of their own. */
-const dosDate = 0x0021;
-const entriesMax = 65_535;
+/** The earliest date that the format has: entries have no time of their own. */
+const noDate = new Date('1980-01-01T00:00:00Z');
 
-/** @throws Error beyond 65,535 entries or 4 GB, which this format does not hold */
-export async function* writeZip(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<Buffer> {
-  const directory: Buffer[] = [];
-  let offset = 0;
-  for await (const { name, content } of entries) {
-    const data = await compress(content);
-    const title = Buffer.from(name, 'ascii');
-    const common = Buffer.alloc(26);
-    common.writeUInt16LE(versionNeeded, 0);
-    common.writeUInt16LE(0, 2);
-    common.writeUInt16LE(deflated, 4);
-    common.writeUInt16LE(0, 6);
-    common.writeUInt16LE(dosDate, 8);
-    common.writeUInt32LE(crc32(content), 10);
-    common.writeUInt32LE(data.length, 14);
-    common.writeUInt32LE(content.length, 18);
-    common.writeUInt16LE(title.length, 22);
-    common.writeUInt16LE(0, 24);
-    const tail = Buffer.alloc(14);
-    tail.writeUInt32LE(offset, 10);
-    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), common, tail, title]));
-    const entry = Buffer.concat([Buffer.from('PK\x03\x04'), common, title, data]);
-    yield entry;
-    offset += entry.length;
-    if (directory.length > entriesMax || offset > 0xffff_ffff) throw new Error('the archive grows too large');
-  }
-  const list = Buffer.concat(directory);
-  const end = Buffer.alloc(22);
-  end.write('PK\x05\x06', 0, 'latin1');
-  end.writeUInt16LE(directory.length, 8);
-  end.writeUInt16LE(directory.length, 10);
-  end.writeUInt32LE(list.length, 12);
-  end.writeUInt32LE(offset, 16);
-  yield Buffer.concat([list, end]);
+/**
+ * The bytes of an archive. The next entry is requested when the one before it was written, so one entry is in memory at a time.
+ * If the reader leaves, the source of the entries is closed; if the source fails, the stream fails with its error.
+ */
+export function zipOf(entries: AsyncIterable<ArchiveEntry>): Readable {
+  const archive = new ZipStream();
+  const output = new PassThrough();
+  // An error destroys both streams. The reader of `output` sees it.
+  pipeline(archive, output, () => {});
+  fill(archive, entries).catch((error: Error) => archive.destroy(error));
+  return output;
+}
+
+async function fill(archive: ZipStream, entries: AsyncIterable<ArchiveEntry>): Promise<void> {
+  for await (const entry of entries) await add(archive, entry);
+  archive.finish();
+}
+
+/** Resolves when the entry was written. @throws Error if the archive is closed before */
+function add(archive: ZipStream, { name, content }: ArchiveEntry): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onClose = () => reject(new Error('the archive was closed'));
+    if (archive.destroyed) return onClose();
+    archive.once('close', onClose);
+    archive.entry(content, { name, date: noDate }, (error) => {
+      archive.off('close', onClose);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
