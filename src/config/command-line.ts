@@ -1,10 +1,11 @@
-/** The arguments: settings as flags, words of a command, and the few flags that are no settings. */
+/** The arguments: settings as flags, the words of a command, and the few flags that are not settings. */
+import { parseArgs } from 'node:util';
 import { entries, nearest } from './entries.ts';
 import { ConfigError, type Given } from './given.ts';
 
 export interface CommandLine {
   readonly settings: ReadonlyMap<string, Given>;
-  /** Words that are no flags: `admin create`. Their own flags stay in them, in order. */
+  /** The words of a command and its own flags, in order: `admin create --username ana`. */
   readonly words: readonly string[];
   readonly file: string | undefined;
   readonly help: boolean;
@@ -12,7 +13,7 @@ export interface CommandLine {
   readonly printConfig: boolean;
 }
 
-const switches = { '--help': 'help', '-h': 'help', '--version': 'version', '--print-config': 'printConfig' } as const;
+const switches = ['help', 'version', 'print-config'] as const;
 
 /** `http.allowedOrigins` → `http-allowed-origins`. */
 function kebab(path: string): string {
@@ -22,42 +23,50 @@ function kebab(path: string): string {
     .toLowerCase();
 }
 
+/** Settings by the names of their flags: `http.allowedOrigins` and `http-allowed-origins`. */
+const paths: ReadonlyMap<string, string> = new Map(
+  entries.flatMap(({ path }) => [
+    [path, path],
+    [kebab(path), path],
+  ]),
+);
+
+const options = {
+  ...Object.fromEntries([...paths.keys(), 'config'].map((name) => [name, { type: 'string' }] as const)),
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+  'print-config': { type: 'boolean' },
+} as const;
+
 /**
  * @param argv the arguments after the script's name
- * @throws ConfigError for an unknown flag or one without its value
+ * @throws ConfigError for an unknown flag or a flag without its value
  */
 export function readCommandLine(argv: readonly string[]): CommandLine {
+  // Not strict, because a command keeps its own flags. Unknown flags without a command are refused below.
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const settings = new Map<string, Given>();
   const words: string[] = [];
-  const on = { help: false, version: false, printConfig: false };
+  const on = new Set<string>();
   let file: string | undefined;
-  for (let index = 0; index < argv.length; index++) {
-    const argument = argv[index]!;
-    if (Object.hasOwn(switches, argument)) {
-      on[switches[argument as keyof typeof switches]] = true;
-      continue;
-    }
-    if (!argument.startsWith('--')) {
-      words.push(argument);
-      continue;
-    }
-    const [name, inline] = argument.slice(2).split(/=(.*)/s) as [string, string?];
-    const entry = entries.find((each) => each.path === name || kebab(each.path) === name);
-    if (!entry && name !== 'config') {
-      // Words of a command (`admin create --username …`) keep their own flags.
-      if (words.length === 0) throw unknownFlag(name);
-      words.push(argument);
-      continue;
-    }
-    const raw = inline ?? argv[++index];
-    if (raw === undefined) throw new ConfigError(`the flag --${name} needs a value`);
-    if (entry) settings.set(entry.path, { raw, origin: `the flag --${name}` });
-    else file = raw;
+  for (const token of tokens) {
+    if (token.kind === 'positional') words.push(token.value);
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value } = token;
+    const path = paths.get(name);
+    if (switches.some((each) => each === name)) on.add(name);
+    else if (path === undefined && name !== 'config') {
+      if (words.length === 0 && rawName.startsWith('--')) throw unknownFlag(name);
+      words.push(value === undefined ? rawName : `${rawName}=${value}`);
+    } else if (value === undefined) throw new ConfigError(`the flag --${name} needs a value`);
+    else if (path === undefined) file = value;
+    else settings.set(path, { raw: value, origin: `the flag --${name}` });
   }
-  return { settings, words, file, ...on };
+  const [help, version, printConfig] = switches.map((name) => on.has(name)) as [boolean, boolean, boolean];
+  return { settings, words, file, help, version, printConfig };
 }
 
 function unknownFlag(name: string): ConfigError {
-  const known = [...entries.map((each) => each.path), 'config', 'help', 'version', 'print-config'];
+  const known = [...entries.map((each) => each.path), 'config', ...switches];
   return new ConfigError(`unknown flag --${name}; the nearest known one is --${nearest(name, known)}`);
 }

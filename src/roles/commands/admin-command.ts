@@ -1,4 +1,4 @@
-/** `node src/main.ts admin …`: the first admin of a deployment without SQL, and the proof that a person is gone. */
+/** `node src/main.ts admin …`: creates the first admin without SQL, and verifies that an erased user left no traces. */
 import { createFirstAdmin, setupLink } from '../../auth/account/first-admin.ts';
 import { createOneTimeTokens } from '../../auth/credentials/one-time-tokens.ts';
 import { createPasswords, requirePassword } from '../../auth/credentials/passwords.ts';
@@ -11,6 +11,7 @@ import { migrate } from '../../database/migrate.ts';
 import { createLogger } from '../../logger/logger.ts';
 import { createUserRepository } from '../../user/account/user-repository.ts';
 import { createUsernameRule, requireEmail } from '../../user/account/user-text.ts';
+import { readCommandFlags } from './command-flags.ts';
 import { findTraces, type Wanted } from './erasure-verifier.ts';
 
 const usage =
@@ -18,15 +19,16 @@ const usage =
   'or admin setup-link; ' +
   'or admin verify-erased <user id or receipt> [--contains <text> …]';
 
-/** @throws ConfigError with the usage, Failure for a name, address or password that may not be */
+/** @throws ConfigError with the usage, Failure for an invalid name, address or password */
 export async function runAdminCommand(words: readonly string[], config: Config): Promise<void> {
   if (words[0] === 'verify-erased') return verifyErased(words.slice(1), config);
   if (words[0] === 'setup-link' && words.length === 1) return printSetupLink(config);
   if (words[0] !== 'create') throw new ConfigError(usage);
-  const flags = readFlags(words.slice(1));
-  // The operator may take the names that are reserved for them.
-  const username = createUsernameRule([])(flags.get('username') ?? '');
-  const email = requireEmail(flags.get('email') ?? '');
+  const { flags, words: others } = readCommandFlags(words.slice(1), ['username', 'email'], usage);
+  if (others.length > 0) throw new ConfigError(usage);
+  // Reserved usernames are for the operator, so they are allowed here.
+  const username = createUsernameRule([])(flags.username?.at(-1) ?? '');
+  const email = requireEmail(flags.email?.at(-1) ?? '');
   const password = await readPassword();
   await requirePassword(password);
   const { url, stop } = await openDatabase(config);
@@ -49,7 +51,7 @@ export async function runAdminCommand(words: readonly string[], config: Config):
   }
 }
 
-/** Prints a link that makes the first admin in the page. */
+/** Prints a link to the page that creates the first admin. */
 async function printSetupLink(config: Config): Promise<void> {
   const { url, stop } = await openDatabase(config);
   const { db, close } = connectDatabase({ ...connectionLimits(config), url, poolSize: 1, name: 'admin' });
@@ -68,10 +70,10 @@ async function printSetupLink(config: Config): Promise<void> {
   }
 }
 
-/** Prints what is left of a person; the exit code is 1 when that is anything. */
+/** Prints the traces of an erased user; the exit code is 1 if there are any. */
 async function verifyErased(words: readonly string[], config: Config): Promise<void> {
-  const [who = '', ...rest] = words;
-  const wanted = readWanted(who, rest);
+  const { flags, words: targets } = readCommandFlags(words, ['contains'], usage);
+  const wanted = targets.length === 1 ? readWanted(targets[0]!, flags.contains ?? []) : undefined;
   if (!wanted) throw new ConfigError(usage);
   const { url, stop } = await openDatabase(config);
   const sql = connectSql({ ...connectionLimits(config), url, poolSize: 1, name: 'admin' });
@@ -88,15 +90,15 @@ async function verifyErased(words: readonly string[], config: Config): Promise<v
   }
 }
 
-function readWanted(who: string, rest: readonly string[]): Wanted | undefined {
-  const texts: string[] = [];
-  for (let at = 0; at < rest.length; at += 2) {
-    if (rest[at] !== '--contains' || !rest[at + 1]) return undefined;
-    texts.push(rest[at + 1]!);
-  }
-  if (isUuid(who)) return { userId: who, texts };
+/** @param target a user id, or the receipt of an erasure */
+function readWanted(target: string, texts: readonly string[]): Wanted | undefined {
+  if (texts.includes('')) return undefined;
+  if (isUuid(target)) return { userId: target, texts };
   try {
-    const { userId, markers } = JSON.parse(Buffer.from(who, 'base64url').toString('utf8')) as Record<string, unknown>;
+    const { userId, markers } = JSON.parse(Buffer.from(target, 'base64url').toString('utf8')) as Record<
+      string,
+      unknown
+    >;
     if (!isUuid(userId) || !Array.isArray(markers)) return undefined;
     return { userId, texts: [...texts, ...markers.filter((each): each is string => typeof each === 'string')] };
   } catch {
@@ -108,18 +110,7 @@ function isUuid(text: unknown): text is string {
   return typeof text === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }
 
-function readFlags(words: readonly string[]): Map<string, string> {
-  const flags = new Map<string, string>();
-  for (let at = 0; at < words.length; at++) {
-    const [name, inline] = words[at]!.split(/=(.*)/s) as [string, string?];
-    const value = inline ?? words[++at];
-    if (!['--username', '--email'].includes(name) || value === undefined) throw new ConfigError(usage);
-    flags.set(name.slice(2), value);
-  }
-  return flags;
-}
-
-/** A pipe or a terminal; one line of at most 1 kB. */
+/** Reads one line from a pipe or a terminal; more than 4 kB are ignored. */
 async function readPassword(): Promise<string> {
   if (process.stdin.isTTY) process.stderr.write('Password: ');
   let text = '';

@@ -1,10 +1,11 @@
-/** `node src/main.ts token`: a token as a host application would sign it, for trying things out. */
+/** `node src/main.ts token`: prints a token as a host application would sign it, for trying things out. */
 import { SignJWT } from 'jose';
 import { type Config, ConfigError } from '../../config/load.ts';
 import { duration } from '../../config/setting.ts';
+import { readCommandFlags } from './command-flags.ts';
 
 const usage = 'usage: node src/main.ts token --sub <id> [--name <name>] [--lifetime <duration>]';
-const lifetimeSetting = duration('1h', 'How long the token is good', { minMs: 1000 });
+const lifetimeSetting = duration('1h', 'Lifetime of the token', { minMs: 1000 });
 
 interface Wanted {
   readonly sub: string;
@@ -13,19 +14,13 @@ interface Wanted {
 }
 
 function readWanted(words: readonly string[]): Wanted {
-  const flags = new Map<string, string>();
-  for (let at = 0; at < words.length; at++) {
-    const [flag, inline] = words[at]!.split(/=(.*)/s) as [string, string?];
-    const value = inline ?? words[++at];
-    if (!['--sub', '--name', '--lifetime'].includes(flag) || value === undefined || flags.has(flag))
-      throw new ConfigError(usage);
-    flags.set(flag, value);
-  }
-  const sub = flags.get('--sub');
-  if (!sub) throw new ConfigError(usage);
-  const lifetime = lifetimeSetting.parse(flags.get('--lifetime') ?? '1h');
-  if ('expected' in lifetime) throw new ConfigError(`--lifetime must be ${lifetime.expected}`);
-  return { sub, name: flags.get('--name'), lifetimeMs: lifetime.value };
+  const { flags, words: others } = readCommandFlags(words, ['sub', 'name', 'lifetime'], usage);
+  const { sub = [], name = [], lifetime = ['1h'] } = flags;
+  const isRepeated = [sub, name, lifetime].some((values) => values.length > 1);
+  if (!sub[0] || isRepeated || others.length > 0) throw new ConfigError(usage);
+  const parsed = lifetimeSetting.parse(lifetime[0]);
+  if ('expected' in parsed) throw new ConfigError(`--lifetime must be ${parsed.expected}`);
+  return { sub: sub[0], name: name[0], lifetimeMs: parsed.value };
 }
 
 /**
