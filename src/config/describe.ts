@@ -1,4 +1,4 @@
-/** The configuration in words: the text of `--help`, and `--print-config` as a file that gives the same configuration. */
+/** The text of `--help`, and the output of `--print-config`: a file with the effective configuration. */
 import { type Entry, entries } from './entries.ts';
 import type { Config } from './load.ts';
 
@@ -7,8 +7,7 @@ function valueAt(config: Config, path: string): unknown {
 }
 
 /**
- * A configuration file with every effective value. Secrets are left out, as comments: a mask in their place would be taken
- * for their value.
+ * A configuration file with every effective value. Secrets are comments, because a mask would be read as their value.
  */
 export function describeConfig(config: Config): string {
   const lines = entries.map(({ path, setting }) => {
@@ -16,14 +15,14 @@ export function describeConfig(config: Config): string {
     const isSet = value !== undefined && JSON.stringify(value).length > 2;
     if (setting.secret) return isSet ? `# ${path}: "***"` : `# ${path}:`;
     if (setting.kind === 'duration') return `${path}: ${JSON.stringify(setting.write(value))}`;
-    // In bytes for programs that read it; people read the comment.
+    // The value is in bytes for programs; the comment is for people.
     if (setting.kind === 'size') return `${path}: ${JSON.stringify(value)} # ${setting.write(value)}`;
     return `${path}: ${JSON.stringify(value ?? null)}`;
   });
   return ['# Secrets are not printed: give them in the environment.', ...lines].join('\n');
 }
 
-/** What stands above a group of settings. */
+/** The titles of the groups of settings. */
 const titles: Readonly<Record<string, string>> = {
   '': 'General',
   log: 'Log',
@@ -33,13 +32,13 @@ const titles: Readonly<Record<string, string>> = {
   database: 'Postgres',
   redis: 'Redis',
   realtime: 'Live connections',
-  resume: 'Resuming',
+  resume: 'Resume and replay',
   message: 'Messages',
   room: 'Rooms',
   limits: 'Limits',
-  erasure: 'Erasing people',
+  erasure: 'Erasure of accounts',
   auth: 'Logins',
-  outbound: 'Requests to others',
+  outbound: 'Outgoing requests',
   processing: 'Processing service',
   moderation: 'Moderation',
   notifications: 'Notifications',
@@ -48,20 +47,20 @@ const titles: Readonly<Record<string, string>> = {
 };
 
 const commands: readonly (readonly [string, string])[] = [
-  ['[--role chat|processing|all]', 'start'],
-  ['admin create --username <name> --email <address>', 'make an admin; the password on standard input'],
-  ['admin setup-link', 'print a link that makes the first admin'],
-  ['admin verify-erased <user id or receipt> [--contains <text> …]', 'search for what is left of a person'],
+  ['[--role chat|processing|all]', 'start Parley'],
+  ['admin create --username <name> --email <address>', 'create an admin; reads the password from standard input'],
+  ['admin setup-link', 'print a link that creates the first admin'],
+  ['admin verify-erased <user id or receipt> [--contains <text> …]', 'search for traces of an erased user'],
   ['config check [file]', 'check the configuration and exit'],
   ['token --sub <id> [--name <name>] [--lifetime <duration>]', 'print a token of the first host application'],
-  ['doctor', 'check everything that a start needs'],
+  ['doctor', 'check everything that Parley needs to start'],
 ];
 
 const options: readonly (readonly [string, string])[] = [
-  ['--config <file>', 'YAML configuration (PARLEY_CONFIG)'],
+  ['--config <file>', 'read this YAML file (PARLEY_CONFIG)'],
   ['--print-config', 'print the effective configuration as a file, without secrets'],
   ['--version', 'print the version'],
-  ['--help', 'print this'],
+  ['--help', 'print this help'],
 ];
 
 function describeEntry({ path, setting, environmentNames }: Entry): string {
@@ -89,7 +88,7 @@ export function helpText(): string {
     ...table(options),
     '',
     'Settings: a flag wins over the environment, the environment over the file. Durations are seconds or 500ms, 10s,',
-    '10m, 24h, 7d; sizes are bytes or 64kB, 1MB. Behind each flag: what it takes, its [default], its name in the environment.',
+    '10m, 24h, 7d; sizes are bytes or 64kB, 1MB. Each flag is shown with its type, [default] and environment name.',
     ...[...groups].flatMap(([group, members]) => ['', titles[group] ?? group, ...members.map(describeEntry)]),
     '',
   ].join('\n');

@@ -1,4 +1,4 @@
-/** Every setting with its path and its names, and how a mistyped one finds its neighbour. */
+/** Every setting with its path and names, and the search for the setting that a typo meant. */
 import { schema } from './schema.ts';
 import type { Setting } from './setting.ts';
 
@@ -34,7 +34,7 @@ export function environmentName(path: string): string {
 }
 
 /** Every setting with its path, for `--help`, the docs and the tests. */
-export const entries: readonly Entry[] = flatten(schema as unknown as Tree);
+export const entries: readonly Entry[] = flatten(schema);
 
 const byPath: ReadonlyMap<string, Entry> = new Map(entries.map((entry) => [entry.path, entry]));
 
@@ -42,7 +42,7 @@ export function findEntry(path: string): Entry | undefined {
   return byPath.get(path);
 }
 
-/** Whether settings lie below a path: `http`, `notifications.email`. */
+/** Whether a path is a group of settings: `http`, `notifications.email`. */
 export function isGroup(path: string): boolean {
   return entries.some((entry) => entry.path.startsWith(`${path}.`));
 }
@@ -60,7 +60,7 @@ function distance(left: string, right: string): number {
   return row[right.length]!;
 }
 
-/** The candidate that takes the fewest changes of letters. */
+/** The candidate with the smallest edit distance. */
 export function nearest(name: string, candidates: readonly string[]): string {
   return candidates.reduce((best, each) =>
     distance(name.toLowerCase(), each.toLowerCase()) < distance(name.toLowerCase(), best.toLowerCase()) ? each : best,

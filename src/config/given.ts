@@ -1,4 +1,4 @@
-/** What was given for a setting, before it is checked. */
+/** The raw value of a setting, before it is checked. */
 
 export interface Given {
   readonly raw: unknown;
@@ -6,5 +6,5 @@ export interface Given {
   readonly origin: string;
 }
 
-/** The start is refused; the message is one line for the operator. */
+/** The configuration is invalid. The message is one line for the operator. */
 export class ConfigError extends Error {}

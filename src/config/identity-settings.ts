@@ -165,7 +165,7 @@ export function parseProviders(raw: unknown): Parsed<Readonly<Record<string, Pro
     value[name] = {
       ...candidate,
       ...(require === undefined ? {} : { require: Object.fromEntries(choices) }),
-    } as unknown as ProviderSettings;
+    } as ProviderSettings;
   }
   return { value };
 }

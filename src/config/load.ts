@@ -19,7 +19,7 @@ export type Config = Values<typeof schema>;
 
 export interface Loaded extends Pick<CommandLine, 'words' | 'help' | 'printConfig'> {
   readonly config: Config;
-  /** Where each setting comes from that has not its default: `the environment (PORT)`. */
+  /** The origin of each setting that differs from its default: `the environment (PORT)`. */
   readonly origins: ReadonlyMap<string, string>;
 }
 
@@ -58,8 +58,8 @@ export function loadConfig(argv: readonly string[], environment: NodeJS.ProcessE
     const from = given.get(path);
     assign(root, path, from ? check(path, setting, from) : setting.fallback);
   }
-  // A first run is nobody else's business: whoever wants to be reached says so, as the image does.
-  const config = root as unknown as Config;
+  // A first run with an embedded database is reachable only from this machine. The container image sets the host.
+  const config = root as Config;
   if (!given.has('http.host') && config.database.url === undefined) assign(root, 'http.host', '127.0.0.1');
   checkTogether(config);
   const origins = new Map([...given].map(([path, { origin }]) => [path, origin]));

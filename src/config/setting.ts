@@ -1,11 +1,11 @@
 /**
- * The kinds of settings there are: how each is written by a person, and the value the program gets.
- * Durations become milliseconds, sizes become bytes, so that no other module parses text.
+ * The kinds of settings: how each is written in the configuration, and the value that the program gets.
+ * Durations become milliseconds and sizes become bytes, so that no other module parses text.
  */
 import { isIP } from 'node:net';
 import { parse as parseYaml } from 'yaml';
 
-/** A parsed value, or what was expected instead. */
+/** A parsed value, or a description of the values that are allowed. */
 export type Parsed<Value> = { readonly value: Value } | { readonly expected: string };
 
 export interface Setting<Value> {
@@ -14,12 +14,15 @@ export interface Setting<Value> {
   readonly doc: string;
   /** Masked by `--print-config` and never logged. */
   readonly secret: boolean;
-  /** Names beside `PARLEY_…` that users expect, such as `DATABASE_URL`. */
+  /** Environment names besides `PARLEY_…` that users expect, such as `DATABASE_URL`. */
   readonly aliases: readonly string[];
-  /** Takes what YAML, the environment or a flag gave. */
+  /** Parses a value of the YAML file, the environment or a flag. */
   readonly parse: (raw: unknown) => Parsed<Value>;
-  /** The value as a person would write it: `24h`, `1MB`. `parse` takes it. */
-  readonly write: (value: Value) => string;
+  /**
+   * The value in the form of a configuration file: `24h`, `1MB`. `parse` reads it.
+   * A method, so that settings of any value fit into one list.
+   */
+  write(value: Value): string;
   /** Objects keyed by names of the user's choice: `auth.providers.<name>`. */
   readonly open: boolean;
 }
@@ -40,7 +43,7 @@ function define<Value>(
   return { kind, fallback, doc, parse, write, secret, aliases, open };
 }
 
-/** What a person writes as one value; a list or a mapping is none, however it would read as a text. */
+/** The text of a single value; empty for a list or a mapping. */
 function written(raw: unknown): string {
   return ['string', 'number', 'boolean'].includes(typeof raw) ? String(raw).trim() : '';
 }
@@ -52,7 +55,7 @@ export function writeDuration(ms: number): string {
   const [unit, length] = Object.entries(durationUnits)
     .toReversed()
     .find(([name, unitMs]) => ms > 0 && ms % unitMs === 0 && (name !== 'd' || ms > unitMs)) ?? ['ms', 1];
-  // Never in scientific notation, which is none of the ways to write a duration.
+  // `parse` does not read scientific notation.
   const count = (ms / length).toLocaleString('en', { useGrouping: false, maximumFractionDigits: 20 });
   return ms === 0 ? '0s' : `${count}${unit}`;
 }
@@ -170,7 +173,7 @@ export function text(
   );
 }
 
-/** Absent is a value too: `undefined` means "not configured". */
+/** A text that may be missing: `undefined` means "not configured". */
 export function optional(
   doc: string,
   options: Extras & { pattern?: RegExp; expected?: string } = {},
@@ -241,7 +244,7 @@ function isNetwork(text: string): boolean {
   return version !== 0 && inRange && rest.length === 0;
 }
 
-/** Origins as browsers send them: scheme, host and port, nothing behind. */
+/** Origins as browsers send them: scheme, host and port. */
 export function origins(doc: string): Setting<readonly string[]> {
   const isOrigin = (text: string) =>
     URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
@@ -251,7 +254,7 @@ export function origins(doc: string): Setting<readonly string[]> {
   });
 }
 
-/** A nested value (YAML, or JSON in the environment) checked by the caller's function. */
+/** A nested value (YAML, or JSON in the environment), checked by the given function. */
 export function structure<Value>(
   fallback: Value,
   doc: string,
