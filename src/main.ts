@@ -1,5 +1,5 @@
 /**
- * Flags, configuration, the roles, and the end: SIGTERM and SIGINT drain, a second one hurries.
+ * Flags, configuration, the start of the role, and its stop. SIGTERM and SIGINT start a drain; a second signal ends it early.
  *
  * Everything but fast-imports.ts and node-version.ts is imported dynamically: static imports are resolved before any
  * module runs, so they would not go through fast-imports.ts.
@@ -12,7 +12,7 @@ import { neededNode, supportsNode } from './roles/lifecycle/node-version.ts';
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
-/** After a second signal. */
+/** Time to stop after a second signal. */
 const hurryMs = 1500;
 
 async function main(): Promise<void> {
@@ -34,13 +34,13 @@ async function main(): Promise<void> {
   const { loadConfig } = await import('./config/load.ts');
   const { config: given, origins } = loadConfig(argv);
   if (asked.printConfig) return print(`${describeConfig(given)}\n`);
-  // Patterns that backtrack without end are handed to a linear engine, in worker threads too.
+  // Regular expressions that backtrack too long are handed to V8's linear engine, in worker threads too.
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   await import('./database/connection/driver-fix.ts');
   const { createLogger } = await import('./logger/logger.ts');
   const { requireFreePorts } = await import('./roles/lifecycle/listen-addresses.ts');
   const logger = createLogger(given.log);
-  // Before anything is started, or even loaded.
+  // The ports are checked before anything is started or loaded.
   const config = await requireFreePorts(given, origins, logger);
   const { createMetrics } = await import('./http/metrics.ts');
   const { createOutages } = await import('./logger/outages.ts');
@@ -49,30 +49,30 @@ async function main(): Promise<void> {
   const outages = createOutages(logger, config.log.outageRepeat);
   const role = await startRole({ config, origins, logger, outages, metrics: createMetrics(), version });
   process.on('uncaughtException', (error) => {
-    logger.fatal({ error }, 'a bug: this process ends');
+    logger.fatal({ error }, 'uncaught error: this process stops');
     process.exitCode = 1;
     const end = () => process.exit(1);
     role.stop(performance.now() + hurryMs).then(end, end);
   });
   logger.info(role.announcement);
-  // Beside the log, which holds no secrets.
+  // Not in the log, because the link is a secret.
   if (role.setupLink !== undefined)
-    process.stderr.write(`Parley has no admin yet. This link makes the first one, once:\n  ${role.setupLink}\n`);
+    process.stderr.write(`Parley has no admin yet. This link creates the first one, once:\n  ${role.setupLink}\n`);
   const signal = await stopped.first;
   logger.info({ signal }, 'draining');
   const deadlineMs = performance.now() + config.drain.timeout;
   stopped.second(() => {
-    logger.warn('a second signal: ending now');
+    logger.warn('a second signal: stopping now');
     setTimeout(() => process.exit(1), hurryMs);
   });
   const late = setTimeout(() => {
-    logger.warn('the drain took too long; ending now');
+    logger.warn('the drain took too long; stopping now');
     process.exit(1);
   }, config.drain.timeout + 500);
   await role.stop(deadlineMs);
   clearTimeout(late);
   logger.info('stopped');
-  // Idle keep-alive timers and the like must not hold the end up.
+  // Idle timers must not delay the exit.
   process.exit(0);
 }
 
@@ -80,7 +80,7 @@ function waitForSignal() {
   let count = 0;
   let onSecond = () => {};
   const first = new Promise<string>((resolve) => {
-    // SIGBREAK: Ctrl-Break on Windows, which knows no SIGTERM.
+    // SIGBREAK: Ctrl-Break on Windows, which has no SIGTERM.
     for (const signal of ['SIGTERM', 'SIGINT', ...(process.platform === 'win32' ? ['SIGBREAK'] : [])]) {
       process.on(signal, () => {
         count += 1;
@@ -102,7 +102,7 @@ function print(text: string): void {
 }
 
 main().catch((error: unknown) => {
-  // One clear line, with the cause where it says more.
+  // One line for the operator, with the cause if it adds something.
   const { message, cause } = error as Error;
   const more = cause instanceof Error && !message.includes(cause.message) ? ` (${cause.message.split('\n')[0]})` : '';
   process.stderr.write(`parley: ${message}${more}\n`);

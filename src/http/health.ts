@@ -1,4 +1,4 @@
-/** `/health/live`: the process runs. `/health/ready`: it can serve, each dependency with its state. */
+/** `/health/live`: the process runs. `/health/ready`: it can serve requests, with the state of each dependency. */
 import type { App } from './server/app-type.ts';
 
 export interface Readiness {

@@ -1,4 +1,4 @@
-/** `Idempotency-Key` on creating requests: the first answer is kept and repeated. */
+/** `Idempotency-Key` of requests that create something: repeats get the first response. */
 import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -15,8 +15,8 @@ export interface Answer {
 
 export interface IdempotencyKeys {
   /**
-   * Works once per user and key. Without the header it simply works.
-   * @throws Failure `conflict` when the key came with another request, or while the first one is still worked on
+   * Runs `work` once per user and key; without the header every time.
+   * @throws Failure `conflict` if the key was used for another request, or while the first one is still running
    */
   readonly answer: (
     request: FastifyRequest,
@@ -25,9 +25,9 @@ export interface IdempotencyKeys {
     work: () => Promise<Answer>,
   ) => Promise<never>;
   /**
-   * Makes one thing per user and key, also across a crash: its id is drawn once and kept with the key.
-   * @param work makes the thing of this id, or answers with what is there: it may run again, and beside itself
-   * @throws Failure `conflict` when the key came with another request
+   * Creates one thing per user and key, even across a crash: its id is generated once and stored with the key.
+   * @param work creates the thing with this id, or returns the existing one; it may run more than once, even at the same time
+   * @throws Failure `conflict` if the key was used for another request
    */
   readonly create: (
     request: FastifyRequest,
@@ -38,13 +38,13 @@ export interface IdempotencyKeys {
 }
 
 export interface IdempotencySettings {
-  /** Milliseconds that a key is remembered. */
+  /** Time that a key is stored, milliseconds. */
   readonly idempotencyKeep: number;
 }
 
-/** While a request is worked on its key is held with this status. */
+/** The status of a key whose request is still running. */
 const working = 0;
-/** Old keys are forgotten this often, and at most so many at once. */
+/** Interval of deletions of old keys, and keys per deletion. */
 const sweepPauseMs = 60_000;
 const sweepMax = 1000;
 
@@ -60,13 +60,13 @@ export function createIdempotencyKeys({
   let sweptAt = performance.now();
   const isOld = sql`${idempotencyKeys.createdAt} < now() - ${settings.idempotencyKeep} * interval '1 millisecond'`;
 
-  /** Beside the work of whoever comes when it is time. */
+  /** Deletes old keys in the background of a request. */
   function sweep(): void {
     if (performance.now() - sweptAt < sweepPauseMs) return;
     sweptAt = performance.now();
     const old = sql`select ctid from idempotency_keys where ${isOld} limit ${sweepMax}`;
     db.execute(sql`delete from idempotency_keys where ctid = any(array(${old}))`).catch((error: unknown) =>
-      logger.debug({ error }, 'old idempotency keys stay until the next time'),
+      logger.debug({ error }, 'the deletion of old idempotency keys failed and is tried again later'),
     );
   }
 
@@ -98,7 +98,7 @@ export function createIdempotencyKeys({
     try {
       return send(reply, await work(id));
     } catch (error) {
-      // What was surely refused leaves the key free; after anything else the id is made once all the same.
+      // A definite refusal frees the key. After any other error the id stays reserved, so that it is created once.
       if (error instanceof Failure && !error.kind.retryable)
         await db.delete(idempotencyKeys).where(ownKey(userId, key));
       throw error;
@@ -114,7 +114,7 @@ export function createIdempotencyKeys({
 
   const ownKey = (userId: string, key: string) => and(eq(idempotencyKeys.userId, userId), eq(idempotencyKeys.key, key));
 
-  /** @returns whether nobody held the key before, or so long ago that it is forgotten */
+  /** @returns whether the key was free, or its earlier use is older than `idempotencyKeep` */
   async function hold(row: { userId: string; key: string; requestHash: Buffer; body?: unknown }): Promise<boolean> {
     const held = await db
       .insert(idempotencyKeys)
@@ -144,7 +144,7 @@ export function createIdempotencyKeys({
       await db.update(idempotencyKeys).set({ status: done.status, body: done.body }).where(own);
       return send(reply, done);
     } catch (error) {
-      // What was refused leaves the key free.
+      // A refusal frees the key.
       await db.delete(idempotencyKeys).where(own);
       throw error;
     }
@@ -153,7 +153,7 @@ export function createIdempotencyKeys({
   async function firstAnswer(own: ReturnType<typeof and>, requestHash: Buffer): Promise<Answer> {
     const [first] = await db.select().from(idempotencyKeys).where(own);
     if (!first || first.status === working)
-      throw new Failure('conflict', 'the first request with this key is still worked on', { retryAfterMs: 1000 });
+      throw new Failure('conflict', 'the first request with this key is still running', { retryAfterMs: 1000 });
     if (!first.requestHash.equals(requestHash)) throw new Failure('conflict', 'this key was used for another request');
     return { status: first.status, body: first.body };
   }

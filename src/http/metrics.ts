@@ -1,4 +1,4 @@
-/** The one registry of a process. Features name their own metrics on it; `/metrics` prints them all. */
+/** The metrics registry of a process. Features add their metrics to it; `/metrics` prints them all. */
 import { createServer } from 'node:http';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { App } from './server/app-type.ts';
@@ -26,7 +26,7 @@ export function addMetricsRoute(app: App, metrics: Metrics): void {
   });
 }
 
-/** `/metrics` alone on a port of its own. */
+/** Serves `/metrics` on a port of its own. */
 export async function startMetricsServer(
   metrics: Metrics,
   { host, port }: { host: string; port: number },

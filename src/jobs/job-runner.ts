@@ -1,6 +1,6 @@
 /**
- * Works on jobs. Beside the worker a heartbeat says that this process lives, frees what dead ones held, and rings for
- * mails that are overdue.
+ * Runs jobs. A heartbeat beside the workers keeps this process registered, releases the jobs of dead workers, and queues
+ * jobs for overdue mails.
  */
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -37,14 +37,14 @@ export interface JobRunnerOptions {
 }
 
 export interface JobRunner {
-  /** Takes no more jobs, lets running ones finish within `jobs.stopTimeout`, gives back the rest. */
+  /** Takes no more jobs, lets running jobs finish within `jobs.stopTimeout`, and releases the rest. */
   readonly stop: () => Promise<void>;
 }
 
-/** Mails that overdue jobs are rung for start within this time. */
+/** Jobs for overdue mails start spread over this time. */
 const ringSpreadMaxMs = 10_000;
 
-/** Starts at once and does not wait for the database, which may be away: work begins when it is there. */
+/** Returns at once. Jobs run as soon as the database is available. */
 export function startJobRunner({
   db,
   databaseUrl,
@@ -61,7 +61,7 @@ export function startJobRunner({
   const lease = createWorkerLease({ db, workerId, deadAfterMs: jobs.deadAfter });
   const lockNames = new Set<string>();
   const stopping = new AbortController();
-  // Longer than any conversation with what comes before and after it.
+  // Longer than any SMTP conversation with the statements before and after it.
   const claimMs = 2 * smtp.deadline + 60_000;
 
   function startWorker(names: readonly (keyof Tasks)[], concurrency: number): JobWorker {
@@ -74,7 +74,7 @@ export function startJobRunner({
       listening: outages.of('Postgres (job notifications)'),
       metrics,
       onLockName: (name, before) => {
-        // What an earlier run still holds is nobody's: not being named, it is freed like a dead worker's.
+        // The old lock name is dropped, so that jobs which the earlier run still holds are released like a dead worker's.
         if (before !== undefined) lockNames.delete(before);
         lockNames.add(name);
         lease.renew([...lockNames]).catch((error: Error) => logger.debug({ err: error }, 'heartbeat'));
@@ -89,7 +89,7 @@ export function startJobRunner({
     });
   }
 
-  // Apart, so that a slow mail server never holds up other work.
+  // Separate workers, so that a slow mail server never delays other jobs.
   const workers = [
     startWorker(mailTasks, settings.notifications.email.concurrency),
     startWorker(otherTasks, jobs.concurrency),
@@ -132,8 +132,10 @@ export function startJobRunner({
       const stopped = Promise.all([...workers.map((worker) => worker.stop()), beating]).finally(() => done.abort());
       await Promise.race([stopped, pause(jobs.stopTimeout, done.signal)]);
       mailer.stop();
-      // Without this worker's row others take over at once what is still claimed or locked here.
-      await lease.end([...lockNames]).catch((error: Error) => logger.warn({ err: error }, 'jobs were not given back'));
+      // Without this worker's row, other workers take over its claims and locks at once.
+      await lease
+        .end([...lockNames])
+        .catch((error: Error) => logger.warn({ err: error }, 'the release of jobs failed'));
     },
   };
 }

@@ -1,4 +1,4 @@
-/** The parts list of everything that mails: where to, in what words, and what became of it. */
+/** The parts of mail delivery: the ledger, the mailer, the texts, and the tasks over them. */
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { Database } from '../database/connect.ts';
@@ -14,9 +14,9 @@ import { mailHostOf } from './smtp/mail-host.ts';
 import { createDevelopmentMailer, createSmtpMailer, type Mailer } from './smtp/mailer.ts';
 
 export type MailSettings = Pick<Config, 'environment' | 'notifications' | 'smtp' | 'jobs'> & {
-  /** Where browsers reach Parley, without a slash at the end. */
+  /** URL at which browsers reach Parley, without a slash at the end. */
   readonly publicUrl: string;
-  /** How long the links of account mails are good. */
+  /** Lifetime of the links in account mails. */
   readonly tokenLifetimeMs: number;
 };
 
@@ -28,7 +28,7 @@ export interface MailWiring {
 
 export interface MailWiringOptions {
   readonly db: Database;
-  /** Names this process among those that claim mails. */
+  /** Identifies this process in claims of mails. */
   readonly workerId: string;
   readonly issueToken: IssueToken;
   readonly logger: Logger;
@@ -74,7 +74,7 @@ export function createMailWiring({
   const unreadMail = prepareUnreadMail({ clock, bouncesMax, roomsMax, messagesMax, excerptMax, publicUrl, domain });
   const roomUnread = createRoomUnread({ db, ledger, settings: { clock, bouncesMax } });
   const tasks = createTasks({
-    // Switched off: what was queued before is dropped, not kept for the day it is switched on again.
+    // If mails are turned off, jobs that were queued before are dropped.
     roomUnread: email.enabled ? roomUnread : async () => {},
     unreadMail: email.enabled ? unreadMail : dropped,
     accountMail: prepareAccountMail({

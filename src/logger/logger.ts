@@ -1,4 +1,4 @@
-/** pino's options: what is never written, and an output that nobody waits for. */
+/** pino's options: the list of redacted members, and an output that never blocks. */
 import type { WriteStream } from 'node:fs';
 import { Writable } from 'node:stream';
 import pino, { type Logger } from 'pino';
@@ -12,7 +12,7 @@ export interface LoggerSettings {
   readonly bufferBytes: number;
 }
 
-/** Names of members that hold secrets or people's words, wherever they occur up to three levels deep. */
+/** Names of members that hold secrets or texts of users. They are redacted up to three levels deep. */
 const secrets = [
   'authorization',
   'cookie',
@@ -33,8 +33,8 @@ const redacted = secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 type Output = WriteStream | NodeJS.WriteStream;
 
 /**
- * Node writes to a terminal and waits until it was taken: one that stands still (Ctrl-S) would stop the server. The handle
- * has no public type.
+ * Makes writes to a terminal asynchronous. By default Node blocks until the terminal takes the text, so one that is paused
+ * (Ctrl-S) would stop the server. The handle has no public type.
  */
 function writeWithoutWaiting(output: Output): void {
   const { _handle } = output as { _handle?: { setBlocking?: (blocking: boolean) => void } };
@@ -55,7 +55,7 @@ export function createLogger(
   if (isTerminal) writeWithoutWaiting(output);
   let dropped = 0;
   output.on('error', () => {
-    // A closed pipe: nobody reads the log any more.
+    // A closed pipe: the reader of the log is gone.
     dropped += 1;
   });
   const bounded = new Writable({

@@ -84,7 +84,7 @@ function createOutage(
     if (!away) return;
     const { sinceMs, failures, reasons } = away;
     away = undefined;
-    // Without a warning there is nothing to take back.
+    // Without a warning the end is not reported either.
     if (reasons.size === 0) return;
     const awayMs = Math.round(performance.now() - sinceMs);
     logger.info({ system, failures, awayMs }, `${system} is available again`);

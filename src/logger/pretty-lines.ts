@@ -1,7 +1,7 @@
-/** Log lines for people: time, level, message, and what belongs to it. */
+/** Log lines for a terminal: time, level, message and details. */
 import { prettyFactory } from 'pino-pretty';
 
-/** What would move the cursor or change the terminal; line breaks and tabs of stack traces stay. */
+/** Control characters that could move the cursor or change the terminal, except line breaks and tabs of stack traces. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 

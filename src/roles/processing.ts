@@ -1,4 +1,4 @@
-/** The processing role: the RPC services over the engine, and the jobs. */
+/** The processing role: the RPC services, the engine behind them, and the jobs. */
 
 import { Counter } from 'prom-client';
 import { createOneTimeTokens } from '../auth/credentials/one-time-tokens.ts';
@@ -42,13 +42,13 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
   };
   const refusals = new Counter({
     name: 'parley_rpc_errors_total',
-    help: 'Calls of the processing port that were refused or failed, by code',
+    help: 'Calls to the processing port that were refused or failed, by code',
     labelNames: ['code'],
     registers: [metrics.registry],
   });
   const cutOffs = new Counter({
     name: 'parley_rpc_connections_cut_off_total',
-    help: 'HTTP/2 connections of the processing port that were cut off for a flood of resets or control frames',
+    help: 'HTTP/2 connections of the processing port closed for too many resets or control frames',
     labelNames: ['reason'],
     registers: [metrics.registry],
   });
@@ -73,7 +73,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
     readiness: async () => {
       const database = await probe();
       const { threadsReady } = running.engine.stats();
-      // Without its database the engine still judges; new rules and mails wait.
+      // Without Postgres the engine still gives verdicts; new rules and mails wait.
       return { ready: threadsReady > 0, dependencies: { database, engine: `${threadsReady} threads` } };
     },
     onRefused: (code) => refusals.inc({ code }),

@@ -1,4 +1,4 @@
-/** Both roles in one process, and where no database is named, an embedded one below them. */
+/** Starts the configured role, or both roles in one process; without a database URL with an embedded Postgres. */
 
 import { connectionLimits, connectSql } from '../database/connect.ts';
 import { parseDatabaseUrl } from '../database/connection/database-url.ts';
@@ -16,15 +16,15 @@ import { type RoleContext, type RunningRole, stopInOrder } from './lifecycle/rol
 import { startProcessingRole } from './processing.ts';
 
 export interface Started extends RunningRole {
-  /** What the operator is told. */
+  /** The log line for the operator. */
   readonly announcement: string;
-  /** For the operator's eyes alone: it makes the first admin. */
+  /** A secret link for the operator, which creates the first admin. */
   readonly setupLink: string | undefined;
 }
 
 type Announced = Pick<Started, 'announcement' | 'setupLink'>;
 
-/** Starts what the configured role needs, from the database up. What had started is stopped when a later part cannot. */
+/** Starts the parts of the configured role in order. If a part fails, the parts before it are stopped. */
 export async function startRole(context: RoleContext): Promise<Started> {
   const { config, origins, logger, metrics } = context;
   const stops: (readonly [string, (deadlineMs: number) => unknown])[] = [];
@@ -77,7 +77,7 @@ export async function startRole(context: RoleContext): Promise<Started> {
     });
   }
 
-  /** A chat instance judges by itself when no processing instance answers. */
+  /** The engine of a chat instance gives verdicts when no processing instance answers. */
   async function startLocalEngine(databaseUrl: string) {
     if (config.moderation.fallback !== 'local') return undefined;
     const sql = connectSql({ ...connectionLimits(config), url: databaseUrl, poolSize: 1, name: 'engine' });
@@ -101,7 +101,7 @@ export async function startRole(context: RoleContext): Promise<Started> {
   }
 }
 
-/** Waits for a database that starts at the same time as Parley. */
+/** Migrates the database, and waits for one that starts at the same time as Parley. */
 async function migrateWhenUp(url: string, { config, logger, outages }: RoleContext): Promise<void> {
   for (const note of parseDatabaseUrl(url).notes) logger.warn(note);
   const untilMs = performance.now() + config.database.startupTimeout;
@@ -121,11 +121,11 @@ async function migrateWhenUp(url: string, { config, logger, outages }: RoleConte
   }
 }
 
-/** What operators meet most, and what to do about it. */
+/** Advice for common errors, by SQLSTATE. */
 const hints: Readonly<Record<string, string>> = {
   '42501':
-    '; the role has to make schemas and tables: GRANT CREATE ON DATABASE … TO …, and as of PostgreSQL 15 GRANT CREATE ON SCHEMA public TO …',
-  '3F000': '; the search_path of the role names no schema that exists',
+    '; the database role must be able to create schemas and tables: GRANT CREATE ON DATABASE … TO …, and as of PostgreSQL 15 GRANT CREATE ON SCHEMA public TO …',
+  '3F000': '; the search_path of the database role names no existing schema',
 };
 
 function unusable(error: unknown): Error {

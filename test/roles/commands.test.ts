@@ -68,7 +68,7 @@ test('config check reads the file that is named, whatever role it is for, and sa
   await writeFile(bad, 'http: { prot: 81 }\n');
   expect(await parley(['config', 'check', good], { PARLEY_ROOM_NAME_MAX: '5' })).toMatchObject({
     code: 0,
-    stdout: `the configuration is good: role chat, 3 settings from ${good}, 1 setting from the environment\n`,
+    stdout: `the configuration is valid: role chat, 3 settings from ${good}, 1 setting from the environment\n`,
   });
   expect(await parley(['config', 'check', bad])).toMatchObject({
     code: 1,
@@ -118,7 +118,7 @@ test.each([
   [['token', '--sub', 'a', '--colour', 'red'], withIssuers, /usage/],
   [['token', '--sub', 'a', '--lifetime', 'long'], withIssuers, /--lifetime must be a duration/],
   [['token', '--sub', 'a'], {}, /no host application with a secret/],
-  [['frobnicate'], {}, /"frobnicate" is no command/],
+  [['frobnicate'], {}, /"frobnicate" is not a command/],
 ] as [string[], Record<string, string>, RegExp][])('%j is refused with one clear line', async (args, env, words) => {
   const { code, stdout, stderr } = await parley(args, env);
   expect([code, stdout]).toEqual([1, '']);

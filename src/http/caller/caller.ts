@@ -1,8 +1,8 @@
-/** Who calls, as every route and frame may ask. The proof is auth's affair. */
+/** The caller of a route or frame. The proof is in auth/. */
 import type { FastifyRequest } from 'fastify';
 import type { DeploymentRole } from '../../permissions.ts';
 
-/** What an API key may be for. A route says in its `config.scope` which one lets a key in; without it none does. */
+/** The scopes of API keys. The `config.scope` of a route names the one that it accepts; without it no key is accepted. */
 export const apiScopes = [
   'users:read',
   'users:write',
@@ -23,10 +23,10 @@ declare module 'fastify' {
 
 export interface Caller {
   readonly userId: string;
-  /** The login on a device; absent where another server vouches for the user. */
+  /** The session; undefined if another server vouches for the user. */
   readonly sessionId: string | undefined;
   readonly role: DeploymentRole;
-  /** `host`: a user whom another application vouches for; `server`: that application itself, with an API key. */
+  /** `host`: a user of a host application; `server`: a host application itself, with an API key. */
   readonly kind: 'user' | 'guest' | 'host' | 'server';
   /** When a host application's token was made, milliseconds since the epoch: what was ended later ends it too. */
   readonly issuedAt?: number;
@@ -34,13 +34,13 @@ export interface Caller {
   readonly expiresAt: number;
 }
 
-/** Whether the connection that a request came by is there, as far as is known. */
+/** Whether the connection of a request is still open, as far as is known. */
 export function isCallerThere({ raw: { socket } }: FastifyRequest): boolean {
   return !socket.destroyed && socket.writable;
 }
 
 export interface Authenticator {
-  /** Whether the request shows a login, of whatever worth: a header, or cookies. */
+  /** Whether the request has a login, valid or not: a header, or cookies. */
   readonly hasLogin: (request: FastifyRequest) => boolean;
   /** Whether it shows one in its `Authorization` header, which the client put there on purpose. */
   readonly hasHeader: (request: FastifyRequest) => boolean;

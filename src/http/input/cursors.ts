@@ -1,4 +1,4 @@
-/** Opaque cursors: where a list goes on. They hold no authority; whatever they name is checked again. */
+/** Opaque cursors: the position of the next page of a list. They grant nothing: the content of a cursor is checked again. */
 import { invalid } from '../../errors.ts';
 
 export function writeCursor(position: readonly (string | number)[]): string {
@@ -42,7 +42,7 @@ function matches(kind: 'string' | 'number' | 'uuid', value: unknown): boolean {
   );
 }
 
-/** Cuts what was read with one row too many into a page. */
+/** Makes a page of rows that were read with one row more than its size. */
 export function toPage<Row>(
   rows: readonly Row[],
   limit: number,

@@ -1,4 +1,4 @@
-/** What a schema check complains of, in the words of the API: the same for bodies, addresses and frames. */
+/** Errors of schema checks as failures of the API, the same for bodies, URLs and frames. */
 import { Failure, type InputError, type InputPath } from '../../errors.ts';
 
 export interface ValidationError {
@@ -8,10 +8,10 @@ export interface ValidationError {
   readonly params?: Readonly<Record<string, unknown>>;
 }
 
-/** Complaints shown at most. */
+/** Most errors in one response. */
 const complaintsMax = 20;
 
-/** @param context what the input is, for complaints about the whole of it */
+/** @param context the name of the input, for errors about the whole of it */
 export function invalidInput(found: readonly ValidationError[], context = 'body'): Failure {
   const errors = toInputErrors(found, context);
   return new Failure('invalid', errors.map(({ path, message }) => `${path.slice(1)}: ${message}`).join('; '), {
@@ -19,7 +19,7 @@ export function invalidInput(found: readonly ValidationError[], context = 'body'
   });
 }
 
-/** One complaint for each place: a value that fits none of several schemas is complained about by all of them. */
+/** One error per place. A value that fits none of several schemas has an error for each of them. */
 function toInputErrors(found: readonly ValidationError[], context: string): InputError[] {
   const byPath = new Map<InputPath, InputError>();
   for (const { instancePath = '', keyword = '', message = 'is not valid', params } of found) {
@@ -28,7 +28,7 @@ function toInputErrors(found: readonly ValidationError[], context: string): Inpu
     const within = (name: string) => `${instancePath}/${name}` as InputPath;
     for (const name of unknown) byPath.set(within(name), { path: within(name), message: 'is not a known field' });
     for (const name of missing) byPath.set(within(name), { path: within(name), message: 'is missing' });
-    // A place where no value is allowed is an unknown field, which its object complains of.
+    // An error at an unknown field is also reported for its object.
     if (keyword === 'boolean') continue;
     if (unknown.length > 0 || missing.length > 0) continue;
     const path = (instancePath || `/${context}`) as InputPath;

@@ -1,4 +1,4 @@
-/** Shapes that many routes share. */
+/** Schemas that many routes share. */
 import { type TSchema, Type } from 'typebox';
 
 /** One spelling for each id: everything that compares them compares texts. */
@@ -27,7 +27,7 @@ export const ClientId = Type.String({
   maxLength: 64,
   // Postgres stores neither NUL nor half a surrogate pair, and two keys must not become one.
   pattern: '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]*$',
-  description: 'The sender’s key: the same key and content again get the first answer',
+  description: 'The sender’s key. A repeat with the same key and content gets the first response',
 });
 /** A seq; positions of clients may be any whole number, and odd ones are answered, not stored. */
 export const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -57,7 +57,7 @@ export const PublicUser = Type.Object({
   avatarUrl: Nullable(Type.String()),
 });
 
-/** A body or a query with exactly these fields: unknown ones are refused, never stored. */
+/** A body or a query with exactly these fields. Unknown fields are refused. */
 export function exactly<Properties extends Parameters<typeof Type.Object>[0]>(properties: Properties) {
   return Type.Object(properties, { additionalProperties: false });
 }
@@ -65,12 +65,12 @@ export function exactly<Properties extends Parameters<typeof Type.Object>[0]>(pr
 /** The query of a list without filters. */
 export const PageQuery = exactly({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) });
 
-/** Of requests that create: the same key again creates nothing new. */
+/** The headers of requests that create something: a repeat with the same key creates nothing new. */
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       pattern: '^[\\x21-\\x7e]{1,200}$',
-      description: 'The same key and request again create nothing new',
+      description: 'A repeat of the request with the same key creates nothing new',
     }),
   ),
 });
@@ -80,21 +80,21 @@ export function listOf<Schema extends Parameters<typeof Type.Array>[0]>(schema: 
   return Type.Object({ items: Type.Array(schema), nextCursor: Nullable(Type.String()) });
 }
 
-/** Answers of a route: its success, and a problem for everything else. */
+/** The responses of a route: its success, and a problem for everything else. */
 export function answers<Schema>(status: number, schema: Schema) {
   return { [status]: schema, '4xx': problem, '5xx': problem };
 }
 
-/** Answers of a page for people, as HTML. */
+/** The responses of an HTML page. */
 export const htmlAnswers = {
-  200: { description: 'A page', content: { 'text/html': { schema: Type.String() } } },
+  200: { description: 'An HTML page', content: { 'text/html': { schema: Type.String() } } },
   '4xx': problem,
   '5xx': problem,
 } as const;
 
-/** Answers of a route that sends the browser elsewhere. */
+/** The responses of a route that redirects the browser. */
 export const redirectAnswers = {
-  302: Type.Null({ description: 'The way on, in Location' }),
+  302: Type.Null({ description: 'Redirect to the URL in Location' }),
   '4xx': problem,
   '5xx': problem,
 };

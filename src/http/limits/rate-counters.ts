@@ -1,5 +1,5 @@
 /**
- * Counts attempts in windows of time: in Redis, so that all instances count together, or in this process.
+ * Counts attempts in time windows: in Redis, so that all instances count together, or in this process.
  *
  * States: `closed` (Redis counts) → `open` (this process counts, and each attempt weighs more, since the other
  * instances count for themselves) when Redis fails or is silent → `closed` when a probe finds it well.
@@ -18,9 +18,9 @@ export interface RateWindow {
 }
 
 export interface RateCount {
-  /** Attempts in the window, this one included; in a process that stands in for Redis each counts for several. */
+  /** Attempts in the window, including this one. While Redis is unavailable, each attempt counts for several. */
   readonly count: number;
-  /** Until the window ends. */
+  /** Time until the window ends. */
   readonly resetMs: number;
 }
 
@@ -36,15 +36,15 @@ export interface RedisCounterSettings {
   readonly cluster: boolean;
   readonly prefix: string;
   readonly commandTimeout: number;
-  /** What one attempt counts for while Redis is away. */
+  /** Weight of one attempt while Redis is unavailable. */
   readonly fallbackWeight: number;
-  /** Failures in a row after which this process counts. */
+  /** Consecutive failures after which this process counts alone. */
   readonly failuresToOpen: number;
   /** Longest pause between probes of Redis. */
   readonly probePauseMax: number;
 }
 
-/** Keys remembered in this process; the oldest are forgotten first. */
+/** Keys kept in this process; the oldest are dropped first. */
 const keysMax = 50_000;
 /** Counts one more and lets the key end with its window; a key that lost its end gets one. */
 const countScript = `
@@ -108,7 +108,7 @@ export function createRedisCounters(
     outage,
     reportAfter: 1,
   });
-  // Names in Redis say nothing of whom they count: neither an address nor an account is found there.
+  // Keys in Redis are hashes, so that they reveal neither addresses nor accounts.
   const nameOf = (key: string) => `${settings.prefix}:rate:${createHash('sha256').update(key).digest('base64url')}`;
 
   return {

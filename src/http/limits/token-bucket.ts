@@ -1,4 +1,4 @@
-/** A rate with a burst, for one connection: refuses before any work is done. */
+/** A token bucket: limits the rate and the burst of one connection. */
 export class TokenBucket {
   readonly #perMs: number;
   readonly #burst: number;
@@ -6,8 +6,8 @@ export class TokenBucket {
   #at: number;
 
   /**
-   * @param perSecond tokens that come back each second
-   * @param burst most tokens there are
+   * @param perSecond tokens added each second
+   * @param burst most tokens that the bucket holds
    * @param nowMs a monotonic clock, milliseconds
    */
   constructor(perSecond: number, burst: number, nowMs: number) {

@@ -1,25 +1,25 @@
 /**
- * Requests with a body are answered in time, too. Fastify's `handlerTimeout` watches for callers that went away by an event
- * that Node emits when a body has been read as well, and disarms itself then
- * (https://github.com/fastify/fastify/pull/6725): until that is mended these requests get a timer of ours.
+ * The deadline of requests with a body. Fastify's `handlerTimeout` stops its timer on an event that Node emits both when the
+ * client disconnects and when a body has been read (https://github.com/fastify/fastify/pull/6725). Until that is fixed,
+ * these requests get a timer of ours.
  */
 import type { onRequestHookHandler, preHandlerHookHandler } from 'fastify';
 import { Failure } from '../../errors.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** When the request came, by the monotonic clock. */
+    /** Arrival of the request, by the monotonic clock. */
     cameAtMs: number;
   }
 }
 
-/** Notes when a request came: the time that its body takes counts. */
+/** Records the arrival of a request, so that the time for its body counts. */
 export const noteArrival: onRequestHookHandler = (request, _reply, done) => {
   request.cameAtMs = performance.now();
   done();
 };
 
-/** @param timeoutMs from the request's arrival to its answer. The work itself goes on: what becomes of it is not known */
+/** @param timeoutMs from the arrival of the request to its response. The work goes on after it, so its outcome is unknown */
 export function answerInTime(timeoutMs: number): preHandlerHookHandler {
   return (request, reply, done) => {
     if (request.body !== undefined) {

@@ -1,13 +1,13 @@
 /**
- * The HTTP/1.1 connections of a server: one request of each at a time, and an end in good time when the server drains.
+ * The HTTP/1.1 connections of a server. Each handles one request at a time and closes in time when the server drains.
  *
- * Node calls the handlers of pipelined requests as fast as it parses them. Whatever closes the connection (a drain, a request whose
- * body is broken) would leave requests behind it done and unanswered. Here the next request begins when the one before it was
- * answered, and never if that answer closed the connection.
+ * Node calls the handlers of pipelined requests as fast as it parses them. If a drain or a broken body closed the connection,
+ * later requests would be done but not answered. Here a request starts when the one before it was answered, and never if that
+ * answer closed the connection.
  *
- * A connection is: idle (silent, between two requests, or in the middle of a request's headers) → busy (a request was begun) → idle …
- * → closed. When the server drains, idle connections are closed at once; a request that has not arrived whole gets the rest of its own
- * time; one that is being worked on is answered.
+ * States: idle (silent, between two requests, or within the headers of a request) → busy (a request has started) → idle … →
+ * closed. In a drain, idle connections close at once, incomplete requests keep the rest of their time, and running requests
+ * are answered.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -16,22 +16,22 @@ export interface Connections {
   /** Watches the connections that this server accepts from now on. */
   readonly watch: (server: Server) => void;
   readonly add: (socket: Socket) => void;
-  /** A request of this connection was begun and is not answered yet. */
+  /** A request of this connection has started and is not answered yet. */
   readonly isBusy: (socket: Socket) => boolean;
-  /** Calls `start` when the requests before this one were answered; not at all if the connection ends before. */
+  /** Calls `start` when the requests before this one were answered; never if the connection closes first. */
   readonly begin: (request: IncomingMessage, response: ServerResponse, start: () => void) => void;
-  /** The connection carries something that is no request. Calls `answer`, which closes it, when the requests before were answered. */
+  /** For bytes that are not a request: calls `answer`, which closes the connection, when the requests before were answered. */
   readonly refuse: (socket: Socket, answer: () => void) => void;
-  /** Begins to close the connections, now and as they become idle. The server's own `close` waits for the last one. */
+  /** Closes idle connections now and busy ones as they become idle. The server's own `close` waits for the last one. */
   readonly drain: () => void;
   /** Ends all connections at once. */
   readonly destroyAll: () => void;
 }
 
 export interface ConnectionsOptions {
-  /** A request arrives whole within this time. */
+  /** Time in which a request must arrive completely. */
   readonly requestTimeoutMs: number;
-  /** Refuses a request that did not, and closes its connection. */
+  /** Refuses a request that arrived too slowly, and closes its connection. */
   readonly onRequestTimeout: (socket: Socket) => void;
 }
 
@@ -44,9 +44,9 @@ interface Exchange {
 interface State {
   current: Exchange | undefined;
   currentSinceMs: number;
-  /** Parsed behind the current one. */
+  /** Requests that were parsed after the current one. */
   held: Exchange[];
-  /** What comes behind these is not read. */
+  /** Refuses the connection after the held requests. */
   refuse: (() => void) | undefined;
 }
 
@@ -77,7 +77,7 @@ export function createConnections({ requestTimeoutMs, onRequestTimeout }: Connec
 
   function begin(request: IncomingMessage, response: ServerResponse, start: () => void): void {
     const { socket } = request;
-    // Upgraded connections carry no further requests, and end in their own way.
+    // An upgraded connection has no further requests and closes by its own protocol.
     if (upgraded.has(socket)) {
       start();
       return;
@@ -102,7 +102,7 @@ export function createConnections({ requestTimeoutMs, onRequestTimeout }: Connec
   function answered(socket: Socket, state: State): void {
     state.current = undefined;
     const next = state.held.shift();
-    // The answer closed the connection: what was held is not done.
+    // The answer closed the connection, so the held requests are dropped.
     if (!socket.writable) state.held = [];
     else if (next && (next.request.complete || !state.refuse)) run(socket, state, next);
     else if (state.refuse) {
@@ -114,12 +114,12 @@ export function createConnections({ requestTimeoutMs, onRequestTimeout }: Connec
 
   function refuse(socket: Socket, answer: () => void): void {
     const state = states.get(socket);
-    // A request that is complete was not the one that could not be read.
+    // The current request is complete, so the unreadable bytes came after it.
     if (state?.current?.request.complete) state.refuse ??= answer;
     else answer();
   }
 
-  /** What is left of its own time for a request that is not there yet. */
+  /** Gives an incomplete request the rest of its time. */
   function limit(socket: Socket, state: State): void {
     const { current } = state;
     if (!current || current.request.complete) return;
@@ -141,7 +141,7 @@ export function createConnections({ requestTimeoutMs, onRequestTimeout }: Connec
   return {
     watch: (server) => {
       server.on('connection', add);
-      // Before those who take the connection over.
+      // Runs before the listeners that take the connection over.
       server.prependListener('upgrade', (_request, socket: Socket) => {
         upgraded.add(socket);
         states.delete(socket);

@@ -1,7 +1,6 @@
 /**
- * Requests that name a content type and bring nothing count as without a body: helpers of many clients set
- * `content-type: application/json` on every call, logout and DELETE included. A route that needs a body refuses them by its
- * schema; one whose body may be left out takes them.
+ * Accepts a content type without a body, because many clients set `content-type: application/json` on every call, including
+ * DELETE. A route that needs a body refuses such a request by its schema.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 

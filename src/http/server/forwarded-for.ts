@@ -1,7 +1,7 @@
 /**
- * `X-Forwarded-For` as proxies really write it, in one form. Some add the port (Azure Application Gateway), brackets, a zone, or
- * an IPv4 address in IPv6 form: taken as it comes, every new connection of a client would be another address, and no limit
- * per address would hold.
+ * Normalises `X-Forwarded-For`. Some proxies add the port (Azure Application Gateway), brackets, a zone, or write an IPv4
+ * address in IPv6 form. Without this, every connection of a client could look like another address, and no limit per address
+ * would hold.
  */
 import { isIP } from 'node:net';
 import type { FastifyBaseLogger, onRequestHookHandler } from 'fastify';
@@ -17,8 +17,8 @@ export function plainAddress(written: string): string | undefined {
 }
 
 /**
- * The addresses of a header that can be relied on. Each proxy appends what it saw, so reading starts at the end and stops
- * at the first entry that is no address: what stands before it came through a hop that nobody can name.
+ * The trustworthy addresses of a header. Each proxy appends the address that it saw, so reading starts at the end and stops at
+ * the first entry that is not an address: the entries before it came through an unknown hop.
  */
 export function readableAddresses(value: string): string[] {
   const addresses: string[] = [];
@@ -32,8 +32,8 @@ export function readableAddresses(value: string): string[] {
 }
 
 /**
- * Rewrites the header before anything asks for the client's address. Where no proxy is trusted the header counts for
- * nothing; the first one is logged, because all clients then share the limits of one address.
+ * Rewrites the header before the client's address is read. Without a trusted proxy the header is ignored, and its first
+ * occurrence is logged, because all clients then share the limits of one address.
  */
 export function tidyForwardedFor(trusted: readonly string[], logger: FastifyBaseLogger): onRequestHookHandler {
   let warned = trusted.length > 0;

@@ -1,7 +1,7 @@
 /**
- * Requests without a login are answered 401 even when their path, query, body or type is bad as well: a caller who may
- * not call a route is told nothing about it. The check runs only for requests that failed before their handler, because
- * handlers begin with it themselves.
+ * Answers 401 to requests without a login even if their path, query, body or type is invalid too, so that a caller without
+ * access learns nothing about a route. The check runs only for requests that failed before their handler, because handlers
+ * start with it.
  */
 import type { FastifyRequest, preHandlerHookHandler } from 'fastify';
 import { Failure } from '../../errors.ts';
@@ -11,7 +11,7 @@ export type RequireCaller = (request: FastifyRequest) => Promise<unknown>;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Everything about the request was good; the route's handler answers. */
+    /** The request passed all checks and has reached its handler. */
     isHandled: boolean;
   }
 }
@@ -28,12 +28,12 @@ function needsLogin({ url, routeOptions: { url: route, schema } }: FastifyReques
   return security === undefined && hide !== true;
 }
 
-/** Failures that say what is wrong with a request, as opposed to what is wrong with its caller or with us. */
+/** Statuses of failures about the request, as opposed to its caller or the server. */
 const aboutInput = new Set([400, 404, 413, 415]);
-/** Failures that say what is wrong with a caller. */
+/** Statuses of failures about the caller. */
 const aboutCaller = new Set([401, 403, 429]);
 
-/** @returns what is wrong with the caller, where the route needs a login; else the failure that was found */
+/** @returns the failure of the caller's login, if the route needs one; else the given failure */
 export async function putLoginFirst(
   failure: Failure,
   request: FastifyRequest,

@@ -4,7 +4,7 @@ import { linkFailure } from '../../database/database-errors.ts';
 import { Failure, type FailureCode, failures, invalid, toFailure } from '../../errors.ts';
 import { invalidInput, type ValidationError } from '../input/input-errors.ts';
 
-/** What Fastify itself refuses, in our words. */
+/** Fastify's own errors as failures of the API. */
 const frameworkCodes: Readonly<Record<string, FailureCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
@@ -52,11 +52,11 @@ export function failureOf(error: FastifyError | Error, writes: boolean): Failure
   return toFailure(error);
 }
 
-/** Nothing was done yet: the body was still on its way. The rest of it is not waited for. */
+/** The body was incomplete, so nothing was done yet. The rest of it is not awaited. */
 function failureWhileReading(error: FastifyError | Error, reply: FastifyReply): Failure {
   void reply.header('connection', 'close');
   const late = (error as FastifyError).code === 'FST_ERR_HANDLER_TIMEOUT';
-  return late ? new Failure('request_timeout', 'the body did not come in time') : failureOf(error, false);
+  return late ? new Failure('request_timeout', 'the body did not arrive in time') : failureOf(error, false);
 }
 
 export function problemOf(failure: Failure): Record<string, unknown> {
@@ -73,14 +73,14 @@ export function problemOf(failure: Failure): Record<string, unknown> {
   };
 }
 
-/** What a request failed with; the rest of a body that is still on its way is not waited for. */
+/** The failure of a request. The rest of an incomplete body is not awaited. */
 export function failureOfRequest(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): Failure {
   return request.raw.complete
     ? failureOf(error, request.method !== 'GET' && request.method !== 'HEAD')
     : failureWhileReading(error, reply);
 }
 
-/** Answers with the problem; the cause goes to the log, never to the client. @param onRefused counts it */
+/** Responds with the problem. The cause goes to the log, never to the client. @param onRefused counts the failure */
 export function sendProblem(
   error: FastifyError | Error,
   request: FastifyRequest,
@@ -93,7 +93,7 @@ export function sendProblem(
     request.log.error({ err: error, reqId: request.id }, 'a request failed unexpectedly');
   if (failure.retryAfterMs !== undefined)
     void reply.header('retry-after', String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000))));
-  // RFC 9110 §15.5.22: the answer names what it wants.
+  // RFC 9110 §15.5.22: the response names the required protocol.
   if (failure.code === 'upgrade_required') void reply.header('upgrade', 'websocket');
   return reply.code(failure.kind.http).type('application/problem+json').send(problemOf(failure));
 }

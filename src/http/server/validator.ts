@@ -1,4 +1,4 @@
-/** Checks what comes in against its schema, without guessing: only a whole number's digits become a number. */
+/** Validates input by its schema. The only conversion is from digits to a whole number. */
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -10,7 +10,7 @@ interface PropertySchema {
 
 const digits = /^(0|-?[1-9]\d{0,15})$/;
 
-/** Addresses carry texts only: what the schema wants as a number is read from its digits; anything else stays a text. */
+/** Converts digits in paths and queries, which are always texts, where the schema wants a number. */
 function readNumbers(value: unknown, properties: Readonly<Record<string, PropertySchema>>): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const read = Object.entries(value).map(([name, each]) => {

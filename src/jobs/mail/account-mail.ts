@@ -1,6 +1,6 @@
 /**
- * Mails about an account. What is owed names a template and an address, never a token: a link's token is made when
- * its mail is claimed and goes into the mail and, hashed, into one_time_tokens; the queue never sees it.
+ * Mails about an account. An owed mail names a template and an address, never a token. The token of a link is created when
+ * the mail is claimed. It goes into the mail and, hashed, into one_time_tokens, but never into the queue.
  */
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
@@ -10,7 +10,7 @@ import { mails } from '../../database/tables/mail-tables.ts';
 import type { Prepare } from './mail-delivery.ts';
 import { writeAccount } from './mail-text.ts';
 
-/** Templates with a link that is good once, and what their link is for. */
+/** Templates with a single-use link, and the purpose of the link. */
 const links = {
   verify: { purpose: 'verify_email', page: 'verify-email' },
   verify_again: { purpose: 'verify_email', page: 'verify-email' },
@@ -34,12 +34,12 @@ const toOtherAddress: ReadonlySet<AccountTemplate> = new Set(['change_email', 'e
 
 export interface AccountMail {
   readonly userId: string;
-  /** One bare address, checked where it came in; null: a mail to nobody, which costs the same and is dropped. */
+  /** One bare, validated address. With null the mail takes the same time and is dropped. */
   readonly to: string | null;
   readonly kind: AccountTemplate;
 }
 
-/** Owes a mail in the transaction that causes it: if that commits the mail is sent, if not it never was. */
+/** Owes a mail in the transaction that causes it: the mail is sent if and only if that commits. */
 export async function oweAccountMail(tx: Transaction, { userId, to, kind }: AccountMail): Promise<void> {
   const mailId = uuidv7();
   await tx
@@ -48,7 +48,7 @@ export async function oweAccountMail(tx: Transaction, { userId, to, kind }: Acco
   await addJob(tx, 'account_mail', { mailId }, { key: `mail:${mailId}` });
 }
 
-/** Makes a one-time token that is kept only as a hash. @see auth/credentials/one-time-tokens.ts */
+/** Creates a one-time token, of which only the hash is stored. @see auth/credentials/one-time-tokens.ts */
 export type IssueToken = (
   tx: Transaction,
   purpose: (typeof links)[keyof typeof links]['purpose'],
@@ -62,11 +62,11 @@ export interface AccountMailSettings {
   /** Domain of Message-IDs. */
   readonly domain: string;
   readonly tokenLifetimeMs: number;
-  /** Mails of one kind to one address in an hour; more are dropped, whoever asks for them. */
+  /** Mails of one kind per hour and address; more are dropped. */
   readonly perHourMax: number;
 }
 
-/** Account mails as of their claim: is there still somebody whom this is for, at this address? */
+/** Prepares an account mail at its claim: cancels it if the account or the address has changed. */
 export function prepareAccountMail({
   issueToken,
   settings,

@@ -1,4 +1,4 @@
-/** Mails to a person: what was sent and when is handed out; an erasure forgets all of it and sends no more. */
+/** Mails as personal data: the export lists them, an erasure deletes them and sends no more. */
 import { eq, or, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { onePage, type PersonalData } from '../../database/personal-data.ts';
@@ -12,7 +12,7 @@ export function createMailData(db: Database): PersonalData {
         select graphile_worker.remove_job('mail:' || m.id) from mails m
         where m.user_id = ${userId} and m.state in ('owed', 'claimed')`);
       await tx.delete(mails).where(eq(mails.userId, userId));
-      // Somebody who had not proved it yet may have given the same address.
+      // Another account may have the same address, unconfirmed.
       if (email !== null)
         await tx
           .update(mails)
@@ -20,7 +20,7 @@ export function createMailData(db: Database): PersonalData {
           .where(sql`lower(${mails.recipient}) = ${email.toLowerCase()} and ${mails.state} = 'owed'`);
       await tx.delete(mailMarks).where(eq(mailMarks.userId, userId));
       await tx.delete(mailSuppressions).where(eq(mailSuppressions.userId, userId));
-      // A mailbox for developers: rather too much is taken from it than too little.
+      // The mailbox is for developers only, so it does not matter if too much is deleted.
       const words = [username, displayName, ...(email === null ? [] : [email])];
       const mentions = words.map(
         (word) => sql`position(lower(${word}) in lower(concat_ws(' ', ${developmentMailbox.recipient},

@@ -1,4 +1,4 @@
-/** One mail's way out: locked and written as of now, claimed, sent, and what became of it recorded. */
+/** Sends one mail: locks and prepares it, claims it, sends it, and records the outcome. */
 import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Database, Transaction } from '../../database/connect.ts';
@@ -6,7 +6,7 @@ import type { ComposedMail, Mailer } from '../smtp/mailer.ts';
 import type { SmtpOutcome } from '../smtp/smtp-conversation.ts';
 import type { Claim, MailLedger, OwedMail } from './mail-ledger.ts';
 
-/** What a kind of mail makes of an owed row: the mail as of now, nothing any more, or not yet. */
+/** Prepares an owed mail: returns the mail, or cancels or postpones it. */
 type Prepared =
   | { readonly kind: 'mail'; readonly mail: ComposedMail; readonly claim: Claim }
   | { readonly kind: 'cancel' }
@@ -18,7 +18,7 @@ export interface DeliverySettings {
   /** First pause before a mail that its receiver's server put off is tried again; doubles. */
   readonly retryPauseMs: number;
   readonly retryPauseMaxMs: number;
-  /** A mail put off this often is given up. */
+  /** A mail that was deferred this often is given up. */
   readonly attemptsMax: number;
 }
 
@@ -41,7 +41,7 @@ export function createDelivery({
 }): Deliver {
   async function claim(mailId: string, prepare: Prepare): Promise<{ owed: OwedMail; mail: ComposedMail } | undefined> {
     return db.transaction(async (tx) => {
-      // The account first, as whatever ends or changes it does: the other way round each would wait for the other.
+      // Lock the account first, like everything that changes or erases it. The other order would deadlock.
       await tx.execute(
         sql`select from users u join mails m on m.user_id = u.id where m.id = ${mailId} for key share of u`,
       );
@@ -65,7 +65,7 @@ export function createDelivery({
       case 'maybe_sent':
         return ledger.finish(owed.id, outcome.kind);
       case 'unavailable':
-        // An outage is nobody's attempt. Spread, so that mails do not come back as one storm.
+        // An outage does not count as an attempt. The retries are spread, so that they do not arrive all at once.
         return ledger.release(owed.id, { pauseMs: settings.retryPauseMs * (1 + 2 * Math.random()), attempt: false });
       case 'refused':
         if (outcome.permanent) return ledger.finish(owed.id, 'failed', outcome.recipient);
@@ -75,7 +75,7 @@ export function createDelivery({
   }
 
   return async (mailId, prepare) => {
-    // While there is no server the mail stays owed; the sweep rings again when there is.
+    // Without a server the mail stays owed. The sweep queues its job again when there is one.
     if (!mailer.ready()) return;
     const claimed = await claim(mailId, prepare);
     if (!claimed) return;
@@ -90,7 +90,7 @@ export function createDelivery({
 const quickAttempts = 20;
 const slowestMs = 3_600_000;
 
-/** Quick at first, since "later" often means seconds; then ever slower. With half of it jitter. */
+/** Pause before the next attempt: it doubles, half of it is jitter. Deferrals often last only seconds, so it starts short. */
 function pauseAfter(attempt: number, { retryPauseMs, retryPauseMaxMs }: DeliverySettings): number {
   const pauseMs =
     attempt <= quickAttempts
@@ -99,7 +99,7 @@ function pauseAfter(attempt: number, { retryPauseMs, retryPauseMaxMs }: Delivery
   return pauseMs * (0.5 + Math.random() / 2);
 }
 
-/** The outcome is known only here: it is worth some patience with the database. */
+/** Records an outcome. Only this process knows it, so it retries while the database is unavailable. */
 async function persistently(write: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,14 +1,14 @@
-/** Makes the mails' rows the truth and the queue only a bell: rings again for what is overdue, and tidies up. */
+/** The rows of mails are the truth and jobs only reminders: queues jobs again for overdue mails, and deletes old rows. */
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 import { ringAll } from './mail-ledger.ts';
 
-/** Overdue by this before the sweep looks: jobs of their own come first. */
+/** A mail is overdue after this time, so that its own job comes first. */
 const graceMs = 5000;
 const ringsMax = 1000;
 const deletesMax = 1000;
 
-/** @returns how many mails were rung for; they start spread over `spreadMs`, not all at once */
+/** @returns how many jobs were queued; they start spread over `spreadMs` */
 export async function ringOverdue(db: Database, spreadMs: number): Promise<number> {
   const [row] = await db.execute<{ rung: number }>(sql`
     with overdue as materialized (
@@ -23,7 +23,7 @@ export async function ringOverdue(db: Database, spreadMs: number): Promise<numbe
   return row!.rung;
 }
 
-/** Forgets mails that were done with long ago, gives up account mails nobody waits for, drops jobs that failed for good. */
+/** Deletes mails that finished long ago, gives up outdated account mails, and deletes jobs that failed permanently. */
 export async function tidyMails(db: Database, keepMs: number): Promise<void> {
   await db.execute(sql`
     delete from mails where id in (

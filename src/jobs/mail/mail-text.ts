@@ -1,4 +1,4 @@
-/** The words of mails, as text and as HTML. Everything people wrote is shown as text, cut to a line or two. */
+/** The texts of mails, plain and as HTML. Texts of users are shown as plain text, shortened to a line or two. */
 import { toLine } from '../../http/input/line-text.ts';
 import type { UnreadRoom } from './unread-query.ts';
 import { countMax } from './unread-query.ts';
@@ -13,12 +13,12 @@ export interface UnreadText {
   readonly displayName: string;
   /** Direct messages and mentions first. */
   readonly rooms: readonly UnreadRoom[];
-  /** Where the page is, without a slash at the end. */
+  /** URL of the page, without a slash at the end. */
   readonly publicUrl: string;
   readonly unsubscribeUrl: string;
   /** Rooms that are shown; the rest is counted. */
   readonly roomsMax: number;
-  /** Code points quoted of a message. */
+  /** Code points quoted per message. */
   readonly excerptMax: number;
 }
 
@@ -83,7 +83,7 @@ export function writeUnread({
   return { subject: subjectOf(rooms), text: `${text}\n`, html };
 }
 
-/** Says what matters most, with one name at most: subjects show on lock screens. */
+/** The subject of a mail. It has at most one name, because subjects show on lock screens. */
 function subjectOf(rooms: readonly UnreadRoom[]): string {
   const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
   const mentions = rooms.reduce((sum, room) => sum + room.mentions, 0);

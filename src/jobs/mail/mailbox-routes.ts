@@ -1,6 +1,6 @@
 /**
- * The development mailbox, to look at what would have been mailed: links that reset passwords too, so it is for callers on
- * this machine and admins. Registered only without SMTP and never in production.
+ * The development mailbox shows mails that would have been sent. They hold links that reset passwords, so only admins and
+ * callers on this machine can see it. It is registered only without SMTP and never in production.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { desc } from 'drizzle-orm';
@@ -11,7 +11,7 @@ import { Failure } from '../../errors.ts';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { escapeHtml } from './mail-text.ts';
 
-/** Mails shown; the table keeps some more. */
+/** Mails shown; the table holds a few more. */
 const shown = 100;
 
 export interface MailboxOptions {
@@ -65,7 +65,7 @@ ${mails.join('\n') || '<p>Nothing yet.</p>'}
   });
 };
 
-/** Text with its http(s) addresses as links: a verification link should be one click away. */
+/** A text as HTML, with its http(s) URLs as links. */
 function withLinks(text: string): string {
   return escapeHtml(text).replace(/https?:\/\/[^\s<>"]+/g, (url) => `<a href="${url}">${url}</a>`);
 }

@@ -1,9 +1,9 @@
 /**
- * Looks at a room some time after something was said in it: who has not read it is owed a mail.
+ * Checks a room some time after a message, and owes a mail to every member who has not read it.
  *
- * Senders add this job at most once per room and delay, so a run looks again later for what is still too young, and
- * for what its senders believe to be covered. A job added while one of the same key is starting can be lost (see
- * database/queue.ts): a run that senders asked for always looks once more, under a key that no sender uses.
+ * Senders add this job at most once per room and delay. So a run schedules another one for messages that are too young, and
+ * for messages whose senders believe that this run covers them. A job that is added while one with the same key starts can
+ * be lost (see database/queue.ts), so a run that a sender added always schedules one more, under a key that no sender uses.
  */
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
@@ -17,9 +17,9 @@ export interface RoomUnreadSettings {
   readonly bouncesMax: number;
 }
 
-/** Members looked at per query. */
+/** Members per query. */
 const pageSize = 2000;
-/** A busy room is not looked at more often than this. */
+/** Shortest interval between two runs for a busy room. */
 const restMaxMs = 30_000;
 
 export function createRoomUnread({

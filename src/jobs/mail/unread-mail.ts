@@ -1,4 +1,4 @@
-/** The mail about what a member has not read: all their rooms in one, as they are when the mail is claimed. */
+/** The mail about a member's unread messages: one mail for all rooms, as they are when the mail is claimed. */
 import { hashUnsubscribeToken, makeUnsubscribeToken } from '../../user/notifications/unsubscribe-token.ts';
 import type { Prepare } from './mail-delivery.ts';
 import { type MailClock, mailDueAt } from './mail-schedule.ts';
@@ -14,7 +14,7 @@ export interface UnreadMailSettings extends UnreadLimits {
   readonly excerptMax: number;
 }
 
-/** A mail is postponed by at least this time, so that a wrong due time never makes a busy loop of its job. */
+/** Shortest postponement, so that a wrong due time never turns the job into a busy loop. */
 const postponeMinMs = 1000;
 
 /**

@@ -8,25 +8,25 @@ export function createJobMetrics(registry: Registry) {
   return {
     mails: new Counter({
       name: 'parley_mails_total',
-      help: 'Mails that are done with, by kind and state',
+      help: 'Finished mails, by kind and state',
       labelNames: ['kind', 'state'],
       registers,
     }),
     attempts: new Counter({
       name: 'parley_mail_attempts_total',
-      help: 'Conversations about a mail, by outcome',
+      help: 'Attempts to send a mail, by outcome',
       labelNames: ['outcome'],
       registers,
     }),
     jobs: new Counter({
       name: 'parley_jobs_total',
-      help: 'Jobs by task and whether they were done, failed or not understood',
+      help: 'Jobs, by task and result: done, failed or not understood',
       labelNames: ['task', 'result'],
       registers,
     }),
     smtpBreaker: new Gauge({
       name: 'parley_smtp_breaker_open',
-      help: '1 while only probes go to the SMTP server',
+      help: '1 while the SMTP server gets only probes because it fails',
       registers,
     }),
     recovered: new Counter({

@@ -1,4 +1,4 @@
-/** graphile-worker with our manners: restarted when it ends, heard when it breaks, logging where we log. */
+/** Runs graphile-worker: restarts it when it ends, reports its failures as outages, and passes its log lines on. */
 import { EventEmitter } from 'node:events';
 import { type Runner, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
 import type { Logger } from 'pino';
@@ -15,15 +15,15 @@ import { payloadReaders, type Tasks } from './tasks.ts';
 export interface JobWorkerOptions {
   readonly databaseUrl: string;
   readonly tasks: Tasks;
-  /** Those of the tasks that this worker does. */
+  /** The tasks that this worker runs. */
   readonly names: readonly (keyof Tasks)[];
   readonly logger: Logger;
-  /** Of the database. */
+  /** The outage of the database. */
   readonly outage: Outage;
-  /** Of its notifications, without which jobs wait for the next poll. */
+  /** The outage of notifications; without them jobs wait for the next poll. */
   readonly listening: Outage;
   readonly metrics: JobMetrics;
-  /** The name that jobs are locked with from now on, in place of the one before. */
+  /** Called with the name under which jobs are locked from now on, and the name that it replaces. */
   readonly onLockName: (name: string, before: string | undefined) => void;
   readonly settings: {
     readonly concurrency: number;
@@ -35,13 +35,13 @@ export interface JobWorkerOptions {
 }
 
 export interface JobWorker {
-  /** Ids of the jobs that run now. */
+  /** Ids of the running jobs. */
   readonly active: () => readonly string[];
   /** Waits for running jobs. */
   readonly stop: () => Promise<void>;
 }
 
-/** @returns at once; jobs run as soon as the database is there */
+/** Returns at once; jobs run as soon as the database is available. */
 export function startJobWorker(options: JobWorkerOptions): JobWorker {
   const { databaseUrl, logger, settings } = options;
   const stopping = new AbortController();
@@ -49,7 +49,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
     {
       url: databaseUrl,
       pooling: settings.pooling,
-      // One connection listens; the rest fetch and finish jobs.
+      // One connection listens for notifications, the others fetch and finish jobs.
       poolSize: settings.concurrency + 2,
       connectTimeout: settings.connectTimeoutMs,
       statementTimeout: settings.statementTimeoutMs,
@@ -118,7 +118,7 @@ function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions, active:
       active.add(job.id);
       try {
         const understood = await perform(tasks, name, raw);
-        if (!understood) logger.warn({ task: name }, 'a job was dropped: its payload is none of ours');
+        if (!understood) logger.warn({ task: name }, 'a job was dropped: its payload is not valid');
         metrics.jobs.inc({ task: name, result: understood ? 'done' : 'refused' });
       } catch (error) {
         metrics.jobs.inc({ task: name, result: 'failed' });
@@ -131,7 +131,7 @@ function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions, active:
   return list;
 }
 
-/** @returns false for a payload of another build or hand, which no repetition makes better */
+/** @returns false for an invalid payload, for example of another build: a retry would not help */
 async function perform<Task extends keyof JobPayloads>(tasks: Tasks, name: Task, raw: unknown): Promise<boolean> {
   const payload = payloadReaders[name](raw);
   if (payload === undefined) return false;

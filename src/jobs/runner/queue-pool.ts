@@ -1,25 +1,24 @@
 /**
- * Connections for graphile-worker, which gives up on most errors of a connection: a job whose end cannot be recorded
- * is an unhandled rejection there, the end of the process. With this pool it waits for the database, and then tries
- * again what failed.
+ * Connections for graphile-worker. It gives up on most connection errors, and a job whose end it cannot record is an
+ * unhandled rejection that ends the process. This pool waits for the database and then repeats the failed statement.
  */
 import type { PoolClient } from 'pg';
 import { PgPool, type PgPoolSettings } from '../../database/connection/pg-pool.ts';
 
-/** An error that graphile-worker repeats a statement for (cannot_connect_now), up to a hundred times. */
+/** An error after which graphile-worker repeats a statement up to 100 times (cannot_connect_now). */
 const repeatable = '57P03';
 /** read_only_sql_transaction */
 const readOnly = '25006';
-/** SQLSTATE classes that no repetition helps against: bad data, broken constraints, wrong SQL. */
+/** SQLSTATE classes of errors that a retry cannot fix: bad data, violated constraints, wrong SQL. */
 const hopeless = ['0A', '22', '23', '42'];
 const pauseMaxMs = 1000;
 
 export class QueuePool extends PgPool {
   readonly #stopping: AbortSignal;
 
-  /** @param stopping from then on a missing database is an error like any other */
+  /** @param stopping once aborted, a missing database is an error like any other */
   constructor(settings: PgPoolSettings, stopping: AbortSignal, onError: (error: Error) => void) {
-    // A connection that breaks shows in the query that uses it.
+    // The query on a broken connection reports the error.
     super(settings, onError);
     this.#stopping = stopping;
     this.on('connect', (client) => {
@@ -60,7 +59,7 @@ export class QueuePool extends PgPool {
     }
   }
 
-  /** Ends when what is under way has been answered, at the latest after `waitMs`. */
+  /** Closes the pool when running queries have finished, after `waitMs` at the latest. */
   async endQuietly(waitMs: number): Promise<void> {
     const lateAt = performance.now() + waitMs;
     while (performance.now() < lateAt && (this.waitingCount > 0 || this.idleCount < this.totalCount)) await pause(10);
@@ -73,7 +72,7 @@ function rethrow(error: Error & { code?: string }): never {
   throw Object.assign(new Error('the queue is out of reach', { cause: error }), { code: repeatable });
 }
 
-/** Waits, or until the signal. */
+/** Waits until the time has passed or the signal aborts. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) {

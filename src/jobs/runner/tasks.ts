@@ -1,8 +1,8 @@
-/** Every task there is: one that is queued somewhere and not done here does not compile. */
+/** All tasks. A task that is queued but not listed here does not compile. */
 import type { JobPayloads } from '../../database/queue.ts';
 import type { Deliver, Prepare } from '../mail/mail-delivery.ts';
 
-/** A task bears running twice, at once, and for something that is gone. */
+/** A task must tolerate running twice, even at the same time, and for rows that no longer exist. */
 export type Tasks = { readonly [Task in keyof JobPayloads]: (payload: JobPayloads[Task]) => Promise<void> };
 
 export function createTasks({
@@ -23,7 +23,7 @@ export function createTasks({
   };
 }
 
-/** Tasks that talk to the mail server, and all the others. */
+/** The tasks that use the mail server, and all others. */
 export const mailTasks = ['unread_mail', 'account_mail'] as const satisfies readonly (keyof JobPayloads)[];
 export const otherTasks = ['room_unread'] as const satisfies readonly Exclude<
   keyof JobPayloads,
@@ -32,7 +32,7 @@ export const otherTasks = ['room_unread'] as const satisfies readonly Exclude<
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Payloads come from a table that other builds write to as well: what is not understood is undefined. */
+/** Parses payloads; undefined for an invalid one. Other builds write to the same queue. */
 export const payloadReaders: { readonly [Task in keyof JobPayloads]: (raw: unknown) => JobPayloads[Task] | undefined } =
   {
     room_unread: (raw) => {

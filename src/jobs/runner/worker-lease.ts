@@ -1,12 +1,12 @@
 /**
- * Which job workers are alive, by Postgres' clock. graphile-worker itself gives a killed worker's jobs back after
- * hours; here they are free as soon as its row has been silent for `deadAfter`, or is gone.
+ * Heartbeats of job workers, by Postgres' clock. graphile-worker itself releases the jobs of a killed worker after hours.
+ * Here they are released as soon as its row has had no heartbeat for `deadAfter`, or is deleted.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../database/connect.ts';
 
 export interface WorkerLease {
-  /** Says that this worker lives, and with which names it locks jobs. */
+  /** Writes a heartbeat with the names under which this worker locks jobs. */
   readonly renew: (lockNames: readonly string[]) => Promise<void>;
   /**
    * Frees the jobs of workers that are not alive, and jobs locked by this one that it does not know of: the answer to
@@ -14,7 +14,7 @@ export interface WorkerLease {
    * @returns how many jobs were freed
    */
   readonly freeDead: (own: { lockNames: readonly string[]; activeJobs: readonly string[] }) => Promise<number>;
-  /** Ends this worker's life now, so that nobody waits for it. */
+  /** Deletes this worker's row, so that others take over at once. */
   readonly end: (lockNames: readonly string[]) => Promise<void>;
 }
 

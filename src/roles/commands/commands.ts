@@ -1,4 +1,4 @@
-/** The commands beside the start: each does its work and ends. */
+/** The commands: each does its work and exits. */
 import { ConfigError, type Loaded, loadConfig } from '../../config/load.ts';
 import { runAdminCommand } from './admin-command.ts';
 import { runDoctor } from './doctor-command.ts';
@@ -7,9 +7,9 @@ import { printHostToken } from './host-token-command.ts';
 const configUsage = 'usage: node src/main.ts config check [file]';
 
 /**
- * @param words the words of the command, its own flags among them
- * @param argv all arguments: settings may stand among them as well
- * @throws ConfigError for a command that there is not
+ * @param words the words of the command, including its own flags
+ * @param argv all arguments, including settings
+ * @throws ConfigError for an unknown command
  */
 export async function runCommand(words: readonly string[], argv: readonly string[]): Promise<void> {
   const [command, ...rest] = words;
@@ -17,15 +17,15 @@ export async function runCommand(words: readonly string[], argv: readonly string
   if (command === 'config') return checkConfig(rest, argv);
   if (command === 'token') return printHostToken(rest, loadConfig(argv).config);
   if (command === 'doctor') return runDoctor(rest, () => loadConfig(argv));
-  throw new ConfigError(`"${words.join(' ')}" is no command; see --help`);
+  throw new ConfigError(`"${words.join(' ')}" is not a command; see --help`);
 }
 
-/** Checks the file and everything else that a start would read, and says what was found where. */
+/** Checks the whole configuration and prints how many settings come from where. */
 function checkConfig(words: readonly string[], argv: readonly string[]): void {
   const [what, file, ...rest] = words;
   if (what !== 'check' || rest.length > 0 || file?.startsWith('--')) throw new ConfigError(configUsage);
   const { config, origins } = loadConfig(file === undefined ? argv : [...argv, '--config', file]);
-  process.stdout.write(`the configuration is good: role ${config.role}, ${countOrigins(origins)}\n`);
+  process.stdout.write(`the configuration is valid: role ${config.role}, ${countOrigins(origins)}\n`);
 }
 
 /** `3 settings from parley.yaml, 1 from the environment`. */

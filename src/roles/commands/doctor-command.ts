@@ -1,6 +1,6 @@
 /**
- * `node src/main.ts doctor`: looks at everything that a start needs, without starting anything, and prints a line about
- * each. What the configured role does not use is not looked at.
+ * `node src/main.ts doctor`: checks everything that the configured role needs to start, without starting it, and prints a
+ * line for each check.
  */
 import { access, constants, mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -28,15 +28,15 @@ type Check = () => Promise<readonly Finding[] | Finding>;
 
 /** Longest wait for another system. */
 const waitMs = 5000;
-/** Older servers are no longer maintained, and are not tested against. */
+/** Older servers are no longer maintained and not tested. */
 const postgresMin = 14;
-/** Clocks further apart than this make tokens look expired, or not valid yet. */
+/** With clocks further apart than this, tokens look expired or not valid yet. */
 const clockLeewayMs = 5000;
 const diskMinBytes = 1024 ** 3;
 
 const finding = (level: Level, about: string, words: string): Finding => ({ level, about, words });
 
-/** @param load throws ConfigError for a configuration that is not good, which is a finding as well */
+/** @param load throws ConfigError for an invalid configuration, which is a finding too */
 export async function runDoctor(words: readonly string[], load: () => Loaded): Promise<void> {
   if (words.length > 0) throw new ConfigError('usage: node src/main.ts doctor [--key value …]');
   let failed = false;
@@ -69,7 +69,7 @@ function checksOf({ config, origins }: Loaded): readonly Check[] {
   ];
 }
 
-/** The error's own words, in one line. */
+/** The message of an error, in one line. */
 function because(error: unknown): string {
   const { message, code } = error as NodeJS.ErrnoException;
   return (message || code || String(error)).split('\n')[0]!;
@@ -155,7 +155,7 @@ async function checkEmbedded({ database }: Config): Promise<readonly Finding[]> 
   return [binaries, await checkFolder(dir), clock];
 }
 
-/** The data folder, or the nearest one above it that is there. */
+/** The data folder, or its nearest parent that exists. */
 async function checkFolder(dir: string): Promise<Finding> {
   const existing = await nearestExisting(dir);
   try {
@@ -193,7 +193,7 @@ async function checkRedis({ redis: { url } }: Config): Promise<Finding> {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
-  // What goes wrong is thrown as well, but without its reason.
+  // The error is also thrown, but without its reason.
   let reason: unknown;
   redis.on('error', (error) => {
     reason = error;

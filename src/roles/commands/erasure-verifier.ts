@@ -1,6 +1,6 @@
 /**
- * Looks for what an erasure left: in every column of every table that the database itself lists, whatever feature it
- * belongs to, the queue of jobs included, and in Redis. It knows no table by name but those where a person's id may stay.
+ * Searches for traces of an erased user: in every column of every table in the database, including the job queue, and in
+ * Redis. Only the tables where the user's id may stay are known by name, so a new table is searched by itself.
  */
 import { Redis } from 'ioredis';
 import type { Config } from '../../config/load.ts';
@@ -8,7 +8,7 @@ import type { Sql } from '../../database/connect.ts';
 
 export interface Wanted {
   readonly userId: string;
-  /** Texts that only the person had: names, addresses, what they wrote. */
+  /** Texts that only this user had: names, addresses, messages. */
   readonly texts: readonly string[];
 }
 
@@ -20,8 +20,8 @@ export interface Finding {
 }
 
 /**
- * Where the bare id stays, as a tombstone: others' logs count on these rows, and none of them says who it was. Their
- * other columns are searched for texts like all others.
+ * Columns where the bare id stays. The logs of other users need these rows, and none of them tells who the user was. The
+ * other columns of these tables are searched like all others.
  */
 const idMayStay = new Set([
   'users.id',
@@ -45,7 +45,7 @@ const idMayStay = new Set([
   'moderation_audit.target_id',
   'learned_examples.moderator_id',
 ]);
-/** What others wrote is theirs, a name of the person's in it included: only the person's own rows count. */
+/** Texts of other users may mention the erased user's name, so only the user's own rows count. */
 const othersWords: Readonly<Record<string, string>> = {
   'events.text': 'actor_id',
   'events.html': 'actor_id',
@@ -67,7 +67,7 @@ export async function findTraces({
   redis: Config['redis'];
   wanted: Wanted;
 }): Promise<{ searched: string; findings: Finding[] }> {
-  // Longer than any request may take: every row of every table is read.
+  // Every row of every table is read, which takes longer than a request may.
   await sql`set statement_timeout = '10min'`;
   const columns = await listColumns(sql);
   const findings: Finding[] = [];
@@ -99,10 +99,10 @@ async function searchColumn(
   { userId, texts }: Wanted,
 ): Promise<Finding[]> {
   const place = `${table}.${column}`;
-  // Named, so that no column is mistaken for one of the query's own.
+  // A prefix keeps the query's own names apart from column names.
   const from = sql`${sql(schema)}.${sql(table)} as searched`;
   const content = sql`searched.${sql(column)}`;
-  // bytea is read as the text that it may hold.
+  // bytea columns may hold text too.
   const value = type === 'bytea' ? sql`encode(${content}, 'escape')` : sql`${content}::text`;
   const findings: Finding[] = [];
   if (!idMayStay.has(place)) {

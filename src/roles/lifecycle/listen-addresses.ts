@@ -1,4 +1,4 @@
-/** The addresses that a start will listen at, looked at before anything else is started. */
+/** Checks that the listen addresses of a role are free before anything is started. */
 import { createServer, type Server } from 'node:net';
 import type { Logger } from 'pino';
 import { type Config, ConfigError } from '../../config/load.ts';
@@ -9,7 +9,7 @@ interface Address {
   readonly path: PortPath;
   readonly host: string;
   readonly port: number;
-  /** The names an operator may set it by. */
+  /** The names of the setting. */
   readonly names: string;
 }
 
@@ -19,7 +19,7 @@ const names: Readonly<Record<PortPath, string>> = {
   'metrics.port': 'PARLEY_METRICS_PORT or --metrics.port',
 };
 
-/** What a role listens at, in the order of importance; port 0 takes a free one. */
+/** The listen addresses of a role, the most important first. Port 0 takes a free port. */
 export function addressesOf({ role, http, processing, metrics }: Config): readonly Address[] {
   const all = [
     ...(role === 'processing' ? [] : [{ path: 'http.port' as const, host: http.host, port: http.port }]),
@@ -61,7 +61,7 @@ function complaint(address: Address, error: unknown, taken: readonly Address[], 
 
 export type Origins = ReadonlyMap<string, string>;
 
-/** What is wrong with each address, in the order of `addressesOf`; undefined: it is free. */
+/** The error of each address, in the order of `addressesOf`; undefined if it is free. */
 export async function findTaken(
   config: Config,
   origins: Origins,
@@ -71,7 +71,7 @@ export async function findTaken(
   try {
     for (const address of addressesOf(config)) {
       try {
-        // Held until all are looked at, so that two settings with one port are noticed.
+        // Held until all addresses are checked, so that two settings with one port are noticed.
         free.push({ address, server: await listen(address) });
         found.push({ ...address, problem: undefined });
       } catch (error) {
@@ -86,8 +86,8 @@ export async function findTaken(
 }
 
 /**
- * The configuration with ports that are free. In `all` nobody needs to know the processing port, so another free one
- * takes its place unless it was set.
+ * The configuration with free ports. In role `all` no other process uses the processing port, so another free port replaces
+ * it unless it was set.
  * @throws ConfigError naming the setting and its value
  */
 export async function requireFreePorts(
@@ -100,13 +100,13 @@ export async function requireFreePorts(
     if (problem === undefined) continue;
     const isOurs = path === 'processing.port' && config.role === 'all' && !origins.has(path);
     if (!isOurs || (problem.cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw problem;
-    logger.info({ port: config.processing.port }, 'the processing port is taken; another free one is used');
+    logger.info({ port: config.processing.port }, 'the processing port is in use; another free one is used');
     checked = { ...checked, processing: { ...checked.processing, port: 0 } };
   }
   return checked;
 }
 
-/** The same line for an address that was taken between the check and its use; other errors as they are. */
+/** The same message for an address that was taken after the check; other errors are returned unchanged. */
 export function explainListenError(error: unknown, config: Config, origins: Origins): unknown {
   const { syscall, port } = error as NodeJS.ErrnoException & { port?: number };
   if (syscall !== 'listen') return error;

@@ -1,4 +1,4 @@
-/** What every role is to main.ts. */
+/** The start options and the stop of every role. */
 import type { Logger } from 'pino';
 import type { Config } from '../../config/load.ts';
 import type { Metrics } from '../../http/metrics.ts';
@@ -6,7 +6,7 @@ import type { Outages } from '../../logger/outages.ts';
 
 export interface RoleContext {
   readonly config: Config;
-  /** Where each setting comes from that has not its default. */
+  /** The origin of each setting that differs from its default. */
   readonly origins: ReadonlyMap<string, string>;
   readonly logger: Logger;
   readonly outages: Outages;
@@ -15,22 +15,22 @@ export interface RoleContext {
 }
 
 export interface RunningRole {
-  /** Stops taking work, finishes what was taken, at the latest when `deadlineMs` (performance.now) has come. */
+  /** Takes no more work and finishes what it has, until `deadlineMs` (performance.now) at the latest. */
   readonly stop: (deadlineMs: number) => Promise<void>;
 }
 
-/** Runs steps in order, each even if an earlier one failed; what failed is logged. */
+/** Runs the steps in order. A step that fails is logged, and the next one still runs. */
 export async function stopInOrder(logger: Logger, steps: readonly (readonly [string, () => unknown])[]): Promise<void> {
   for (const [name, step] of steps) {
     try {
       await step();
     } catch (error) {
-      logger.warn({ error, step: name }, 'stopping went wrong');
+      logger.warn({ error, step: name }, 'a step of the stop failed');
     }
   }
 }
 
-/** Resolves with the work or at the deadline, whichever comes first. */
+/** Resolves when the work is done or the deadline has passed. */
 export async function atMostUntil(deadlineMs: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

@@ -17,7 +17,7 @@ export function createChatMetrics(registry: Registry) {
   const poolWaiting = gauge('database_waiting', 'Queries and transactions that wait for a connection', 'pool');
   const poolLimits = counter(
     'database_limits_total',
-    'Queries refused for want of a connection, and connections dropped for not answering',
+    'Queries refused because no connection was free, and connections dropped because they did not answer',
     'pool',
     'what',
   );
@@ -30,33 +30,40 @@ export function createChatMetrics(registry: Registry) {
       onLimit: (what: 'refused' | 'dropped') => poolLimits.inc({ pool, what }),
     }),
     hub: {
-      delivered: counter('events_delivered_total', 'Events handed to sockets, one for each reader'),
+      delivered: counter('events_delivered_total', 'Events written to sockets, counted once per reader'),
       deliverySeconds: histogram(
         'delivery_seconds',
-        'Time from an event’s arrival at this instance to the write to the last of its readers, of the oldest event of each turn',
+        'Time from the arrival of an event at this instance to the write to its last reader, measured for the oldest event of each flush',
         secondsBuckets,
       ),
-      backfills: counter('gap_backfills_total', 'Times a room was read on from the log'),
+      backfills: counter(
+        'gap_backfills_total',
+        'Catch-ups: times that missing events of a room were read from the log',
+      ),
       feeds: gauge('rooms_in_memory', 'Rooms kept in memory'),
-      connections: gauge('sockets_welcomed', 'Sockets that said hello'),
+      connections: gauge('sockets_welcomed', 'Sockets that completed the handshake'),
     },
     eventLog: {
       batches: histogram('commit_batch_size', 'Sends of one commit', [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]),
       commitSeconds: histogram('commit_seconds', 'Time of one group commit', secondsBuckets),
-      conflicts: counter('seq_conflicts_total', 'Appends that another instance overtook'),
+      conflicts: counter('seq_conflicts_total', 'Appends repeated because another instance took the seq first'),
       sends: counter('sends_total', 'Sends by outcome', 'outcome'),
     },
     sockets: {
       frames: counter('frames_total', 'Client frames by type', 'type'),
-      errors: counter('frame_errors_total', 'Error answers by code', 'code'),
-      closes: counter('socket_closes_total', 'Sockets closed by the server, by code; 1006: silent peers', 'code'),
-      dropped: counter('ephemeral_dropped_total', 'Events without a seq that a slow reader did not get'),
+      errors: counter('frame_errors_total', 'Error frames by code', 'code'),
+      closes: counter(
+        'socket_closes_total',
+        'Sockets closed by the server, by code; 1006: clients that stopped answering',
+        'code',
+      ),
+      dropped: counter('ephemeral_dropped_total', 'Signals (frames without a seq) dropped for slow readers'),
     },
     requests: {
       errors: counter('request_errors_total', 'Requests that were refused or failed, by code', 'code'),
       dropped: counter('connections_refused_total', 'TCP connections refused because too many were open'),
     },
-    /** Read when somebody asks. */
+    /** Values that are read when metrics are collected. */
     watch: ({
       queueBytes,
       sendsWaiting,
@@ -71,30 +78,30 @@ export function createChatMetrics(registry: Registry) {
             this.set(value());
           },
         });
-      watched('socket_queue_bytes', 'Bytes that readers have not taken yet, over all sockets', queueBytes);
-      watched('replays_waiting', 'Rooms of resumes and backfills that wait to be read', replaysWaiting);
+      watched('socket_queue_bytes', 'Bytes queued for readers, over all sockets', queueBytes);
+      watched('replays_waiting', 'Rooms whose replay or catch-up waits for a query', replaysWaiting);
       watched('sends_waiting', 'Sends that wait for their commit', sendsWaiting);
     },
-    stalls: counter('stalls_total', 'Times the process stood still and read authority again'),
+    stalls: counter('stalls_total', 'Process pauses after which revocations and memberships were read again'),
     welcome: {
-      resumes: counter('resumes_total', 'Rooms of a resume, by result', 'result'),
-      waiting: gauge('hellos_waiting', 'Hellos that wait for their turn'),
+      resumes: counter('resumes_total', 'Resumed rooms, by result', 'result'),
+      waiting: gauge('hellos_waiting', 'Hellos that wait to be handled'),
       refused: counter('hellos_refused_total', 'Hellos and upgrades refused because too many wait'),
     },
-    databaseIsolation: gauge('cut_off', '1 while this instance is cut off from the database and others are not'),
+    databaseIsolation: gauge('cut_off', '1 while only this instance has lost the database'),
     hints: {
       published: counter('hints_published_total', 'Hints sent to Redis'),
-      dropped: counter('hints_dropped_total', 'Hints not sent because Redis is away or slow'),
-      received: counter('hints_received_total', 'Hints of other instances'),
-      up: gauge('hints_up', '1 while hints flow'),
+      dropped: counter('hints_dropped_total', 'Hints dropped because Redis is unavailable or slow'),
+      received: counter('hints_received_total', 'Hints received from other instances'),
+      up: gauge('hints_up', '1 while the connection for hints works'),
     },
     verdicts: counter('verdicts_total', 'Verdicts by source', 'source'),
     verdictRetries: counter(
       'verdict_retries_total',
-      'Drafts that a first instance left without a verdict, by outcome: asked of a second one, or over_budget',
+      'Drafts without a verdict from the first processing instance, by outcome: retried at a second one, or over_budget',
       'outcome',
     ),
-    judgeSeconds: histogram('judge_seconds', 'Time from a draft to its verdict', secondsBuckets),
-    breakers: gauge('breaker_open', '1 while a breaker is open', 'peer'),
+    judgeSeconds: histogram('judge_seconds', 'Time from sending a draft to its verdict', secondsBuckets),
+    breakers: gauge('breaker_open', '1 while a circuit breaker is open', 'peer'),
   };
 }

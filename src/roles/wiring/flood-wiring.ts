@@ -1,13 +1,13 @@
 /**
- * Floods as the chat role sees them. Its calls go to several processing instances, each of which knows a part of what a
- * sender wrote; the chat instance that holds the sender's connection knows all of it, whoever judged, its own engine included.
+ * Flood detection in the chat role. Each processing instance sees only a part of a sender's messages. The chat instance
+ * that holds the sender's connection sees all of them, whichever instance gave the verdict.
  */
 
 import type { Judge } from '../../processing/client/processing-client.ts';
 import type { FloodWatch } from '../../processing/engine/flood-watch.ts';
 import { withFlood } from '../../processing/engine/flood-watch.ts';
 
-/** Adds to every verdict on a message what this instance knows of the flood that it is part of. */
+/** Adds the flood label of this instance to every verdict on a message. */
 export function watchFloods(judge: Judge, watch: FloodWatch | undefined): Judge {
   if (!watch) return judge;
   return async (draft) => {
@@ -18,7 +18,7 @@ export function watchFloods(judge: Judge, watch: FloodWatch | undefined): Judge 
       { ...task, ...(roomId ? { roomId } : {}), ...(senderId ? { senderId } : {}) },
       verdict.fingerprint,
     );
-    // Known as a flood to the instance that judged.
+    // The processing instance has found the flood too.
     return verdict.labels.some(({ name }) => name === label?.name) ? verdict : withFlood(verdict, label);
   };
 }

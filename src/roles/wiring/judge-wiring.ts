@@ -1,4 +1,4 @@
-/** The chat role's judge: remote instances, the service of this process, or its own engine, in that order. */
+/** Where the chat role gets verdicts: processing instances, or the service of this process, then the local engine. */
 
 import type { FindSenderFacts } from '../../chat/messages/sender-facts.ts';
 import type { JudgeText } from '../../chat/rooms/room-texts.ts';
@@ -35,17 +35,17 @@ export interface JudgeWiring {
   readonly name: JudgeName;
   /** How many of the processing instances answer, as text for people. */
   readonly state: () => string;
-  /** Judges ordinary lines until the way to the engines is warm. What fails is reported as for any draft. */
+  /** Sends ordinary drafts until the engines and the connections to them are warm. Failures are reported as for any draft. */
   readonly warmUp: () => Promise<void>;
   readonly stop: () => void;
 }
 
-/** Bytes of one answer. */
+/** Largest response. */
 const answerBytes = 16 * 1024 * 1024;
 const firstPauseMs = 250;
-/** Drafts of each round of the warm-up: each grows what the engine is given at once. */
+/** Drafts of each round of the warm-up. The pace of sends grows with each round. */
 const warmUpRounds = [32, 64, 64, 128, 128, 128];
-/** A machine this slow is not made wait any longer. */
+/** A slow machine starts after this time, warm or not. */
 const warmUpMaxMs = 3000;
 
 export function createJudge({
@@ -59,7 +59,7 @@ export function createJudge({
   const { failuresToOpen, probePauseMax } = config.processing;
   const breaker = { failuresToOpen, pauseMs: Math.min(firstPauseMs, probePauseMax), pauseMaxMs: probePauseMax };
   const links = config.processing.url.map((url) => ({ name: url, ...createNetworkTransport(url, { answerBytes }) }));
-  // The engine behind the memory link is the local one: it is neither left alone nor asked a second time.
+  // Behind the in-process service is the local engine, so it needs neither a breaker nor a fallback.
   const isInProcess = links.length === 0 && memoryTransport !== undefined;
   const instances = (isInProcess ? [{ name: 'memory', ...memoryTransport }] : links).map((link) =>
     createProcessingInstance({
@@ -68,7 +68,7 @@ export function createJudge({
       breaker: isInProcess ? { ...breaker, failuresToOpen: Number.POSITIVE_INFINITY } : breaker,
       probeTimeoutMs: config.moderation.timeout,
       onBreaker: (state) => metrics.breakers.set({ peer: link.name }, state === 'closed' ? 0 : 1),
-      // The address may hold a password.
+      // The URL may hold a password.
       outage: outages.of(`processing instance ${URL.canParse(link.name) ? new URL(link.name).host : link.name}`),
     }),
   );
@@ -95,7 +95,7 @@ export function createJudge({
     },
   });
 
-  // The engine of this process has seen all that this process asks: no second look.
+  // The in-process engine has seen every draft of this process, so it watches for floods itself.
   const watched = watchFloods(client.judgeOne, memoryTransport ? undefined : createFloodWatch(config.moderation.flood));
   const judge = lookUpSenders(watched, findSenderFacts, toSignSettings(config.moderation.spam));
 
@@ -104,7 +104,7 @@ export function createJudge({
     for (const count of warmUpRounds) {
       if (performance.now() > untilMs) break;
       const lines = Array.from({ length: count }, (_, n) => `Shall we meet at ${n}, or is that **too early** for you?`);
-      // Without sender and room they are part of nobody's flood.
+      // Without a sender and a room they count towards no flood.
       await Promise.allSettled(lines.map((text) => client.judgeOne({ key: 'warm-up', text, kind: 'message' })));
     }
     isWarm = true;

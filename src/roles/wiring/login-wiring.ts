@@ -66,11 +66,11 @@ export interface LoginOptions extends Pick<RoleContext, 'config' | 'logger'> {
   readonly revocations: Revocations;
   readonly counters: RateCounters;
   readonly judgeName: JudgeName;
-  /** Other instances are told to look what ended. */
+  /** Tells other instances to read the revocations. */
   readonly onRevoked: () => void;
 }
 
-/** What proves who calls, made before whoever checks it. */
+/** Tokens and cookies; the authenticator is created with them. */
 export interface LoginTokens {
   readonly keys: SigningKeys;
   readonly accessTokens: AccessTokens;
@@ -87,7 +87,7 @@ export interface Logins {
   readonly stepUp: StepUp;
   readonly sessions: SessionStore;
   readonly loginMethods: LoginMethods;
-  /** To be registered under `/v1`. */
+  /** Registered under `/v1`. */
   readonly routes: FastifyPluginAsync;
   readonly frames: FrameHandlers;
   readonly stop: () => void;
@@ -330,7 +330,7 @@ function createMfa(
   };
 }
 
-/** Whether nobody but this machine can reach Parley, as far as its settings tell. */
+/** Whether the settings say that only this machine can reach Parley. */
 export function isPrivate({ http, publicUrl }: Pick<Config, 'http' | 'publicUrl'>): boolean {
   const isNamedHere = publicUrl === undefined || isLoopbackHost(new URL(publicUrl).hostname);
   return isLoopbackHost(http.host) && http.trustProxy.length === 0 && isNamedHere;

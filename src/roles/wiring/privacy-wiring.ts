@@ -1,4 +1,4 @@
-/** What people may know of, take with them and take away: the features that keep something of a person, in one list. */
+/** Export and erasure: the list of all features that store personal data. */
 import { createLoginPersonalData } from '../../auth/account/login-personal-data.ts';
 import type { Passwords } from '../../auth/credentials/passwords.ts';
 import type { StepUp } from '../../auth/mfa/step-up.ts';
@@ -58,7 +58,7 @@ export function startPrivacy({
   stepUp: StepUp;
   counters: RateCounters;
   authenticator: Authenticator;
-  /** Other instances are told to look. */
+  /** Tells other instances to read the revocations. */
   onRevoked: () => void;
 }): PrivacyWiring {
   const parts: readonly PersonalData[] = [
@@ -83,15 +83,15 @@ export function startPrivacy({
     settings: { pollMs: config.erasure.poll, claimMs: config.erasure.claim },
   });
 
-  /** @throws Failure `forbidden` for a wrong password, `step_up_required` without one where the login is old */
+  /** @throws Failure `forbidden` for a wrong password, `step_up_required` without a password if the login is old */
   async function prove(caller: Caller, password: string | undefined): Promise<void> {
     if (password !== undefined) return provePassword(caller, password);
-    // A guest has nothing to prove it with, and nobody else can be them.
-    // As of now: a guest's token outlives the guest's becoming a user.
+    // A guest has no password. The account is read again, because a guest's token stays valid after an upgrade to a user.
+
     if (caller.kind === 'guest' && (await users.find(caller.userId))?.kind === 'guest') return;
     if (caller.kind !== 'host') return stepUp.requireFresh(caller);
     if ((caller.issuedAt ?? 0) < Date.now() - config.auth.stepUpLifetime)
-      throw new Failure('step_up_required', 'a token that was made just now is needed');
+      throw new Failure('step_up_required', 'a token that was issued just now is needed');
   }
 
   async function provePassword({ userId, sessionId }: Caller, password: string): Promise<void> {
