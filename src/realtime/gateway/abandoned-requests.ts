@@ -2,7 +2,7 @@
 import { clientGone } from '../../errors.ts';
 import { isCallerThere } from '../../http/caller/caller.ts';
 import type { App } from '../../http/server/app-type.ts';
-import type { ProcessPauseWatch } from './process-pause.ts';
+import type { WakeGrace } from './process-pause.ts';
 
 const changesNothing = new Set(['GET', 'HEAD', 'OPTIONS']);
 
