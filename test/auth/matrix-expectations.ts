@@ -1,14 +1,14 @@
 /**
- * What each kind of caller may do: the answer of every route and frame. A new route or frame without a line here fails
- * test/auth/matrix.test.ts; write what should be, not what is.
+ * The expected answer of every route and frame to each kind of caller. A new route or frame without a line here fails
+ * test/auth/matrix.test.ts. Write the intended answer, not the present one.
  *
  * Without a valid token (none, expired, revoked, another issuer's) every route but those of `anyone` answers 401, and to a
  * banned user 403. The lines are about all other callers.
  */
 
 /**
- * People whose place in the room of the cell is their only difference (`shutOut`: banned from it), then those whose place in
- * the deployment is.
+ * Users who differ only by their membership of the cell's room (`shutOut` is banned from it), then callers who differ by
+ * their role in the deployment.
  */
 export type Caller =
   | 'outsider'
@@ -22,17 +22,17 @@ export type Caller =
   | 'server';
 export type Unproved = 'nobody' | 'expired' | 'revoked' | 'foreign' | 'banned';
 
-/** What the cell's request is made of. */
+/** The ids that the cell's request contains. */
 export interface World {
   readonly roomId: string;
   /** A message of `otherId`, a member. */
   readonly messageId: string;
   readonly otherId: string;
-  /** The caller; a person of no importance where it is a server. */
+  /** The caller; for a server, any user. */
   readonly callerId: string;
-  /** Somebody who is in no room. */
+  /** A user who is in no room. */
   readonly strangerId: string;
-  /** In the room's queue, and one of its rules; empty where the cell's name does not ask for them. */
+  /** An entry of the room's queue and one of its rules; empty unless the cell's name needs them. */
   readonly entryId: string;
   readonly ruleId: string;
   /** Differs in every cell. */
@@ -43,26 +43,26 @@ export type Answers = Readonly<Record<Caller, number>>;
 export interface RouteExpectation {
   readonly path?: (world: World) => string;
   readonly body?: (world: World) => unknown;
-  /** The same for everybody, whoever they say they are. */
+  /** The same answer for everybody, also without a login. */
   readonly anyone?: number;
-  /** Of a private room, or where there is no room. */
+  /** For a private room, or for a route without a room. */
   readonly answers?: Answers;
-  /** Of a public room, where it differs. */
+  /** For a public room, if it differs. */
   readonly inPublic?: Partial<Answers>;
 }
 
 const uuid = '01890000-0000-7000-8000-000000000000';
-/** One's own account: people yes, servers no. */
+/** Routes of one's own account: allowed for users, not for servers. */
 const own = (status: number, others: Partial<Answers> = {}): Answers => ({
   ...{ outsider: status, removed: status, shutOut: status, member: status, moderator: status, owner: status },
   ...{ guest: status, admin: status, server: 403, ...others },
 });
-/** In a room: what members, moderators and owners get; then staff and servers; outsiders know of nothing. */
+/** Routes of a room: the answers to members, moderators, owners, staff and servers. To outsiders the room does not exist. */
 const room = (member: number, moderator: number, owner: number, admin: number, server: number): Answers => ({
   ...{ outsider: 404, removed: 404, shutOut: 404, guest: 404, member, moderator, owner, admin, server },
 });
 const seenByAll = { outsider: 200, removed: 200, shutOut: 403, guest: 200 };
-/** What is public the staff sees as everybody does; a private room it has to open first. */
+/** Staff see public rooms like everybody; a private room must be opened first. */
 const seenByStaff = { ...seenByAll, admin: 200 };
 const notJoined = { outsider: 403, removed: 403, shutOut: 403, guest: 403 };
 const onlyServer = (status: number) => own(403, { server: status });
@@ -70,7 +70,7 @@ const onlyAdmin = (status: number) => own(403, { admin: status });
 
 export const routes: Readonly<Record<string, RouteExpectation>> = {
   'GET /.well-known/jwks.json': { anyone: 200 },
-  // ── Coming in ──
+  // ── Logging in ──
   'POST /v1/auth/register': {
     anyone: 201,
     body: ({ unique }) => ({ username: `r${unique}`, email: `r${unique}@example.org`, password: 'a long enough one' }),
@@ -135,7 +135,7 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     path: ({ strangerId }) => `/v1/users/me/blocks/${strangerId}`,
   },
   'GET /v1/users/me/identities': { answers: own(200) },
-  // No provider is configured where this runs: 404 to whoever may ask at all.
+  // The test configures no provider, so permitted callers get 404.
   'POST /v1/users/me/identities': { answers: own(404, { guest: 403 }), body: () => ({ provider: 'acme' }) },
   'POST /v1/users/me/identities/link': { answers: own(401, { guest: 403 }), body: () => ({ code: 'invented' }) },
   'DELETE /v1/users/me/identities/{identityId}': {
@@ -166,7 +166,7 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     answers: own(404, { guest: 403 }),
     path: () => '/v1/users/me/second-factors/unknown',
   },
-  // ── People ──
+  // ── Users ──
   'GET /v1/users': { answers: own(200, { server: 200 }), path: () => '/v1/users?query=x' },
   'GET /v1/users/{userId}': { answers: own(200, { server: 200 }), path: ({ otherId }) => `/v1/users/${otherId}` },
   'POST /v1/users': { answers: onlyServer(201), body: ({ unique }) => ({ username: `s${unique}` }) },
@@ -183,7 +183,7 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   'GET /v1/api-keys': { answers: onlyAdmin(200) },
   'POST /v1/api-keys': { answers: onlyAdmin(201), body: () => ({ name: 'x', scopes: ['users:read'] }) },
   'DELETE /v1/api-keys/{keyId}': { answers: onlyAdmin(404), path: () => `/v1/api-keys/${uuid}` },
-  // ── The moderators' desk, of the deployment; of a room see below ──
+  // ── Moderation of the deployment; for that of a room see below ──
   'GET /v1/moderation/bans': { answers: onlyAdmin(200) },
   'PUT /v1/moderation/bans/{userId}': { answers: onlyAdmin(200), body: () => ({ seconds: 60 }) },
   'DELETE /v1/moderation/bans/{userId}': { answers: onlyAdmin(204) },
@@ -292,13 +292,13 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   },
 };
 
-/** Who keeps order in a room: its moderators and owners, and the staff. */
+/** Moderation of a room: allowed for its moderators and owners, and for staff. */
 const desk = (status: number): RouteExpectation => ({
   answers: room(403, status, status, status, 403),
   inPublic: notJoined,
 });
 
-/** The moderators' desk of a room. A name is a route's with what makes it the room's: its query, or its body. */
+/** Moderation routes of a room. The name contains the query or the body that selects the room. */
 export const roomRoutes: Readonly<Record<string, RouteExpectation>> = {
   'GET /v1/moderation/bans?roomId={roomId}': desk(200),
   'PUT /v1/moderation/bans/{userId} {roomId}': { ...desk(200), body: ({ roomId }) => ({ roomId, seconds: 60 }) },
@@ -323,7 +323,7 @@ export const roomRoutes: Readonly<Record<string, RouteExpectation>> = {
   'DELETE /v1/moderation/rules/{ruleId} {roomId}': desk(204),
 };
 
-/** Calls of the processing port: who has its token, or anybody. A person's login and an API key are no such token. */
+/** RPCs of the processing port. They need its own token; a user's token or an API key is refused. */
 export const rpcs: Readonly<Record<string, 'token' | 'anyone'>> = {
   'parley.processing.v1.ProcessingService/Process': 'token',
   'parley.processing.v1.ProcessingService/ProcessBatch': 'token',
@@ -340,7 +340,7 @@ export const rpcs: Readonly<Record<string, 'token' | 'anyone'>> = {
 
 export interface FrameExpectation {
   readonly frame: (world: World) => Record<string, unknown>;
-  /** `ack` or a failure's code, of a private room; servers have no sockets. */
+  /** `ack` or a failure's code, for a private room. Servers have no sockets. */
   readonly answers: Readonly<Record<Exclude<Caller, 'server'>, string>>;
   readonly inPublic?: Partial<Readonly<Record<Exclude<Caller, 'server'>, string>>>;
 }
@@ -389,7 +389,7 @@ export const frames: Readonly<Record<string, FrameExpectation>> = {
     answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
     inPublic: { ...seen, admin: 'ack' },
   },
-  // Closing what was never opened tells nothing of whether it is there.
+  // Closing a room that was never opened does not reveal whether it exists.
   'room.close': { frame: ({ roomId }) => ({ roomId }), answers: everywhere('ack') },
   'message.send': {
     frame: ({ roomId, unique }) => ({ roomId, clientId: unique, text: 'hello' }),

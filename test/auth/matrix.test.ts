@@ -1,4 +1,4 @@
-/** Every route and frame, as every kind of caller, in a private and in a public room. */
+/** Calls every route and frame as every kind of caller, in a private and in a public room. */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -33,7 +33,7 @@ const callers: readonly Caller[] = [
 ];
 const unproved: readonly Unproved[] = ['nobody', 'expired', 'revoked', 'foreign', 'banned'];
 const inMembers = new Set(['member', 'moderator', 'owner', 'removed', 'shutOut']);
-/** Cells worked on at once. */
+/** Cells that run at the same time. */
 const lanes = 6;
 
 let parley: Single;
@@ -50,7 +50,7 @@ beforeAll(async () => {
   parley = await startSingle({
     JWT_SECRET: jwtSecret,
     PROCESSING_TOKEN: processingToken,
-    // About authority, not about speed.
+    // The test is about permissions, not about limits.
     PARLEY_MODERATION_TIMEOUT: '20s',
     PARLEY_LIMITS_REQUESTS_PER_MINUTE: '1000000',
     PARLEY_LIMITS_LOGINS_PER_MINUTE: '1000000',
@@ -86,7 +86,7 @@ const bearer = ({ token }: { token: string }) => ({ authorization: `Bearer ${tok
 const asServer = (method: string, path: string, body?: unknown) => mustCallAs(serverKey, method, path, body);
 const asAdmin = (method: string, path: string, body?: unknown) => mustCallAs(admin.token, method, path, body);
 
-/** Rules are tried few at a time; whoever comes then is told to come again. */
+/** Only a few rules are tried at a time; further requests are refused and repeated here. */
 async function ask(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Answer> {
   for (let attempt = 1; ; attempt++) {
     const answer = await callApi(parley.url, method, path, body, headers);
@@ -113,7 +113,7 @@ async function makePerson(): Promise<Person> {
   return { id: id as string, token: accessToken as string };
 }
 
-/** Nobody else opens a login for an admin: this one has the password of the first. */
+/** No server can open a session for an admin, so this one logs in with the first admin's password. */
 async function makeAdmin(): Promise<Person> {
   const username = `a${randomBytes(8).toString('hex')}`;
   const { id } = await asServer('POST', '/v1/users', { username });
@@ -123,7 +123,7 @@ async function makeAdmin(): Promise<Person> {
     login: username,
     password: 'a long enough one',
   });
-  // In all else like the others.
+  // Otherwise like the other callers.
   await sql`update users set password_hash = null where id = ${id as string}`;
   return { id: id as string, token: body.accessToken as string };
 }
@@ -143,7 +143,7 @@ function sign(claims: object, secret: string, typ: string): string {
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
 }
 
-/** They change nothing, so one of each kind, and one room, does for all cells. */
+/** These callers change nothing, so all cells share one of each kind, and one room. */
 const refused = new Map<Unproved, Promise<{ token: string } | undefined>>();
 let sharedWorld: Promise<{ world: World }> | undefined;
 
@@ -171,7 +171,7 @@ async function makeUnproved(kind: Unproved): Promise<{ token: string } | undefin
   return { token: sign({ ...subject, iss: 'parley', aud: 'parley', exp }, jwtSecret, 'at+jwt') };
 }
 
-/** A room of the cell's own, in which the caller has the place that the cell is about. */
+/** Creates a room for the cell, with the caller's membership in it. */
 async function makeWorld(
   caller: Caller,
   visibility: 'private' | 'public',
@@ -199,7 +199,7 @@ async function makeWorld(
   return { world: { ...people, unique, roomId, messageId, entryId, ruleId }, token };
 }
 
-/** What the cell's route is about on the desk of the room's moderators. */
+/** Creates what the cell's moderation route needs in the room. */
 async function makeDesk(name: string, roomId: string, messageId: string) {
   const rule = { kind: 'word', pattern: `w${randomBytes(6).toString('hex')}`, action: 'flag', roomId };
   const report = `/v1/rooms/${roomId}/messages/${messageId}/report`;
@@ -290,7 +290,7 @@ test('every moderation route of a room gives every kind of caller the expected a
   const { paths } = (await callApi(parley.url, 'GET', '/openapi.json')).body as {
     paths: Record<string, Record<string, unknown>>;
   };
-  // Whatever of the desk takes a room, or names an entry or a rule that may be a room's; lessons are the deployment's alone.
+  // All moderation routes that select a room, an entry or a rule. Lessons belong to the deployment only.
   const desk = Object.entries(paths)
     .filter(([path]) => path.startsWith('/v1/moderation/') && !path.startsWith('/v1/moderation/lessons'))
     .flatMap(([path, methods]) =>
@@ -332,7 +332,7 @@ test('every RPC gives every kind of caller the expected answer', async () => {
   };
   const cells = Object.entries(transports).flatMap(([protocol, transport]) =>
     methods
-      // Both ways at once is not for HTTP/1.1.
+      // HTTP/1.1 does not support bidirectional streams.
       .filter(({ method }) => protocol !== 'gRPC-Web' || method.methodKind !== 'bidi_streaming')
       .flatMap((each) =>
         Object.entries(tokens).map(([caller, authorization]) => ({
@@ -349,7 +349,7 @@ test('every RPC gives every kind of caller the expected answer', async () => {
   expect(wrong).toEqual([]);
 });
 
-/** With an empty request, which whoever is let in may be told is not valid. */
+/** Calls with an empty request, which may be answered as invalid if the caller is permitted. */
 async function callRpc(
   transport: Transport,
   { service, method }: { service: DescService; method: DescMethod },
@@ -378,7 +378,7 @@ async function* once<Item>(item: Item): AsyncGenerator<Item> {
   yield item;
 }
 
-/** Frame types as the source declares them. */
+/** The frame types that the source declares. */
 function declaredFrames(): string[] {
   const source = fileURLToPath(new URL('../../src', import.meta.url));
   return readdirSync(source, { recursive: true, encoding: 'utf8' })

@@ -115,7 +115,7 @@ async function vouched(claims: Record<string, unknown>): Promise<{ id: string; u
   return body as unknown as { id: string; username: string };
 }
 
-test('people whom others vouch for get a readable username, whatever they are called', async () => {
+test('users from an issuer get a readable username from any name', async () => {
   expect(await vouched({ name: 'Jürgen Müller' })).toMatchObject({ username: 'Jurgen-Muller' });
   expect(await vouched({ name: 'Jürgen Müller' })).toMatchObject({
     username: expect.stringMatching(/^Jurgen-Muller-\w{6}$/),

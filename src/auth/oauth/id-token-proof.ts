@@ -40,7 +40,7 @@ export interface ProofOptions {
 
 /**
  * @param token the answer of the token endpoint
- * @throws Failure `invalid` for an id token that does not verify, `forbidden` for a person whom `require` excludes, `unavailable`
+ * @throws Failure `invalid` for an id token that does not verify, `forbidden` for a person that `require` excludes, `unavailable`
  */
 export async function proveByIdToken(
   token: Claims,

@@ -1,4 +1,4 @@
-/** The users whom one blocks. */
+/** Blocking and unblocking users. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
