@@ -135,7 +135,7 @@ export function createTermWalk(
       if (letters) for (const letter of letters) step(node, at + 1, letter, last);
       if (kind === kinds.sign || kind === kinds.digit) draw(node, at, code);
       state.leets--;
-      if (mayGoOn) mask(node, at, code, kind);
+      if (mayGoOn && mayHideLetter(state, code, kind)) mask(node, at, isHardMask(code, kind));
     }
     if (mayGoOn) interrupt(node, at, last);
   }
@@ -172,10 +172,7 @@ export function createTermWalk(
   }
 
   /** A sign that hides one letter, whichever. */
-  function mask(node: number, at: number, code: number, kind: number): void {
-    if (state.gaps > 0 || state.swaps > 0) return;
-    const isHard = kind === kinds.emoji || hardMasks.has(code);
-    if (isHard ? state.hardMasks >= hardMasksMax : state.softMasks >= 1 || !softMasks.has(code)) return;
+  function mask(node: number, at: number, isHard: boolean): void {
     state.steps -= maskCost;
     if (isHard) state.hardMasks++;
     else state.softMasks++;
@@ -192,20 +189,17 @@ export function createTermWalk(
     if (state.hardMasks + state.softMasks > 0) return;
     state.steps -= 1;
     const { scan } = state;
+    if (scan.codes[at] === lessThan || scan.codes[at] === closingBracket) {
+      const tag = tagEnd(scan, at);
+      state.steps -= tagCost;
+      if (tag > 0) return void resume(node, tag, last, 0);
+    }
     let isSpaced = 0;
     let end = at;
     for (; end < scan.count && end - at < gapPlacesMax; end++) {
       const kind = scan.kinds[end]!;
       if (kind <= kinds.digit) break;
       if (kind === kinds.space) isSpaced = 1;
-      if (end === at && (scan.codes[end] === lessThan || scan.codes[end] === closingBracket)) {
-        const tag = tagEnd(scan, end);
-        state.steps -= tagCost;
-        if (tag > 0) {
-          resume(node, tag, last, isSpaced);
-          return;
-        }
-      }
       // A sign may also be the next letter.
       if (end > at && kind !== kinds.space && readingsOfSign(scan.codes[end]!)) resume(node, end, last, isSpaced);
     }
@@ -222,6 +216,17 @@ export function createTermWalk(
   }
 
   return { begin: drawings.begin, walkFrom: () => walk(0, state.from, noLetter, true) };
+}
+
+/** Whether a sign is used only to hide letters, as emoji are here. */
+function isHardMask(code: number, kind: number): boolean {
+  return kind === kinds.emoji || hardMasks.has(code);
+}
+
+/** Whether one more letter of the path may be hidden by this sign. Interrupted words and look-alikes are not masked too. */
+function mayHideLetter(state: WalkState, code: number, kind: number): boolean {
+  if (state.gaps > 0 || state.swaps > 0) return false;
+  return isHardMask(code, kind) ? state.hardMasks < hardMasksMax : state.softMasks < 1 && softMasks.has(code);
 }
 
 /** Which drawings fit at a place. Looked up once per place, however many walks pass it. */
