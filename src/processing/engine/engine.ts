@@ -1,6 +1,6 @@
 /**
- * Judges and renders texts on worker threads. The main loop of the process only queues, counts and keeps what all threads
- * must share: the flood window, and the texts that cost a thread its life.
+ * Judges and renders texts on worker threads. The main thread only queues, counts, and keeps what the threads share: the flood
+ * window, and the texts that were being judged when a thread was lost.
  */
 import { createHash } from 'node:crypto';
 import type { RunOptions } from '../pool/task-queue.ts';
@@ -10,13 +10,13 @@ import { type FloodWatch, withFlood } from './flood-watch.ts';
 import type { TextEngine, TextResult, TextTask } from './text-task.ts';
 
 export interface EngineSettings extends WorkerPoolSettings {
-  /** A text that overran twice is refused unseen for this long. */
+  /** How long a text that overran or crashed twice is refused without being judged. */
   readonly quarantineMs: number;
-  /** Such texts remembered. */
+  /** Number of such texts that are remembered. */
   readonly quarantineMax: number;
 }
 
-/** What a thread hands back. */
+/** The result of one text on a thread. */
 export type ThreadResult = TextResult;
 
 export interface EngineEvents extends PoolEvents {
@@ -26,9 +26,9 @@ export interface EngineEvents extends PoolEvents {
 export interface EngineOptions<State> {
   /** Module of the threads; it calls `serveTasks`. */
   readonly module: URL;
-  /** Rules, weights and lists the threads begin with. */
+  /** Rules, weights and lists that the threads start with. */
   readonly state: State;
-  /** Names that state. */
+  /** Identifies that state. */
   readonly version: string;
   readonly settings: EngineSettings;
   readonly flood?: FloodWatch | undefined;
@@ -36,7 +36,7 @@ export interface EngineOptions<State> {
 }
 
 export interface Engine<State> extends TextEngine {
-  /** Every thread works with `state` when this resolves, and no work was dropped. Rejects with the threads' complaint. */
+  /** Resolves when every thread works with `state`; no work is dropped. Rejects with a thread's complaint. */
   readonly reload: (state: State, version: string) => Promise<void>;
   readonly stats: () => { readonly waiting: number; readonly given: number; readonly threadsReady: number };
   readonly stop: () => Promise<void>;
@@ -93,7 +93,7 @@ function unjudged(task: TextTask, reason: string): TextResult {
   return { outcome: 'error', spamScore: 0, labels: [label], html: '', links: [], mentions: [] };
 }
 
-/** Texts that cost a thread its life, by digest, for a while: a repeated one must not cost a thread each time. */
+/** Remembers texts that were judged when a thread was lost, by digest, so that repeating one does not cost a thread each time. */
 function createQuarantine({ quarantineMs, quarantineMax }: EngineSettings) {
   const until = new Map<string, number>();
   const digest = (text: string): string => createHash('sha256').update(text).digest('base64');

@@ -1,4 +1,4 @@
-/** Keeps the flood window of a process: shows it every judged message once and says what a flood costs. */
+/** Detects floods among the texts that a process judges, and applies the deployment's action to them. */
 import type { Config } from '../../config/load.ts';
 import { createFloodWindow, isCopyLabel } from '../../spam/flood.ts';
 import { blockedAnyway, confirm, findBlockingSign, type Judged } from '../../spam/second-sign.ts';
@@ -13,7 +13,7 @@ export type FloodWatch = (
   fingerprint: string | undefined,
 ) => (TextLabel & { readonly action?: 'flag' | 'block' }) | undefined;
 
-/** Copies that are counted are those that this process saw; each chat instance counts its own senders' besides. */
+/** Counts the copies that this process judged. Each chat instance also counts those of its own senders. */
 export function createFloodWatch(settings: Config['moderation']['flood']): FloodWatch | undefined {
   const { action } = settings;
   if (action === 'off') return undefined;
@@ -30,7 +30,7 @@ export function createFloodWatch(settings: Config['moderation']['flood']): Flood
     roomsMax: settings.roomsMax,
   });
   return ({ text, kind, senderId, roomId, messageId, sentAtMs }, fingerprint) => {
-    // An edit is a copy of its message, and names are no messages.
+    // An edit is a copy of its message, and names are not messages.
     if (kind !== 'message' || (senderId === undefined && roomId === undefined)) return undefined;
     const atMs = sentAtMs ?? performance.timeOrigin + performance.now();
     const label = window.see({ text, atMs, authorId: senderId, roomId, messageId, fingerprint });
@@ -38,9 +38,9 @@ export function createFloodWatch(settings: Config['moderation']['flood']): Flood
   };
 }
 
-/** The verdict with what the flood adds to it. Copies are a second sign for the score. */
+/** The verdict with the flood's label and action. Copies are also a second sign for the spam score. */
 export function withFlood<Verdict extends Judged>(verdict: Verdict, label: ReturnType<FloodWatch>): Verdict {
-  // What is refused anyway needs no further reason.
+  // A text that is refused for another reason needs no further label.
   if (!label || (verdict.outcome === 'block' && !findBlockingSign(verdict))) return verdict;
   const { action = 'flag', ...reason } = label;
   const both = { ...verdict, labels: [...verdict.labels, reason] };

@@ -1,15 +1,15 @@
-/** What moderators said of texts, in Postgres: stored once, bounded, read again by every engine when it changed. */
+/** Moderators' decisions about texts, in Postgres: stored once, bounded, and read again by every engine when they change. */
 import { sql as statement } from 'drizzle-orm';
 import type { Sql, Transaction } from '../../database/connect.ts';
 import type { LearnedExample } from '../../spam/classifier/learner.ts';
 import type { OffenceExample } from '../../spam/toxicity/toxicity-learner.ts';
 import type { LearnExample } from './text-task.ts';
 
-/** What one decision, or one call of `Learn`, has taught; never the text. */
+/** One decision, or one example of a `Learn` call, without its text. */
 export interface Lesson {
   readonly id: number;
   readonly label: LearnExample['label'];
-  /** Of decisions the id of a person; else whatever the caller of `Learn` said. */
+  /** A user id for decisions; for calls of `Learn`, the id that the caller chose. */
   readonly moderatorId: string;
   readonly roomId: string | null;
   readonly messageId: string | null;
@@ -17,7 +17,7 @@ export interface Lesson {
   readonly createdAt: string;
 }
 
-/** Lessons of one moderator, since a time, or both. */
+/** Selects lessons by moderator, by time, or by both. */
 export interface LessonChoice {
   readonly moderatorId: string | undefined;
   /** RFC 3339. */
@@ -28,18 +28,18 @@ export type DecisionExample = LearnExample & Required<Pick<LearnExample, 'origin
 
 export interface LearnedExamples {
   /**
-   * Stores what is new. The same moderator's newer word on a text replaces the older, and so does anybody's newer decision on
-   * a message. Nothing is learned of the words of somebody who was erased meanwhile.
+   * Stores new examples. A moderator's newer decision on a text replaces their older one, and any newer decision on a message
+   * replaces the older ones. Texts of erased users are not stored.
    * @returns how many were new
    */
   readonly store: (examples: readonly LearnExample[]) => Promise<number>;
-  /** The same for one decision on a message, in the transaction that stores the decision. */
+  /** Stores the example of one decision on a message, in the transaction that stores the decision. */
   readonly storeDecision: (tx: Transaction, example: DecisionExample) => Promise<void>;
-  /** Those that are in force, newest first, `limit` and one more. @param before the id that a cursor holds */
+  /** Lessons in force, newest first: `limit` and one more. @param before the id in the cursor */
   readonly list: (moderatorId: string | undefined, before: number | undefined, limit: number) => Promise<Lesson[]>;
-  /** Takes lessons back, in the transaction of whoever writes that down: engines learn anew without them. @returns how many */
+  /** Revokes lessons in the caller's transaction, which records it. Engines then learn without them. @returns how many */
   readonly takeBack: (tx: Transaction, choice: LessonChoice | { readonly id: number }) => Promise<number>;
-  /** Names the present state; another name means that there is something to read. */
+  /** Identifies the stored state. If it differs from the last one, there is something to read. */
   readonly version: () => Promise<string>;
   /** Oldest first, at most the newest `examplesMax` of each kind. */
   readonly read: () => Promise<ReadExamples>;
@@ -50,7 +50,7 @@ export interface ReadExamples {
   readonly offence: readonly OffenceExample[];
 }
 
-/** Examples of each kind that are learned from; older ones are forgotten. */
+/** Examples of each kind that are used; older ones are ignored. */
 const examplesMax = 2000;
 
 export function createLearnedExamples(sql: Sql): LearnedExamples {
@@ -136,7 +136,7 @@ export function createLearnedExamples(sql: Sql): LearnedExamples {
       return taken.length;
     },
     version: async () => {
-      // Ids are taken before the commit: an older one may appear after a newer one, so all are counted.
+      // Ids are assigned before the commit, so an older id may appear after a newer one: the count detects it.
       const [row] = await sql<{ version: string }[]>`
         select coalesce(max(id), 0) || '/' || count(*) || '/' || count(revoked_at) || '/' ||
           coalesce(extract(epoch from max(created_at)), 0) as version

@@ -1,4 +1,4 @@
-/** The thread that learns: what moderators said goes in, corrected weights come out, in memory that all threads share. */
+/** The learning thread: takes moderators' decisions and returns corrected weights in memory that all threads share. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Learned } from '../../spam/classifier/classifier.ts';
 import { createLearner, type Replay } from '../../spam/classifier/learner.ts';
@@ -23,7 +23,7 @@ export interface LearningBirth {
   readonly replay: Replay;
 }
 
-/** Makes ready what learning needs, so that the first label is learned as fast as the later ones. */
+/** Prepares the learners, so that the first label is learned as fast as later ones. */
 export interface LearningWarmUp {
   readonly kind: 'warm up';
 }
@@ -35,7 +35,7 @@ export interface LearningTask {
   readonly examples: ReadExamples;
 }
 
-/** Of a kind without examples nothing is learned. */
+/** A kind without examples leaves the shipped weights unchanged. */
 export interface Taught {
   readonly spam: Learned | undefined;
   readonly toxicity: LearnedToxicity | undefined;
@@ -48,10 +48,10 @@ export type LearningAnswer =
 const { model, toxicity, lookalikes, terms, replay } = workerData as LearningBirth;
 const normalise = createNormaliser(lookalikes);
 const learner = createLearner({ model: readModel(model), normalise, replay });
-/** Made with the first such example, or before: it takes as long as a few dozen labels. */
+/** Created with the first example of its kind or before, because it takes as long as learning a few dozen labels. */
 let manners: ToxicityLearner | undefined;
 const port = parentPort!;
-/** After so many rounds of so many texts the code is compiled; nothing of it is kept. */
+/** After so many rounds of so many texts the code is compiled. The results are thrown away. */
 const warmUpRounds = 3;
 const warmUpTexts = 12;
 

@@ -1,15 +1,15 @@
-/** Learns on a thread of its own, made when there is something to learn or soon may be: neither the main loop nor a judging thread waits. */
+/** Learns on a thread of its own, so that neither the main thread nor a judging thread waits. */
 import { Worker } from 'node:worker_threads';
 import type { ReadExamples } from './learned-examples.ts';
 import type { LearningAnswer, LearningBirth, LearningTask, LearningWarmUp, Taught } from './learning-worker.ts';
 
 export interface Learning {
   /**
-   * The weights that the examples make.
-   * @throws Error when the thread ended or took longer than `timeoutMs`; the next call has a new thread
+   * Computes the weights from the examples.
+   * @throws Error if the thread ended or took longer than `timeoutMs`; the next call starts a new thread
    */
   readonly learn: (examples: ReadExamples, version: string) => Promise<Taught>;
-  /** Starts the thread before there is anything to learn: half a second of a core, of which the first label then has none to wait for. */
+  /** Starts the thread before there is anything to learn. It takes half a second of a core, which the first label then need not wait for. */
   readonly warmUp: () => void;
   readonly stop: () => Promise<void>;
 }
@@ -68,7 +68,7 @@ export function createLearning(birth: LearningBirth, { timeoutMs }: { timeoutMs:
       }
     },
     warmUp: () => {
-      // A thread that learned already is warm.
+      // A thread that has learned before is warm.
       if (worker) return;
       worker = start();
       worker.postMessage({ kind: 'warm up' } satisfies LearningWarmUp);

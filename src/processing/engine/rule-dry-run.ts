@@ -1,6 +1,6 @@
 /**
- * Compiles and tries moderators' rules with the engine's own code on a thread of its own, so that neither a chat instance's
- * main loop nor the engine pays for a bad pattern. Each use has its thread and its time; when the time is up the thread ends.
+ * Compiles moderators' rules and tries them on stored texts, with the engine's own code on a separate thread, so that a bad
+ * pattern slows neither the chat instance nor the engine. Each use has its own thread, which ends when its time is up.
  */
 import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
@@ -14,15 +14,15 @@ interface TriedPattern {
 }
 
 export interface RuleDryRun {
-  /** What is wrong with a pattern, in words; undefined when it is good. @throws Failure `unavailable` */
+  /** @returns what is wrong with a pattern, in words; undefined if it can be used  @throws Failure `unavailable` */
   readonly findProblem: (rule: TriedPattern) => Promise<string | undefined>;
-  /** Steps per character that all these patterns take together at most. */
+  /** Most steps per character that all these patterns take together. */
   readonly cost: (rules: readonly TriedPattern[]) => Promise<number>;
   /**
    * Tries a rule on texts, page by page, until they end or the time is up.
-   * @param nextPage reads on; empty: no more
-   * @param onHit told the text's place among all, from 0
-   * @throws Failure `unavailable` when too many rehearsals run
+   * @param nextPage reads the next texts; empty at the end
+   * @param onHit called with the index of each text that the rule matches, from 0
+   * @throws Failure `unavailable` if too many dry runs are in progress
    */
   readonly run: (
     rule: TriedPattern & { readonly action: 'flag' | 'block' },
@@ -32,11 +32,11 @@ export interface RuleDryRun {
 }
 
 export interface RuleDryRunSettings {
-  /** Longest wait for a compilation. */
+  /** Longest compilation. */
   readonly answerTimeoutMs: number;
-  /** Longest rehearsal. */
+  /** Longest dry run. */
   readonly runTimeoutMs: number;
-  /** Threads at once; more are refused. */
+  /** Most threads at once; more are refused. */
   readonly threadsMax: number;
 }
 
@@ -53,7 +53,7 @@ export function createRuleDryRun(settings: RuleDryRunSettings): RuleDryRun {
     return { lookalikes, terms } as RuleWorkerData;
   }
 
-  /** Gives `work` a thread to ask; it ends with the work, or with the time. */
+  /** Runs `work` with a thread of its own, which ends with the work or when the time is up. */
   async function withThread<Result>(
     timeoutMs: number,
     work: (ask: (question: RuleQuestion) => Promise<RuleAnswer>) => Promise<Result>,
@@ -74,7 +74,7 @@ export function createRuleDryRun(settings: RuleDryRunSettings): RuleDryRun {
         ended.reject(new Failure('unavailable', 'the rule could not be tried', { cause })),
       );
       timer = setTimeout(() => ended.reject(new RuleTimeout()), timeoutMs);
-      ended.promise.catch(() => undefined); // it may end when nobody asks
+      ended.promise.catch(() => undefined); // handled here too, because no call may be waiting for it
       const ask = (question: RuleQuestion): Promise<RuleAnswer> => {
         const answered = new Promise<RuleAnswer>((resolve) => worker!.once('message', resolve));
         worker!.postMessage(question);

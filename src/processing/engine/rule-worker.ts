@@ -1,4 +1,4 @@
-/** The thread on which a moderator's rule is compiled and tried, before any engine has it. One rule, then its end. */
+/** The thread on which a moderator's rule is compiled and tried before the engines get it. One thread per rule. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createRuleBook, findRuleProblem, programSizeOf, type Rule, type RuleBook } from '../../spam/rules/rules.ts';
 import type { TermLists } from '../../spam/terms/terms.ts';

@@ -1,9 +1,9 @@
-/** The moderators' rules in Postgres, as every engine reads them. A rule never changes: it is made, and taken back. */
+/** Reads moderators' rules from Postgres for the engine. A rule never changes: it is created and later revoked. */
 import type { Sql } from '../../database/connect.ts';
 import type { Rule } from '../../spam/rules/rules.ts';
 
 export interface StoredRules {
-  /** Names the rules in force; another name means that there is something to read. */
+  /** Identifies the rules in force. If it differs from the last one, there is something to read. */
   readonly version: () => Promise<string>;
   readonly read: () => Promise<Rule[]>;
 }

@@ -1,4 +1,4 @@
-/** The engine that ships: worker threads with the lists and the model of `data/moderation/artefacts`, and what moderators taught. */
+/** The shipped engine: worker threads with the lists and models of `data/moderation/artefacts`, and what moderators taught. */
 
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
@@ -19,7 +19,7 @@ import type { TextState } from './text-worker.ts';
 
 export interface RunningTextEngine {
   readonly engine: Engine<TextState>;
-  /** Stores the examples; when it resolves, every thread of this process judges by them. @returns how many were new */
+  /** Stores the examples. Resolves when every thread of this process uses them. @returns how many were new */
   readonly learn: (examples: readonly LearnExample[]) => Promise<number>;
   readonly stop: () => Promise<void>;
 }
@@ -29,21 +29,21 @@ export interface TextEngineOptions {
   readonly config: Pick<Config, 'processing' | 'moderation'>;
   readonly logger: Logger;
   readonly registry: Registry;
-  /** Moderators teach through this process, and wait for what they taught: the learning thread is made ready soon after the start. */
+  /** Moderators teach through this process and wait for the result, so the learning thread is prepared soon after the start. */
   readonly teaches?: boolean;
 }
 
 const artefacts = new URL('../../../data/moderation/artefacts/', import.meta.url);
 /** Module of the threads. */
 export const textWorker = new URL('./text-worker.ts', import.meta.url);
-/** What moderators taught and ruled works on every engine after this time at the latest. */
+/** Moderators' lessons and rules take effect on every engine within this time. */
 const pollMs = 1000;
-/** Learning all examples anew takes a few dozen milliseconds; the first time the thread may have to start. */
+/** Learning all examples takes a few dozen milliseconds, and longer if the thread has to start. */
 const learningTimeoutMs = 60_000;
-/** It costs a second of processor time, which at first the clients need that come back after a restart. */
+/** Preparing costs a second of processor time, which reconnecting clients need just after a restart. */
 const learningWarmUpMs = 30_000;
 
-/** Resolves when all threads are warm. @throws when the artefacts are missing or of another build */
+/** Resolves when all threads are warm. @throws Error if the artefacts are missing or of another build */
 export async function startTextEngine({
   sql,
   config,
@@ -63,8 +63,8 @@ export async function startTextEngine({
   const nameOf = (current: Current) => `1/${current.learned}/${current.rules}`;
 
   /**
-   * Reads what has another version. Versions are asked for first: what comes after them is read once more.
-   * @throws when the database or the learning thread does not answer: the last state stays
+   * Reads lessons and rules if their version changed. The version is read first, so changes after it are found the next time.
+   * @throws Error if the database or the learning thread does not answer; the last state stays
    */
   async function readOn(before: Current): Promise<Current> {
     const [learnedVersion, ruleVersion] = await Promise.all([learned.version(), rules.version()]);
@@ -94,8 +94,8 @@ export async function startTextEngine({
 
   const unread: Current = { state: shipped, learned: 'none', rules: 'none' };
   let current = await readOn(unread).catch((error: unknown) => {
-    // It is read again at the next poll; until then the shipped weights judge.
-    logger.warn({ error }, 'what moderators taught and ruled could not be read at the start');
+    // The next poll reads again. Until then the shipped weights are used.
+    logger.warn({ error }, 'could not read moderators’ lessons and rules at the start');
     return unread;
   });
   const metrics = createEngineMetrics(registry, () => engine.stats());
@@ -139,7 +139,7 @@ export async function startTextEngine({
   }
 
   function reportUnread(error: unknown): void {
-    logger.debug({ error }, 'examples and rules of moderators could not be read');
+    logger.debug({ error }, 'could not read moderators’ lessons and rules');
   }
 
   const refreshes = createSingleFlight(refresh);
@@ -150,7 +150,7 @@ export async function startTextEngine({
     engine,
     learn: async (examples) => {
       const stored = await learned.store(examples);
-      // A refresh under way may have read before this was stored.
+      // A refresh in progress may have read before this was stored.
       await refreshes.fresh().catch(reportUnread);
       return stored;
     },
@@ -163,7 +163,7 @@ export async function startTextEngine({
   };
 }
 
-/** What the threads begin with before anybody taught them. @throws when an artefact is missing */
+/** The state of the threads without any lessons. @throws Error if an artefact is missing */
 export async function readShippedState(settings: Config['moderation']): Promise<TextState> {
   const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(new URL(name, artefacts), 'utf8'));
   const [model, toxicity, lookalikes, terms, emoji, chatSample] = await Promise.all([
@@ -192,7 +192,7 @@ export async function readShippedState(settings: Config['moderation']): Promise<
   } as TextState;
 }
 
-/** When a spam score blocks, as the engine wants it. */
+/** The settings for when a spam score blocks, in the engine's units. */
 export function toSignSettings({ action, newcomerAge, newcomerMessages }: Config['moderation']['spam']): SignSettings {
   return { action, newcomerSeconds: newcomerAge / 1000, newcomerMessages };
 }
@@ -205,7 +205,7 @@ function createEngineMetrics(registry: Registry, stats: () => { waiting: number;
   const registers = [registry];
   new Gauge({
     name: 'parley_engine_waiting',
-    help: 'Texts waiting in the engine',
+    help: 'Texts that wait in the engine',
     registers,
     collect() {
       this.set(stats().waiting);
@@ -222,31 +222,31 @@ function createEngineMetrics(registry: Registry, stats: () => { waiting: number;
   return {
     results: new Counter({
       name: 'parley_engine_results_total',
-      help: 'Judged texts by outcome',
+      help: 'Judged texts, by outcome',
       labelNames: ['outcome'],
       registers,
     }),
     batches: new Histogram({
       name: 'parley_engine_batch_size',
-      help: 'Texts of one batch',
+      help: 'Texts per batch',
       buckets: [1, 4, 16, 64, 128, 256],
       registers,
     }),
     waits: new Histogram({
       name: 'parley_engine_wait_seconds',
-      help: 'How long the first text of a batch waited for its thread',
+      help: 'Time that the first text of a batch waited for its thread',
       buckets: [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5],
       registers,
     }),
     stages: new Counter({
       name: 'parley_engine_stage_seconds_total',
-      help: 'Time of the threads by stage',
+      help: 'Thread time, by stage',
       labelNames: ['stage'],
       registers,
     }),
     lost: new Counter({
       name: 'parley_engine_lost_threads_total',
-      help: 'Threads that were replaced, by reason',
+      help: 'Replaced worker threads, by reason',
       labelNames: ['reason'],
       registers,
     }),

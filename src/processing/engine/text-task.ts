@@ -1,21 +1,21 @@
-/** What goes into the engine and what comes out: plain data that travels to worker threads. */
+/** Tasks and results of the engine: plain data that is sent to worker threads. */
 
 export type TextKind = 'message' | 'edit' | 'name' | 'topic';
 export type PolicyAction = 'off' | 'flag' | 'block';
 
-/** What is known of a sender; absent means unknown. */
+/** What is known of a sender. Absent fields are unknown. */
 export interface SenderHistory {
   readonly accountAgeSeconds?: number;
-  /** In all rooms, without this one. */
+  /** In all rooms, not counting this one. */
   readonly messagesLastMinute?: number;
   readonly messagesTotal?: number;
   readonly blockedLastDay?: number;
   readonly reportedLastDay?: number;
-  /** In a direct message: everybody else in it has written there. */
+  /** For direct messages: everybody else in the room has written there. */
   readonly acquainted?: boolean;
 }
 
-/** What a room sets differently from its deployment. */
+/** Settings of a room that differ from the deployment's. */
 export interface RoomPolicy {
   readonly flagThreshold?: number;
   readonly blockThreshold?: number;
@@ -26,7 +26,7 @@ export interface RoomPolicy {
 export interface TextTask {
   readonly text: string;
   readonly kind: TextKind;
-  /** Which halves of the work are wanted. */
+  /** Which parts of the work are wanted. */
   readonly assess: boolean;
   readonly render: boolean;
   readonly messageId?: string;
@@ -34,11 +34,11 @@ export interface TextTask {
   readonly senderId?: string;
   readonly sender?: SenderHistory;
   readonly policy?: RoomPolicy;
-  /** When it was sent, milliseconds of any clock; absent: now. For texts that are judged again later. */
+  /** When it was sent, milliseconds of any clock. Absent: now. For texts that are judged later. */
   readonly sentAtMs?: number;
 }
 
-/** One reason. Offsets are UTF-16 units [start, end) of the original text. */
+/** One reason for a verdict. Offsets are UTF-16 units [start, end) of the original text. */
 export interface TextLabel {
   readonly name: string;
   /** 0 to 1. */
@@ -57,26 +57,26 @@ export interface TextLink {
 }
 
 export interface TextMention {
-  /** Without the @. */
+  /** The name without the @. */
   readonly name: string;
   readonly start: number;
   readonly end: number;
 }
 
 export interface TextResult {
-  /** `error`: could not be judged within its time, twice. Refuse it. */
+  /** `error`: the text could not be judged in time, twice. Refuse it. */
   readonly outcome: 'allow' | 'flag' | 'block' | 'error';
   readonly spamScore: number;
   readonly labels: readonly TextLabel[];
-  /** Safe HTML; empty for names and topics and when not asked for. */
+  /** Safe HTML; empty for names and topics, and if it was not requested. */
   readonly html: string;
   readonly links: readonly TextLink[];
   readonly mentions: readonly TextMention[];
-  /** By which near-copies are known; absent for short texts and where nothing was assessed. */
+  /** Identifies near-copies; absent for short texts, and if the text was not assessed. */
   readonly fingerprint?: string | undefined;
 }
 
-/** Whatever judges texts: the engine of this process, behind the service or beside the chat role. */
+/** The engine of this process, used by the RPC service and by the chat role. */
 export interface TextEngine {
   /**
    * Results in the order of the tasks.
@@ -87,15 +87,15 @@ export interface TextEngine {
     tasks: readonly TextTask[],
     options?: { readonly deadlineMs?: number; readonly signal?: AbortSignal },
   ) => Promise<TextResult[]>;
-  /** Names the model, lists, rules and weights that judge now. */
+  /** Identifies the model, lists, rules and weights in use. */
   readonly version: () => string;
 }
 
-/** A moderator's word on a text. */
+/** A moderator's decision about a text. */
 export interface LearnExample {
   readonly text: string;
   readonly label: 'spam' | 'ham' | 'offensive' | 'clean';
   readonly moderatorId: string;
-  /** Of a decision: whose text it is, and where it stands. */
+  /** For a decision on a message: its author and where it is. */
   readonly origin?: { readonly authorId: string; readonly roomId: string; readonly messageId: string };
 }

@@ -1,4 +1,4 @@
-/** The engine's thread: judges and renders one text at a time with what it was given at birth or since. */
+/** The engine's thread: judges and renders one text at a time with the state that it was given last. */
 import { type Assessment, type AssessPolicy, createAssessor } from '../../spam/assess.ts';
 import { type Classifier, createClassifier, type Learned, type Model } from '../../spam/classifier/classifier.ts';
 import { createExtractor, type Extractor } from '../../spam/classifier/features.ts';
@@ -29,16 +29,16 @@ export interface TextState {
   readonly terms: TermLists;
   readonly emoji: Readonly<Record<string, string>>;
   readonly links: LinkSettings;
-  /** Ordinary lines that a new thread warms up with. */
+  /** Ordinary lines for warming a new thread up. */
   readonly chatSample: readonly string[];
-  /** What moderators taught; its weights lie in memory that all threads share. */
+  /** What moderators taught. The weights are in memory that all threads share. */
   readonly learned: Learned | undefined;
   readonly learnedToxicity: LearnedToxicity | undefined;
   /** Of the deployment and of rooms. */
   readonly rules: readonly Rule[];
 }
 
-/** What is made of the lists that ship, which no reload changes. */
+/** What is compiled from the shipped lists. Reloads do not change it. */
 interface Lists {
   readonly normalise: ReturnType<typeof createNormaliser>;
   readonly terms: ReturnType<typeof createTermMatcher>;
@@ -78,7 +78,7 @@ function compileLists({ lookalikes, terms, toxicity, emoji, links, model: bytes 
   };
 }
 
-/** Texts that a new thread warms up with: 0.1 s. The first take seven times as long as later ones, those after these less than twice. */
+/** Texts for warming a new thread up, which takes 0.1 s. First texts take seven times as long as later ones; after the warm-up, less than twice. */
 const warmUpTexts = 600;
 
 function warmUp({ chatSample, policy }: TextState): void {
@@ -122,7 +122,7 @@ serveTasks<TextTask, ThreadResult, TextState>({
   },
 });
 
-/** The graver of the two words counts, and both say why. A rule that hits is a second sign for the score. */
+/** Combines the engine's and the rules' verdicts: the graver action counts, with the labels of both. A matching rule is a second sign for the score. */
 function withRules(assessment: Assessment, hits: RuleHits | undefined): Assessment {
   if (!hits) return assessment;
   const both = { ...assessment, labels: [...assessment.labels, ...hits.labels] };

@@ -1,6 +1,6 @@
 /**
  * One TCP port for HTTP/1.1 (Connect, gRPC-Web, health, metrics) and HTTP/2 with prior knowledge (gRPC). The first bytes
- * of a connection tell: HTTP/2 begins with the preface of RFC 9113 §3.4, and no HTTP/1 method begins with "PRI".
+ * of a connection decide: HTTP/2 begins with the preface of RFC 9113 §3.4, and no HTTP/1 method begins with "PRI".
  */
 import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
@@ -17,25 +17,25 @@ type RpcHandler = ReturnType<typeof connectNodeAdapter>;
 
 export interface Http1H2cServerOptions {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 chooses a free port. */
   readonly port: number;
   readonly handler: (request: AnyRequest, response: AnyResponse) => void;
-  /** Headers, and the first bytes of a connection, arrive within this time. */
+  /** Longest time until the first bytes of a connection, and the headers of a request, have arrived. */
   readonly headersTimeoutMs: number;
-  /** An HTTP/1.1 request arrives whole within this time. */
+  /** Longest time until an HTTP/1.1 request has arrived completely. */
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
-  /** HTTP/2 streams of one connection at once. */
+  /** Most concurrent HTTP/2 streams of one connection. */
   readonly streamsMax: number;
-  /** An HTTP/2 connection is asked this often whether its other end lives; one that did not answer by the next time is cut off. */
+  /** Interval of PING frames on HTTP/2 connections. A connection that has not answered by the next PING is closed. */
   readonly pingEveryMs: number;
-  /** What a client may do to an HTTP/2 connection without being cut off. */
+  /** Limits of an HTTP/2 connection, beyond which it is closed. */
   readonly session: SessionLimits;
 }
 
 export interface Http1H2cServer {
   readonly port: number;
-  /** Takes no new connections and requests; resolves when the open ones are done, or cuts them off at the deadline. */
+  /** Takes no new connections or requests. Resolves when the open ones are done, or closes them at the deadline. */
   readonly stop: (deadlineMs: number) => Promise<void>;
 }
 
@@ -46,10 +46,10 @@ export async function startHttp1H2cServer(options: Http1H2cServerOptions): Promi
   const connections = createConnections({ ...options, onRequestTimeout: refuseLate });
   const http1 = createHttp1(options, connections);
   const http2 = createHttp2(options);
-  /** Connections of which the protocol is not clear yet. */
+  /** Connections whose protocol is not known yet. */
   const unclear = new Set<Socket>();
 
-  // The HTTP/1.1 server listens, so that its own timeouts work; its connection listener is called by hand.
+  // The HTTP/1.1 server listens, so that its own timeouts work. Its connection listener is called directly.
   const [serveHttp1] = http1.listeners('connection');
   http1.removeAllListeners('connection');
   http1.on('connection', (socket) => {
@@ -116,7 +116,7 @@ function createHttp1(options: Http1H2cServerOptions, connections: Connections): 
 
 interface Http2 {
   readonly serve: (socket: Socket) => void;
-  /** Takes no new streams; ends each connection with its last stream, and streams whose request does not arrive. */
+  /** Takes no new streams. Ends each connection after its last stream, and streams whose request does not arrive. */
   readonly drain: () => void;
   readonly databaseIsolation: () => void;
 }
@@ -143,9 +143,9 @@ function createHttp2(options: Http1H2cServerOptions): Http2 {
     const socket = serving!;
     sockets.set(socket, session);
     session.setLocalWindowSize(connectionWindowBytes);
-    // A peer that is frozen would not end its side.
+    // A frozen client would not end its side.
     session.once('close', () => socket.destroySoon());
-    session.on('error', () => session.destroy()); // a peer that went away is no error of ours
+    session.on('error', () => session.destroy()); // a client that disconnected is not an error of ours
     keepAsking(session, options.pingEveryMs);
     guard.watch(session, socket);
   });
@@ -175,7 +175,7 @@ function createHttp2(options: Http1H2cServerOptions): Http2 {
   };
 }
 
-/** A half-open connection would keep its streams for ever: TCP alone notices it after hours. */
+/** Closes dead connections. TCP alone notices a half-open one after hours, and its streams would stay open. */
 function keepAsking(session: ServerHttp2Session, everyMs: number): void {
   let answered = true;
   const timer = setInterval(() => {
@@ -189,7 +189,7 @@ function keepAsking(session: ServerHttp2Session, everyMs: number): void {
   session.once('close', () => clearInterval(timer));
 }
 
-/** Reads until the protocol is clear and puts what was read back. */
+/** Reads until the protocol is known and puts the bytes back. */
 function sniff(socket: Socket, timeoutMs: number, decide: (isHttp2: boolean) => void): void {
   const timer = setTimeout(() => socket.destroy(), timeoutMs);
   const giveUp = (): void => {

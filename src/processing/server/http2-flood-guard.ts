@@ -1,36 +1,37 @@
 /**
- * What a client may do to an HTTP/2 connection. A stream costs its sender a few bytes and the server a call; clients that reset them
- * as fast as they open them (CVE-2023-44487), make the server reset them (CVE-2025-8671), or send PING and SETTINGS without end are
- * cut off. Calls begin in slices between which other work gets its turn, and a call that was reset before that never begins.
+ * Protects the server from floods on an HTTP/2 connection. A stream costs its sender a few bytes and the server a call. Connections
+ * are closed if the client resets streams as fast as it opens them (CVE-2023-44487), makes the server reset them
+ * (CVE-2025-8671), or floods it with PING or SETTINGS. Calls begin in slices, with other work between them, and a call that was
+ * reset before its slice never begins.
  */
 import { constants, type Http2ServerRequest, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { TokenBucket } from '../../http/limits/token-bucket.ts';
 
 export interface SessionLimits {
-  /** Streams of one connection that may end in a reset, per second and at once. */
+  /** Streams of one connection that may end in a reset: rate per second, and burst. */
   readonly resetsPerSecond: number;
   readonly resetsBurst: number;
-  /** PING and SETTINGS frames of one connection, per second and at once. */
+  /** PING and SETTINGS frames of one connection: rate per second, and burst. */
   readonly controlFramesPerSecond: number;
   readonly controlFramesBurst: number;
-  /** A connection was cut off. */
+  /** A connection was closed for a flood. */
   readonly onCutOff?: (reason: 'resets' | 'control frames') => void;
 }
 
 export interface SessionGuard {
   readonly watch: (session: ServerHttp2Session, socket: Socket) => void;
-  /** Calls the handler in its turn, unless the stream has ended before. */
+  /** Calls the handler in a later slice, unless the stream has ended before. */
   readonly begin: <Request extends Http2ServerRequest, Response>(
     request: Request,
     response: Response,
     handler: (request: Request, response: Response) => void,
   ) => void;
-  /** From now on requests that do not arrive whole in this time, counted from their start, are reset. */
+  /** From now on, requests that have not arrived completely within this time of their start are reset. */
   readonly limitRequests: (timeoutMs: number) => void;
 }
 
-/** Calls begun in one turn of the event loop: some milliseconds of work. */
+/** Calls that begin in one tick of the event loop: a few milliseconds of work. */
 const beginsPerTurn = 16;
 
 export function createSessionGuard(limits: SessionLimits): SessionGuard {
@@ -50,7 +51,7 @@ export function createSessionGuard(limits: SessionLimits): SessionGuard {
       isCutOff = true;
       limits.onCutOff?.(reason);
       session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      // What is still in the buffers of a flood is not worth reading.
+      // Do not read what is left in the buffers of a flood.
       socket.destroy();
     }
 
@@ -88,7 +89,7 @@ export function createSessionGuard(limits: SessionLimits): SessionGuard {
   function limitRequest(stream: ServerHttp2Stream, timeoutMs: number): void {
     const nowMs = performance.now();
     const ownMs = (streams.get(stream) ?? nowMs) + timeoutMs;
-    // A stream that has been open for longer is a long call, not a slow request: it ends with the drain of its service.
+    // A stream that has been open for longer is a long call, not a slow request: it ends when its service drains.
     const dueMs = ownMs > nowMs ? ownMs : nowMs + timeoutMs;
     const timer = setTimeout(() => {
       if (!stream.readableEnded) stream.close(constants.NGHTTP2_CANCEL);

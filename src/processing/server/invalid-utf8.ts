@@ -1,13 +1,14 @@
 /**
- * A text on the wire that is no UTF-8 fails the whole message in the protobuf library, as an internal error that names nothing.
- * Here it is read with an unpaired surrogate at its end, which UTF-8 cannot carry: the readers of the fields refuse it by name.
+ * Lets the service name the field of a text that is not UTF-8. The protobuf library would fail the whole message with an internal
+ * error. Here such a text is read with an unpaired surrogate at its end, which valid UTF-8 cannot contain, so the field's
+ * reader recognises and refuses it.
  */
 import { configureTextEncoding, getTextEncoding } from '@bufbuild/protobuf/wire';
 
 const marker = '\ud800';
 let configured = false;
 
-/** For this process, once; reading is as strict as before for whoever asks `isWellFormed()`. */
+/** Installs the reader for this process, once. Code that checks `isWellFormed()` is as strict as before. */
 export function markInvalidUtf8(): void {
   if (configured) return;
   configured = true;

@@ -18,9 +18,9 @@ import { serveReflection, serviceNames } from './rpc-reflection.ts';
 export interface ProcessingServerSettings {
   readonly host: string;
   readonly port: number;
-  /** Every call but health carries it as `authorization: Bearer`; absent: no check, loopback only. */
+  /** Required by every call but health as `authorization: Bearer`. Absent: no check, and the port is on loopback only. */
   readonly token: string | undefined;
-  /** Bytes of one request message, unpacked. */
+  /** Bytes of one request message, decompressed. */
   readonly requestBytes: number;
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -32,7 +32,7 @@ export interface ProcessingServerSettings {
 
 export interface Readiness {
   readonly ready: boolean;
-  /** Each dependency with its state, for people. */
+  /** The state of each dependency, as text for people. */
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
@@ -48,11 +48,11 @@ export interface ProcessingServerOptions {
 
 export interface ProcessingServer {
   readonly port: number;
-  /** Turns unready, ends streams after their open batches, finishes open calls; cuts off what is left at the deadline. */
+  /** Reports not ready, ends streams after their open batches, finishes open calls, and closes the rest at the deadline. */
   readonly stop: (deadlineMs: number) => Promise<void>;
 }
 
-/** Starts listening; rejects when the address is taken. */
+/** Starts listening; rejects if the address is in use. */
 export async function startProcessingServer(options: ProcessingServerOptions): Promise<ProcessingServer> {
   const { settings } = options;
   markInvalidUtf8();
@@ -95,7 +95,7 @@ export async function startProcessingServer(options: ProcessingServerOptions): P
   };
 }
 
-/** Runs before a message is read. Digests are compared, so neither content nor length of the token shows in the time. */
+/** Checks the token before a message is read. Compares digests, so the time reveals neither content nor length of the token. */
 function createGate(token: string | undefined): (context: HandlerContext) => void {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   const expected = digest(`Bearer ${token}`);
@@ -108,8 +108,8 @@ function createGate(token: string | undefined): (context: HandlerContext) => voi
 }
 
 /**
- * The RPC library calls bytes that are no protobuf an internal error, as if it were ours. It ends the call with the error
- * before it reads the code from it, and offers no other place where it could be told.
+ * Turns the internal error of the RPC library for bytes that are not protobuf into `invalid_argument`. The library ends the call
+ * with the error before it reads its code, and offers no other hook.
  */
 function blameCallerForNoise(error: ConnectError): void {
   if (error.code !== Code.Internal || !error.rawMessage.startsWith('parse binary')) return;
@@ -122,7 +122,7 @@ function write(response: AnyResponse, status: number, headers: Record<string, st
   response.end(body);
 }
 
-/** `/health/live` never looks at dependencies; `/health/ready` asks each. */
+/** `/health/live` never checks dependencies; `/health/ready` checks each. */
 function createPages(
   options: ProcessingServerOptions,
   isDraining: () => boolean,

@@ -28,18 +28,18 @@ import { answerAsReady } from './stream-answers.ts';
 
 export interface ProcessingServiceOptions {
   readonly engine: TextEngine;
-  /** Stores examples and makes the engine learn them; resolves with how many were new. */
+  /** Stores examples and lets the engine learn them. Resolves with the number of new ones. */
   readonly learn: (examples: readonly LearnExample[]) => Promise<number>;
   readonly limits: WireLimits;
-  /** A call is answered within this time, whatever its own deadline. */
+  /** Longest time of a call, whatever its own deadline. */
   readonly callTimeoutMs: number;
-  /** Batches of one stream that are worked on at once; the stream is not read further meanwhile. */
+  /** Most batches of one stream in progress. Beyond it the stream is not read. */
   readonly streamBatchesMax: number;
-  /** Fires when the service drains: streams end after their open batches were answered. */
+  /** Aborted when the service drains: streams then end after their open batches were answered. */
   readonly draining: AbortSignal;
 }
 
-/** gRPC status of a failure; what is no `Failure` is a bug and shows as `internal` without a word of its cause. */
+/** The gRPC status of a failure. Anything but a `Failure` is a bug and becomes `internal`, without its cause. */
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   const failure = toFailure(error);
@@ -60,7 +60,7 @@ async function translated<Answer>(work: () => Promise<Answer>): Promise<Answer> 
 export function createProcessingService(options: ProcessingServiceOptions): ServiceImpl<typeof ProcessingService> {
   const { engine, limits } = options;
 
-  /** What is left of the call's deadline goes to the engine; a caller that went away takes its work along. */
+  /** Passes the rest of the call's deadline to the engine. If the caller disconnects, its work is dropped. */
   function within(context: HandlerContext, askedMs = 0): { deadlineMs: number; signal: AbortSignal } {
     const leftMs = context.timeoutMs() ?? Number.POSITIVE_INFINITY;
     const deadlineMs = Math.min(leftMs, askedMs || Number.POSITIVE_INFINITY, options.callTimeoutMs);
@@ -80,7 +80,7 @@ export function createProcessingService(options: ProcessingServiceOptions): Serv
     return response;
   }
 
-  /** One batch of a stream. Overload and deadlines are answers; bad input throws and ends the stream. */
+  /** Answers one batch of a stream. Overload and deadlines are answers; invalid input throws and ends the stream. */
   async function answerBatch(request: ProcessBatchRequest, context: HandlerContext): Promise<ProcessBatchResponse> {
     const batchId = readBatchId(request.batchId);
     const tasks = readItems(request.items, limits);

@@ -1,5 +1,5 @@
 /**
- * Between protobuf messages and the engine's plain data: reads requests (naming the field that is wrong), builds answers.
+ * Converts between protobuf messages and the engine's plain data. Names the field of an invalid request.
  */
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -56,7 +56,7 @@ function readText(text: string, field: string, limits: WireLimits): string {
   return text;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it matches control characters on purpose
 const control = /[\u0000-\u001f\u007f]/;
 
 function readId(id: string, field: string): string {
@@ -129,7 +129,7 @@ type Judged = Pick<
 >;
 
 /**
- * @param path before the field's name in a complaint: `items[3].` or nothing
+ * @param path prefix of the field's name in an error: `items[3].` or empty
  * @throws ConnectError `InvalidArgument` naming the field, `ResourceExhausted` for a text that is too long
  */
 export function readTask(
@@ -156,7 +156,7 @@ export function readTask(
   };
 }
 
-/** The items of a batch, at least one and not too many. Throws like `readTask`. */
+/** Reads the items of a batch: at least one, at most the bound. Throws like `readTask`. */
 export function readItems(items: readonly ProcessRequest[], limits: WireLimits): TextTask[] {
   requireCount(items, 'items', limits);
   return items.map((item, index) => readTask(item, { path: `items[${index}].`, render: true, limits }));

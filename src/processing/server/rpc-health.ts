@@ -1,4 +1,4 @@
-/** `grpc.health.v1`: whether this server takes calls. Needs no token, so that any prober can ask. */
+/** `grpc.health.v1`: whether this server takes calls. Needs no token, so that any prober can call it. */
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import {
@@ -13,7 +13,7 @@ export interface HealthStatus {
   readonly set: (serving: boolean) => void;
 }
 
-/** @param services full names that may be asked for beside the empty one, which is the server */
+/** @param services full names that may be requested, besides the empty one, which means the server */
 export function createHealthStatus(services: readonly string[], ending: AbortSignal): HealthStatus {
   let serving = true;
   const watchers = new Set<() => void>();

@@ -3,15 +3,15 @@
 export interface StreamAnswerOptions<Request, Answer> {
   readonly answer: (request: Request) => Promise<Answer>;
   /**
-   * Requests worked on, or answered and not yet taken, at once; meanwhile no more are read, so flow control holds back the sender,
-   * and one who does not read the answers as well.
+   * Most requests in progress or answered and not yet taken. Beyond it no more are read, so flow control slows down a client that
+   * sends too fast or does not read its answers.
    */
   readonly atOnceMax: number;
-  /** When it fires, open requests are answered and the stream ends; what comes later is not answered. */
+  /** When it is aborted, open requests are answered and the stream ends. Later requests are not answered. */
   readonly until: AbortSignal;
 }
 
-/** Ends when the requests end and all are answered. The first failed answer ends the stream with its error. */
+/** Ends when the requests have ended and all are answered. The first failed answer ends the stream with its error. */
 export async function* answerAsReady<Request, Answer>(
   requests: AsyncIterable<Request>,
   { answer, atOnceMax, until }: StreamAnswerOptions<Request, Answer>,
