@@ -1,13 +1,13 @@
 /**
- * Addresses that are written without any markup: found by linkify-it, with the ends that GFM §6.9 gives them, which is where
- * readers expect them. Hosts without a scheme count only with a usual ending, so that `readme.md` stays text.
+ * Finds addresses without markup: linkify-it finds them, and they end where GFM §6.9 and readers expect it. Hosts without a scheme
+ * count only with a common top-level domain, so that `readme.md` stays text.
  */
 import { LinkifyIt, type Match } from 'linkify-it';
 import type { MarkdownIt, StateCore, StateInline, Token } from 'markdown-it';
 
 /**
- * Endings of host names that make a link without a scheme: those of countries and the best known others, without those that
- * are far more often endings of file names (md, rs, py, sh, so, ps, mk, ml, st, tf, cc).
+ * Top-level domains that make a host without a scheme a link: those of countries and the best known others, without those that are
+ * usually file extensions (md, rs, py, sh, so, ps, mk, ml, st, tf, cc).
  */
 const bareEndings = [
   'com net org edu gov mil int info biz name pro coop museum aero asia web xxx xyz online site website shop store top club live',
@@ -22,7 +22,7 @@ const bareEndings = [
   .join(' ')
   .split(' ');
 
-/** Characters of a bare address; a longer one is linked up to here. */
+/** Longest bare address in characters. Of a longer one only this much is linked. */
 const addressMax = 4096;
 const linkify = new LinkifyIt({
   fuzzyLink: true,
@@ -36,7 +36,7 @@ linkify.add('//', null);
 // GFM §6.9: `www.` begins an address whatever its ending is.
 linkify.add('www.', {
   validate: (text, pos, self) => {
-    // The middle of a host begins none: to try each part of `www.www.www…` would take its time for each. Nor does a mention.
+    // No host begins in the middle of another (trying each part of `www.www.www…` would take quadratic time) or in a mention.
     if (text[pos - 5] === '.' || text[pos - 5] === '@') return 0;
     wwwRest ??= new RegExp(`${self.re.get_url_host_port().source}${self.re.get_path().source}`, 'iy');
     wwwRest.lastIndex = pos;
@@ -48,9 +48,9 @@ linkify.add('www.', {
 });
 let wwwRest: RegExp | undefined;
 
-/** Bare links of one text; more stay text. */
+/** Most bare links of one text; more stay text. */
 const bareLinksMax = 500;
-/** Without one of these there is none: cheaper than to look for them all. */
+/** A text without a match has no bare link. Cheaper than searching for links. */
 const possible = /:\/\/|[^\s]@[^\s]|[^\s.]\.[^\s.]/;
 
 export function addBareLinks(markdown: MarkdownIt): void {
@@ -60,7 +60,7 @@ export function addBareLinks(markdown: MarkdownIt): void {
   markdown.core.ruler.enable('linkify');
 }
 
-/** Where a found address ends: without what belongs to the sentence around it. */
+/** The end of a found address, without punctuation of the sentence around it. */
 function endOf(text: string, { index, lastIndex, schema }: Match): number {
   let end = lastIndex;
   // GFM reads on behind a closing parenthesis that has no partner, as long as the address does not end with it.
@@ -74,18 +74,18 @@ function endOf(text: string, { index, lastIndex, schema }: Match): number {
   return end;
 }
 
-// ── Addresses beside scripts that part no words ──
+// ── Addresses beside scripts without spaces ──
 
-/** Signs of East Asian writing that end an address; linkify-it knows those of them that Unicode calls punctuation. */
+/** East Asian signs that end an address. linkify-it handles those that Unicode calls punctuation. */
 const eastAsianSign =
   /[\u3000-\u3004\u3008-\u3020\u3030\u303d-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffee]/;
 const eastAsianSigns = new RegExp(eastAsianSign, 'g');
-/** Of another script than a host's Latin ending, emoji included; and a letter of one. */
+/** Matches a character of another script than a host's Latin ending, emoji included, and a letter of one. */
 const foreign = '(?!\\p{Script=Latin})[^\\0-\\x7f]';
 const foreignLetter = '(?!\\p{Script=Latin})\\p{L}';
-/** Before a scheme: then it is the end of a longer word, such as `git+https`. */
+/** Before a scheme it makes it the end of a longer word, such as `git+https`. */
 const partOfWord = /[\p{Script=Latin}\p{Nd}+]/u;
-/** What a host with another script behind its Latin ending, or its port, consists of: `example.org谢谢`, `example.org:80谢谢`. */
+/** A host followed by another script after its Latin ending or port: `example.org谢谢`, `example.org:80谢谢`. */
 const hostBefore = new RegExp(
   `(?:[^\\s/?#@:]{1,250}\\.)?[a-z0-9-]{1,63}(?:(?<=\\.[a-z]{2,63})|:\\d{1,5})(?=${foreign})`,
   'iuy',
@@ -93,7 +93,7 @@ const hostBefore = new RegExp(
 const auth = /(?:[^\s/?#@]{1,50}@)?/y;
 const ideographicStops = '。．｡';
 
-/** Where the host that begins at `host` ends because another script follows it; the end of the text where none does. */
+/** The end of the host that begins at `host`, if another script follows it; otherwise the end of the text. */
 function limitOf(text: string, host: number): number {
   auth.lastIndex = host;
   hostBefore.lastIndex = host + (auth.exec(text)?.[0].length ?? 0);
@@ -115,7 +115,7 @@ function findSchemeLink(text: string, colon: number, from: number): { start: num
   if (match?.index !== 0) return undefined;
   const sign = match.text.search(eastAsianSign);
   const lastIndex = sign === -1 ? match.lastIndex : sign;
-  // `https://example。org` is read in two ways, and one of them leads elsewhere.
+  // `https://example。org` can be read in two ways, which lead to different hosts.
   const isCutHost = !/[./]/.test(match.text.slice(colon + 3 - start, lastIndex));
   if (isCutHost && ideographicStops.includes(text[start + lastIndex] ?? '-')) return undefined;
   const end = start + endOf(own, { ...match, lastIndex });
@@ -126,7 +126,7 @@ function isSchemeCharacter(code: number): boolean {
   return (code > 0x60 && code < 0x7b) || (code > 0x40 && code < 0x5b);
 }
 
-/** What may be a host: not the path behind it. */
+/** Matches what may be a host, without the path after it. */
 const names = /[^\s/?#]+/g;
 const beforeWww = new RegExp(`${foreign}(?=www\\.)`, 'giu');
 const afterEnding = new RegExp(`(?<=\\.[a-z]{2,24})${foreign}`, 'giu');
@@ -134,7 +134,7 @@ const twoScripts = new RegExp(`[a-z][^.@]{0,63}${foreignLetter}|${foreignLetter}
 const isAscii = /^\p{ASCII}*$/u;
 const schemes = new Set(['http:', 'https:', 'ftp:']);
 
-/** The same text, as long, with spaces where another script, or its punctuation, parts words from addresses. */
+/** The text with spaces in place of characters of another script that separate words from addresses. Same length. */
 function withWordsParted(text: string): string {
   const blank = (found: string): string => ' '.repeat(found.length);
   if (isAscii.test(text)) return text;
@@ -143,7 +143,7 @@ function withWordsParted(text: string): string {
     .replace(names, (name) => (name.includes('.') ? name.replace(beforeWww, blank).replace(afterEnding, blank) : name));
 }
 
-/** Addresses without `://`: hosts with a usual ending, `www.`, and mail. */
+/** Addresses without `://`: hosts with a common ending, `www.`, and email addresses. */
 function addSchemeless(
   text: string,
   { from, to }: { from: number; to: number },
@@ -156,9 +156,9 @@ function addSchemeless(
   for (const match of linkify.match(parted) ?? []) {
     if (found.length >= bareLinksMax) return;
     if (schemes.has(match.schema)) continue;
-    // Our own bound on hosts of mail addresses: letters, digits, dots and dashes.
+    // Hosts of email addresses are restricted to letters, digits, full stops and hyphens.
     if (match.schema === 'mailto:' && match.text.lastIndexOf('+') > match.text.lastIndexOf('@')) continue;
-    // Where a word in another script ends and a name begins, only its reader knows.
+    // Nothing shows where a word in another script ends and a name begins.
     if (match.schema === '' && twoScripts.test(/^[^/?#]*/.exec(match.text)![0])) continue;
     const end = endOf(parted, match);
     const written = part.slice(match.index, end);
@@ -174,10 +174,10 @@ export interface BareLink {
   readonly href: string;
 }
 
-/** An address as it may be linked to; undefined: it may not. */
+/** The address to link to; undefined if it is not allowed. */
 export type HrefOf = (url: string) => string | undefined;
 
-/** In plain text, in its order; at most `bareLinksMax`. An address that may not be linked to is passed over in one go. */
+/** The bare links of a plain text in order, at most `bareLinksMax`. An address that is not allowed is skipped as a whole. */
 export function findBareLinks(text: string, hrefOf: HrefOf): BareLink[] {
   if (!possible.test(text)) return [];
   const found: BareLink[] = [];
@@ -205,8 +205,8 @@ function hrefWith(markdown: MarkdownIt): HrefOf {
 }
 
 /**
- * Runs before emphasis, so that `_` and `*` in an address are no marks. An address that may not be linked to is passed over as
- * text in one go: to look at each of its parts again would take quadratic time.
+ * Runs before emphasis, so that `_` and `*` in an address are not markup. An address that is not allowed is skipped as a whole:
+ * searching each of its parts would take quadratic time.
  */
 function readScheme(markdown: MarkdownIt, state: StateInline, silent: boolean): boolean {
   const { src, pos } = state;
@@ -220,7 +220,7 @@ function readScheme(markdown: MarkdownIt, state: StateInline, silent: boolean): 
     if (href !== undefined) pushLink(state, href, written);
     else {
       state.pending += written;
-      // What follows begins anew, as it does in plain text.
+      // The next address may begin right after it, as in plain text.
       state.pushPending();
     }
   }
@@ -239,7 +239,7 @@ function pushLink(state: StateInline, href: string, text: string): void {
   close.info = 'auto';
 }
 
-/** Everything that has no scheme, or stands where the inline rule does not look. */
+/** Links addresses without a scheme, and addresses where the inline rule does not run. */
 function findInTokens(markdown: MarkdownIt, state: StateCore): void {
   let left = bareLinksMax;
   const hrefOf = hrefWith(markdown);
@@ -253,7 +253,7 @@ function findInTokens(markdown: MarkdownIt, state: StateCore): void {
       else if (token.type === 'link_close') depth--;
       const looks = token.type === 'text' && depth === 0 && left > 0;
       let links = looks ? findBareLinks(token.content, hrefOf) : [];
-      // Behind an escaped character nothing begins: `\\www.example.org`.
+      // No address begins after an escaped character: `\\www.example.org`.
       if (links[0]?.start === 0 && next.at(-1)?.type === 'text_special') links = links.slice(1);
       if (links.length === 0) {
         next.push(token);

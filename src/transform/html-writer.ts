@@ -1,7 +1,7 @@
 /**
- * From tokens to HTML. This is the allow-list: it writes the elements and attributes that are named here and nothing else,
- * whatever a parser may hand it. Raw HTML is shown as the text it is, an image as a link to it (it would tell its host who
- * reads), and every link is marked as a stranger's. Links and mentions are listed on the way.
+ * Writes HTML from tokens. This is the allow-list: it writes only the elements and attributes that are named here, whatever the
+ * parser returns. Raw HTML is shown as text. An image becomes a link, because loading it would tell its host who reads. Every
+ * link is marked as untrusted. Collects links and mentions.
  */
 import type { Token } from 'markdown-it';
 import { escapeHtml } from './escape-html.ts';
@@ -10,7 +10,7 @@ import { type TextWriter, withoutOverrides } from './text-writer.ts';
 
 interface Element {
   readonly tag: string;
-  /** Stands on lines of its own. */
+  /** A block, on lines of its own. */
   readonly block: boolean;
 }
 
@@ -40,13 +40,13 @@ const elements = new Map<string, Element>(
 );
 const headings = new Set(['h1', 'h2', 'h3', 'h4', 'h5', 'h6']);
 const alignments = new Set(['left', 'right', 'center']);
-/** A stranger's link: no opener, no referrer, no vote for search engines. */
+/** Attributes of untrusted links: no opener, no referrer, no weight for search engines. */
 const linkMarks = ' target="_blank" rel="noopener noreferrer nofollow ugc"';
 const languageMax = 64;
 
 /**
- * @param writer writes what is neither markup nor code, and lists what is found
- * @param resolve resolves backslashes and entities, which Markdown knows in the name of a language too
+ * @param writer writes text that is neither markup nor code, and collects links and mentions
+ * @param resolve resolves backslashes and entities, which Markdown also allows in the name of a code language
  */
 export function writeHtml(tokens: readonly Token[], writer: TextWriter, resolve: (text: string) => string): string {
   let html = '';
@@ -58,7 +58,7 @@ export function writeHtml(tokens: readonly Token[], writer: TextWriter, resolve:
     else if (token.type === 'fence' || token.type === 'code_block') html += writeCode(token, resolve);
     else if (token.type === 'hr') html += '<hr />\n';
     else if (!token.hidden) html += writeBlockTag(tokens, at);
-    // A tight list's paragraph shows no tag; what follows it begins a line.
+    // A paragraph in a tight list has no tag; the next block begins on a new line.
     else if (token.nesting === -1 && startsLine(tokens[at + 1])) html += '\n';
   }
   return html;
@@ -98,7 +98,7 @@ function blockAttributes(token: Token): string {
   return '';
 }
 
-/** The first word behind a fence names the language. */
+/** The first word after a fence is the language. */
 function writeCode({ type, info, content }: Token, resolve: (text: string) => string): string {
   const language = type === 'fence' && info !== '' ? (/\S+/.exec(resolve(info))?.[0] ?? '') : '';
   const named = language !== '' && language.length <= languageMax;
@@ -107,7 +107,7 @@ function writeCode({ type, info, content }: Token, resolve: (text: string) => st
 
 function writeInline(children: readonly Token[], writer: TextWriter): string {
   let html = '';
-  // Links hold no links, so one is open at most. Its text is not listed if it leads nowhere: then only the text stays.
+  // Links cannot be nested, so at most one is open. If its address is not allowed, only its text is written and nothing is listed.
   let open: OpenLink | undefined;
   let isJoined = false;
   for (const token of children) {
@@ -115,7 +115,7 @@ function writeInline(children: readonly Token[], writer: TextWriter): string {
     switch (token.type) {
       case 'text':
         if (open) open.text += token.content;
-        // An address is shown as it was written, whatever its parts look like.
+        // The text of a bare address is written unchanged.
         if (open?.bare) html += escapeHtml(withoutOverrides(token.content));
         else html += open ? writer.writeWords(token.content, isJoined) : writer.write(token.content, isJoined);
         break;
@@ -164,13 +164,13 @@ function writeInlineTag(token: Token): string {
 interface OpenLink {
   readonly url: string;
   text: string;
-  /** The text is the address itself, as it was written. */
+  /** The text of the link is its address, as it was written. */
   readonly bare: boolean;
 }
 
 function openLink(token: Token, writer: TextWriter): OpenLink | undefined {
   const url = String(token.attrGet('href') ?? '');
-  // A link to nowhere, `[text]()`, would open the page itself.
+  // A link without an address, `[text]()`, would open the page itself.
   if (!isSafeUrl(url) || !writer.mayLink()) return undefined;
   return { url, text: '', bare: token.info === 'auto' };
 }
@@ -185,7 +185,7 @@ function closeLink({ url, text, bare }: OpenLink, writer: TextWriter): string {
   return '</a>';
 }
 
-/** An address that stands in plain text. */
+/** Writes a link for an address in plain text. */
 export function writeLink(url: string, text: string, writer: TextWriter): string {
   return `<a href="${escapeHtml(url)}"${linkMarks}>${escapeHtml(withoutOverrides(text))}${closeLink({ url, text, bare: true }, writer)}`;
 }
@@ -199,7 +199,7 @@ function writeImage(token: Token, writer: TextWriter, inLink: boolean): string {
   return `${openTag(url, token)}${escapeHtml(shown)}</a>`;
 }
 
-/** What an image's description says, without its markup. */
+/** The description of an image without markup. */
 function textOf(children: readonly Token[]): string {
   let text = '';
   for (const { type, content, children: inner } of children) {

@@ -1,6 +1,6 @@
 /**
- * The parser: all of CommonMark 0.31 with GFM's tables, strikethrough, task lists and bare links, by markdown-it. What of it a
- * chat shows, and how, is the writer's affair (`html-writer.ts`); which addresses it may link to is `safe-url.ts`'s.
+ * The Markdown parser: CommonMark 0.31 with GFM's tables, strikethrough, task lists and bare links, by markdown-it.
+ * `html-writer.ts` decides what of it is shown, `safe-url.ts` which addresses are allowed.
  */
 import createMarkdownIt, { type MarkdownIt, type Token } from 'markdown-it';
 import { addBareLinks } from './bare-links.ts';
@@ -8,13 +8,13 @@ import { addStrikethrough } from './strikethrough.ts';
 
 /** Nested quotes and lists deeper than this are shown as text. */
 const nestingMax = 20;
-/** A table may fill short rows up to its width, so that two thousand short lines can become eighty thousand cells: beyond this many it is text. */
+/** Most cells of a table; a larger one is text. Short rows are filled up, so two thousand short lines could become eighty thousand cells. */
 const tableCellsMax = 2000;
 
 const plainUrl = /^[A-Za-z0-9\-._~:/?#@!$&'()*+,;=]*$/;
 
 export interface MarkdownOptions {
-  /** Addresses that may be linked to, percent-encoded; a link to another one stays as it was written. */
+  /** Decides about a percent-encoded address. A link to an address that is not allowed stays as it was written. */
   readonly isAllowedUrl: (url: string) => boolean;
 }
 
@@ -22,7 +22,7 @@ export function createMarkdown({ isAllowedUrl }: MarkdownOptions): MarkdownIt {
   const markdown = createMarkdownIt('commonmark', { linkify: true, maxNesting: nestingMax });
   markdown.validateLink = isAllowedUrl;
   const normalizeLink = markdown.normalizeLink.bind(markdown);
-  // Most addresses have nothing in them to encode, and then taking them apart changes nothing.
+  // Most addresses need no encoding, so parsing them would change nothing.
   markdown.normalizeLink = (url) => (plainUrl.test(url) ? url : normalizeLink(url));
   markdown.enable('table');
   boundTables(markdown);
@@ -48,7 +48,7 @@ function boundTables(markdown: MarkdownIt): void {
   );
 }
 
-/** `style` is on no allow-list; HTML's own attribute says the same. */
+/** Replaces `style`, which is not on the allow-list, by the HTML attribute with the same meaning. */
 function alignCells(tokens: readonly Token[]): void {
   for (const token of tokens) {
     if (token.type !== 'th_open' && token.type !== 'td_open') continue;
@@ -59,7 +59,7 @@ function alignCells(tokens: readonly Token[]): void {
 
 const box = /^\[([ xX])\](?=\s)/;
 
-/** GFM §5.3: a list item that begins with `[ ]` or `[x]` shows a box that nobody can tick. */
+/** GFM §5.3: a list item that begins with `[ ]` or `[x]` shows a disabled checkbox. */
 function markTaskLists(tokens: readonly Token[]): void {
   for (let at = 2; at < tokens.length; at++) {
     const inline = tokens[at]!;

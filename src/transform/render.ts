@@ -1,6 +1,6 @@
 /**
- * Text in; safe HTML, links and mentions out. Pure: no I/O, no clock, no await. Each text is parsed once. The time is in
- * proportion to the length: a text with more markup than anybody writes by hand is shown as it was written.
+ * Renders a text to safe HTML with its links and mentions. Pure: no I/O, no clock, no await. Each text is parsed once. The time is
+ * linear in the length: a text with more markup than people write by hand is shown as it was written.
  */
 import type { Token } from 'markdown-it';
 import { findBareLinks } from './bare-links.ts';
@@ -28,26 +28,26 @@ export interface RenderOptions {
   readonly emoji?: ReadonlyMap<string, string>;
 }
 
-/** Links of one text; more stay text. A definition may be named a thousand times, and each link has a hundred characters of attributes. */
+/** Most links of one text; more stay text. A definition may be used a thousand times, and each link has a hundred characters of attributes. */
 const linksMax = 500;
 const mentionsMax = 500;
-/** Emphasis within emphasis beyond this makes the whole text plain: a browser must not get a tree of thousands of levels. */
+/** A text with deeper emphasis is shown plain, so that a browser does not get a tree of thousands of levels. */
 const inlineDepthMax = 50;
-/** One definition can be named a thousand times: addresses longer in sum than the text by this factor make it plain. Percent-encoding takes up to nine. */
+/** If all addresses together are longer than the text by this factor, it is shown plain: one definition can be used a thousand times. Percent-encoding takes up to nine. */
 const addressGrowthMax = 10;
-/** Characters of addresses that any text may have, however short it is. */
+/** Characters of addresses that every text may have, however short it is. */
 const addressFree = 4096;
-/** Marks of Markdown and ends of lines (which weigh more: each may begin a block) of one text; with more it is shown as it was written. */
+/** Most Markdown characters and line ends of one text; with more it is shown as it was written. Line ends weigh more, because each may begin a block. */
 const marksMax = 3000;
 const lineWeight = 4;
 
 const linkSign = 1;
 const mark = 2;
-/** By character code: what Markdown may see in it, wherever in a line it stands. */
+/** By character code: whether it may be Markdown anywhere in a line. */
 const kinds = new Uint8Array(128);
 for (const each of '*_`~[]<>\\&!|\0') kinds[each.charCodeAt(0)] = mark;
 for (const each of ':@.') kinds[each.charCodeAt(0)] = linkSign;
-/** What makes a line more than words if it begins so. */
+/** Beginnings of a line that may be Markdown. */
 const blockStart = /^(?:[\s#>+=-]|\d{1,9}[.)])/;
 const linkOrMention = /:\/\/|:[a-z0-9_+-]+:|@|[^\s.]\.[^\s.]/;
 
@@ -61,7 +61,7 @@ const noEmoji: ReadonlyMap<string, string> = new Map();
 
 export function render(text: string, { emoji = noEmoji }: RenderOptions = {}): Rendered {
   const { marks, lines, signs } = weigh(text);
-  // Most lines of a chat hold nothing that Markdown knows.
+  // Most chat messages contain no Markdown.
   const isPlain = marks === 0 && lines === 0 && !blockStart.test(text);
   if (isPlain && (signs === 0 || !linkOrMention.test(text)))
     return { html: `<p>${escapeHtml(withoutOverrides(withoutTail(text)))}</p>\n`, links: [], mentions: [] };
@@ -87,7 +87,7 @@ function weigh(text: string): { marks: number; lines: number; signs: number } {
   return { marks, lines, signs };
 }
 
-/** Undefined when the result would be deeper or larger than a reader's browser should have to bear. */
+/** @returns undefined if the result would be too deep or too large for a browser */
 function parse(text: string): Token[] | undefined {
   const tokens = markdown.parse(text, {});
   let addresses = 0;
@@ -100,7 +100,7 @@ function parse(text: string): Token[] | undefined {
   return tokens;
 }
 
-/** How deep the elements of a line stand in each other, and how many characters its links' addresses and titles have. */
+/** The nesting depth of a line's elements, and the characters of its links' addresses and titles. */
 function measureInline(children: readonly Token[]): { depth: number; addresses: number } {
   let level = 0;
   let depth = 0;
@@ -113,9 +113,9 @@ function measureInline(children: readonly Token[]): { depth: number; addresses: 
   return { depth, addresses };
 }
 
-/** The text as it was written, line by line; addresses, mentions and emoji are found in it all the same. */
+/** The text as it was written, line by line, with its links, mentions and emoji. */
 function writePlain(text: string, writer: TextWriter): string {
-  // NUL is no character of HTML; CommonMark §2.3 puts U+FFFD in its place.
+  // HTML does not allow NUL. CommonMark §2.3 replaces it by U+FFFD.
   const shown = withoutTail(text).trimStart().replaceAll('\0', '\ufffd');
   if (shown === '') return '';
   let html = '';
@@ -129,7 +129,7 @@ function writePlain(text: string, writer: TextWriter): string {
   return `<p>${html.replace(/\r\n?|\n/g, '<br />\n')}</p>\n`;
 }
 
-/** Without spaces at the end, as a paragraph of Markdown ends. */
+/** Removes spaces at the end, as Markdown does for a paragraph. */
 function withoutTail(text: string): string {
   let end = text.length;
   while (end > 0 && ' \t\r\n'.includes(text[end - 1]!)) end--;

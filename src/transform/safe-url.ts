@@ -1,12 +1,12 @@
-/** Which addresses a rendered text may link to. */
+/** Decides which addresses a rendered text may link to. */
 import { domainToUnicode } from 'node:url';
 
-/** Characters that make a browser see another address than a reader, or that browsers drop before they look at the scheme. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+/** Characters that make the address look different from what a browser opens, or that browsers drop before they read the scheme. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it matches the characters to refuse
 const deceptive = /[\u0000-\u001f\u007f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
 /** Joiners, which some scripts need between their letters. */
 const joiners = /(?<=[^\0-\u02ff])[\u200c\u200d]/g;
-/** What a browser may take for a scheme: anything before a colon that no path, query or fragment precedes. */
+/** Anything that a browser may read as a scheme: text before a colon without a path, query or fragment before it. */
 const scheme = /^[^/?#]*:/;
 
 /**
@@ -29,7 +29,7 @@ function tryDecode(url: string): string {
   }
 }
 
-/** A host in punycode that stands for no host, such as one with a hidden character in it, reads as another than it is. */
+/** A host in invalid punycode, for example with a hidden character, looks like another host than it is. */
 function hasReadableHost(url: string): boolean {
   if (!/xn--/i.test(url)) return true;
   const host = /^mailto:/i.test(url) ? (/@([^@?]*)(?:\?|$)/.exec(url)?.[1] ?? '') : new URL(url).hostname;

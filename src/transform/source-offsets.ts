@@ -1,7 +1,7 @@
 /**
- * Where in the original text something stands. What is asked for comes in the order of the text, so each search begins where
- * the last one ended; a block begins at its line. What is not found near, because an entity or a backslash stands in it, gets
- * the place where the search began: to look to the end of the text each time would take quadratic time.
+ * Finds the offsets of parts in the original text. Parts are requested in the order of the text, so each search begins where the last
+ * one ended; a block begins at its line. A part that is not found nearby, because it contains an entity or a backslash, gets
+ * the offset where the search began: searching to the end of the text each time would take quadratic time.
  */
 export interface SourceSpan {
   /** UTF-16 offsets [start, end). */
@@ -9,7 +9,7 @@ export interface SourceSpan {
   readonly end: number;
 }
 
-/** A search looks this far beyond the length of what it looks for. */
+/** A search covers this many characters more than the length of the part. */
 const reach = 1024;
 
 export class SourceOffsets {
@@ -21,7 +21,7 @@ export class SourceOffsets {
     this.#text = text;
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index);
-      // As Markdown counts lines: CR LF is one end of a line.
+      // Like Markdown, CR LF counts as one line end.
       if (code === 0x0a || (code === 0x0d && text.charCodeAt(index + 1) !== 0x0a)) this.#lines.push(index + 1);
     }
   }
@@ -38,7 +38,7 @@ export class SourceOffsets {
     return { start, end: this.#at };
   }
 
-  /** `[text](address)` as a whole, as far as its brackets are plain. */
+  /** The offsets of `[text](address)` as a whole, if its brackets are plain. */
   findLink(text: string): SourceSpan {
     const open = this.#indexOf('[', this.#at);
     if (open === -1) return this.find(text);

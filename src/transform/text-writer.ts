@@ -1,26 +1,26 @@
-/** Writes the words of a text, between its markup: short codes become emoji, mentions get an element; what is found is listed. */
+/** Writes the plain parts of a text. Short codes become emoji, mentions get an element; links and mentions are collected. */
 import { escapeHtml } from './escape-html.ts';
 import { findMentions } from './mention-names.ts';
 import type { SourceOffsets, SourceSpan } from './source-offsets.ts';
 
 export interface RenderedLink extends SourceSpan {
   readonly url: string;
-  /** What the reader sees. */
+  /** The visible text. */
   readonly text: string;
 }
 
 export interface RenderedMention extends SourceSpan {
-  /** Without the @, as it was written. */
+  /** The name as it was written, without the @. */
   readonly name: string;
 }
 
 export interface TextWriter {
   readonly places: SourceOffsets;
-  /** Plain words, with mentions and emoji. @param isJoined an address or code stands right before them */
+  /** Writes plain text with mentions and emoji. @param isJoined an address or code is directly before it */
   readonly write: (text: string, isJoined?: boolean) => string;
-  /** The same without mentions: within a link. */
+  /** The same without mentions, for the text of a link. */
   readonly writeWords: (text: string, isJoined?: boolean) => string;
-  /** False when the text has as many links as it may; further ones stay text. */
+  /** False if the text has as many links as allowed; further ones stay text. */
   readonly mayLink: () => boolean;
   readonly addLink: (url: string, text: string, place: SourceSpan) => void;
   readonly links: readonly RenderedLink[];
@@ -36,8 +36,8 @@ export interface TextWriterOptions {
 }
 
 /**
- * Short codes that stand alone, several in a row perhaps: between spaces, punctuation, emoji or letters of scripts that part
- * no words. In the middle of `12:30:45`, `std::map`, `2001:db8::1` or `/users/:id:/x` there is none.
+ * Short codes that are separate from words, also several in a row: between spaces, punctuation, emoji or letters of scripts without
+ * spaces. `12:30:45`, `std::map`, `2001:db8::1` and `/users/:id:/x` contain none.
  */
 const besideWords =
   '\\s([{}\\])"\'«»„“”‘’¿¡*~_<>,;!?…—–|\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\p{RI}\\ufe0f\\u200d\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}\\u3001-\\u303f\\uff00-\\uff65';
@@ -46,7 +46,7 @@ const shortCodes = new RegExp(
   'gu',
 );
 const shortCode = /:([a-z0-9_+-]{1,64}):/g;
-/** Marks that turn the direction of what follows without an end of their own. */
+/** Characters that change the text direction until something ends it. */
 const directionOverrides = /[\u202d\u202e]/g;
 
 export function withoutOverrides(text: string): string {
