@@ -7,7 +7,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { expect, onTestFinished, test } from 'vitest';
 import { ProcessingService } from '../../src/gen/parley/processing/v1/processing_pb.ts';
 import type { TextEngine } from '../../src/processing/engine/text-task.ts';
-import { startMoodyEngine, startServer } from './processing-harness.ts';
+import { startScriptedEngine, startServer } from './processing-harness.ts';
 
 const path = '/parley.processing.v1.ProcessingService';
 const grpcHeaders = { 'content-type': 'application/grpc+proto', te: 'trailers' };
@@ -147,7 +147,7 @@ test('a connection whose client is silent is closed', async () => {
 });
 
 test('cancelling a stream or call drops its waiting work', async () => {
-  const engine = await startMoodyEngine({ spares: 0, itemTimeoutMs: 2000, batchMax: 4 });
+  const engine = await startScriptedEngine({ spares: 0, itemTimeoutMs: 2000, batchMax: 4 });
   const { url } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
   const busy = client.process({ text: 'pause 400' });

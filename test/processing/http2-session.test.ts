@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { startTcpProxy } from '../chaos/tcp-proxy.ts';
-import { connectInstance, draft, startClient, startMoodyEngine, startServer } from './processing-harness.ts';
+import { connectInstance, draft, startClient, startScriptedEngine, startServer } from './processing-harness.ts';
 
 test('if an instance sends noise, the local engine judges, no error is unhandled, and the instance is used again later', async () => {
   const { url } = await startServer();
@@ -10,7 +10,7 @@ test('if an instance sends noise, the local engine judges, no error is unhandled
   process.on('uncaughtExceptionMonitor', hear);
   const { client, sources } = startClient({
     instances: [connectInstance(`http://127.0.0.1:${proxy.port}`)],
-    local: await startMoodyEngine(),
+    local: await startScriptedEngine(),
   });
   await client.judgeOne(draft('first'));
   for (let round = 0; round < 5; round++) {

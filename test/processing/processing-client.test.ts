@@ -7,7 +7,7 @@ import {
   connectInstance,
   draft,
   startClient,
-  startMoodyEngine,
+  startScriptedEngine,
   startServer,
 } from './processing-harness.ts';
 
@@ -26,7 +26,7 @@ test('both instances get their share', async () => {
   const judged = [0, 0];
   const engines = await Promise.all(
     judged.map((_, at) =>
-      startMoodyEngine(
+      startScriptedEngine(
         {},
         {
           events: {
@@ -51,7 +51,7 @@ test('both instances get their share', async () => {
 test('while an instance is away the local engine judges, and the instance is used again when it is back', async () => {
   const { url, server } = await startServer();
   const port = Number(new URL(url).port);
-  const local = await startMoodyEngine();
+  const local = await startScriptedEngine();
   const { client, sources } = startClient({ instances: [connectInstance(url)], local });
   await client.judgeOne(draft('first'));
   await server.stop(0);
@@ -85,7 +85,7 @@ test('a frozen instance costs drafts a share of their time until its breaker ope
     batchesSent += 1;
     return instance.send(...batch);
   };
-  const { client, sources } = startClient({ instances: [{ ...instance, send }], local: await startMoodyEngine() });
+  const { client, sources } = startClient({ instances: [{ ...instance, send }], local: await startScriptedEngine() });
   await client.judgeOne(draft('before'));
   proxy.become('swallow');
   for (let n = 0; n < 10; n++) expect((await client.judgeOne(draft(`frozen ${n}`))).outcome).toBe('allow');
@@ -109,7 +109,7 @@ test('a second instance is asked within the retry budget; beyond it the local en
   const patient = { breaker: { ...breakerSettings, failuresToOpen: 1000 } };
   const { client, sources, retries } = startClient({
     instances: [connectInstance(`http://127.0.0.1:${proxy.port}`, patient), connectInstance(well.url)],
-    local: await startMoodyEngine(),
+    local: await startScriptedEngine(),
     settings: { batchMax: 1, timeoutMs: 8000, attemptTimeoutMs: 1000, retries: { share: 0, reserve: 3 } },
   });
   await Promise.all([client.judgeOne(draft('one')), client.judgeOne(draft('other'))]);
@@ -133,7 +133,7 @@ test.each([
   async (_, instancesOf) => {
     let judged = 0;
     const events = { onResult: () => void judged++ };
-    const engine = await startMoodyEngine({}, { events });
+    const engine = await startScriptedEngine({}, { events });
     const { instances } = await instancesOf(engine);
     // Four milliseconds each: a thousand take four seconds.
     const { client, sources } = startClient({

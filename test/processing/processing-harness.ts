@@ -20,7 +20,7 @@ import {
 } from '../../src/processing/engine/engine.ts';
 import type { LearnExample, TextEngine } from '../../src/processing/engine/text-task.ts';
 import { type ProcessingServerOptions, startProcessingServer } from '../../src/processing/server/processing-server.ts';
-import type { MoodyTextState } from './moody-text-worker.ts';
+import type { ScriptedTextState } from './scripted-text-worker.ts';
 
 export const engineSettings: EngineSettings = {
   threads: 1,
@@ -35,15 +35,15 @@ export const engineSettings: EngineSettings = {
   quarantineMax: 1000,
 };
 
-/** The small engine of `moody-text-worker.ts`. */
-export async function startMoodyEngine(
+/** The small engine of `scripted-text-worker.ts`. */
+export async function startScriptedEngine(
   changes: Partial<EngineSettings> = {},
-  options: Partial<EngineOptions<MoodyTextState>> = {},
-): Promise<Engine<MoodyTextState>> {
-  const engine = await startEngine<MoodyTextState>({
-    module: new URL('./moody-text-worker.ts', import.meta.url),
+  options: Partial<EngineOptions<ScriptedTextState>> = {},
+): Promise<Engine<ScriptedTextState>> {
+  const engine = await startEngine<ScriptedTextState>({
+    module: new URL('./scripted-text-worker.ts', import.meta.url),
     state: { blocked: ['forbidden'] },
-    version: 'moody-1',
+    version: 'scripted-1',
     settings: { ...engineSettings, ...changes },
     ...options,
   });
@@ -62,7 +62,7 @@ export interface ServerChanges {
 
 /** A server in this process; `learned` gathers what Learn took, `refused` the codes of calls that were refused. */
 export async function startServer(changes: ServerChanges = {}) {
-  const engine = changes.engine ?? (await startMoodyEngine());
+  const engine = changes.engine ?? (await startScriptedEngine());
   const learned: LearnExample[] = [];
   const refused: string[] = [];
   const server = await startProcessingServer({

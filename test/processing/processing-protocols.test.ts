@@ -26,7 +26,11 @@ test.each(Object.entries(transports))('every unary call works by %s', async (_, 
   const { url, learned } = await startServer();
   const client = createClient(ProcessingService, transport(url));
   const processed = await client.process({ text: 'hi @Ana <b>', roomId: 'r', senderId: 's' });
-  expect(processed).toMatchObject({ verdict: Verdict.ALLOW, html: '<p>hi @Ana &lt;b></p>', engineVersion: 'moody-1' });
+  expect(processed).toMatchObject({
+    verdict: Verdict.ALLOW,
+    html: '<p>hi @Ana &lt;b></p>',
+    engineVersion: 'scripted-1',
+  });
   expect(processed.mentions).toMatchObject([{ name: 'Ana', start: 3, end: 7 }]);
   const checked = await client.check({ text: 'a forbidden word' });
   expect(checked.verdict).toBe(Verdict.BLOCK);

@@ -3,7 +3,7 @@ import { type Client, Code, type ConnectError, createClient } from '@connectrpc/
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { expect, test } from 'vitest';
 import { Label, ProcessingService } from '../../src/gen/parley/processing/v1/processing_pb.ts';
-import { startMoodyEngine, startServer } from './processing-harness.ts';
+import { startScriptedEngine, startServer } from './processing-harness.ts';
 
 type ProcessingClient = Client<typeof ProcessingService>;
 const long = 'x'.repeat(65_537);
@@ -229,7 +229,7 @@ test('each batch of a stream is answered with its id, results in the order of th
 });
 
 test('a call fails at its deadline while its work still waits, and the work is dropped', async () => {
-  const engine = await startMoodyEngine({ spares: 0, itemTimeoutMs: 60_000 });
+  const engine = await startScriptedEngine({ spares: 0, itemTimeoutMs: 60_000 });
   const { url } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
   let slowIsDone = false;
@@ -256,7 +256,7 @@ test('a call fails at its deadline while its work still waits, and the work is d
 });
 
 test('overload is UNAVAILABLE at once, to single calls as a status and on a stream as an answer', async () => {
-  const engine = await startMoodyEngine({ spares: 0, queueMax: 20, itemTimeoutMs: 60_000 });
+  const engine = await startScriptedEngine({ spares: 0, queueMax: 20, itemTimeoutMs: 60_000 });
   const { url, refused } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
   let busyIsDone = false;
@@ -291,7 +291,7 @@ test('overload is UNAVAILABLE at once, to single calls as a status and on a stre
 
 test('a text that blocks its thread gets the verdict error, and the next time costs no thread', async () => {
   const lost: string[] = [];
-  const engine = await startMoodyEngine({}, { events: { onLostThread: (reason) => lost.push(reason) } });
+  const engine = await startScriptedEngine({}, { events: { onLostThread: (reason) => lost.push(reason) } });
   const { url } = await startServer({ engine });
   const client = createClient(ProcessingService, createGrpcTransport({ baseUrl: url }));
   const items = [{ text: 'before' }, { text: 'spin for ever' }, { text: 'after' }];

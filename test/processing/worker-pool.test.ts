@@ -1,12 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { startWorkerPool, type WorkerPoolSettings } from '../../src/processing/pool/worker-pool.ts';
-import type { MoodyState, MoodyTask } from './moody-worker.ts';
+import type { ScriptedState, ScriptedTask } from './scripted-worker.ts';
 
 async function startPool(changes: Partial<WorkerPoolSettings> = {}) {
   const lost: string[] = [];
   const batches: number[] = [];
-  const pool = await startWorkerPool<MoodyTask, string, MoodyState>({
-    module: new URL('./moody-worker.ts', import.meta.url),
+  const pool = await startWorkerPool<ScriptedTask, string, ScriptedState>({
+    module: new URL('./scripted-worker.ts', import.meta.url),
     state: { greeting: 'hello' },
     weigh: (task) => task.name.length,
     settings: {
@@ -26,8 +26,8 @@ async function startPool(changes: Partial<WorkerPoolSettings> = {}) {
   return { pool, lost, batches };
 }
 
-const well = (count: number, prefix = 'n'): MoodyTask[] =>
-  Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index}`, mood: 'well' }));
+const well = (count: number, prefix = 'n'): ScriptedTask[] =>
+  Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index}`, behaviour: 'well' }));
 
 test('outcomes are in the order of the items, and calls of one tick share a batch', async () => {
   const { pool, batches } = await startPool({ batchMax: 100 });
@@ -39,7 +39,7 @@ test('outcomes are in the order of the items, and calls of one tick share a batc
 
 test('an item that never ends costs only itself', async () => {
   const { pool, lost } = await startPool();
-  const tasks: MoodyTask[] = [...well(5), { name: 'loop', mood: 'spins' }, ...well(5, 'm')];
+  const tasks: ScriptedTask[] = [...well(5), { name: 'loop', behaviour: 'spins' }, ...well(5, 'm')];
   const outcomes = await pool.run(tasks);
   expect(outcomes[5]).toEqual({ ok: false, reason: 'overran', detail: 'overran' });
   expect(outcomes.filter((each) => each.ok)).toHaveLength(10);
@@ -49,7 +49,7 @@ test('an item that never ends costs only itself', async () => {
 test('the spare thread serves other items while a suspect is run again', async () => {
   const { pool } = await startPool();
   let loopDone = false;
-  const loop = pool.run([{ name: 'loop', mood: 'spins' }]).then((outcomes) => {
+  const loop = pool.run([{ name: 'loop', behaviour: 'spins' }]).then((outcomes) => {
     loopDone = true;
     return outcomes;
   });
@@ -61,7 +61,7 @@ test('the spare thread serves other items while a suspect is run again', async (
 
 test('an item that hangs once is judged at the second try', async () => {
   const { pool, lost } = await startPool();
-  const outcomes = await pool.run([{ name: 'shy', mood: 'spins-once', tries: new SharedArrayBuffer(4) }]);
+  const outcomes = await pool.run([{ name: 'shy', behaviour: 'spins-once', tries: new SharedArrayBuffer(4) }]);
   expect(outcomes).toEqual([{ ok: true, result: 'hello shy' }]);
   expect(lost).toEqual(['overran']);
 });
@@ -69,9 +69,9 @@ test('an item that hangs once is judged at the second try', async () => {
 test('an item that crashes its thread twice has the outcome crashed; one that throws costs no thread', async () => {
   const { pool, lost } = await startPool({ threads: 2, spares: 0 });
   const outcomes = await pool.run([
-    { name: 'a', mood: 'exits' },
-    { name: 'b', mood: 'throws' },
-    { name: 'c', mood: 'well' },
+    { name: 'a', behaviour: 'exits' },
+    { name: 'b', behaviour: 'throws' },
+    { name: 'c', behaviour: 'well' },
   ]);
   expect(outcomes).toEqual([
     { ok: false, reason: 'crashed', detail: 'crashed' },
@@ -87,7 +87,7 @@ test('a suspect is run under constant load even with one thread and no spare', a
   const load = (async () => {
     while (!over) await Promise.all([pool.run(well(16)), pool.run(well(16))]);
   })();
-  const [outcome] = await pool.run([{ name: 'loop', mood: 'spins' }]);
+  const [outcome] = await pool.run([{ name: 'loop', behaviour: 'spins' }]);
   over = true;
   await load;
   expect(outcome).toMatchObject({ ok: false, reason: 'overran' });
@@ -95,7 +95,7 @@ test('a suspect is run under constant load even with one thread and no spare', a
 
 test('a lost thread is replaced', async () => {
   const { pool, lost } = await startPool({ threads: 2, spares: 0 });
-  await pool.run([{ name: 'a', mood: 'spins-once', tries: new SharedArrayBuffer(4) }]);
+  await pool.run([{ name: 'a', behaviour: 'spins-once', tries: new SharedArrayBuffer(4) }]);
   expect(lost).toEqual(['overran']);
   await expect.poll(() => pool.stats().threadsReady, { interval: 5 }).toBe(2);
 });
@@ -111,7 +111,7 @@ test('a full queue refuses at once, and accepted items are still done', async ()
 
 test('a call past its deadline fails, frees its place in the queue, and does not delay others', async () => {
   const { pool } = await startPool({ spares: 0, queueMax: 50, batchMax: 4, itemTimeoutMs: 60_000 });
-  const slow = pool.run([{ name: 'slow', mood: 'well', waitMs: 500 }]);
+  const slow = pool.run([{ name: 'slow', behaviour: 'well', waitMs: 500 }]);
   await expect.poll(() => pool.stats().given, { interval: 1 }).toBe(1);
   const late = pool.run(well(40), { deadlineMs: 10 });
   await expect(late).rejects.toMatchObject({ code: 'request_timeout' });
@@ -131,8 +131,8 @@ test('a reload reaches every thread and drops no work; a bad state is refused an
   const after = await pool.run(well(64));
   expect(new Set(after.map((each) => each.ok && each.result.split(' n')[0]))).toEqual(new Set(['good day']));
   // A thread born later has the last good state too.
-  await pool.run([{ name: 'a', mood: 'exits' }]);
-  await pool.run([{ name: 'a', mood: 'exits' }]);
+  await pool.run([{ name: 'a', behaviour: 'exits' }]);
+  await pool.run([{ name: 'a', behaviour: 'exits' }]);
   expect(lost.length).toBeGreaterThanOrEqual(4);
   expect(await pool.run(well(1))).toEqual([{ ok: true, result: 'good day n0' }]);
 });
@@ -140,7 +140,7 @@ test('a reload reaches every thread and drops no work; a bad state is refused an
 test('only the changed parts of a state are sent to the threads', async () => {
   const { pool } = await startPool({ threads: 2 });
   await pool.reload({ greeting: 'hello', ending: ' and well' });
-  const [outcome] = await pool.run([{ name: 'n', mood: 'tells-changes' }]);
+  const [outcome] = await pool.run([{ name: 'n', behaviour: 'tells-changes' }]);
   expect(outcome).toEqual({ ok: true, result: 'ending' });
   expect(await pool.run(well(1))).toEqual([{ ok: true, result: 'hello n0 and well' }]);
 });
@@ -170,7 +170,10 @@ test('a state that is requested while another is applied wins', async () => {
 test('a large call does not hold up a small one', async () => {
   const { pool } = await startPool({ batchMax: 32 });
   const order: string[] = [];
-  const slow = Array.from({ length: 400 }, (_, index): MoodyTask => ({ name: `s${index}`, mood: 'well', waitMs: 1 }));
+  const slow = Array.from(
+    { length: 400 },
+    (_, index): ScriptedTask => ({ name: `s${index}`, behaviour: 'well', waitMs: 1 }),
+  );
   await Promise.all([
     pool.run(slow).then(() => order.push('large')),
     pool.run(well(1)).then(() => order.push('small')),
@@ -180,7 +183,7 @@ test('a large call does not hold up a small one', async () => {
 
 test('stopping fails waiting calls and refuses new ones', async () => {
   const { pool } = await startPool();
-  const hanging = pool.run([{ name: 'loop', mood: 'spins' }]);
+  const hanging = pool.run([{ name: 'loop', behaviour: 'spins' }]);
   const refused = expect(hanging).rejects.toMatchObject({ code: 'unavailable' });
   await pool.stop();
   await refused;
@@ -189,8 +192,8 @@ test('stopping fails waiting calls and refuses new ones', async () => {
 
 test('if the module cannot start, the pool fails instead of retrying forever', async () => {
   await expect(
-    startWorkerPool<string, string, MoodyState>({
-      module: new URL('./moody-worker.ts', import.meta.url),
+    startWorkerPool<string, string, ScriptedState>({
+      module: new URL('./scripted-worker.ts', import.meta.url),
       state: { greeting: 'broken' },
       weigh: () => 1,
       settings: {

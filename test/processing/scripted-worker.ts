@@ -1,15 +1,15 @@
-/** A worker whose items say what is to become of the thread: for tests of the pool. */
+/** A worker whose items say what the thread does: for tests of the pool. */
 import { serveTasks } from '../../src/processing/pool/worker-thread.ts';
 
-export interface MoodyTask {
+export interface ScriptedTask {
   readonly name: string;
-  readonly mood: 'well' | 'spins' | 'throws' | 'exits' | 'spins-once' | 'tells-changes';
+  readonly behaviour: 'well' | 'spins' | 'throws' | 'exits' | 'spins-once' | 'tells-changes';
   /** Shared by the tries of one item: how often it was run. */
   readonly tries?: SharedArrayBuffer;
   readonly waitMs?: number;
 }
 
-export interface MoodyState {
+export interface ScriptedState {
   readonly greeting: string;
   readonly ending?: string;
   /** Applying it takes until `over` is set; `applying` counts the threads that began. */
@@ -25,7 +25,7 @@ function spin(ms: number): void {
   while (performance.now() < until);
 }
 
-serveTasks<MoodyTask, string, MoodyState>({
+serveTasks<ScriptedTask, string, ScriptedState>({
   apply: (state, changed) => {
     if (state.greeting === 'broken') throw new Error('cannot greet like that');
     if (changed.has('waitFor') && state.waitFor) {
@@ -38,12 +38,12 @@ serveTasks<MoodyTask, string, MoodyState>({
   },
   run: (task, stages) => {
     const tries = task.tries ? Atomics.add(new Int32Array(task.tries), 0, 1) : 0;
-    if (task.mood === 'spins' || (task.mood === 'spins-once' && tries === 0)) spin(60_000);
-    if (task.mood === 'exits') process.exit(3);
-    if (task.mood === 'throws') throw new TypeError('no');
+    if (task.behaviour === 'spins' || (task.behaviour === 'spins-once' && tries === 0)) spin(60_000);
+    if (task.behaviour === 'exits') process.exit(3);
+    if (task.behaviour === 'throws') throw new TypeError('no');
     if (task.waitMs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, task.waitMs);
     stages.lap('greet');
-    if (task.mood === 'tells-changes') return changes;
+    if (task.behaviour === 'tells-changes') return changes;
     return `${greeting} ${task.name}${ending}`;
   },
 });

@@ -1,15 +1,15 @@
-/** A small text engine whose texts say what is to become of the thread: for tests of what stands around the engine. */
+/** A small text engine whose texts say what the thread does: for tests of the code around the engine. */
 import type { ThreadResult } from '../../src/processing/engine/engine.ts';
 import type { TextTask } from '../../src/processing/engine/text-task.ts';
 import { serveTasks } from '../../src/processing/pool/worker-thread.ts';
 
-export interface MoodyTextState {
+export interface ScriptedTextState {
   readonly blocked: readonly string[];
 }
 
 let blocked: readonly string[] = [];
 
-serveTasks<TextTask, ThreadResult, MoodyTextState>({
+serveTasks<TextTask, ThreadResult, ScriptedTextState>({
   apply: (state) => {
     blocked = state.blocked;
   },
