@@ -1,6 +1,6 @@
 /** Offensive words in disguise, innocent look-alikes, spans; beside word filters from npm where they are installed. */
 import { createRandom, pick } from '../training/random.ts';
-import { loadPeers, type ProcessingInstance } from './peers.ts';
+import { loadWordFilters, type WordFilter } from './other-filters.ts';
 import { readJson, rows, shipped } from './shipped.ts';
 import { type Bounds, type Row, type Suite, share } from './suite.ts';
 import { disguises } from './term-disguises.ts';
@@ -37,16 +37,16 @@ function isSpanned(text: string, [start, end]: readonly [number, number]): boole
 const shareOf = <Item>(items: readonly Item[], holds: (item: Item) => boolean): number =>
   items.filter(holds).length / items.length;
 
-function worstCategory(innocents: readonly Innocent[], flags: ProcessingInstance['flags']): number {
+function worstCategory(innocents: readonly Innocent[], flags: WordFilter['flags']): number {
   const categories = Map.groupBy(innocents, ({ category }) => category);
   return Math.max(...[...categories.values()].map((each) => shareOf(each, ({ text }) => flags(text))));
 }
 
-function besidePeers(peers: readonly ProcessingInstance[]): Row[] {
+function besidePeers(peers: readonly WordFilter[]): Row[] {
   const disguised = rows<Disguised>('evasion/evasion.dev.jsonl');
   const innocents = rows<Innocent>('evasion/innocent.dev.jsonl');
   const tier = (name: Disguised['tier']) => disguised.filter((each) => each.tier === name);
-  const measure = ({ name, flags }: ProcessingInstance, isOurs: boolean): Row => {
+  const measure = ({ name, flags }: WordFilter, isOurs: boolean): Row => {
     const bounds = (most: Bounds): Bounds => (isOurs ? most : {});
     return {
       name,
@@ -91,7 +91,7 @@ function spans(): Row {
 }
 
 /** Terms of the lists in disguises of our own. */
-function otherDisguises(peers: readonly ProcessingInstance[]): Row[] {
+function otherDisguises(peers: readonly WordFilter[]): Row[] {
   const { terms } = readJson('artefacts/terms.json') as { terms: { term: string; kind: string; score: number }[] };
   const words = terms
     .filter(({ term, kind, score }) => kind === 'strong' && score >= 0.9 && /^[a-z]{4,}$/.test(term))
@@ -123,7 +123,7 @@ function otherDisguises(peers: readonly ProcessingInstance[]): Row[] {
 }
 
 /** Names of people and places from many languages, animals, food and things; and ordinary chat. */
-function otherInnocents(peers: readonly ProcessingInstance[]): Row[] {
+function otherInnocents(peers: readonly WordFilter[]): Row[] {
   const named = Map.groupBy(rows<Innocent>('evasion/innocent-names.dev.jsonl.gz'), ({ category }) => category);
   const chat = rows<{ readonly text: string }>('ham/irc-ubuntu.dev.jsonl.gz');
   const sets: (readonly [string, readonly { readonly text: string }[]])[] = [...named, ['ordinary chat', chat]];
@@ -144,7 +144,7 @@ export const termsSuite: Suite = {
   title: 'Offensive words in disguise and innocent look-alikes, one setting; beside word filters from npm',
   quick: true,
   run: async ({ quick }) => {
-    const peers = quick ? [] : await loadPeers();
+    const peers = quick ? [] : await loadWordFilters();
     return [...besidePeers(peers), spans(), ...otherDisguises(peers), ...otherInnocents(peers)];
   },
 };

@@ -1,6 +1,6 @@
 /** Offensive tweets, other rows of the source trained on; sentences for and against people by what they do; beside word filters. */
 import { areaUnderCurve, confusionAt } from './measures.ts';
-import { loadPeers, type ProcessingInstance } from './peers.ts';
+import { loadWordFilters, type WordFilter } from './other-filters.ts';
 import { readJson, rows, shipped } from './shipped.ts';
 import { type Bounds, type Row, type Suite, share } from './suite.ts';
 
@@ -21,10 +21,10 @@ function isFlagged(text: string): boolean {
 }
 
 /** What a word filter or the whole assessment says: caught or not. */
-const caught = (flags: ProcessingInstance['flags'], texts: readonly string[]): number[] =>
+const caught = (flags: WordFilter['flags'], texts: readonly string[]): number[] =>
   texts.map((text) => (flags(text) ? 1 : 0));
 
-function tweets(peers: readonly ProcessingInstance[]): Row[] {
+function tweets(peers: readonly WordFilter[]): Row[] {
   const all = rows('toxicity/davidson.dev.jsonl.gz');
   const rude = all.filter(({ label }) => label !== 'clean').map(({ text }) => text);
   const clean = all.filter(({ label }) => label === 'clean').map(({ text }) => text);
@@ -33,7 +33,7 @@ function tweets(peers: readonly ProcessingInstance[]): Row[] {
     const normalised = normalise(text);
     return toxicity.score(normalised, terms(normalised, text));
   };
-  const measure = (name: string, flags: ProcessingInstance['flags'], isOurs: boolean): Row => {
+  const measure = (name: string, flags: WordFilter['flags'], isOurs: boolean): Row => {
     const { recall, f1, falseAlarms } = confusionAt(caught(flags, rude), caught(flags, clean), 1);
     const bounds = (most: Bounds): Bounds => (isOurs ? most : {});
     return {
@@ -116,7 +116,7 @@ function functions(): Row[] {
   ];
 }
 
-function sentences(peers: readonly ProcessingInstance[]): Row[] {
+function sentences(peers: readonly WordFilter[]): Row[] {
   const own = readJson('lists/toxicity-own.json') as Own;
   const fill = (templates: readonly string[]): string[] =>
     templates.flatMap((template) =>
@@ -147,7 +147,7 @@ export const toxicitySuite: Suite = {
   title: 'Offensive tweets; sentences for and against groups of people, in words and about groups not trained on',
   quick: true,
   run: async ({ quick }) => {
-    const peers = quick ? [] : await loadPeers();
+    const peers = quick ? [] : await loadWordFilters();
     return [...tweets(peers), ...sentences(peers), ...functions()];
   },
 };

@@ -1,7 +1,7 @@
 /** Word filters from npm, each as its documentation sets it up; `npm --prefix scripts/evaluate install` brings them. */
 import { existsSync } from 'node:fs';
 
-export interface ProcessingInstance {
+export interface WordFilter {
   readonly name: string;
   readonly flags: (text: string) => boolean;
 }
@@ -16,7 +16,7 @@ type Filter = new (
   readonly hasMatch: (text: string) => boolean;
 };
 
-const setUps: Readonly<Record<string, (module: Loaded) => ProcessingInstance['flags']>> = {
+const setUps: Readonly<Record<string, (module: Loaded) => WordFilter['flags']>> = {
   obscenity: ({ RegExpMatcher, englishDataset, englishRecommendedTransformers }) => {
     const dataset = (englishDataset as { build: () => object }).build();
     const matcher = new (RegExpMatcher as Filter)({ ...dataset, ...(englishRecommendedTransformers as object) });
@@ -41,7 +41,7 @@ const setUps: Readonly<Record<string, (module: Loaded) => ProcessingInstance['fl
 };
 
 /** None where they are not installed. */
-export async function loadPeers(): Promise<ProcessingInstance[]> {
+export async function loadWordFilters(): Promise<WordFilter[]> {
   if (!existsSync(new URL('./node_modules/obscenity', import.meta.url))) return [];
   return Promise.all(
     Object.entries(setUps).map(async ([name, setUp]) => ({ name, flags: setUp((await import(name)) as Loaded) })),
