@@ -24,7 +24,7 @@ function isFlagged(text: string): boolean {
 const caught = (flags: WordFilter['flags'], texts: readonly string[]): number[] =>
   texts.map((text) => (flags(text) ? 1 : 0));
 
-function tweets(peers: readonly WordFilter[]): Row[] {
+function tweets(filters: readonly WordFilter[]): Row[] {
   const all = rows('toxicity/davidson.dev.jsonl.gz');
   const rude = all.filter(({ label }) => label !== 'clean').map(({ text }) => text);
   const clean = all.filter(({ label }) => label === 'clean').map(({ text }) => text);
@@ -47,7 +47,7 @@ function tweets(peers: readonly WordFilter[]): Row[] {
   };
   return [
     measure('tweets: Parley', isFlagged, true),
-    ...peers.map(({ name, flags }) => measure(`tweets: ${name}`, flags, false)),
+    ...filters.map(({ name, flags }) => measure(`tweets: ${name}`, flags, false)),
     {
       name: 'tweets: the model alone',
       figures: { AUC: share(areaUnderCurve(rude.map(score), clean.map(score)), { least: 0.975 }) },
@@ -116,7 +116,7 @@ function functions(): Row[] {
   ];
 }
 
-function sentences(peers: readonly WordFilter[]): Row[] {
+function sentences(filters: readonly WordFilter[]): Row[] {
   const own = readJson('lists/toxicity-own.json') as Own;
   const fill = (templates: readonly string[]): string[] =>
     templates.flatMap((template) =>
@@ -129,9 +129,9 @@ function sentences(peers: readonly WordFilter[]): Row[] {
     figures: {
       right: share(texts.filter((text) => isFlagged(text) === wanted).length / texts.length, { least }),
       ...Object.fromEntries(
-        peers.map((peer) => [
-          peer.name,
-          share(texts.filter((text) => peer.flags(text) === wanted).length / texts.length),
+        filters.map((filter) => [
+          filter.name,
+          share(texts.filter((text) => filter.flags(text) === wanted).length / texts.length),
         ]),
       ),
     },
@@ -147,7 +147,7 @@ export const toxicitySuite: Suite = {
   title: 'Offensive tweets; sentences for and against groups of people, in words and about groups not trained on',
   quick: true,
   run: async ({ quick }) => {
-    const peers = quick ? [] : await loadWordFilters();
-    return [...tweets(peers), ...sentences(peers), ...functions()];
+    const filters = quick ? [] : await loadWordFilters();
+    return [...tweets(filters), ...sentences(filters), ...functions()];
   },
 };
