@@ -85,7 +85,7 @@ export function createAttachments<State extends FeedState>({
   fanOut: FanOut<State>;
   settings: AttachmentSettings;
 }): Attachments {
-  const replayPage = createPacedReplay({ log, pageEvents: settings.replayPageEvents });
+  const replayTo = createRoomReplay({ log, follower, readers, fanOut, settings });
 
   async function attach(request: AttachRequest): Promise<Attached> {
     const { connection, roomId, after } = request;
@@ -114,10 +114,45 @@ export function createAttachments<State extends FeedState>({
     }
   }
 
+  function isReading(connection: Connection, roomId: string): boolean {
+    const feed = feeds.get(roomId);
+    return feed !== undefined && (feed.readers.has(connection) || feed.watchers.has(connection));
+  }
+
+  function isFollowing(connection: Connection, roomId: string): boolean {
+    return isReading(connection, roomId) || attaching.has(connection, roomId);
+  }
+
+  return {
+    attach,
+    replay,
+    isReading,
+    isFollowing,
+    countOf: attaching.countOf,
+    forget: attaching.forget,
+  };
+}
+
+/** Sends a connection the events that it missed, from the log and then from memory, and makes it a reader of the room. */
+function createRoomReplay<State extends FeedState>({
+  log,
+  follower,
+  readers,
+  fanOut,
+  settings,
+}: {
+  log: Pick<LogSource<State>, 'read'>;
+  follower: Pick<LogFollower<State>, 'catchUp'>;
+  readers: Pick<ReaderRegistry<State>, 'addReader'>;
+  fanOut: Pick<FanOut<State>, 'pushNow'>;
+  settings: AttachmentSettings;
+}): (feed: Feed<State>, request: AttachRequest) => Promise<Attached> {
+  const replayPage = createPacedReplay({ log, pageEvents: settings.replayPageEvents });
+
   async function replayTo(feed: Feed<State>, { connection, roomId, after, as }: AttachRequest): Promise<Attached> {
     const { userId } = connection.user!;
     let position = after;
-    let reset = !isReachable(feed, after);
+    let reset = !isReachable(feed, after, settings.resumeMaxEvents);
     for (;;) {
       if (isGone(connection)) return { result: 'closed', seq: position };
       const isMember = feed.state.isMember(userId);
@@ -159,34 +194,16 @@ export function createAttachments<State extends FeedState>({
     return pushed;
   }
 
-  function isReachable(feed: Feed<State>, after: number): boolean {
-    return (
-      Number.isSafeInteger(after) &&
-      after >= 0 &&
-      after <= feed.position &&
-      feed.position - after <= settings.resumeMaxEvents
-    );
-  }
+  return replayTo;
+}
 
-  function mayRead(feed: Feed<State>, isMember: boolean, as: ReaderKind): boolean {
-    return !feed.closed && (isMember || (as === 'watcher' && feed.state.isPublic()));
-  }
+/** Whether a replay may begin after this seq: it is a position of the log, and not too far behind. */
+function isReachable(feed: Feed, after: number, resumeMaxEvents: number): boolean {
+  return (
+    Number.isSafeInteger(after) && after >= 0 && after <= feed.position && feed.position - after <= resumeMaxEvents
+  );
+}
 
-  function isReading(connection: Connection, roomId: string): boolean {
-    const feed = feeds.get(roomId);
-    return feed !== undefined && (feed.readers.has(connection) || feed.watchers.has(connection));
-  }
-
-  function isFollowing(connection: Connection, roomId: string): boolean {
-    return isReading(connection, roomId) || attaching.has(connection, roomId);
-  }
-
-  return {
-    attach,
-    replay,
-    isReading,
-    isFollowing,
-    countOf: attaching.countOf,
-    forget: attaching.forget,
-  };
+function mayRead(feed: Feed, isMember: boolean, as: ReaderKind): boolean {
+  return !feed.closed && (isMember || (as === 'watcher' && feed.state.isPublic()));
 }
