@@ -18,8 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.end());
 
-const block = (by: TestUser, whom: TestUser) => mustCall(by, 'PUT', `/v1/users/me/blocks/${whom.id}`);
-const unblock = (by: TestUser, whom: TestUser) => mustCall(by, 'DELETE', `/v1/users/me/blocks/${whom.id}`);
+const block = (by: TestUser, target: TestUser) => mustCall(by, 'PUT', `/v1/users/me/blocks/${target.id}`);
+const unblock = (by: TestUser, target: TestUser) => mustCall(by, 'DELETE', `/v1/users/me/blocks/${target.id}`);
 const roomsOf = async (person: TestUser) =>
   (await mustCall(person, 'GET', '/v1/rooms?limit=100')).items!.map(({ id }) => id);
 const typists = (frames: readonly Frame[], roomId: string) =>

@@ -108,7 +108,7 @@ test('a public room that becomes private drops its watchers', async () => {
   expect((await eve.call('GET', `/v1/rooms/${room}`)).status).toBe(404);
 });
 
-test('there is one direct message for each set of members, whoever opens it and however often', async () => {
+test('there is one direct message for each set of members, however often any of them opens it', async () => {
   const first = await ana.call('POST', '/v1/dms', { userIds: [ben.id] });
   const again = await ben.call('POST', '/v1/dms', { userIds: [ana.id] });
   const twice = await ana.call('POST', '/v1/dms', { userIds: [ben.id, ana.id, ben.id] });
@@ -304,10 +304,10 @@ test('lists page by cursor and refuse foreign cursors', async () => {
 
 test.each([
   ['no name', { visibility: 'public' }],
-  ['an odd visibility', { name: 'x', visibility: 'secret' }],
+  ['an unknown visibility', { name: 'x', visibility: 'secret' }],
   ['an unknown field', { name: 'x', visibility: 'public', colour: 'red' }],
   ['a name of spaces', { name: '   ', visibility: 'public' }],
-  ['a member who is no id', { name: 'x', visibility: 'public', memberIds: ['ben'] }],
+  ['an invalid member id', { name: 'x', visibility: 'public', memberIds: ['ben'] }],
 ])('a room with %s is refused', async (_, body) => {
   expect(await ana.call('POST', '/v1/rooms', body)).toMatchObject({
     status: 400,

@@ -26,7 +26,7 @@ const ways: Readonly<Record<string, (meeting: Meeting) => Promise<unknown>>> = {
     const { code } = await mustCall(owner, 'POST', `/v1/rooms/${roomId}/invites`, {});
     return mustCall(ben, 'POST', `/v1/invites/${code as string}/accept`);
   },
-  'comes back after leaving': async (meeting) => {
+  rejoins: async (meeting) => {
     const { roomId, owner, ben } = meeting;
     await join(meeting);
     await say(owner, roomId, `for @${ben.username}, who leaves this unread`);
@@ -38,7 +38,7 @@ const ways: Readonly<Record<string, (meeting: Meeting) => Promise<unknown>>> = {
 
 const cases = Object.keys(ways).flatMap((way) => ['all', 'joined'].map((history) => [way, history] as const));
 
-test.each(cases)('somebody who %s has nothing unread in a room with history "%s"', async (way, history) => {
+test.each(cases)('a user who %s has nothing unread in a room with history "%s"', async (way, history) => {
   const [owner, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const roomId = await createRoom([owner], { visibility: 'public', history });
   for (let n = 1; n <= 6; n++) await say(owner, roomId, `${n} before @${ben.username} came`);

@@ -81,7 +81,7 @@ test('no spam-like text is refused in a direct message once the other user has w
   for (const advert of adverts) expect(await outcomeOf(ana, direct, advert)).toBe('sent');
 });
 
-test('copies of a spam-like text are refused, whoever sends them', async () => {
+test('copies of a spam-like text are refused from every author', async () => {
   const { roomId, author } = await openSquare(town.here);
   await talk(author, roomId);
   const outcomes: string[] = [];
