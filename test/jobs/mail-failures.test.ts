@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ringOverdue } from '../../src/jobs/mail/mail-sweep.ts';
-import { openSmtpSession, parseSmtpUrl } from '../../src/jobs/smtp/smtp-conversation.ts';
+import { openSmtpConnection, parseSmtpUrl } from '../../src/jobs/smtp/smtp-conversation.ts';
 import { freePort } from '../harness/ports.ts';
 import { headerOf, type MailReceiver, startMailReceiver, textOf } from './mail-receiver.ts';
 import { createTown, openOffice, type TestOffice, type Town } from './mail-town.ts';
@@ -149,7 +149,7 @@ test('a connection cut before the final dot leaves the mail owed, without an att
 
 test('without the final dot nothing is delivered, although all of the message was', async () => {
   const deadline = AbortSignal.timeout(5000);
-  const session = await openSmtpSession(
+  const session = await openSmtpConnection(
     parseSmtpUrl(receiver.url, { stageTimeoutMs: 1000, clientName: 'chat.example.org' }),
     deadline,
   );

@@ -1,5 +1,5 @@
 /**
- * What becomes of a mail, as rows that say so before it happens.
+ * The states of a mail, each written before the step that it describes.
  *
  * `owed` → `claimed` when a worker commits to sending it now, with the seqs it covers → `sent`; `maybe_sent` when
  * nobody knows whether it arrived (it is not sent again); `failed` when it was refused for good; back to `owed` when it
@@ -108,7 +108,7 @@ export function createMailLedger({
     if (mail.kind !== 'unread') return;
     if (bounced) await countBounce(tx, mail.user_id);
     if (state === 'sent') await forgetBounces(tx, mail.user_id);
-    // What was said meanwhile waits for the next mail. In this transaction: nothing owed is forgotten by a crash.
+    // Later messages wait for the next mail. It is owed in the same transaction, so that a crash loses nothing.
     const next = await oldestUnreadOf(tx, mail.user_id, settings.bouncesMax);
     if (next) await owe(tx, [{ userId: next.userId, dueMs: mailDueAt(next.settings, next, settings.clock) }]);
   }
@@ -166,7 +166,7 @@ export function createMailLedger({
   };
 }
 
-/** Puts a claimed mail back among the owed ones. */
+/** Makes a claimed mail owed again. */
 async function reown(
   tx: Transaction,
   mailId: string,
@@ -182,7 +182,7 @@ async function reown(
     select ${ring(sql`kind || '_mail'`, sql`id`, sql`due_at`)} from again`);
 }
 
-/** The job that brings a mail to attention; `mail:<id>` at most once in the queue. */
+/** Queues the job of a mail, at most once under the key `mail:<id>`. */
 export function ring(task: SQL, id: SQL, runAt: SQL): SQL {
   return sql`graphile_worker.add_job(${task}, json_build_object('mailId', ${id}), run_at => ${runAt}, job_key => 'mail:' || ${id})`;
 }

@@ -2,7 +2,7 @@
  * Where mails go: an SMTP server, or the development mailbox while there is none. Both answer with an outcome, none
  * throws for what a server does.
  *
- * SMTP sessions are reused while they work. A circuit breaker counts sessions that fail, not mails that are refused:
+ * SMTP connections are reused while they work. A circuit breaker counts connections that fail, not mails that are refused:
  * while it is open nothing is tried but one probe at a time, and mails stay owed.
  */
 import { sql } from 'drizzle-orm';
@@ -12,7 +12,13 @@ import { type BreakerState, createCircuitBreaker } from '../../concurrency/circu
 import type { Database } from '../../database/connect.ts';
 import { developmentMailbox } from '../../database/tables/mail-tables.ts';
 import type { Outage } from '../../logger/outages.ts';
-import { type Hand, openSmtpSession, parseSmtpUrl, type SmtpOutcome, type SmtpSession } from './smtp-conversation.ts';
+import {
+  type Hand,
+  openSmtpConnection,
+  parseSmtpUrl,
+  type SmtpConnection,
+  type SmtpOutcome,
+} from './smtp-conversation.ts';
 
 /** A mail to one address, written out. */
 export interface ComposedMail {
@@ -26,7 +32,7 @@ export interface ComposedMail {
 }
 
 export interface Mailer {
-  /** Is it worth trying now? */
+  /** Whether a mail can be sent now. */
   readonly ready: () => boolean;
   /** @param hand see smtp-conversation.ts; asked again only if the first time led to nothing */
   readonly deliver: (mail: ComposedMail, hand: Hand) => Promise<SmtpOutcome>;
@@ -35,7 +41,7 @@ export interface Mailer {
 
 export interface SmtpMailerSettings {
   readonly url: string;
-  /** What EHLO says of us. */
+  /** The name in EHLO. */
   readonly clientName: string;
   readonly from: string;
   readonly stageTimeoutMs: number;
@@ -46,7 +52,7 @@ export interface SmtpMailerSettings {
   /** Longest pause between two probes. */
   readonly probePauseMaxMs: number;
   readonly sessionMailsMax: number;
-  /** A session without work is closed after this time. */
+  /** A connection without work is closed after this time. */
   readonly sessionIdleMs: number;
 }
 
@@ -61,13 +67,13 @@ export function createSmtpMailer({
   onBreaker?: (state: BreakerState) => void;
 }): Mailer {
   const server = parseSmtpUrl(settings.url, settings);
-  const idle = new Map<SmtpSession, NodeJS.Timeout>();
+  const idle = new Map<SmtpConnection, NodeJS.Timeout>();
   const deadline = () => AbortSignal.timeout(settings.deadlineMs);
   const breaker = createCircuitBreaker({
     settings: { failuresToOpen: settings.failuresToOpen, pauseMs: 1000, pauseMaxMs: settings.probePauseMaxMs },
     probe: async () => {
       try {
-        keep(await openSmtpSession(server, deadline()));
+        keep(await openSmtpConnection(server, deadline()));
       } catch (error) {
         // The server's words may hold addresses.
         throw new Error(reasonOf(error));
@@ -79,24 +85,24 @@ export function createSmtpMailer({
   });
   let stopped = false;
 
-  function keep(session: SmtpSession): void {
-    if (stopped || !session.isOpen() || session.used() >= settings.sessionMailsMax) {
-      session.close();
+  function keep(connection: SmtpConnection): void {
+    if (stopped || !connection.isOpen() || connection.used() >= settings.sessionMailsMax) {
+      connection.close();
       return;
     }
     const timer = setTimeout(() => {
-      idle.delete(session);
-      session.close();
+      idle.delete(connection);
+      connection.close();
     }, settings.sessionIdleMs);
     timer.unref();
-    idle.set(session, timer);
+    idle.set(connection, timer);
   }
 
-  function takeIdle(): SmtpSession | undefined {
-    for (const [session, timer] of idle) {
+  function takeIdle(): SmtpConnection | undefined {
+    for (const [connection, timer] of idle) {
       clearTimeout(timer);
-      idle.delete(session);
-      if (session.isOpen()) return session;
+      idle.delete(connection);
+      if (connection.isOpen()) return connection;
     }
     return undefined;
   }
@@ -108,11 +114,11 @@ export function createSmtpMailer({
     let outcome = reused && (await reused.send(envelope, content, hand, signal));
     if (reused && outcome?.kind !== 'unavailable') keep(reused);
     if (!outcome || outcome.kind === 'unavailable') {
-      // Servers close idle sessions without a word: only a fresh one tells how the server is.
+      // Servers close idle connections without a word: only a fresh one tells how the server is.
       try {
-        const session = await openSmtpSession(server, signal);
-        outcome = await session.send(envelope, content, hand, signal);
-        keep(session);
+        const connection = await openSmtpConnection(server, signal);
+        outcome = await connection.send(envelope, content, hand, signal);
+        keep(connection);
       } catch (error) {
         outcome = { kind: 'unavailable', reason: reasonOf(error) };
       }
@@ -128,9 +134,9 @@ export function createSmtpMailer({
     stop: () => {
       stopped = true;
       breaker.stop();
-      for (const [session, timer] of idle) {
+      for (const [connection, timer] of idle) {
         clearTimeout(timer);
-        session.close();
+        connection.close();
       }
       idle.clear();
     },
@@ -161,7 +167,7 @@ async function compose(
 ): Promise<{ envelope: { from: string; to: string }; content: Buffer }> {
   const composer = new MailComposer({
     from,
-    // An object, so that nothing in the address is read as a list or a comment.
+    // An object, so that the address is not parsed as a list or a comment.
     to: { name: '', address: to },
     subject,
     text,
@@ -176,7 +182,7 @@ async function compose(
   return { envelope: { from: sender || '', to }, content: await message.build() };
 }
 
-/** Keeps mails in a table instead of sending them. */
+/** Stores mails in a table instead of sending them. */
 export function createDevelopmentMailer({ db, mailsMax }: { db: Database; mailsMax: number }): Mailer {
   async function deliver(mail: ComposedMail, hand: Hand): Promise<SmtpOutcome> {
     if (!(await hand())) return { kind: 'withdrawn' };

@@ -1,9 +1,9 @@
 /**
  * One mail over one SMTP connection, so that its outcome is known as exactly as SMTP allows.
  *
- * The message is streamed: its last step, the final dot, is held back until `hand` has made durable that from now on
- * the mail may have arrived. Whatever goes wrong before is certain not to have delivered anything; after it only the
- * server's answer decides, and without an answer the outcome stays open.
+ * The message is streamed. Its last step, the final dot, waits until `hand` has committed that the mail may have arrived. An
+ * error before the dot means that nothing was delivered. After the dot only the server's reply tells, and without a reply
+ * the outcome is unknown.
  */
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
@@ -12,11 +12,11 @@ export type SmtpOutcome =
   | { readonly kind: 'sent' }
   /** No answer after the final dot: it may have arrived. */
   | { readonly kind: 'maybe_sent'; readonly reason: string }
-  /** The server does not take this mail; `recipient` when it is about whom it goes to or what it says. */
+  /** The server rejects this mail; `recipient` if the reason is its recipient or content. */
   | { readonly kind: 'refused'; readonly permanent: boolean; readonly recipient: boolean; readonly reason: string }
-  /** There is no working session with the server; says nothing about the mail, which was not sent. */
+  /** The connection to the server failed. The mail was not sent, and the error is not about it. */
   | { readonly kind: 'unavailable'; readonly reason: string }
-  /** `hand` said no; the mail was not sent. */
+  /** `hand` returned false; the mail was not sent. */
   | { readonly kind: 'withdrawn' };
 
 interface Envelope {
@@ -24,7 +24,7 @@ interface Envelope {
   readonly to: string;
 }
 
-/** Makes it durable that the mail may arrive from now on; false: it must not. */
+/** Commits that the mail may arrive from now on. Returns false if it must not be sent. */
 export type Hand = () => Promise<boolean>;
 
 export interface SmtpServer {
@@ -37,7 +37,7 @@ export interface SmtpServer {
   readonly credentials: { readonly user: string; readonly pass: string } | undefined;
   /** Longest wait for a step of the conversation. */
   readonly stageTimeoutMs: number;
-  /** What EHLO says of us; see mail-host.ts. */
+  /** The name in EHLO; see mail-host.ts. */
   readonly clientName: string;
 }
 
@@ -61,7 +61,7 @@ export function parseSmtpUrl(
   };
 }
 
-/** A percent sign that stands for itself is forgiven. */
+/** Decodes percent encoding; a stray percent sign is kept. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -70,11 +70,11 @@ function decoded(text: string): string {
   }
 }
 
-export interface SmtpSession {
-  /** Mails sent so far; a used session may have been closed by the server meanwhile. */
+export interface SmtpConnection {
+  /** Mails sent so far. The server may close a used connection at any time. */
   readonly used: () => number;
   readonly isOpen: () => boolean;
-  /** After anything but `sent` the session is closed. */
+  /** Sends a mail. After any outcome but `sent` the connection is closed. */
   readonly send: (envelope: Envelope, content: Buffer, hand: Hand, signal: AbortSignal) => Promise<SmtpOutcome>;
   readonly close: () => void;
 }
@@ -85,8 +85,8 @@ interface SmtpError extends Error {
   command?: string;
 }
 
-/** Connects and logs in. @throws the connection's error; nothing was sent */
-export async function openSmtpSession(server: SmtpServer, signal: AbortSignal): Promise<SmtpSession> {
+/** Connects and logs in. @throws the error of the connection, if that fails; nothing was sent */
+export async function openSmtpConnection(server: SmtpServer, signal: AbortSignal): Promise<SmtpConnection> {
   const { host, port, secure, requireTLS, rejectUnauthorized, credentials, stageTimeoutMs, clientName } = server;
   const connection = new SMTPConnection({
     host,
@@ -162,7 +162,7 @@ export async function openSmtpSession(server: SmtpServer, signal: AbortSignal): 
   return { used: () => sent, isOpen: () => open, send, close };
 }
 
-/** `held`: no dot so far, and none will follow; `handed`: it may have gone out; `withdrawn`: `hand` said no. */
+/** `held`: no dot was sent; `handed`: the dot may have been sent; `withdrawn`: `hand` returned false. */
 type GatePhase = 'held' | 'handed' | 'withdrawn';
 
 /** The message as a stream that ends, which makes the final dot, only after `hand` agreed. */
@@ -178,7 +178,7 @@ function gated(content: Buffer, hand: Hand): { stream: Readable; phase: () => Ga
       }
       hand().then(
         (agreed) => {
-          // A conversation that failed meanwhile has closed the stream: no dot will follow.
+          // If the conversation has failed, the stream is closed and no dot follows.
           if (this.destroyed) return;
           phase = agreed ? 'handed' : 'withdrawn';
           if (agreed) this.push(null);
@@ -195,7 +195,7 @@ function gated(content: Buffer, hand: Hand): { stream: Readable; phase: () => Ga
 function outcomeOf(error: SmtpError, phase: GatePhase): SmtpOutcome {
   if (phase === 'withdrawn') return { kind: 'withdrawn' };
   const { code = 'ERROR', responseCode, command = '' } = error;
-  // The server's text may hold addresses; its number says enough.
+  // The text of the reply may hold addresses, so only its number is kept.
   const reason = [code, responseCode, command].filter(Boolean).join(' ');
   if (phase === 'handed' && responseCode === undefined) return { kind: 'maybe_sent', reason };
   const mine = command === 'RCPT TO' || command === 'DATA';

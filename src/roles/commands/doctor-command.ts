@@ -12,7 +12,7 @@ import { checkPooler } from '../../database/connection/pooler-check.ts';
 import { findBinaries } from '../../database/embedded/embedded-postgres.ts';
 import { isLoopbackHost } from '../../http/caller/local-caller.ts';
 import { mailHostOf } from '../../jobs/smtp/mail-host.ts';
-import { openSmtpSession, parseSmtpUrl } from '../../jobs/smtp/smtp-conversation.ts';
+import { openSmtpConnection, parseSmtpUrl } from '../../jobs/smtp/smtp-conversation.ts';
 import { findTaken } from '../lifecycle/listen-addresses.ts';
 import { neededNode, supportsNode } from '../lifecycle/node-version.ts';
 
@@ -218,7 +218,7 @@ async function checkSmtp({ smtp, environment, notifications, publicUrl, http }: 
   const clientName = smtp.clientName ?? mailHostOf(publicUrl ?? `http://localhost:${http.port}`);
   const server = parseSmtpUrl(smtp.url, { stageTimeoutMs: waitMs, clientName });
   try {
-    const session = await openSmtpSession(server, AbortSignal.timeout(waitMs));
+    const session = await openSmtpConnection(server, AbortSignal.timeout(waitMs));
     session.close();
     const who = server.credentials ? ' and takes the login' : '';
     return finding(

@@ -87,7 +87,6 @@ export function startPrivacy({
   async function prove(caller: Caller, password: string | undefined): Promise<void> {
     if (password !== undefined) return provePassword(caller, password);
     // A guest has no password. The account is read again, because a guest's token stays valid after an upgrade to a user.
-
     if (caller.kind === 'guest' && (await users.find(caller.userId))?.kind === 'guest') return;
     if (caller.kind !== 'host') return stepUp.requireFresh(caller);
     if ((caller.issuedAt ?? 0) < Date.now() - config.auth.stepUpLifetime)
