@@ -21,7 +21,7 @@ beforeAll(async () => {
   const settings = {
     PUBLIC_URL: publicUrl,
     PARLEY_HTTP_ALLOWED_ORIGINS: allowedPage,
-    PARLEY_AUTH_PROVIDER_TIMEOUT: '3s',
+    PARLEY_AUTH_PROVIDER_TIMEOUT: '700ms',
     PARLEY_AUTH_PROVIDER_PROBE_PAUSE_MAX: '1s',
     PARLEY_AUTH_PROVIDERS: JSON.stringify({
       acme: { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret },
