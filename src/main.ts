@@ -1,12 +1,13 @@
-/**
- * Flags, configuration, the start of the role, and its stop. SIGTERM and SIGINT start a drain; a second signal ends it early.
- *
- * Everything but fast-imports.ts and node-version.ts is imported dynamically: static imports are resolved before any
- * module runs, so they would not go through fast-imports.ts.
- */
-import './fast-imports.ts';
+/** Flags, configuration, the start of the role, and its stop. SIGTERM and SIGINT start a drain; a second signal ends it early. */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
+import { readCommandLine } from './config/command-line.ts';
+import { describeConfig, helpText } from './config/describe.ts';
+import { loadConfig } from './config/load.ts';
+import { createMetrics } from './http/metrics.ts';
+import { createLogger } from './logger/logger.ts';
+import { createOutages } from './logger/outages.ts';
+import { requireFreePorts } from './roles/lifecycle/listen-addresses.ts';
 import { neededNode, supportsNode } from './roles/lifecycle/node-version.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -21,8 +22,6 @@ async function main(): Promise<void> {
       `Node ${neededNode} or newer is needed, and this is ${process.version}; get it from https://nodejs.org`,
     );
   const argv = process.argv.slice(2);
-  const { readCommandLine } = await import('./config/command-line.ts');
-  const { describeConfig, helpText } = await import('./config/describe.ts');
   const { words, ...asked } = readCommandLine(argv);
   if (asked.help) return print(helpText());
   if (asked.version) return print(`${version}\n`);
@@ -31,19 +30,14 @@ async function main(): Promise<void> {
     const { runCommand } = await import('./roles/commands/commands.ts');
     return runCommand(words, argv);
   }
-  const { loadConfig } = await import('./config/load.ts');
   const { config: given, origins } = loadConfig(argv);
   if (asked.printConfig) return print(`${describeConfig(given)}\n`);
   // Regular expressions that backtrack too long are handed to V8's linear engine, in worker threads too.
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   await import('./database/connection/driver-fix.ts');
-  const { createLogger } = await import('./logger/logger.ts');
-  const { requireFreePorts } = await import('./roles/lifecycle/listen-addresses.ts');
   const logger = createLogger(given.log);
   // The ports are checked before anything is started or loaded.
   const config = await requireFreePorts(given, origins, logger);
-  const { createMetrics } = await import('./http/metrics.ts');
-  const { createOutages } = await import('./logger/outages.ts');
   const { startRole } = await import('./roles/start-role.ts');
   const stopped = waitForSignal();
   const outages = createOutages(logger, config.log.outageRepeat);

@@ -30,7 +30,7 @@ const ground = [
   'gen',
 ];
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': ['roles', 'fast-imports.ts', ...ground],
+  'main.ts': ['roles', ...ground],
   roles: ['auth', 'chat', 'user', 'moderation', 'processing', 'realtime', 'jobs', ...ground],
   web: ['client'],
   client: [],
@@ -51,7 +51,6 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'permissions.ts': ['errors.ts'],
   concurrency: ['logger'],
   'redis-link.ts': ['logger'],
-  'fast-imports.ts': [],
   gen: [],
 };
 

@@ -7,6 +7,7 @@ import { nodeEnvironment } from './node-environment.ts';
 import { freePort } from './ports.ts';
 
 const entry = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const fastImports = new URL('./fast-imports.ts', import.meta.url).href;
 const startTimeoutMs = 180_000;
 const askAgainMs = 250;
 
@@ -58,7 +59,7 @@ export async function startParley({
   const [http, processing] = await Promise.all([httpPort ?? freePort(), processingPort ?? freePort()]);
   const url = `http://127.0.0.1:${http}`;
   const processingUrl = `http://127.0.0.1:${processing}`;
-  const child = spawn(process.execPath, [entry, '--role', role], {
+  const child = spawn(process.execPath, ['--import', fastImports, entry, '--role', role], {
     env: {
       ...nodeEnvironment,
       HOST: '127.0.0.1',

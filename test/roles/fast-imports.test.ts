@@ -28,12 +28,12 @@ async function modulesLoaded(...imports: string[]): Promise<string[]> {
   });
   return stdout
     .split('\n')
-    .filter((line) => !line.endsWith('/src/fast-imports.ts') && !line.includes(' data:'))
+    .filter((line) => !line.endsWith('/test/harness/fast-imports.ts') && !line.includes(' data:'))
     .toSorted();
 }
 
 test('every ES module of a start is the file, in the format, that Node would load', async () => {
-  const [fast, plain] = [await modulesLoaded('./src/fast-imports.ts'), await modulesLoaded()];
+  const [fast, plain] = [await modulesLoaded('./test/harness/fast-imports.ts'), await modulesLoaded()];
   expect(plain.length).toBeGreaterThan(500);
   expect(fast).toEqual(plain);
 });

@@ -5,7 +5,8 @@
  * lib/internal/modules/package_json_reader.js). Those of drizzle-orm are 130 kB and were parsed some 200 times per start.
  *
  * Answered here: a relative import, which names its file; and a package that another file of the same package has imported
- * before. `require()` keeps Node's resolver. This is imported before everything else (main.ts).
+ * before. `require()` keeps Node's resolver. Tests start many processes, so they import this first (`node --import`); an operator's start
+ * uses Node's resolver alone.
  */
 import { registerHooks } from 'node:module';
 
