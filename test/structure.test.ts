@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { entries, environmentName } from '../src/config/load.ts';
+import { findCircles, findLongFunctions, groupGraph, readImports } from './harness/source-graph.ts';
 import { findUnobservedPromises } from './harness/unobserved-promises.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const source = join(root, 'src');
 
 function filesIn(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -17,7 +17,7 @@ function filesIn(folder: string): string[] {
 const code = filesIn('src').filter((path) => /\.tsx?$/.test(path) && !path.startsWith('src/gen/'));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-/** What each folder may import of the others, beside itself and the ground below all of them. */
+/** Files and folders that every part of the server may import. */
 const ground = [
   'http',
   'database',
@@ -29,6 +29,7 @@ const ground = [
   'redis-link.ts',
   'gen',
 ];
+/** What each folder or file of src may import besides itself. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['roles', ...ground],
   roles: ['auth', 'chat', 'user', 'moderation', 'processing', 'realtime', 'jobs', ...ground],
@@ -54,21 +55,97 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   gen: [],
 };
 
-/** Imports that only say how something is typed may look one step further: nothing of it is there at run time. */
-const imports = /^(?:import|export)\s+(type\s)?[^;]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/gms;
+const graph = readImports(root, code);
+/** What is built: tests may import anything. */
+const built = new Map([...graph].filter(([path]) => !/\.test\.tsx?$/.test(path)));
+const folderOf = (path: string) => path.split('/')[1]!;
 
-test('imports follow the arrows of the house', () => {
-  const wrong: string[] = [];
-  for (const path of code.filter((each) => !each.endsWith('.test.ts') && !each.endsWith('.test.tsx'))) {
-    const from = path.split('/')[1]!;
-    for (const [, , named, dynamic] of read(path).matchAll(imports)) {
-      const target = resolve(root, dirname(path), (named ?? dynamic)!);
-      if (!target.startsWith(source)) continue;
-      const to = relative(source, target).split('/')[0]!;
-      if (to !== from && !arrows[from]?.includes(to)) wrong.push(`${path} imports ${to}`);
-    }
-  }
+test('imports follow the arrows of the house, type imports included', () => {
+  const wrong = [...built].flatMap(([path, targets]) =>
+    targets
+      .filter((target) => target.startsWith('src/') && folderOf(target) !== folderOf(path))
+      .filter((target) => !arrows[folderOf(path)]?.includes(folderOf(target)))
+      .map((target) => `${path} imports ${target}`),
+  );
   expect(wrong).toEqual([]);
+});
+
+/**
+ * The rooms of each folder and the files that lie beside them, from top to bottom: each imports only what stands below it, type imports
+ * included.
+ */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  auth: ['authenticator.ts', 'host-app', 'oauth', 'login', 'account', 'mfa', 'sessions', 'credentials'],
+  chat: ['invites', 'messages', 'personal-data', 'rooms', 'membership', 'events', 'notifications', 'reads', 'state'],
+  database: [
+    'database-probe.ts',
+    'freshness-batch.ts',
+    'personal-data.ts',
+    'queue.ts',
+    'connect.ts',
+    'migrate.ts',
+    'array-literal.ts',
+    'connection',
+    'database-errors.ts',
+    'embedded',
+    'new-id.ts',
+    'tables',
+  ],
+  http: ['health.ts', 'metrics.ts', 'web-page.ts', 'server', 'caller', 'idempotency.ts', 'input', 'limits'],
+  jobs: ['job-runner.ts', 'mail-wiring.ts', 'runner', 'mail', 'smtp'],
+  moderation: ['queue', 'bans', 'records', 'rules', 'lessons', 'scope', 'staff-access'],
+  processing: ['client', 'server', 'engine', 'http2-sizes.ts', 'pool'],
+  realtime: ['gateway', 'feed', 'cluster', 'socket'],
+  roles: ['start-role.ts', 'chat.ts', 'commands', 'processing.ts', 'wiring', 'lifecycle'],
+  spam: ['assess.ts', 'rules', 'second-sign.ts', 'toxicity', 'classifier', 'flood.ts', 'links', 'terms', 'text'],
+  user: ['blocks', 'profile', 'account', 'notifications', 'privacy'],
+  web: ['page', 'desk', 'components'],
+};
+
+/** The room of a file, or the file itself if it lies beside the rooms. */
+const roomOf = (path: string) => path.split('/')[2]!;
+
+test.each(Object.entries(rooms))('the rooms of %s import only rooms below them', (folder, order) => {
+  const files = [...built].filter(([path]) => folderOf(path) === folder);
+  expect([...new Set(files.map(([path]) => roomOf(path)))].sort()).toEqual([...order].sort());
+  const wrong = files.flatMap(([path, targets]) =>
+    targets
+      .filter((target) => folderOf(target) === folder && order.indexOf(roomOf(target)) < order.indexOf(roomOf(path)))
+      .map((target) => `${path} imports ${target}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('a folder with rooms is in the table of rooms', () => {
+  const withRooms = code.filter((path) => path.split('/').length > 3).map(folderOf);
+  expect([...new Set(withRooms)].filter((folder) => !rooms[folder])).toEqual([]);
+});
+
+test('there are no import circles between files, between rooms or between folders, type imports included', () => {
+  expect(findCircles(built)).toEqual([]);
+  // A file that lies beside the rooms of its folder stands for itself.
+  expect(findCircles(groupGraph(built, (path) => (path.split('/').length > 3 ? dirname(path) : path)))).toEqual([]);
+  expect(findCircles(groupGraph(built, folderOf))).toEqual([]);
+});
+
+test('the checks of circles and of long functions find what they look for', () => {
+  const ring = new Map([
+    ['src/a/x.ts', ['src/b/y.ts']],
+    ['src/b/y.ts', ['src/b/z.ts']],
+    ['src/b/z.ts', ['src/a/x.ts']],
+    ['src/c/alone.ts', ['src/a/x.ts']],
+  ]);
+  expect(findCircles(ring)).toEqual([['src/a/x.ts', 'src/b/y.ts', 'src/b/z.ts']]);
+  expect(findCircles(groupGraph(ring, folderOf))).toEqual([['a', 'b']]);
+  expect(readImports(root, ['src/main.ts']).get('src/main.ts')).toContain('src/roles/start-role.ts');
+  const text = `const build = () => {\n${'step();\n'.repeat(20)}};`;
+  expect(findLongFunctions('long.ts', text, 20)).toEqual([{ name: 'build', place: 'long.ts:1', lines: 22 }]);
+  expect(findLongFunctions('long.ts', text, 22)).toEqual([]);
+});
+
+test('no function has more than 150 lines', () => {
+  const long = [...built.keys()].flatMap((path) => findLongFunctions(path, read(path), 150));
+  expect(long).toEqual([]);
 });
 
 test('chat and moderation know of processing its client alone', () => {
