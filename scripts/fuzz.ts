@@ -1,6 +1,6 @@
 /**
- * Feeds the shipped engine with texts that nobody writes: `npm run fuzz -- --count 100000 --seed 1 [--longest 65536]`. Prints what
- * became of them, the slowest ones and the threads that were lost; fails on any answer that is not what the engine promises.
+ * Feeds the shipped engine random and hostile texts: `npm run fuzz -- --count 100000 --seed 1 [--longest 65536]`. Prints their
+ * outcomes, the slowest texts and the threads that were lost. Fails if an answer breaks a guarantee of the engine.
  * The same seed makes the same texts. `--show` prints the beginnings of the slowest texts, which may be offensive.
  */
 import { parseArgs } from 'node:util';

@@ -4,7 +4,7 @@ import { count, milliseconds, perSecond, type Row, type Suite } from './suite.ts
 
 const policy = { flagThreshold: 0.8, blockThreshold: 0.95, profanity: 'flag', slurs: 'flag' } as const;
 
-/** Everyday lines and a share of longer ones, as a public room has them. */
+/** Everyday lines with a share of longer ones, as in a public room. */
 function mixedTexts(): string[] {
   const chat = rows('ham/irc-ubuntu.dev.jsonl.gz');
   const others = ['spam/sms-uci.dev.jsonl.gz', 'spam/telegram-tgspam.dev.jsonl.gz', 'toxicity/davidson.dev.jsonl.gz'];
@@ -17,7 +17,7 @@ function measure(name: string, texts: readonly string[], rounds: number): Row {
   const { assess } = shipped();
   const taken = new Float64Array(texts.length * rounds);
   for (const text of texts) assess(text, policy);
-  // Of the thread's processor time, not of the clock's: neighbours take none of it, and compiling is done by other threads.
+  // Measures processor time of the thread: other processes and the compiler threads do not count.
   const before = process.threadCpuUsage();
   for (let round = 0; round < rounds; round++)
     for (const [at, text] of texts.entries()) {

@@ -14,7 +14,7 @@ const senders = {
 
 export const everydaySuite: Suite = {
   name: 'everyday',
-  title: 'Everyday lines that share their words with spam, and adverts, by who sends them',
+  title: 'Everyday lines that share words with spam, and adverts, by sender',
   quick: true,
   run: () => {
     const { assess } = shipped();

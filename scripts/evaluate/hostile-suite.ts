@@ -71,7 +71,7 @@ function shapesOf(length: number): string[] {
 function worst(length: number): Row {
   const { normalise, terms, toxicity, classifier } = shipped();
   const links = createLinkPolicy(linkSettings, normalise);
-  // Every part, whatever another one found: not `assess`, which leaves some out.
+  // Runs every part. `assess` leaves some out, depending on what others found.
   const check = (text: string): void => {
     const normalised = normalise(text);
     toxicity.score(normalised, terms(normalised, text));
@@ -110,7 +110,7 @@ function worst(length: number): Row {
 
 export const hostileSuite: Suite = {
   name: 'hostile',
-  title: 'The whole text check of texts made to be slow, on one thread',
+  title: 'Time of the whole text check for texts made to be slow, on one thread',
   quick: false,
   run: () => [worst(8192), worst(65_536)],
 };

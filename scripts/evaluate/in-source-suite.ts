@@ -22,7 +22,7 @@ function score({ text }: LabelledText): number {
 
 export const inSourceSuite: Suite = {
   name: 'in-source',
-  title: 'Spam, other rows of the sources trained on; recall at false alarms on ordinary chat',
+  title: 'Spam from the sources of the training, held-out rows: recall by false alarms on ordinary chat',
   quick: true,
   run: () => {
     const chat = rows('ham/irc-ubuntu.dev.jsonl.gz').map(score);

@@ -128,7 +128,7 @@ function poisoning(): Row[] {
 
 export const learningSuite: Suite = {
   name: 'learning',
-  title: 'Labels on a source never seen; false alarms and old recall kept; poisoning',
+  title: 'Learning from labels on an unseen source: recall, false alarms, known spam, and a lying moderator',
   quick: false,
   run: () => [...(['comments', 'sms', 'telegram', 'mail'] as const).flatMap(curve), ...poisoning()],
 };

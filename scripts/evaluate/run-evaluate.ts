@@ -60,5 +60,5 @@ for (const suite of suites) {
         process.stdout.write(`  ✗ ${name}, ${heading}: ${figure.value} (${bound})\n`);
       }
 }
-process.stdout.write(`\nshares in percent; ✗ beyond its floor, · short of its goal; ${broken} beyond their floors\n`);
+process.stdout.write(`\nshares in percent; ✗ outside its bound, · short of its goal; ${broken} outside their bounds\n`);
 process.exitCode = broken === 0 ? 0 : 1;

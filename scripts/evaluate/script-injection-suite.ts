@@ -28,7 +28,7 @@ export function attackTexts(): string[] {
 
 export const scriptInjectionSuite: Suite = {
   name: 'script-injection',
-  title: 'Known attacks, each in eleven places of a text: survivors in the tree of the rendered HTML',
+  title: 'Known script attacks, each at eleven places of a text: survivors in the rendered HTML',
   quick: true,
   run: () => {
     const texts = attackTexts();

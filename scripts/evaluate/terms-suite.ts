@@ -141,7 +141,7 @@ function otherInnocents(peers: readonly WordFilter[]): Row[] {
 
 export const termsSuite: Suite = {
   name: 'terms',
-  title: 'Offensive words in disguise and innocent look-alikes, one setting; beside word filters from npm',
+  title: 'Offensive words in disguise and innocent look-alikes, compared with word filters from npm',
   quick: true,
   run: async ({ quick }) => {
     const peers = quick ? [] : await loadWordFilters();

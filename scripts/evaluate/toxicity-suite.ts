@@ -144,7 +144,7 @@ function sentences(filters: readonly WordFilter[]): Row[] {
 
 export const toxicitySuite: Suite = {
   name: 'toxicity',
-  title: 'Offensive tweets; sentences for and against groups of people, in words and about groups not trained on',
+  title: 'Offensive tweets, and sentences for and against groups of people that the training does not contain',
   quick: true,
   run: async ({ quick }) => {
     const filters = quick ? [] : await loadWordFilters();

@@ -26,7 +26,7 @@ function unseenRoom(): Row {
 
 export const unseenSuite: Suite = {
   name: 'unseen',
-  title: 'Sources left out of the training; Bayes beside it',
+  title: 'Sources left out of the training, compared with naive Bayes',
   quick: false,
   run: () => {
     const { normalise } = shipped();
