@@ -77,7 +77,7 @@ export async function startHttp1H2cServer(options: Http1H2cServerOptions): Promi
       connections.drain();
       http2.drain();
       const timer = setTimeout(() => {
-        http2.databaseIsolation();
+        http2.destroyAll();
         connections.destroyAll();
       }, deadlineMs);
       await closed;
@@ -118,7 +118,7 @@ interface Http2 {
   readonly serve: (socket: Socket) => void;
   /** Takes no new streams. Ends each connection after its last stream, and streams whose request does not arrive. */
   readonly drain: () => void;
-  readonly databaseIsolation: () => void;
+  readonly destroyAll: () => void;
 }
 
 function createHttp2(options: Http1H2cServerOptions): Http2 {
@@ -166,7 +166,7 @@ function createHttp2(options: Http1H2cServerOptions): Http2 {
       }
       guard.limitRequests(options.requestTimeoutMs);
     },
-    databaseIsolation: () => {
+    destroyAll: () => {
       for (const [socket, session] of sockets) {
         session?.destroy();
         socket.destroy();
