@@ -63,12 +63,14 @@ export function createGate({
   }
 
   function leave(): void {
-    inside -= 1;
     expire();
     const next = queue.shift();
-    if (!next) return;
+    if (!next) {
+      inside -= 1;
+      return;
+    }
+    // The place is handed over, so no caller in between can take it.
     onWaiting?.(queue.length);
-    inside += 1;
     next.start();
   }
 

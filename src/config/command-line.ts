@@ -49,9 +49,17 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   const words: string[] = [];
   const on = new Set<string>();
   let file: string | undefined;
+  let lastShort = -1;
   for (const token of tokens) {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
+    const written = argv[token.index]!;
+    if (!written.startsWith('--') && written !== '-h') {
+      // `-text` is a word. parseArgs makes a token of each of its letters.
+      if (token.index !== lastShort) words.push(written);
+      lastShort = token.index;
+      continue;
+    }
     const { name, rawName, value } = token;
     const path = paths.get(name);
     if (switches.some((each) => each === name)) on.add(name);

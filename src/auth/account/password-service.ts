@@ -9,7 +9,7 @@ import type { RateCounters } from '../../http/limits/rate-counters.ts';
 import type { OweAccountMail } from '../../user/account/account-notice.ts';
 import { requireOwnAccount } from '../../user/account/own-account.ts';
 import type { UserRepository, UserRow } from '../../user/account/user-repository.ts';
-import { requireEmail } from '../../user/account/user-text.ts';
+import { requireKnownEmail } from '../../user/account/user-text.ts';
 import { isOwnPassword } from '../credentials/password-check.ts';
 import { type Passwords, requirePassword } from '../credentials/passwords.ts';
 import type { StepUp } from '../mfa/step-up.ts';
@@ -66,7 +66,7 @@ export function createPasswordService({
   settings: { readonly failuresMax: number };
 }): PasswordService {
   async function forgot(email: string): Promise<void> {
-    const user = await users.findByLogin(requireEmail(email));
+    const user = await users.findByLogin(requireKnownEmail(email));
     // Without an account, a mail to nobody is owed: it costs the same statements and is dropped before sending.
     await db.transaction((tx) => oweMail(tx, { userId: user?.id ?? uuidv7(), to: user?.email ?? null, kind: 'reset' }));
   }

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { expect, test, vi } from 'vitest';
 import { queuedSend, roomFeed } from '../../../test/harness/room-fixture.ts';
+import { Failure } from '../../errors.ts';
 import { createBatchRecovery } from './batch-recovery.ts';
 import type { Portion } from './room-queues.ts';
 
@@ -45,6 +46,22 @@ test('a single message that Postgres refuses is refused, and its queue goes on',
   expect(await recover([room], refused)).toEqual([]);
   expect(bad.answers).toEqual(['23514']);
   expect(queues.release).toHaveBeenCalledExactlyOnceWith(room.queue);
+});
+
+test('a message that may be stored is never refused for certain, even if Postgres refuses its next try', async () => {
+  const { recover } = startRecovery();
+  const unknown = message({ maybeStored: true });
+  expect(await recover([portion('a', unknown)], refused)).toEqual([]);
+  expect(unknown.answers).toEqual(['outcome_unknown']);
+});
+
+test('a batch that found no free connection is tried again, since nothing was sent', async () => {
+  const { recover, queues } = startRecovery();
+  const waiting = message();
+  const room = portion('a', waiting);
+  expect(await recover([room], new Failure('unavailable', 'no connection'))).toEqual([]);
+  expect(queues.putBack).toHaveBeenCalledExactlyOnceWith(room.queue, [waiting.send]);
+  expect(waiting.answers).toEqual([]);
 });
 
 test('a message whose try was in flight is tried again, and stays unknown until Postgres answers', async () => {

@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { isTornBatch, isUniqueViolation, type LinkLoss, linkLoss } from '../../database/database-errors.ts';
+import { Failure } from '../../errors.ts';
 import type { Outage } from '../../logger/outages.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import type { RoomState } from '../state/room-state.ts';
@@ -33,8 +34,10 @@ export function createBatchRecovery(options: BatchRecoveryOptions): BatchRecover
   const { hub, queues, contended, outage, logger } = options;
 
   async function recover(portions: readonly Portion[], error: unknown): Promise<readonly (readonly Portion[])[]> {
-    const loss = linkLoss(error);
-    if (loss === 'never-connected' || loss === 'in-flight') outage.failed(error);
+    // No connection was free in time, so nothing was sent.
+    const isUnsent = error instanceof Failure && error.code === 'unavailable';
+    const loss = isUnsent ? 'never-connected' : linkLoss(error);
+    if (!isUnsent && (loss === 'never-connected' || loss === 'in-flight')) outage.failed(error);
     else logger.warn({ error: (error as Error).message }, 'a batch failed and is tried again');
     const isRefused = loss === undefined && !isTornBatch(error) && !isUniqueViolation(error);
     // A room that is locked, or a row that makes the statement slow, must not hold up the other rooms.
@@ -68,7 +71,7 @@ export function createBatchRecovery(options: BatchRecoveryOptions): BatchRecover
       queues.returnToFront(first.queue, first.sends.slice(1));
       return [[{ queue: first.queue, sends: first.sends.slice(0, 1) }]];
     }
-    for (const send of first.sends) send.reject(error);
+    for (const send of first.sends) send.reject(send.maybeStored ? unansweredFailure(true, error) : error);
     queues.release(first.queue);
     return [];
   }

@@ -115,9 +115,10 @@ export function createFeedCache<State extends FeedState>({
       return change;
     },
     replace: (feed, position, state) => {
-      weight += state.weight() - feed.state.weight();
-      recentBytes -= feed.recentBytes;
+      const [bytesBefore, weightBefore] = [feed.recentBytes, feed.state.weight()];
       feed.replace(position, state);
+      weight += state.weight() - weightBefore;
+      recentBytes -= bytesBefore;
     },
     forgetRecent: () => {
       for (const feed of feeds.values()) feed.forgetRecent();

@@ -49,7 +49,7 @@ import type { FrameHandlers } from '../../realtime/gateway/frame-handlers.ts';
 import { refreshFrames } from '../../realtime/gateway/refresh-frame.ts';
 import { type OweAccountMail, oweNotice } from '../../user/account/account-notice.ts';
 import type { UserRepository } from '../../user/account/user-repository.ts';
-import { createUsernameRule } from '../../user/account/user-text.ts';
+import { createUsernameRule, toAsciiDomain } from '../../user/account/user-text.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { JudgeName } from '../../user/profile/user-service.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
@@ -274,7 +274,7 @@ function createAccounts({ config, authenticator }: LoginOptions, parts: LoginPar
   const addresses = createAddressService({
     ...parts,
     ...{ links, pendingChanges, factors, stepUp },
-    settings: { admins: new Set(config.admins.map((address) => address.toLowerCase())), failuresMax },
+    settings: { admins: new Set(config.admins.map((address) => toAsciiDomain(address).toLowerCase())), failuresMax },
   });
   const accountPasswords = createPasswordService({
     ...parts,

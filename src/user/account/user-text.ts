@@ -45,6 +45,17 @@ export function createUsernameRule(reserved: readonly string[]): RequireUsername
  * @throws Failure `invalid` naming the field
  */
 export function requireEmail(typed: string): string {
+  const text = requireKnownEmail(typed);
+  if (text.lastIndexOf('@') > localPartMax)
+    throw invalid('/email', `at most ${localPartMax} characters are possible before the "@"`);
+  return text;
+}
+
+/**
+ * The same for an address that an account may have already: earlier versions accepted longer local parts.
+ * @throws Failure `invalid` naming the field
+ */
+export function requireKnownEmail(typed: string): string {
   const text = toAsciiDomain(typed.trim());
   const at = text.lastIndexOf('@');
   const [local, host] = [text.slice(0, at), text.slice(at + 1)];
@@ -52,8 +63,6 @@ export function requireEmail(typed: string): string {
   // Few mail servers take others (RFC 6531), and no form of such a name in ASCII exists.
   if (/\P{ASCII}/u.test(local)) throw invalid('/email', 'only ASCII letters are possible before the "@"');
   if (!localPart.test(local)) throw invalid('/email', 'not an e-mail address');
-  if (local.length > localPartMax)
-    throw invalid('/email', `at most ${localPartMax} characters are possible before the "@"`);
   return text;
 }
 

@@ -6,8 +6,9 @@ const documentEvents = ['visibilitychange', 'resume'];
 
 /** @returns stops listening */
 export function onWakeUp(listener: () => void): () => void {
-  const wake = () => {
-    if (document.visibilityState === 'visible') listener();
+  const wake = ({ type }: Event) => {
+    // A hidden page gets no events on waking, but its network may return.
+    if (type === 'online' || document.visibilityState === 'visible') listener();
   };
   for (const event of windowEvents) addEventListener(event, wake);
   for (const event of documentEvents) document.addEventListener(event, wake);
