@@ -104,7 +104,7 @@ test('a second instance that was given a port of its own takes a free one for pr
   });
   try {
     expect((await fetch(`${parley.url}/health/ready`)).status).toBe(200);
-    expect(parley.output()).toContain('the processing port is taken');
+    expect(parley.output()).toContain('the processing port is in use');
   } finally {
     await parley.stop();
     await database.drop();
