@@ -214,7 +214,7 @@ function buildEmoji(): void {
   write('emoji.json', emoji);
 }
 
-/** Ordinary chat lines on which a learned threshold is set anew; every tenth of the training part. */
+/** Writes ordinary chat lines for setting learned thresholds: every tenth line of the training part. */
 function buildChatSample(): void {
   const lines = gunzipSync(readFileSync(new URL('../ham/irc-ubuntu.train.jsonl.gz', lists)))
     .toString('utf8')

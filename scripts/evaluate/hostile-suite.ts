@@ -1,6 +1,6 @@
 /**
- * Texts made to be slow: how long the whole check takes for the worst of them. Shapes of the fuzzer, signs over and over that
- * have many readings, listed words over and over, and units drawn at random, for whoever looks for the worst shape does so too.
+ * Measures the whole check on texts made to be slow: shapes of the fuzzer, repeated signs with many readings, repeated listed words, and
+ * random units, because an attacker who looks for the worst shape would try those too.
  */
 import { createLinkPolicy } from '../../src/spam/links/link-policy.ts';
 import type { TermLists } from '../../src/spam/terms/term-lists.ts';

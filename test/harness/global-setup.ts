@@ -33,7 +33,7 @@ interface Shared {
 
 /**
  * The projects of one run share the servers: the first starts them, the last stops them. Kept beside the modules, because Vitest
- * loads this one anew for each project.
+ * loads this file once per project.
  */
 const run = globalThis as { parleyTestServers?: { started: Promise<Shared>; users: number } };
 

@@ -108,7 +108,7 @@ test('an address that is refused for good is not written to after the third time
   await office.work(room);
   expect(await town.mails(ben)).toHaveLength(3);
 
-  // Proving an address anew gives it another chance.
+  // An address that is confirmed again gets mails again.
   await town.sql`update users set email_verified_at = clock_timestamp() where id = ${ben}`;
   receiver.onRecipient = () => 'ok';
   await office.work(room);

@@ -137,7 +137,7 @@ export const issueToken: IssueToken = async (tx, purpose, userId, data, lifetime
 
 export interface TestOffice extends MailWiring {
   readonly workerId: string;
-  /** Looks at a room, then sends what is due to whom. */
+  /** Runs the job of a room, then sends the mails that are due. */
   readonly work: (roomId: string) => Promise<void>;
   /** Runs the mail jobs that are in the queue and due, at most once each. */
   readonly runMails: () => Promise<void>;

@@ -1,4 +1,4 @@
-/** Who becomes the first admin: whoever the operator hands the setup link, and on a machine's own Parley the first user. */
+/** The first admin: the user of the setup link, or on a loopback address the first user. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';

@@ -95,7 +95,7 @@ test('a role of processing alone keeps to its port', async () => {
 });
 
 test('a second instance that was given a port of its own takes a free one for processing', async () => {
-  // The default is taken by this test, or by whoever had it before.
+  // This test takes the default port, unless another process has it.
   await takePort('127.0.0.1', 8081).catch(() => undefined);
   const database = await createDatabase();
   const parley = await startParley({

@@ -136,7 +136,7 @@ export function createInviteService(parts: InviteServiceParts): InviteService {
 
   async function list(actor: Actor, roomId: string, before: string | undefined, limit: number) {
     const { state } = await follow(roomId);
-    // Whoever sees a code can let others in, so the list is only for users who may invite.
+    // A code lets others in, so only users who may invite can list them.
     state.require(actor, 'invite');
     const createdBy = mayModerate(state, actor) ? undefined : actor.userId;
     const found = await listInviteRows(db, { roomId, createdBy, before, limit });

@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 
-/** Headers by which proxies say for whom they ask, besides all that begin with `x-forwarded`. */
+/** Headers in which proxies name the client, besides all that begin with `x-forwarded`. */
 const forwardingHeaders = new Set([
   'forwarded',
   'via',

@@ -166,7 +166,7 @@ export function readLine(text: string | undefined, path: InputPath, options: Lin
 }
 
 /**
- * A text that somebody else vouches for, made to fit: it cannot be refused to whoever typed it.
+ * Makes a text from an issuer fit. It cannot be refused, because its user did not type it here.
  *
  * @param max code points; a longer text is cut between characters as people see them
  * @returns undefined when nothing of it shows

@@ -144,7 +144,7 @@ const accountWords = {
   email_changed: {
     subject: 'Your e-mail address was changed',
     before: 'your account has another e-mail address now, which was confirmed. Your account is here:',
-    after: 'If that was not you, ask whoever runs this server for help.',
+    after: 'If that was not you, ask the operator of this server for help.',
   },
   password_changed: {
     subject: 'Your password was changed',

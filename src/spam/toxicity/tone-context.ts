@@ -7,7 +7,7 @@ import type { ToneToken } from './tone-tokens.ts';
 
 type Tokens = readonly ToneToken[];
 
-/** Where a hostile word stands to those whom the text names. The numbers are part of the model's features. */
+/** Position of a hostile word relative to the people that the text names. The numbers are part of the model's features. */
 export const positions = { none: 0, before: 1, after: 2, ofThem: 3, predicate: 4, attribute: 5 } as const;
 
 const attributeTokensMax = 4;

@@ -1,4 +1,4 @@
-/** Looks up who blocks whom, now. Lookups of one tick share a query. The effect of a block is decided in chat/membership/contact.ts. */
+/** Looks up current blocks between users. Lookups of one tick share a query. The effect of a block is decided in chat/membership/contact.ts. */
 import { coalesce } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 
