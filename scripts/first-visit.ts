@@ -11,6 +11,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
@@ -76,11 +77,22 @@ async function start(more: Readonly<Record<string, string>> = {}): Promise<Child
   return child;
 }
 
-function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  const gone = new Promise<void>((done) => child.once('exit', () => done()));
-  // The whole group: npm does not hand signals on.
-  process.kill(-child.pid!, signal);
-  return gone;
+/** Signals the whole group, because npm does not hand signals on, and waits until Parley has ended too: npm ends before it. */
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  let next: NodeJS.Signals | 0 = signal;
+  while (signalGroup(child, next)) {
+    next = 0;
+    await pause(50);
+  }
+}
+
+/** @returns whether a process of the group is left */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-pid!, signal);
+  } catch {
+    return false;
+  }
 }
 
 async function signUp(browser: Browser, name: string, colorScheme: 'light' | 'dark'): Promise<Page> {
@@ -184,6 +196,6 @@ try {
   note(`screenshots: ${pictures}`);
 } finally {
   await browser?.close();
-  if (server?.exitCode === null) await end(server, 'SIGTERM');
+  if (server) await end(server, 'SIGTERM');
   rmSync(folder, { recursive: true, force: true });
 }
