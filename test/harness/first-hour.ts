@@ -190,7 +190,7 @@ async function reportAndModerate(walk: Walk, ana: Visitor, ben: Visitor): Promis
   await ben.page.getByLabel('Anything to add? (optional)').fill('That was not kind.');
   await picture(walk, ben.page, '13-report');
   await press(walk, ben.page.getByRole('button', { name: 'Send report' }));
-  await ben.page.getByText('Thank you.').waitFor();
+  await ben.page.getByRole('status').filter({ hasText: 'Thank you.' }).waitFor();
   await press(walk, ben.page.getByRole('button', { name: 'Done' }));
   await press(walk, ana.page.getByRole('main').getByRole('button', { name: 'Moderation' }));
   await ana.page.getByText('That was not kind.').waitFor();
