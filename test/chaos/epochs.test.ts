@@ -35,6 +35,17 @@ test('a reader that saw lost events and starts again after the restore is no vio
   expect(kinds([reader(before, after)])).toEqual([]);
 });
 
+test('a reader that starts again after the restore and gets nothing since then is at the head', () => {
+  const before = { after: 0, events: [...kept, event(3, 'lost')], atMs: 10 };
+  // So soon after the kill that late frames of the replaced log would be possible too.
+  expect(kinds([reader(before, { after: 3, events: [], atMs: 3000 })])).toEqual([]);
+  expect(kinds([reader(before, { after: 2, events: [], atMs: 3000 })])).toEqual(['gap']);
+});
+
+test('a reader that does not start again after the restore is a violation', () => {
+  expect(kinds([reader({ after: 0, events: [...kept, event(3, 'lost')], atMs: 10 })])).toEqual(['gap']);
+});
+
 test('a reader that continues after the restore without a reset is a violation', () => {
   const across = { after: 0, events: [...kept, event(3, 'lost'), event(4, 'new 4')], atMs: 10 };
   expect(kinds([reader(across)])).toContain('diverged');

@@ -20,9 +20,12 @@ function candidates(epochs: readonly Epoch[], atMs: number): Epoch[] {
   return epochs.filter(({ fromMs, untilMs }) => atMs >= fromMs && atMs <= untilMs + lateMs);
 }
 
-/** Whether a run matches the log of this epoch. */
+/** Whether the events of a run are those of this epoch's log. A run without events shows nothing, so only its time counts. */
 function fits(run: Run, log: readonly LoggedEvent[]): boolean {
-  return run.events.every(({ seq, id, type }) => log[seq - 1]?.id === id && log[seq - 1]?.type === type);
+  return (
+    run.events.length > 0 &&
+    run.events.every(({ seq, id, type }) => log[seq - 1]?.id === id && log[seq - 1]?.type === type)
+  );
 }
 
 function epochOf(epochs: readonly Epoch[], atMs: number, matches: (epoch: Epoch) => boolean): Epoch {
