@@ -78,6 +78,13 @@ export interface EventLogOptions {
 
 export interface EventLog {
   /**
+   * The room of an admitted draft as it is in memory now: it may have been dropped, or the log replaced. No promise if it is
+   * still there. A send holds its place among those of its connection until this has an answer, so that a later send cannot
+   * be queued before it.
+   * @throws Failure `not_found`
+   */
+  readonly currentFeed: (feed: Feed<RoomState>) => Feed<RoomState> | Promise<Feed<RoomState>>;
+  /**
    * Appends one message. Messages of one author to one room keep the order of the calls.
    * @throws Failure of authority, `conflict`, `unavailable` or `outcome_unknown`
    */
@@ -129,11 +136,15 @@ export function createEventLog(options: EventLogOptions): EventLog {
     return feed;
   }
 
+  function currentFeed(feed: Feed<RoomState>): Feed<RoomState> | Promise<Feed<RoomState>> {
+    return hub.loadedFeed(feed.roomId) === feed ? feed : requireFeed(feed.roomId);
+  }
+
   async function append(draft: ModeratedDraft): Promise<SendOutcome> {
     let { feed } = draft;
     try {
-      // While the text was judged the room may have been dropped from memory, or the log have been replaced.
-      if (hub.loadedFeed(feed.roomId) !== feed) feed = await requireFeed(feed.roomId);
+      const current = currentFeed(feed);
+      if (current !== feed) feed = await current;
       const outcome = await enqueue(feed, draft);
       metrics.sends.inc({ outcome: outcome.duplicate ? 'duplicate' : 'ok' });
       return outcome;
@@ -169,6 +180,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   }, sweepMs);
 
   return {
+    currentFeed,
     append,
     transact,
     nowMs: clock.nowMs,

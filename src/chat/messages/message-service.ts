@@ -34,7 +34,7 @@ export interface MessageServiceOptions
     Omit<MessageChangesOptions, 'eventLog' | 'reading' | 'records' | 'recordBlocked' | 'maxLength'> {
   readonly repository: MessageReadingOptions['repository'];
   readonly contact: MessageChangesOptions['contact'];
-  readonly eventLog: Pick<EventLog, 'append' | 'transact' | 'nowMs'>;
+  readonly eventLog: Pick<EventLog, 'append' | 'currentFeed' | 'transact' | 'nowMs'>;
   readonly profiles: Profiles;
   readonly recordRefusal: RecordRefusal;
   /** Keeps messages that got no verdict in time, in the fallback modes that keep them. */
@@ -83,9 +83,11 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
           ? { mentions: [], html: verdict.html }
           : await findMentioned(admitted.feed.state, verdict, sender.userId);
       await place.untilFirst();
+      const current = eventLog.currentFeed(admitted.feed);
+      const feed = current instanceof Promise ? await current : current;
       // Not awaited: once it is queued, the next send of this connection may join the same batch.
       return flags.commit(checked, verdict, (flag) =>
-        eventLog.append({ ...admitted, sender: author, html, mentions, flag }),
+        eventLog.append({ ...admitted, feed, sender: author, html, mentions, flag }),
       );
     } catch (refusal) {
       // A stored message stays stored: a retry gets the first answer, even if its author is muted now or the engine
