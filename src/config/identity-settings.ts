@@ -109,7 +109,7 @@ function complain(raw: Record<string, unknown>, fields: Fields, required: readon
     const kind = fields[key];
     if (!kind) return `"${key}" is not one of ${Object.keys(fields).join(', ')}`;
     if (kind === 'text' && (typeof value !== 'string' || value === '')) return `"${key}" must be a text`;
-    // RFC 6749, Appendix A: what both may be made of.
+    // RFC 6749, Appendix A: a client id and a secret are printable ASCII.
     if (kind === 'ascii' && !(typeof value === 'string' && /^[\x20-\x7e]+$/.test(value)))
       return `"${key}" must be a text of printable ASCII`;
     if (

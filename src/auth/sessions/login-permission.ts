@@ -1,4 +1,4 @@
-/** Who may have a session at all, checked when one is opened or refreshed. */
+/** Checks whether a user may have a session: when one is opened, and when one is refreshed. */
 import { Failure } from '../../errors.ts';
 import type { UserRow } from '../../user/account/user-repository.ts';
 import type { Revocations } from './revocations.ts';

@@ -15,7 +15,7 @@ import type { ContendedRooms } from './contended-rooms.ts';
 import type { MailJobsDue } from './mail-jobs-due.ts';
 import type { PostgresClock } from './postgres-clock.ts';
 import type { QueuedSend } from './queued-send.ts';
-import { pause, retryPauseMs } from './retry-pause.ts';
+import { pauseBeforeRetry } from './retry-pause.ts';
 import type { Portion, RoomQueues } from './room-queues.ts';
 
 export interface BatchCommitOptions {
@@ -104,7 +104,7 @@ export function createBatchCommit(options: BatchCommitOptions): CommitBatch {
       else await revocations.sync();
     } catch (error) {
       logger[logLevelOf(error)]({ error }, 'what an append rests on could not be read again');
-      await pause(retryPauseMs());
+      await pauseBeforeRetry();
     }
   }
 

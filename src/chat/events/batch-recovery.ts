@@ -10,7 +10,7 @@ import type { Hub } from '../../realtime/feed/hub.ts';
 import type { RoomState } from '../state/room-state.ts';
 import type { ContendedRooms } from './contended-rooms.ts';
 import { type QueuedSend, unansweredFailure } from './queued-send.ts';
-import { pause, retryPauseMs } from './retry-pause.ts';
+import { pauseBeforeRetry, retryPauseMs } from './retry-pause.ts';
 import type { Portion, RoomQueues } from './room-queues.ts';
 
 export interface BatchRecoveryOptions {
@@ -44,7 +44,7 @@ export function createBatchRecovery(options: BatchRecoveryOptions): BatchRecover
     if (isRefused || (loss === 'rolled-back' && portions.length > 1)) return split(portions, error);
     await Promise.all(portions.map((portion) => retryPortion(portion, loss, error)));
     // Conflicts are retried at once. A database that is away is not asked again in a busy loop.
-    if (loss === 'never-connected' || loss === 'in-flight') await pause(retryPauseMs());
+    if (loss === 'never-connected' || loss === 'in-flight') await pauseBeforeRetry();
     return [];
   }
 

@@ -9,7 +9,7 @@ import type { RoomState } from '../state/room-state.ts';
 import type { AppendOutcome, RepeatedKey } from './append-statement.ts';
 import type { ContendedRooms } from './contended-rooms.ts';
 import type { QueuedSend } from './queued-send.ts';
-import { pause, retryPauseMs } from './retry-pause.ts';
+import { pauseBeforeRetry } from './retry-pause.ts';
 import type { Portion, RoomQueue, RoomQueues } from './room-queues.ts';
 
 export interface BatchSettlementOptions {
@@ -63,7 +63,7 @@ export function createBatchSettlement(options: BatchSettlementOptions): BatchSet
     conflicts.inc();
     await hub.catchUp(queue.feed).catch((error: unknown) => {
       logger.debug({ error, roomId: queue.feed.roomId }, 'catch-up after a conflict failed');
-      return pause(retryPauseMs());
+      return pauseBeforeRetry();
     });
     queues.putBack(queue, sends);
   }

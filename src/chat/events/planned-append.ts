@@ -14,7 +14,7 @@ import type { RoomState } from '../state/room-state.ts';
 import { type DraftEvent, EventMissing, insertEvents, LogReplaced } from './event-repository.ts';
 import type { LogReader } from './log-reader.ts';
 import { unansweredFailure } from './queued-send.ts';
-import { pause, retryPauseMs } from './retry-pause.ts';
+import { pauseBeforeRetry } from './retry-pause.ts';
 
 export interface AppendPlan<Answer> {
   /** In order; they get the seqs from `nextSeq` on. None: there was nothing to change. */
@@ -78,7 +78,7 @@ export function createPlannedAppends(options: PlannedAppendsOptions): PlannedApp
         const isLast = performance.now() > deadlineMs || attempt === attemptsMax;
         if (!mayRetry || isLast) throw mayRetry || maybeStored ? unansweredFailure(maybeStored, error) : error;
         conflicts.inc();
-        if (loss) await pause(retryPauseMs());
+        if (loss) await pauseBeforeRetry();
         if (await isTakenForGood(error, feed, nextSeq)) throw maybeStored ? unansweredFailure(true, error) : error;
       }
     }
@@ -110,7 +110,7 @@ export function createPlannedAppends(options: PlannedAppendsOptions): PlannedApp
     const update = error instanceof LogReplaced ? epoch.check() : epoch.suspect(roomId, nextSeq - 1);
     await update.catch((cause: unknown) => {
       logger.warn({ cause }, 'the new log could not be read');
-      return pause(retryPauseMs());
+      return pauseBeforeRetry();
     });
     return true;
   }

@@ -3,6 +3,21 @@ import { sql } from 'drizzle-orm';
 import { index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { bytea, createdAt, seq, time } from './columns.ts';
 
+/** Kinds of mails about an account: links and notices. */
+export type AccountMailKind =
+  | 'verify'
+  | 'verify_again'
+  | 'reset'
+  | 'already_registered'
+  | 'change_email'
+  | 'email_changed'
+  | 'password_changed'
+  | 'account_claimed'
+  | 'factor_added'
+  | 'factor_removed'
+  | 'identity_linked'
+  | 'identity_unlinked';
+
 /**
  * One mail to one member, and the seqs that it covers. `claimedBy` is the job worker that sends it. `handedAt` is set
  * before the last byte goes out: from then on the mail may have arrived.
@@ -14,20 +29,7 @@ export const mails = pgTable(
     userId: uuid('user_id').notNull(),
     kind: text('kind').$type<'unread' | 'account'>().notNull().default('unread'),
     /** Kind and recipient of an account mail. An unread mail goes to the address that the member has when it is claimed. */
-    template: text('template').$type<
-      | 'verify'
-      | 'verify_again'
-      | 'reset'
-      | 'already_registered'
-      | 'change_email'
-      | 'email_changed'
-      | 'password_changed'
-      | 'account_claimed'
-      | 'factor_added'
-      | 'factor_removed'
-      | 'identity_linked'
-      | 'identity_unlinked'
-    >(),
+    template: text('template').$type<AccountMailKind>(),
     recipient: text('recipient'),
     unsubscribeHash: bytea('unsubscribe_hash'),
     state: text('state').$type<'owed' | 'claimed' | 'sent' | 'maybe_sent' | 'cancelled' | 'failed'>().notNull(),
