@@ -14,8 +14,11 @@ import { grantingStatement, type Pooling, sessionSetup } from './connection/sess
 const migrationLock = 727_539;
 const connectTimeoutMs = 10_000;
 
-/** Lifts the role's time limits, because an index of a large table may take longer. */
-const patience = `${grantingStatement}; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0`;
+/** Everything that uses a table queues behind a migration that waits for it. So the migration gives up, and the start tries again. */
+const lockWaitMaxMs = 3000;
+
+/** Lifts the role's time limits, because an index of a large table may take longer. Only the wait for a lock is short. */
+const patience = `${grantingStatement}; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = ${lockWaitMaxMs}`;
 
 const folder = fileURLToPath(new URL('../../migrations', import.meta.url));
 
