@@ -18,6 +18,7 @@ const state: FeedState = {
   isMember: () => true,
   isPublic: () => false,
   readableFrom: () => 1,
+  joinedSeq: () => 1,
   weight: () => 0,
 };
 const positions = new Map(rooms.map((room) => [room, 0]));

@@ -79,6 +79,10 @@ export class RoomState implements FeedState {
     return !this.deleted && this.settings.visibility === 'public';
   }
 
+  joinedSeq(userId: string): number | undefined {
+    return this.members.get(userId)?.joinedSeq;
+  }
+
   readableFrom(userId: string): number {
     if (this.settings.history === 'all') return 1;
     return this.members.get(userId)?.joinedSeq ?? 1;

@@ -30,11 +30,19 @@ export interface AttachRequest {
   readonly atLeast: number;
 }
 
+export interface ReplayRequest extends Omit<AttachRequest, 'after'> {
+  /**
+   * `membership`: the event that began the present membership is the first one. It is found when the replay begins, because the
+   * user may have left and joined again since the request was made.
+   */
+  readonly after: number | 'membership';
+}
+
 export interface Attachments {
   /** @returns `closed` when the connection is gone, `left` when the room is not readable, `reset` when `after` is too far behind or beyond the head */
   readonly attach: (request: AttachRequest) => Promise<Attached>;
   /** The same for a connection that the caller has marked as attaching. */
-  readonly replay: (request: AttachRequest) => Promise<Attached>;
+  readonly replay: (request: ReplayRequest) => Promise<Attached>;
   readonly isReading: (connection: Connection, roomId: string) => boolean;
   /** Whether the connection reads the room, or is about to. */
   readonly isFollowing: (connection: Connection, roomId: string) => boolean;
@@ -99,16 +107,18 @@ export function createAttachments<State extends FeedState>({
     }
   }
 
-  async function replay(request: AttachRequest): Promise<Attached> {
-    const { roomId, after, atLeast } = request;
+  async function replay(request: ReplayRequest): Promise<Attached> {
+    const { connection, roomId, atLeast } = request;
     const feed = await follower.find(roomId);
     if (!feed) return { result: 'left', seq: 0 };
     feed.pins += 1;
     try {
       // Without readers nothing kept the feed up to date: it may not know of the very membership that is to be read.
-      const wanted = Math.max(after, atLeast);
+      const wanted = request.after === 'membership' ? atLeast : Math.max(request.after, atLeast);
       if (feed.position < wanted) await follower.catchUp(feed, wanted);
-      return await replayTo(feed, request);
+      const after =
+        request.after === 'membership' ? (feed.state.joinedSeq(connection.user!.userId) ?? 1) - 1 : request.after;
+      return await replayTo(feed, { ...request, after });
     } finally {
       feed.pins -= 1;
     }

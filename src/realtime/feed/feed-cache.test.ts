@@ -17,6 +17,7 @@ function startCache(changes: Partial<FeedCacheSettings>, members = 1) {
     isMember: () => true,
     isPublic: () => false,
     readableFrom: () => 1,
+    joinedSeq: () => 1,
     weight: () => members,
   };
   const rooms = new Gauge({ name: 'rooms', help: 'rooms', registers: [new Registry()] });

@@ -35,6 +35,8 @@ export interface FeedState {
   readonly isPublic: () => boolean;
   /** The first seq the user may read, 1 where history is open to members. */
   readonly readableFrom: (userId: string) => number;
+  /** The seq of the event that began the user's present membership; undefined if the user is no member. */
+  readonly joinedSeq: (userId: string) => number | undefined;
   /** How many members are held in memory. */
   readonly weight: () => number;
 }

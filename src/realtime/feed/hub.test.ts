@@ -12,6 +12,7 @@ const open: FeedState = {
   isMember: () => true,
   isPublic: () => false,
   readableFrom: () => 1,
+  joinedSeq: () => 1,
   weight: () => 1,
 };
 
@@ -51,20 +52,22 @@ function startHub(
   });
   onTestFinished(hub.stop);
   let users = 0;
-  /** A connection, and how many events it got. */
+  /** A connection, how many events it got, and their seqs. */
   const enter = () => {
     let events = 0;
+    const seqs: number[] = [];
     const reader = {
       user: { userId: `user-${users++}` },
       state: 'live',
-      push: (_bytes: Buffer, count: number) => {
+      push: (bytes: Buffer, count: number) => {
         events += count;
+        seqs.push(...[...bytes.toString('latin1').matchAll(/"seq":(\d+)/g)].map(([, seq]) => Number(seq)));
       },
       hasRoomFor: () => true,
       drained: async () => {},
     } as unknown as Connection;
     hub.addConnection(reader);
-    return { reader, received: () => events };
+    return { reader, received: () => events, seqs };
   };
   return { hub, enter, loads: () => loads };
 }
@@ -136,6 +139,38 @@ test('events after a removal are not replayed to the removed user, even if the r
   looks.shift()!();
   expect(await attached).toEqual({ result: 'left', seq: 3 });
   expect(received()).toBe(3);
+});
+
+test('a late hint of an earlier membership replays nothing of it, even if the user has joined again', async () => {
+  const log = [1, 2, 3, 4, 5, 6, 7].map(event);
+  let joinedSeq: number | undefined;
+  const state: FeedState = {
+    ...open,
+    isMember: () => joinedSeq !== undefined,
+    joinedSeq: () => joinedSeq,
+    apply: (_type, { seq }) => {
+      if (seq !== 6) return undefined;
+      joinedSeq = seq;
+      return { joined: 'user-0' };
+    },
+  };
+  // The first read of the log ends when the test says so.
+  const { promise: firstRead, resolve: endFirstRead } = Promise.withResolvers<void>();
+  let reads = 0;
+  const read = async (after: number) => {
+    reads += 1;
+    await firstRead;
+    return log.slice(after);
+  };
+  const { hub, enter } = startHub(10, read, { position: 4, state });
+  const { reader, seqs } = enter();
+  // The membership that began with 2 ended with 4.
+  hub.onJoin({ userId: 'user-0', roomId: 'room', seq: 2 });
+  await expect.poll(() => reads).toBe(1);
+  hub.take('room', [event(5), event(6), event(7)]);
+  endFirstRead();
+  await expect.poll(() => hub.isReading(reader, 'room')).toBe(true);
+  expect(seqs).toEqual([6, 7]);
 });
 
 test('a connection that is gone before it reads a room is forgotten, and no room is loaded for it', async () => {

@@ -59,7 +59,8 @@ export function createJoinedRooms<State extends FeedState>({
       if (feed.readerCount === 0 || feed.position < seq) await follower.catchUp(feed, seq);
       if (!feed.state.isMember(connection.user!.userId)) return;
       await changes.tellJoined(feed, connection);
-      const request = { connection, roomId, after: seq - 1, as: 'member' as const, atLeast: seq };
+      // Not after the hint's seq: the hint may be of an earlier membership, whose events the client has already.
+      const request = { connection, roomId, after: 'membership', as: 'member', atLeast: seq } as const;
       const { result, seq: reached } = await attachments.replay(request);
       if (result === 'left') connection.push(frameText(leftFrame(roomId, 'left', reached)), 0);
       if (result === 'reset') connection.send({ type: 'room.reset', roomId, seq: reached });
