@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { startRevocations } from '../src/auth/sessions/revocations.ts';
 import { createEventLog } from '../src/chat/events/event-log.ts';
 import { createLogReader } from '../src/chat/events/log-reader.ts';
+import { recordFlag } from '../src/chat/messages/flag-repository.ts';
 import { createRoomLoader } from '../src/chat/rooms/room-state-repository.ts';
 import { contentDigest } from '../src/chat/state/message-text.ts';
 import type { RoomState } from '../src/chat/state/room-state.ts';
@@ -20,6 +21,7 @@ import { createLocalHints } from '../src/realtime/cluster/hints.ts';
 import { startLogEpoch } from '../src/realtime/cluster/log-epoch.ts';
 import { createHub } from '../src/realtime/feed/hub.ts';
 import { createChatMetrics } from '../src/roles/wiring/chat-metrics.ts';
+import { createMessageParts } from '../src/roles/wiring/conversation-wiring.ts';
 import { createProfiles, type PublicProfile } from '../src/user/profile/profiles.ts';
 import { onServerCore, type Row, serverCore } from './measure.ts';
 import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
@@ -60,7 +62,8 @@ async function openStore(town: Town) {
   const metrics = createChatMetrics(new Registry());
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
   const look = createFreshnessBatch(sql);
-  const reader = createLogReader({ sql, freshness: look, profiles, settings: { concurrency: 16 } });
+  const { extras, writers } = createMessageParts(db);
+  const reader = createLogReader({ sql, freshness: look, profiles, extras, settings: { concurrency: 16 } });
   const hub = createHub<RoomState>({
     log: { load: createRoomLoader(sql), read: reader.read, heads: reader.heads },
     hints: createLocalHints(),
@@ -94,6 +97,8 @@ async function openStore(town: Town) {
     reader,
     epoch: identity,
     revocations,
+    writers,
+    recordFlag,
     metrics: metrics.eventLog,
     logger,
     outage: createOutages(logger, 60_000).of('Postgres'),
@@ -129,7 +134,11 @@ async function openStore(town: Town) {
       text,
       html,
       mentions: [],
+      mentionsAll: null,
       replyTo: null,
+      threadId: null,
+      alsoInRoom: false,
+      parts: undefined,
       flag: undefined,
     });
   }

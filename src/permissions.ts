@@ -88,6 +88,12 @@ export type RoomAction =
   | 'delete_own'
   | 'delete_any'
   | 'pin'
+  /** Where the room's setting lets members pin. */
+  | 'pin_as_member'
+  | 'react'
+  | 'vote'
+  /** `@here` and `@room` in rooms of more than `room.mentionAllMax` members. */
+  | 'mention_all'
   | 'invite'
   | 'add_member'
   | 'remove_member'
@@ -97,11 +103,21 @@ export type RoomAction =
   | 'mute'
   | 'moderate';
 
-const member: readonly RoomAction[] = ['read', 'post', 'edit_own', 'delete_own', 'invite'];
+const member: readonly RoomAction[] = [
+  'read',
+  'post',
+  'edit_own',
+  'delete_own',
+  'invite',
+  'react',
+  'vote',
+  'pin_as_member',
+];
 const moderator: readonly RoomAction[] = [
   ...member,
   'delete_any',
   'pin',
+  'mention_all',
   'add_member',
   'remove_member',
   'mute',

@@ -24,11 +24,80 @@ export interface Message {
   /** Safe to show as it is. */
   readonly html: string;
   readonly mentions: readonly string[];
+  readonly mentionsAll: 'here' | 'room' | null;
   readonly replyTo: string | null;
+  readonly replyCount: number;
+  /** Of the message that starts the thread that this message is in. */
+  readonly threadId: string | null;
+  /** A message of a thread that is in the room's history as well. */
+  readonly alsoInRoom?: true;
+  /** Of the thread that this message starts. */
+  readonly thread: ThreadSummary | null;
+  readonly attachments: readonly Attachment[];
+  readonly reactions: readonly Reaction[];
+  readonly pinned: boolean;
+  /** Who wrote the message that was forwarded, and when. */
+  readonly forwarded?: { readonly sender: Profile; readonly createdAt: string };
+  readonly poll?: Poll;
+  readonly previews?: readonly Preview[];
+  /** The message is still being written. */
+  readonly streaming?: true;
+  /** Its writer fell silent before the end. */
+  readonly interrupted?: true;
   readonly clientId: string | null;
   readonly createdAt: string;
   readonly editedAt: string | null;
   readonly deletedAt: string | null;
+}
+
+export interface ThreadSummary {
+  readonly replyCount: number;
+  readonly lastReplyAt: string | null;
+  /** Of the five people who wrote last, newest first. */
+  readonly userIds: readonly string[];
+}
+
+export interface Reaction {
+  /** An emoji, or `:name:` of a custom emoji. */
+  readonly emoji: string;
+  readonly count: number;
+  /** Of the first 20 people. */
+  readonly userIds: readonly string[];
+}
+
+export interface Attachment {
+  readonly id: string;
+  readonly name: string;
+  /** Media type, by the content of the file. */
+  readonly type: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly blurhash: string | null;
+  readonly thumbnailUrl: string | null;
+  readonly url: string;
+}
+
+export interface Poll {
+  readonly question: string;
+  readonly options: readonly string[];
+  readonly multiple: boolean;
+  readonly anonymous: boolean;
+  readonly closesAt: string | null;
+  readonly closedAt: string | null;
+  /** One for each option. */
+  readonly results: readonly { readonly count: number; readonly userIds?: readonly string[] }[];
+  /** The options that the user has chosen. In REST answers only. */
+  readonly own?: readonly number[];
+}
+
+export interface Preview {
+  readonly url: string;
+  readonly title: string | null;
+  readonly description: string | null;
+  readonly siteName: string | null;
+  readonly imageUrl: string | null;
 }
 
 export interface Room {
@@ -40,6 +109,10 @@ export interface Room {
   readonly history: 'all' | 'joined';
   /** 0: none. */
   readonly slowModeSeconds: number;
+  /** Who may pin messages. */
+  readonly pins: 'moderators' | 'members';
+  /** Members see how far others have read. */
+  readonly receipts: boolean;
   readonly seq: number;
   readonly memberCount: number;
   readonly createdAt: string;

@@ -224,6 +224,7 @@ export const schema = {
     dmMembersMax: integer(16, 'Members of a direct-message room', { min: 2 }),
     inviteLifetime: duration('7d', 'Default lifetime of an invite', { minMs: 1000 }),
     invitesMax: integer(1000, 'Valid invites of a room', { min: 1 }),
+    mentionAllMax: integer(50, 'In rooms of up to this many members, everybody may use @here and @room', { min: 0 }),
     unreadMax: integer(10_000, 'Unread messages of a room are counted up to this number; more show as this number', {
       min: 1,
     }),

@@ -22,6 +22,7 @@ import { type ChatConnections, connectChat } from './wiring/chat-connections.ts'
 import { type ChatDrain, createChatDrain } from './wiring/chat-drain.ts';
 import { type ChatMetrics, createChatMetrics } from './wiring/chat-metrics.ts';
 import { type Cluster, startCluster } from './wiring/cluster-wiring.ts';
+import { createMessageParts } from './wiring/conversation-wiring.ts';
 import { createJudge, type JudgeWiring } from './wiring/judge-wiring.ts';
 import { type MessageWiring, startMessageWiring } from './wiring/message-wiring.ts';
 import type { ModerationWiring } from './wiring/moderation-wiring.ts';
@@ -63,7 +64,8 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const contact = createContact({ blocks: createBlockLookup(sql), profiles });
   const judge = createJudge({ ...options, metrics, findSenderFacts: createSenderFacts(sql) });
 
-  const shared = { config, logger, outages, publicUrl, connections, cluster, metrics, profiles, contact };
+  const parts = createMessageParts(db);
+  const shared = { config, logger, outages, publicUrl, connections, cluster, metrics, profiles, contact, parts };
   const rooms = createRoomWiring({ ...shared, judgeText: judge.text });
   const messages = startMessageWiring({ ...shared, sql, rooms, judge: judge.message, profilesTtlMs });
   startOverWithLog(cluster, rooms, messages);
@@ -99,14 +101,14 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   await judge.warmUp();
   await app.listen({ host: config.http.host, port: config.http.port, backlog: 4096 });
   const url = `http://localhost:${(app.server.address() as { port: number }).port}`;
-  const parts = {
+  const running = {
     ...{ config, logger, connections, cluster, judge, rooms, messages, callers, gateway, drain, isolation, moderation },
   };
   return {
     url,
     hasPage,
     setupLink: setupToken === undefined ? undefined : setupLink(config.publicUrl ?? url, setupToken),
-    stop: (deadlineMs) => stopChat(parts, deadlineMs),
+    stop: (deadlineMs) => stopChat(running, deadlineMs),
   };
 }
 

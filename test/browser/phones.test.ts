@@ -183,17 +183,24 @@ test('notch and home bar cover no control', async () => {
   );
   expect(await page.locator('meta[name=viewport]').getAttribute('content')).toContain('viewport-fit=cover');
   const isInside = async (selector: string) => {
-    const box = (await page.locator(selector).boundingBox())!;
-    return box.y >= top && box.y + box.height <= 844 - bottom && box.x >= left && box.x + box.width <= 390 - right;
+    const box = await page.locator(selector).boundingBox();
+    // The page may be drawing the element again.
+    return (
+      box !== null &&
+      box.y >= top &&
+      box.y + box.height <= 844 - bottom &&
+      box.x >= left &&
+      box.x + box.width <= 390 - right
+    );
   };
   await expect.poll(() => isInside('.composer textarea')).toBe(true);
   for (const part of ['.composer button', '.room-head .back', '.room-head h1'])
-    expect(await isInside(part), part).toBe(true);
+    await expect.poll(() => isInside(part), { message: part }).toBe(true);
   await page.goto(`${stage.url}/#/`);
   for (const part of ['.rooms .brand', '.rooms .me', 'nav .room >> nth=0'])
-    expect(await isInside(part), part).toBe(true);
+    await expect.poll(() => isInside(part), { message: part }).toBe(true);
   await page.getByRole('button', { name: 'New room' }).tap();
-  expect(await isInside('dialog h2')).toBe(true);
+  await expect.poll(() => isInside('dialog h2')).toBe(true);
 });
 
 /** iOS zooms into fields with a font below 16 px, and stays zoomed. */

@@ -48,6 +48,9 @@ const rowsOf = (roomId: string, seqs: readonly number[]): AppendRow[] =>
     html: '<p>&amp;</p>\n',
     mentions: seq % 2 === 0 ? [] : [randomUUID(), randomUUID()],
     replyTo: seq % 2 === 0 ? null : randomUUID(),
+    mentionsAll: seq % 2 === 0 ? null : ('here' as const),
+    threadId: null,
+    alsoInRoom: false,
   }));
 const append = (rows: readonly AppendRow[], view: LogView) =>
   appendFresh(sql, { rows, view, mailRooms: [], mailDelayMs: 0 });

@@ -158,7 +158,7 @@ test('every error names its field as a JSON pointer, in bodies, queries, paths a
   await socket.close();
 });
 
-test('an empty list of attachments is accepted; any attachment is refused', async () => {
+test('an empty list of attachments is accepted', async () => {
   const path = `/v1/rooms/${room}/messages`;
   const sent = await ana.call('POST', path, { clientId: 'none', text: 'nothing attached', attachmentIds: [] });
   expect(sent).toMatchObject({ status: 201, body: { attachments: [] } });
@@ -167,8 +167,5 @@ test('an empty list of attachments is accepted; any attachment is refused', asyn
   // An empty list is not content: it is the same message.
   expect(await socket.ask({ ...frame, attachmentIds: [] })).toMatchObject({ messageId: sent.body.id, duplicate: true });
   expect(await socket.ask(frame)).toMatchObject({ messageId: sent.body.id, duplicate: true });
-  const errors = [{ path: '/attachmentIds' }];
-  expect(await socket.ask({ ...frame, attachmentIds: [room] })).toMatchObject({ code: 'invalid', errors });
-  expect((await ana.call('POST', path, { ...frame, attachmentIds: [room] })).status).toBe(400);
   await socket.close();
 });

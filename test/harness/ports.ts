@@ -11,10 +11,19 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
+/** Each test worker has a share of the range, so that two of them never get the same port. */
+const shares = 8;
+const share = Math.floor((last - first) / shares);
+const start = first + (Number(process.env.VITEST_POOL_ID ?? 0) % shares) * share;
+/** Ports that were given out, and may not be in use yet. */
+const given = new Set<number>();
+
 /** A TCP port that is free, and stays so. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = first + Math.floor(Math.random() * (last - first));
+    const port = start + Math.floor(Math.random() * share);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
 }

@@ -19,6 +19,8 @@ export function roomFeed(roomId = 'room', settings: Partial<RoomSettings> = {}):
     visibility: 'private',
     history: 'all',
     slowModeSeconds: 0,
+    pins: 'members' as const,
+    receipts: false,
     createdAt: '2026-01-01T00:00:00.000Z',
   };
   return new Feed(roomId, 5, new RoomState({ ...plain, ...settings }, members, false));
@@ -40,6 +42,9 @@ export function checkedDraft(overrides: Partial<CheckedDraft> = {}): CheckedDraf
     digest: 1n,
     text: 'hello',
     replyTo: null,
+    threadId: null,
+    alsoInRoom: false,
+    parts: undefined,
     ...overrides,
   };
 }
@@ -55,6 +60,7 @@ export function moderatedDraft(feed: Feed<RoomState>, overrides: Partial<Moderat
     sender: { id: draft.authorId, username: 'ben', displayName: 'Ben', avatarUrl: null },
     html: '<p>hello</p>',
     mentions: [],
+    mentionsAll: null,
     flag: undefined,
     ...overrides,
   };

@@ -1,7 +1,9 @@
 /** The last check of a send, in the same tick in which its batch is built: docs/internals/send-admission.md. */
 import { Failure } from '../../errors.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
+import type { ModeratedDraft } from '../state/message-draft.ts';
 import type { RoomState } from '../state/room-state.ts';
+import type { RevocationHorizon } from './append-statement.ts';
 import { type QueuedSend, unansweredFailure } from './queued-send.ts';
 
 /** Logins that ended, as far as this instance knows. */
@@ -11,14 +13,23 @@ export type IsRevoked = (caller: {
   issuedAt?: number | undefined;
 }) => boolean;
 
+/** The same, with what an append compares with Postgres. */
+export interface RevocationView {
+  readonly horizon: () => RevocationHorizon;
+  readonly sync: () => Promise<void>;
+  readonly isRevoked: IsRevoked;
+}
+
 export interface AppendAuthority {
   /** Whether the send may be appended at the seq after the feed's position. If not, it has been refused. */
   readonly allow: (feed: Feed<RoomState>, send: QueuedSend) => boolean;
+  /** The same for a message in a transaction of its own. @throws Failure */
+  readonly require: (state: RoomState, draft: ModeratedDraft) => void;
 }
 
 /** @param nowMs Postgres' clock */
 export function createAppendAuthority(isRevoked: IsRevoked, nowMs: () => number): AppendAuthority {
-  function requireAllowed({ state }: Feed<RoomState>, send: QueuedSend): void {
+  function requireAllowed(state: RoomState, send: ModeratedDraft): void {
     const { actor, sessionId, messageId, authorId } = send;
     if (isRevoked({ ...actor, sessionId })) throw new Failure('unauthenticated', 'this login has ended');
     // While its author was muted or gone, a retry may have been refused for certain: then it is never stored.
@@ -31,9 +42,10 @@ export function createAppendAuthority(isRevoked: IsRevoked, nowMs: () => number)
   }
 
   return {
+    require: requireAllowed,
     allow: (feed, send) => {
       try {
-        requireAllowed(feed, send);
+        requireAllowed(feed.state, send);
         return true;
       } catch (error) {
         // A message that may be stored already is not refused for certain: a retry with its key finds out.

@@ -102,6 +102,15 @@ function addQueueEntries(sql: Sql, rows: readonly FlaggedRow[]) {
       on conflict do nothing`;
 }
 
+/** Stored messages of threads: who follows them from here on. The final select must read it, or Postgres skips it. */
+function followThreads(sql: Sql) {
+  return sql`select count(parley_follow_thread(thread_id, room_id, seq, actor_id, mentions)) from stored where thread_id is not null`;
+}
+
+function hasThread({ threadId }: AppendRow): boolean {
+  return threadId !== null;
+}
+
 function replacedLog(sql: Sql, { epoch }: LogView) {
   return sql`select 1 from log_identity where ${epochOfLog(sql)} <> ${epoch}`;
 }
@@ -177,7 +186,8 @@ async function appendAlone(
 export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendOutcome> {
   const { rows, mailRooms, mailDelayMs } = batch;
   const flagged = flaggedAmong(rows);
-  if (rows.length === 1 && mailRooms.length === 0 && flagged.length === 0) {
+  const isThreaded = rows.some(hasThread);
+  if (rows.length === 1 && mailRooms.length === 0 && flagged.length === 0 && !isThreaded) {
     const atMs = await appendAlone(sql, rows[0]!, batch);
     if (atMs !== undefined)
       return { atMs, stale: false, replaced: false, orphaned: undefined, repeated: [], stored: undefined };
@@ -191,14 +201,16 @@ export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendO
       select r from unnest(${mailRooms as string[]}::uuid[]) r where (select count(*) from stored) > 0
     ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)})`;
   const entered = flagged.length === 0 ? sql`` : sql`, entered as (${addQueueEntries(sql, flagged)})`;
-  const isPlain = mailRooms.length === 0 && flagged.length === 0;
+  const followed = isThreaded ? sql`, followed as materialized (${followThreads(sql)})` : sql``;
+  const isPlain = mailRooms.length === 0 && flagged.length === 0 && !isThreaded;
   const [result] = await sql<Pick<AppendResult, 'at_ms' | 'stale' | 'replaced' | 'orphaned'>[]>`
     with ${conditions(sql, batch)}, stored as (
       ${insertMessages(sql)} select ${insertedFromInput(sql)}
       from ${inputRows(sql, rows)} where ${conditionsHold(sql)}
-      ${isPlain ? sql`` : sql`returning message_id`}
-    )${entered}${owed}
+      ${isPlain ? sql`` : sql`returning message_id, thread_id, room_id, seq, actor_id, mentions`}
+    )${entered}${followed}${owed}
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms, ${conditionColumns(sql)}
+      ${isThreaded ? sql`, (select count from followed) as followed` : sql``}
       ${mailRooms.length === 0 ? sql`` : sql`, (select count(*) from owed) as owed`}`;
   const { at_ms, stale, replaced, orphaned } = result!;
   return { atMs: Number(at_ms), stale, replaced, orphaned: orphaned ?? undefined, repeated: [], stored: undefined };
@@ -208,6 +220,7 @@ export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendO
 export async function appendCarefully(sql: Sql, batch: AppendBatch): Promise<AppendOutcome> {
   const { rows, mailRooms, mailDelayMs } = batch;
   const flagged = flaggedAmong(rows);
+  const isThreaded = rows.some(hasThread);
   const [result] = await sql<AppendResult[]>`
     with input as materialized (
       select * from ${inputRows(sql, rows)}
@@ -222,8 +235,8 @@ export async function appendCarefully(sql: Sql, batch: AppendBatch): Promise<App
       where ${conditionsHold(sql)} and not exists (select 1 from repeated r where r.room_id = i.room_id)
       order by room_id, seq
       on conflict do nothing
-      returning room_id, message_id
-    )${flagged.length === 0 ? sql`` : sql`, entered as (${addQueueEntries(sql, flagged)})`}, counts as materialized (
+      returning room_id, message_id, thread_id, seq, actor_id, mentions
+    )${isThreaded ? sql`, followed as materialized (${followThreads(sql)})` : sql``}${flagged.length === 0 ? sql`` : sql`, entered as (${addQueueEntries(sql, flagged)})`}, counts as materialized (
       select room_id, count(*)::int as stored from stored group by room_id
     ), torn as materialized (
       select 1 from counts join (select room_id, count(*) as wanted from input group by room_id) w using (room_id)
@@ -238,6 +251,7 @@ export async function appendCarefully(sql: Sql, batch: AppendBatch): Promise<App
       case when (select coalesce(sum(stored), 0) from counts) <> ${rows.length}
         then coalesce((select json_object_agg(room_id, stored) from counts), '{}') end as stored,
       1 / (1 - (select count(*) from torn))::int as whole,
+      ${isThreaded ? sql`(select count from followed) as followed,` : sql``}
       (select count(*) from owed) as owed`;
   const { at_ms, stale, replaced, orphaned, repeated, stored } = result!;
   return {

@@ -20,7 +20,7 @@ import type { Portion, RoomQueues } from './room-queues.ts';
 
 export interface BatchCommitOptions {
   readonly queues: Pick<RoomQueues, 'release' | 'putBack'>;
-  readonly authority: AppendAuthority;
+  readonly authority: Pick<AppendAuthority, 'allow'>;
   readonly settlement: BatchSettlement;
   readonly recovery: BatchRecovery;
   readonly contended: Pick<ContendedRooms, 'has'>;

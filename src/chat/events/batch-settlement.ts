@@ -4,6 +4,7 @@ import type { Counter } from 'prom-client';
 import { Failure } from '../../errors.ts';
 import type { LogEpoch } from '../../realtime/cluster/log-epoch.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
+import { createdExtras } from '../state/message-draft.ts';
 import { createdEventJson } from '../state/message-shape.ts';
 import type { RoomState } from '../state/room-state.ts';
 import type { AppendOutcome, RepeatedKey } from './append-statement.ts';
@@ -80,6 +81,7 @@ function createdJson(send: QueuedSend, at: string): string {
       createdAt: at,
       editedAt: null,
       deletedAt: null,
+      extras: createdExtras(send),
     },
     send.sender,
   );

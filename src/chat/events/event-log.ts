@@ -17,8 +17,8 @@ import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Hub } from '../../realtime/feed/hub.ts';
 import type { ModeratedDraft, SendOutcome } from '../state/message-draft.ts';
 import type { RoomState } from '../state/room-state.ts';
-import { createAppendAuthority, type IsRevoked } from './append-authority.ts';
-import type { RevocationHorizon } from './append-statement.ts';
+import { createAppendAuthority, type RevocationView } from './append-authority.ts';
+import { type AppendWithPartsOptions, createAppendWithParts, type PartsWriter } from './append-with-parts.ts';
 import { createBatchCommit } from './batch-commit.ts';
 import { createBatchRecovery } from './batch-recovery.ts';
 import { createBatchSettlement } from './batch-settlement.ts';
@@ -54,13 +54,6 @@ export interface EventLogMetrics {
   readonly sends: Counter<'outcome'>;
 }
 
-/** Logins that ended, as far as this instance knows. */
-export interface RevocationView {
-  readonly horizon: () => RevocationHorizon;
-  readonly sync: () => Promise<void>;
-  readonly isRevoked: IsRevoked;
-}
-
 export interface EventLogOptions {
   readonly db: Database;
   /** Opens a client with one connection. */
@@ -69,6 +62,9 @@ export interface EventLogOptions {
   readonly reader: LogReader;
   readonly revocations: RevocationView;
   readonly epoch: Pick<LogEpoch, 'epoch' | 'check' | 'remember' | 'suspect'>;
+  /** What features store of messages that have more than a text. */
+  readonly writers: readonly PartsWriter[];
+  readonly recordFlag: AppendWithPartsOptions['recordFlag'];
   readonly metrics: EventLogMetrics;
   readonly logger: Logger;
   /** Of the database. */
@@ -118,10 +114,12 @@ export function createEventLog(options: EventLogOptions): EventLog {
     { length: settings.connections },
     () => new CommitConnection({ open: options.openConnection, timeoutMs: settings.commitTimeout, logger }),
   );
+  const authority = createAppendAuthority(revocations.isRevoked, clock.nowMs);
+  const planWithParts = createAppendWithParts({ ...options, authority, mailDelayMs });
   const queues = createRoomQueues(settings, () => scheduler.plan());
   const commit = createBatchCommit({
     ...{ queues, contended, mailJobs, clock, revocations, epoch, metrics, logger },
-    authority: createAppendAuthority(revocations.isRevoked, clock.nowMs),
+    authority,
     settlement: createBatchSettlement({ hub, queues, epoch, contended, conflicts: metrics.conflicts, logger }),
     recovery: createBatchRecovery({ hub, queues, contended, outage: options.outage, logger }),
     settings: { mailDelayMs, lockTimeoutMs },
@@ -145,7 +143,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     try {
       const current = currentFeed(feed);
       if (current !== feed) feed = await current;
-      const outcome = await enqueue(feed, draft);
+      const outcome = draft.parts ? await appendWithParts(feed, draft) : await enqueue(feed, draft);
       metrics.sends.inc({ outcome: outcome.duplicate ? 'duplicate' : 'ok' });
       return outcome;
     } catch (error) {
@@ -163,6 +161,11 @@ export function createEventLog(options: EventLogOptions): EventLog {
       const waiting = { kind: 'send', seq: 0, deadlineMs, maybeStored: false, resolve, reject } as const;
       queues.push(feed, { ...draft, feed, ...waiting });
     });
+  }
+
+  async function appendWithParts(feed: Feed<RoomState>, draft: ModeratedDraft): Promise<SendOutcome> {
+    const { answer, atMs } = await transact(feed.roomId, planWithParts({ ...draft, feed }));
+    return atMs === undefined ? answer : { ...answer, atMs };
   }
 
   async function transact<Answer>(roomId: string, work: PlanAppend<Answer>): Promise<Appended<Answer>> {

@@ -9,11 +9,13 @@ import type { Sql } from '../../database/connect.ts';
 import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import type { FeedEvent } from '../../realtime/feed/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
+import type { MessageExtras } from '../state/message-extras.ts';
 import { eventJson, toMessage, unknownProfile } from '../state/message-shape.ts';
 import { messageColumns, type StoredMessage, toMessageFields } from './message-columns.ts';
 
 /** The message that a created or updated event shows; all null for other events. */
-type ShownMessage = Omit<StoredMessage, 'seq' | 'actor_id' | 'at' | 'message_id'> & {
+type ShownMessage = Omit<StoredMessage, 'seq' | 'actor_id' | 'at' | 'message_id' | 'marks'> & {
+  marks: number | null;
   message_seq: string | null;
   sender_id: string | null;
   created_at: Date | null;
@@ -37,11 +39,23 @@ const shownColumns = messageColumns('m', {
   text: 'coalesce(v.text, m.text) as text',
   html: 'coalesce(v.html, m.html) as html',
   mentions: 'case when v.message_id is null then m.mentions else v.mentions end as mentions',
+  mentions_all: 'case when v.message_id is null then m.mentions_all else v.mentions_all end as mentions_all',
+  marks: 'm.marks',
   at: 'm.at as created_at',
   // An event that names a version brings no new one: it shows the version that it names, and when that was written.
   edited_at: `case when e.type = 'message.updated' then (case when e.data ? 'versionSeq' then (e.data ->> 'editedAt')::timestamptz else e.at end) end
     as edited_at`,
 });
+
+/** By the message's id. */
+type FoundExtras = ReadonlyMap<string, Partial<MessageExtras>>;
+
+/** `ExtrasLoader` of chat/messages/, as far as events need it. */
+export interface FindAtCreation {
+  readonly findAtCreation: (
+    messages: readonly { readonly id: string; readonly marks: number }[],
+  ) => FoundExtras | Promise<FoundExtras>;
+}
 
 export interface LogReader {
   /** Events after `after`, at most `limit`, in seq order. */
@@ -67,11 +81,14 @@ export function createLogReader({
   sql,
   freshness,
   profiles,
+  extras,
   settings,
 }: {
   sql: Sql;
   freshness: FreshnessBatch;
   profiles: Profiles;
+  /** What events show of a message beyond its row. */
+  extras: FindAtCreation;
   /** Queries at once. */
   settings: { readonly concurrency: number };
 }): LogReader {
@@ -89,8 +106,9 @@ export function createLogReader({
         and m.deleted_at is null
       order by r.request, e.seq`;
     const people = await profiles.byIds(peopleIn(rows));
+    const found = await extras.findAtCreation(rows.flatMap(shownMessage));
     const answers: FeedEvent[][] = requests.map(() => []);
-    for (const row of rows) answers[row.request]!.push({ seq: Number(row.seq), json: toJson(row, people) });
+    for (const row of rows) answers[row.request]!.push({ seq: Number(row.seq), json: toJson(row, people, found) });
     return answers;
   }
 
@@ -125,17 +143,24 @@ function peopleIn(rows: readonly EventRow[]): string[] {
   return [...ids];
 }
 
-function toJson(row: EventRow, people: ReadonlyMap<string, PublicProfile>): string {
-  return eventJson(row.type, row.room_id, Number(row.seq), row.at.toISOString(), toData(row, people));
+function shownMessage({ message_id: id, marks }: EventRow) {
+  return id !== null && marks !== null ? [{ id, marks }] : [];
+}
+
+function toJson(row: EventRow, people: ReadonlyMap<string, PublicProfile>, found: FoundExtras): string {
+  return eventJson(row.type, row.room_id, Number(row.seq), row.at.toISOString(), toData(row, people, found));
 }
 
 /** The `data` of an event as clients see it, from what the log stores. */
-function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>): unknown {
+function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>, found: FoundExtras): unknown {
   const profileOf = (id: string) => people.get(id) ?? unknownProfile(id);
   if (row.type === 'message.created' || row.type === 'message.updated') {
     const { message_seq, sender_id, created_at } = row;
-    const stored = { ...row, message_id: row.message_id!, seq: message_seq!, at: created_at! };
-    return { message: toMessage(toMessageFields(stored, row.room_id, 0), profileOf(sender_id!)) };
+    const stored = { ...row, message_id: row.message_id!, seq: message_seq!, at: created_at!, marks: row.marks ?? 0 };
+    const shown = row.data?.shown as Partial<MessageExtras> | undefined;
+    const known = found.get(stored.message_id);
+    const extras = known || shown ? { ...known, ...shown } : undefined;
+    return { message: toMessage(toMessageFields(stored, row.room_id, 0, extras), profileOf(sender_id!)) };
   }
   if (row.type === 'member.joined' || row.type === 'member.updated') {
     const { userId, ...rest } = row.data as { userId: string };

@@ -41,14 +41,14 @@ function startAppends(errors: unknown[], onCatchUp: (feed: Feed<RoomState>) => v
 
 test('an append gets the seq after the position', async () => {
   const { append } = startAppends([]);
-  expect(await append()).toEqual({ answer: 'done', seq: 6 });
+  expect(await append()).toEqual({ answer: 'done', seq: 6, atMs: 1 });
 });
 
 test('if another instance took the seq, the plan is made again with the next one', async () => {
   const { append, seqs } = startAppends([seqTaken], (feed) => {
     feed.position = 6;
   });
-  expect(await append()).toEqual({ answer: 'done', seq: 7 });
+  expect(await append()).toEqual({ answer: 'done', seq: 7, atMs: 1 });
   expect(seqs).toEqual([6, 7]);
 });
 

@@ -35,6 +35,8 @@ export type PlanAppend<Answer> = (context: AppendContext) => Promise<AppendPlan<
 export interface Appended<Answer> {
   readonly answer: Answer;
   readonly seq: number;
+  /** Postgres' clock, milliseconds; undefined without events. */
+  readonly atMs: number | undefined;
 }
 
 export interface PlannedAppends {
@@ -101,7 +103,7 @@ export function createPlannedAppends(options: PlannedAppendsOptions): PlannedApp
       epoch.remember({ roomId, seq: lastSeq, atMs });
       await announceStored(roomId, nextSeq, plan.events.length);
     }
-    return { answer: plan.answer, seq: lastSeq };
+    return { answer: plan.answer, seq: lastSeq, atMs };
   }
 
   /** @returns whether the try failed because this instance had not heard of another log or of a lost event, which it has now */

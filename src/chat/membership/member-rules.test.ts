@@ -14,7 +14,7 @@ function roomOf(members: Record<string, MemberRole>, settings: { kind?: 'room' |
   return new RoomState(
     {
       ...{ id: 'r', kind, visibility, name: 'Room', topic: '', history: 'all' },
-      ...{ slowModeSeconds: 0, createdAt: new Date(0).toISOString() },
+      ...{ slowModeSeconds: 0, pins: 'members', receipts: false, createdAt: new Date(0).toISOString() },
     },
     new Map(entries),
     false,

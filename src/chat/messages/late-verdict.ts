@@ -12,6 +12,7 @@ import { unknownProfile } from '../state/message-shape.ts';
 import type { RoomState } from '../state/room-state.ts';
 import type { Flag, RecordRefusal } from '../state/verdict-records.ts';
 import { draftText } from './draft-moderation.ts';
+import type { ExtrasLoader } from './extras-loader.ts';
 import type { FlagPolicy } from './flag-policy.ts';
 import { recordFlag } from './flag-repository.ts';
 import type { MentionLookup } from './mentioned-members.ts';
@@ -30,6 +31,7 @@ export interface LateVerdictOptions {
   /** Sends a frame to all connections of a user. */
   readonly signalUser: (userId: string, json: string) => void;
   readonly flags: FlagPolicy;
+  readonly snapshot: ExtrasLoader['snapshot'];
   readonly recordRefusal: RecordRefusal;
 }
 
@@ -70,7 +72,7 @@ export function createLateVerdicts(options: LateVerdictOptions): LateVerdicts {
     await contact.requireConversation(feed.state, authorId);
     const people = await profiles.byIds([authorId]);
     const allowedAt = feed.position;
-    const { mentions, html } = await findMentioned(feed.state, verdict, authorId);
+    const { mentions, mentionsAll, html } = await findMentioned(feed.state, verdict, authorId);
     await eventLog.append({
       ...draft,
       feed,
@@ -80,6 +82,7 @@ export function createLateVerdicts(options: LateVerdictOptions): LateVerdicts {
       sender: people.get(authorId) ?? unknownProfile(authorId),
       html,
       mentions,
+      mentionsAll,
       flag,
     });
   }
@@ -95,7 +98,8 @@ export function createLateVerdicts(options: LateVerdictOptions): LateVerdicts {
       await storeRendering(tx, { roomId, seq: row.seq }, await findMentioned(state, verdict, authorId));
       if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
       // The event brings no new version: it shows the first one in its new form.
-      const data = { versionSeq: row.seq, editedAt: null };
+      const shown = await options.snapshot(tx, { id: messageId, marks: row.marks });
+      const data = { versionSeq: row.seq, editedAt: null, ...(shown ? { shown } : {}) };
       return { events: [{ type: 'message.updated', actorId: authorId, messageId, data }], answer: undefined };
     });
   }

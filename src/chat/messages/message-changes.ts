@@ -10,6 +10,7 @@ import type { RecordAct } from '../state/moderator-acts.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import { BlockedText, type RecordBlocked } from './blocked-text.ts';
 import { draftText } from './draft-moderation.ts';
+import type { ExtrasLoader } from './extras-loader.ts';
 import type { FlagPolicy } from './flag-policy.ts';
 import { recordFlag } from './flag-repository.ts';
 import type { MentionLookup } from './mentioned-members.ts';
@@ -44,6 +45,7 @@ export interface MessageChangesOptions {
   readonly contact: Contact;
   readonly findMentioned: MentionLookup;
   readonly flags: FlagPolicy;
+  readonly snapshot: ExtrasLoader['snapshot'];
   readonly recordAct: RecordAct;
   /** Code points. */
   readonly maxLength: number;
@@ -63,7 +65,7 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
       await recordBlocked(author, 'edit', refusal);
       throw refusal;
     }
-    const { mentions, html } = await findMentioned(state, verdict, actor.userId);
+    const { mentions, mentionsAll, html } = await findMentioned(state, verdict, actor.userId);
     const { answer, seq } = await flags.commit(author, verdict, (flag) =>
       eventLog.transact(roomId, async (context) => {
         context.state.require(actor, 'edit_own');
@@ -72,9 +74,11 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
         if (current.deleted) throw new Failure('not_found', 'no such message');
         if (current.authorId !== actor.userId) throw new Failure('forbidden', 'only its author edits a message');
         if (current.text === text) return { events: [], answer: current.seq };
-        await storeVersion(context.tx, { roomId, messageId }, current, { text, html, mentions });
+        await storeVersion(context.tx, { roomId, messageId }, current, { text, html, mentions, mentionsAll });
         if (flag) await recordFlag(context.tx, { ...author, messageId }, flag);
-        return { events: [{ type: 'message.updated', actorId: actor.userId, messageId, data: {} }], answer: undefined };
+        const shown = await options.snapshot(context.tx, { id: messageId, marks: current.marks });
+        const data = shown ? { shown } : {};
+        return { events: [{ type: 'message.updated', actorId: actor.userId, messageId, data }], answer: undefined };
       }),
     );
     return { seq: answer ?? seq };

@@ -5,7 +5,7 @@ import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Message } from '../state/message-shape.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import { type HistoryPages, pageJson } from './history-pages.ts';
-import type { JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
+import type { HistoryScope, JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
 
 /** At most one of `before`, `after` and `around`; none means the newest. */
 export interface HistoryRange {
@@ -13,7 +13,12 @@ export interface HistoryRange {
   readonly after?: number;
   readonly around?: number;
   readonly limit: number;
+  /** Default: the room's own history, without messages that are in a thread alone. */
+  readonly scope?: HistoryScope;
 }
+
+/** The messages of a room without those that are in a thread alone. */
+const ownHistory: HistoryScope = { threads: 'none' };
 
 export interface MessageReading {
   /** A message that its author just sent. They see it even if they may not read the room any more. */
@@ -29,6 +34,12 @@ export interface MessageReading {
   readonly findToActOn: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
   /** @returns the JSON of a `MessagePage`, in seq order */
   readonly history: (actor: Actor, roomId: string, range: HistoryRange) => Promise<Buffer>;
+  /** The same of the thread that a message is in or starts. @throws Failure `not_found` */
+  readonly thread: (
+    actor: Actor,
+    place: { readonly roomId: string; readonly messageId: string },
+    range: Omit<HistoryRange, 'scope'>,
+  ) => Promise<Buffer>;
   readonly replies: (actor: Actor, roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
   /** Earlier versions, from number `from` on. */
   readonly edits: (
@@ -79,8 +90,8 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
   }
 
   async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
-    const { before, after, around, limit } = range;
-    const isNewest = before === undefined && after === undefined && around === undefined;
+    const { before, after, around, limit, scope = ownHistory } = range;
+    const isNewest = before === undefined && after === undefined && around === undefined && scope === ownHistory;
     if (isNewest && !loadedFeed(roomId) && !pages.isInUse(roomId)) {
       const page = await pages.forMember(roomId, actor.userId, limit);
       if (page) return page;
@@ -89,14 +100,24 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
     const from = feed.state.firstReadable(actor);
     // The right to read was checked up to here. A message that is appended while the page is read may follow a removal.
     const head = feed.position;
-    if (after !== undefined) return pageJson(await repository.after(roomId, Math.max(after, from - 1), head, limit));
-    if (before !== undefined) return pageJson(await repository.before(roomId, Math.min(before, head + 1), from, limit));
-    if (around === undefined) return pages.newest(roomId, head, from, limit);
-    const [older, newer] = await Promise.all([
-      repository.before(roomId, Math.min(around, head + 1), from, limit),
-      repository.after(roomId, Math.max(around - 1, from - 1), head, limit),
-    ]);
-    return pageJson(pageAround(older, newer, limit));
+    if (isNewest) return pages.newest(roomId, head, from, limit);
+    const older = { before: Math.min(before ?? around ?? head + 1, head + 1), from, limit, scope };
+    const newer = { after: Math.max(after ?? (around ?? 1) - 1, from - 1), to: head, limit, scope };
+    if (after !== undefined) return pageJson(await repository.after(roomId, newer));
+    if (around === undefined) return pageJson(await repository.before(roomId, older));
+    const both = await Promise.all([repository.before(roomId, older), repository.after(roomId, newer)]);
+    return pageJson(pageAround(...both, limit));
+  }
+
+  async function thread(
+    actor: Actor,
+    { roomId, messageId }: { readonly roomId: string; readonly messageId: string },
+    range: Omit<HistoryRange, 'scope'>,
+  ): Promise<Buffer> {
+    const { state } = await followToRead(actor, roomId);
+    const found = await repository.findThread(roomId, messageId);
+    if (!found || found.seq < state.firstReadable(actor)) throw new Failure('not_found', 'no such message');
+    return history(actor, roomId, { ...range, scope: { threadId: found.threadId } });
   }
 
   return {
@@ -105,6 +126,7 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
     find,
     findToActOn,
     history,
+    thread,
     replies: async (actor, roomId, messageId, after, limit) => {
       const feed = await followToRead(actor, roomId);
       await findIn(feed, actor, messageId);

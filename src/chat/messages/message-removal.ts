@@ -3,6 +3,7 @@
  * author, but the text is kept where only moderators see it until they restore it, the author deletes it, or it is too old.
  */
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
+import type { ExtrasLoader } from './extras-loader.ts';
 import { keepRemoved, lockRow, type MessagePlace, redact, restoreRemoved } from './message-version-repository.ts';
 
 /** @returns the event for the plan of the transaction; none when the message was deleted already */
@@ -16,10 +17,17 @@ export async function withdraw({ tx }: AppendContext, place: MessagePlace, by: s
 }
 
 /** @returns the event for the plan of the transaction; none when there is nothing to restore */
-export async function giveBack({ tx }: AppendContext, place: MessagePlace, by: string): Promise<DraftEvent[]> {
+export async function giveBack(
+  { tx }: AppendContext,
+  place: MessagePlace,
+  by: string,
+  snapshot: ExtrasLoader['snapshot'],
+): Promise<DraftEvent[]> {
   const restored = await restoreRemoved(tx, place);
   if (!restored) return [];
+  const shown = await snapshot(tx, { id: place.messageId, marks: restored.marks });
   // The event brings no new version. It names the one that is restored, and when that was written.
-  const data = { versionSeq: restored.versionSeq, editedAt: restored.editedAt?.toISOString() ?? null };
+  const { versionSeq, editedAt } = restored;
+  const data = { versionSeq, editedAt: editedAt?.toISOString() ?? null, ...(shown ? { shown } : {}) };
   return [{ type: 'message.updated', actorId: by, messageId: place.messageId, data }];
 }

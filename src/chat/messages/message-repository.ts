@@ -1,8 +1,9 @@
 /** SQL that reads messages: pages of history, one message, its thread and its earlier versions. */
 import type { Sql } from '../../database/connect.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
-import { messageColumns, type StoredMessage, toMessageFields } from '../events/message-columns.ts';
+import { isInRoom, messageColumns, type StoredMessage, toMessageFields } from '../events/message-columns.ts';
 import { type Message, messageJson, toMessage, unknownProfile } from '../state/message-shape.ts';
+import type { ExtrasLoader } from './extras-loader.ts';
 
 interface MessageRow extends StoredMessage {
   room_id: string;
@@ -33,12 +34,20 @@ export interface MessageRepository {
   /** The newest messages with `from` ≤ seq ≤ `head`, in seq order; `head` is the room's position. */
   readonly newest: (roomId: string, head: number, from: number, limit: number) => Promise<JsonPage>;
   /** The newest messages with `from` ≤ seq < `before`, in seq order. */
-  readonly before: (roomId: string, before: number, from: number, limit: number) => Promise<JsonPage>;
+  readonly before: (
+    roomId: string,
+    range: { before: number; from: number; limit: number; scope: HistoryScope },
+  ) => Promise<JsonPage>;
   /** The oldest messages with `after` < seq ≤ `to`, in seq order. */
-  readonly after: (roomId: string, after: number, to: number, limit: number) => Promise<JsonPage>;
+  readonly after: (
+    roomId: string,
+    range: { after: number; to: number; limit: number; scope: HistoryScope },
+  ) => Promise<JsonPage>;
   readonly find: (roomId: string, messageId: string) => Promise<Message | undefined>;
   readonly bySeqs: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
   readonly replies: (roomId: string, messageId: string, after: number, to: number, limit: number) => Promise<Page>;
+  /** The message that starts the thread of a message, which may be the message itself; `seq` is its own. */
+  readonly findThread: (roomId: string, messageId: string) => Promise<{ threadId: string; seq: number } | undefined>;
   /** Versions from number `from` on, the oldest first. */
   readonly edits: (messageId: string, from: number, limit: number) => Promise<MessageEdit[]>;
   /** The message that a sender's clientId was used for in a room, if any. */
@@ -49,15 +58,29 @@ export interface MessageRepository {
   ) => Promise<{ messageId: string; seq: number; digest: bigint; atMs: number } | undefined>;
 }
 
-export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles: Profiles }): MessageRepository {
+export interface MessageRepositoryOptions {
+  readonly sql: Sql;
+  readonly profiles: Profiles;
+  readonly extras: Pick<ExtrasLoader, 'find'>;
+}
+
+/** Which messages of a room a page holds: its own history, everything, or one thread. */
+export type HistoryScope = { readonly threads: 'none' | 'all' } | { readonly threadId: string };
+
+export function createMessageRepository({ sql, profiles, extras }: MessageRepositoryOptions): MessageRepository {
   const columns = () => sql`e.room_id, ${sql.unsafe(messageColumns('e'))},
-    (select count(*)::int from events r where r.reply_to = e.message_id and r.deleted_at is null) as reply_count`;
+    (select count(*)::int from events r where r.reply_to = e.message_id and r.deleted_at is null and ${sql.unsafe(isInRoom('r'))}) as reply_count`;
+  const scoped = (scope: HistoryScope) => {
+    if ('threadId' in scope) return sql`and thread_id = ${scope.threadId}`;
+    return scope.threads === 'all' ? sql`` : sql`and ${sql.unsafe(isInRoom('events'))}`;
+  };
 
   async function toMessages(rows: readonly MessageRow[]): Promise<Message[]> {
     const people = await profiles.byIds([...new Set(rows.map((row) => row.actor_id))]);
+    const found = await extras.find(rows.map(markedOf));
     return rows.map((row) =>
       toMessage(
-        toMessageFields(row, row.room_id, row.reply_count),
+        toMessageFields(row, row.room_id, row.reply_count, found.get(row.message_id)),
         people.get(row.actor_id) ?? unknownProfile(row.actor_id),
       ),
     );
@@ -76,9 +99,10 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
   ): Promise<JsonPage> {
     const kept = rows.slice(0, limit);
     const people = await profiles.byIds([...new Set(kept.map((row) => row.actor_id))]);
+    const found = await extras.find(kept.map(markedOf));
     const messages = kept.map((row) =>
       messageJson(
-        toMessageFields(row, roomId, row.reply_count ?? 0),
+        toMessageFields(row, roomId, row.reply_count ?? 0, found.get(row.message_id)),
         people.get(row.actor_id) ?? unknownProfile(row.actor_id),
       ),
     );
@@ -92,9 +116,10 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
         select ${sql.unsafe(messageColumns('events'))} from events where ${range} and type = 'message.created' ${order}
       ), replies as (
         select reply_to, count(*)::int as reply_count from events
-        where reply_to = any(array(select message_id from page)) and deleted_at is null group by reply_to
+        where reply_to = any(array(select message_id from page)) and deleted_at is null and ${sql.unsafe(isInRoom('events'))}
+        group by reply_to
       )
-      select ${sql.unsafe(messageColumns('page'))}, replies.reply_count
+      select ${sql.unsafe(messageColumns('page', { marks: 'page.marks' }))}, replies.reply_count
       from page left join replies on replies.reply_to = page.message_id ${order}`;
   }
 
@@ -102,23 +127,30 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
     const rows = await sql<StoredMessage[]>`
       select ${sql.unsafe(messageColumns('events'))} from events
       where room_id = ${roomId} and seq <= ${String(head)} and seq >= ${String(from)} and type = 'message.created'
+        and ${sql.unsafe(isInRoom('events'))}
       order by seq desc limit ${limit + 1}`;
     const replies = countReplies(rows.map(({ reply_to: replyTo, deleted_at: deletedAt }) => ({ replyTo, deletedAt })));
     const counted = rows.map((row) => ({ ...row, reply_count: replies.get(row.message_id) ?? 0 }));
     return toJsonPage(roomId, counted, limit, true);
   }
 
-  async function before(roomId: string, beforeSeq: number, from: number, limit: number): Promise<JsonPage> {
+  async function before(
+    roomId: string,
+    { before: beforeSeq, from, limit, scope }: { before: number; from: number; limit: number; scope: HistoryScope },
+  ): Promise<JsonPage> {
     const rows = await history(
-      sql`room_id = ${roomId} and seq < ${String(beforeSeq)} and seq >= ${String(from)}`,
+      sql`room_id = ${roomId} and seq < ${String(beforeSeq)} and seq >= ${String(from)} ${scoped(scope)}`,
       sql`order by seq desc limit ${limit + 1}`,
     );
     return toJsonPage(roomId, rows, limit, true);
   }
 
-  async function after(roomId: string, afterSeq: number, to: number, limit: number): Promise<JsonPage> {
+  async function after(
+    roomId: string,
+    { after: afterSeq, to, limit, scope }: { after: number; to: number; limit: number; scope: HistoryScope },
+  ): Promise<JsonPage> {
     const rows = await history(
-      sql`room_id = ${roomId} and seq > ${String(afterSeq)} and seq <= ${String(to)}`,
+      sql`room_id = ${roomId} and seq > ${String(afterSeq)} and seq <= ${String(to)} ${scoped(scope)}`,
       sql`order by seq limit ${limit + 1}`,
     );
     return toJsonPage(roomId, rows, limit, false);
@@ -148,6 +180,7 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
     const rows = await sql<MessageRow[]>`
       select ${columns()} from events e
       where e.reply_to = ${messageId} and e.room_id = ${roomId} and e.type = 'message.created' and e.seq > ${String(afterSeq)} and e.seq <= ${String(to)}
+        and ${sql.unsafe(isInRoom('e'))}
       order by e.seq limit ${limit + 1}`;
     return toPage(rows, limit);
   }
@@ -166,7 +199,19 @@ export function createMessageRepository({ sql, profiles }: { sql: Sql; profiles:
     );
   }
 
-  return { newest, before, after, find, bySeqs, replies, edits, findKey };
+  async function findThread(roomId: string, messageId: string): Promise<{ threadId: string; seq: number } | undefined> {
+    const [row] = await sql<{ id: string; seq: string }[]>`
+      select r.message_id as id, r.seq from events e join events r on r.message_id = coalesce(e.thread_id, e.message_id)
+        and r.type = 'message.created' and r.room_id = e.room_id
+      where e.message_id = ${messageId} and e.type = 'message.created' and e.room_id = ${roomId}`;
+    return row && { threadId: row.id, seq: Number(row.seq) };
+  }
+
+  return { newest, before, after, find, findThread, bySeqs, replies, edits, findKey };
+}
+
+function markedOf({ message_id: id, marks }: StoredMessage) {
+  return { id, marks };
 }
 
 /** Replies come after their message, so all replies to the newest messages are among them and need no query. */

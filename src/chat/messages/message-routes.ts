@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
 import { type Authenticator, isCallerThere } from '../../http/caller/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
-import { answers, Cursor, exactly, Limit, listOf, Seq } from '../../http/input/schemas.ts';
+import { answers, Cursor, exactly, Limit, listOf, Seq, Uuid } from '../../http/input/schemas.ts';
 import { SendBody, type SendOutcome } from '../state/message-draft.ts';
 import { MessageShape } from '../state/message-shape.ts';
 import { EditBody, EditShape, MessagePage, MessageParams, PendingShape, RoomParams } from './message-schemas.ts';
@@ -95,6 +95,12 @@ function addHistoryRoutes(app: App, { messages, authenticator }: Options): void 
     before: Type.Optional(Seq),
     after: Type.Optional(Seq),
     around: Type.Optional(Seq),
+    threads: Type.Optional(
+      Type.Literal('all', { description: 'Messages that are in a thread alone are left out unless `all`' }),
+    ),
+    threadId: Type.Optional(
+      Type.String({ ...Uuid, description: 'The messages of one thread, without the message that starts it' }),
+    ),
     limit: Type.Optional(Limit),
   });
   app.get(
@@ -111,10 +117,13 @@ function addHistoryRoutes(app: App, { messages, authenticator }: Options): void 
       },
     },
     async (request, reply) => {
-      const { limit = 50, ...range } = request.query;
+      const { limit = 50, threads, threadId, ...range } = request.query;
       const json = await authenticator.readAs(request, async (caller) => {
         if (Object.keys(range).length > 1) throw invalid('/querystring', 'at most one of before, after and around');
-        return messages.history(caller, request.params.roomId, { ...range, limit });
+        if (threadId !== undefined)
+          return messages.thread(caller, { ...request.params, messageId: threadId }, { ...range, limit });
+        const scope = threads === undefined ? {} : { scope: { threads } };
+        return messages.history(caller, request.params.roomId, { ...range, ...scope, limit });
       });
       return reply.type('application/json; charset=utf-8').send(json as never);
     },

@@ -78,16 +78,16 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
       if (isPair(admitted.feed.state) && !origin.isOpen())
         await contact.requireConversation(admitted.feed.state, sender.userId);
       if (verdict.outcome === 'block') throw new BlockedText(verdict);
-      const { mentions, html } =
+      const { mentions, mentionsAll, html } =
         verdict.mentions.length === 0
-          ? { mentions: [], html: verdict.html }
+          ? { mentions: [], mentionsAll: null, html: verdict.html }
           : await findMentioned(admitted.feed.state, verdict, sender.userId);
       await place.untilFirst();
       const current = eventLog.currentFeed(admitted.feed);
       const feed = current instanceof Promise ? await current : current;
       // Not awaited: once it is queued, the next send of this connection may join the same batch.
       return flags.commit(checked, verdict, (flag) =>
-        eventLog.append({ ...admitted, feed, sender: author, html, mentions, flag }),
+        eventLog.append({ ...admitted, feed, sender: author, html, mentions, mentionsAll, flag }),
       );
     } catch (refusal) {
       // A stored message stays stored: a retry gets the first answer, even if its author is muted now or the engine

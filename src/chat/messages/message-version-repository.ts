@@ -1,9 +1,11 @@
 /** SQL of what changes a stored message: its versions, its deletion, and what moderators may give back. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
+import { threads } from '../../database/tables/conversation-tables.ts';
 import { events, messageEdits } from '../../database/tables/event-tables.ts';
 import { moderationRemovals } from '../../database/tables/moderation-tables.ts';
 import { Failure } from '../../errors.ts';
+import { messageMarks } from '../state/message-marks.ts';
 
 export interface MessagePlace {
   readonly roomId: string;
@@ -16,6 +18,9 @@ export interface MessageVersion {
   readonly text: string;
   readonly html: string;
   readonly mentions: string[] | null;
+  readonly mentionsAll: 'here' | 'room' | null;
+  /** Of `messageMarks`. */
+  readonly marks: number;
   readonly deleted: boolean;
   /** 0 for a message that was never edited. */
   readonly version: number;
@@ -29,6 +34,7 @@ export interface MessageText {
   readonly text: string;
   readonly html: string;
   readonly mentions: string[];
+  readonly mentionsAll: 'here' | 'room' | null;
 }
 
 const createdRow = ({ roomId, messageId }: MessagePlace) =>
@@ -48,6 +54,8 @@ export async function lockMessage(tx: Transaction, place: MessagePlace): Promise
     text: row.text ?? '',
     html: row.html ?? '',
     mentions: row.mentions,
+    mentionsAll: row.mentionsAll,
+    marks: (await startsThread(tx, place.messageId)) ? row.marks | messageMarks.thread : row.marks,
     deleted: row.deletedAt !== null,
     version: edits?.count ?? 0,
     seq: await findVersionSeq(tx, place, row.seq),
@@ -61,6 +69,11 @@ export async function lockRow(tx: Transaction, place: MessagePlace): Promise<typ
   return row;
 }
 
+async function startsThread(tx: Transaction, messageId: string): Promise<boolean> {
+  const [row] = await tx.select({ id: threads.threadId }).from(threads).where(eq(threads.threadId, messageId));
+  return row !== undefined;
+}
+
 export async function hasMessage(tx: Transaction, messageId: string): Promise<boolean> {
   const [row] = await tx.select({ seq: events.seq }).from(events).where(eq(events.messageId, messageId)).limit(1);
   return row !== undefined;
@@ -70,10 +83,10 @@ export async function hasMessage(tx: Transaction, messageId: string): Promise<bo
 export async function storeVersion(
   tx: Transaction,
   { roomId, messageId }: MessagePlace,
-  { text, html, mentions, version, seq, at }: MessageVersion,
+  { text, html, mentions, mentionsAll, version, seq, at }: MessageVersion,
   next: MessageText,
 ): Promise<void> {
-  await tx.insert(messageEdits).values({ messageId, version, roomId, seq, text, html, mentions, at });
+  await tx.insert(messageEdits).values({ messageId, version, roomId, seq, text, html, mentions, mentionsAll, at });
   await tx
     .update(events)
     .set({ ...next, editedAt: nowMilliseconds })
@@ -88,7 +101,7 @@ export async function storeRendering(
 ): Promise<void> {
   await tx
     .update(events)
-    .set({ html: rendered.html, mentions: rendered.mentions })
+    .set({ html: rendered.html, mentions: rendered.mentions, mentionsAll: rendered.mentionsAll })
     .where(and(eq(events.roomId, roomId), eq(events.seq, seq)));
 }
 
@@ -165,7 +178,7 @@ export async function forgetRemoved(tx: Transaction, messageId: string): Promise
 export async function restoreRemoved(
   tx: Transaction,
   place: MessagePlace,
-): Promise<{ versionSeq: number; editedAt: Date | null } | undefined> {
+): Promise<{ versionSeq: number; editedAt: Date | null; marks: number } | undefined> {
   const [kept] = await tx
     .delete(moderationRemovals)
     .where(eq(moderationRemovals.messageId, place.messageId))
@@ -176,10 +189,11 @@ export async function restoreRemoved(
     .update(events)
     .set({ text, html, mentions, deletedAt: null, deletedBy: null })
     .where(createdRow(place))
-    .returning({ seq: events.seq, editedAt: events.editedAt });
+    .returning({ seq: events.seq, editedAt: events.editedAt, marks: events.marks });
   if (!row) return undefined;
   const versions = kept.versions as unknown as (Omit<typeof messageEdits.$inferInsert, 'at'> & { at: string })[];
   if (versions.length > 0)
     await tx.insert(messageEdits).values(versions.map((version) => ({ ...version, at: new Date(version.at) })));
-  return { versionSeq: await findVersionSeq(tx, place, row.seq), editedAt: row.editedAt };
+  const marks = (await startsThread(tx, place.messageId)) ? row.marks | messageMarks.thread : row.marks;
+  return { versionSeq: await findVersionSeq(tx, place, row.seq), editedAt: row.editedAt, marks };
 }

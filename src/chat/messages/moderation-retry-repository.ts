@@ -48,10 +48,14 @@ export function createModerationRetryRepository({
   settings: ModerationRetrySettings;
 }): ModerationRetryRepository {
   async function hold(draft: CheckedDraft, mode: Unmoderated['mode']): Promise<Held> {
-    const { messageId, roomId, authorId, clientId, digest, text, replyTo } = draft;
+    const { messageId, roomId, authorId, clientId, digest, text, replyTo, threadId, alsoInRoom, parts } = draft;
+    const rest =
+      threadId === null && parts === undefined
+        ? null
+        : sql.json({ threadId, alsoInRoom, ...(parts ? { parts: parts as never } : {}) });
     const [stored] = await sql<{ at: Date }[]>`
-      insert into unjudged_messages (message_id, mode, room_id, author_id, client_id, digest, text, reply_to)
-      select ${messageId}, ${mode}, ${roomId}, ${authorId}, ${clientId}, ${String(digest)}::bigint, ${text}, ${replyTo}
+      insert into unjudged_messages (message_id, mode, room_id, author_id, client_id, digest, text, reply_to, parts)
+      select ${messageId}, ${mode}, ${roomId}, ${authorId}, ${clientId}, ${String(digest)}::bigint, ${text}, ${replyTo}, ${rest}::jsonb
       where (select count(*) from unjudged_messages where author_id = ${authorId}) < ${settings.unjudgedPerAuthor}
         and (select count(*) from unjudged_messages) < ${settings.unjudgedMax}
       on conflict (room_id, author_id, client_id) do nothing returning created_at as at`;
@@ -75,6 +79,7 @@ export function createModerationRetryRepository({
         digest: bigint;
         text: string;
         reply_to: string | null;
+        parts: Partial<Pick<CheckedDraft, 'threadId' | 'alsoInRoom' | 'parts'>> | null;
         role: Unmoderated['authorRole'] | null;
         old: boolean;
       }[]
@@ -88,7 +93,7 @@ export function createModerationRetryRepository({
       )
       update unjudged_messages u set claimed_until = now() + ${claimMs} * interval '1 millisecond' from due
       where u.message_id = due.message_id
-      returning u.message_id, u.mode, u.room_id, u.author_id, u.client_id, u.digest, u.text, u.reply_to,
+      returning u.message_id, u.mode, u.room_id, u.author_id, u.client_id, u.digest, u.text, u.reply_to, u.parts,
         (select role from users where id = u.author_id and erased_at is null) as role,
         u.created_at < now() - interval '1 minute' as old`;
     return rows.map((row) => ({
@@ -100,6 +105,9 @@ export function createModerationRetryRepository({
       digest: BigInt(row.digest),
       text: row.text,
       replyTo: row.reply_to,
+      threadId: row.parts?.threadId ?? null,
+      alsoInRoom: row.parts?.alsoInRoom ?? false,
+      parts: row.parts?.parts,
       authorRole: row.role ?? 'user',
       old: row.old,
     }));

@@ -27,7 +27,7 @@ function startAdmission({ loaded, head = roomFeed(), readMs = 0 }: Room, admissi
     findFeed: async () => loaded ?? read(),
     follow: read,
     contact: { requireConversation: vi.fn() },
-    repository: { find: async () => undefined },
+    repository: { find: async () => undefined, findThread: async () => undefined },
     nowMs: () => 0,
     admissionMs,
   });
@@ -77,7 +77,7 @@ test('a close that arrives before the room is read refuses the send, and every l
     },
     follow: async () => head,
     contact: { requireConversation: vi.fn() },
-    repository: { find: async () => undefined },
+    repository: { find: async () => undefined, findThread: async () => undefined },
     nowMs: () => 0,
     admissionMs: 60_000,
   });

@@ -36,7 +36,7 @@ export interface SendAdmissionOptions {
   /** A room at its head as of now. @throws Failure `not_found` */
   readonly follow: (roomId: string) => Promise<Feed<RoomState>>;
   readonly contact: Pick<Contact, 'requireConversation'>;
-  readonly repository: Pick<MessageRepository, 'find'>;
+  readonly repository: Pick<MessageRepository, 'find' | 'findThread'>;
   /** Postgres' clock, milliseconds. */
   readonly nowMs: () => number;
   /** If the check takes longer than this, rights gained during it do not count. */
@@ -64,7 +64,8 @@ export function createSendAdmission(options: SendAdmissionOptions): SendAdmissio
     const allowedAt = isLate ? knownPosition : feed.position;
     if (isPair(feed.state)) await contact.requireConversation(feed.state, sender.userId);
     if (draft.replyTo !== null) await requireReplyTarget(feed, sender, draft.replyTo);
-    return { ...draft, feed, actor: sender, sessionId: sender.sessionId, allowedAt };
+    const threadId = draft.threadId === null ? null : await requireThread(feed, sender, draft.threadId);
+    return { ...draft, threadId, feed, actor: sender, sessionId: sender.sessionId, allowedAt };
   }
 
   /** No promise if memory allows it, which is the common case. A refusal by memory is checked against the log first. */
@@ -98,6 +99,17 @@ export function createSendAdmission(options: SendAdmissionOptions): SendAdmissio
         errors: [{ path: '/replyTo', message: 'not a message of this room' }],
       });
     }
+  }
+
+  /** A reply to a message of a thread joins the same thread. @returns the message that starts the thread */
+  async function requireThread(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<string> {
+    const thread = await repository.findThread(feed.roomId, messageId);
+    if (!thread || thread.seq < feed.state.firstReadable(actor)) {
+      throw new Failure('not_found', 'the thread is not in this room', {
+        errors: [{ path: '/threadId', message: 'not a message of this room' }],
+      });
+    }
+    return thread.threadId;
   }
 
   return { admit };

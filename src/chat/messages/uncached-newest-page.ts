@@ -6,8 +6,16 @@ import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import { type MemberRole, may } from '../../permissions.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
-import { packedMessages, type UnpackedMessage, unpackMessages } from '../events/message-columns.ts';
+import {
+  isInRoom,
+  packedMessages,
+  type UnpackedMessage,
+  unpackMessages,
+  withFound,
+} from '../events/message-columns.ts';
+import { messageMarks } from '../state/message-marks.ts';
 import { messageJson, unknownProfile } from '../state/message-shape.ts';
+import type { ExtrasLoader, FoundExtras } from './extras-loader.ts';
 import { countReplies, type JsonPage } from './message-repository.ts';
 
 export interface UncachedPageRequest {
@@ -31,7 +39,15 @@ const pagesPerQuery = 8;
 const queriesAtOnce = 4;
 
 /** @returns a page for members; undefined for everybody else and for unknown rooms, and for a text that cannot be packed */
-export function createUncachedNewestPages({ sql, profiles }: { sql: Sql; profiles: Profiles }): ReadUncachedPage {
+export function createUncachedNewestPages({
+  sql,
+  profiles,
+  extras,
+}: {
+  sql: Sql;
+  profiles: Profiles;
+  extras: Pick<ExtrasLoader, 'find'>;
+}): ReadUncachedPage {
   // Planned once: behind a `select` the planner takes every list for equally long, and `limit 1` has it look up keys whatever it
   // believes of the tables.
   async function readMany(questions: readonly UncachedPageRequest[]): Promise<(JsonPage | undefined)[]> {
@@ -44,13 +60,16 @@ export function createUncachedNewestPages({ sql, profiles }: { sql: Sql; profile
         select role, joined_seq from members m where m.room_id = asked.room_id and m.user_id = asked.user_id limit 1
       ) m
       cross join lateral (
-        select case when r.history = 'joined' then m.joined_seq else 1 end as first
+        select case when r.history = 'joined' then m.joined_seq else 1 end as first,
+          exists (select from threads t where t.room_id = r.id) as has_threads
         from rooms r where r.id = asked.room_id and r.deleted_at is null limit 1
       ) r
       cross join lateral (
         select count(*)::int as count, ${sql.unsafe(packedMessages)} as packed
         from (
-          select * from events l where l.room_id = asked.room_id and l.seq >= r.first and l.type = 'message.created'
+          select *, l.marks | case when r.has_threads and exists (select from threads t where t.thread_id = l.message_id)
+            then ${messageMarks.thread}::int else 0 end as all_marks
+          from events l where l.room_id = asked.room_id and l.seq >= r.first and l.type = 'message.created' and ${sql.unsafe(isInRoom('l'))}
           order by l.seq desc limit asked.size + 1
         ) e
       ) page`;
@@ -58,11 +77,12 @@ export function createUncachedNewestPages({ sql, profiles }: { sql: Sql; profile
     const people = await profiles.byIds([
       ...new Set(pages.flatMap((messages) => messages?.map(({ senderId }) => senderId) ?? [])),
     ]);
+    const found = await extras.find(pages.flatMap((messages) => messages?.map(markedOf) ?? []));
     const answers: (JsonPage | undefined)[] = questions.map(() => undefined);
     for (const [index, { place, role, count }] of rows.entries()) {
       const messages = pages[index];
       if (!messages || !may(role, 'read')) continue;
-      answers[place - 1] = { messages: toJson(messages, people), hasMore: count > questions[place - 1]!.limit };
+      answers[place - 1] = { messages: toJson(messages, people, found), hasMore: count > questions[place - 1]!.limit };
     }
     return answers;
   }
@@ -70,14 +90,21 @@ export function createUncachedNewestPages({ sql, profiles }: { sql: Sql; profile
   return coalesce(readMany, { batchMax: pagesPerQuery, atOnceMax: queriesAtOnce, gatherMs });
 }
 
+function markedOf({ fields, marks }: UnpackedMessage) {
+  return { id: fields.id, marks };
+}
+
 /** @returns the messages' JSON in seq order */
-function toJson(newestFirst: readonly UnpackedMessage[], people: ReadonlyMap<string, PublicProfile>): string[] {
-  const replies = countReplies(newestFirst);
-  const json = newestFirst.map((message) =>
-    messageJson(
-      replies.size === 0 ? message : { ...message, replyCount: replies.get(message.id) ?? 0 },
-      people.get(message.senderId) ?? unknownProfile(message.senderId),
-    ),
-  );
+function toJson(
+  newestFirst: readonly UnpackedMessage[],
+  people: ReadonlyMap<string, PublicProfile>,
+  found: FoundExtras,
+): string[] {
+  const replies = countReplies(newestFirst.map(({ fields }) => fields));
+  const json = newestFirst.map((message) => {
+    const { id } = message.fields;
+    const sender = people.get(message.senderId) ?? unknownProfile(message.senderId);
+    return messageJson(withFound(message, replies.get(id) ?? 0, found.get(id)), sender);
+  });
   return json.reverse();
 }

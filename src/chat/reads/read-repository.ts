@@ -1,5 +1,6 @@
 /** SQL of read markers. */
 import type { Sql } from '../../database/connect.ts';
+import { countColumns, countedColumns, countsAtAll } from './unread-rule.ts';
 
 export interface ReadState {
   readonly lastReadSeq: number;
@@ -39,10 +40,10 @@ export function createReadRepository(sql: Sql, unreadMax: number): StoreMarks {
       )
       select s.user_id, s.room_id, s.last_read_seq, u.unread, u.mentions from stored s join asked a using (user_id, room_id)
       cross join lateral (
-        select count(*)::int as unread, (count(*) filter (where s.user_id = any(x.mentions)))::int as mentions from (
-          select e.mentions from events e
+        select ${sql.unsafe(countColumns('x', 's.user_id'))} from (
+          select ${sql.unsafe(countedColumns)} from events e
           where e.room_id = s.room_id and e.seq > greatest(s.last_read_seq, a.joined_seq) and e.type = 'message.created'
-            and e.actor_id <> s.user_id and e.deleted_at is null
+            and e.actor_id <> s.user_id and e.deleted_at is null and ${sql.unsafe(countsAtAll('e', 's.user_id'))}
           order by e.seq desc limit ${unreadMax}
         ) x
       ) u`;

@@ -19,6 +19,8 @@ export interface NewRoom {
   readonly topic?: string;
   readonly history?: 'all' | 'joined';
   readonly slowModeSeconds?: number;
+  readonly pins?: 'moderators' | 'members';
+  readonly receipts?: boolean;
   readonly memberIds?: readonly string[];
   /** For a server only, which is no member itself; without it the room has no owner. */
   readonly ownerId?: string;
@@ -121,11 +123,16 @@ export function directMessageKey(memberIds: readonly string[]): Buffer {
     .digest();
 }
 
-function toRoomRow({ name, topic = '', visibility, history = 'all', slowModeSeconds = 0 }: NewRoom, id: string) {
-  return { id, kind: 'room', name, topic, visibility, history, slowModeSeconds } as const;
+function toRoomRow(
+  { topic = '', history = 'all', slowModeSeconds = 0, pins = 'members', ...room }: NewRoom,
+  id: string,
+) {
+  const { name, visibility, receipts = false } = room;
+  return { id, kind: 'room', name, topic, visibility, history, slowModeSeconds, pins, receipts } as const;
 }
 
 function toDirectMessageRow(id: string, dmKey: Buffer) {
   const settings = { name: '', topic: '', visibility: 'private', history: 'all', slowModeSeconds: 0 } as const;
-  return { id, kind: 'dm', ...settings, dmKey } as const;
+  const conversation = { pins: 'members', receipts: true } as const;
+  return { id, kind: 'dm', ...settings, ...conversation, dmKey } as const;
 }

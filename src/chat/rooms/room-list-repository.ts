@@ -2,6 +2,7 @@
 import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { MemberRole } from '../../permissions.ts';
+import { countColumns, countedColumns, countsAtAll, countsInRoom } from '../reads/unread-rule.ts';
 import { type Room, type RoomRow, toRoom } from './room-rows.ts';
 
 /** A room as the welcome of a socket names it. */
@@ -118,7 +119,8 @@ async function readOwnRooms(
         (select count(*)::int from members c where c.room_id = own.id) as member_count
       from own cross join lateral (${unreadOfOwn(sql, bounds)}) unread
       left join lateral (
-        select seq from events e where e.room_id = own.id and e.type = 'message.created' and e.deleted_at is null order by seq desc limit 1
+        select seq from events e where e.room_id = own.id and e.type = 'message.created' and e.deleted_at is null
+          and ${sql.unsafe(countsInRoom('e'))} order by seq desc limit 1
       ) newest on true
       order by own.active_at_ms desc nulls last, own.id`;
   return rows.map(toOwnRoom);
@@ -151,7 +153,7 @@ async function readPublicRooms(
 /** The rooms of these users, with their heads. */
 function memberships(sql: Sql, userIds: readonly string[]) {
   return sql`
-      select m.user_id, m.role, m.joined_seq, r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
+      select m.user_id, m.role, m.joined_seq, r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.pins, r.receipts, r.created_at,
         false as deleted, coalesce(head.seq, 0) as seq, head.at as active_at, least(coalesce(rs.last_read_seq, 0), coalesce(head.seq, 0)) as last_read_seq
       from members m
       join rooms r on r.id = m.room_id and r.deleted_at is null
@@ -171,11 +173,12 @@ function pendingOfJoined(sql: Sql, { unreadMax }: UnreadBounds) {
  */
 function unreadOfOwn(sql: Sql, { unreadMax, unreadTotal }: UnreadBounds) {
   return sql`
-      select count(*)::int as unread, (count(*) filter (where own.user_id = any(u.mentions)))::int as mentions from (
-        select e.mentions from events e
+      select ${sql.unsafe(countColumns('u', 'own.user_id'))} from (
+        select ${sql.unsafe(countedColumns)} from events e
         where own.place <= own.of_rooms and e.room_id = own.id
           and e.seq > greatest(own.last_read_seq, own.joined_seq)
           and e.type = 'message.created' and e.actor_id <> own.user_id and e.deleted_at is null
+          and ${sql.unsafe(countsAtAll('e', 'own.user_id'))}
         order by e.seq desc limit case when own.pending <= ${unreadTotal}::bigint then ${unreadMax}::bigint
           else least(${unreadMax}::bigint, greatest(${unreadTotal}::bigint / own.of_rooms, 1)) end
       ) u`;

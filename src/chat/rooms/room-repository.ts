@@ -10,7 +10,9 @@ import type { RoomSettings } from '../state/room-state.ts';
 export type NewRoomRow = Omit<RoomSettings, 'createdAt'> & { readonly dmKey?: Buffer };
 
 /** The settings of a room that its moderators change. */
-export type RoomChanges = Partial<Pick<RoomSettings, 'name' | 'topic' | 'visibility' | 'history' | 'slowModeSeconds'>>;
+export type RoomChanges = Partial<
+  Pick<RoomSettings, 'name' | 'topic' | 'visibility' | 'history' | 'slowModeSeconds' | 'pins' | 'receipts'>
+>;
 
 /** Inserts a room whose log begins with one `member.joined` for each member, in this order. */
 export async function insertRoom(

@@ -8,6 +8,8 @@ export interface RoomRow {
   visibility: 'public' | 'private';
   history: 'all' | 'joined';
   slow_mode_seconds: number;
+  pins: 'moderators' | 'members';
+  receipts: boolean | null;
   created_at: Date;
   deleted: boolean;
   /** bigint: arrives as a string. */
@@ -23,6 +25,8 @@ export interface Room {
   readonly visibility: 'public' | 'private';
   readonly history: 'all' | 'joined';
   readonly slowModeSeconds: number;
+  readonly pins: 'moderators' | 'members';
+  readonly receipts: boolean;
   /** RFC 3339. */
   readonly createdAt: string;
   /** Of the newest event. */
@@ -39,6 +43,8 @@ export function toRoom(row: RoomRow): Omit<Room, 'memberCount'> {
     visibility: row.visibility,
     history: row.history,
     slowModeSeconds: row.slow_mode_seconds,
+    pins: row.pins,
+    receipts: row.receipts ?? row.kind === 'dm',
     createdAt: row.created_at.toISOString(),
     seq: Number(row.seq),
   };

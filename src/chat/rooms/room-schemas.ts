@@ -10,6 +10,10 @@ const History = Type.Union([Type.Literal('all'), Type.Literal('joined')], {
     'What new members see of the time before they joined: everything (`all`) or nothing (`joined`). For users who have not joined a public room, `joined` hides the history as well',
 });
 
+const Pins = Type.Union([Type.Literal('moderators'), Type.Literal('members')], {
+  description: 'Who may pin messages. Default: members',
+});
+
 export const RoomShape = Type.Object({
   id: Uuid,
   kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),
@@ -18,6 +22,8 @@ export const RoomShape = Type.Object({
   visibility: Visibility,
   history: History,
   slowModeSeconds: Type.Integer(),
+  pins: Pins,
+  receipts: Type.Boolean({ description: 'Members see how far others have read. Default: in direct messages only' }),
   seq: Seq,
   memberCount: Type.Integer(),
   createdAt: Time,
@@ -41,6 +47,8 @@ const roomFields = {
   visibility: Visibility,
   history: History,
   slowModeSeconds: Type.Integer({ minimum: 0, maximum: 86_400 }),
+  pins: Pins,
+  receipts: Type.Boolean(),
 };
 
 export const NewRoomBody = exactly({
@@ -49,6 +57,8 @@ export const NewRoomBody = exactly({
   topic: Type.Optional(roomFields.topic),
   history: Type.Optional(roomFields.history),
   slowModeSeconds: Type.Optional(roomFields.slowModeSeconds),
+  pins: Type.Optional(roomFields.pins),
+  receipts: Type.Optional(roomFields.receipts),
   memberIds: Type.Optional(Type.Array(Uuid, { maxItems: 1000 })),
   ownerId: Type.Optional(Type.String({ ...Uuid, description: 'The owner of the room. Only with an API key' })),
 });

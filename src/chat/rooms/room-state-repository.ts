@@ -18,7 +18,7 @@ export function createRoomLoader(sql: Sql): LoadRoom {
   return coalesce(
     async (roomIds: readonly string[]) => {
       const rows = await sql<StateRow[]>`
-      select r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.created_at,
+      select r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.pins, r.receipts, r.created_at,
         r.deleted_at is not null as deleted,
         coalesce((select seq from events e where e.room_id = r.id order by seq desc limit 1), 0) as seq,
         (select json_agg(json_build_array(m.user_id, m.role, m.joined_seq, (extract(epoch from m.muted_until) * 1000)::bigint))

@@ -8,9 +8,11 @@
  */
 import { type Static, Type } from 'typebox';
 import { newId } from '../../database/new-id.ts';
-import { ClientId, exactly, Uuid } from '../../http/input/schemas.ts';
+import { invalid } from '../../errors.ts';
+import { ClientId, exactly, Time, Uuid } from '../../http/input/schemas.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { PublicProfile } from '../../user/profile/profiles.ts';
+import { type MessageExtras, noExtras, toExtras } from './message-extras.ts';
 import type { MessageFields } from './message-shape.ts';
 import { contentDigest, requireText } from './message-text.ts';
 import type { Actor, RoomState } from './room-state.ts';
@@ -19,27 +21,65 @@ import type { Flag } from './verdict-records.ts';
 /** Bounds what is read at all. The service refuses texts longer than `message.maxLength` with `too_large`. */
 export const MessageText = Type.String({ minLength: 1, maxLength: 500_000 });
 
+/** The same where a message may have something else to show: a file, a poll, a forwarded message. */
+const OptionalText = Type.String({ maxLength: 500_000 });
+
+const PollDraft = exactly({
+  question: Type.String({ minLength: 1, maxLength: 10_000 }),
+  options: Type.Array(Type.String({ minLength: 1, maxLength: 10_000 }), { minItems: 2, maxItems: 10 }),
+  multiple: Type.Optional(Type.Boolean({ description: 'Several options may be chosen. Default: false' })),
+  anonymous: Type.Optional(Type.Boolean({ description: 'Nobody sees who chose what. Default: false' })),
+  closesAt: Type.Optional(Time),
+});
+
+/** What a draft may hold beside its text. Each has a writer of its own, which runs in the transaction of the append. */
+const partFields = {
+  attachmentIds: Type.Optional(
+    Type.Array(Uuid, {
+      maxItems: 100,
+      uniqueItems: true,
+      description: 'Own uploads, in the order in which they are shown',
+    }),
+  ),
+  poll: Type.Optional(PollDraft),
+  forward: Type.Optional(
+    exactly({
+      roomId: Uuid,
+      messageId: Uuid,
+    }),
+  ),
+};
+
 /** The fields that a client sends, over REST and WebSocket alike. */
 export const DraftFields = {
   clientId: ClientId,
-  text: MessageText,
+  text: Type.Optional(OptionalText),
   replyTo: Type.Optional(Uuid),
-  // Clients that know attachments send an empty list.
-  attachmentIds: Type.Optional(Type.Array(Uuid, { maxItems: 0, description: 'Empty: there are no uploads' })),
+  threadId: Type.Optional(
+    Type.String({ ...Uuid, description: 'A message of the thread, or the message that starts it' }),
+  ),
+  alsoInRoom: Type.Optional(
+    Type.Boolean({ description: 'With `threadId`: the message is in the history of the room too' }),
+  ),
+  ...partFields,
 };
 
 export const SendBody = exactly(DraftFields);
 
-export type Draft = { readonly roomId: string } & Readonly<Omit<Static<typeof SendBody>, 'attachmentIds'>>;
+export type Draft = { readonly roomId: string } & Readonly<Static<typeof SendBody>>;
+
+/** What a draft holds beside its text; at least one of them. */
+export type DraftParts = Readonly<Static<ReturnType<typeof exactly<typeof partFields>>>>;
 
 /** The fields of a message's row that its author or the engine determines. */
 type MessageContent = Omit<
   MessageFields,
-  'id' | 'roomId' | 'seq' | 'replyCount' | 'createdAt' | 'editedAt' | 'deletedAt'
->;
+  'id' | 'roomId' | 'seq' | 'replyCount' | 'createdAt' | 'editedAt' | 'deletedAt' | 'extras'
+> &
+  Pick<MessageExtras, 'threadId' | 'mentionsAll'> & { readonly alsoInRoom: boolean };
 
 /** A draft that can be stored. */
-export interface CheckedDraft extends Pick<MessageContent, 'text' | 'replyTo'> {
+export interface CheckedDraft extends Pick<MessageContent, 'text' | 'replyTo' | 'threadId' | 'alsoInRoom'> {
   /** Of the message that it becomes. */
   readonly messageId: string;
   readonly roomId: string;
@@ -48,6 +88,8 @@ export interface CheckedDraft extends Pick<MessageContent, 'text' | 'replyTo'> {
   readonly clientId: string;
   /** Compares repeats of the key: see `contentDigest`. */
   readonly digest: bigint;
+  /** Undefined for a message that is text alone, as nearly all are. */
+  readonly parts: DraftParts | undefined;
 }
 
 /**
@@ -55,11 +97,23 @@ export interface CheckedDraft extends Pick<MessageContent, 'text' | 'replyTo'> {
  * @throws Failure `invalid`, `too_large`
  */
 export function checkDraft(authorId: string, draft: Draft, maxLength: number): CheckedDraft {
-  const text = requireText(draft.text, '/text', maxLength);
-  const replyTo = draft.replyTo ?? null;
-  const digest = contentDigest(text, replyTo);
-  const { roomId, clientId } = draft;
-  return { messageId: newId(), roomId, authorId, clientId, digest, text, replyTo };
+  const { roomId, clientId, replyTo = null, threadId = null, alsoInRoom = false } = draft;
+  if (alsoInRoom && threadId === null) throw invalid('/alsoInRoom', 'only with threadId');
+  const parts = partsOf(draft);
+  const isTextOptional = parts !== undefined && (draft.text ?? '') === '';
+  const text = isTextOptional ? '' : requireText(draft.text ?? '', '/text', maxLength);
+  const digest = contentDigest(text, replyTo, threadId || parts ? { threadId, alsoInRoom, ...parts } : undefined);
+  return { messageId: newId(), roomId, authorId, clientId, digest, text, replyTo, threadId, alsoInRoom, parts };
+}
+
+function partsOf({ attachmentIds, poll, forward }: Draft): DraftParts | undefined {
+  const hasFiles = attachmentIds !== undefined && attachmentIds.length > 0;
+  if (!hasFiles && poll === undefined && forward === undefined) return undefined;
+  return {
+    ...(hasFiles ? { attachmentIds } : {}),
+    ...(poll === undefined ? {} : { poll }),
+    ...(forward === undefined ? {} : { forward }),
+  };
 }
 
 /** A draft whose author may post it. */
@@ -78,6 +132,16 @@ export interface ModeratedDraft extends AdmittedDraft, Omit<MessageContent, keyo
   readonly sender: PublicProfile;
   /** Recorded for the moderators in the message's commit. */
   readonly flag: Flag | undefined;
+}
+
+/** The extras of a message that was appended just now, without its parts. */
+export function createdExtras({
+  threadId,
+  mentionsAll,
+  alsoInRoom,
+}: Pick<ModeratedDraft, 'threadId' | 'mentionsAll' | 'alsoInRoom'>): MessageExtras {
+  if (threadId === null && mentionsAll === null) return noExtras;
+  return toExtras({ threadId, mentionsAll, ...(alsoInRoom ? { alsoInRoom } : {}) });
 }
 
 /** The place of a sent message in the log, or that it waits for a verdict. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { eventType } from '../../realtime/feed/feed.ts';
+import { noExtras, toExtras } from './message-extras.ts';
 import { createdEventJson, eventJson, type MessageFields, messageJson, toMessage } from './message-shape.ts';
 
 const sender = { id: '0192', username: 'ana', displayName: 'Ana "the" \\ Ünal', avatarUrl: null };
@@ -16,6 +17,7 @@ const plain: MessageFields = {
   createdAt: '2026-01-02T03:04:05.678Z',
   editedAt: null,
   deletedAt: null,
+  extras: noExtras,
 };
 
 test('the type comes first in an event’s JSON, where eventType reads it without parsing', () => {
@@ -27,6 +29,7 @@ test.each<[string, Partial<MessageFields>]>([
   ['plain', {}],
   ['quotes, line breaks and signs beyond ASCII', { text: 'a "b" \\ \n \u2028 😀', html: '<p>"</p>', clientId: 'k"\\' }],
   ['mentions and a reply', { mentions: ['0195', '0196'], replyTo: '0197' }],
+  ['in a thread and in the room', { extras: toExtras({ threadId: '0198', alsoInRoom: true, mentionsAll: 'here' }) }],
 ])('a new message has the same JSON live as from the log: %s', (_name, fields) => {
   const message = { ...plain, ...fields };
   expect(createdEventJson(message, sender)).toBe(

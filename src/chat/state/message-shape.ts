@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { Nullable, PublicUser, Seq, Time, Uuid } from '../../http/input/schemas.ts';
 import type { PublicProfile } from '../../user/profile/profiles.ts';
+import { extrasJson, type MessageExtras, MessageExtrasShape } from './message-extras.ts';
 
 /** A message as the API shows it. A new field begins here: see docs/adding-a-message-field.md. */
 export const MessageShape = Type.Object({
@@ -17,9 +18,7 @@ export const MessageShape = Type.Object({
   mentions: Type.Array(Uuid),
   replyTo: Nullable(Uuid),
   replyCount: Type.Integer(),
-  attachments: Type.Array(Type.Unknown()),
-  reactions: Type.Array(Type.Unknown()),
-  pinned: Type.Boolean(),
+  ...MessageExtrasShape,
   clientId: Nullable(Type.String()),
   createdAt: Time,
   editedAt: Nullable(Time),
@@ -27,10 +26,10 @@ export const MessageShape = Type.Object({
   duplicate: Type.Optional(Type.Boolean({ description: 'The clientId was used before: this is the first message' })),
 });
 
-export type Message = Readonly<Omit<Static<typeof MessageShape>, 'duplicate'>>;
+export type Message = Readonly<Omit<Static<typeof MessageShape>, 'duplicate' | keyof MessageExtras>> & MessageExtras;
 
-/** The fields of a message that come from its row in the log. The rest is added when it is shown. */
-export type MessageFields = Omit<Message, 'sender' | 'attachments' | 'reactions' | 'pinned'>;
+/** A message without its sender's profile, its rare parts in an object of their own. */
+export type MessageFields = Omit<Message, 'sender' | keyof MessageExtras> & { readonly extras: MessageExtras };
 
 /** The profile shown for an erased account whose messages remain. */
 export function unknownProfile(id: string): PublicProfile {
@@ -48,9 +47,7 @@ export function toMessage(fields: MessageFields, sender: PublicProfile): Message
     mentions: fields.mentions,
     replyTo: fields.replyTo,
     replyCount: fields.replyCount,
-    attachments: [],
-    reactions: [],
-    pinned: false,
+    ...fields.extras,
     clientId: fields.clientId,
     createdAt: fields.createdAt,
     editedAt: fields.editedAt,
@@ -80,7 +77,7 @@ export function messageJson(fields: MessageFields, sender: PublicProfile): strin
     `{"id":"${id}","roomId":"${roomId}","seq":${seq},"sender":${jsonOf(sender)},"text":${JSON.stringify(text)},` +
     `"html":${JSON.stringify(html)},"mentions":${mentions.length === 0 ? '[]' : JSON.stringify(mentions)},` +
     `"replyTo":${quoted(fields.replyTo)},"replyCount":${fields.replyCount},` +
-    `"attachments":[],"reactions":[],"pinned":false,"clientId":${JSON.stringify(fields.clientId)},` +
+    `${extrasJson(fields.extras)},"clientId":${JSON.stringify(fields.clientId)},` +
     `"createdAt":"${fields.createdAt}","editedAt":${quoted(fields.editedAt)},"deletedAt":${quoted(fields.deletedAt)}}`
   );
 }

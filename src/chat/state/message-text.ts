@@ -28,7 +28,11 @@ function tooLong(path: InputPath, maxLength: number): Failure {
   return new Failure('too_large', `${path.slice(1)}: ${message}`, { errors: [{ path, message }] });
 }
 
-/** Compares the content of two sends with the same clientId: 64 bits of its SHA-256. */
-export function contentDigest(text: string, replyTo: string | null): bigint {
-  return hash('sha256', `${replyTo ?? ''}\n${text}`, 'buffer').readBigInt64BE();
+/**
+ * Compares the content of two sends with the same clientId: 64 bits of its SHA-256.
+ * @param rest what the message holds besides, if anything
+ */
+export function contentDigest(text: string, replyTo: string | null, rest?: object): bigint {
+  const others = rest === undefined ? '' : `\n${JSON.stringify(rest)}`;
+  return hash('sha256', `${replyTo ?? ''}\n${text}${others}`, 'buffer').readBigInt64BE();
 }

@@ -15,6 +15,10 @@ export interface RoomSettings {
   readonly visibility: 'public' | 'private';
   readonly history: 'all' | 'joined';
   readonly slowModeSeconds: number;
+  /** Who may pin messages. */
+  readonly pins: 'moderators' | 'members';
+  /** Whether members see how far others have read. */
+  readonly receipts: boolean;
   /** RFC 3339. */
   readonly createdAt: string;
 }
@@ -148,6 +152,11 @@ export class RoomState implements FeedState {
     throw new Failure('forbidden', 'join the room first');
   }
 
+  /** @throws Failure `not_found`, `forbidden` */
+  requirePin(actor: Actor): void {
+    this.require(actor, this.settings.pins === 'members' ? 'pin_as_member' : 'pin');
+  }
+
   /**
    * Requires that this member may post now.
    * @param nowMs Postgres' clock
@@ -236,7 +245,9 @@ export class RoomState implements FeedState {
     const { data } = JSON.parse(event.json) as { data: { room: RoomSettings } };
     const wasPublic = this.isPublic();
     const { id, kind, name, topic, visibility, history, slowModeSeconds, createdAt } = data.room;
-    this.settings = { id, kind, name, topic, visibility, history, slowModeSeconds, createdAt };
+    // Events of an older version do not have these two.
+    const { pins = this.settings.pins, receipts = this.settings.receipts } = data.room as Partial<RoomSettings>;
+    this.settings = { id, kind, name, topic, visibility, history, slowModeSeconds, pins, receipts, createdAt };
     if (slowModeSeconds === 0) {
       this.#lastPosts.clear();
       this.#reservedPosts.clear();

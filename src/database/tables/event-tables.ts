@@ -3,7 +3,18 @@
  * A message is its `message.created` row. Users are referred to by id without foreign keys, so that an erasure never rewrites other users' history.
  */
 import { sql } from 'drizzle-orm';
-import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { seq, time } from './columns.ts';
 
 /**
@@ -24,7 +35,14 @@ export const events = pgTable(
     text: text('text'),
     html: text('html'),
     mentions: uuid('mentions').array(),
+    mentionsAll: text('mentions_all').$type<'here' | 'room'>(),
     replyTo: uuid('reply_to'),
+    /** The message that starts the thread that this message is in. */
+    threadId: uuid('thread_id'),
+    /** Of a message in a thread: it is in the room's own history too. */
+    alsoInRoom: boolean('also_in_room'),
+    /** Which tables hold more about the message: see chat/state/message-marks.ts. */
+    marks: integer('marks').notNull().default(0),
     editedAt: time('edited_at'),
     deletedAt: time('deleted_at'),
     deletedBy: uuid('deleted_by'),
@@ -35,6 +53,7 @@ export const events = pgTable(
     uniqueIndex('events_message').on(table.messageId).where(sql`type = 'message.created'`),
     uniqueIndex('events_client_id').on(table.roomId, table.actorId, table.clientId).where(sql`client_id is not null`),
     index('events_reply').on(table.replyTo).where(sql`reply_to is not null`),
+    index('events_thread').on(table.threadId, table.seq).where(sql`thread_id is not null`),
   ],
 );
 
@@ -50,6 +69,7 @@ export const messageEdits = pgTable(
     text: text('text').notNull(),
     html: text('html').notNull(),
     mentions: uuid('mentions').array(),
+    mentionsAll: text('mentions_all').$type<'here' | 'room'>(),
     at: time('at').notNull(),
   },
   (table) => [primaryKey({ columns: [table.messageId, table.version] })],

@@ -101,6 +101,8 @@ export const unjudgedMessages = pgTable(
     digest: bigint('digest', { mode: 'bigint' }).notNull(),
     text: text('text').notNull(),
     replyTo: uuid('reply_to'),
+    /** What else the draft holds: see `DraftParts` in chat/state/message-draft.ts. */
+    parts: jsonb('parts').$type<Record<string, unknown>>(),
     createdAt: createdAt(),
     /** Until then one instance has claimed the retry. */
     claimedUntil: time('claimed_until'),

@@ -13,6 +13,10 @@ export const rooms = pgTable(
     visibility: text('visibility').$type<'public' | 'private'>().notNull(),
     history: text('history').$type<'all' | 'joined'>().notNull().default('all'),
     slowModeSeconds: integer('slow_mode_seconds').notNull().default(0),
+    /** Who may pin messages. */
+    pins: text('pins').$type<'moderators' | 'members'>().notNull().default('members'),
+    /** Whether members see how far others have read. Null: in direct messages only. */
+    receipts: boolean('receipts'),
     /** Hash of the sorted member ids of a direct-message room: there is one room for each set of members. */
     dmKey: bytea('dm_key'),
     createdBy: uuid('created_by').notNull(),

@@ -27,6 +27,12 @@ export const users = pgTable(
     passwordHash: text('password_hash'),
     createdAt: createdAt(),
     lastSeenAt: time('last_seen_at'),
+    /** The custom status: an emoji, a text, or both. */
+    statusEmoji: text('status_emoji'),
+    statusText: text('status_text'),
+    statusExpiresAt: time('status_expires_at'),
+    /** Others see the user as offline. */
+    invisible: boolean('invisible').notNull().default(false),
     /** Tokens of host applications are refused if they were issued before this time. */
     tokensEndedAt: time('tokens_ended_at'),
     erasedAt: time('erased_at'),

@@ -7,6 +7,7 @@
  * unread mail switched off, banned, erased, or whose server refuses them.
  */
 import { type SQL, sql } from 'drizzle-orm';
+import { countsAtAll, mentions } from '../../chat/reads/unread-rule.ts';
 import type { Transaction } from '../../database/connect.ts';
 import { type NotificationSettings, readNotifications } from '../../user/notifications/notification-settings.ts';
 import type { UnreadSince } from './mail-schedule.ts';
@@ -61,7 +62,7 @@ const milliseconds = (time: SQL) => sql`(extract(epoch from ${time}) * 1000)::fl
 /** Is event `e` a message that counts for membership `m`? */
 const counts = sql`e.room_id = m.room_id and e.seq > m.after_seq and e.type = 'message.created' and e.deleted_at is null
   and e.actor_id <> m.user_id and e.actor_id <> all(m.blocked)
-  and (m.level is distinct from 'mentions' or m.user_id = any(e.mentions))`;
+  and ${sql.raw(countsAtAll('e', 'm.user_id'))} and (m.level is distinct from 'mentions' or ${sql.raw(mentions('e', 'm.user_id'))})`;
 
 const since = sql`m.user_id as "userId", m.settings, ${milliseconds(sql`oldest.at`)} as "oldestMs",
   ${milliseconds(sql`(select max(finished_at) from mails done where done.user_id = m.user_id and done.kind = 'unread'
@@ -165,15 +166,15 @@ export async function gatherUnread(
   const details = sql`
     cross join lateral (select e.seq from events e where ${counts} order by e.seq desc limit 1) newest
     cross join lateral (
-      select count(*)::int as unread, (count(*) filter (where m.user_id = any(c.mentions)))::int as mentions
-      from (select e.mentions from events e where ${counts} order by e.seq limit ${countMax}) c
+      select count(*)::int as unread, (count(*) filter (where ${sql.raw(mentions('c', 'm.user_id'))}))::int as mentions
+      from (select e.mentions, e.mentions_all from events e where ${counts} order by e.seq limit ${countMax}) c
     ) tally
     cross join lateral (
       select json_agg(json_build_object('sender', coalesce(p.display_name, ''), 'text', left(q.text, ${excerptMax}),
         'mention', q.mention) order by q.seq) as messages
       from (
-        select c.*, coalesce(m.user_id = any(c.mentions), false) as mention
-        from (select e.seq, e.actor_id, e.text, e.mentions from events e where ${counts} order by e.seq limit ${countMax}) c
+        select c.*, ${sql.raw(mentions('c', 'm.user_id'))} as mention
+        from (select e.seq, e.actor_id, e.text, e.mentions, e.mentions_all from events e where ${counts} order by e.seq limit ${countMax}) c
         order by mention desc, c.seq limit ${messagesMax}
       ) q left join users p on p.id = q.actor_id and p.erased_at is null
     ) quoted`;

@@ -1,5 +1,6 @@
 /** Moderators decide about messages. A decision is a state of its entry: repeating it changes nothing, and it can be reversed. */
 import type { AppendContext, AppendPlan, EventLog } from '../../chat/events/event-log.ts';
+import type { ExtrasLoader } from '../../chat/messages/extras-loader.ts';
 import { giveBack, withdraw } from '../../chat/messages/message-removal.ts';
 import type { RecordAct } from '../../chat/state/moderator-acts.ts';
 import type { Transaction } from '../../database/connect.ts';
@@ -50,6 +51,7 @@ export interface QueueServiceParts {
   readonly recordAct: RecordAct;
   /** Stores what the decision teaches, in its transaction. */
   readonly teach: (tx: Transaction, example: TaughtExample) => Promise<void>;
+  readonly snapshot: ExtrasLoader['snapshot'];
 }
 
 export function createQueueService(parts: QueueServiceParts): QueueService {
@@ -121,13 +123,16 @@ async function planDecision(
 
 /** What follows from a new decision: the message goes or comes back, the engine learns, and the audit log has an entry. */
 async function carryOut(
-  { teach, recordAct }: QueueServiceParts,
+  { teach, recordAct, snapshot }: QueueServiceParts,
   context: AppendContext,
   { caller, entry, decision: { decision, note } }: DecisionOrder,
 ) {
   const { tx } = context;
   const place = { roomId: entry.room.id, messageId: entry.message.id };
-  const events = await (decision === 'remove' ? withdraw : giveBack)(context, place, caller.userId);
+  const events =
+    decision === 'remove'
+      ? await withdraw(context, place, caller.userId)
+      : await giveBack(context, place, caller.userId, snapshot);
   const { text } = entry.message;
   const authorId = entry.author.user.id;
   if (text !== '') {

@@ -23,6 +23,7 @@ import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { CallerWiring } from './caller-wiring.ts';
 import type { ChatConnections } from './chat-connections.ts';
 import type { Cluster } from './cluster-wiring.ts';
+import type { MessageParts } from './conversation-wiring.ts';
 import type { MessageWiring } from './message-wiring.ts';
 import { createModerationWiring, type ModerationWiring } from './moderation-wiring.ts';
 import type { RoomWiring } from './room-wiring.ts';
@@ -35,6 +36,7 @@ export interface ApiWiringOptions extends Pick<RoleContext, 'config' | 'logger'>
   readonly messages: MessageWiring;
   readonly callers: CallerWiring;
   readonly profiles: Profiles;
+  readonly parts: MessageParts;
 }
 
 const minuteMs = 60_000;
@@ -77,6 +79,7 @@ function createModeration(options: ApiWiringOptions, idempotency: Idempotency): 
     follow: rooms.roomAccess.follow,
     messages: messages.messages,
     refusals: messages.refusals,
+    snapshot: options.parts.extras.snapshot,
     onRevoked: hints.announceRevocation,
     signalUser: rooms.hub.signalUser,
     onRoomBan: () => {

@@ -14,6 +14,7 @@ import type { Judge } from '../../processing/client/processing-client.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { ChatConnections } from './chat-connections.ts';
+import type { MessageParts } from './conversation-wiring.ts';
 import { startModerationRetries } from './moderation-wiring.ts';
 import type { RoomWiring } from './room-wiring.ts';
 
@@ -32,25 +33,28 @@ export interface MessageWiringOptions extends Pick<RoleContext, 'config' | 'logg
   readonly profiles: Profiles;
   readonly contact: Contact;
   readonly judge: Judge;
+  readonly parts: MessageParts;
   /** A changed name shows in cached pages after this time. */
   readonly profilesTtlMs: number;
 }
 
 export function startMessageWiring(options: MessageWiringOptions): MessageWiring {
   const { config, logger, sql, rooms, profiles, contact, judge } = options;
+  const { extras } = options.parts;
   const { eventLog, hub, roomAccess } = rooms;
-  const repository = createMessageRepository({ sql, profiles });
+  const repository = createMessageRepository({ sql, profiles, extras });
   const refusals = createRefusalLog({ sql, profiles });
   const shared = {
     ...{ judge, eventLog, profiles, contact },
     flags: createFlagPolicy(),
-    findMentioned: createMentionLookup({ profiles, contact }),
+    findMentioned: createMentionLookup({ profiles, contact, settings: config.room }),
+    snapshot: extras.snapshot,
     recordRefusal: refusals.record,
   };
   const retries = startModerationRetries({ ...shared, sql, config, logger, hub });
   const pages = createHistoryPages({
     repository,
-    readUncachedPage: createUncachedNewestPages({ sql, profiles }),
+    readUncachedPage: createUncachedNewestPages({ sql, profiles, extras }),
     settings: { cacheBytes: config.message.historyCacheBytes, ttlMs: options.profilesTtlMs },
   });
   const messages = createMessageService({

@@ -5,6 +5,7 @@ import { createLoginBans } from '../../auth/login/login-bans.ts';
 import type { Revocations } from '../../auth/sessions/revocations.ts';
 import type { SessionStore } from '../../auth/sessions/session-store.ts';
 import type { EventLog } from '../../chat/events/event-log.ts';
+import type { ExtrasLoader } from '../../chat/messages/extras-loader.ts';
 import { createLateVerdicts, type LateVerdictOptions } from '../../chat/messages/late-verdict.ts';
 import type { MessageService } from '../../chat/messages/message-service.ts';
 import { startModerationRetry } from '../../chat/messages/moderation-retry.ts';
@@ -65,6 +66,7 @@ export interface ModerationWiringOptions {
   /** Sends a frame to all connections of a user. */
   readonly signalUser: (userId: string, json: string) => void;
   readonly refusals: RefusalLog;
+  readonly snapshot: ExtrasLoader['snapshot'];
   readonly authenticator: Authenticator;
   readonly idempotency: IdempotencyKeys;
 }
@@ -88,6 +90,7 @@ export function createModerationWiring(options: ModerationWiringOptions): Modera
     roomBans,
     recordAct,
     teach: learned.storeDecision,
+    snapshot: options.snapshot,
   });
   const reports = createReportService({ db, findMessage: messages.findToActOn, reportsPerDay: settings.reportsPerDay });
   const runner = createRuleDryRun({

@@ -8,6 +8,7 @@ import type { Contact } from '../../chat/membership/contact.ts';
 import { createMemberService, type MemberService } from '../../chat/membership/member-service.ts';
 import { createMembershipChanges, type MembershipChanges } from '../../chat/membership/membership-change-repository.ts';
 import { startWatcherBans, type WatcherBans } from '../../chat/membership/watcher-bans.ts';
+import { recordFlag } from '../../chat/messages/flag-repository.ts';
 import { createRoomAccess, type RoomAccess } from '../../chat/rooms/room-access.ts';
 import { createRoomCreation, type RoomCreation } from '../../chat/rooms/room-creation.ts';
 import { createRoomLists, type RoomLists } from '../../chat/rooms/room-list-repository.ts';
@@ -26,6 +27,7 @@ import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { ChatConnections } from './chat-connections.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
 import type { Cluster } from './cluster-wiring.ts';
+import type { MessageParts } from './conversation-wiring.ts';
 
 export interface RoomWiringOptions extends Pick<RoleContext, 'config' | 'logger' | 'outages'> {
   readonly connections: ChatConnections;
@@ -34,6 +36,7 @@ export interface RoomWiringOptions extends Pick<RoleContext, 'config' | 'logger'
   readonly profiles: Profiles;
   readonly contact: Contact;
   readonly judgeText: JudgeText;
+  readonly parts: MessageParts;
 }
 
 export interface RoomWiring {
@@ -51,10 +54,10 @@ export interface RoomWiring {
 }
 
 export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
-  const { config, logger, connections, cluster, metrics, profiles, contact } = options;
+  const { config, logger, connections, cluster, metrics, profiles, contact, parts } = options;
   const { db, sql } = connections;
   const { revocations, epoch, hints, freshness } = cluster;
-  const reader = createLogReader({ sql, freshness, profiles, settings: config.resume });
+  const reader = createLogReader({ sql, freshness, profiles, extras: parts.extras, settings: config.resume });
   const membershipChanges = createMembershipChanges(sql);
   const hub: Hub<RoomState> = createHub<RoomState>({
     log: { load: createRoomLoader(sql), read: reader.read, heads: reader.heads },
@@ -83,6 +86,8 @@ export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
     reader,
     revocations,
     epoch,
+    writers: parts.writers,
+    recordFlag,
     metrics: metrics.eventLog,
     logger,
     outage: databaseOutage(options.outages),

@@ -1,0 +1,79 @@
+/**
+ * Appends a message that has more than a text: files, a poll, a forwarded message. Such a message is stored in a
+ * transaction of its own, with what its parts write. Plain messages go through `batch-commit.ts`, several in one statement.
+ */
+import type { Transaction } from '../../database/connect.ts';
+import { Failure } from '../../errors.ts';
+import type { ModeratedDraft, SendOutcome } from '../state/message-draft.ts';
+import type { Flag } from '../state/verdict-records.ts';
+import type { AppendAuthority, RevocationView } from './append-authority.ts';
+import { addMailCheck, findStoredKey, followThread, hasUnknownRevocation } from './event-repository.ts';
+import type { PlanAppend } from './planned-append.ts';
+
+/** What one feature stores of a message, in the transaction that stores the message. */
+export interface PartsWriter {
+  /**
+   * @returns the bits of `messageMarks` that it sets, and what it adds to `events.data` of the row
+   * @throws Failure; the message is then not stored
+   */
+  readonly write: (
+    tx: Transaction,
+    draft: ModeratedDraft,
+    seq: number,
+  ) => Promise<{ readonly marks: number; readonly data?: Readonly<Record<string, unknown>> }>;
+}
+
+export interface AppendWithPartsOptions {
+  readonly authority: Pick<AppendAuthority, 'require'>;
+  readonly revocations: RevocationView;
+  readonly writers: readonly PartsWriter[];
+  /** Puts a message into the moderators' queue. */
+  readonly recordFlag: (
+    tx: Transaction,
+    message: { roomId: string; messageId: string; authorId: string },
+    flag: Flag,
+  ) => Promise<void>;
+  /** Milliseconds; undefined: no mail. */
+  readonly mailDelayMs: number | undefined;
+}
+
+/** The plan of one message. Its answer is where the message is, or where the first one with its key is. */
+export function createAppendWithParts(
+  options: AppendWithPartsOptions,
+): (draft: ModeratedDraft) => PlanAppend<SendOutcome> {
+  const { authority, revocations, writers, recordFlag, mailDelayMs } = options;
+
+  async function requireKnownRevocations(tx: Transaction): Promise<void> {
+    if (await hasUnknownRevocation(tx, revocations.horizon())) await revocations.sync();
+  }
+
+  async function writeParts(tx: Transaction, draft: ModeratedDraft, seq: number) {
+    let marks = 0;
+    let data: Record<string, unknown> = {};
+    for (const writer of writers) {
+      const written = await writer.write(tx, draft, seq);
+      marks |= written.marks;
+      data = { ...data, ...written.data };
+    }
+    return { marks, data };
+  }
+
+  return (draft) =>
+    async ({ tx, state, nextSeq }) => {
+      const { roomId, authorId, messageId, digest, flag } = draft;
+      const first = await findStoredKey(tx, draft);
+      if (first && first.digest !== digest) throw new Failure('conflict', 'this clientId was used for another message');
+      if (first) {
+        const { messageId: id, seq, atMs } = first;
+        return { events: [], answer: { messageId: id, seq, atMs, duplicate: id !== messageId } };
+      }
+      await requireKnownRevocations(tx);
+      authority.require(state, draft);
+      const { marks, data } = await writeParts(tx, draft, nextSeq);
+      if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
+      if (draft.threadId !== null) await followThread(tx, draft, nextSeq);
+      if (mailDelayMs !== undefined) await addMailCheck(tx, roomId, mailDelayMs);
+      const event = { type: 'message.created', actorId: authorId, messageId, data, message: { draft, marks } };
+      return { events: [event], answer: { messageId, seq: nextSeq, atMs: 0, duplicate: false } };
+    };
+}

@@ -1,0 +1,93 @@
+/**
+ * Finds what other tables hold of messages: reactions, pins, threads, files, polls, previews. Each feature brings a source;
+ * roles/wiring has the list. Messages without marks cost nothing.
+ */
+import type { Database, Transaction } from '../../database/connect.ts';
+import { type MessageExtras, toExtras } from '../state/message-extras.ts';
+import { hasMark, type MessageMark } from '../state/message-marks.ts';
+
+/** By the message's id. */
+export type FoundExtras = ReadonlyMap<string, Partial<MessageExtras>>;
+
+/** What one feature adds to messages. */
+export interface ExtrasSource {
+  /** The messages that have it. */
+  readonly mark: MessageMark;
+  /** Reads it as of now. @param messageIds of messages with the mark; at most a page of them */
+  readonly load: (db: Database | Transaction, messageIds: readonly string[]) => Promise<FoundExtras>;
+  /**
+   * What of it was there when the message was created, as the `message.created` event shows it. Default: nothing, because
+   * it came later, with an event of its own.
+   */
+  readonly atCreation?: (found: Partial<MessageExtras>) => Partial<MessageExtras>;
+}
+
+interface MarkedMessage {
+  readonly id: string;
+  readonly marks: number;
+}
+
+export interface ExtrasLoader {
+  /** As of now. No promise where no message has a mark, which is the common case. */
+  readonly find: (messages: readonly MarkedMessage[]) => FoundExtras | Promise<FoundExtras>;
+  /** As the events of the log show it: as of the messages' creation. */
+  readonly findAtCreation: (messages: readonly MarkedMessage[]) => FoundExtras | Promise<FoundExtras>;
+  /**
+   * What a message shows beyond its creation, as of the transaction: `message.updated` events carry it, so that they can
+   * be read again from the log as they were.
+   * @returns undefined where there is nothing
+   */
+  readonly snapshot: (tx: Transaction, message: MarkedMessage) => Promise<Partial<MessageExtras> | undefined>;
+}
+
+const nothing: FoundExtras = new Map();
+
+export function createExtrasLoader(db: Database, sources: readonly ExtrasSource[]): ExtrasLoader {
+  function load(
+    on: Database | Transaction,
+    messages: readonly MarkedMessage[],
+    toShown: (source: ExtrasSource, found: Partial<MessageExtras>) => Partial<MessageExtras>,
+    chosen: readonly ExtrasSource[],
+  ): FoundExtras | Promise<FoundExtras> {
+    const marked = messages.filter(({ marks }) => marks !== 0);
+    return marked.length === 0 ? nothing : loadMarked(on, marked, toShown, chosen);
+  }
+
+  async function loadMarked(
+    on: Database | Transaction,
+    messages: readonly MarkedMessage[],
+    toShown: (source: ExtrasSource, found: Partial<MessageExtras>) => Partial<MessageExtras>,
+    chosen: readonly ExtrasSource[],
+  ): Promise<FoundExtras> {
+    const all = new Map<string, Partial<MessageExtras>>();
+    await Promise.all(
+      chosen.map(async (source) => {
+        const ids = messages.filter(({ marks }) => hasMark(marks, source.mark)).map(({ id }) => id);
+        if (ids.length === 0) return;
+        for (const [id, found] of await source.load(on, ids))
+          all.set(id, { ...all.get(id), ...toShown(source, found) });
+      }),
+    );
+    return all;
+  }
+
+  const created = sources.filter((source) => source.atCreation !== undefined);
+
+  return {
+    find: (messages) => load(db, messages, (_source, found) => found, sources),
+    findAtCreation: (messages) => load(db, messages, (source, found) => source.atCreation!(found), created),
+    snapshot: async (tx, message) => {
+      const found = await load(tx, [message], (_source, each) => each, sources);
+      const shown = found.get(message.id);
+      return shown && withoutLinks(shown);
+    },
+  };
+}
+
+/** Files come from their table whenever an event is read, because their links expire. So does the message forwarded. */
+function withoutLinks(shown: Partial<MessageExtras>): Partial<MessageExtras> | undefined {
+  const { attachments: _files, forwarded: _forwarded, ...rest } = toExtras(shown);
+  const { threadId: _thread, mentionsAll: _all, ...kept } = rest;
+  const isEmpty = kept.thread === null && kept.reactions.length === 0 && !kept.pinned && Object.keys(kept).length === 3;
+  return isEmpty ? undefined : kept;
+}

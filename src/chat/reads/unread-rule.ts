@@ -1,0 +1,29 @@
+/**
+ * What is unread, in one place: the messages of others after the read marker and after joining that are not deleted.
+ * A message that is in a thread alone is unread in its thread, not in the room. A mention counts in both.
+ * The texts are parts of SQL, to be used with `sql.unsafe` or `sql.raw`.
+ */
+
+/** A condition: the message counts in the room's `unread`. @param message alias of a row of `events` */
+export function countsInRoom(message: string): string {
+  return `(${message}.thread_id is null or ${message}.also_in_room is true)`;
+}
+
+/** A condition: the message mentions the user, by name or with everybody. @param user an expression for the user's id */
+export function mentions(message: string, user: string): string {
+  return `(${message}.mentions_all is not null or (${user} = any(${message}.mentions)) is true)`;
+}
+
+/** A condition: the message counts in the room's `unread`, in its `mentions`, or in both. */
+export function countsAtAll(message: string, user: string): string {
+  return `(${countsInRoom(message)} or ${mentions(message, user)})`;
+}
+
+/** The columns that the two counts need. */
+export const countedColumns = 'e.mentions, e.mentions_all, e.thread_id, e.also_in_room';
+
+/** Two columns, `unread` and `mentions`, over rows of `countedColumns`. */
+export function countColumns(message: string, user: string): string {
+  return `(count(*) filter (where ${countsInRoom(message)}))::int as unread,
+    (count(*) filter (where ${mentions(message, user)}))::int as mentions`;
+}
