@@ -21,7 +21,7 @@ import { createLocalHints } from '../src/realtime/cluster/hints.ts';
 import { startLogEpoch } from '../src/realtime/cluster/log-epoch.ts';
 import { createHub } from '../src/realtime/feed/hub.ts';
 import { createChatMetrics } from '../src/roles/wiring/chat-metrics.ts';
-import { createMessageParts } from '../src/roles/wiring/conversation-wiring.ts';
+import { createMessageParts } from '../src/roles/wiring/message-parts.ts';
 import { createProfiles, type PublicProfile } from '../src/user/profile/profiles.ts';
 import { onServerCore, type Row, serverCore } from './measure.ts';
 import { type Contender, interleave, type Summary, toRow } from './rounds.ts';
@@ -130,6 +130,7 @@ async function openStore(town: Town) {
       messageId: newId(),
       clientId: randomUUID(),
       allowedAt: feed.position,
+      epoch: identity.epoch(),
       digest: contentDigest(text, null),
       text,
       html,

@@ -22,8 +22,9 @@ import { type ChatConnections, connectChat } from './wiring/chat-connections.ts'
 import { type ChatDrain, createChatDrain } from './wiring/chat-drain.ts';
 import { type ChatMetrics, createChatMetrics } from './wiring/chat-metrics.ts';
 import { type Cluster, startCluster } from './wiring/cluster-wiring.ts';
-import { createMessageParts } from './wiring/conversation-wiring.ts';
+import { type ConversationWiring, startConversation } from './wiring/conversation-wiring.ts';
 import { createJudge, type JudgeWiring } from './wiring/judge-wiring.ts';
+import { createMessageParts } from './wiring/message-parts.ts';
 import { type MessageWiring, startMessageWiring } from './wiring/message-wiring.ts';
 import type { ModerationWiring } from './wiring/moderation-wiring.ts';
 import { createRoomWiring, type RoomWiring } from './wiring/room-wiring.ts';
@@ -70,11 +71,12 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const messages = startMessageWiring({ ...shared, sql, rooms, judge: judge.message, profilesTtlMs });
   startOverWithLog(cluster, rooms, messages);
   const callers = await startCallerWiring({
-    ...{ ...options, db, publicUrl, cluster, rooms, profiles },
+    ...{ ...options, db, publicUrl, cluster, rooms, profiles, parts },
     judgeName: judge.name,
     chatMetrics: metrics,
   });
-  const gateway = startSocketWiring({ ...shared, rooms, messages, callers });
+  const conversation = startConversation({ ...shared, rooms, messages, callers, judge });
+  const gateway = startSocketWiring({ ...shared, rooms, messages, callers, conversation });
   const drain = createChatDrain({
     sockets: gateway.sockets,
     eventLog: rooms.eventLog,
@@ -94,7 +96,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     origins: callers.origins,
     settings: { ...config.realtime, socketsMax: config.http.connectionsMax, headersMax: config.http.headersMax },
   });
-  const moderation = await registerApi({ ...shared, rooms, messages, callers });
+  const moderation = await registerApi({ ...shared, rooms, messages, callers, conversation });
   const hasPage = await addWebPage(app);
 
   const setupToken = embedded ? await logins.firstAdmin.issueToken() : undefined;
@@ -102,7 +104,21 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   await app.listen({ host: config.http.host, port: config.http.port, backlog: 4096 });
   const url = `http://localhost:${(app.server.address() as { port: number }).port}`;
   const running = {
-    ...{ config, logger, connections, cluster, judge, rooms, messages, callers, gateway, drain, isolation, moderation },
+    ...{
+      config,
+      logger,
+      connections,
+      cluster,
+      judge,
+      rooms,
+      messages,
+      callers,
+      gateway,
+      drain,
+      isolation,
+      moderation,
+      conversation,
+    },
   };
   return {
     url,
@@ -123,6 +139,7 @@ interface ChatParts extends Pick<RoleContext, 'config' | 'logger'> {
   readonly drain: ChatDrain;
   readonly isolation: DatabaseIsolationWatch;
   readonly moderation: Pick<ModerationWiring, 'stop'>;
+  readonly conversation: ConversationWiring;
 }
 
 /** Health and metrics, and the hooks that tell clients about a drain. */
@@ -182,6 +199,7 @@ async function stopChat(parts: ChatParts, deadlineMs: number): Promise<void> {
     ['event log', rooms.eventLog.stop],
     ['log epoch', cluster.epoch.stop],
     ['moderation retries', parts.messages.stop],
+    ['conversation', parts.conversation.stop],
     ['moderation', parts.moderation.stop],
     ['judge', parts.judge.stop],
     ['identities', callers.identities.stop],

@@ -57,6 +57,7 @@ export function moderatedDraft(feed: Feed<RoomState>, overrides: Partial<Moderat
     actor: { userId: draft.authorId, role: 'user' },
     sessionId: undefined,
     allowedAt: feed.position,
+    epoch: 'log',
     sender: { id: draft.authorId, username: 'ben', displayName: 'Ben', avatarUrl: null },
     html: '<p>hello</p>',
     mentions: [],

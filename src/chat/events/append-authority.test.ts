@@ -2,10 +2,7 @@ import { expect, test } from 'vitest';
 import { queuedSend, roomFeed, takeMute } from '../../../test/harness/room-fixture.ts';
 import { createAppendAuthority } from './append-authority.ts';
 
-const authority = createAppendAuthority(
-  () => false,
-  () => 1_000_000,
-);
+const authority = createAppendAuthority({ isRevoked: () => false, epoch: () => 'log', nowMs: () => 1_000_000 });
 
 test('a member may append', () => {
   const feed = roomFeed();
@@ -25,13 +22,18 @@ test('a mute that came and went since the admission refuses the send: its retry 
   expect(authority.allow(feed, later.send)).toBe(true);
 });
 
+test('a send that was admitted to a log that is replaced now is refused: its retry may have been refused for certain', () => {
+  const feed = roomFeed();
+  const { send, answers } = queuedSend(feed, { epoch: 'the log before' });
+  expect(authority.allow(feed, send)).toBe(false);
+  expect(answers).toEqual(['unavailable']);
+});
+
 test('a login that ended refuses the send', () => {
   const feed = roomFeed();
   const { send, answers } = queuedSend(feed, { sessionId: 'ended' });
-  const revoking = createAppendAuthority(
-    ({ sessionId }) => sessionId === 'ended',
-    () => 0,
-  );
+  const isRevoked = ({ sessionId }: { sessionId: string | undefined }) => sessionId === 'ended';
+  const revoking = createAppendAuthority({ isRevoked, epoch: () => 'log', nowMs: () => 0 });
   expect(revoking.allow(feed, send)).toBe(false);
   expect(answers).toEqual(['unauthenticated']);
 });

@@ -27,11 +27,22 @@ export interface AppendAuthority {
   readonly require: (state: RoomState, draft: ModeratedDraft) => void;
 }
 
-/** @param nowMs Postgres' clock */
-export function createAppendAuthority(isRevoked: IsRevoked, nowMs: () => number): AppendAuthority {
+export function createAppendAuthority({
+  isRevoked,
+  epoch,
+  nowMs,
+}: {
+  readonly isRevoked: IsRevoked;
+  /** The log as of now. */
+  readonly epoch: () => string;
+  /** Postgres' clock. */
+  readonly nowMs: () => number;
+}): AppendAuthority {
   function requireAllowed(state: RoomState, send: ModeratedDraft): void {
     const { actor, sessionId, messageId, authorId } = send;
     if (isRevoked({ ...actor, sessionId })) throw new Failure('unauthenticated', 'this login has ended');
+    // In the log that was replaced, a retry may have been refused for certain, for a removal that the new log does not hold.
+    if (send.epoch !== epoch()) throw new Failure('unavailable', 'the log was replaced', { retryAfterMs: 500 });
     // While its author was muted or gone, a retry may have been refused for certain: then it is never stored.
     if (state.barredUntilSeq(authorId) > send.allowedAt)
       throw new Failure('unavailable', 'the right to post has changed', { retryAfterMs: 500 });

@@ -94,6 +94,8 @@ export interface EventLog {
   readonly transact: <Answer>(roomId: string, work: PlanAppend<Answer>) => Promise<Appended<Answer>>;
   /** Postgres' clock, milliseconds since the epoch, as of the last commits. */
   readonly nowMs: () => number;
+  /** The log that positions are of now. */
+  readonly epoch: () => string;
   readonly waiting: () => number;
   /** The log was replaced: mail jobs that were queued with the one before may be gone. */
   readonly startOver: () => void;
@@ -114,7 +116,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     { length: settings.connections },
     () => new CommitConnection({ open: options.openConnection, timeoutMs: settings.commitTimeout, logger }),
   );
-  const authority = createAppendAuthority(revocations.isRevoked, clock.nowMs);
+  const authority = createAppendAuthority({ ...revocations, epoch: epoch.epoch, nowMs: clock.nowMs });
   const planWithParts = createAppendWithParts({ ...options, authority, mailDelayMs });
   const queues = createRoomQueues(settings, () => scheduler.plan());
   const commit = createBatchCommit({
@@ -187,6 +189,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     append,
     transact,
     nowMs: clock.nowMs,
+    epoch: epoch.epoch,
     waiting: queues.waiting,
     startOver: mailJobs.clear,
     drain: queues.idle,

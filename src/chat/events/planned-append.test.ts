@@ -5,6 +5,7 @@ import { roomFeed } from '../../../test/harness/room-fixture.ts';
 import type { Database } from '../../database/connect.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { RoomState } from '../state/room-state.ts';
+import { LogReplaced } from './event-repository.ts';
 import { type AppendContext, createPlannedAppends } from './planned-append.ts';
 
 const seqTaken = { code: '23505', constraint_name: 'events_room_id_seq_pk' };
@@ -25,7 +26,7 @@ function startAppends(errors: unknown[], onCatchUp: (feed: Feed<RoomState>) => v
     },
   } as unknown as Database;
   const hub = { take: vi.fn(), announce: vi.fn(), catchUp: async (feed: Feed<RoomState>) => onCatchUp(feed) };
-  const epoch = { epoch: () => '', check: vi.fn(), remember: vi.fn(), suspect: vi.fn() };
+  const epoch = { epoch: () => '', check: vi.fn(async () => {}), remember: vi.fn(), suspect: vi.fn(async () => {}) };
   const reader = { read: vi.fn(async () => []) };
   const conflicts = { inc: vi.fn() } as unknown as Counter;
   const appends = createPlannedAppends({ db, hub, reader, epoch, conflicts, logger: pino({ level: 'silent' }) });
@@ -56,6 +57,11 @@ test('a key that no append has taken is taken for good: the violation is thrown'
   const { append, seqs } = startAppends([memberTaken]);
   await expect(append()).rejects.toBe(memberTaken);
   expect(seqs).toEqual([6]);
+});
+
+test('a plan is not made again in a log that has replaced the one that it was made for', async () => {
+  const { append } = startAppends([new LogReplaced()]);
+  await expect(append()).rejects.toMatchObject({ code: 'unavailable' });
 });
 
 test('an error that no try can mend is thrown as it is', async () => {

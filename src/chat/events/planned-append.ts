@@ -76,6 +76,8 @@ export function createPlannedAppends(options: PlannedAppendsOptions): PlannedApp
         const loss = error instanceof Failure ? undefined : linkLoss(error);
         if (loss === 'in-flight') maybeStored = true;
         const isOutdated = await updateView(error, feed, nextSeq);
+        // In the replaced log, a retry of the client may have been refused for certain: the new log does not know of it.
+        if (error instanceof LogReplaced) throw unansweredFailure(maybeStored, error);
         const mayRetry = isOutdated || loss !== undefined || isUniqueViolation(error);
         const isLast = performance.now() > deadlineMs || attempt === attemptsMax;
         if (!mayRetry || isLast) throw mayRetry || maybeStored ? unansweredFailure(maybeStored, error) : error;

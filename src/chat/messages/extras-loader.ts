@@ -20,6 +20,8 @@ export interface ExtrasSource {
    * it came later, with an event of its own.
    */
   readonly atCreation?: (found: Partial<MessageExtras>) => Partial<MessageExtras>;
+  /** Deletes what it holds of messages that are deleted for good. Running it again changes nothing. */
+  readonly purge?: (tx: Transaction, messageIds: readonly string[]) => Promise<void>;
 }
 
 interface MarkedMessage {
@@ -38,6 +40,8 @@ export interface ExtrasLoader {
    * @returns undefined where there is nothing
    */
   readonly snapshot: (tx: Transaction, message: MarkedMessage) => Promise<Partial<MessageExtras> | undefined>;
+  /** Deletes everything that belongs to messages that are deleted for good: not those that a moderator may restore. */
+  readonly purge: (tx: Transaction, messageIds: readonly string[]) => Promise<void>;
 }
 
 const nothing: FoundExtras = new Map();
@@ -80,6 +84,9 @@ export function createExtrasLoader(db: Database, sources: readonly ExtrasSource[
       const found = await load(tx, [message], (_source, each) => each, sources);
       const shown = found.get(message.id);
       return shown && withoutLinks(shown);
+    },
+    purge: async (tx, messageIds) => {
+      if (messageIds.length > 0) for (const source of sources) await source.purge?.(tx, messageIds);
     },
   };
 }

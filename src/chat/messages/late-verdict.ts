@@ -22,7 +22,7 @@ import type { Unmoderated } from './moderation-retry-repository.ts';
 
 export interface LateVerdictOptions {
   readonly judge: Judge;
-  readonly eventLog: Pick<EventLog, 'append' | 'transact'>;
+  readonly eventLog: Pick<EventLog, 'append' | 'transact' | 'epoch'>;
   readonly profiles: Profiles;
   readonly contact: Contact;
   readonly findMentioned: MentionLookup;
@@ -67,6 +67,7 @@ export function createLateVerdicts(options: LateVerdictOptions): LateVerdicts {
   async function deliver(message: Unmoderated, verdict: Verdict, flag: Flag | undefined): Promise<void> {
     const { mode: _mode, authorRole, old: _old, ...draft } = message;
     const { roomId, authorId } = draft;
+    const epoch = eventLog.epoch();
     const feed = await options.findFeed(roomId);
     if (!feed) throw new Failure('not_found', 'no such room');
     await contact.requireConversation(feed.state, authorId);
@@ -79,6 +80,7 @@ export function createLateVerdicts(options: LateVerdictOptions): LateVerdicts {
       actor: { userId: authorId, role: authorRole },
       sessionId: undefined,
       allowedAt,
+      epoch,
       sender: people.get(authorId) ?? unknownProfile(authorId),
       html,
       mentions,

@@ -46,6 +46,7 @@ export interface MessageChangesOptions {
   readonly findMentioned: MentionLookup;
   readonly flags: FlagPolicy;
   readonly snapshot: ExtrasLoader['snapshot'];
+  readonly purge: ExtrasLoader['purge'];
   readonly recordAct: RecordAct;
   /** Code points. */
   readonly maxLength: number;
@@ -107,6 +108,7 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
       if (!isOwn) state.require(actor, 'delete_any');
       // If a moderator removed it before, its author can still delete it for good.
       if (isOwn) await forgetRemoved(tx, messageId);
+      if (isOwn || !current.deleted) await options.purge(tx, [messageId]);
       if (current.deleted) return { events: [], answer: await findDeletionSeq(tx, { roomId, messageId }) };
       await redact(tx, { roomId, messageId }, actor.userId);
       if (!isOwn) await recordDeletion(current, tx);

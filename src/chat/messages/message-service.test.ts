@@ -26,6 +26,7 @@ function startService() {
     loadedFeed: () => inMemory,
     findFeed: async () => inMemory,
     eventLog: {
+      epoch: () => 'log',
       nowMs: () => 0,
       currentFeed,
       append: async ({ feed, text }: ModeratedDraft) => {

@@ -30,11 +30,11 @@ export interface MessageService extends MessageReading, MessageChanges {
 
 export interface MessageServiceOptions
   extends MessageReadingOptions,
-    Omit<SendAdmissionOptions, 'nowMs' | 'admissionMs'>,
+    Omit<SendAdmissionOptions, 'nowMs' | 'epoch' | 'admissionMs'>,
     Omit<MessageChangesOptions, 'eventLog' | 'reading' | 'records' | 'recordBlocked' | 'maxLength'> {
   readonly repository: MessageReadingOptions['repository'];
   readonly contact: MessageChangesOptions['contact'];
-  readonly eventLog: Pick<EventLog, 'append' | 'currentFeed' | 'transact' | 'nowMs'>;
+  readonly eventLog: Pick<EventLog, 'append' | 'currentFeed' | 'transact' | 'nowMs' | 'epoch'>;
   readonly profiles: Profiles;
   readonly recordRefusal: RecordRefusal;
   /** Keeps messages that got no verdict in time, in the fallback modes that keep them. */
@@ -46,7 +46,12 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
   const { repository, eventLog, contact, profiles, findMentioned, flags, settings } = options;
   const records = createSenderRecords();
   const recordBlocked = createBlockedRecorder(records, options.recordRefusal);
-  const admission = createSendAdmission({ ...options, nowMs: eventLog.nowMs, admissionMs: settings.admissionMs });
+  const admission = createSendAdmission({
+    ...options,
+    nowMs: eventLog.nowMs,
+    epoch: eventLog.epoch,
+    admissionMs: settings.admissionMs,
+  });
   const moderation = createDraftModeration({
     judge: options.judge,
     records,

@@ -29,6 +29,7 @@ function startAdmission({ loaded, head = roomFeed(), readMs = 0 }: Room, admissi
     contact: { requireConversation: vi.fn() },
     repository: { find: async () => undefined, findThread: async () => undefined },
     nowMs: () => 0,
+    epoch: () => 'log',
     admissionMs,
   });
 }
@@ -79,6 +80,7 @@ test('a close that arrives before the room is read refuses the send, and every l
     contact: { requireConversation: vi.fn() },
     repository: { find: async () => undefined, findThread: async () => undefined },
     nowMs: () => 0,
+    epoch: () => 'log',
     admissionMs: 60_000,
   });
   const gone = origin(() => isOpen);

@@ -37,6 +37,8 @@ export interface SendAdmissionOptions {
   readonly follow: (roomId: string) => Promise<Feed<RoomState>>;
   readonly contact: Pick<Contact, 'requireConversation'>;
   readonly repository: Pick<MessageRepository, 'find' | 'findThread'>;
+  /** The log as of now: see realtime/cluster/log-epoch.ts. */
+  readonly epoch: () => string;
   /** Postgres' clock, milliseconds. */
   readonly nowMs: () => number;
   /** If the check takes longer than this, rights gained during it do not count. */
@@ -48,6 +50,7 @@ export function createSendAdmission(options: SendAdmissionOptions): SendAdmissio
 
   async function admit(sender: Sender, draft: CheckedDraft, { order, isOpen }: Origin): Promise<AdmittedDraft> {
     const startedMs = performance.now();
+    const epoch = options.epoch();
     const knownPosition = loadedFeed(draft.roomId)?.position ?? 0;
     const found = requirePost(sender, draft.roomId);
     const feed = await found;
@@ -65,7 +68,7 @@ export function createSendAdmission(options: SendAdmissionOptions): SendAdmissio
     if (isPair(feed.state)) await contact.requireConversation(feed.state, sender.userId);
     if (draft.replyTo !== null) await requireReplyTarget(feed, sender, draft.replyTo);
     const threadId = draft.threadId === null ? null : await requireThread(feed, sender, draft.threadId);
-    return { ...draft, threadId, feed, actor: sender, sessionId: sender.sessionId, allowedAt };
+    return { ...draft, threadId, feed, actor: sender, sessionId: sender.sessionId, allowedAt, epoch };
   }
 
   /** No promise if memory allows it, which is the common case. A refusal by memory is checked against the log first. */

@@ -3,7 +3,7 @@
  * tombstone with an event of its own, so that every log stays without gaps and every reader learns of it; then the user
  * leaves the room. What others wrote stays, even where it contains the user's name.
  */
-import type { Database } from '../../database/connect.ts';
+import type { Database, Transaction } from '../../database/connect.ts';
 import { onePage, type PersonalData } from '../../database/personal-data.ts';
 import type { AppendContext, AppendPlan, EventLog } from '../events/event-log.ts';
 import {
@@ -19,6 +19,9 @@ import {
 } from './chat-personal-data-repository.ts';
 import { eraseMember } from './member-erasure.ts';
 
+/** Deletes what other tables hold of messages. */
+export type PurgeMessages = (tx: Transaction, messageIds: readonly string[]) => Promise<void>;
+
 /** Messages per transaction: each becomes an event that readers get. */
 const batchSize = 200;
 /** Rows of the archive read at once. */
@@ -27,13 +30,17 @@ const pageSize = 1000;
 export function createChatPersonalData({
   db,
   eventLog,
+  purge,
 }: {
   db: Database;
   eventLog: Pick<EventLog, 'transact'>;
+  purge: PurgeMessages;
 }): PersonalData {
   async function eraseIn(roomId: string, userId: string): Promise<void> {
     for (;;) {
-      const { answer: erased } = await eventLog.transact(roomId, (context) => eraseBatch(context, roomId, userId));
+      const { answer: erased } = await eventLog.transact(roomId, (context) =>
+        eraseBatch(context, { roomId, userId }, purge),
+      );
       if (erased < batchSize) break;
     }
     await eventLog.transact(roomId, (context) => eraseMember(context, { roomId, userId }));
@@ -54,12 +61,17 @@ export function createChatPersonalData({
 }
 
 /** Erases a batch of the user's messages. @returns the plan; its answer is how many there were */
-async function eraseBatch({ tx }: AppendContext, roomId: string, userId: string): Promise<AppendPlan<number>> {
+async function eraseBatch(
+  { tx }: AppendContext,
+  { roomId, userId }: { readonly roomId: string; readonly userId: string },
+  purge: PurgeMessages,
+): Promise<AppendPlan<number>> {
   const ids = await lockMessagesOf(tx, { roomId, userId, limit: batchSize });
   if (ids.length === 0) return { events: [], answer: 0 };
   // The engine may have learned from these texts, and reads them from messages and edits: they go last.
   await revokeLessonsFrom(tx, ids);
   await deleteEdits(tx, ids);
+  await purge(tx, ids);
   const visible = await tombstone(tx, { roomId, userId, ids });
   const events = visible.map((messageId) => ({
     type: 'message.deleted',

@@ -124,6 +124,8 @@ export interface AdmittedDraft extends CheckedDraft {
   readonly sessionId: string | undefined;
   /** The room's position at which the author might post. */
   readonly allowedAt: number;
+  /** The log that this position is of: see realtime/cluster/log-epoch.ts. */
+  readonly epoch: string;
 }
 
 /** A draft that moderation allows, ready to be appended: everything that its row holds but the seq and the time. */

@@ -23,7 +23,8 @@ import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { CallerWiring } from './caller-wiring.ts';
 import type { ChatConnections } from './chat-connections.ts';
 import type { Cluster } from './cluster-wiring.ts';
-import type { MessageParts } from './conversation-wiring.ts';
+import type { ConversationWiring } from './conversation-wiring.ts';
+import type { MessageParts } from './message-parts.ts';
 import type { MessageWiring } from './message-wiring.ts';
 import { createModerationWiring, type ModerationWiring } from './moderation-wiring.ts';
 import type { RoomWiring } from './room-wiring.ts';
@@ -37,6 +38,7 @@ export interface ApiWiringOptions extends Pick<RoleContext, 'config' | 'logger'>
   readonly callers: CallerWiring;
   readonly profiles: Profiles;
   readonly parts: MessageParts;
+  readonly conversation: ConversationWiring;
 }
 
 const minuteMs = 60_000;
@@ -58,6 +60,7 @@ export async function registerApi(options: ApiWiringOptions): Promise<Pick<Moder
       await callers.privacy.register(v1);
       await registerUsers(v1, options);
       await registerChat(v1, options, idempotency);
+      await options.conversation.routes(v1);
       await v1.register(moderation.routes);
     },
     { prefix: '/v1' },
@@ -80,6 +83,7 @@ function createModeration(options: ApiWiringOptions, idempotency: Idempotency): 
     messages: messages.messages,
     refusals: messages.refusals,
     snapshot: options.parts.extras.snapshot,
+    purge: options.parts.extras.purge,
     onRevoked: hints.announceRevocation,
     signalUser: rooms.hub.signalUser,
     onRoomBan: () => {

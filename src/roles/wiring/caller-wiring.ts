@@ -13,6 +13,7 @@ import type { ChatMetrics } from './chat-metrics.ts';
 import type { Cluster } from './cluster-wiring.ts';
 import { createIdentityWiring, type IdentityWiring } from './identity-wiring.ts';
 import { createLogins, type Logins, type LoginTokens, startLoginTokens } from './login-wiring.ts';
+import type { MessageParts } from './message-parts.ts';
 import { type PrivacyWiring, startPrivacy } from './privacy-wiring.ts';
 import type { RoomWiring } from './room-wiring.ts';
 
@@ -35,6 +36,7 @@ export interface CallerWiringOptions extends RoleContext, Pick<ChatConnections, 
   readonly profiles: Profiles;
   readonly judgeName: JudgeName;
   readonly chatMetrics: ChatMetrics;
+  readonly parts: MessageParts;
 }
 
 export async function startCallerWiring(options: CallerWiringOptions): Promise<CallerWiring> {
@@ -66,7 +68,7 @@ export async function startCallerWiring(options: CallerWiringOptions): Promise<C
   const { authenticator } = identities;
   const logins = await createLogins({ ...shared, tokens, authenticator, embedded: options.embedded, onRevoked });
   const { hub, eventLog } = rooms;
-  const privacy = startPrivacy({ ...shared, ...logins, hub, eventLog, authenticator, onRevoked });
+  const privacy = startPrivacy({ ...shared, ...logins, hub, eventLog, authenticator, onRevoked, parts: options.parts });
   return {
     ...{ app, origins, counters, tokens, identities, logins, privacy },
     users: createUserService({ db, repository: users, profiles, judgeName }),

@@ -1,15 +1,41 @@
-/** What people add to messages. Each feature brings a source of what it shows, and a writer where a send brings it. */
-import type { PartsWriter } from '../../chat/events/append-with-parts.ts';
-import { createExtrasLoader, type ExtrasLoader, type ExtrasSource } from '../../chat/messages/extras-loader.ts';
-import type { Database } from '../../database/connect.ts';
+/** The features of a conversation beside messages and rooms: their services, routes and frames. */
+import type { Contact } from '../../chat/membership/contact.ts';
+import type { App } from '../../http/server/app-type.ts';
+import type { FrameHandlers } from '../../realtime/gateway/frame-handlers.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
+import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
+import type { CallerWiring } from './caller-wiring.ts';
+import type { ChatConnections } from './chat-connections.ts';
+import type { Cluster } from './cluster-wiring.ts';
+import type { JudgeWiring } from './judge-wiring.ts';
+import type { MessageParts } from './message-parts.ts';
+import type { MessageWiring } from './message-wiring.ts';
+import type { RoomWiring } from './room-wiring.ts';
 
-export interface MessageParts {
-  readonly extras: ExtrasLoader;
-  readonly writers: readonly PartsWriter[];
+export interface ConversationOptions extends Pick<RoleContext, 'config' | 'logger' | 'outages'> {
+  readonly publicUrl: string;
+  readonly connections: ChatConnections;
+  readonly cluster: Cluster;
+  readonly rooms: RoomWiring;
+  readonly messages: MessageWiring;
+  readonly callers: CallerWiring;
+  readonly profiles: Profiles;
+  readonly contact: Contact;
+  readonly judge: JudgeWiring;
+  readonly parts: MessageParts;
 }
 
-export function createMessageParts(db: Database): MessageParts {
-  const sources: readonly ExtrasSource[] = [];
-  const writers: readonly PartsWriter[] = [];
-  return { extras: createExtrasLoader(db, sources), writers };
+export interface ConversationWiring {
+  /** Registers the routes of all features under `/v1`. */
+  readonly routes: (v1: App) => Promise<void>;
+  readonly frames: FrameHandlers;
+  readonly stop: () => Promise<void>;
+}
+
+export function startConversation(_options: ConversationOptions): ConversationWiring {
+  return {
+    routes: async (_v1) => {},
+    frames: {},
+    stop: async () => {},
+  };
 }

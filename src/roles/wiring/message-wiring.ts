@@ -14,7 +14,7 @@ import type { Judge } from '../../processing/client/processing-client.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { ChatConnections } from './chat-connections.ts';
-import type { MessageParts } from './conversation-wiring.ts';
+import type { MessageParts } from './message-parts.ts';
 import { startModerationRetries } from './moderation-wiring.ts';
 import type { RoomWiring } from './room-wiring.ts';
 
@@ -49,6 +49,7 @@ export function startMessageWiring(options: MessageWiringOptions): MessageWiring
     flags: createFlagPolicy(),
     findMentioned: createMentionLookup({ profiles, contact, settings: config.room }),
     snapshot: extras.snapshot,
+    purge: extras.purge,
     recordRefusal: refusals.record,
   };
   const retries = startModerationRetries({ ...shared, sql, config, logger, hub });

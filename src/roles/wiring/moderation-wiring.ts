@@ -67,6 +67,7 @@ export interface ModerationWiringOptions {
   readonly signalUser: (userId: string, json: string) => void;
   readonly refusals: RefusalLog;
   readonly snapshot: ExtrasLoader['snapshot'];
+  readonly purge: ExtrasLoader['purge'];
   readonly authenticator: Authenticator;
   readonly idempotency: IdempotencyKeys;
 }
@@ -108,7 +109,13 @@ export function createModerationWiring(options: ModerationWiringOptions): Modera
     recordAct,
     settings,
   });
-  const retention = startModerationRetention({ sql, keep: settings, logger });
+  const retention = startModerationRetention({
+    db,
+    purge: options.purge,
+    sql,
+    keep: settings,
+    logger,
+  });
 
   return {
     routes: async (app) => {

@@ -23,6 +23,7 @@ import { privacyRoutes } from '../../user/privacy/privacy-routes.ts';
 import { createProfileData } from '../../user/privacy/profile-data.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
+import type { MessageParts } from './message-parts.ts';
 
 export interface PrivacyWiring {
   /** Registers the routes under `/v1`. */
@@ -47,6 +48,7 @@ export function startPrivacy({
   counters,
   authenticator,
   onRevoked,
+  parts: messageParts,
 }: Pick<RoleContext, 'config' | 'logger'> & {
   db: Database;
   users: UserRepository;
@@ -60,13 +62,15 @@ export function startPrivacy({
   authenticator: Authenticator;
   /** Tells other instances to read the revocations. */
   onRevoked: () => void;
+  parts: MessageParts;
 }): PrivacyWiring {
   const parts: readonly PersonalData[] = [
     createProfileData(db),
     createLoginPersonalData(db),
     createMailData(db),
     createModerationPersonalData(db),
-    createChatPersonalData({ db, eventLog }),
+    createChatPersonalData({ db, eventLog, purge: messageParts.extras.purge }),
+    ...messageParts.personalData,
   ];
   revocations.onAccountEnd((userId) => {
     profiles.invalidate(userId);

@@ -27,7 +27,7 @@ import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { ChatConnections } from './chat-connections.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
 import type { Cluster } from './cluster-wiring.ts';
-import type { MessageParts } from './conversation-wiring.ts';
+import type { MessageParts } from './message-parts.ts';
 
 export interface RoomWiringOptions extends Pick<RoleContext, 'config' | 'logger' | 'outages'> {
   readonly connections: ChatConnections;

@@ -22,6 +22,7 @@ import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { CallerWiring } from './caller-wiring.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
 import type { Cluster } from './cluster-wiring.ts';
+import type { ConversationWiring } from './conversation-wiring.ts';
 import type { MessageWiring } from './message-wiring.ts';
 import type { RoomWiring } from './room-wiring.ts';
 import { createWelcomeSource } from './welcome-source.ts';
@@ -43,6 +44,7 @@ export interface SocketWiringOptions extends Pick<RoleContext, 'config' | 'logge
   readonly profiles: Profiles;
   readonly contact: Contact;
   readonly metrics: ChatMetrics;
+  readonly conversation: ConversationWiring;
 }
 
 export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
@@ -85,7 +87,8 @@ export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
   return { sockets, helloHandshake, pauses, wakeGrace, userSockets, maintenance };
 }
 
-function featureFrames({ config, rooms, messages, callers, contact }: SocketWiringOptions) {
+function featureFrames(options: SocketWiringOptions) {
+  const { config, rooms, messages, callers, contact } = options;
   return {
     ...messageFrames(messages.messages),
     ...readFrames(messages.reads),
@@ -96,6 +99,7 @@ function featureFrames({ config, rooms, messages, callers, contact }: SocketWiri
       nowMs: rooms.eventLog.nowMs,
       settings: { ...config.limits, roomsPerSocket: config.realtime.roomsPerSocket },
     }),
+    ...options.conversation.frames,
     ...callers.logins.frames,
   };
 }

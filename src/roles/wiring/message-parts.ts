@@ -1,0 +1,21 @@
+/**
+ * What features add to messages: a source of what a message shows, a writer where a send brings it, and how it is erased
+ * and exported. It exists before rooms and messages do, because reading and writing messages needs it.
+ */
+import type { PartsWriter } from '../../chat/events/append-with-parts.ts';
+import { createExtrasLoader, type ExtrasLoader, type ExtrasSource } from '../../chat/messages/extras-loader.ts';
+import type { Database } from '../../database/connect.ts';
+import type { PersonalData } from '../../database/personal-data.ts';
+
+export interface MessageParts {
+  readonly extras: ExtrasLoader;
+  readonly writers: readonly PartsWriter[];
+  readonly personalData: readonly PersonalData[];
+}
+
+export function createMessageParts(db: Database): MessageParts {
+  const sources: readonly ExtrasSource[] = [];
+  const writers: readonly PartsWriter[] = [];
+  const personalData: readonly PersonalData[] = [];
+  return { extras: createExtrasLoader(db, sources), writers, personalData };
+}
