@@ -92,7 +92,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'tables',
   ],
   http: ['health.ts', 'metrics.ts', 'web-page.ts', 'server', 'caller', 'idempotency.ts', 'input', 'limits'],
-  jobs: ['job-runner.ts', 'mail-wiring.ts', 'runner', 'mail', 'smtp'],
+  jobs: ['job-runner.ts', 'room-jobs.ts', 'mail-wiring.ts', 'runner', 'mail', 'smtp'],
   moderation: ['queue', 'bans', 'records', 'rules', 'lessons', 'scope', 'staff-access'],
   processing: ['client', 'server', 'engine', 'http2-sizes.ts', 'pool'],
   realtime: ['gateway', 'feed', 'cluster', 'socket'],

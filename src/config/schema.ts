@@ -543,7 +543,11 @@ export const schema = {
     sessionMailsMax: integer(100, 'Mails sent over one SMTP connection', { min: 1 }),
   },
   jobs: {
-    concurrency: integer(4, 'Jobs that run at once, besides mails', { min: 1, max: 100 }),
+    concurrency: integer(4, 'Jobs that run at once in a processing instance, besides mails', { min: 1, max: 100 }),
+    roomConcurrency: integer(4, 'Jobs that run at once in a chat instance: those that change rooms', {
+      min: 1,
+      max: 100,
+    }),
     pollInterval: duration('1s', 'Interval at which the queue is polled'),
     heartbeat: duration('10s', 'Interval of a worker’s heartbeat'),
     deadAfter: duration('40s', 'Time after which the jobs of a silent worker are released'),

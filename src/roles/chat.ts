@@ -7,6 +7,8 @@ import { addHealthRoutes } from '../http/health.ts';
 import { addMetricsRoute } from '../http/metrics.ts';
 import type { App } from '../http/server/app-type.ts';
 import { addWebPage } from '../http/web-page.ts';
+import { startRoomJobs } from '../jobs/room-jobs.ts';
+import type { JobPool } from '../jobs/runner/job-pool.ts';
 import type { ProcessingTransport } from '../processing/client/processing-transport.ts';
 import type { TextEngine } from '../processing/engine/text-task.ts';
 import { type DatabaseIsolationWatch, startDatabaseIsolationWatch } from '../realtime/cluster/database-isolation.ts';
@@ -103,6 +105,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   await judge.warmUp();
   await app.listen({ host: config.http.host, port: config.http.port, backlog: 4096 });
   const url = `http://localhost:${(app.server.address() as { port: number }).port}`;
+  const roomJobs = startRoomJobs({
+    ...{ ...options, db, registry: options.metrics.registry },
+    tasks: conversation.tasks,
+    settings: jobPoolSettings(config),
+  });
   const running = {
     ...{
       config,
@@ -118,6 +125,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
       isolation,
       moderation,
       conversation,
+      roomJobs,
     },
   };
   return {
@@ -126,6 +134,11 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
     setupLink: setupToken === undefined ? undefined : setupLink(config.publicUrl ?? url, setupToken),
     stop: (deadlineMs) => stopChat(running, deadlineMs),
   };
+}
+
+function jobPoolSettings({ jobs, database }: ChatRoleOptions['config']) {
+  const { statementTimeout: statementTimeoutMs, connectTimeout: connectTimeoutMs, pooling } = database;
+  return { jobs, statementTimeoutMs, connectTimeoutMs, pooling };
 }
 
 interface ChatParts extends Pick<RoleContext, 'config' | 'logger'> {
@@ -140,6 +153,7 @@ interface ChatParts extends Pick<RoleContext, 'config' | 'logger'> {
   readonly isolation: DatabaseIsolationWatch;
   readonly moderation: Pick<ModerationWiring, 'stop'>;
   readonly conversation: ConversationWiring;
+  readonly roomJobs: JobPool;
 }
 
 /** Health and metrics, and the hooks that tell clients about a drain. */
@@ -184,6 +198,7 @@ async function stopChat(parts: ChatParts, deadlineMs: number): Promise<void> {
   // The listener stays open until the sockets are gone, so that a new request gets an answer and not a TCP reset.
   await stopInOrder(logger, [
     ['sockets', () => atMostUntil(untilMs(1000), sendAway())],
+    ['room jobs', () => atMostUntil(untilMs(1000), parts.roomJobs.stop())],
     ['work', () => atMostUntil(untilMs(500), drain.idle())],
     ['goodbyes', () => atMostUntil(Math.min(untilMs(500), performance.now() + goodbyeMs), drain.socketsGone())],
     ['silent sockets', () => [...sockets.open()].map(({ socket }) => socket.terminate())],

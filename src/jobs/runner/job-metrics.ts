@@ -18,12 +18,7 @@ export function createJobMetrics(registry: Registry) {
       labelNames: ['outcome'],
       registers,
     }),
-    jobs: new Counter({
-      name: 'parley_jobs_total',
-      help: 'Jobs, by task and result: done, failed or not understood',
-      labelNames: ['task', 'result'],
-      registers,
-    }),
+    jobs: jobsCounter(registry),
     smtpBreaker: new Gauge({
       name: 'parley_smtp_breaker_open',
       help: '1 while the SMTP server gets only probes because it fails',
@@ -35,4 +30,20 @@ export function createJobMetrics(registry: Registry) {
       registers,
     }),
   };
+}
+
+const jobsTotal = 'parley_jobs_total';
+
+/** Counts the jobs of the process. The pools of both roles count together. */
+export function jobsCounter(registry: Registry): Counter<'task' | 'result'> {
+  const known = registry.getSingleMetric(jobsTotal) as Counter<'task' | 'result'> | undefined;
+  return (
+    known ??
+    new Counter({
+      name: jobsTotal,
+      help: 'Jobs, by task and result: done, failed or not understood',
+      labelNames: ['task', 'result'],
+      registers: [registry],
+    })
+  );
 }

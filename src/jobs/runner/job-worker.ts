@@ -2,19 +2,19 @@
 import { EventEmitter } from 'node:events';
 import { type Runner, run, type TaskList, type WorkerEvents, Logger as WorkerLogger } from 'graphile-worker';
 import type { Logger } from 'pino';
+import type { Counter } from 'prom-client';
 import { parseDatabaseUrl } from '../../database/connection/database-url.ts';
 import { poolingOf } from '../../database/connection/driver-options.ts';
 import type { Pooling } from '../../database/connection/session-settings.ts';
 import { linkLoss } from '../../database/database-errors.ts';
 import type { JobPayloads } from '../../database/queue.ts';
 import type { Outage } from '../../logger/outages.ts';
-import type { JobMetrics } from './job-metrics.ts';
 import { pause, QueuePool } from './queue-pool.ts';
 import { payloadReaders, type Tasks } from './tasks.ts';
 
 export interface JobWorkerOptions {
   readonly databaseUrl: string;
-  readonly tasks: Tasks;
+  readonly tasks: Partial<Tasks>;
   /** The tasks that this worker runs. */
   readonly names: readonly (keyof Tasks)[];
   readonly logger: Logger;
@@ -22,7 +22,7 @@ export interface JobWorkerOptions {
   readonly outage: Outage;
   /** The outage of notifications; without them jobs wait for the next poll. */
   readonly listening: Outage;
-  readonly metrics: JobMetrics;
+  readonly jobsTotal: Counter<'task' | 'result'>;
   /** Called with the name under which jobs are locked from now on, and the name that it replaces. */
   readonly onLockName: (name: string, before: string | undefined) => void;
   readonly settings: {
@@ -111,7 +111,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
   };
 }
 
-function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions, active: Set<string>): TaskList {
+function toTaskList({ tasks, names, logger, jobsTotal }: JobWorkerOptions, active: Set<string>): TaskList {
   const list: TaskList = {};
   for (const name of names) {
     list[name] = async (raw, { job }) => {
@@ -119,9 +119,9 @@ function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions, active:
       try {
         const understood = await perform(tasks, name, raw);
         if (!understood) logger.warn({ task: name }, 'a job was dropped: its payload is not valid');
-        metrics.jobs.inc({ task: name, result: understood ? 'done' : 'refused' });
+        jobsTotal.inc({ task: name, result: understood ? 'done' : 'refused' });
       } catch (error) {
-        metrics.jobs.inc({ task: name, result: 'failed' });
+        jobsTotal.inc({ task: name, result: 'failed' });
         throw error;
       } finally {
         active.delete(job.id);
@@ -132,10 +132,15 @@ function toTaskList({ tasks, names, logger, metrics }: JobWorkerOptions, active:
 }
 
 /** @returns false for an invalid payload, for example of another build: a retry would not help */
-async function perform<Task extends keyof JobPayloads>(tasks: Tasks, name: Task, raw: unknown): Promise<boolean> {
+async function perform<Task extends keyof JobPayloads>(
+  tasks: Partial<Tasks>,
+  name: Task,
+  raw: unknown,
+): Promise<boolean> {
   const payload = payloadReaders[name](raw);
-  if (payload === undefined) return false;
-  await tasks[name](payload);
+  const task = tasks[name];
+  if (payload === undefined || task === undefined) return false;
+  await task(payload);
   return true;
 }
 

@@ -1,6 +1,7 @@
 /** The features of a conversation beside messages and rooms: their services, routes and frames. */
 import type { Contact } from '../../chat/membership/contact.ts';
 import type { App } from '../../http/server/app-type.ts';
+import type { RoomTasks } from '../../jobs/runner/tasks.ts';
 import type { FrameHandlers } from '../../realtime/gateway/frame-handlers.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
@@ -29,6 +30,8 @@ export interface ConversationWiring {
   /** Registers the routes of all features under `/v1`. */
   readonly routes: (v1: App) => Promise<void>;
   readonly frames: FrameHandlers;
+  /** The jobs that change rooms: see jobs/room-jobs.ts. */
+  readonly tasks: RoomTasks;
   readonly stop: () => Promise<void>;
 }
 
@@ -36,6 +39,7 @@ export function startConversation(_options: ConversationOptions): ConversationWi
   return {
     routes: async (_v1) => {},
     frames: {},
+    tasks: {},
     stop: async () => {},
   };
 }
