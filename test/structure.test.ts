@@ -76,7 +76,18 @@ test('imports follow the arrows of the house, type imports included', () => {
  */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   auth: ['authenticator.ts', 'host-app', 'oauth', 'login', 'account', 'mfa', 'sessions', 'credentials'],
-  chat: ['invites', 'messages', 'personal-data', 'rooms', 'membership', 'events', 'notifications', 'reads', 'state'],
+  chat: [
+    'invites',
+    'uploads',
+    'messages',
+    'personal-data',
+    'rooms',
+    'membership',
+    'events',
+    'notifications',
+    'reads',
+    'state',
+  ],
   database: [
     'database-probe.ts',
     'freshness-batch.ts',

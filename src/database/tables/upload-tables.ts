@@ -1,4 +1,4 @@
-/** Uploaded files. Their bytes are in a folder or an S3-compatible store, under the key of the row. */
+/** Uploaded files. Their bytes are in a folder or an S3-compatible store, under `fileId`. */
 import { sql } from 'drizzle-orm';
 import { bigint, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, time } from './columns.ts';
@@ -7,11 +7,16 @@ export const attachments = pgTable(
   'attachments',
   {
     id: uuid('id').primaryKey(),
+    /** Whose message shows the file, and whose quota it counts towards. */
     ownerId: uuid('owner_id').notNull(),
+    /** Of the bytes. A forwarded message has rows of its own for the same bytes, which stay until the last row is gone. */
+    fileId: uuid('file_id').notNull(),
+    /** Who uploaded the bytes: when they are erased, all rows of their files go. */
+    uploaderId: uuid('uploader_id').notNull(),
     /** Null until a message names the file. */
     roomId: uuid('room_id'),
     messageId: uuid('message_id'),
-    /** Its place among the files of the message. */
+    /** Its place among the files of the message; null for what a message shows elsewhere, such as a preview's picture. */
     position: integer('position'),
     name: text('name').notNull(),
     type: text('type').notNull(),
@@ -23,12 +28,14 @@ export const attachments = pgTable(
     blurhash: text('blurhash'),
     thumbnailType: text('thumbnail_type'),
     thumbnailSize: integer('thumbnail_size'),
-    /** `pending`: not scanned yet; nobody can fetch it. */
-    state: text('state').$type<'pending' | 'ready' | 'infected'>().notNull(),
+    /** `pending`: still uploading, or not scanned yet; nobody can fetch it. `storedBytes` is then what it may take. */
+    state: text('state').$type<'pending' | 'ready'>().notNull(),
     createdAt: createdAt(),
   },
   (table) => [
     index('attachments_owner').on(table.ownerId),
+    index('attachments_file').on(table.fileId),
+    index('attachments_uploader').on(table.uploaderId),
     index('attachments_message').on(table.messageId).where(sql`message_id is not null`),
     index('attachments_orphans').on(table.createdAt).where(sql`message_id is null`),
   ],
