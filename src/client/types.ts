@@ -55,6 +55,8 @@ export interface ThreadSummary {
   readonly lastReplyAt: string | null;
   /** Of the five people who wrote last, newest first. */
   readonly userIds: readonly string[];
+  /** Of the newest message that is counted here. Events up to it change nothing in this summary. */
+  readonly lastSeq: number;
 }
 
 export interface Reaction {

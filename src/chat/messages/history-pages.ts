@@ -4,7 +4,7 @@
  * (a message, an edit, a deletion, a reply) is an event and moves the position. Profiles in it may be as old as in live events.
  */
 import { LRUCache } from 'lru-cache';
-import type { JsonPage, MessageRepository } from './message-repository.ts';
+import type { MessageRepository, PositionedPage } from './message-repository.ts';
 import type { ReadUncachedPage } from './uncached-newest-page.ts';
 
 export interface HistoryPagesSettings {
@@ -66,7 +66,7 @@ export function createHistoryPages({
     const already = reading.get(readingKey);
     if (already) return already;
     const read = repository.newest(roomId, position, from, limit).then((page) => {
-      const bytes = pageJson(page);
+      const bytes = pageJson({ ...page, seq: position });
       if (askedOf === log) kept.set(key, { position, bytes, askedMs });
       return bytes;
     });
@@ -98,6 +98,6 @@ export function createHistoryPages({
 }
 
 /** The bytes of a `MessagePage`. */
-export function pageJson({ messages, hasMore }: JsonPage): Buffer {
-  return Buffer.from(`{"messages":[${messages.join(',')}],"hasMore":${hasMore}}`);
+export function pageJson({ messages, hasMore, seq }: PositionedPage): Buffer {
+  return Buffer.from(`{"messages":[${messages.join(',')}],"hasMore":${hasMore},"seq":${seq}}`);
 }

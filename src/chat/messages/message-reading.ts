@@ -40,7 +40,13 @@ export interface MessageReading {
     place: { readonly roomId: string; readonly messageId: string },
     range: Omit<HistoryRange, 'scope'>,
   ) => Promise<Buffer>;
-  readonly replies: (actor: Actor, roomId: string, messageId: string, after: number, limit: number) => Promise<Page>;
+  readonly replies: (
+    actor: Actor,
+    roomId: string,
+    messageId: string,
+    after: number,
+    limit: number,
+  ) => Promise<Page & { seq: number }>;
   /** Earlier versions, from number `from` on. */
   readonly edits: (
     actor: Actor,
@@ -103,10 +109,10 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
     if (isNewest) return pages.newest(roomId, head, from, limit);
     const older = { before: Math.min(before ?? around ?? head + 1, head + 1), from, limit, scope };
     const newer = { after: Math.max(after ?? (around ?? 1) - 1, from - 1), to: head, limit, scope };
-    if (after !== undefined) return pageJson(await repository.after(roomId, newer));
-    if (around === undefined) return pageJson(await repository.before(roomId, older));
+    if (after !== undefined) return pageJson({ ...(await repository.after(roomId, newer)), seq: head });
+    if (around === undefined) return pageJson({ ...(await repository.before(roomId, older)), seq: head });
     const both = await Promise.all([repository.before(roomId, older), repository.after(roomId, newer)]);
-    return pageJson(pageAround(...both, limit));
+    return pageJson({ ...pageAround(...both, limit), seq: head });
   }
 
   async function thread(
@@ -131,7 +137,7 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
       const feed = await followToRead(actor, roomId);
       await findIn(feed, actor, messageId);
       const from = Math.max(after, feed.state.firstReadable(actor) - 1);
-      return repository.replies(roomId, messageId, from, feed.position, limit);
+      return { ...(await repository.replies(roomId, messageId, from, feed.position, limit)), seq: feed.position };
     },
     edits: async (actor, roomId, messageId, from, limit) => {
       const message = await find(actor, roomId, messageId);

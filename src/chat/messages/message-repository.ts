@@ -30,6 +30,11 @@ export interface JsonPage {
   readonly hasMore: boolean;
 }
 
+/** A page with the room's newest seq as of the read. */
+export interface PositionedPage extends JsonPage {
+  readonly seq: number;
+}
+
 export interface MessageRepository {
   /** The newest messages with `from` ≤ seq ≤ `head`, in seq order; `head` is the room's position. */
   readonly newest: (roomId: string, head: number, from: number, limit: number) => Promise<JsonPage>;

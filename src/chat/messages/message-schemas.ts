@@ -14,7 +14,14 @@ export const PendingShape = Type.Object({
   duplicate: Type.Optional(Type.Boolean()),
 });
 
-export const MessagePage = Type.Object({ messages: Type.Array(MessageShape), hasMore: Type.Boolean() });
+export const MessagePage = Type.Object({
+  messages: Type.Array(MessageShape),
+  hasMore: Type.Boolean(),
+  seq: Type.Integer({
+    description:
+      'Of the newest event of the room when the page was read. Apply later events to the page; it may hold their effects already',
+  }),
+});
 
 export const EditBody = exactly({ text: MessageText });
 export const RoomParams = exactly({ roomId: Uuid });

@@ -16,7 +16,7 @@ import {
 import { messageMarks } from '../state/message-marks.ts';
 import { messageJson, unknownProfile } from '../state/message-shape.ts';
 import type { ExtrasLoader, FoundExtras } from './extras-loader.ts';
-import { countReplies, type JsonPage } from './message-repository.ts';
+import { countReplies, type PositionedPage } from './message-repository.ts';
 
 export interface UncachedPageRequest {
   readonly roomId: string;
@@ -24,13 +24,15 @@ export interface UncachedPageRequest {
   readonly limit: number;
 }
 
-export type ReadUncachedPage = (question: UncachedPageRequest) => Promise<JsonPage | undefined>;
+export type ReadUncachedPage = (question: UncachedPageRequest) => Promise<PositionedPage | undefined>;
 
 interface Row {
   place: number;
   role: MemberRole;
   count: number;
   packed: string | null;
+  /** Of the room's newest event; bigint: arrives as a string. */
+  head: string;
 }
 
 /** Pages of one query: more save little, and a page may be large. */
@@ -50,9 +52,10 @@ export function createUncachedNewestPages({
 }): ReadUncachedPage {
   // Planned once: behind a `select` the planner takes every list for equally long, and `limit 1` has it look up keys whatever it
   // believes of the tables.
-  async function readMany(questions: readonly UncachedPageRequest[]): Promise<(JsonPage | undefined)[]> {
+  async function readMany(questions: readonly UncachedPageRequest[]): Promise<(PositionedPage | undefined)[]> {
     const rows = await sql<Row[]>`
-      select asked.place::int, m.role, page.count, page.packed
+      select asked.place::int, m.role, page.count, page.packed,
+        coalesce((select seq from events h where h.room_id = asked.room_id order by seq desc limit 1), 0) as head
       from unnest((select ${questions.map(({ roomId }) => roomId)}::uuid[]), (select ${questions.map(({ userId }) => userId)}::uuid[]),
         (select ${questions.map(({ limit }) => limit)}::int[])
       ) with ordinality as asked(room_id, user_id, size, place)
@@ -78,11 +81,15 @@ export function createUncachedNewestPages({
       ...new Set(pages.flatMap((messages) => messages?.map(({ senderId }) => senderId) ?? [])),
     ]);
     const found = await extras.find(pages.flatMap((messages) => messages?.map(markedOf) ?? []));
-    const answers: (JsonPage | undefined)[] = questions.map(() => undefined);
-    for (const [index, { place, role, count }] of rows.entries()) {
+    const answers: (PositionedPage | undefined)[] = questions.map(() => undefined);
+    for (const [index, { place, role, count, head }] of rows.entries()) {
       const messages = pages[index];
       if (!messages || !may(role, 'read')) continue;
-      answers[place - 1] = { messages: toJson(messages, people, found), hasMore: count > questions[place - 1]!.limit };
+      answers[place - 1] = {
+        messages: toJson(messages, people, found),
+        hasMore: count > questions[place - 1]!.limit,
+        seq: Number(head),
+      };
     }
     return answers;
   }

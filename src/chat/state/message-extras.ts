@@ -10,6 +10,9 @@ export const ThreadShape = Type.Object(
     replyCount: Type.Integer(),
     lastReplyAt: Nullable(Time),
     userIds: Type.Array(Uuid, { description: 'Of the five people who wrote in the thread last, newest first' }),
+    lastSeq: Type.Integer({
+      description: 'Of the newest message that is counted here. Events up to it change nothing in this summary',
+    }),
   },
   { description: 'The thread that this message starts' },
 );
