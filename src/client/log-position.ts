@@ -19,7 +19,7 @@ export interface LogPosition {
   /** Takes the rooms as a welcome names them. @returns the rooms whose events were left out */
   readonly welcome: (logId: string, rooms: readonly WelcomeRoom[]) => readonly RoomReset[];
   /** Moves on to the event when it is the next one. @returns how it follows what came before; after a `gap` the client has to resume */
-  readonly take: (event: RoomEvent) => 'next' | 'known' | 'gap';
+  readonly take: (event: Pick<RoomEvent, 'roomId' | 'seq'>) => 'next' | 'known' | 'gap';
   readonly reset: (reset: RoomReset) => void;
   readonly leave: (roomId: string) => void;
   readonly clear: () => void;

@@ -4,12 +4,14 @@
  */
 import { backoffMs } from './backoff.ts';
 import { ClientError } from './client-error.ts';
+import type { MessageParts } from './types.ts';
 
 export interface OutboxMessage {
   readonly clientId: string;
   readonly roomId: string;
   readonly text: string;
-  readonly replyTo?: string;
+  /** What it holds beside its text. */
+  readonly parts?: MessageParts;
   /** The user who was logged in when it was written. */
   readonly senderId?: string | undefined;
 }

@@ -11,25 +11,36 @@
  * ```
  */
 import { ClientError } from './client-error.ts';
+import { createLaterCalls, type LaterCalls } from './later-calls.ts';
 import { LiveSocket, type SocketListener, type SocketState } from './live-socket.ts';
 import { createLoginCalls, type LoginCalls } from './login-calls.ts';
+import { createMessageCalls, type MessageCalls } from './message-calls.ts';
 import { createModerationClient, type ModerationClient } from './moderation-client.ts';
 import { createOutbox, type OutboxMessage, type Sent } from './outbox.ts';
+import { createPeopleCalls, type PeopleCalls } from './people-calls.ts';
 import { randomKey } from './random-key.ts';
 import { type Call, callOnce, createCall } from './rest.ts';
 import { createRoomCalls, type RoomCalls } from './room-calls.ts';
 import { createSession, type LoginStorage, type Session } from './session.ts';
-import type { Login, OwnUser, ReadState } from './types.ts';
+import { createThreadCalls, type ThreadCalls } from './thread-calls.ts';
+import type { Attachment, Login, MessageParts, OwnUser, ReadState } from './types.ts';
+import { type UploadOptions, uploadFile } from './upload.ts';
 
 export { ClientError } from './client-error.ts';
+export type { LaterCalls } from './later-calls.ts';
 export { withLineBreaks } from './line-breaks.ts';
 export type { SocketListener, SocketState, Welcome } from './live-socket.ts';
 export type { LoginCalls, NewAccount, PasskeyAnswer, SecondFactorProof } from './login-calls.ts';
+export type { MessageCalls } from './message-calls.ts';
 export type * from './moderation-client.ts';
 export type { Sent } from './outbox.ts';
-export type { HistoryPage, NewRoom, Page, RoomCalls } from './room-calls.ts';
+export type { PeopleCalls } from './people-calls.ts';
+export type { HistoryPage, HistoryRange, NewRoom, Page, RoomCalls } from './room-calls.ts';
+export * from './room-store.ts';
 export type { LoginStorage } from './session.ts';
+export type { ThreadCalls } from './thread-calls.ts';
 export type * from './types.ts';
+export type { UploadOptions } from './upload.ts';
 
 export interface ClientOptions {
   /** Where Parley is, with its path behind a proxy, e.g. `https://example.com/chat`; default: the origin of the page. */
@@ -40,7 +51,7 @@ export interface ClientOptions {
   readonly tabStorage?: LoginStorage;
 }
 
-export interface ParleyClient extends LoginCalls, RoomCalls {
+export interface ParleyClient extends LoginCalls, RoomCalls, MessageCalls, ThreadCalls, LaterCalls, PeopleCalls {
   /** The user who is logged in on this device. */
   readonly user: () => OwnUser | undefined;
   /** Changes the profile, or reads it again. */
@@ -67,12 +78,14 @@ export interface ParleyClient extends LoginCalls, RoomCalls {
    * Resolves when the message is stored, however often the connection breaks until then.
    * @throws ClientError when it is refused; `unauthenticated` when its login ended before it could be sent
    */
-  readonly send: (roomId: string, text: string, options?: { clientId?: string; replyTo?: string }) => Promise<Sent>;
+  readonly send: (roomId: string, text: string, options?: MessageParts & { clientId?: string }) => Promise<Sent>;
   /** @returns the seq of the edit */
   readonly edit: (roomId: string, messageId: string, text: string) => Promise<number>;
   /** @returns the seq of the deletion */
   readonly remove: (roomId: string, messageId: string) => Promise<number>;
   readonly markRead: (roomId: string, seq: number) => Promise<ReadState>;
+  /** Sends a file, to be named by a message within a day. */
+  readonly upload: (file: File, options?: UploadOptions) => Promise<Attachment>;
   /** Tells the room that this user is writing, or has stopped. Never fails: a lost signal does no harm. */
   readonly typing: (roomId: string, active: boolean) => void;
 }
@@ -130,19 +143,18 @@ export function createParleyClient({
     callOpen: (method, path, body) => callOnce(base, { method, path, body }),
     moderation: createModerationClient(call),
     ...createRoomCalls(call),
+    ...createMessageCalls(call),
+    ...createThreadCalls(call),
+    ...createLaterCalls(call),
+    ...createPeopleCalls(call, socket),
+    upload: (file, options) => uploadFile({ base, session }, file, options),
     on,
     connect: () => socket.start(),
     disconnect: () => socket.stop(),
     wake: () => socket.wake(),
     state: () => socket.state,
-    send: (roomId, text, { clientId = randomKey(), replyTo } = {}) =>
-      outbox.send({
-        roomId,
-        text,
-        clientId,
-        senderId: session.user()?.id,
-        ...(replyTo === undefined ? {} : { replyTo }),
-      }),
+    send: (roomId, text, { clientId = randomKey(), ...parts } = {}) =>
+      outbox.send({ roomId, text, clientId, parts, senderId: session.user()?.id }),
     ...createRoomFrames(socket),
   };
 }
@@ -198,14 +210,13 @@ function createListeners(): { listener: SocketListener; on: ParleyClient['on'] }
 
 /** One attempt to send a message over the socket. @throws ClientError */
 async function deliver(
-  { roomId, clientId, text, replyTo, senderId }: OutboxMessage,
+  { roomId, clientId, text, parts, senderId }: OutboxMessage,
   { session, socket }: { session: Session; socket: LiveSocket },
 ): Promise<Sent> {
   // Another user has logged in, here or in another tab: nothing goes out in their name.
   if (session.user()?.id !== senderId)
     throw new ClientError('unauthenticated', 'the login it was written in has ended');
-  const reply = replyTo === undefined ? {} : { replyTo };
-  const ack = await socket.ask({ type: 'message.send', roomId, clientId, text, ...reply });
+  const ack = await socket.ask({ type: 'message.send', roomId, clientId, text, ...parts });
   const { messageId, seq = 0, createdAt, pending } = ack;
   const sent = { messageId: String(messageId), seq: Number(seq), createdAt: String(createdAt) };
   return pending === true ? { ...sent, pending } : sent;

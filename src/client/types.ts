@@ -5,7 +5,19 @@ export interface Profile {
   readonly username: string;
   readonly displayName: string;
   readonly avatarUrl: string | null;
+  /** What the person says about themselves at present. */
+  readonly status?: CustomStatus | null;
 }
+
+export interface CustomStatus {
+  readonly emoji: string;
+  readonly text: string;
+  /** Null: until it is cleared. */
+  readonly expiresAt: string | null;
+}
+
+/** `offline` is never chosen: the person has no connection, or is invisible. */
+export type Presence = 'online' | 'away' | 'dnd' | 'offline';
 
 export interface OwnUser extends Profile {
   readonly kind: 'user' | 'guest';
@@ -143,14 +155,52 @@ export interface Login {
   readonly expiresIn: number;
 }
 
-/** A durable event: `seq` counts 1, 2, 3… in its room. */
-export interface RoomEvent {
-  readonly type: string;
-  readonly roomId: string;
-  readonly seq: number;
-  readonly at: string;
-  readonly data: Readonly<Record<string, unknown>>;
+/** What each durable event tells, by its type. */
+export interface RoomEventData {
+  readonly 'message.created': { readonly message: Message };
+  /** `thread`: of the message's thread, where the change made another summary of it. */
+  readonly 'message.updated': { readonly message: Message; readonly thread?: ThreadChange };
+  readonly 'message.deleted': { readonly messageId: string; readonly by: string; readonly thread?: ThreadChange };
+  readonly 'reaction.added': ReactionChange;
+  readonly 'reaction.removed': ReactionChange;
+  readonly 'message.pinned': { readonly messageId: string; readonly by: string };
+  readonly 'message.unpinned': { readonly messageId: string; readonly by: string };
+  readonly 'poll.updated': { readonly messageId: string; readonly poll: Poll };
+  readonly 'member.joined': MemberChange;
+  readonly 'member.updated': MemberChange;
+  readonly 'member.left': { readonly userId: string; readonly by: string; readonly reason: string };
+  readonly 'room.updated': { readonly room: Room };
+  readonly 'room.deleted': { readonly by: string };
 }
+
+export interface ReactionChange {
+  readonly messageId: string;
+  readonly emoji: string;
+  readonly userId: string;
+}
+
+/** The summary of a thread after a message of it was deleted or restored. `threadId` is of the message that starts it. */
+export interface ThreadChange extends ThreadSummary {
+  readonly threadId: string;
+}
+
+export interface MemberChange {
+  readonly user: Profile;
+  readonly role: Member['role'];
+  readonly by: string;
+  readonly mutedUntil?: string | null;
+}
+
+/** A durable event: `seq` counts 1, 2, 3… in its room. */
+export type RoomEvent = {
+  readonly [Type in keyof RoomEventData]: {
+    readonly type: Type;
+    readonly roomId: string;
+    readonly seq: number;
+    readonly at: string;
+    readonly data: RoomEventData[Type];
+  };
+}[keyof RoomEventData];
 
 /** Any frame of the server. */
 export interface ServerFrame {
@@ -181,4 +231,71 @@ export interface ReadState {
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
+}
+
+/** How far another member has read, in a room with receipts. */
+export interface Receipt {
+  readonly userId: string;
+  readonly lastReadSeq: number;
+  readonly at?: string;
+}
+
+/** A thread that the user follows. */
+export interface FollowedThread extends ReadState {
+  readonly roomId: string;
+  /** The message that starts it. */
+  readonly message: Message;
+}
+
+/** A text that was begun on one of the user's devices. */
+export interface Draft {
+  readonly roomId: string;
+  readonly threadId: string | null;
+  readonly text: string;
+  readonly attachmentIds: readonly string[];
+  readonly updatedAt: string;
+}
+
+export interface Bookmark {
+  readonly message: Message;
+  readonly note: string;
+  readonly remindAt: string | null;
+  readonly createdAt: string;
+}
+
+/** A message that is sent later. */
+export interface ScheduledMessage {
+  readonly id: string;
+  readonly roomId: string;
+  readonly text: string;
+  readonly threadId?: string | null;
+  readonly sendAt: string;
+  readonly state: 'waiting' | 'sent' | 'refused';
+  /** Why it was refused. */
+  readonly failure?: { readonly code: string; readonly message: string } | null;
+}
+
+export interface CustomEmoji {
+  readonly id: string;
+  /** Without colons. */
+  readonly name: string;
+  readonly url: string;
+}
+
+export interface NewPoll {
+  readonly question: string;
+  readonly options: readonly string[];
+  readonly multiple?: boolean;
+  readonly anonymous?: boolean;
+  readonly closesAt?: string;
+}
+
+/** What a message may hold beside its text. */
+export interface MessageParts {
+  readonly replyTo?: string;
+  readonly threadId?: string;
+  readonly alsoInRoom?: boolean;
+  readonly attachmentIds?: readonly string[];
+  readonly poll?: NewPoll;
+  readonly forward?: { readonly roomId: string; readonly messageId: string };
 }

@@ -100,7 +100,8 @@ export async function startChaosClient(url: string, name: string): Promise<Chaos
         if (!running.has(id)) begin(id, seq);
       }
     },
-    onEvent: ({ type, roomId, seq, at, data }) => {
+    onEvent: ({ type, roomId, seq, at, data: shown }) => {
+      const data = shown as EventData;
       if (!running.has(roomId)) begin(roomId, seq - 1, true);
       lastOf(roomId)!.events.push({ seq, type, id: eventId(type, at, data) });
       see(roomId, type, data);
