@@ -1,15 +1,15 @@
 /** What people do with messages, over REST: reactions, pins, polls, previews, forwarding. */
 import type { Call } from './rest.ts';
 import { readAll } from './room-calls.ts';
-import type { CustomEmoji, Message } from './types.ts';
+import type { CustomEmoji, Message, Profile } from './types.ts';
 
 export interface MessageCalls {
   readonly message: (roomId: string, messageId: string) => Promise<Message>;
   /** @param emoji one emoji, or `:name:` of a custom emoji. Repeating it changes nothing */
   readonly react: (roomId: string, messageId: string, emoji: string) => Promise<void>;
   readonly unreact: (roomId: string, messageId: string, emoji: string) => Promise<void>;
-  /** The ids of all people with this reaction. */
-  readonly reactedBy: (roomId: string, messageId: string, emoji: string) => Promise<readonly string[]>;
+  /** Everybody with this reaction, the first one first. */
+  readonly reactedBy: (roomId: string, messageId: string, emoji: string) => Promise<readonly Profile[]>;
   readonly customEmojis: () => Promise<readonly CustomEmoji[]>;
   readonly pin: (roomId: string, messageId: string) => Promise<void>;
   readonly unpin: (roomId: string, messageId: string) => Promise<void>;
@@ -32,11 +32,8 @@ export function createMessageCalls(call: Call): MessageCalls {
     react: (roomId, messageId, emoji) => call('PUT', reactionPath(roomId, messageId, emoji)),
     unreact: (roomId, messageId, emoji) => call('DELETE', reactionPath(roomId, messageId, emoji)),
     reactedBy: async (roomId, messageId, emoji) => {
-      type Person =
-        | string
-        | { readonly id?: string; readonly userId?: string; readonly user?: { readonly id: string } };
-      const people = await readAll<Person>(call, reactionPath(roomId, messageId, emoji));
-      return people.map((each) => (typeof each === 'string' ? each : (each.user?.id ?? each.userId ?? each.id ?? '')));
+      const people = await readAll<{ readonly user: Profile }>(call, reactionPath(roomId, messageId, emoji));
+      return people.map(({ user }) => user);
     },
     customEmojis: () => readAll(call, '/v1/emojis'),
     pin: (roomId, messageId) => call('PUT', `${pathOf(roomId, messageId)}/pin`),

@@ -96,7 +96,7 @@ function addCreated(log: MessageLog, message: Message, again: boolean): MessageL
   const messages = again ? log.messages : mergeBySeq(log.messages, [message], new Set());
   const counted = countReply({ ...log, messages }, message, again);
   if (message.threadId === null) return counted;
-  return changeMessage(counted, message.threadId, (root) => growThread(root, message, again));
+  return changeMessage(counted, message.threadId, (root) => growThread(root, message));
 }
 
 function countReply(log: MessageLog, { id, replyTo, threadId, alsoInRoom }: Message, again: boolean): MessageLog {
@@ -114,12 +114,13 @@ function recountReplies(log: MessageLog, before: MessageLog, messageId: string):
   return changeMessage(log, is.replyTo, (target) => ({ ...target, replyCount: target.replyCount + by }));
 }
 
-function growThread(root: Message, { sender, createdAt }: Message, again: boolean): Message {
-  const { replyCount, lastReplyAt, userIds } = root.thread ?? { replyCount: 0, lastReplyAt: null, userIds: [] };
-  if (again && lastReplyAt !== null && lastReplyAt >= createdAt) return root;
-  const others = userIds.filter((id) => id !== sender.id);
-  const people = [sender.id, ...others].slice(0, threadPeopleMax);
-  return { ...root, thread: { replyCount: replyCount + 1, lastReplyAt: createdAt, userIds: people } };
+/** The summary names the newest message that it counts, so that none counts twice. */
+function growThread(root: Message, { sender, createdAt, seq }: Message): Message {
+  const before = root.thread ?? { replyCount: 0, userIds: [], lastSeq: 0 };
+  if (seq <= before.lastSeq) return root;
+  const others = before.userIds.filter((id) => id !== sender.id);
+  const userIds = [sender.id, ...others].slice(0, threadPeopleMax);
+  return { ...root, thread: { replyCount: before.replyCount + 1, lastReplyAt: createdAt, userIds, lastSeq: seq } };
 }
 
 function takeSummary(log: MessageLog, change: (ThreadSummary & { readonly threadId: string }) | undefined): MessageLog {

@@ -10,6 +10,8 @@ export interface Page<Item> {
 export interface HistoryPage {
   readonly messages: readonly Message[];
   readonly hasMore: boolean;
+  /** The room's position when the page was read. The page may contain later events as well. */
+  readonly seq: number;
 }
 
 export interface NewRoom {

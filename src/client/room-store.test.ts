@@ -43,14 +43,19 @@ test('messages are in seq order, and thread messages are in the room only when t
   );
   expect(texts(roomMessages(store))).toEqual(['text 1', 'text 3', 'text 4']);
   expect(texts(threadMessages(store, 'm1'))).toEqual(['text 2', 'text 3']);
-  expect(roomMessages(store)[0]?.thread).toEqual({ replyCount: 2, lastReplyAt: at(3), userIds: ['ben', 'ana'] });
+  expect(roomMessages(store)[0]?.thread).toEqual({
+    replyCount: 2,
+    lastReplyAt: at(3),
+    userIds: ['ben', 'ana'],
+    lastSeq: 3,
+  });
   expect(store.room).toMatchObject({ unread: 3, seq: 4, lastMessage: { id: 'm4' } });
 });
 
 test('a deleted message is a tombstone that keeps its thread, and the event brings the summary of the thread', () => {
   const replied = after(created(1, { pinned: true }), created(2, { threadId: 'm1' }), created(3, { replyTo: 'm1' }));
   expect(replied.log.messages[0]).toMatchObject({ replyCount: 1, thread: { replyCount: 1 } });
-  const summary = { threadId: 'm1', replyCount: 0, lastReplyAt: null, userIds: [] };
+  const summary = { threadId: 'm1', replyCount: 0, lastReplyAt: null, userIds: [], lastSeq: 0 };
   const store = applyAll(replied, [
     event(4, 'message.deleted', { messageId: 'm2', by: 'ben', thread: summary }),
     event(5, 'message.deleted', { messageId: 'm3', by: 'ben' }),
@@ -117,7 +122,7 @@ test('beyond twenty people the next one is read again, not guessed', () => {
 test('a page that was read while events came contains each of them once', () => {
   const reacted = event(3, 'reaction.added', { messageId: 'm1', emoji: '👍', userId: 'ben' });
   const replied = created(4, { threadId: 'm1' });
-  const thread = { replyCount: 1, lastReplyAt: at(4), userIds: ['ben'] };
+  const thread = { replyCount: 1, lastReplyAt: at(4), userIds: ['ben'], lastSeq: 4 };
   const reactions = [{ emoji: '👍', count: 1, userIds: ['ben'] }];
   for (const read of [message(1), message(1, { reactions }), message(1, { reactions, thread })]) {
     const store = reduceRoom(after(reacted, replied), {

@@ -31,8 +31,13 @@ export function createRoomStore(me: string | undefined, room?: OwnRoom): RoomSto
 /** What was read over REST, or the server signalled. */
 export type RoomChange =
   | { readonly type: 'event'; readonly event: RoomEvent }
-  /** `during`: the events since the read began. The answer may contain them already, or not. */
-  | { readonly type: 'messages'; readonly messages: readonly Message[]; readonly during?: readonly RoomEvent[] }
+  /** `during`: the events since the read began. Beyond `seq` the answer may contain them already, or not. */
+  | {
+      readonly type: 'messages';
+      readonly messages: readonly Message[];
+      readonly seq?: number;
+      readonly during?: readonly RoomEvent[];
+    }
   | { readonly type: 'room'; readonly room: OwnRoom; readonly during?: readonly RoomEvent[] }
   | { readonly type: 'members'; readonly members: readonly Member[]; readonly during?: readonly RoomEvent[] }
   /** The newest pin first. */
@@ -48,7 +53,7 @@ export function reduceRoom(store: RoomStore, change: RoomChange): RoomStore {
     case 'event':
       return applyEvent(store, change.event);
     case 'messages':
-      return { ...store, log: addRead(store.log, change.messages, change.during) };
+      return { ...store, log: addRead(store.log, change.messages, eventsAfter(change.seq, change.during)) };
     case 'room':
       return takeRoom(store, change.room, change.during ?? []);
     case 'members':
@@ -64,6 +69,10 @@ export function reduceRoom(store: RoomStore, change: RoomChange): RoomStore {
     case 'voted':
       return { ...store, log: takeVote(store.log, change.messageId, change.own) };
   }
+}
+
+function eventsAfter(seq = 0, events: readonly RoomEvent[] = []): readonly RoomEvent[] {
+  return events.filter((event) => event.seq > seq);
 }
 
 /** The history of the room itself between two seqs, without messages that are in a thread alone. */

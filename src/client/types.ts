@@ -10,8 +10,8 @@ export interface Profile {
 }
 
 export interface CustomStatus {
-  readonly emoji: string;
-  readonly text: string;
+  readonly emoji: string | null;
+  readonly text: string | null;
   /** Null: until it is cleared. */
   readonly expiresAt: string | null;
 }

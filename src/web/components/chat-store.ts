@@ -192,13 +192,13 @@ export class ChatStore {
 
   /** The newest messages and those before them, until `seq` is among them or `readBackMax` is reached. */
   async #readBack(roomId: string, seq: number): Promise<HistoryPage> {
-    let { messages, hasMore } = await this.client.history(roomId);
+    let { messages, hasMore, seq: readAt } = await this.client.history(roomId);
     while (hasMore && messages.length < readBackMax && messages[0]!.seq > seq) {
       const older = await this.client.history(roomId, { before: messages[0]!.seq, limit: pageMax });
       messages = [...older.messages, ...messages];
       hasMore = older.hasMore;
     }
-    return { messages, hasMore };
+    return { messages, hasMore, seq: readAt };
   }
 
   /** Begins to edit the user's newest message among those that are loaded, if there is one. */
