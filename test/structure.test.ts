@@ -106,10 +106,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   jobs: ['job-runner.ts', 'room-jobs.ts', 'mail-wiring.ts', 'runner', 'mail', 'smtp'],
   moderation: ['queue', 'bans', 'records', 'rules', 'lessons', 'scope', 'staff-access'],
   processing: ['client', 'server', 'engine', 'http2-sizes.ts', 'pool'],
-  realtime: ['gateway', 'feed', 'cluster', 'socket'],
+  realtime: ['presence', 'gateway', 'feed', 'cluster', 'socket'],
   roles: ['start-role.ts', 'chat.ts', 'commands', 'processing.ts', 'wiring', 'lifecycle'],
   spam: ['assess.ts', 'rules', 'second-sign.ts', 'toxicity', 'classifier', 'flood.ts', 'links', 'terms', 'text'],
-  user: ['blocks', 'profile', 'account', 'notifications', 'privacy'],
+  user: ['blocks', 'profile', 'account', 'notifications', 'privacy', 'status'],
   web: ['page', 'desk', 'components'],
 };
 

@@ -198,6 +198,17 @@ export const schema = {
     deliverySlice: integer(16, 'Sockets of one room that are written before other work runs', { min: 1 }),
     badFramesPerMinute: integer(20, 'Invalid frames per minute; one more closes the socket with 1008', { min: 1 }),
     inFlightPerSocket: integer(256, 'Frames of one socket handled at once; more wait unread', { min: 1 }),
+    typingMax: integer(200, 'In rooms of more members nobody is shown who types', { min: 0 }),
+  },
+  presence: {
+    grace: duration('15s', 'Somebody is shown as offline this long after their last socket has closed', { minMs: 500 }),
+    watchMax: integer(500, 'People whose presence one socket watches, or one request asks for', { min: 1, max: 5000 }),
+    statusMax: integer(100, 'Longest text of a custom status, in code points', { min: 1 }),
+    recheck: duration(
+      '30s',
+      'Interval at which watched people are read again, and whether their watchers may still see them',
+      { minMs: 100 },
+    ),
   },
   resume: {
     maxEvents: integer(5000, 'Events replayed per room; a client further behind gets room.reset', { min: 1 }),
@@ -240,6 +251,8 @@ export const schema = {
     framesPerSecond: integer(50, 'Frames of any kind per second and socket', { min: 1 }),
     framesBurst: integer(200, 'Burst of frames of any kind per socket', { min: 1 }),
     typingPerSecond: integer(1, 'typing frames per second, socket and room', { min: 1 }),
+    presencePerSecond: integer(2, 'presence and presence.watch frames per second and socket', { min: 1 }),
+    presenceBurst: integer(20, 'Burst of presence and presence.watch frames per socket', { min: 1 }),
     exportsPerHour: integer(10, 'Data exports per hour and user', { min: 1 }),
     blocksPerUser: integer(1000, 'Users that one user can block', { min: 1 }),
     closeAfter: integer(200, 'Rate-limited frames within a minute after which a socket is closed with 4029', {

@@ -73,8 +73,9 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const messages = startMessageWiring({ ...shared, sql, rooms, judge: judge.message, profilesTtlMs });
   startOverWithLog(cluster, rooms, messages);
   const callers = await startCallerWiring({
-    ...{ ...options, db, publicUrl, cluster, rooms, profiles, parts },
+    ...{ ...options, db, sql, publicUrl, cluster, rooms, profiles, parts },
     judgeName: judge.name,
+    judgeStatus: judge.status,
     chatMetrics: metrics,
   });
   const conversation = startConversation({ ...shared, rooms, messages, callers, judge });

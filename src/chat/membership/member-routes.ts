@@ -38,15 +38,25 @@ const membershipRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { membe
       config: { scope: 'rooms:read' },
       schema: {
         tags,
-        summary: 'List the members of a room',
+        summary: 'List the members of a room, or complete a name',
+        description:
+          'With `query`: members whose username, or a word of whose display name, begins so, without regard to case and accents. Those who wrote last come first. There is one page of them.',
         params: exactly({ roomId: Uuid }),
-        querystring: PageQuery,
+        querystring: exactly({
+          ...PageQuery.properties,
+          query: Type.Optional(Type.String({ maxLength: 64 })),
+        }),
         response: answers(200, listOf(MemberShape)),
       },
     },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
-      const { limit = 50, cursor } = request.query;
+      const { limit = 50, cursor, query } = request.query;
+      if (query !== undefined) {
+        if (cursor !== undefined) throw invalid('/cursor', 'not together with query');
+        if (!query.isWellFormed() || query.includes('\0')) throw invalid('/query', 'not a text');
+        return { items: await members.complete(caller, request.params.roomId, query.trim(), limit), nextCursor: null };
+      }
       const found = await members.list(caller, request.params.roomId, readIdCursor(cursor), limit + 1);
       return toPage(found, limit, (member) => writeCursor([member.user.id]));
     },

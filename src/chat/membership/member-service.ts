@@ -12,8 +12,9 @@ import type { RecordAct } from '../state/moderator-acts.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import type { Contact } from './contact.ts';
 import { planJoin, planMute, planRemoval, planRoleChange } from './member-changes.ts';
-import { findMemberRow, listMemberRows, wasEverMember } from './member-repository.ts';
+import { findMemberRow, listMemberRows, type MemberRow, wasEverMember } from './member-repository.ts';
 import { requireAdd, requireRemove } from './member-rules.ts';
+import { completeNames } from './name-completion-repository.ts';
 
 export interface Member {
   readonly user: PublicProfile;
@@ -28,6 +29,8 @@ export interface Member {
 export interface MemberService {
   /** Members by user id. @param after the last user id of the page before */
   readonly list: (actor: Actor, roomId: string, after: string | undefined, limit: number) => Promise<Member[]>;
+  /** Members whose username or a word of whose display name begins so: those who wrote last first. */
+  readonly complete: (actor: Actor, roomId: string, query: string, limit: number) => Promise<Member[]>;
   /** Joins, adds, or changes a role; repeating it changes nothing. @throws Failure `banned`, `conflict` when the room is full */
   readonly put: (actor: Actor, roomId: string, userId: string, role?: MemberRole) => Promise<Member>;
   /** @throws Failure `conflict` when the room would have no owner */
@@ -56,7 +59,17 @@ export function createMemberService(parts: MemberServiceParts): MemberService {
 
   async function list(actor: Actor, roomId: string, after: string | undefined, limit: number): Promise<Member[]> {
     await followToRead(actor, roomId);
-    const rows = await listMemberRows(sql, roomId, after, limit);
+    return describe(await listMemberRows(sql, roomId, after, limit));
+  }
+
+  async function complete(actor: Actor, roomId: string, query: string, limit: number): Promise<Member[]> {
+    const { state } = await followToRead(actor, roomId);
+    return describe(
+      await completeNames(db, { roomId, query: query.replace(/^@/, ''), limit, memberCount: state.members.size }),
+    );
+  }
+
+  async function describe(rows: readonly MemberRow[]): Promise<Member[]> {
     const people = await profiles.byIds(rows.map((row) => row.userId));
     return rows.map(({ userId, ...row }) => ({ user: people.get(userId) ?? unknownProfile(userId), ...row }));
   }
@@ -102,5 +115,5 @@ export function createMemberService(parts: MemberServiceParts): MemberService {
     return readAfterCommit(find(roomId, userId));
   }
 
-  return { list, put, changeRole, remove, mute };
+  return { list, complete, put, changeRole, remove, mute };
 }

@@ -9,9 +9,15 @@ export function countsInRoom(message: string): string {
   return `(${message}.thread_id is null or ${message}.also_in_room is true)`;
 }
 
-/** A condition: the message mentions the user, by name or with everybody. @param user an expression for the user's id */
+/**
+ * A condition: the message mentions the user, by name or with everybody. `@here` counts for every member too: who was connected when
+ * it was sent is not stored. A mention of everybody does not reach people who block its author, as one by name does not.
+ * @param user an expression for the user's id
+ */
 export function mentions(message: string, user: string): string {
-  return `(${message}.mentions_all is not null or (${user} = any(${message}.mentions)) is true)`;
+  // A scalar query and not `exists`, for which Postgres may read the whole table to hash it.
+  const isBlocked = `select true from blocks b where b.user_id = ${user} and b.blocked_id = ${message}.actor_id`;
+  return `((${message}.mentions_all is not null and (${isBlocked}) is null) or (${user} = any(${message}.mentions)) is true)`;
 }
 
 /** A condition: the message counts in the room's `unread`, in its `mentions`, or in both. */
@@ -20,7 +26,7 @@ export function countsAtAll(message: string, user: string): string {
 }
 
 /** The columns that the two counts need. */
-export const countedColumns = 'e.mentions, e.mentions_all, e.thread_id, e.also_in_room';
+export const countedColumns = 'e.actor_id, e.mentions, e.mentions_all, e.thread_id, e.also_in_room';
 
 /** Two columns, `unread` and `mentions`, over rows of `countedColumns`. */
 export function countColumns(message: string, user: string): string {

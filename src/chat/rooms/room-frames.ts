@@ -16,7 +16,10 @@ export interface RoomFrameParts {
   readonly contact: Contact;
   /** Postgres' clock. */
   readonly nowMs: () => number;
-  readonly settings: TypingRateSettings;
+  readonly settings: TypingRateSettings & {
+    /** In rooms of more members typing is not sent: each signal would cost as many frames. */
+    readonly typingMax: number;
+  };
 }
 
 export function roomFrames(parts: RoomFrameParts): FrameHandlers {
@@ -24,11 +27,12 @@ export function roomFrames(parts: RoomFrameParts): FrameHandlers {
   return {
     ping: frameHandler({}, () => ({})),
     typing: frameHandler(
-      { roomId: Uuid, active: Type.Boolean() },
-      async ({ connection, caller }, { roomId, active }) => {
+      { roomId: Uuid, active: Type.Boolean(), threadId: Type.Optional(Uuid) },
+      async ({ connection, caller }, { roomId, active, threadId }) => {
         const { state } = await requireTyping(parts, caller, roomId);
         requireTypingRate(connection, roomId);
-        await signalTyping(parts, state, { roomId, userId: caller.userId, active });
+        const data = { userId: caller.userId, active, ...(threadId === undefined ? {} : { threadId }) };
+        await signalTyping(parts, state, roomId, data);
         return {};
       },
     ),
@@ -53,13 +57,16 @@ async function requireTyping({ access, nowMs }: RoomFrameParts, caller: Actor, r
 }
 
 async function signalTyping(
-  { hub, contact }: RoomFrameParts,
+  { hub, contact, settings }: RoomFrameParts,
   state: RoomState,
-  { roomId, userId, active }: { roomId: string; userId: string; active: boolean },
+  roomId: string,
+  data: { readonly userId: string; readonly active: boolean; readonly threadId?: string },
 ): Promise<void> {
+  if (state.members.size > settings.typingMax) return;
+  const { userId } = data;
   const [, hiddenFrom] = await Promise.all([contact.requireConversation(state, userId), contact.hiddenFrom(userId)]);
   if (!hiddenFrom) return;
-  const json = JSON.stringify({ type: 'typing', roomId, data: { userId, active } });
+  const json = JSON.stringify({ type: 'typing', roomId, data });
   hub.signalRoom(roomId, json, [userId, ...hiddenFrom]);
 }
 

@@ -167,7 +167,7 @@ export async function gatherUnread(
     cross join lateral (select e.seq from events e where ${counts} order by e.seq desc limit 1) newest
     cross join lateral (
       select count(*)::int as unread, (count(*) filter (where ${sql.raw(mentions('c', 'm.user_id'))}))::int as mentions
-      from (select e.mentions, e.mentions_all from events e where ${counts} order by e.seq limit ${countMax}) c
+      from (select e.actor_id, e.mentions, e.mentions_all from events e where ${counts} order by e.seq limit ${countMax}) c
     ) tally
     cross join lateral (
       select json_agg(json_build_object('sender', coalesce(p.display_name, ''), 'text', left(q.text, ${excerptMax}),

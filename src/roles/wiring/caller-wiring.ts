@@ -6,7 +6,14 @@ import type { App } from '../../http/server/app-type.ts';
 import { socketPath } from '../../realtime/gateway/socket-route.ts';
 import { createUserRepository } from '../../user/account/user-repository.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
-import { createUserService, type JudgeName, type UserService } from '../../user/profile/user-service.ts';
+import {
+  createUserService,
+  type JudgeName,
+  type JudgeStatus,
+  type UserService,
+} from '../../user/profile/user-service.ts';
+import { createPersonChanges, type PersonChanges } from '../../user/status/person-changes.ts';
+import { createPersonFacts, type FindPersonFacts } from '../../user/status/person-facts.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { ChatConnections } from './chat-connections.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
@@ -26,15 +33,18 @@ export interface CallerWiring {
   readonly logins: Logins;
   readonly privacy: PrivacyWiring;
   readonly users: UserService;
+  readonly personChanges: PersonChanges;
+  readonly findFacts: FindPersonFacts;
 }
 
-export interface CallerWiringOptions extends RoleContext, Pick<ChatConnections, 'db'> {
+export interface CallerWiringOptions extends RoleContext, Pick<ChatConnections, 'db' | 'sql'> {
   readonly publicUrl: string;
   readonly embedded: boolean;
   readonly cluster: Cluster;
   readonly rooms: RoomWiring;
   readonly profiles: Profiles;
   readonly judgeName: JudgeName;
+  readonly judgeStatus: JudgeStatus;
   readonly chatMetrics: ChatMetrics;
   readonly parts: MessageParts;
 }
@@ -68,10 +78,18 @@ export async function startCallerWiring(options: CallerWiringOptions): Promise<C
   const { authenticator } = identities;
   const logins = await createLogins({ ...shared, tokens, authenticator, embedded: options.embedded, onRevoked });
   const { hub, eventLog } = rooms;
-  const privacy = startPrivacy({ ...shared, ...logins, hub, eventLog, authenticator, onRevoked, parts: options.parts });
+  const [personChanges, findFacts] = [createPersonChanges(), createPersonFacts(options.sql)];
+  const privacy = startPrivacy({
+    ...{ ...shared, ...logins, hub, eventLog, authenticator, onRevoked, personChanges },
+    parts: options.parts,
+  });
   return {
-    ...{ app, origins, counters, tokens, identities, logins, privacy },
-    users: createUserService({ db, repository: users, profiles, judgeName }),
+    ...{ app, origins, counters, tokens, identities, logins, privacy, personChanges, findFacts },
+    users: createUserService({
+      ...{ db, repository: users, profiles, findFacts, changes: personChanges, judgeName },
+      judgeStatus: options.judgeStatus,
+      settings: config.presence,
+    }),
   };
 }
 

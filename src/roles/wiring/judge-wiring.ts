@@ -15,7 +15,7 @@ import { lookUpSenders } from '../../processing/client/sender-lookup.ts';
 import { createFloodWatch } from '../../processing/engine/flood-watch.ts';
 import { toSignSettings } from '../../processing/engine/text-engine.ts';
 import type { TextEngine } from '../../processing/engine/text-task.ts';
-import type { JudgeName } from '../../user/profile/user-service.ts';
+import type { JudgeName, JudgeStatus } from '../../user/profile/user-service.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { ChatMetrics } from './chat-metrics.ts';
 import { watchFloods } from './flood-wiring.ts';
@@ -33,6 +33,7 @@ export interface JudgeWiring {
   readonly message: Judge;
   readonly text: JudgeText;
   readonly name: JudgeName;
+  readonly status: JudgeStatus;
   /** How many of the processing instances answer, as text for people. */
   readonly state: () => string;
   /** Sends ordinary drafts until the engines and the connections to them are warm. Failures are reported as for any draft. */
@@ -110,9 +111,10 @@ export function createJudge({
     isWarm = true;
   }
 
-  async function requireAllowed(draft: DraftText): Promise<void> {
+  /** @param shown what the text is called in the refusal */
+  async function requireAllowed(draft: DraftText, shown: string = draft.kind): Promise<void> {
     const verdict = await judge(draft);
-    if (verdict.outcome === 'block') throw blocked(verdict, draft.kind);
+    if (verdict.outcome === 'block') throw blocked(verdict, shown);
   }
 
   return {
@@ -132,6 +134,9 @@ export function createJudge({
         kind: 'name',
         ...(userId ? { senderId: userId } : {}),
       }),
+    // The engine has no kind of its own for it: like a topic, it is a line that many see.
+    status: (text, userId) =>
+      requireAllowed({ key: `status of ${userId}`, text, kind: 'topic', senderId: userId }, 'status'),
     state: () => {
       const up = instances.filter((instance) => instance.breaker.state() === 'closed').length;
       if (instances.length > 0)

@@ -22,6 +22,7 @@ import { startErasures } from '../../user/privacy/erasure-service.ts';
 import { privacyRoutes } from '../../user/privacy/privacy-routes.ts';
 import { createProfileData } from '../../user/privacy/profile-data.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
+import type { PersonChanges } from '../../user/status/person-changes.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { MessageParts } from './message-parts.ts';
 
@@ -48,6 +49,7 @@ export function startPrivacy({
   counters,
   authenticator,
   onRevoked,
+  personChanges,
   parts: messageParts,
 }: Pick<RoleContext, 'config' | 'logger'> & {
   db: Database;
@@ -62,6 +64,8 @@ export function startPrivacy({
   authenticator: Authenticator;
   /** Tells other instances to read the revocations. */
   onRevoked: () => void;
+  /** Hears that somebody blocks another user, or no longer does. */
+  personChanges: PersonChanges;
   parts: MessageParts;
 }): PrivacyWiring {
   const parts: readonly PersonalData[] = [
@@ -109,7 +113,10 @@ export function startPrivacy({
   return {
     register: async (v1: App): Promise<void> => {
       await v1.register(blockRoutes, {
-        blocks: createBlockService({ db, profiles, settings: { blocksMax: config.limits.blocksPerUser } }),
+        blocks: createBlockService({
+          ...{ db, profiles, changes: personChanges },
+          settings: { blocksMax: config.limits.blocksPerUser },
+        }),
         authenticator,
       });
       await v1.register(privacyRoutes, {

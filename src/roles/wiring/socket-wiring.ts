@@ -97,7 +97,7 @@ function featureFrames(options: SocketWiringOptions) {
       access: rooms.roomAccess,
       contact,
       nowMs: rooms.eventLog.nowMs,
-      settings: { ...config.limits, roomsPerSocket: config.realtime.roomsPerSocket },
+      settings: { ...config.limits, ...config.realtime },
     }),
     ...options.conversation.frames,
     ...callers.logins.frames,

@@ -5,6 +5,7 @@ import type { Database, Transaction } from '../../database/connect.ts';
 import { isUniqueViolation } from '../../database/database-errors.ts';
 import { nameWords, users } from '../../database/tables/user-tables.ts';
 import { Failure } from '../../errors.ts';
+import type { StatusColumns } from '../status/custom-status.ts';
 import { type AddressRepository, createAddressRepository } from './address-repository.ts';
 import { toAsciiDomain } from './user-text.ts';
 
@@ -30,7 +31,9 @@ export interface UserRepository extends AddressRepository {
   readonly update: (
     tx: Database | Transaction,
     id: string,
-    changes: Partial<Pick<UserRow, 'displayName' | 'avatarUrl' | 'passwordHash' | 'role'>>,
+    changes: Partial<
+      Pick<UserRow, 'displayName' | 'avatarUrl' | 'passwordHash' | 'role' | 'invisible' | keyof StatusColumns>
+    >,
   ) => Promise<UserRow | undefined>;
   /** Stores another hash of the same password. @returns undefined if the present hash is not `from` */
   readonly replaceHash: (id: string, hashes: { from: string; to: string }) => Promise<UserRow | undefined>;
@@ -167,7 +170,7 @@ async function isOnlyUser(tx: Transaction, id: string): Promise<boolean> {
  * `parley_name_words` contain no quote or backslash, so they need no escaping. Null, which matches nobody, for a query
  * without words.
  */
-function nameQuery(query: string): SQL {
+export function nameQuery(query: string): SQL {
   const username = query.toLowerCase().replace(/^@/, '');
   const asUsername = /^[a-z0-9_.-]+$/.test(username) ? `'${username}':*` : null;
   return sql`(

@@ -4,6 +4,7 @@ import type { Database } from '../../database/connect.ts';
 import { blocks } from '../../database/tables/user-tables.ts';
 import { Failure, invalid } from '../../errors.ts';
 import type { Profiles, PublicProfile } from '../profile/profiles.ts';
+import type { PersonChanges } from '../status/person-changes.ts';
 
 export interface BlockService {
   /** A repeat changes nothing. @throws Failure `not_found`, `invalid` for oneself, `conflict` if there are `blocksMax` */
@@ -15,10 +16,12 @@ export interface BlockService {
 export function createBlockService({
   db,
   profiles,
+  changes,
   settings,
 }: {
   db: Database;
   profiles: Profiles;
+  changes: Pick<PersonChanges, 'announce'>;
   settings: { blocksMax: number };
 }): BlockService {
   return {
@@ -28,9 +31,11 @@ export function createBlockService({
       if ((await db.$count(blocks, eq(blocks.userId, userId))) >= settings.blocksMax)
         throw new Failure('conflict', `at most ${settings.blocksMax} users can be blocked`);
       await db.insert(blocks).values({ userId, blockedId }).onConflictDoNothing();
+      changes.announce(userId);
     },
     remove: async (userId, blockedId) => {
       await db.delete(blocks).where(and(eq(blocks.userId, userId), eq(blocks.blockedId, blockedId)));
+      changes.announce(userId);
     },
     list: async (userId) => {
       const rows = await db

@@ -22,6 +22,10 @@ export function createProfileData(db: Database): PersonalData {
           passwordHash: null,
           role: 'user',
           lastSeenAt: null,
+          statusEmoji: null,
+          statusText: null,
+          statusExpiresAt: null,
+          invisible: false,
           erasedAt: sql`clock_timestamp()`,
         })
         .where(eq(users.id, userId));
@@ -47,6 +51,10 @@ export function createProfileData(db: Database): PersonalData {
             emailVerifiedAt: users.emailVerifiedAt,
             createdAt: users.createdAt,
             lastSeenAt: users.lastSeenAt,
+            statusEmoji: users.statusEmoji,
+            statusText: users.statusText,
+            statusExpiresAt: users.statusExpiresAt,
+            invisible: users.invisible,
           })
           .from(users)
           .where(eq(users.id, userId)),

@@ -16,6 +16,7 @@ import {
   Time,
   Uuid,
 } from '../../http/input/schemas.ts';
+import { CustomStatusShape, StatusBody } from '../status/custom-status.ts';
 import type { UserService } from './user-service.ts';
 
 const tags = ['users'];
@@ -30,7 +31,11 @@ export const OwnUserShape = Type.Object({
   email: Nullable(Type.String()),
   emailVerified: Type.Boolean(),
   createdAt: Time,
+  status: Nullable(CustomStatusShape),
+  invisible: Type.Boolean({ description: 'Others see me as offline' }),
 });
+
+const UserProfileShape = Type.Object({ ...PublicUser.properties, status: Nullable(CustomStatusShape) });
 
 export interface UserRouteOptions {
   readonly users: UserService;
@@ -50,9 +55,13 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
       schema: {
         tags,
         summary: 'Change my profile',
+        description:
+          'Also sets the custom status (null removes it) and whether I am invisible. The text of a status is judged like a message.',
         body: exactly({
           displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 400 })),
           avatarUrl: Type.Optional(Nullable(PictureUrl)),
+          status: Type.Optional(Nullable(StatusBody)),
+          invisible: Type.Optional(Type.Boolean({ description: 'Others see me as offline' })),
         }),
         response: answers(200, OwnUserShape),
       },
@@ -68,12 +77,13 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
         tags,
         summary: 'Get a public profile',
         params: exactly({ userId: Uuid }),
-        response: answers(200, PublicUser),
+        description: 'With the custom status. To people whom the user blocks, it does not show.',
+        response: answers(200, UserProfileShape),
       },
     },
     async (request) => {
-      await authenticator.fromRequest(request);
-      return users.get(request.params.userId);
+      const caller = await authenticator.fromRequest(request);
+      return users.get(request.params.userId, caller.kind === 'server' ? undefined : caller.userId);
     },
   );
 
