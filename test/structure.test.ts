@@ -32,10 +32,10 @@ const ground = [
 /** What each folder or file of src may import besides itself. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['roles', ...ground],
-  roles: ['auth', 'chat', 'user', 'moderation', 'processing', 'realtime', 'jobs', ...ground],
+  roles: ['auth', 'chat', 'user', 'moderation', 'processing', 'realtime', 'jobs', 'outbound', ...ground],
   web: ['client'],
   client: [],
-  jobs: ['chat', 'user', ...ground],
+  jobs: ['chat', 'user', 'outbound', ...ground],
   moderation: ['chat', 'user', 'auth', 'processing', ...ground],
   chat: ['user', 'realtime', 'processing', ...ground],
   auth: ['user', ...ground],
@@ -44,6 +44,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   processing: ['spam', 'transform', ...ground],
   spam: [],
   transform: [],
+  outbound: [],
   http: ['database', 'config', 'logger', 'errors.ts', 'permissions.ts', 'concurrency', 'redis-link.ts'],
   database: ['config', 'logger', 'errors.ts', 'concurrency'],
   config: ['errors.ts'],

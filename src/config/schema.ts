@@ -9,6 +9,7 @@ import {
   flag,
   fraction,
   integer,
+  isHostOrNetwork,
   list,
   networks,
   optional,
@@ -339,9 +340,6 @@ export const schema = {
     providerProbePauseMax: duration('10s', 'Longest pause between probes of such a server', { minMs: 100 }),
     apiKeysMax: integer(100, 'Valid API keys of the deployment', { min: 1 }),
   },
-  outbound: {
-    allow: networks('CIDRs besides public addresses that URLs from users may reach; no feature fetches such URLs yet'),
-  },
   processing: {
     host: text('127.0.0.1', 'Listen address of the processing role; other than loopback it needs processing.token'),
     port: integer(8081, 'Port of the processing role', { max: 65_535 }),
@@ -567,5 +565,19 @@ export const schema = {
     stopTimeout: duration('20s', 'Time for running jobs to finish when Parley stops'),
     keepMails: duration('90d', 'Time that the record of a mail is kept; its unsubscribe link works as long'),
     mailboxMax: integer(500, 'Mails kept in the development mailbox', { min: 1, max: 10_000 }),
+  },
+  outbound: {
+    allow: list([], 'Hosts, addresses and networks of your own that links and webhooks of users may reach', {
+      item: isHostOrNetwork,
+      expected: 'a list of host names, addresses or CIDRs such as wiki.internal, 10.0.0.7 or 10.1.0.0/16',
+    }),
+    timeout: duration('5s', 'Time for a request to a URL that a user gave, redirects included', { minMs: 100 }),
+    bytesMax: size('1MB', 'Largest answer that is read, as it arrives and decoded'),
+    redirectsMax: integer(5, 'Redirects that are followed', { max: 20 }),
+  },
+  previews: {
+    enabled: flag(false, 'Fetch the pages that messages link to, and show their titles and pictures'),
+    perMessage: integer(3, 'Links of a message that get a preview', { min: 1, max: 10 }),
+    cache: duration('24h', 'Time after which a page is fetched again for another message', { minMs: 60_000 }),
   },
 } as const;

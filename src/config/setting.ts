@@ -244,6 +244,11 @@ function isNetwork(text: string): boolean {
   return version !== 0 && inRange && rest.length === 0;
 }
 
+/** One entry of `outbound.allow`. */
+export function isHostOrNetwork(text: string): boolean {
+  return isNetwork(text) || /^(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i.test(text);
+}
+
 /** Origins as browsers send them: scheme, host and port. */
 export function origins(doc: string): Setting<readonly string[]> {
   const isOrigin = (text: string) =>
