@@ -29,6 +29,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       config,
       schema: {
         tags,
+        operationId: 'changeMyPassword',
         summary: 'Change my password',
         description: 'Ends my other sessions. An account without a password needs a recent login or step-up.',
         body: exactly({ currentPassword: Type.Optional(Password), newPassword: Password }),
@@ -47,6 +48,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       config,
       schema: {
         tags,
+        operationId: 'requestEmailChange',
         summary: 'Request a change of my e-mail address',
         description:
           'The new address takes effect when its mailed link is followed. Needs the password, or a recent login or step-up.',
@@ -66,6 +68,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       config,
       schema: {
         tags,
+        operationId: 'resendVerificationMail',
         summary: 'Send the verification mail for my address again',
         response: answers(202, Type.Object({})),
       },

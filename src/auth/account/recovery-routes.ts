@@ -42,6 +42,7 @@ export const recoveryRoutes: FastifyPluginAsyncTypebox<RecoveryRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'verifyEmail',
         summary: 'Verify an e-mail address with the mailed token',
         description:
           'Needs no login. In a session of the account it also proves that one person owns both the account and the address. A page that a mailed link opened without such a session sends `addressOnly`: then the verification makes nobody an admin.',
@@ -73,6 +74,7 @@ export const recoveryRoutes: FastifyPluginAsyncTypebox<RecoveryRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'requestPasswordReset',
         summary: 'Request a mail with a password reset link',
         security: [],
         body: exactly({ email: Type.String({ minLength: 1, maxLength: 1000 }) }),
@@ -91,6 +93,7 @@ export const recoveryRoutes: FastifyPluginAsyncTypebox<RecoveryRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'resetPassword',
         summary: 'Set a new password with the mailed token',
         security: [],
         body: exactly({ token: Secret, password: Password }),

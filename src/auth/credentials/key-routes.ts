@@ -5,7 +5,14 @@ import type { SigningKeys } from './signing-keys.ts';
 export const keyRoutes: FastifyPluginAsyncTypebox<{ keys: SigningKeys }> = async (app, { keys }) => {
   app.get(
     '/.well-known/jwks.json',
-    { schema: { tags: ['login'], summary: 'Public keys of access tokens (RFC 7517)', security: [] } },
+    {
+      schema: {
+        tags: ['login'],
+        operationId: 'getPublicKeys',
+        summary: 'Public keys of access tokens (RFC 7517)',
+        security: [],
+      },
+    },
     async (_request, reply) => reply.header('cache-control', 'public, max-age=300').send({ keys: keys.publicJwks() }),
   );
 };

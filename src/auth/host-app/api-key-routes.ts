@@ -48,7 +48,14 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
 
   app.get(
     '/api-keys',
-    { schema: { tags, summary: 'List the valid API keys', response: answers(200, listOf(ApiKeyShape)) } },
+    {
+      schema: {
+        tags,
+        operationId: 'listApiKeys',
+        summary: 'List the valid API keys',
+        response: answers(200, listOf(ApiKeyShape)),
+      },
+    },
     async (request) => {
       await requireAdmin(request);
       return { items: await apiKeys.list(), nextCursor: null };
@@ -60,6 +67,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
     {
       schema: {
         tags,
+        operationId: 'createApiKey',
         summary: 'Create an API key',
         description:
           'The key is shown only once. A repeat with the same Idempotency-Key creates no second key and does not show the key again.',
@@ -87,6 +95,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
     {
       schema: {
         tags,
+        operationId: 'revokeApiKey',
         summary: 'Revoke an API key immediately',
         params: exactly({ keyId: Uuid }),
         response: answers(204, Type.Null()),

@@ -42,6 +42,7 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
       config: { scope: 'users:write' },
       schema: {
         tags,
+        operationId: 'createUserAccount',
         summary: 'Create an account',
         description: 'Answers 200 with the existing account if the identity has one already.',
         headers: IdempotencyHeaders,
@@ -77,6 +78,7 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
       config: { scope: 'sessions:write' },
       schema: {
         tags,
+        operationId: 'openUserSession',
         summary: 'Open a session for a user',
         description: 'Refused for moderators and admins, whose rights exceed the scopes of a key.',
         params: UserParams,
@@ -101,6 +103,7 @@ export const serverRoutes: FastifyPluginAsyncTypebox<ServerRouteOptions> = async
       config: { scope: 'sessions:write' },
       schema: {
         tags,
+        operationId: 'endUserSessions',
         summary: 'End all sessions of a user',
         description: 'Also ends the tokens that host applications issued to the user until now.',
         params: UserParams,

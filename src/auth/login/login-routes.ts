@@ -20,6 +20,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginRouteOptions> = async (
       config: { rateLimit: loginLimit },
       schema: {
         tags: ['login'],
+        operationId: 'logIn',
         summary: 'Log in with a username or e-mail address',
         security: [],
         description: 'An account with second factors answers 401 `second_factor_required` with a `challenge`.',

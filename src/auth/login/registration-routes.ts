@@ -44,6 +44,7 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<RegistrationRouteOpti
       config,
       schema: {
         tags,
+        operationId: 'signUp',
         summary: 'Sign up',
         security: [],
         headers: LoginHeaders,
@@ -65,6 +66,7 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<RegistrationRouteOpti
       config,
       schema: {
         tags,
+        operationId: 'becomeFirstAdmin',
         summary: 'Become the first admin with a setup link',
         description: 'For an existing account. To sign up as the admin, send `setupToken` to `/v1/auth/register`.',
         headers: LoginHeaders,
@@ -84,6 +86,7 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<RegistrationRouteOpti
       config,
       schema: {
         tags,
+        operationId: 'upgradeGuest',
         summary: 'Turn a guest account into a user account',
         description: 'The account keeps its id, rooms and messages.',
         headers: LoginHeaders,
@@ -104,6 +107,7 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<RegistrationRouteOpti
       config: { rateLimit: guestLimit },
       schema: {
         tags,
+        operationId: 'logInAsGuest',
         summary: 'Create a guest account and log in',
         security: [],
         headers: LoginHeaders,

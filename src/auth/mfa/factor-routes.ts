@@ -38,6 +38,7 @@ export const factorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async
     {
       schema: {
         tags,
+        operationId: 'listMyFactors',
         summary: 'List my second factors',
         response: answers(
           200,
@@ -66,6 +67,7 @@ export const factorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async
     {
       schema: {
         tags,
+        operationId: 'renameFactor',
         summary: 'Rename a second factor',
         params: FactorParams,
         body: exactly({ name: FactorName }),
@@ -83,6 +85,7 @@ export const factorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async
     {
       schema: {
         tags,
+        operationId: 'removeFactor',
         summary: 'Remove a second factor',
         description: `Removing the last one deletes the recovery codes. The last login method cannot be removed. ${needsFreshLogin}`,
         params: FactorParams,
@@ -110,6 +113,7 @@ const newFactorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async (
       config,
       schema: {
         tags,
+        operationId: 'startAuthenticatorSetup',
         summary: 'Begin the setup of an authenticator app',
         description,
         response: answers(
@@ -130,6 +134,7 @@ const newFactorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async (
       config,
       schema: {
         tags,
+        operationId: 'finishAuthenticatorSetup',
         summary: 'Finish the setup of an authenticator app with a first code',
         body: exactly({ code: Code }),
         response: answers(200, Type.Object({ recoveryCodes: Nullable(RecoveryCodes) })),
@@ -145,7 +150,13 @@ const newFactorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async (
     '/users/me/second-factors/passkeys/options',
     {
       config,
-      schema: { tags, summary: 'Begin adding a passkey', description, response: answers(200, CeremonyShape) },
+      schema: {
+        tags,
+        operationId: 'startAddingPasskey',
+        summary: 'Begin adding a passkey',
+        description,
+        response: answers(200, CeremonyShape),
+      },
     },
     async (request) => toCeremonyAnswer(await factors.beginPasskey(await authenticator.fromRequest(request))),
   );
@@ -156,6 +167,7 @@ const newFactorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async (
       config,
       schema: {
         tags,
+        operationId: 'finishAddingPasskey',
         summary: 'Finish adding a passkey',
         body: exactly({ ceremony: Secret, response: CredentialJson, name: Type.Optional(FactorName) }),
         response: answers(201, Type.Object({ id: Type.String(), recoveryCodes: Nullable(RecoveryCodes) })),
@@ -178,6 +190,7 @@ const newFactorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async (
       config,
       schema: {
         tags,
+        operationId: 'replaceRecoveryCodes',
         summary: 'Replace my recovery codes',
         description,
         response: answers(200, Type.Object({ recoveryCodes: RecoveryCodes })),

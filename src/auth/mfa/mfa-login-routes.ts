@@ -39,6 +39,7 @@ export const mfaLoginRoutes: FastifyPluginAsyncTypebox<MfaLoginRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'startPasskeySecondStep',
         summary: 'Begin the second step of a login with a passkey',
         security: [],
         body: exactly({ challenge: Secret }),
@@ -54,6 +55,7 @@ export const mfaLoginRoutes: FastifyPluginAsyncTypebox<MfaLoginRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'finishSecondStep',
         summary: 'Finish the second step of a login with a code or a passkey',
         security: [],
         headers: LoginHeaders,
@@ -75,6 +77,7 @@ export const mfaLoginRoutes: FastifyPluginAsyncTypebox<MfaLoginRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'startPasskeyLogin',
         summary: 'Begin a login with a passkey alone',
         security: [],
         response: answers(200, CeremonyShape),
@@ -89,6 +92,7 @@ export const mfaLoginRoutes: FastifyPluginAsyncTypebox<MfaLoginRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'finishPasskeyLogin',
         summary: 'Log in with a passkey alone',
         description: 'The device verifies its owner (PIN, finger, face), so no second step follows.',
         security: [],

@@ -24,7 +24,14 @@ export const stepUpRoutes: FastifyPluginAsyncTypebox<StepUpRouteOptions> = async
 ) => {
   app.post(
     '/auth/step-up/options',
-    { schema: { tags, summary: 'Begin a step-up with a passkey', response: answers(200, CeremonyShape) } },
+    {
+      schema: {
+        tags,
+        operationId: 'startPasskeyStepUp',
+        summary: 'Begin a step-up with a passkey',
+        response: answers(200, CeremonyShape),
+      },
+    },
     async (request) => {
       const { userId } = await authenticator.fromRequest(request);
       return toCeremonyAnswer(await passkeys.beginProof('step_up', userId));
@@ -37,6 +44,7 @@ export const stepUpRoutes: FastifyPluginAsyncTypebox<StepUpRouteOptions> = async
       config: { rateLimit: loginLimit },
       schema: {
         tags,
+        operationId: 'stepUp',
         summary: 'Prove again who I am, to be allowed sensitive changes for a while',
         description: 'With a code or a passkey if the account has second factors, with the password if it has none.',
         body: exactly({

@@ -43,7 +43,14 @@ export const identityRoutes: FastifyPluginAsyncTypebox<IdentityRouteOptions> = a
 
   app.get(
     '/users/me/identities',
-    { schema: { tags, summary: 'List my linked identities', response: answers(200, listOf(Identity)) } },
+    {
+      schema: {
+        tags,
+        operationId: 'listMyIdentities',
+        summary: 'List my linked identities',
+        response: answers(200, listOf(Identity)),
+      },
+    },
     async (request) => ({
       items: await linking.list((await authenticator.fromRequest(request)).userId),
       nextCursor: null,
@@ -56,6 +63,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<IdentityRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'startLinkingIdentity',
         summary: 'Begin linking a provider to my account: open `url` in the browser',
         description: needsFreshLogin,
         body: exactly({ provider: ProviderName, returnTo: Type.Optional(Type.String({ maxLength: 2048 })) }),
@@ -80,6 +88,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<IdentityRouteOptions> = a
       config,
       schema: {
         tags,
+        operationId: 'finishLinkingIdentity',
         summary: 'Finish linking with the code from #link=…',
         body: exactly({ code: Type.String({ minLength: 1, maxLength: 200 }) }),
         response: answers(200, Identity),
@@ -93,6 +102,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<IdentityRouteOptions> = a
     {
       schema: {
         tags,
+        operationId: 'unlinkIdentity',
         summary: 'Unlink a provider',
         description: `The last login method cannot be removed. ${needsFreshLogin}`,
         params: exactly({ identityId: Uuid }),

@@ -57,6 +57,7 @@ const startRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = async (
       config,
       schema: {
         tags,
+        operationId: 'listLoginProviders',
         summary: 'List the login providers',
         security: [],
         response: answers(
@@ -82,6 +83,7 @@ const startRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = async (
       config,
       schema: {
         tags,
+        operationId: 'startProviderLogin',
         summary: 'Redirect the browser to a provider to log in there',
         security: [],
         params: ProviderParams,
@@ -127,6 +129,7 @@ const callbackRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = async (a
       },
       schema: {
         tags,
+        operationId: 'returnFromProvider',
         summary: 'Return from the provider: redirects to returnTo with #code=…, or with #link=… to link an account',
         description:
           'A failure redirects with #error=…: the error of the provider (`access_denied`), `expired` for a login that was not begun in this browser, is too old or was finished, or the code of a failure.',
@@ -204,6 +207,7 @@ const formCallbackRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = asyn
       },
       schema: {
         tags,
+        operationId: 'returnFromProviderForm',
         summary: 'Return from a provider that posts a form (`response_mode=form_post`)',
         security: [],
         params: ProviderParams,
@@ -231,6 +235,7 @@ const exchangeRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = async (a
       config: { rateLimit },
       schema: {
         tags,
+        operationId: 'exchangeProviderCode',
         summary: 'Exchange the code for a session',
         security: [],
         headers: LoginHeaders,

@@ -35,6 +35,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
       config: { rateLimit: loginLimit },
       schema: {
         tags: ['login'],
+        operationId: 'refreshSession',
         summary: 'Exchange a refresh token for a new pair of tokens',
         description:
           'Without a token in the body, the refresh token cookie is exchanged and the new tokens are set as cookies.',
@@ -58,6 +59,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
     {
       schema: {
         tags: ['login'],
+        operationId: 'logOut',
         summary: 'End this session',
         description: 'For a user of a host application, ends the tokens issued to them until now.',
         response: answers(204, Type.Null()),
@@ -74,7 +76,14 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
 
   app.get(
     '/users/me/sessions',
-    { schema: { tags, summary: 'List my sessions', response: answers(200, listOf(SessionShape)) } },
+    {
+      schema: {
+        tags,
+        operationId: 'listMySessions',
+        summary: 'List my sessions',
+        response: answers(200, listOf(SessionShape)),
+      },
+    },
     async (request) => {
       const caller = await authenticator.fromRequest(request);
       const found = await sessions.list(caller.userId);
@@ -90,6 +99,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
     {
       schema: {
         tags,
+        operationId: 'endMySessions',
         summary: 'End all my sessions',
         description: 'Also ends the tokens that host applications issued until now.',
         querystring: exactly({
@@ -111,6 +121,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
     {
       schema: {
         tags,
+        operationId: 'endMySession',
         summary: 'End one of my sessions',
         params: exactly({ sessionId: Uuid }),
         response: answers(204, Type.Null()),

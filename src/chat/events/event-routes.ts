@@ -21,6 +21,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
       config: { scope: 'messages:read' },
       schema: {
         tags: ['rooms'],
+        operationId: 'listEvents',
         summary: 'List durable events of a room after a seq, in order',
         params: exactly({ roomId: Uuid }),
         querystring: exactly({ after: Type.Optional(Seq), limit: Type.Optional(Limit) }),

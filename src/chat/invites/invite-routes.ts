@@ -43,6 +43,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'createInvite',
         summary: 'Create an invite link',
         params: RoomParams,
         headers: IdempotencyHeaders,
@@ -64,6 +65,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'listInvites',
         summary: 'List the invite links of a room that have not expired',
         description: 'Moderators and owners see all of them, members see their own.',
         params: RoomParams,
@@ -84,6 +86,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'revokeInvite',
         summary: 'Revoke an invite link',
         description: 'Moderators and owners revoke any, members their own.',
         params: exactly({ roomId: Uuid, inviteId: Uuid }),
@@ -102,6 +105,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'acceptInvite',
         summary: 'Join a room by an invite link',
         description: 'A member stays a member and does not use up the link.',
         params: exactly({ code: Type.String({ pattern: '^[A-Za-z0-9_-]{1,128}$' }) }),

@@ -68,6 +68,7 @@ const membershipRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { membe
       config,
       schema: {
         tags,
+        operationId: 'putMember',
         summary: 'Join a room, or add a member',
         params: MemberParams,
         body: Type.Optional(Type.Union([exactly({ role: Type.Optional(MemberRoleShape) }), Type.Null()])),
@@ -87,6 +88,7 @@ const membershipRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { membe
       config,
       schema: {
         tags,
+        operationId: 'changeMemberRole',
         summary: 'Change the role of a member',
         params: MemberParams,
         body: exactly({ role: MemberRoleShape }),
@@ -106,6 +108,7 @@ const membershipRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { membe
       config,
       schema: {
         tags,
+        operationId: 'removeMember',
         summary: 'Leave a room, or remove a member',
         params: MemberParams,
         response: answers(204, Type.Null()),
@@ -127,6 +130,7 @@ const muteRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { members, au
       config,
       schema: {
         tags,
+        operationId: 'muteMember',
         summary: 'Mute a member for some seconds',
         params: MemberParams,
         body: exactly({ seconds: Type.Integer({ minimum: 1, maximum: muteSecondsMax }) }),
@@ -144,7 +148,13 @@ const muteRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { members, au
     '/rooms/:roomId/members/:userId/mute',
     {
       config,
-      schema: { tags, summary: 'Unmute a member', params: MemberParams, response: answers(200, MemberShape) },
+      schema: {
+        tags,
+        operationId: 'unmuteMember',
+        summary: 'Unmute a member',
+        params: MemberParams,
+        response: answers(200, MemberShape),
+      },
     },
     async (request) => {
       const caller = await authenticator.fromRequest(request);

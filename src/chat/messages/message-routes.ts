@@ -33,6 +33,7 @@ function addSendRoute(app: App, { messages, authenticator }: Options): void {
     {
       schema: {
         tags,
+        operationId: 'sendMessage',
         summary: 'Send a message',
         description:
           '200 repeats the first answer if the clientId was used before. 202: stored, but not delivered until it is judged.',
@@ -65,6 +66,7 @@ function addChangeRoutes(app: App, { messages, authenticator }: Options): void {
     {
       schema: {
         tags,
+        operationId: 'editMessage',
         summary: 'Edit a message',
         params: MessageParams,
         body: EditBody,
@@ -81,7 +83,15 @@ function addChangeRoutes(app: App, { messages, authenticator }: Options): void {
 
   app.delete(
     '/rooms/:roomId/messages/:messageId',
-    { schema: { tags, summary: 'Delete a message', params: MessageParams, response: answers(204, Type.Null()) } },
+    {
+      schema: {
+        tags,
+        operationId: 'deleteMessage',
+        summary: 'Delete a message',
+        params: MessageParams,
+        response: answers(204, Type.Null()),
+      },
+    },
     async (request, reply) => {
       const caller = await authenticator.fromRequest(request);
       await messages.remove(caller, request.params.roomId, request.params.messageId);
@@ -109,6 +119,7 @@ function addHistoryRoutes(app: App, { messages, authenticator }: Options): void 
       config: { scope: 'messages:read' },
       schema: {
         tags,
+        operationId: 'listMessages',
         summary: 'List messages of a room, in seq order',
         description: 'At most one of `before`, `after` and `around`, each a seq. Without them: the newest messages.',
         params: RoomParams,
@@ -135,6 +146,7 @@ function addHistoryRoutes(app: App, { messages, authenticator }: Options): void 
     {
       schema: {
         tags,
+        operationId: 'listReplies',
         summary: 'List replies to a message, in seq order',
         params: MessageParams,
         querystring: RepliesQuery,
@@ -154,7 +166,13 @@ function addDetailRoutes(app: App, { messages, authenticator }: Options): void {
     '/rooms/:roomId/messages/:messageId',
     {
       config: { scope: 'messages:read' },
-      schema: { tags, summary: 'Get a message', params: MessageParams, response: answers(200, MessageShape) },
+      schema: {
+        tags,
+        operationId: 'getMessage',
+        summary: 'Get a message',
+        params: MessageParams,
+        response: answers(200, MessageShape),
+      },
     },
     async (request) =>
       messages.find(await authenticator.fromRequest(request), request.params.roomId, request.params.messageId),
@@ -165,6 +183,7 @@ function addDetailRoutes(app: App, { messages, authenticator }: Options): void {
     {
       schema: {
         tags,
+        operationId: 'listMessageEdits',
         summary: 'List earlier versions of a message, oldest first',
         params: MessageParams,
         querystring: exactly({ limit: Type.Optional(Limit), cursor: Type.Optional(Cursor) }),

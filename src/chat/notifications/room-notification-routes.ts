@@ -25,6 +25,7 @@ export const roomNotificationRoutes: FastifyPluginAsyncTypebox<RoomNotificationR
     {
       schema: {
         tags,
+        operationId: 'getRoomNotifications',
         summary: 'Get my notification settings of a room',
         params,
         response: answers(200, RoomNotificationsShape),
@@ -38,6 +39,7 @@ export const roomNotificationRoutes: FastifyPluginAsyncTypebox<RoomNotificationR
     {
       schema: {
         tags,
+        operationId: 'replaceRoomNotifications',
         summary: 'Replace my notification settings of a room',
         params,
         body: exactly({ level: Level, mutedUntil: Type.Optional(Nullable(Time)) }),

@@ -17,6 +17,7 @@ export const readRoutes: FastifyPluginAsyncTypebox<{ reads: ReadService; authent
     {
       schema: {
         tags: ['rooms'],
+        operationId: 'markRoomRead',
         summary: 'Mark a room as read up to a seq',
         params: exactly({ roomId: Uuid }),
         body: exactly({ seq: Seq }),

@@ -39,6 +39,7 @@ export const roomListRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { 
     {
       schema: {
         tags: ['rooms'],
+        operationId: 'listRooms',
         summary: 'List my rooms, or public rooms',
         querystring: ListQuery,
         response: answers(200, listOf(ListedRoomShape)),

@@ -52,6 +52,7 @@ const creationRoutes: FastifyPluginAsyncTypebox<Options> = async (
       config: { scope: 'rooms:write' },
       schema: {
         tags,
+        operationId: 'createRoom',
         summary: 'Create a room',
         headers: IdempotencyHeaders,
         body: NewRoomBody,
@@ -73,6 +74,7 @@ const creationRoutes: FastifyPluginAsyncTypebox<Options> = async (
     {
       schema: {
         tags,
+        operationId: 'openDirectMessage',
         summary: 'Open the direct message with these users',
         description:
           'There is one direct message for each set of members. 201 when it was created, 200 when it existed.',
@@ -94,7 +96,13 @@ const singleRoomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { rooms
     '/rooms/:roomId',
     {
       config: { scope: 'rooms:read' },
-      schema: { tags, summary: 'Get a room', params: RoomParams, response: answers(200, RoomShape) },
+      schema: {
+        tags,
+        operationId: 'getRoom',
+        summary: 'Get a room',
+        params: RoomParams,
+        response: answers(200, RoomShape),
+      },
     },
     async (request) => rooms.get(await authenticator.fromRequest(request), request.params.roomId),
   );
@@ -105,6 +113,7 @@ const singleRoomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { rooms
       config: { scope: 'rooms:write' },
       schema: {
         tags,
+        operationId: 'updateRoom',
         summary: 'Change the settings of a room',
         params: RoomParams,
         body: RoomChangesBody,
@@ -121,7 +130,13 @@ const singleRoomRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { rooms
     '/rooms/:roomId',
     {
       config: { scope: 'rooms:write' },
-      schema: { tags, summary: 'Delete a room', params: RoomParams, response: answers(204, Type.Null()) },
+      schema: {
+        tags,
+        operationId: 'deleteRoom',
+        summary: 'Delete a room',
+        params: RoomParams,
+        response: answers(204, Type.Null()),
+      },
     },
     async (request, reply) => {
       await rooms.remove(await authenticator.fromRequest(request), request.params.roomId);

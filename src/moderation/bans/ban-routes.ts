@@ -24,6 +24,7 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
     {
       schema: {
         tags,
+        operationId: 'listBans',
         summary: 'List the bans of a room, or of the deployment',
         description: 'Without `roomId`, the bans of the deployment; only for staff.',
         querystring: exactly(ScopeQuery),
@@ -42,6 +43,7 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
     {
       schema: {
         tags,
+        operationId: 'banUser',
         summary: 'Ban a user from a room, or from the deployment',
         description:
           'Without `roomId`, the user is banned from the deployment and all their sessions end; only for staff. A ban without `seconds` lasts until it is lifted.',
@@ -75,6 +77,7 @@ export const banRoutes: FastifyPluginAsyncTypebox<{ bans: BanService; authentica
     {
       schema: {
         tags,
+        operationId: 'liftBan',
         summary: 'Lift a ban',
         description: 'Give `roomId` in the query or in the body; without it, the ban from the deployment is lifted.',
         params: UserParams,

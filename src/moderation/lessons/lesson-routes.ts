@@ -42,6 +42,7 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'listLessons',
         summary: 'List what the engine has learned from decisions',
         description: 'Newest first: the label and the moderator, never the text. Revoked lessons are left out.',
         querystring: exactly({
@@ -65,6 +66,7 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'revokeLessons',
         summary: 'Revoke lessons of a moderator, or all lessons since a time',
         description:
           'The engines are retrained without them. With both parameters, the lessons of this moderator since that time.',
@@ -87,6 +89,7 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'revokeLesson',
         summary: 'Revoke a lesson',
         params: exactly({ id: LessonId }),
         response: answers(204, Type.Null()),

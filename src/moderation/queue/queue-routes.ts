@@ -27,6 +27,7 @@ export const queueRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'listModerationQueue',
         summary: 'List messages that were reported or flagged',
         description: 'Newest first. Without `roomId`, of all rooms; only for staff.',
         querystring: exactly({ ...ScopeQuery, state: Type.Optional(StateQuery) }),
@@ -46,6 +47,7 @@ export const queueRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'getQueueEntry',
         summary: 'Get an entry of the moderation queue',
         params: EntryParams,
         response: answers(200, QueueEntryShape),
@@ -59,6 +61,7 @@ export const queueRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'decideQueueEntry',
         summary: 'Decide about a message',
         description:
           '`remove` redacts the message for every reader and keeps its text for moderators. `approve` leaves the message, or restores it after a removal.',

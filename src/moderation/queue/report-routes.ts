@@ -19,6 +19,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags: ['moderation'],
+        operationId: 'reportMessage',
         summary: 'Report a message to the moderators',
         description:
           '201 for a new report, 200 if the caller had already reported the message: then the reason is replaced.',

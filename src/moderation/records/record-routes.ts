@@ -22,6 +22,7 @@ export const recordRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'listAuditLog',
         summary: 'List what moderators did',
         description: 'Newest first. Without `roomId`, in all rooms; only for staff.',
         querystring: exactly(ScopeQuery),
@@ -41,6 +42,7 @@ export const recordRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'listRefusals',
         summary: 'List texts that moderation refused',
         description:
           'Newest first: the author and the reasons, never the text. Without `roomId`, in all rooms; only for staff.',

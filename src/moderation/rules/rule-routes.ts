@@ -26,6 +26,7 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'listRules',
         summary: 'List the rules of a room, or of the deployment',
         description: 'Without `roomId`, the rules of the deployment; only for staff.',
         querystring: exactly(ScopeQuery),
@@ -44,6 +45,7 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'createRule',
         summary: 'Create a rule, or try it on recent messages',
         description:
           'With `dryRun=true` nothing is stored; the answer says what the rule would have done in the last `days` days.',
@@ -73,6 +75,7 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags,
+        operationId: 'deleteRule',
         summary: 'Delete a rule',
         params: exactly({ id: Uuid }),
         response: answers(204, Type.Null()),

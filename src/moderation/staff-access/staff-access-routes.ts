@@ -16,6 +16,7 @@ export const accessRoutes: FastifyPluginAsyncTypebox<{
     {
       schema: {
         tags: ['moderation'],
+        operationId: 'openRoomAsStaff',
         summary: 'Open a private room to read it without being a member',
         description: 'Only for staff. The access is recorded in the audit log and announced to the owners of the room.',
         body: exactly({

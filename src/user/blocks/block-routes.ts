@@ -24,7 +24,14 @@ export const blockRoutes: FastifyPluginAsyncTypebox<BlockRouteOptions> = async (
 
   app.get(
     '/users/me/blocks',
-    { schema: { tags, summary: 'List the users I block', response: answers(200, listOf(PublicUser)) } },
+    {
+      schema: {
+        tags,
+        operationId: 'listMyBlocks',
+        summary: 'List the users I block',
+        response: answers(200, listOf(PublicUser)),
+      },
+    },
     async (request) => ({ items: await blocks.list(await requireOwner(request)), nextCursor: null }),
   );
 
@@ -33,6 +40,7 @@ export const blockRoutes: FastifyPluginAsyncTypebox<BlockRouteOptions> = async (
     {
       schema: {
         tags,
+        operationId: 'blockUser',
         summary: 'Block a user',
         description:
           'To the blocked user I seem not to exist: they cannot start a conversation with me, add me to rooms, mention me or see me typing.',
@@ -48,7 +56,15 @@ export const blockRoutes: FastifyPluginAsyncTypebox<BlockRouteOptions> = async (
 
   app.delete(
     '/users/me/blocks/:userId',
-    { schema: { tags, summary: 'Unblock a user', params: UserParams, response: answers(204, Type.Null()) } },
+    {
+      schema: {
+        tags,
+        operationId: 'unblockUser',
+        summary: 'Unblock a user',
+        params: UserParams,
+        response: answers(204, Type.Null()),
+      },
+    },
     async (request, reply) => {
       await blocks.remove(await requireOwner(request), request.params.userId);
       return reply.code(204).send(null);

@@ -36,7 +36,14 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRouteOpti
 ) => {
   app.get(
     '/users/me/notifications',
-    { schema: { tags, summary: 'My notification settings', response: answers(200, Notifications) } },
+    {
+      schema: {
+        tags,
+        operationId: 'getMyNotifications',
+        summary: 'My notification settings',
+        response: answers(200, Notifications),
+      },
+    },
     async (request) => notifications.get((await authenticator.fromRequest(request)).userId),
   );
 
@@ -45,6 +52,7 @@ export const notificationRoutes: FastifyPluginAsyncTypebox<NotificationRouteOpti
     {
       schema: {
         tags,
+        operationId: 'replaceMyNotifications',
         summary: 'Replace my notification settings',
         body: Notifications,
         response: answers(200, Notifications),
@@ -79,6 +87,7 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: Notif
       config: { document: true },
       schema: {
         tags,
+        operationId: 'showUnsubscribePage',
         summary: 'Show a page that asks whether to unsubscribe from unread mail',
         security: [],
         querystring: Token,
@@ -103,6 +112,7 @@ export const unsubscribeRoutes: FastifyPluginAsyncTypebox<{ notifications: Notif
       config: { document: true },
       schema: {
         tags,
+        operationId: 'unsubscribe',
         summary: 'Unsubscribe the recipient of a mail from unread mail',
         security: [],
         querystring: Token,

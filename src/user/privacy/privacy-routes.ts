@@ -41,7 +41,7 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
   app.get(
     '/users/me/export',
     {
-      schema: { tags, summary: 'Export my data as a ZIP archive of JSON files' },
+      schema: { tags, operationId: 'exportMyData', summary: 'Export my data as a ZIP archive of JSON files' },
     },
     async (request, reply) => {
       const { userId } = await requireOwner(request);
@@ -59,6 +59,7 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
       config: { rateLimit: eraseLimit },
       schema: {
         tags,
+        operationId: 'eraseMyAccount',
         summary: 'Erase my account and data',
         description: 'Needs the password or a recent login.',
         body: Type.Optional(
@@ -83,6 +84,7 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
       config: { scope: 'users:erase' },
       schema: {
         tags: ['servers'],
+        operationId: 'eraseUser',
         summary: 'Erase a user',
         description: 'A repeated request answers the state of the erasure.',
         params: exactly({ userId: Uuid }),

@@ -45,7 +45,7 @@ export interface UserRouteOptions {
 export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, { users, authenticator }) => {
   app.get(
     '/users/me',
-    { schema: { tags, summary: 'Get my account', response: answers(200, OwnUserShape) } },
+    { schema: { tags, operationId: 'getMyAccount', summary: 'Get my account', response: answers(200, OwnUserShape) } },
     async (request) => users.me((await authenticator.fromRequest(request)).userId),
   );
 
@@ -54,6 +54,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
     {
       schema: {
         tags,
+        operationId: 'updateMyProfile',
         summary: 'Change my profile',
         description:
           'Also sets the custom status (null removes it) and whether I am invisible. The text of a status is judged like a message.',
@@ -75,6 +76,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
       config: { scope: 'users:read' },
       schema: {
         tags,
+        operationId: 'getUser',
         summary: 'Get a public profile',
         params: exactly({ userId: Uuid }),
         description: 'With the custom status. To people whom the user blocks, it does not show.',
@@ -93,6 +95,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
       config: { scope: 'users:read' },
       schema: {
         tags,
+        operationId: 'searchUsers',
         summary: 'Search users by the beginning of their username or of a word in their display name',
         description:
           'Case and accents do not matter. Every word of the query must match. E-mail addresses are never searched.',
