@@ -9,7 +9,7 @@ import type { Sql } from '../../database/connect.ts';
 import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import type { FeedEvent } from '../../realtime/feed/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
-import type { MessageExtras } from '../state/message-extras.ts';
+import type { MessageExtras, ThreadSummary } from '../state/message-extras.ts';
 import { eventJson, toMessage, unknownProfile } from '../state/message-shape.ts';
 import { messageColumns, type StoredMessage, toMessageFields } from './message-columns.ts';
 
@@ -160,7 +160,10 @@ function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>, found
     const shown = row.data?.shown as Partial<MessageExtras> | undefined;
     const known = found.get(stored.message_id);
     const extras = known || shown ? { ...known, ...shown } : undefined;
-    return { message: toMessage(toMessageFields(stored, row.room_id, 0, extras), profileOf(sender_id!)) };
+    const message = toMessage(toMessageFields(stored, row.room_id, 0, extras), profileOf(sender_id!));
+    // Of the thread that the message is in: a restored message counts there again.
+    const thread = row.data?.thread as ThreadSummary | undefined;
+    return thread ? { message, thread } : { message };
   }
   if (row.type === 'member.joined' || row.type === 'member.updated') {
     const { userId, ...rest } = row.data as { userId: string };

@@ -4,6 +4,7 @@ import { may } from '../../permissions.ts';
 import type { Judge } from '../../processing/client/processing-client.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { EventLog } from '../events/event-log.ts';
+import { threadsAfter } from '../events/thread-summary-repository.ts';
 import { type Contact, isPair } from '../membership/contact.ts';
 import { requireText } from '../state/message-text.ts';
 import type { RecordAct } from '../state/moderator-acts.ts';
@@ -112,7 +113,8 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
       if (current.deleted) return { events: [], answer: await findDeletionSeq(tx, { roomId, messageId }) };
       await redact(tx, { roomId, messageId }, actor.userId);
       if (!isOwn) await recordDeletion(current, tx);
-      const data = { messageId, by: actor.userId };
+      const inThread = (await threadsAfter(tx, [current.threadId])).get(current.threadId);
+      const data = { messageId, by: actor.userId, ...inThread };
       return { events: [{ type: 'message.deleted', actorId: actor.userId, messageId, data }], answer: undefined };
     });
     return { seq: answer ?? seq };

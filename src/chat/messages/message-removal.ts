@@ -3,6 +3,7 @@
  * author, but the text is kept where only moderators see it until they restore it, the author deletes it, or it is too old.
  */
 import type { AppendContext, DraftEvent } from '../events/event-log.ts';
+import { threadsAfter } from '../events/thread-summary-repository.ts';
 import type { ExtrasLoader } from './extras-loader.ts';
 import { keepRemoved, lockRow, type MessagePlace, redact, restoreRemoved } from './message-version-repository.ts';
 
@@ -13,7 +14,8 @@ export async function withdraw({ tx }: AppendContext, place: MessagePlace, by: s
   await keepRemoved(tx, place, row);
   await redact(tx, place, by);
   const { messageId } = place;
-  return [{ type: 'message.deleted', actorId: by, messageId, data: { messageId, by } }];
+  const inThread = (await threadsAfter(tx, [row.threadId])).get(row.threadId);
+  return [{ type: 'message.deleted', actorId: by, messageId, data: { messageId, by, ...inThread } }];
 }
 
 /** @returns the event for the plan of the transaction; none when there is nothing to restore */
@@ -27,7 +29,12 @@ export async function giveBack(
   if (!restored) return [];
   const shown = await snapshot(tx, { id: place.messageId, marks: restored.marks });
   // The event brings no new version. It names the one that is restored, and when that was written.
-  const { versionSeq, editedAt } = restored;
-  const data = { versionSeq, editedAt: editedAt?.toISOString() ?? null, ...(shown ? { shown } : {}) };
+  const { versionSeq, editedAt, threadId } = restored;
+  const thread = (await threadsAfter(tx, [threadId])).get(threadId)?.thread;
+  const data = {
+    ...{ versionSeq, editedAt: editedAt?.toISOString() ?? null },
+    ...(shown ? { shown } : {}),
+    ...(thread ? { thread } : {}),
+  };
   return [{ type: 'message.updated', actorId: by, messageId: place.messageId, data }];
 }

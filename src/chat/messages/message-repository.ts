@@ -24,6 +24,12 @@ export interface Page {
   readonly hasMore: boolean;
 }
 
+export interface ThreadStart {
+  readonly threadId: string;
+  readonly seq: number;
+  readonly authorId: string;
+}
+
 /** A page of history: each message as its JSON. */
 export interface JsonPage {
   readonly messages: string[];
@@ -51,8 +57,11 @@ export interface MessageRepository {
   readonly find: (roomId: string, messageId: string) => Promise<Message | undefined>;
   readonly bySeqs: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
   readonly replies: (roomId: string, messageId: string, after: number, to: number, limit: number) => Promise<Page>;
-  /** The message that starts the thread of a message, which may be the message itself; `seq` is its own. */
-  readonly findThread: (roomId: string, messageId: string) => Promise<{ threadId: string; seq: number } | undefined>;
+  /**
+   * The message that starts the thread of a message, which may be the message itself; `seq` is its own. A message that was
+   * deleted starts no thread, but the thread that it started stays.
+   */
+  readonly findThread: (roomId: string, messageId: string) => Promise<ThreadStart | undefined>;
   /** Versions from number `from` on, the oldest first. */
   readonly edits: (messageId: string, from: number, limit: number) => Promise<MessageEdit[]>;
   /** The message that a sender's clientId was used for in a room, if any. */
@@ -204,12 +213,13 @@ export function createMessageRepository({ sql, profiles, extras }: MessageReposi
     );
   }
 
-  async function findThread(roomId: string, messageId: string): Promise<{ threadId: string; seq: number } | undefined> {
-    const [row] = await sql<{ id: string; seq: string }[]>`
-      select r.message_id as id, r.seq from events e join events r on r.message_id = coalesce(e.thread_id, e.message_id)
+  async function findThread(roomId: string, messageId: string): Promise<ThreadStart | undefined> {
+    const [row] = await sql<{ id: string; seq: string; actor_id: string }[]>`
+      select r.message_id as id, r.seq, r.actor_id from events e join events r on r.message_id = coalesce(e.thread_id, e.message_id)
         and r.type = 'message.created' and r.room_id = e.room_id
-      where e.message_id = ${messageId} and e.type = 'message.created' and e.room_id = ${roomId}`;
-    return row && { threadId: row.id, seq: Number(row.seq) };
+      where e.message_id = ${messageId} and e.type = 'message.created' and e.room_id = ${roomId}
+        and (r.deleted_at is null or exists (select from threads t where t.thread_id = r.message_id))`;
+    return row && { threadId: row.id, seq: Number(row.seq), authorId: row.actor_id };
   }
 
   return { newest, before, after, find, findThread, bySeqs, replies, edits, findKey };

@@ -19,6 +19,8 @@ export interface MessageVersion {
   readonly html: string;
   readonly mentions: string[] | null;
   readonly mentionsAll: 'here' | 'room' | null;
+  /** The message that starts its thread. */
+  readonly threadId: string | null;
   /** Of `messageMarks`. */
   readonly marks: number;
   readonly deleted: boolean;
@@ -55,6 +57,7 @@ export async function lockMessage(tx: Transaction, place: MessagePlace): Promise
     html: row.html ?? '',
     mentions: row.mentions,
     mentionsAll: row.mentionsAll,
+    threadId: row.threadId,
     marks: (await startsThread(tx, place.messageId)) ? row.marks | messageMarks.thread : row.marks,
     deleted: row.deletedAt !== null,
     version: edits?.count ?? 0,
@@ -178,7 +181,7 @@ export async function forgetRemoved(tx: Transaction, messageId: string): Promise
 export async function restoreRemoved(
   tx: Transaction,
   place: MessagePlace,
-): Promise<{ versionSeq: number; editedAt: Date | null; marks: number } | undefined> {
+): Promise<{ versionSeq: number; editedAt: Date | null; threadId: string | null; marks: number } | undefined> {
   const [kept] = await tx
     .delete(moderationRemovals)
     .where(eq(moderationRemovals.messageId, place.messageId))
@@ -189,11 +192,12 @@ export async function restoreRemoved(
     .update(events)
     .set({ text, html, mentions, deletedAt: null, deletedBy: null })
     .where(createdRow(place))
-    .returning({ seq: events.seq, editedAt: events.editedAt, marks: events.marks });
+    .returning({ seq: events.seq, editedAt: events.editedAt, threadId: events.threadId, marks: events.marks });
   if (!row) return undefined;
   const versions = kept.versions as unknown as (Omit<typeof messageEdits.$inferInsert, 'at'> & { at: string })[];
   if (versions.length > 0)
     await tx.insert(messageEdits).values(versions.map((version) => ({ ...version, at: new Date(version.at) })));
   const marks = (await startsThread(tx, place.messageId)) ? row.marks | messageMarks.thread : row.marks;
-  return { versionSeq: await findVersionSeq(tx, place, row.seq), editedAt: row.editedAt, marks };
+  const { editedAt, threadId } = row;
+  return { versionSeq: await findVersionSeq(tx, place, row.seq), editedAt, threadId, marks };
 }

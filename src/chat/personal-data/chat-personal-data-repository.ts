@@ -52,12 +52,12 @@ export async function deleteEdits(tx: Transaction, messageIds: readonly string[]
   await tx.execute(sql`delete from message_edits where message_id = any(${listOf(messageIds)})`);
 }
 
-/** Takes the text and the client key from messages. @returns the ids of those that were not deleted before */
+/** Takes the text and the client key from messages. @returns those that were not deleted before */
 export async function tombstone(
   tx: Transaction,
   { roomId, userId, ids }: MemberKey & { ids: readonly string[] },
-): Promise<string[]> {
-  const rows = await tx.execute<{ messageId: string | null }>(sql`
+): Promise<{ messageId: string; threadId: string | null }[]> {
+  const rows = await tx.execute<{ messageId: string | null; threadId: string | null }>(sql`
       with before as (
         select room_id, seq, deleted_at from events
         where room_id = ${roomId} and message_id = any(${listOf(ids)}) and type = 'message.created'
@@ -65,8 +65,8 @@ export async function tombstone(
       update events e set text = '', html = '', mentions = null, client_id = null, digest = null,
         deleted_at = coalesce(e.deleted_at, date_trunc('milliseconds', now())), deleted_by = coalesce(e.deleted_by, ${userId})
       from before b where e.room_id = b.room_id and e.seq = b.seq
-      returning case when b.deleted_at is null then e.message_id end as "messageId"`);
-  return rows.flatMap(({ messageId }) => (messageId === null ? [] : [messageId]));
+      returning case when b.deleted_at is null then e.message_id end as "messageId", e.thread_id as "threadId"`);
+  return rows.flatMap(({ messageId, threadId }) => (messageId === null ? [] : [{ messageId, threadId }]));
 }
 
 /**

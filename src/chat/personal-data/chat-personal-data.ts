@@ -6,6 +6,7 @@
 import type { Database, Transaction } from '../../database/connect.ts';
 import { onePage, type PersonalData } from '../../database/personal-data.ts';
 import type { AppendContext, AppendPlan, EventLog } from '../events/event-log.ts';
+import { threadsAfter } from '../events/thread-summary-repository.ts';
 import {
   deleteAccountRows,
   deleteEdits,
@@ -73,11 +74,16 @@ async function eraseBatch(
   await deleteEdits(tx, ids);
   await purge(tx, ids);
   const visible = await tombstone(tx, { roomId, userId, ids });
-  const events = visible.map((messageId) => ({
+  // As of the end of the batch in all of its events: readers get them together.
+  const threads = await threadsAfter(
+    tx,
+    visible.map(({ threadId }) => threadId),
+  );
+  const events = visible.map(({ messageId, threadId }) => ({
     type: 'message.deleted',
     actorId: userId,
     messageId,
-    data: { messageId, by: userId },
+    data: { messageId, by: userId, ...threads.get(threadId) },
   }));
   return { events, answer: ids.length };
 }

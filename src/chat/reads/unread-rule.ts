@@ -25,6 +25,22 @@ export function countsAtAll(message: string, user: string): string {
   return `(${countsInRoom(message)} or ${mentions(message, user)})`;
 }
 
+/**
+ * A condition: the message is unread in its thread. There is no difference between messages that are in the room as well and
+ * those that are not.
+ * @param message alias of a row of `events`
+ * @param user an expression for the user's id
+ * @param after an expression for the later of the thread's read marker and the seq at which the user joined
+ */
+export function isUnreadInThread(message: string, user: string, after: string): string {
+  return `${message}.seq > ${after} and ${message}.type = 'message.created' and ${message}.actor_id <> ${user} and ${message}.deleted_at is null`;
+}
+
+/** Two columns, `unread` and `mentions`, over rows that are unread in a thread. They need `countedColumns`. */
+export function threadCountColumns(message: string, user: string): string {
+  return `count(*)::int as unread, (count(*) filter (where ${mentions(message, user)}))::int as mentions`;
+}
+
 /** The columns that the two counts need. */
 export const countedColumns = 'e.actor_id, e.mentions, e.mentions_all, e.thread_id, e.also_in_room';
 

@@ -1,45 +1,19 @@
 /** The features of a conversation beside messages and rooms: their services, routes and frames. */
-import type { Contact } from '../../chat/membership/contact.ts';
-import type { App } from '../../http/server/app-type.ts';
-import type { RoomTasks } from '../../jobs/runner/tasks.ts';
-import type { FrameHandlers } from '../../realtime/gateway/frame-handlers.ts';
-import type { Profiles } from '../../user/profile/profiles.ts';
-import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
-import type { CallerWiring } from './caller-wiring.ts';
-import type { ChatConnections } from './chat-connections.ts';
-import type { Cluster } from './cluster-wiring.ts';
-import type { JudgeWiring } from './judge-wiring.ts';
-import type { MessageParts } from './message-parts.ts';
-import type { MessageWiring } from './message-wiring.ts';
-import type { RoomWiring } from './room-wiring.ts';
+import type { ConversationOptions, Feature } from './conversation-options.ts';
+import { createThreads } from './threads-wiring.ts';
 
-export interface ConversationOptions extends Pick<RoleContext, 'config' | 'logger' | 'outages'> {
-  readonly publicUrl: string;
-  readonly connections: ChatConnections;
-  readonly cluster: Cluster;
-  readonly rooms: RoomWiring;
-  readonly messages: MessageWiring;
-  readonly callers: CallerWiring;
-  readonly profiles: Profiles;
-  readonly contact: Contact;
-  readonly judge: JudgeWiring;
-  readonly parts: MessageParts;
-}
+export type ConversationWiring = Required<Feature>;
 
-export interface ConversationWiring {
-  /** Registers the routes of all features under `/v1`. */
-  readonly routes: (v1: App) => Promise<void>;
-  readonly frames: FrameHandlers;
-  /** The jobs that change rooms: see jobs/room-jobs.ts. */
-  readonly tasks: RoomTasks;
-  readonly stop: () => Promise<void>;
-}
-
-export function startConversation(_options: ConversationOptions): ConversationWiring {
+export function startConversation(options: ConversationOptions): ConversationWiring {
+  const features: readonly Feature[] = [createThreads(options)];
   return {
-    routes: async (_v1) => {},
-    frames: {},
-    tasks: {},
-    stop: async () => {},
+    routes: async (v1) => {
+      for (const { routes } of features) await routes?.(v1);
+    },
+    frames: Object.assign({}, ...features.map(({ frames }) => frames)) as ConversationWiring['frames'],
+    tasks: Object.assign({}, ...features.map(({ tasks }) => tasks)) as ConversationWiring['tasks'],
+    stop: async () => {
+      for (const { stop } of features) await stop?.();
+    },
   };
 }

@@ -4,6 +4,8 @@
  */
 import type { PartsWriter } from '../../chat/events/append-with-parts.ts';
 import { createExtrasLoader, type ExtrasLoader, type ExtrasSource } from '../../chat/messages/extras-loader.ts';
+import { createThreadPersonalData } from '../../chat/threads/thread-personal-data.ts';
+import { threadSource } from '../../chat/threads/thread-source.ts';
 import type { Database } from '../../database/connect.ts';
 import type { PersonalData } from '../../database/personal-data.ts';
 
@@ -14,8 +16,8 @@ export interface MessageParts {
 }
 
 export function createMessageParts(db: Database): MessageParts {
-  const sources: readonly ExtrasSource[] = [];
+  const sources: readonly ExtrasSource[] = [threadSource];
   const writers: readonly PartsWriter[] = [];
-  const personalData: readonly PersonalData[] = [];
+  const personalData: readonly PersonalData[] = [createThreadPersonalData(db)];
   return { extras: createExtrasLoader(db, sources), writers, personalData };
 }
