@@ -278,6 +278,24 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     answers: room(200, 200, 200, 404, 403),
     inPublic: seenByStaff,
   },
+  'GET /v1/threads': { answers: own(200) },
+  'GET /v1/rooms/{roomId}/messages/{messageId}/thread': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: seenByStaff,
+  },
+  'PUT /v1/rooms/{roomId}/messages/{messageId}/thread/read': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 403 },
+    body: () => ({ seq: 1 }),
+  },
+  'PUT /v1/rooms/{roomId}/messages/{messageId}/thread/follow': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 403 },
+  },
+  'DELETE /v1/rooms/{roomId}/messages/{messageId}/thread/follow': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 403 },
+  },
   'GET /v1/rooms/{roomId}/events': { answers: room(200, 200, 200, 404, 200), inPublic: seenByStaff },
   'PUT /v1/rooms/{roomId}/read': {
     answers: room(200, 200, 200, 403, 403),
@@ -405,6 +423,16 @@ export const frames: Readonly<Record<string, FrameExpectation>> = {
     frame: ({ roomId, messageId }) => ({ roomId, messageId }),
     answers: inRoom('forbidden', 'ack', 'ack', 'ack'),
     inPublic: { ...joinFirst, shutOut: 'banned' },
+  },
+  'thread.read': {
+    frame: ({ roomId, messageId }) => ({ roomId, messageId, seq: 1 }),
+    answers: inRoom('ack', 'ack', 'ack', 'not_found'),
+    inPublic: { ...joinFirst, shutOut: 'banned', admin: 'forbidden' },
+  },
+  'thread.follow': {
+    frame: ({ roomId, messageId }) => ({ roomId, messageId, following: true }),
+    answers: inRoom('ack', 'ack', 'ack', 'not_found'),
+    inPublic: { ...joinFirst, shutOut: 'banned', admin: 'forbidden' },
   },
   refresh: { frame: () => ({ token: 'invented' }), answers: everywhere('unauthenticated') },
 };

@@ -86,6 +86,8 @@ async function seed(marker: string) {
   }
   await mustCall(person, 'PATCH', `/v1/rooms/${room}/messages/${sent[0]}`, { text: `I changed ${marker}` });
   await mustCall(other, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'others', text: 'somebody else’s words' });
+  const thread = { clientId: `${marker}-thread`, text: `In a thread ${marker}`, threadId: sent[3] };
+  await mustCall(person, 'POST', `/v1/rooms/${room}/messages`, thread);
   await mustCall(person, 'PUT', `/v1/users/me/blocks/${(await signUp(here())).id}`);
   await mustCall(person, 'PUT', `/v1/rooms/${room}/read`, { seq: 3 });
   await mustCall(person, 'PUT', `/v1/rooms/${room}/notifications`, { level: 'mentions' });

@@ -21,8 +21,14 @@ export async function readThreadSummaries(
   threadIds: readonly string[],
 ): Promise<ReadonlyMap<string, ThreadSummary>> {
   if (threadIds.length === 0) return new Map();
-  const rows = await db.execute<{ id: string; count: number; lastMs: string | null; people: string[] | null }>(sql`
-    select t.id, coalesce(sum(w.count), 0)::int as count, (extract(epoch from max(w.at)) * 1000)::bigint::text as "lastMs",
+  const rows = await db.execute<{
+    id: string;
+    count: number;
+    lastSeq: string;
+    lastMs: string | null;
+    people: string[] | null;
+  }>(sql`
+    select t.id, coalesce(sum(w.count), 0)::int as count, (extract(epoch from max(w.at)) * 1000)::bigint::text as "lastMs", coalesce(max(w.seq), 0)::text as "lastSeq",
       to_json((array_agg(w.actor_id order by w.seq desc) filter (where w.actor_id is not null))[1:${sql.raw(String(peopleMax))}]) as people
     from unnest(${`{${threadIds.join(',')}}`}::uuid[]) as t(id)
     left join lateral (
@@ -31,12 +37,13 @@ export async function readThreadSummaries(
     ) w on true
     group by t.id`);
   return new Map(
-    rows.map(({ id, count, lastMs, people }) => [
+    rows.map(({ id, count, lastMs, lastSeq, people }) => [
       id,
       {
         replyCount: count,
         lastReplyAt: lastMs === null ? null : new Date(Number(lastMs)).toISOString(),
         userIds: people ?? [],
+        lastSeq: Number(lastSeq),
       },
     ]),
   );
