@@ -80,6 +80,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   chat: [
     'invites',
     'threads',
+    'reactions',
+    'pins',
+    'emojis',
     'uploads',
     'messages',
     'personal-data',

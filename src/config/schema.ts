@@ -218,15 +218,18 @@ export const schema = {
   },
   message: {
     maxLength: integer(8000, 'Longest message, in code points', { min: 1, max: 100_000 }),
-    sendQueueMax: integer(20_000, 'Sends that wait for their commit; more are refused', { min: 1 }),
-    batchMax: integer(512, 'Sends per commit', { min: 1, max: 5000 }),
-    perRoomMax: integer(2000, 'Sends that wait in one room; more are refused', { min: 1 }),
+    sendQueueMax: integer(20_000, 'Sends that wait for their commit, and as many reactions; more are refused', {
+      min: 1,
+    }),
+    batchMax: integer(512, 'Sends, or reactions of one room, per commit', { min: 1, max: 5000 }),
+    perRoomMax: integer(2000, 'Sends that wait in one room, and as many reactions; more are refused', { min: 1 }),
     admission: duration(
       '500ms',
       'If the permission check takes longer than this, rights gained in that time are ignored and the send fails with unavailable',
       { minMs: 50 },
     ),
     sendTimeout: duration('8s', 'Time to answer a send'),
+    reactionsMax: integer(50, 'Different reactions to one message', { min: 1, max: 1000 }),
     historyCacheBytes: size('64MB', 'Memory for the newest history pages'),
   },
   room: {
@@ -236,6 +239,7 @@ export const schema = {
     dmMembersMax: integer(16, 'Members of a direct-message room', { min: 2 }),
     inviteLifetime: duration('7d', 'Default lifetime of an invite', { minMs: 1000 }),
     invitesMax: integer(1000, 'Valid invites of a room', { min: 1 }),
+    pinsMax: integer(100, 'Pinned messages of a room', { min: 1, max: 10_000 }),
     mentionAllMax: integer(50, 'In rooms of up to this many members, everybody may use @here and @room', { min: 0 }),
     unreadMax: integer(10_000, 'Unread messages of a room are counted up to this number; more show as this number', {
       min: 1,
@@ -246,6 +250,11 @@ export const schema = {
       { min: 1 },
     ),
   },
+  emojis: {
+    max: integer(500, 'Custom emoji of the deployment', { min: 0, max: 100_000 }),
+    imageBytes: size('256kB', 'Largest picture of a custom emoji'),
+    sideMax: integer(512, 'Longest side of the picture of a custom emoji, in pixels', { min: 1, max: 16_384 }),
+  },
   limits: {
     messagesPerSecond: integer(10, 'Sends per second and socket', { min: 1 }),
     messagesBurst: integer(30, 'Burst of sends per socket', { min: 1 }),
@@ -254,6 +263,7 @@ export const schema = {
     typingPerSecond: integer(1, 'typing frames per second, socket and room', { min: 1 }),
     presencePerSecond: integer(2, 'presence and presence.watch frames per second and socket', { min: 1 }),
     presenceBurst: integer(20, 'Burst of presence and presence.watch frames per socket', { min: 1 }),
+    reactionsPerMinute: integer(120, 'Reactions that one user adds or removes per minute', { min: 1 }),
     exportsPerHour: integer(10, 'Data exports per hour and user', { min: 1 }),
     blocksPerUser: integer(1000, 'Users that one user can block', { min: 1 }),
     closeAfter: integer(200, 'Rate-limited frames within a minute after which a socket is closed with 4029', {

@@ -68,6 +68,9 @@ const notJoined = { outsider: 403, removed: 403, shutOut: 403, guest: 403 };
 const onlyServer = (status: number) => own(403, { server: status });
 const onlyAdmin = (status: number) => own(403, { admin: status });
 
+const reactionPath = ({ roomId, messageId }: World) =>
+  `/v1/rooms/${roomId}/messages/${messageId}/reactions/${encodeURIComponent('👍')}`;
+
 export const routes: Readonly<Record<string, RouteExpectation>> = {
   'GET /.well-known/jwks.json': { anyone: 200 },
   // ── Logging in ──
@@ -183,6 +186,12 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   'GET /v1/api-keys': { answers: onlyAdmin(200) },
   'POST /v1/api-keys': { answers: onlyAdmin(201), body: () => ({ name: 'x', scopes: ['users:read'] }) },
   'DELETE /v1/api-keys/{keyId}': { answers: onlyAdmin(404), path: () => `/v1/api-keys/${uuid}` },
+  // ── Custom emoji ──
+  'GET /v1/emojis': { answers: own(200) },
+  // Moderators get past the check of their right to that of the form.
+  'POST /v1/emojis': { answers: onlyAdmin(415), body: () => ({}) },
+  'DELETE /v1/emojis/{name}': { answers: onlyAdmin(404), path: () => '/v1/emojis/unknown' },
+  'GET /v1/emojis/{name}/image': { anyone: 404, path: () => '/v1/emojis/unknown/image' },
   // ── Moderation of the deployment; for that of a room see below ──
   'GET /v1/moderation/bans': { answers: onlyAdmin(200) },
   'PUT /v1/moderation/bans/{userId}': { answers: onlyAdmin(200), body: () => ({ seconds: 60 }) },
@@ -296,6 +305,30 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     answers: room(200, 200, 200, 404, 403),
     inPublic: { ...notJoined, admin: 403 },
   },
+  'PUT /v1/rooms/{roomId}/messages/{messageId}/reactions/{emoji}': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 403 },
+    path: reactionPath,
+  },
+  'DELETE /v1/rooms/{roomId}/messages/{messageId}/reactions/{emoji}': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 403 },
+    path: reactionPath,
+  },
+  'GET /v1/rooms/{roomId}/messages/{messageId}/reactions/{emoji}': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: seenByStaff,
+    path: reactionPath,
+  },
+  'PUT /v1/rooms/{roomId}/messages/{messageId}/pin': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 403 },
+  },
+  'DELETE /v1/rooms/{roomId}/messages/{messageId}/pin': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 403 },
+  },
+  'GET /v1/rooms/{roomId}/pins': { answers: room(200, 200, 200, 404, 403), inPublic: seenByStaff },
   'GET /v1/rooms/{roomId}/events': { answers: room(200, 200, 200, 404, 200), inPublic: seenByStaff },
   'PUT /v1/rooms/{roomId}/read': {
     answers: room(200, 200, 200, 403, 403),
@@ -431,6 +464,16 @@ export const frames: Readonly<Record<string, FrameExpectation>> = {
   },
   'thread.follow': {
     frame: ({ roomId, messageId }) => ({ roomId, messageId, following: true }),
+    answers: inRoom('ack', 'ack', 'ack', 'not_found'),
+    inPublic: { ...joinFirst, shutOut: 'banned', admin: 'forbidden' },
+  },
+  'reaction.add': {
+    frame: ({ roomId, messageId }) => ({ roomId, messageId, emoji: '👍' }),
+    answers: inRoom('ack', 'ack', 'ack', 'not_found'),
+    inPublic: { ...joinFirst, shutOut: 'banned', admin: 'forbidden' },
+  },
+  'reaction.remove': {
+    frame: ({ roomId, messageId }) => ({ roomId, messageId, emoji: '👍' }),
     answers: inRoom('ack', 'ack', 'ack', 'not_found'),
     inPublic: { ...joinFirst, shutOut: 'banned', admin: 'forbidden' },
   },

@@ -34,6 +34,8 @@ const idMayStay = new Set([
   'message_edits.mentions',
   'membership_changes.user_id',
   'rooms.created_by',
+  'pins.pinned_by',
+  'custom_emojis.created_by',
   'api_keys.created_by',
   'moderation_queue.author_id',
   'moderation_queue.decided_by',

@@ -1,11 +1,12 @@
 /** The features of a conversation beside messages and rooms: their services, routes and frames. */
 import type { ConversationOptions, Feature } from './conversation-options.ts';
+import { createReactions } from './reaction-wiring.ts';
 import { createThreads } from './threads-wiring.ts';
 
 export type ConversationWiring = Required<Feature>;
 
 export function startConversation(options: ConversationOptions): ConversationWiring {
-  const features: readonly Feature[] = [createThreads(options)];
+  const features: readonly Feature[] = [createThreads(options), createReactions(options)];
   return {
     routes: async (v1) => {
       for (const { routes } of features) await routes?.(v1);

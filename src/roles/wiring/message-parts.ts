@@ -2,8 +2,14 @@
  * What features add to messages: a source of what a message shows, a writer where a send brings it, and how it is erased
  * and exported. It exists before rooms and messages do, because reading and writing messages needs it.
  */
+import { createEmojiPersonalData } from '../../chat/emojis/emoji-personal-data.ts';
 import type { PartsWriter } from '../../chat/events/append-with-parts.ts';
+import type { EventLog } from '../../chat/events/event-log.ts';
 import { createExtrasLoader, type ExtrasLoader, type ExtrasSource } from '../../chat/messages/extras-loader.ts';
+import { pinSource } from '../../chat/pins/pin-extras.ts';
+import { createPinPersonalData } from '../../chat/pins/pin-personal-data.ts';
+import { reactionSource } from '../../chat/reactions/reaction-extras.ts';
+import { createReactionPersonalData } from '../../chat/reactions/reaction-personal-data.ts';
 import { createThreadPersonalData } from '../../chat/threads/thread-personal-data.ts';
 import { threadSource } from '../../chat/threads/thread-source.ts';
 import type { Database } from '../../database/connect.ts';
@@ -12,12 +18,18 @@ import type { PersonalData } from '../../database/personal-data.ts';
 export interface MessageParts {
   readonly extras: ExtrasLoader;
   readonly writers: readonly PartsWriter[];
-  readonly personalData: readonly PersonalData[];
+  /** Erasures append events, and the log comes after these parts. */
+  readonly personalData: (eventLog: Pick<EventLog, 'transact'>) => readonly PersonalData[];
 }
 
 export function createMessageParts(db: Database): MessageParts {
-  const sources: readonly ExtrasSource[] = [threadSource];
+  const sources: readonly ExtrasSource[] = [threadSource, reactionSource, pinSource];
   const writers: readonly PartsWriter[] = [];
-  const personalData: readonly PersonalData[] = [createThreadPersonalData(db)];
+  const personalData: MessageParts['personalData'] = (eventLog) => [
+    createThreadPersonalData(db),
+    createReactionPersonalData({ db, eventLog }),
+    createPinPersonalData(db),
+    createEmojiPersonalData(db),
+  ];
   return { extras: createExtrasLoader(db, sources), writers, personalData };
 }

@@ -74,7 +74,7 @@ export function startPrivacy({
     createMailData(db),
     createModerationPersonalData(db),
     createChatPersonalData({ db, eventLog, purge: messageParts.extras.purge }),
-    ...messageParts.personalData,
+    ...messageParts.personalData(eventLog),
   ];
   revocations.onAccountEnd((userId) => {
     profiles.invalidate(userId);
