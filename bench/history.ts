@@ -92,7 +92,7 @@ select e.* from bench_rooms b join lateral (select * from events e where e.room_
 }
 
 /** A user reads newest pages, from one path or from new ones each time; `nextPaths` gives those of the next round. */
-function asking(
+export function asking(
   what: string,
   { server, pids, token }: { server: ServerUnderTest; pids: readonly number[]; token: string },
   total: number,

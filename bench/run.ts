@@ -17,6 +17,7 @@ import { isolation } from './isolation.ts';
 import { killAll, printRows, type Row, withRatios } from './measure.ts';
 import { renderBesidePeers } from './render.ts';
 import { storeAlone } from './store.ts';
+import { threadHistory } from './thread-history.ts';
 import { workerPools } from './worker-pools.ts';
 
 interface Bench {
@@ -37,6 +38,7 @@ const benches: Readonly<Record<string, Bench>> = {
   isolation: { title: 'Small rooms beside a flood: p99 from send to ack', run: isolation, unit: ' ms' },
   'history-1m': { title: 'The newest 50 of a room, 1 M messages', run: () => history(1_000_000) },
   'history-10m': { title: 'The newest 50 of a room, 10 M messages', run: () => history(10_000_000) },
+  'thread-history': { title: 'Pages of 50 of a thread beside those of its room', run: threadHistory },
   'idle-connections': { title: 'Bytes of an idle connection', run: () => idleConnections(10_000), unit: ' B' },
   'engine-wire': { title: 'Texts over the processing port, the engine taking no time', run: engineWire },
   engine: {

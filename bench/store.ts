@@ -62,7 +62,7 @@ async function openStore(town: Town) {
   const metrics = createChatMetrics(new Registry());
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
   const look = createFreshnessBatch(sql);
-  const { extras, writers } = createMessageParts(db);
+  const { extras, writers } = createMessageParts({ db, profiles });
   const reader = createLogReader({ sql, freshness: look, profiles, extras, settings: { concurrency: 16 } });
   const hub = createHub<RoomState>({
     log: { load: createRoomLoader(sql), read: reader.read, heads: reader.heads },

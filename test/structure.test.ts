@@ -83,6 +83,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'reactions',
     'pins',
     'emojis',
+    'forwards',
     'uploads',
     'messages',
     'personal-data',

@@ -16,12 +16,12 @@ class LetGo extends Error {}
 
 /** Holds a user's row for update with a connection of the test's own. */
 export function holdUser(database: TestDatabase, userId: string): Promise<HeldRow> {
-  return hold(database, (tx) => tx`select from users where id = ${userId} for update`);
+  return holdRow(database, (tx) => tx`select from users where id = ${userId} for update`);
 }
 
 /** Holds a table against every reader and writer. */
 export function holdTable(database: TestDatabase, table: string): Promise<HeldRow> {
-  return hold(database, (tx) => tx`lock table ${tx(table)} in access exclusive mode`);
+  return holdRow(database, (tx) => tx`lock table ${tx(table)} in access exclusive mode`);
 }
 
 /** Holds the next seq of a room, which an insert of it waits for; nothing of it stays. */
@@ -29,7 +29,7 @@ export function holdLog(
   database: TestDatabase,
   { roomId, seq, userId }: { roomId: string; seq: number; userId: string },
 ): Promise<HeldRow> {
-  return hold(database, async (tx) => {
+  return holdRow(database, async (tx) => {
     await tx`insert into events (room_id, seq, type, at, actor_id, data)
       values (${roomId}, ${seq}, 'room.updated', now(), ${userId}, '{}')`;
   });
@@ -47,10 +47,11 @@ export function holdMute(
     await tx`insert into events (room_id, seq, type, at, actor_id, data)
       values (${roomId}, ${seq}, 'member.updated', now(), ${by}, ${tx.json(data)})`;
   };
-  return hold(database, take, 'commit');
+  return holdRow(database, take, 'commit');
 }
 
-async function hold(
+/** Holds what a transaction of the test's own takes. */
+export async function holdRow(
   database: TestDatabase,
   take: (tx: postgres.TransactionSql) => PromiseLike<unknown>,
   end: 'commit' | 'roll back' = 'roll back',

@@ -13,14 +13,19 @@ import type { PlanAppend } from './planned-append.ts';
 /** What one feature stores of a message, in the transaction that stores the message. */
 export interface PartsWriter {
   /**
-   * @returns the bits of `messageMarks` that it sets, and what it adds to `events.data` of the row
+   * @returns the bits of `messageMarks` that it sets, what it adds to `events.data` of the row, and the text of the row if it
+   *   is not that of the draft
    * @throws Failure; the message is then not stored
    */
   readonly write: (
     tx: Transaction,
     draft: ModeratedDraft,
     seq: number,
-  ) => Promise<{ readonly marks: number; readonly data?: Readonly<Record<string, unknown>> }>;
+  ) => Promise<{
+    readonly marks: number;
+    readonly data?: Readonly<Record<string, unknown>>;
+    readonly content?: { readonly text: string; readonly html: string };
+  }>;
 }
 
 export interface AppendWithPartsOptions {
@@ -50,12 +55,14 @@ export function createAppendWithParts(
   async function writeParts(tx: Transaction, draft: ModeratedDraft, seq: number) {
     let marks = 0;
     let data: Record<string, unknown> = {};
+    let content = {};
     for (const writer of writers) {
       const written = await writer.write(tx, draft, seq);
       marks |= written.marks;
       data = { ...data, ...written.data };
+      content = { ...content, ...written.content };
     }
-    return { marks, data };
+    return { marks, data, content };
   }
 
   return (draft) =>
@@ -69,11 +76,17 @@ export function createAppendWithParts(
       }
       await requireKnownRevocations(tx);
       authority.require(state, draft);
-      const { marks, data } = await writeParts(tx, draft, nextSeq);
+      const { marks, data, content } = await writeParts(tx, draft, nextSeq);
       if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
       if (draft.threadId !== null) await followThread(tx, draft, nextSeq);
       if (mailDelayMs !== undefined) await addMailCheck(tx, roomId, mailDelayMs);
-      const event = { type: 'message.created', actorId: authorId, messageId, data, message: { draft, marks } };
+      const event = {
+        type: 'message.created',
+        actorId: authorId,
+        messageId,
+        data,
+        message: { draft: { ...draft, ...content }, marks },
+      };
       return { events: [event], answer: { messageId, seq: nextSeq, atMs: 0, duplicate: false } };
     };
 }

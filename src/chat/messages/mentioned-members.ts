@@ -46,9 +46,19 @@ export function createMentionLookup({
     return {
       mentions: await contact.withoutBlockers(authorId, [...new Set(members.map(([, id]) => id))]),
       mentionsAll,
-      html: html.replace(mark, (whole, name: string) => (shown.has(name.toLowerCase()) ? whole : `@${name}`)),
+      html: keepMarks(html, shown),
     };
   };
+}
+
+/** Makes the mentions of other names plain text. @param shown lower-case names */
+export function keepMarks(html: string, shown: ReadonlySet<string>): string {
+  return html.replace(mark, (whole, name: string) => (shown.has(name.toLowerCase()) ? whole : `@${name}`));
+}
+
+/** The names that are marked as mentions, in lower case. */
+export function markedNames(html: string): string[] {
+  return [...new Set([...html.matchAll(mark)].map(([, name]) => name!.toLowerCase()))];
 }
 
 function mayMentionAll({ members }: RoomState, authorId: string, { mentionAllMax }: MentionSettings): boolean {

@@ -6,6 +6,7 @@ import type { Feed } from '../../realtime/feed/feed.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { threadsAfter } from '../events/thread-summary-repository.ts';
 import { type Contact, isPair } from '../membership/contact.ts';
+import { hasMark } from '../state/message-marks.ts';
 import { requireText } from '../state/message-text.ts';
 import type { RecordAct } from '../state/moderator-acts.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
@@ -75,6 +76,7 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
         const current = await lockMessage(context.tx, { roomId, messageId });
         if (current.deleted) throw new Failure('not_found', 'no such message');
         if (current.authorId !== actor.userId) throw new Failure('forbidden', 'only its author edits a message');
+        if (hasMark(current.marks, 'forwarded')) throw forwardedStays();
         if (current.text === text) return { events: [], answer: current.seq };
         await storeVersion(context.tx, { roomId, messageId }, current, { text, html, mentions, mentionsAll });
         if (flag) await recordFlag(context.tx, { ...author, messageId }, flag);
@@ -94,6 +96,7 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
     const feed = await options.followToRead(actor, roomId);
     const before = await reading.findIn(feed, actor, messageId);
     if (before.sender.id !== actor.userId) throw new Failure('forbidden', 'only its author edits a message');
+    if (before.forwarded) throw forwardedStays();
     feed.state.require(actor, 'edit_own');
     feed.state.requireUnmuted(actor.userId, eventLog.nowMs());
     // An edit reaches the other person just as a new message would.
@@ -126,4 +129,9 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
   }
 
   return { edit, remove };
+}
+
+/** An edit could change words that are shown as those of somebody else. */
+function forwardedStays(): Failure {
+  return new Failure('forbidden', 'a forwarded message cannot be edited');
 }

@@ -11,6 +11,7 @@ import { type CheckedDraft, checkDraft, type Draft, type SendOutcome } from '../
 import { unknownProfile } from '../state/message-shape.ts';
 import type { RecordRefusal } from '../state/verdict-records.ts';
 import { BlockedText, createBlockedRecorder } from './blocked-text.ts';
+import { createCopyModeration } from './copy-moderation.ts';
 import { createDraftModeration } from './draft-moderation.ts';
 import { createMessageChanges, type MessageChanges, type MessageChangesOptions } from './message-changes.ts';
 import { createMessageReading, type MessageReading, type MessageReadingOptions } from './message-reading.ts';
@@ -60,6 +61,7 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
     mode: settings.fallback,
   });
   const reading = createMessageReading(options);
+  const judgeCopy = createCopyModeration({ judge: options.judge, records, find: reading.find });
   const changes = createMessageChanges({
     ...options,
     records,
@@ -73,7 +75,9 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
     const place = origin.order.enter(checked.roomId);
     try {
       const admitted = await admission.admit(sender, checked, origin);
-      const [verdict, author] = await Promise.all([moderation.judge(checked), findAuthor(sender.userId)]);
+      const copy = checked.parts?.forward ? await judgeCopy(sender, checked) : undefined;
+      const draft = copy?.draft ?? checked;
+      const [verdict, author] = await Promise.all([moderation.judge(draft), findAuthor(sender.userId)]);
       if (verdict.outcome === 'answered') {
         await place.untilFirst();
         return verdict.answer;
@@ -91,8 +95,9 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
       const current = eventLog.currentFeed(admitted.feed);
       const feed = current instanceof Promise ? await current : current;
       // Not awaited: once it is queued, the next send of this connection may join the same batch.
-      return flags.commit(checked, verdict, (flag) =>
-        eventLog.append({ ...admitted, feed, sender: author, html, mentions, mentionsAll, flag }),
+      const { parts } = draft;
+      return flags.commit(checked, copy?.verdict?.outcome === 'flag' ? copy.verdict : verdict, (flag) =>
+        eventLog.append({ ...admitted, parts, feed, sender: author, html, mentions, mentionsAll, flag }),
       );
     } catch (refusal) {
       // A stored message stays stored: a retry gets the first answer, even if its author is muted now or the engine

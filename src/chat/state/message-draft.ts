@@ -68,8 +68,18 @@ export const SendBody = exactly(DraftFields);
 
 export type Draft = { readonly roomId: string } & Readonly<Static<typeof SendBody>>;
 
+/** A message to copy. */
+export interface ForwardDraft {
+  readonly roomId: string;
+  readonly messageId: string;
+  /** The digest of the text that was judged for this room. The append copies no other one. */
+  readonly judged?: string;
+}
+
 /** What a draft holds beside its text; at least one of them. */
-export type DraftParts = Readonly<Static<ReturnType<typeof exactly<typeof partFields>>>>;
+export type DraftParts = Readonly<Omit<Static<ReturnType<typeof exactly<typeof partFields>>>, 'forward'>> & {
+  readonly forward?: ForwardDraft;
+};
 
 /** The fields of a message's row that its author or the engine determines. */
 type MessageContent = Omit<
@@ -109,6 +119,8 @@ export function checkDraft(authorId: string, draft: Draft, maxLength: number): C
 function partsOf({ attachmentIds, poll, forward }: Draft): DraftParts | undefined {
   const hasFiles = attachmentIds !== undefined && attachmentIds.length > 0;
   if (!hasFiles && poll === undefined && forward === undefined) return undefined;
+  if (forward !== undefined && (hasFiles || poll !== undefined))
+    throw invalid('/forward', 'not together with attachmentIds or poll');
   return {
     ...(hasFiles ? { attachmentIds } : {}),
     ...(poll === undefined ? {} : { poll }),

@@ -36,7 +36,19 @@ export const AttachmentShape = Type.Object({
 });
 
 export const ForwardedShape = Type.Object(
-  { sender: PublicUser, createdAt: Time },
+  {
+    sender: PublicUser,
+    createdAt: Time,
+    comment: Type.Optional(
+      Type.Object(
+        { text: Type.String(), html: Type.String() },
+        {
+          description:
+            'What the person who forwarded the message added. `text` and `html` of the message begin with it, and quote the copy below',
+        },
+      ),
+    ),
+  },
   { description: 'Who wrote the message that was forwarded, and when' },
 );
 

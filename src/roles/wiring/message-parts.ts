@@ -5,6 +5,8 @@
 import { createEmojiPersonalData } from '../../chat/emojis/emoji-personal-data.ts';
 import type { PartsWriter } from '../../chat/events/append-with-parts.ts';
 import type { EventLog } from '../../chat/events/event-log.ts';
+import { createForwardSource } from '../../chat/forwards/forward-source.ts';
+import { createForwardWriter } from '../../chat/forwards/forward-writer.ts';
 import { createExtrasLoader, type ExtrasLoader, type ExtrasSource } from '../../chat/messages/extras-loader.ts';
 import { pinSource } from '../../chat/pins/pin-extras.ts';
 import { createPinPersonalData } from '../../chat/pins/pin-personal-data.ts';
@@ -14,6 +16,7 @@ import { createThreadPersonalData } from '../../chat/threads/thread-personal-dat
 import { threadSource } from '../../chat/threads/thread-source.ts';
 import type { Database } from '../../database/connect.ts';
 import type { PersonalData } from '../../database/personal-data.ts';
+import type { Profiles } from '../../user/profile/profiles.ts';
 
 export interface MessageParts {
   readonly extras: ExtrasLoader;
@@ -22,9 +25,14 @@ export interface MessageParts {
   readonly personalData: (eventLog: Pick<EventLog, 'transact'>) => readonly PersonalData[];
 }
 
-export function createMessageParts(db: Database): MessageParts {
-  const sources: readonly ExtrasSource[] = [threadSource, reactionSource, pinSource];
-  const writers: readonly PartsWriter[] = [];
+export interface MessagePartsOptions {
+  readonly db: Database;
+  readonly profiles: Profiles;
+}
+
+export function createMessageParts({ db, profiles }: MessagePartsOptions): MessageParts {
+  const sources: readonly ExtrasSource[] = [threadSource, reactionSource, pinSource, createForwardSource(profiles)];
+  const writers: readonly PartsWriter[] = [createForwardWriter()];
   const personalData: MessageParts['personalData'] = (eventLog) => [
     createThreadPersonalData(db),
     createReactionPersonalData({ db, eventLog }),
