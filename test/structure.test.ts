@@ -78,6 +78,9 @@ test('imports follow the arrows of the house, type imports included', () => {
 const rooms: Readonly<Record<string, readonly string[]>> = {
   auth: ['authenticator.ts', 'host-app', 'oauth', 'login', 'account', 'mfa', 'sessions', 'credentials'],
   chat: [
+    'scheduled',
+    'drafts',
+    'bookmarks',
     'invites',
     'threads',
     'reactions',

@@ -8,6 +8,10 @@ export interface JobPayloads {
   room_unread: { roomId: string; again?: boolean };
   unread_mail: { mailId: string };
   account_mail: { mailId: string };
+  /** Sends the scheduled messages that are due. */
+  scheduled_messages: Readonly<Record<string, never>>;
+  /** Sends the reminders of bookmarks that are due. */
+  bookmark_reminders: Readonly<Record<string, never>>;
 }
 
 export interface JobTiming {

@@ -335,6 +335,34 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     inPublic: notJoined,
     body: () => ({ seq: 1 }),
   },
+  // ── What one keeps for later ──
+  'GET /v1/drafts': { answers: own(200) },
+  'PUT /v1/rooms/{roomId}/draft': {
+    answers: room(200, 200, 200, 403, 403),
+    inPublic: notJoined,
+    body: () => ({ text: 'not sent yet' }),
+  },
+  'DELETE /v1/rooms/{roomId}/draft': { answers: room(204, 204, 204, 403, 403), inPublic: notJoined },
+  'GET /v1/bookmarks': { answers: own(200) },
+  'PUT /v1/rooms/{roomId}/messages/{messageId}/bookmark': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: seenByStaff,
+    body: () => ({ note: 'for later' }),
+  },
+  // A bookmark outlives its message and the right to read it.
+  'DELETE /v1/rooms/{roomId}/messages/{messageId}/bookmark': { answers: own(204) },
+  'POST /v1/rooms/{roomId}/scheduled': {
+    answers: room(201, 201, 201, 403, 403),
+    inPublic: notJoined,
+    body: ({ unique }) => ({ clientId: unique, text: 'later', sendAt: new Date(Date.now() + 3_600_000).toISOString() }),
+  },
+  'GET /v1/scheduled': { answers: own(200) },
+  'PATCH /v1/scheduled/{id}': {
+    answers: own(404),
+    path: () => `/v1/scheduled/${uuid}`,
+    body: () => ({ text: 'changed' }),
+  },
+  'DELETE /v1/scheduled/{id}': { answers: own(404), path: () => `/v1/scheduled/${uuid}` },
   'GET /v1/rooms/{roomId}/notifications': { answers: room(200, 200, 200, 403, 403), inPublic: notJoined },
   'PUT /v1/rooms/{roomId}/notifications': {
     answers: room(200, 200, 200, 403, 403),

@@ -91,6 +91,14 @@ async function seed(marker: string) {
   await mustCall(person, 'PUT', `/v1/users/me/blocks/${(await signUp(here())).id}`);
   await mustCall(person, 'PUT', `/v1/rooms/${room}/read`, { seq: 3 });
   await mustCall(person, 'PUT', `/v1/rooms/${room}/notifications`, { level: 'mentions' });
+  const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+  await mustCall(person, 'PUT', `/v1/rooms/${room}/draft`, { text: `unsent ${marker}` });
+  await mustCall(person, 'PUT', `/v1/rooms/${room}/messages/${sent[1]}/bookmark`, {
+    ...{ note: `note ${marker}`, remindAt: inAnHour },
+  });
+  await mustCall(person, 'POST', `/v1/rooms/${room}/scheduled`, {
+    ...{ clientId: `later ${marker}`, text: `later ${marker}`, sendAt: inAnHour },
+  });
   await mustCall(person, 'PUT', '/v1/users/me/notifications', { email: { enabled: true, digest: 'daily' } });
   await person.call('POST', '/v1/rooms', { name: 'Once', visibility: 'private' }, { 'idempotency-key': marker });
   await callApi(here(), 'POST', '/v1/auth/password/forgot', { email: person.email });

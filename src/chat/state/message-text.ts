@@ -13,13 +13,19 @@ const nul = /\u0000/;
  * @throws Failure `invalid` or `too_large`
  */
 export function requireText(text: string, path: InputPath, maxLength: number): string {
+  const normal = requireOptionalText(text, path, maxLength);
+  if (!showsSomething(normal)) throw invalid(path, 'is empty');
+  return normal;
+}
+
+/** The same for a text that may be empty. */
+export function requireOptionalText(text: string, path: InputPath, maxLength: number): string {
   if (!text.isWellFormed()) throw invalid(path, 'holds half a surrogate pair');
   if (nul.test(text)) throw invalid(path, 'holds NUL');
   // The cheap bound first: a code point is one or two code units.
   if (text.length > maxLength * 2) throw tooLong(path, maxLength);
   const normal = text.normalize('NFC');
   if (normal.length > maxLength && [...normal].length > maxLength) throw tooLong(path, maxLength);
-  if (!showsSomething(normal)) throw invalid(path, 'is empty');
   return normal;
 }
 

@@ -186,7 +186,9 @@ export const scheduledMessages = pgTable(
     /** Everything that the send holds: see `DraftFields` in chat/state/message-draft.ts. */
     draft: jsonb('draft').$type<Record<string, unknown>>().notNull(),
     sendAt: time('send_at').notNull(),
-    state: text('state').$type<'waiting' | 'sent' | 'refused'>().notNull().default('waiting'),
+    state: text('state').$type<'waiting' | 'sending' | 'sent' | 'refused'>().notNull().default('waiting'),
+    /** No instance takes it before: another one is sending it, or a send has to wait. Names the claim as well. */
+    claimedUntil: time('claimed_until'),
     /** Why it was refused: `{code, message}`. */
     failure: jsonb('failure').$type<{ code: string; message: string }>(),
     messageId: uuid('message_id'),
@@ -194,7 +196,7 @@ export const scheduledMessages = pgTable(
   },
   (table) => [
     uniqueIndex('scheduled_messages_client_id').on(table.authorId, table.roomId, table.clientId),
-    index('scheduled_messages_due').on(table.sendAt).where(sql`state = 'waiting'`),
+    index('scheduled_messages_due').on(table.sendAt).where(sql`state in ('waiting', 'sending')`),
     index('scheduled_messages_room').on(table.roomId),
   ],
 );
@@ -208,6 +210,8 @@ export const messageStreams = pgTable(
     authorId: uuid('author_id').notNull(),
     /** Everything received. Readers see the first `judgedLength` UTF-16 units. */
     text: text('text').notNull().default(''),
+    /** Of `text`, in UTF-16 units. */
+    length: integer('length').notNull().default(0),
     judgedLength: integer('judged_length').notNull().default(0),
     touchedAt: time('touched_at').notNull().defaultNow(),
     createdAt: createdAt(),

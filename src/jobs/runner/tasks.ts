@@ -31,7 +31,7 @@ export const mailTasks = ['unread_mail', 'account_mail'] as const satisfies read
 /** The other tasks of processing instances. */
 export const otherTasks = ['room_unread'] as const satisfies readonly (keyof ProcessingTasks)[];
 /** The tasks that change rooms. See room-jobs.ts for how one is written. */
-export const roomTasks = [] as const satisfies readonly (keyof JobPayloads)[];
+export const roomTasks = ['scheduled_messages', 'bookmark_reminders'] as const satisfies readonly (keyof JobPayloads)[];
 
 type RoomTask = (typeof roomTasks)[number];
 export type RoomTasks = Pick<Tasks, RoomTask>;
@@ -49,7 +49,14 @@ export const payloadReaders: { readonly [Task in keyof JobPayloads]: (raw: unkno
     },
     unread_mail: readMail,
     account_mail: readMail,
+    scheduled_messages: readNothing,
+    bookmark_reminders: readNothing,
   };
+
+/** The task finds by itself what is due. */
+function readNothing(): Readonly<Record<string, never>> {
+  return {};
+}
 
 function readMail(raw: unknown): { mailId: string } | undefined {
   const { mailId } = (raw ?? {}) as { mailId?: unknown };

@@ -32,6 +32,6 @@ export interface Feature {
   readonly routes?: (v1: App) => Promise<void>;
   readonly frames?: FrameHandlers;
   /** The jobs that change rooms: see jobs/room-jobs.ts. */
-  readonly tasks?: RoomTasks;
+  readonly tasks?: Partial<RoomTasks>;
   readonly stop?: () => Promise<void>;
 }

@@ -1,12 +1,14 @@
 /** The features of a conversation beside messages and rooms: their services, routes and frames. */
+import type { RoomTasks } from '../../jobs/runner/tasks.ts';
 import type { ConversationOptions, Feature } from './conversation-options.ts';
+import { startLater } from './later-wiring.ts';
 import { createReactions } from './reaction-wiring.ts';
 import { createThreads } from './threads-wiring.ts';
 
-export type ConversationWiring = Required<Feature>;
+export type ConversationWiring = Required<Omit<Feature, 'tasks'>> & { readonly tasks: RoomTasks };
 
 export function startConversation(options: ConversationOptions): ConversationWiring {
-  const features: readonly Feature[] = [createThreads(options), createReactions(options)];
+  const features: readonly Feature[] = [createThreads(options), createReactions(options), startLater(options)];
   return {
     routes: async (v1) => {
       for (const { routes } of features) await routes?.(v1);

@@ -2,6 +2,9 @@
  * What features add to messages: a source of what a message shows, a writer where a send brings it, and how it is erased
  * and exported. It exists before rooms and messages do, because reading and writing messages needs it.
  */
+
+import { createBookmarkData } from '../../chat/bookmarks/bookmark-service.ts';
+import { createSavedDraftData } from '../../chat/drafts/saved-draft-service.ts';
 import { createEmojiPersonalData } from '../../chat/emojis/emoji-personal-data.ts';
 import type { PartsWriter } from '../../chat/events/append-with-parts.ts';
 import type { EventLog } from '../../chat/events/event-log.ts';
@@ -12,6 +15,7 @@ import { pinSource } from '../../chat/pins/pin-extras.ts';
 import { createPinPersonalData } from '../../chat/pins/pin-personal-data.ts';
 import { reactionSource } from '../../chat/reactions/reaction-extras.ts';
 import { createReactionPersonalData } from '../../chat/reactions/reaction-personal-data.ts';
+import { createScheduledData } from '../../chat/scheduled/scheduled-service.ts';
 import { createThreadPersonalData } from '../../chat/threads/thread-personal-data.ts';
 import { threadSource } from '../../chat/threads/thread-source.ts';
 import type { Database } from '../../database/connect.ts';
@@ -38,6 +42,9 @@ export function createMessageParts({ db, profiles }: MessagePartsOptions): Messa
     createReactionPersonalData({ db, eventLog }),
     createPinPersonalData(db),
     createEmojiPersonalData(db),
+    createSavedDraftData(db),
+    createBookmarkData(db),
+    createScheduledData(db),
   ];
   return { extras: createExtrasLoader(db, sources), writers, personalData };
 }
