@@ -7,6 +7,7 @@
  */
 import '../../src/database/connection/driver-fix.ts';
 import { setTimeout as pause } from 'node:timers/promises';
+import { startChaosConversation } from './chaos-conversation.ts';
 import type { Fault } from './chaos-faults.ts';
 import { type ChaosTown, startChaosTown } from './chaos-town.ts';
 import { type ChaosWorld, startChaosWorld, type WorldOptions } from './chaos-world.ts';
@@ -28,9 +29,9 @@ interface TimeToHead {
   readonly ms: number;
 }
 
-/** `ended`: a process ended although no fault ended it. `unseen`: a flagged message is not in the moderation queue. `silent`: an outage is not in the log output. */
+/** `ended`: a process ended although no fault ended it. `unseen`: a flagged message is not in the moderation queue. `silent`: an outage is not in the log output. `state`: what a device has built from events is not what REST answers. */
 interface RunViolation {
-  readonly kind: 'ended' | 'unseen' | 'silent';
+  readonly kind: 'ended' | 'unseen' | 'silent' | 'state';
   readonly what: string;
 }
 
@@ -44,28 +45,31 @@ interface Outcome {
   readonly faults: readonly string[];
 }
 
-const counted = ['sends', 'refused', 'flagged', 'changes', 'bans', 'restores', 'ended'] as const;
+const counted = ['sends', 'refused', 'flagged', 'changes', 'others', 'bans', 'restores', 'ended'] as const;
 
 async function run(seed: number, seconds: number, pooler: Pooler): Promise<Outcome> {
   const world = await startChaosWorld({ pooler });
   try {
     const town = await startChaosTown(world.url, seed);
+    const conversation = await startChaosConversation(world.url, seed);
     const heads: TimeToHead[] = [];
     const violations: AnyViolation[] = [];
     const faults = await injectFaults(world, town, { random: createRandom(seed), seconds, heads, violations });
     const healedMs = performance.now();
     // Unanswered requests end by their own deadlines, independent of reaching the head.
-    const settling = Promise.race([town.settle().then(() => true), pause(headWithinMs * 2).then(() => false)]);
+    const answered = Promise.all([town.settle(), conversation.stop()]).then(() => true);
+    const settling = Promise.race([answered, pause(headWithinMs * 2).then(() => false)]);
     heads.push({ after: faults.at(-1) ?? 'nothing', ms: await timeToHead(world, town, healedMs) });
     const settled = await settling;
     await timeToHead(world, town, performance.now());
     // Events without a seq may still be in flight.
     await pause(1000);
     const { found, flagged } = await check(world, town);
-    violations.push(...found);
+    violations.push(...found, ...(await conversation.check()));
     if (!settled) violations.push({ kind: 'lost', what: 'something was never answered' });
     for (const { name, output } of world.exits) violations.push({ kind: 'ended', what: `${name}: ${output}` });
     if (violations.length > 0) process.stdout.write(`${await world.describe()}\n`);
+    conversation.leave();
     await town.leave();
     const sends = sendsOf(town);
     return {
@@ -77,6 +81,7 @@ async function run(seed: number, seconds: number, pooler: Pooler): Promise<Outco
         refused: sends.filter(({ refused }) => refused !== undefined).length,
         flagged,
         changes: town.people.flatMap(({ changes }) => changes).length,
+        others: conversation.operations(),
         bans: town.bans.length,
         restores: world.lostLogs.length,
         ended: world.exits.length,
@@ -265,7 +270,7 @@ for (let seed = first; seed < first + runs; seed++) {
   totals.set('faults', (totals.get('faults') ?? 0) + faults.length);
   const behind = pooler === 'none' ? '' : ` behind a pooler in ${pooler} mode`;
   process.stdout.write(
-    `seed ${seed}${behind}: ${counts.sends} sends (${counts.refused} refused), ${counts.flagged} flagged, ${counts.changes} edits and deletions, ${counts.bans} removals and mutes, ${faults.length} faults, ${counts.restores} restores, ${counts.ended} processes ended by a fault of another system, at head ${seconds(longest.ms)} after a heal at the latest (${longest.after}), ${violations.length} violations\n`,
+    `seed ${seed}${behind}: ${counts.sends} sends (${counts.refused} refused), ${counts.flagged} flagged, ${counts.changes} edits and deletions, ${counts.others} operations on conversations, ${counts.bans} removals and mutes, ${faults.length} faults, ${counts.restores} restores, ${counts.ended} processes ended by a fault of another system, at head ${seconds(longest.ms)} after a heal at the latest (${longest.after}), ${violations.length} violations\n`,
   );
   if (violations.length > 0) process.stdout.write(`  faults: ${faults.join(', ')}\n`);
   for (const { kind, what } of violations.slice(0, 20)) process.stdout.write(`  ${kind}: ${what}\n`);
@@ -273,7 +278,7 @@ for (let seed = first; seed < first + runs; seed++) {
 if (runs > 1) {
   const sorted = allHeadMs.toSorted((left, right) => left - right);
   const p99 = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.99))]!;
-  const kinds = ['lost', 'duplicated', 'reordered', 'gap', 'leak', 'diverged', 'wrong version', 'ghost', 'authority'];
+  const kinds = ['lost', 'duplicated', 'reordered', 'gap', 'leak', 'diverged', 'wrong version', 'ghost', 'authority', 'state'];
   const others = ['refused but stored', 'read marker', 'unseen', 'silent'];
   const listed = [...kinds, ...others].map((kind) => `${totals.get(kind) ?? 0} ${kind}`).join(', ');
   process.stdout.write(

@@ -1,0 +1,51 @@
+/**
+ * The conversation features in a chaos run: reactions, threads, pins, polls, votes and read markers of a few users on two
+ * devices each. At the end, the state that each device has built from events must be what REST answers.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { compareDevice } from '../model/model-check.ts';
+import { doOne } from '../model/model-operations.ts';
+import { settle, startModelWorld } from '../model/model-run.ts';
+
+export interface ChaosConversation {
+  /** Starts no new operation. Resolves when all pending ones are answered. */
+  readonly stop: () => Promise<void>;
+  /** What differs, after everything has healed. */
+  readonly check: () => Promise<readonly { readonly kind: 'state'; readonly what: string }[]>;
+  readonly operations: () => number;
+  readonly leave: () => void;
+}
+
+const workers = 4;
+
+export async function startChaosConversation(url: string, seed: number): Promise<ChaosConversation> {
+  const world = await startModelWorld({ urls: [url], seed, userCount: 3 });
+  let busy = true;
+  let operations = 0;
+
+  async function work(): Promise<void> {
+    while (busy) {
+      const { outcome } = await doOne(world);
+      if (outcome === 'ok') operations += 1;
+      await pause(20 + world.random() * 60);
+    }
+  }
+
+  const working = Array.from({ length: workers }, work);
+  return {
+    stop: async () => {
+      busy = false;
+      await Promise.all(working);
+    },
+    check: async () => {
+      await settle(world.devices);
+      const found = (await Promise.all(world.devices.map(compareDevice))).flat();
+      const failures = world.devices.flatMap(({ failures: each }) => each);
+      return [...found.map((each) => JSON.stringify(each)), ...failures].map((what) => ({ kind: 'state', what }));
+    },
+    operations: () => operations,
+    leave: () => {
+      for (const device of world.devices) device.close();
+    },
+  };
+}
