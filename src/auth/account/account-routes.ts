@@ -70,6 +70,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
         tags,
         operationId: 'resendVerificationMail',
         summary: 'Send the verification mail for my address again',
+        description: 'Does nothing if the address is verified. Limited to a few mails an hour.',
         response: answers(202, Type.Object({})),
       },
     },

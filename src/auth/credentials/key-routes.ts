@@ -10,6 +10,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<{ keys: SigningKeys }> = async
         tags: ['login'],
         operationId: 'getPublicKeys',
         summary: 'Public keys of access tokens (RFC 7517)',
+        description: 'Other servers check access tokens with these keys. Cache them as the headers say.',
         security: [],
       },
     },

@@ -10,6 +10,7 @@ import {
   IdempotencyHeaders,
   listOf,
   Nullable,
+  named,
   StorableText,
   Time,
   Uuid,
@@ -27,14 +28,17 @@ const tags = ['servers'];
 /** Code points of a key's name. */
 const nameMax = 100;
 const Scope = Type.Union(apiScopes.map((scope) => Type.Literal(scope)));
-const ApiKeyShape = Type.Object({
-  id: Uuid,
-  name: Type.String(),
-  scopes: Type.Array(Type.String()),
-  createdBy: Uuid,
-  createdAt: Time,
-  lastUsedAt: Nullable(Time),
-});
+const ApiKeyShape = named(
+  'ApiKey',
+  Type.Object({
+    id: Uuid,
+    name: Type.String(),
+    scopes: Type.Array(Type.String()),
+    createdBy: Uuid,
+    createdAt: Time,
+    lastUsedAt: Nullable(Time),
+  }),
+);
 
 export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async (
   app,
@@ -53,6 +57,8 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
         tags,
         operationId: 'listApiKeys',
         summary: 'List the valid API keys',
+        description:
+          'Names, scopes and when each was used last. The keys themselves are shown once, when they are created.',
         response: answers(200, listOf(ApiKeyShape)),
       },
     },
@@ -97,6 +103,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<ApiKeyRouteOptions> = async
         tags,
         operationId: 'revokeApiKey',
         summary: 'Revoke an API key immediately',
+        description: 'Requests with the key are refused from here on, on all instances.',
         params: exactly({ keyId: Uuid }),
         response: answers(204, Type.Null()),
       },

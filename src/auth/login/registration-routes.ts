@@ -46,6 +46,8 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<RegistrationRouteOpti
         tags,
         operationId: 'signUp',
         summary: 'Sign up',
+        description:
+          'The answer is the same if the address is taken; its owner gets a mail. A taken username is `conflict`.',
         security: [],
         headers: LoginHeaders,
         body: exactly({ ...registrationFields, setupToken: Type.Optional(SetupToken) }),
@@ -109,6 +111,7 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<RegistrationRouteOpti
         tags,
         operationId: 'logInAsGuest',
         summary: 'Create a guest account and log in',
+        description: 'Where the operator allows guests. The account is lost with its tokens.',
         security: [],
         headers: LoginHeaders,
         body: exactly({ displayName: Type.String({ minLength: 1, maxLength: 400 }) }),

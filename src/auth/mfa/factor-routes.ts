@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { RegistrationResponseJSON } from '@simplewebauthn/server';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
-import { answers, exactly, Nullable, Time } from '../../http/input/schemas.ts';
+import { answers, exactly, Nullable, named, Time } from '../../http/input/schemas.ts';
 import { needsFreshLogin, Secret } from '../sessions/login-schemas.ts';
 import type { MfaService } from './mfa-service.ts';
 import { CeremonyShape, Code, CredentialId, CredentialJson, toCeremonyAnswer } from './passkey-schemas.ts';
@@ -16,13 +16,16 @@ export interface FactorRouteOptions {
 }
 
 const Methods = Type.Array(Type.Union([Type.Literal('totp'), Type.Literal('passkey'), Type.Literal('recovery_code')]));
-const FactorShape = Type.Object({
-  id: Type.String(),
-  kind: Type.Union([Type.Literal('totp'), Type.Literal('passkey')]),
-  name: Type.String(),
-  createdAt: Time,
-  lastUsedAt: Nullable(Time),
-});
+const FactorShape = named(
+  'Factor',
+  Type.Object({
+    id: Type.String(),
+    kind: Type.Union([Type.Literal('totp'), Type.Literal('passkey')]),
+    name: Type.String(),
+    createdAt: Time,
+    lastUsedAt: Nullable(Time),
+  }),
+);
 const RecoveryCodes = Type.Array(Type.String(), { description: 'Each works once. They are never shown again' });
 const FactorName = Type.String({ minLength: 1, maxLength: 400 });
 const FactorParams = exactly({ factorId: CredentialId });
@@ -40,6 +43,7 @@ export const factorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async
         tags,
         operationId: 'listMyFactors',
         summary: 'List my second factors',
+        description: 'Authenticator apps, passkeys, and how many recovery codes are left.',
         response: answers(
           200,
           Type.Object({
@@ -69,6 +73,7 @@ export const factorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async
         tags,
         operationId: 'renameFactor',
         summary: 'Rename a second factor',
+        description: 'The name is shown in the list alone.',
         params: FactorParams,
         body: exactly({ name: FactorName }),
         response: answers(200, FactorShape),
@@ -136,6 +141,7 @@ const newFactorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async (
         tags,
         operationId: 'finishAuthenticatorSetup',
         summary: 'Finish the setup of an authenticator app with a first code',
+        description: 'Switches the second step on. The answer holds recovery codes when it is the first factor.',
         body: exactly({ code: Code }),
         response: answers(200, Type.Object({ recoveryCodes: Nullable(RecoveryCodes) })),
       },
@@ -169,6 +175,7 @@ const newFactorRoutes: FastifyPluginAsyncTypebox<FactorRouteOptions> = async (
         tags,
         operationId: 'finishAddingPasskey',
         summary: 'Finish adding a passkey',
+        description: 'What the browser answered to the options.',
         body: exactly({ ceremony: Secret, response: CredentialJson, name: Type.Optional(FactorName) }),
         response: answers(201, Type.Object({ id: Type.String(), recoveryCodes: Nullable(RecoveryCodes) })),
       },

@@ -1,7 +1,7 @@
 /** The wire forms of passkey ceremonies, for every route that begins or finishes one. */
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
 import { type Static, Type } from 'typebox';
-import { exactly } from '../../http/input/schemas.ts';
+import { exactly, named } from '../../http/input/schemas.ts';
 import { Secret } from '../sessions/login-schemas.ts';
 import type { PasskeyAnswer, Proof } from './factor-proofs.ts';
 import type { Ceremony } from './passkeys.ts';
@@ -24,10 +24,16 @@ export const CredentialJson = Type.Object(
   { additionalProperties: true },
 );
 export const PasskeyAnswerShape = exactly({ ceremony: Secret, response: CredentialJson });
-export const CeremonyShape = Type.Object({
-  ceremony: Type.String({ description: 'Send it back with the answer. Works once, within five minutes' }),
-  options: Type.Object({}, { additionalProperties: true, description: 'For navigator.credentials, in its JSON form' }),
-});
+export const CeremonyShape = named(
+  'PasskeyCeremony',
+  Type.Object({
+    ceremony: Type.String({ description: 'Send it back with the answer. Works once, within five minutes' }),
+    options: Type.Object(
+      {},
+      { additionalProperties: true, description: 'For navigator.credentials, in its JSON form' },
+    ),
+  }),
+);
 
 export function toPasskeyAnswer({ ceremony, response }: Static<typeof PasskeyAnswerShape>): PasskeyAnswer {
   return { ceremony, response: response as unknown as AuthenticationResponseJSON };

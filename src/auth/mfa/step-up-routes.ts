@@ -29,6 +29,7 @@ export const stepUpRoutes: FastifyPluginAsyncTypebox<StepUpRouteOptions> = async
         tags,
         operationId: 'startPasskeyStepUp',
         summary: 'Begin a step-up with a passkey',
+        description: 'The options for `navigator.credentials.get`.',
         response: answers(200, CeremonyShape),
       },
     },

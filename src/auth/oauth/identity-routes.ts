@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Authenticator, Caller } from '../../http/caller/caller.ts';
-import { answers, exactly, listOf, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, listOf, Nullable, named, Time, Uuid } from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import { needsFreshLogin } from '../sessions/login-schemas.ts';
 import type { IdentityLinking } from './identity-linking.ts';
@@ -21,13 +21,16 @@ export interface IdentityRouteOptions {
 }
 
 const tags = ['users'];
-const Identity = Type.Object({
-  id: Uuid,
-  provider: Nullable(Type.String({ description: 'null for a host application' })),
-  issuer: Type.String(),
-  name: Nullable(Type.String()),
-  createdAt: Time,
-});
+const Identity = named(
+  'LinkedIdentity',
+  Type.Object({
+    id: Uuid,
+    provider: Nullable(Type.String({ description: 'null for a host application' })),
+    issuer: Type.String(),
+    name: Nullable(Type.String()),
+    createdAt: Time,
+  }),
+);
 
 export const identityRoutes: FastifyPluginAsyncTypebox<IdentityRouteOptions> = async (
   app,
@@ -48,6 +51,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<IdentityRouteOptions> = a
         tags,
         operationId: 'listMyIdentities',
         summary: 'List my linked identities',
+        description: 'The accounts of providers that open the account of the caller.',
         response: answers(200, listOf(Identity)),
       },
     },
@@ -90,6 +94,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<IdentityRouteOptions> = a
         tags,
         operationId: 'finishLinkingIdentity',
         summary: 'Finish linking with the code from #link=…',
+        description: 'The provider’s account opens the account of the caller from here on.',
         body: exactly({ code: Type.String({ minLength: 1, maxLength: 200 }) }),
         response: answers(200, Identity),
       },

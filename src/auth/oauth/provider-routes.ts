@@ -59,6 +59,7 @@ const startRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = async (
         tags,
         operationId: 'listLoginProviders',
         summary: 'List the login providers',
+        description: 'The providers that the operator has configured, for the buttons of a login page.',
         security: [],
         response: answers(
           200,
@@ -209,6 +210,7 @@ const formCallbackRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = asyn
         tags,
         operationId: 'returnFromProviderForm',
         summary: 'Return from a provider that posts a form (`response_mode=form_post`)',
+        description: 'The same for providers that post their answer.',
         security: [],
         params: ProviderParams,
         response: { 303: redirectAnswers[302], '4xx': redirectAnswers['4xx'], '5xx': redirectAnswers['5xx'] },

@@ -1,13 +1,17 @@
 /** Schemas that every route which opens a session shares. */
 import { Type } from 'typebox';
+import { named } from '../../http/input/schemas.ts';
 import { OwnUserShape } from '../../user/profile/user-routes.ts';
 
-export const LoginShape = Type.Object({
-  user: OwnUserShape,
-  accessToken: Type.Optional(Type.String({ description: 'Absent if the tokens are in cookies' })),
-  refreshToken: Type.Optional(Type.String({ description: 'Absent if the tokens are in cookies' })),
-  expiresIn: Type.Integer({ description: 'Lifetime of the access token in seconds' }),
-});
+export const LoginShape = named(
+  'Login',
+  Type.Object({
+    user: OwnUserShape,
+    accessToken: Type.Optional(Type.String({ description: 'Absent if the tokens are in cookies' })),
+    refreshToken: Type.Optional(Type.String({ description: 'Absent if the tokens are in cookies' })),
+    expiresIn: Type.Integer({ description: 'Lifetime of the access token in seconds' }),
+  }),
+);
 
 export const LoginHeaders = Type.Object({
   'parley-session': Type.Optional(

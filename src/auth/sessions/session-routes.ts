@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
 import type { Authenticator } from '../../http/caller/caller.ts';
-import { answers, exactly, listOf, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, listOf, Nullable, named, Time, Uuid } from '../../http/input/schemas.ts';
 import { LoginHeaders, LoginShape, Secret } from './login-schemas.ts';
 import type { SessionCookies } from './session-cookies.ts';
 import type { SessionService } from './session-service.ts';
@@ -16,14 +16,17 @@ export interface SessionRouteOptions {
   readonly loginLimit: { readonly max: number; readonly timeWindow: number };
 }
 
-const SessionShape = Type.Object({
-  id: Uuid,
-  userAgent: Nullable(Type.String()),
-  address: Nullable(Type.String()),
-  createdAt: Time,
-  lastUsedAt: Time,
-  current: Type.Boolean(),
-});
+const SessionShape = named(
+  'Session',
+  Type.Object({
+    id: Uuid,
+    userAgent: Nullable(Type.String()),
+    address: Nullable(Type.String()),
+    createdAt: Time,
+    lastUsedAt: Time,
+    current: Type.Boolean(),
+  }),
+);
 
 export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = async (
   app,
@@ -81,6 +84,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
         tags,
         operationId: 'listMySessions',
         summary: 'List my sessions',
+        description: 'One for each login that is still valid, the newest first.',
         response: answers(200, listOf(SessionShape)),
       },
     },
@@ -123,6 +127,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRouteOptions> = asy
         tags,
         operationId: 'endMySession',
         summary: 'End one of my sessions',
+        description: 'Closes its sockets at once.',
         params: exactly({ sessionId: Uuid }),
         response: answers(204, Type.Null()),
       },

@@ -2,12 +2,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
-import { answers, exactly, Limit, Seq, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, Limit, named, Seq, Time, Uuid } from '../../http/input/schemas.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import type { LogReader } from './log-reader.ts';
 
-const EventShape = Type.Object({ type: Type.String(), roomId: Uuid, seq: Seq, at: Time, data: Type.Unknown() });
+const EventShape = named(
+  'Event',
+  Type.Object({ type: Type.String(), roomId: Uuid, seq: Seq, at: Time, data: Type.Unknown() }),
+);
 
 export const eventRoutes: FastifyPluginAsyncTypebox<{
   /** For a reader of the room. @throws Failure `not_found`, `banned` */
@@ -23,6 +26,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
         tags: ['rooms'],
         operationId: 'listEvents',
         summary: 'List durable events of a room after a seq, in order',
+        description: 'The same events, in the same order, that a resume of the socket sends.',
         params: exactly({ roomId: Uuid }),
         querystring: exactly({ after: Type.Optional(Seq), limit: Type.Optional(Limit) }),
         response: answers(200, Type.Object({ events: Type.Array(EventShape), hasMore: Type.Boolean() })),

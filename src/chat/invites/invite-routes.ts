@@ -10,6 +10,7 @@ import {
   IdempotencyHeaders,
   listOf,
   Nullable,
+  named,
   PageQuery,
   Time,
   Uuid,
@@ -18,15 +19,21 @@ import { requireDeployment } from '../../permissions.ts';
 import { RoomParams, RoomShape } from '../rooms/room-schemas.ts';
 import type { InviteService } from './invite-service.ts';
 
-const InviteShape = Type.Object({
-  id: Uuid,
-  code: Type.String({ description: 'A secret: anybody who holds it may join the room' }),
-  url: Type.String(),
-  expiresAt: Time,
-  maxUses: Nullable(Type.Integer()),
-  uses: Type.Integer(),
-});
-const ListedInviteShape = Type.Object({ ...InviteShape.properties, createdBy: Uuid, createdAt: Time });
+const InviteShape = named(
+  'Invite',
+  Type.Object({
+    id: Uuid,
+    code: Type.String({ description: 'A secret: anybody who holds it may join the room' }),
+    url: Type.String(),
+    expiresAt: Time,
+    maxUses: Nullable(Type.Integer()),
+    uses: Type.Integer(),
+  }),
+);
+const ListedInviteShape = named(
+  'ListedInvite',
+  Type.Object({ ...InviteShape.properties, createdBy: Uuid, createdAt: Time }),
+);
 const TermsBody = exactly({
   expiresIn: Type.Optional(Type.Integer({ minimum: 1, maximum: 31_536_000, description: 'Seconds from now' })),
   maxUses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Absent: no limit' })),
@@ -45,6 +52,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
         tags,
         operationId: 'createInvite',
         summary: 'Create an invite link',
+        description: 'Whoever has the link can join until it expires or has been used up.',
         params: RoomParams,
         headers: IdempotencyHeaders,
         body: Type.Optional(Type.Union([TermsBody, Type.Null()])),

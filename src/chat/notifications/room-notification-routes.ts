@@ -2,12 +2,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
-import { answers, exactly, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, Nullable, named, Time, Uuid } from '../../http/input/schemas.ts';
 import type { RoomNotificationService } from './room-notification-service.ts';
 
 const tags = ['notifications'];
 const Level = Type.Union([Type.Literal('all'), Type.Literal('mentions'), Type.Literal('none')]);
-const RoomNotificationsShape = Type.Object({ level: Level, mutedUntil: Nullable(Time) });
+const RoomNotificationsShape = named('RoomNotifications', Type.Object({ level: Level, mutedUntil: Nullable(Time) }));
 
 export interface RoomNotificationRouteOptions {
   readonly roomNotifications: RoomNotificationService;
@@ -27,6 +27,7 @@ export const roomNotificationRoutes: FastifyPluginAsyncTypebox<RoomNotificationR
         tags,
         operationId: 'getRoomNotifications',
         summary: 'Get my notification settings of a room',
+        description: 'What the caller is told of in this room.',
         params,
         response: answers(200, RoomNotificationsShape),
       },
@@ -41,6 +42,8 @@ export const roomNotificationRoutes: FastifyPluginAsyncTypebox<RoomNotificationR
         tags,
         operationId: 'replaceRoomNotifications',
         summary: 'Replace my notification settings of a room',
+        description:
+          '`mentions` tells of mentions alone, `none` of nothing. `mutedUntil` silences the room until then.',
         params,
         body: exactly({ level: Level, mutedUntil: Type.Optional(Nullable(Time)) }),
         response: answers(200, RoomNotificationsShape),

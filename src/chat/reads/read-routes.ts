@@ -2,11 +2,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
-import { answers, exactly, Seq, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, named, Seq, Uuid } from '../../http/input/schemas.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
 import type { ReadService } from './read-service.ts';
 
-const ReadShape = Type.Object({ lastReadSeq: Seq, unread: Type.Integer(), mentions: Type.Integer() });
+const ReadShape = named(
+  'ReadState',
+  Type.Object({ lastReadSeq: Seq, unread: Type.Integer(), mentions: Type.Integer() }),
+);
 
 export const readRoutes: FastifyPluginAsyncTypebox<{ reads: ReadService; authenticator: Authenticator }> = async (
   app,
@@ -19,6 +22,7 @@ export const readRoutes: FastifyPluginAsyncTypebox<{ reads: ReadService; authent
         tags: ['rooms'],
         operationId: 'markRoomRead',
         summary: 'Mark a room as read up to a seq',
+        description: 'The marker moves forward only. Every device of the caller gets `read.updated`.',
         params: exactly({ roomId: Uuid }),
         body: exactly({ seq: Seq }),
         response: answers(200, ReadShape),

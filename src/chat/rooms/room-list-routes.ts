@@ -41,6 +41,8 @@ export const roomListRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { 
         tags: ['rooms'],
         operationId: 'listRooms',
         summary: 'List my rooms, or public rooms',
+        description:
+          'With `visibility=public`: rooms that one may join. Otherwise one’s own rooms, newest activity first.',
         querystring: ListQuery,
         response: answers(200, listOf(ListedRoomShape)),
       },

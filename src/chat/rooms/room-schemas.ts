@@ -1,6 +1,6 @@
 /** The shapes of rooms over REST. */
 import { Type } from 'typebox';
-import { exactly, Nullable, Seq, Time, Uuid } from '../../http/input/schemas.ts';
+import { exactly, Nullable, named, Seq, Time, Uuid } from '../../http/input/schemas.ts';
 import { MemberRoleShape } from '../membership/member-schemas.ts';
 import { MessageShape } from '../state/message-shape.ts';
 
@@ -14,30 +14,36 @@ const Pins = Type.Union([Type.Literal('moderators'), Type.Literal('members')], {
   description: 'Who may pin messages. Default: members',
 });
 
-export const RoomShape = Type.Object({
-  id: Uuid,
-  kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),
-  name: Type.String(),
-  topic: Type.String(),
-  visibility: Visibility,
-  history: History,
-  slowModeSeconds: Type.Integer(),
-  pins: Pins,
-  receipts: Type.Boolean({ description: 'Members see how far others have read. Default: in direct messages only' }),
-  seq: Seq,
-  memberCount: Type.Integer(),
-  createdAt: Time,
-});
+export const RoomShape = named(
+  'Room',
+  Type.Object({
+    id: Uuid,
+    kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),
+    name: Type.String(),
+    topic: Type.String(),
+    visibility: Visibility,
+    history: History,
+    slowModeSeconds: Type.Integer(),
+    pins: Pins,
+    receipts: Type.Boolean({ description: 'Members see how far others have read. Default: in direct messages only' }),
+    seq: Seq,
+    memberCount: Type.Integer(),
+    createdAt: Time,
+  }),
+);
 
 /** A room in a list; what depends on the caller's membership is absent in the list of public rooms. */
-export const ListedRoomShape = Type.Object({
-  ...RoomShape.properties,
-  role: Type.Optional(MemberRoleShape),
-  unread: Type.Optional(Type.Integer()),
-  mentions: Type.Optional(Type.Integer()),
-  lastReadSeq: Type.Optional(Seq),
-  lastMessage: Type.Optional(Nullable(MessageShape)),
-});
+export const ListedRoomShape = named(
+  'ListedRoom',
+  Type.Object({
+    ...RoomShape.properties,
+    role: Type.Optional(MemberRoleShape),
+    unread: Type.Optional(Type.Integer()),
+    mentions: Type.Optional(Type.Integer()),
+    lastReadSeq: Type.Optional(Seq),
+    lastMessage: Type.Optional(Nullable(MessageShape)),
+  }),
+);
 
 export const RoomParams = exactly({ roomId: Uuid });
 

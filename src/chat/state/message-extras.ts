@@ -3,77 +3,95 @@
  * messages whose marks say so: message-marks.ts, extras-loader.ts.
  */
 import { type Static, Type } from 'typebox';
-import { Nullable, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
+import { Nullable, named, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
 
-export const ThreadShape = Type.Object(
-  {
-    replyCount: Type.Integer(),
-    lastReplyAt: Nullable(Time),
-    userIds: Type.Array(Uuid, { description: 'Of the five people who wrote in the thread last, newest first' }),
-    lastSeq: Type.Integer({
-      description: 'Of the newest message that is counted here. Events up to it change nothing in this summary',
-    }),
-  },
-  { description: 'The thread that this message starts' },
-);
-
-export const ReactionShape = Type.Object({
-  emoji: Type.String({ description: 'An emoji, or `:name:` of a custom emoji' }),
-  count: Type.Integer(),
-  userIds: Type.Array(Uuid, { description: 'Of the first 20 people' }),
-});
-
-export const AttachmentShape = Type.Object({
-  id: Uuid,
-  name: Type.String(),
-  type: Type.String({ description: 'Media type, by the content of the file' }),
-  size: Type.Integer({ description: 'Bytes' }),
-  width: Nullable(Type.Integer({ description: 'Pixels' })),
-  height: Nullable(Type.Integer({ description: 'Pixels' })),
-  blurhash: Nullable(Type.String({ description: 'A placeholder of the picture: https://blurha.sh' })),
-  thumbnailUrl: Nullable(Type.String({ description: 'Signed, for `uploads.linkLifetime`' })),
-  url: Type.String({ description: 'Signed, for `uploads.linkLifetime`' }),
-});
-
-export const ForwardedShape = Type.Object(
-  {
-    sender: PublicUser,
-    createdAt: Time,
-    comment: Type.Optional(
-      Type.Object(
-        { text: Type.String(), html: Type.String() },
-        {
-          description:
-            'What the person who forwarded the message added. `text` and `html` of the message begin with it, and quote the copy below',
-        },
-      ),
-    ),
-  },
-  { description: 'Who wrote the message that was forwarded, and when' },
-);
-
-export const PollShape = Type.Object({
-  question: Type.String(),
-  options: Type.Array(Type.String()),
-  multiple: Type.Boolean({ description: 'Several options may be chosen' }),
-  anonymous: Type.Boolean({ description: 'The results hold no user ids' }),
-  closesAt: Nullable(Time),
-  closedAt: Nullable(Time),
-  results: Type.Array(Type.Object({ count: Type.Integer(), userIds: Type.Optional(Type.Array(Uuid)) }), {
-    description: 'One for each option, in their order',
-  }),
-  own: Type.Optional(
-    Type.Array(Type.Integer(), { description: 'The options that the caller has chosen. In REST answers only' }),
+export const ThreadShape = named(
+  'ThreadSummary',
+  Type.Object(
+    {
+      replyCount: Type.Integer(),
+      lastReplyAt: Nullable(Time),
+      userIds: Type.Array(Uuid, { description: 'Of the five people who wrote in the thread last, newest first' }),
+      lastSeq: Type.Integer({
+        description: 'Of the newest message that is counted here. Events up to it change nothing in this summary',
+      }),
+    },
+    { description: 'The thread that this message starts' },
   ),
-});
+);
 
-export const PreviewShape = Type.Object({
-  url: Type.String(),
-  title: Nullable(Type.String()),
-  description: Nullable(Type.String()),
-  siteName: Nullable(Type.String()),
-  imageUrl: Nullable(Type.String({ description: 'Signed, for `uploads.linkLifetime`' })),
-});
+export const ReactionShape = named(
+  'Reaction',
+  Type.Object({
+    emoji: Type.String({ description: 'An emoji, or `:name:` of a custom emoji' }),
+    count: Type.Integer(),
+    userIds: Type.Array(Uuid, { description: 'Of the first 20 people' }),
+  }),
+);
+
+export const AttachmentShape = named(
+  'Attachment',
+  Type.Object({
+    id: Uuid,
+    name: Type.String(),
+    type: Type.String({ description: 'Media type, by the content of the file' }),
+    size: Type.Integer({ description: 'Bytes' }),
+    width: Nullable(Type.Integer({ description: 'Pixels' })),
+    height: Nullable(Type.Integer({ description: 'Pixels' })),
+    blurhash: Nullable(Type.String({ description: 'A placeholder of the picture: https://blurha.sh' })),
+    thumbnailUrl: Nullable(Type.String({ description: 'Signed, for `uploads.linkLifetime`' })),
+    url: Type.String({ description: 'Signed, for `uploads.linkLifetime`' }),
+  }),
+);
+
+export const ForwardedShape = named(
+  'Forwarded',
+  Type.Object(
+    {
+      sender: PublicUser,
+      createdAt: Time,
+      comment: Type.Optional(
+        Type.Object(
+          { text: Type.String(), html: Type.String() },
+          {
+            description:
+              'What the person who forwarded the message added. `text` and `html` of the message begin with it, and quote the copy below',
+          },
+        ),
+      ),
+    },
+    { description: 'Who wrote the message that was forwarded, and when' },
+  ),
+);
+
+export const PollShape = named(
+  'Poll',
+  Type.Object({
+    question: Type.String(),
+    options: Type.Array(Type.String()),
+    multiple: Type.Boolean({ description: 'Several options may be chosen' }),
+    anonymous: Type.Boolean({ description: 'The results hold no user ids' }),
+    closesAt: Nullable(Time),
+    closedAt: Nullable(Time),
+    results: Type.Array(Type.Object({ count: Type.Integer(), userIds: Type.Optional(Type.Array(Uuid)) }), {
+      description: 'One for each option, in their order',
+    }),
+    own: Type.Optional(
+      Type.Array(Type.Integer(), { description: 'The options that the caller has chosen. In REST answers only' }),
+    ),
+  }),
+);
+
+export const PreviewShape = named(
+  'Preview',
+  Type.Object({
+    url: Type.String(),
+    title: Nullable(Type.String()),
+    description: Nullable(Type.String()),
+    siteName: Nullable(Type.String()),
+    imageUrl: Nullable(Type.String({ description: 'Signed, for `uploads.linkLifetime`' })),
+  }),
+);
 
 export const MentionsAll = Type.Union([Type.Literal('here'), Type.Literal('room')]);
 

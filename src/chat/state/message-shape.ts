@@ -1,30 +1,33 @@
 /** A message and an event as the API shows them, and the one way their JSON is made. */
 import { type Static, Type } from 'typebox';
-import { Nullable, PublicUser, Seq, Time, Uuid } from '../../http/input/schemas.ts';
+import { Nullable, named, PublicUser, Seq, Time, Uuid } from '../../http/input/schemas.ts';
 import type { PublicProfile } from '../../user/profile/profiles.ts';
 import { extrasJson, type MessageExtras, MessageExtrasShape } from './message-extras.ts';
 
 /** A message as the API shows it. A new field begins here: see docs/adding-a-message-field.md. */
-export const MessageShape = Type.Object({
-  id: Uuid,
-  roomId: Uuid,
-  seq: Seq,
-  sender: PublicUser,
-  text: Type.String({ description: 'Markdown source' }),
-  html: Type.String({
-    description:
-      'The text rendered to safe HTML. `span.mention` marks members of the room; other names are plain text. A line break within an element is a plain newline; `withLineBreaks` of the client turns it into `<br>`',
+export const MessageShape = named(
+  'Message',
+  Type.Object({
+    id: Uuid,
+    roomId: Uuid,
+    seq: Seq,
+    sender: PublicUser,
+    text: Type.String({ description: 'Markdown source' }),
+    html: Type.String({
+      description:
+        'The text rendered to safe HTML. `span.mention` marks members of the room; other names are plain text. A line break within an element is a plain newline; `withLineBreaks` of the client turns it into `<br>`',
+    }),
+    mentions: Type.Array(Uuid),
+    replyTo: Nullable(Uuid),
+    replyCount: Type.Integer(),
+    ...MessageExtrasShape,
+    clientId: Nullable(Type.String()),
+    createdAt: Time,
+    editedAt: Nullable(Time),
+    deletedAt: Nullable(Time),
+    duplicate: Type.Optional(Type.Boolean({ description: 'The clientId was used before: this is the first message' })),
   }),
-  mentions: Type.Array(Uuid),
-  replyTo: Nullable(Uuid),
-  replyCount: Type.Integer(),
-  ...MessageExtrasShape,
-  clientId: Nullable(Type.String()),
-  createdAt: Time,
-  editedAt: Nullable(Time),
-  deletedAt: Nullable(Time),
-  duplicate: Type.Optional(Type.Boolean({ description: 'The clientId was used before: this is the first message' })),
-});
+);
 
 export type Message = Readonly<Omit<Static<typeof MessageShape>, 'duplicate' | keyof MessageExtras>> & MessageExtras;
 

@@ -32,17 +32,20 @@ export const ClientId = Type.String({
 /** A seq; positions of clients may be any whole number, and odd ones are answered, not stored. */
 export const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
-export const Problem = Type.Object(
-  {
-    type: Type.String(),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String(),
-    code: Type.String(),
-    errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
-    retryAfterMs: Type.Optional(Type.Integer()),
-  },
-  { additionalProperties: true, description: 'RFC 9457 problem details' },
+export const Problem = named(
+  'Problem',
+  Type.Object(
+    {
+      type: Type.String(),
+      title: Type.String(),
+      status: Type.Integer(),
+      detail: Type.String(),
+      code: Type.String(),
+      errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
+      retryAfterMs: Type.Optional(Type.Integer()),
+    },
+    { additionalProperties: true, description: 'RFC 9457 problem details' },
+  ),
 );
 
 const problem = {
@@ -50,12 +53,20 @@ const problem = {
   content: { 'application/problem+json': { schema: Problem } },
 } as const;
 
-export const PublicUser = Type.Object({
-  id: Uuid,
-  username: Type.String(),
-  displayName: Type.String(),
-  avatarUrl: Nullable(Type.String()),
-});
+export const PublicUser = named(
+  'User',
+  Type.Object({
+    id: Uuid,
+    username: Type.String(),
+    displayName: Type.String(),
+    avatarUrl: Nullable(Type.String()),
+  }),
+);
+
+/** Names a schema: it is one of the named schemas of the OpenAPI document, and a type of generated clients. */
+export function named<Schema extends TSchema>(title: string, schema: Schema): Schema {
+  return Object.assign(schema, { title });
+}
 
 /** A body or a query with exactly these fields. Unknown fields are refused. */
 export function exactly<Properties extends Parameters<typeof Type.Object>[0]>(properties: Properties) {
@@ -77,7 +88,9 @@ export const IdempotencyHeaders = Type.Object({
 
 /** `{ items, nextCursor }`, the shape of every list. */
 export function listOf<Schema extends Parameters<typeof Type.Array>[0]>(schema: Schema) {
-  return Type.Object({ items: Type.Array(schema), nextCursor: Nullable(Type.String()) });
+  const list = Type.Object({ items: Type.Array(schema), nextCursor: Nullable(Type.String()) });
+  const { title } = schema as { title?: string };
+  return title === undefined ? list : named(`${title}List`, list);
 }
 
 /** The responses of a route: its success, and a problem for everything else. */

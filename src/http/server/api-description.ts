@@ -1,6 +1,7 @@
 /** The OpenAPI description at `/openapi.json` and its pages at `/docs`. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import { completeDocument } from './api-document.ts';
 import type { App } from './app-type.ts';
 
 export async function addApiDescription(
@@ -27,7 +28,14 @@ export async function addApiDescription(
     routePrefix: '/docs',
     staticCSP: true,
     // On a plain http address other than localhost this directive would keep the page from loading its scripts.
+    transformSpecification: (document) => completeDocument(document),
+    transformSpecificationClone: false,
     transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
   });
-  app.get('/openapi.json', { config: { rateLimit: false }, schema: { hide: true } }, async () => app.swagger());
+  // Routes are registered before the first request, so the document is made once.
+  let document: unknown;
+  app.get('/openapi.json', { config: { rateLimit: false }, schema: { hide: true } }, async () => {
+    document ??= completeDocument(app.swagger());
+    return document;
+  });
 }

@@ -4,7 +4,18 @@ import { Type } from 'typebox';
 import { invalid } from '../../errors.ts';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
-import { answers, Cursor, exactly, Limit, listOf, Nullable, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
+import {
+  answers,
+  Cursor,
+  exactly,
+  Limit,
+  listOf,
+  Nullable,
+  named,
+  PublicUser,
+  Time,
+  Uuid,
+} from '../../http/input/schemas.ts';
 import { readTime } from '../../http/input/times.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { LessonService } from './lesson-service.ts';
@@ -17,15 +28,18 @@ const ModeratorId = Type.String({
   pattern: '^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]*$',
   description: 'The user id of a moderator, or the name that a caller of the processing service gave',
 });
-const LessonShape = Type.Object({
-  id: LessonId,
-  label: Type.Union([Type.Literal('spam'), Type.Literal('ham'), Type.Literal('offensive'), Type.Literal('clean')]),
-  moderatorId: Type.String(),
-  moderator: Nullable(PublicUser),
-  roomId: Nullable(Uuid),
-  messageId: Nullable(Uuid),
-  createdAt: Time,
-});
+const LessonShape = named(
+  'Lesson',
+  Type.Object({
+    id: LessonId,
+    label: Type.Union([Type.Literal('spam'), Type.Literal('ham'), Type.Literal('offensive'), Type.Literal('clean')]),
+    moderatorId: Type.String(),
+    moderator: Nullable(PublicUser),
+    roomId: Nullable(Uuid),
+    messageId: Nullable(Uuid),
+    createdAt: Time,
+  }),
+);
 
 export const lessonRoutes: FastifyPluginAsyncTypebox<{
   lessons: LessonService;
@@ -91,6 +105,7 @@ export const lessonRoutes: FastifyPluginAsyncTypebox<{
         tags,
         operationId: 'revokeLesson',
         summary: 'Revoke a lesson',
+        description: 'The engine forgets it on all instances.',
         params: exactly({ id: LessonId }),
         response: answers(204, Type.Null()),
       },

@@ -49,6 +49,7 @@ export const queueRoutes: FastifyPluginAsyncTypebox<{
         tags,
         operationId: 'getQueueEntry',
         summary: 'Get an entry of the moderation queue',
+        description: 'With the message as it is now and the reports about it.',
         params: EntryParams,
         response: answers(200, QueueEntryShape),
       },

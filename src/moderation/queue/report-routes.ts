@@ -4,10 +4,13 @@ import { Type } from 'typebox';
 import { MessageParams } from '../../chat/messages/message-schemas.ts';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import type { IdempotencyKeys } from '../../http/idempotency.ts';
-import { answers, exactly, IdempotencyHeaders, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, IdempotencyHeaders, named, Time, Uuid } from '../../http/input/schemas.ts';
 import type { ReportService } from './report-service.ts';
 
-const ReportShape = Type.Object({ id: Uuid, roomId: Uuid, messageId: Uuid, reason: Type.String(), createdAt: Time });
+const ReportShape = named(
+  'Report',
+  Type.Object({ id: Uuid, roomId: Uuid, messageId: Uuid, reason: Type.String(), createdAt: Time }),
+);
 
 export const reportRoutes: FastifyPluginAsyncTypebox<{
   reports: ReportService;

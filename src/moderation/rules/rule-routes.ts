@@ -77,6 +77,7 @@ export const ruleRoutes: FastifyPluginAsyncTypebox<{
         tags,
         operationId: 'deleteRule',
         summary: 'Delete a rule',
+        description: 'Messages that are sent from here on are not checked against it.',
         params: exactly({ id: Uuid }),
         response: answers(204, Type.Null()),
       },

@@ -2,10 +2,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
-import { answers, exactly, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, named, Time, Uuid } from '../../http/input/schemas.ts';
 import type { StaffAccessService } from './staff-access-service.ts';
 
-const AccessShape = Type.Object({ id: Uuid, roomId: Uuid, reason: Type.String(), createdAt: Time, expiresAt: Time });
+const AccessShape = named(
+  'StaffAccess',
+  Type.Object({ id: Uuid, roomId: Uuid, reason: Type.String(), createdAt: Time, expiresAt: Time }),
+);
 
 export const accessRoutes: FastifyPluginAsyncTypebox<{
   access: StaffAccessService;

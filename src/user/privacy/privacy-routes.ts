@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { PersonalData } from '../../database/personal-data.ts';
 import type { Authenticator, Caller } from '../../http/caller/caller.ts';
-import { answers, exactly, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, Nullable, named, Time, Uuid } from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { Erasures } from './erasure-service.ts';
 import { type ArchiveEntry, zipOf } from './zip-archive.ts';
@@ -20,13 +20,16 @@ export interface PrivacyRouteOptions {
 }
 
 const tags = ['privacy'];
-const ReceiptShape = Type.Object({
-  id: Uuid,
-  userId: Uuid,
-  requestedAt: Time,
-  finishedAt: Nullable(Time),
-  receipt: Nullable(Type.String({ description: 'For `admin verify-erased`. Parley does not keep it' })),
-});
+const ReceiptShape = named(
+  'ErasureReceipt',
+  Type.Object({
+    id: Uuid,
+    userId: Uuid,
+    requestedAt: Time,
+    finishedAt: Nullable(Time),
+    receipt: Nullable(Type.String({ description: 'For `admin verify-erased`. Parley does not keep it' })),
+  }),
+);
 
 export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = async (
   app,
@@ -41,7 +44,12 @@ export const privacyRoutes: FastifyPluginAsyncTypebox<PrivacyRouteOptions> = asy
   app.get(
     '/users/me/export',
     {
-      schema: { tags, operationId: 'exportMyData', summary: 'Export my data as a ZIP archive of JSON files' },
+      schema: {
+        tags,
+        operationId: 'exportMyData',
+        summary: 'Export my data as a ZIP archive of JSON files',
+        description: 'Everything that is stored about the caller, streamed. The number of archives an hour is limited.',
+      },
     },
     async (request, reply) => {
       const { userId } = await requireOwner(request);

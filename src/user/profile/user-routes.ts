@@ -11,6 +11,7 @@ import {
   Limit,
   listOf,
   Nullable,
+  named,
   PictureUrl,
   PublicUser,
   Time,
@@ -21,19 +22,22 @@ import type { UserService } from './user-service.ts';
 
 const tags = ['users'];
 
-export const OwnUserShape = Type.Object({
-  id: Uuid,
-  username: Type.String(),
-  displayName: Type.String(),
-  avatarUrl: Nullable(Type.String()),
-  kind: Type.Union([Type.Literal('user'), Type.Literal('guest')]),
-  role: Type.Union([Type.Literal('user'), Type.Literal('moderator'), Type.Literal('admin')]),
-  email: Nullable(Type.String()),
-  emailVerified: Type.Boolean(),
-  createdAt: Time,
-  status: Nullable(CustomStatusShape),
-  invisible: Type.Boolean({ description: 'Others see me as offline' }),
-});
+export const OwnUserShape = named(
+  'OwnUser',
+  Type.Object({
+    id: Uuid,
+    username: Type.String(),
+    displayName: Type.String(),
+    avatarUrl: Nullable(Type.String()),
+    kind: Type.Union([Type.Literal('user'), Type.Literal('guest')]),
+    role: Type.Union([Type.Literal('user'), Type.Literal('moderator'), Type.Literal('admin')]),
+    email: Nullable(Type.String()),
+    emailVerified: Type.Boolean(),
+    createdAt: Time,
+    status: Nullable(CustomStatusShape),
+    invisible: Type.Boolean({ description: 'Others see me as offline' }),
+  }),
+);
 
 const UserProfileShape = Type.Object({ ...PublicUser.properties, status: Nullable(CustomStatusShape) });
 
@@ -45,7 +49,15 @@ export interface UserRouteOptions {
 export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (app, { users, authenticator }) => {
   app.get(
     '/users/me',
-    { schema: { tags, operationId: 'getMyAccount', summary: 'Get my account', response: answers(200, OwnUserShape) } },
+    {
+      schema: {
+        tags,
+        operationId: 'getMyAccount',
+        summary: 'Get my account',
+        description: 'The account of the caller, with what only its owner sees: the address and the role.',
+        response: answers(200, OwnUserShape),
+      },
+    },
     async (request) => users.me((await authenticator.fromRequest(request)).userId),
   );
 
