@@ -12,7 +12,7 @@ import { freePort } from '../harness/ports.ts';
 
 /** A log that a restore replaced. */
 export interface LostLog {
-  /** By `performance.now()`: when its server was killed, and when the next one accepted connections. */
+  /** By `performance.now()`: when its server was killed, and when the next one was started. */
   readonly killedMs: number;
   readonly startedMs: number;
   /** Starts a server on its files. */
@@ -62,8 +62,9 @@ export async function startChaosDatabase(): Promise<ChaosDatabase> {
 
   async function start(): Promise<void> {
     if (server) return;
-    server = await startOn(dir, port);
+    // Before it starts: on a busy machine clients may use the server before this process knows that it runs.
     for (const log of lost) if (log.startedMs === Number.POSITIVE_INFINITY) log.startedMs = performance.now();
+    server = await startOn(dir, port);
   }
 
   async function down(how: 'kill' | 'stop'): Promise<void> {

@@ -278,7 +278,18 @@ for (let seed = first; seed < first + runs; seed++) {
 if (runs > 1) {
   const sorted = allHeadMs.toSorted((left, right) => left - right);
   const p99 = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.99))]!;
-  const kinds = ['lost', 'duplicated', 'reordered', 'gap', 'leak', 'diverged', 'wrong version', 'ghost', 'authority', 'state'];
+  const kinds = [
+    'lost',
+    'duplicated',
+    'reordered',
+    'gap',
+    'leak',
+    'diverged',
+    'wrong version',
+    'ghost',
+    'authority',
+    'state',
+  ];
   const others = ['refused but stored', 'read marker', 'unseen', 'silent'];
   const listed = [...kinds, ...others].map((kind) => `${totals.get(kind) ?? 0} ${kind}`).join(', ');
   process.stdout.write(

@@ -333,7 +333,10 @@ test('a watcher of a public room with joined history reads no history, only what
   await socket.until((frame) => frame.type === 'message.created');
   expect(socket.texts(room)).toEqual(['said in public']);
   expect(await mustCall(eve, 'GET', `/v1/rooms/${room}/messages`)).toMatchObject({ messages: [], hasMore: false });
-  expect(await mustCall(eve, 'GET', `/v1/rooms/${room}/messages?around=2`)).toMatchObject({ messages: [], hasMore: false });
+  expect(await mustCall(eve, 'GET', `/v1/rooms/${room}/messages?around=2`)).toMatchObject({
+    messages: [],
+    hasMore: false,
+  });
   expect(await mustCall(eve, 'GET', `/v1/rooms/${room}/events`)).toEqual({ events: [], hasMore: false });
   for (const path of ['', '/replies', '/edits'])
     expect((await eve.call('GET', `/v1/rooms/${room}/messages/${id}${path}`)).status).toBe(404);

@@ -44,7 +44,11 @@ async function compareRoom(device: ModelDevice, store: RoomStore, room: OwnRoom,
   const messages: Message[] = [];
   await readMessages(device.client, room.id, (page) => messages.unshift(...page));
   const own = new Map(store.log.messages.map((message) => [message.id, message]));
-  report('messages', [...own.keys()], messages.map(({ id }) => id));
+  report(
+    'messages',
+    [...own.keys()],
+    messages.map(({ id }) => id),
+  );
   for (const message of messages) {
     const known = own.get(message.id);
     if (known) report(`message ${message.id} (seq ${message.seq})`, messageView(known), messageView(message));

@@ -47,7 +47,10 @@ async function send({ device, room, world }: Act, parts: Record<string, unknown>
 }
 
 /** Acts on a message that somebody sent; nothing where there is none yet. */
-function onMessage(act: (messageId: string, by: Act) => Promise<unknown>, of: 'messageIds' | 'pollIds' = 'messageIds'): Operation {
+function onMessage(
+  act: (messageId: string, by: Act) => Promise<unknown>,
+  of: 'messageIds' | 'pollIds' = 'messageIds',
+): Operation {
   return async (by) => {
     const id = pick(by.world[of].get(by.room.id) ?? [], by.world.random);
     if (id !== undefined) await act(id, by);
@@ -56,7 +59,10 @@ function onMessage(act: (messageId: string, by: Act) => Promise<unknown>, of: 'm
 
 function onUser(act: (userId: string, by: Act) => Promise<unknown>): Operation {
   return async (by) => {
-    const userId = pick(by.world.userIds.filter((id) => id !== by.device.userId), by.world.random);
+    const userId = pick(
+      by.world.userIds.filter((id) => id !== by.device.userId),
+      by.world.random,
+    );
     if (userId !== undefined) await act(userId, by);
   };
 }
@@ -82,11 +88,14 @@ const addMember: Operation = async ({ room, world }) => {
 /** With how often each is done, in relation to the others. */
 export const operations: Readonly<Record<string, readonly [weight: number, Operation]>> = {
   send: [24, (act) => send(act)],
-  mention: [3, onUser(async (userId, act) => {
-    const name = act.world.devices.find((device) => device.userId === userId)!.client.user()!.username;
-    const { messageId } = await act.device.client.send(act.room.id, `@${name} look at ${texts++}`);
-    remember(act.world.messageIds, act.room.id, messageId);
-  })],
+  mention: [
+    3,
+    onUser(async (userId, act) => {
+      const name = act.world.devices.find((device) => device.userId === userId)!.client.user()!.username;
+      const { messageId } = await act.device.client.send(act.room.id, `@${name} look at ${texts++}`);
+      remember(act.world.messageIds, act.room.id, messageId);
+    }),
+  ],
   'mention all': [1, async ({ device, room }) => device.client.send(room.id, `@room attention, number ${texts++}`)],
   reply: [4, onMessage((replyTo, act) => send(act, { replyTo }))],
   thread: [12, onMessage((threadId, act) => send(act, { threadId }))],
@@ -97,8 +106,22 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
   unreact: [6, onMessage((id, act) => act.device.client.unreact(act.room.id, id, emojiOf(act)))],
   pin: [3, onMessage((id, { device, room }) => device.client.pin(room.id, id))],
   unpin: [2, onMessage((id, { device, room }) => device.client.unpin(room.id, id))],
-  poll: [1, (act) => send(act, { poll: { question: `question ${texts++}`, options: ['yes', 'no', 'later'], multiple: true } })],
-  vote: [4, onMessage((id, { device, room, world }) => device.client.vote(room.id, id, [0, 1, 2].filter(() => world.random() < 0.4)), 'pollIds')],
+  poll: [
+    1,
+    (act) => send(act, { poll: { question: `question ${texts++}`, options: ['yes', 'no', 'later'], multiple: true } }),
+  ],
+  vote: [
+    4,
+    onMessage(
+      (id, { device, room, world }) =>
+        device.client.vote(
+          room.id,
+          id,
+          [0, 1, 2].filter(() => world.random() < 0.4),
+        ),
+      'pollIds',
+    ),
+  ],
   'close poll': [1, onMessage((id, { device, room }) => device.client.closePoll(room.id, id), 'pollIds')],
   read: [6, (act) => act.device.client.markRead(act.room.id, someSeq(act))],
   'read all': [2, ({ device, room }) => device.client.markRead(room.id, Number.MAX_SAFE_INTEGER)],
@@ -106,22 +129,39 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
   'thread read': [2, onMessage((id, act) => act.device.client.markThreadRead(act.room.id, id, someSeq(act)))],
   follow: [1, onMessage((id, act) => act.device.client.followThread(act.room.id, id, act.world.random() < 0.5))],
   join: [3, ({ device, room }) => device.client.call('PUT', memberPath(room.id, 'me'), {})],
-  leave: [1, async ({ device, room }) => {
-    if (device.userId !== room.ownerId) await device.client.call('DELETE', memberPath(room.id, 'me'));
-  }],
+  leave: [
+    1,
+    async ({ device, room }) => {
+      if (device.userId !== room.ownerId) await device.client.call('DELETE', memberPath(room.id, 'me'));
+    },
+  ],
   'add member': [5, addMember],
   remove: [1, onUser((userId, { device, room }) => device.client.call('DELETE', memberPath(room.id, userId)))],
-  ban: [1, onUser(async (userId, { device, room }) => {
-    await device.client.call('PUT', `/v1/moderation/bans/${userId}`, { roomId: room.id, seconds: 1 });
-  })],
-  promote: [1, onUser((userId, { device, room, world }) => {
-    const role = world.random() < 0.5 ? 'moderator' : 'member';
-    return device.client.call('PATCH', memberPath(room.id, userId), { role });
-  })],
-  mute: [1, onUser((userId, { device, room }) => device.client.call('PUT', `${memberPath(room.id, userId)}/mute`, { seconds: 1 }))],
-  block: [1, onUser(async (userId, { device, world }) => {
-    await device.client.call(world.random() < 0.3 ? 'PUT' : 'DELETE', `/v1/users/me/blocks/${userId}`);
-  })],
+  ban: [
+    1,
+    onUser(async (userId, { device, room }) => {
+      await device.client.call('PUT', `/v1/moderation/bans/${userId}`, { roomId: room.id, seconds: 1 });
+    }),
+  ],
+  promote: [
+    1,
+    onUser((userId, { device, room, world }) => {
+      const role = world.random() < 0.5 ? 'moderator' : 'member';
+      return device.client.call('PATCH', memberPath(room.id, userId), { role });
+    }),
+  ],
+  mute: [
+    1,
+    onUser((userId, { device, room }) =>
+      device.client.call('PUT', `${memberPath(room.id, userId)}/mute`, { seconds: 1 }),
+    ),
+  ],
+  block: [
+    1,
+    onUser(async (userId, { device, world }) => {
+      await device.client.call(world.random() < 0.3 ? 'PUT' : 'DELETE', `/v1/users/me/blocks/${userId}`);
+    }),
+  ],
   rename: [1, ({ device, room }) => device.client.call('PATCH', `/v1/rooms/${room.id}`, { name: `Room ${texts++}` })],
   'get message': [1, onMessage((id, { device, room }) => device.client.call('GET', pathOf(room.id, id)))],
   reconnect: [1, async ({ device }) => device.reconnect()],

@@ -7,7 +7,7 @@ import { createParleyClient } from '../../src/client/parley-client.ts';
 import { untilDone } from '../chaos/patience.ts';
 import { createRandom } from '../chaos/seeded-random.ts';
 import { compareDevice, type Difference } from './model-check.ts';
-import { memoryStorage, type ModelDevice, startModelDevice } from './model-device.ts';
+import { type ModelDevice, memoryStorage, startModelDevice } from './model-device.ts';
 import { doOne, type ModelRoom, type ModelWorld } from './model-operations.ts';
 
 export interface ModelOptions {
@@ -54,7 +54,8 @@ export async function runModel(options: ModelOptions): Promise<ModelOutcome> {
     log(`seed ${seed}: ${done} operations, ${comparisons} comparisons, ${differences.length} differences`);
   }
   const failures = world.devices.flatMap((device) => device.failures);
-  for (const what of failures) differences.push({ device: '', roomId: '', what, device_: undefined, server: undefined });
+  for (const what of failures)
+    differences.push({ device: '', roomId: '', what, device_: undefined, server: undefined });
   for (const device of world.devices) device.close();
   return { differences, counts, comparisons };
 }
@@ -108,7 +109,8 @@ export async function settle(devices: readonly ModelDevice[]): Promise<void> {
   for (;;) {
     const behind = await Promise.all(devices.map(isBehind));
     if (behind.every((each) => !each)) return;
-    if (performance.now() > untilMs) throw new Error(`not at the head: ${devices.filter((_, at) => behind[at]).map(({ name }) => name)}`);
+    if (performance.now() > untilMs)
+      throw new Error(`not at the head: ${devices.filter((_, at) => behind[at]).map(({ name }) => name)}`);
     await pause(50);
   }
 }

@@ -4,10 +4,10 @@
  */
 import '../../src/database/connection/driver-fix.ts';
 import { parseArgs } from 'node:util';
+import { migrate } from '../../src/database/migrate.ts';
 import { startChaosDatabase } from '../chaos/chaos-database.ts';
 import { startParley, wideLimits } from '../harness/parley-process.ts';
 import { startRedisProcess } from '../harness/redis-process.ts';
-import { migrate } from '../../src/database/migrate.ts';
 import { runModel } from './model-run.ts';
 
 const { values } = parseArgs({
@@ -21,10 +21,18 @@ const { values } = parseArgs({
 const database = await startChaosDatabase();
 const redis = await startRedisProcess();
 await migrate(database.url);
-const settings = { ...wideLimits, DATABASE_URL: database.url, REDIS_URL: `redis://127.0.0.1:${redis.port}`, LOG_LEVEL: 'warn' };
+const settings = {
+  ...wideLimits,
+  DATABASE_URL: database.url,
+  REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+  LOG_LEVEL: 'warn',
+};
 const processing = await startParley({ role: 'processing', settings });
 const chatSettings = { ...settings, PROCESSING_URL: processing.processingUrl };
-const chats = [await startParley({ role: 'chat', settings: chatSettings }), await startParley({ role: 'chat', settings: chatSettings })];
+const chats = [
+  await startParley({ role: 'chat', settings: chatSettings }),
+  await startParley({ role: 'chat', settings: chatSettings }),
+];
 const startedMs = performance.now();
 try {
   const { differences, counts, comparisons } = await runModel({
@@ -35,10 +43,13 @@ try {
     log: (line) => process.stdout.write(`${line}\n`),
   });
   for (const [what, count] of [...counts].sort()) process.stdout.write(`  ${what}: ${count}\n`);
-  for (const difference of differences.slice(0, 20)) process.stdout.write(`${JSON.stringify(difference, undefined, 2)}\n`);
+  for (const difference of differences.slice(0, 20))
+    process.stdout.write(`${JSON.stringify(difference, undefined, 2)}\n`);
   const done = [...counts.values()].reduce((sum, count) => sum + count, 0);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
-  process.stdout.write(`${done} operations in ${seconds} s, ${comparisons} comparisons, ${differences.length} differences\n`);
+  process.stdout.write(
+    `${done} operations in ${seconds} s, ${comparisons} comparisons, ${differences.length} differences\n`,
+  );
   process.exitCode = differences.length === 0 ? 0 : 1;
 } finally {
   await Promise.all([...chats, processing].map((each) => each.stop()));
