@@ -167,12 +167,15 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
   reconnect: [1, async ({ device }) => device.reconnect()],
 };
 
+/** Each operation as often as its weight says. */
+const lots = Object.entries(operations).flatMap(([name, [weight, operation]]) =>
+  Array.from({ length: weight }, () => [name, operation] as const),
+);
+
 /** Does one operation. @returns the code of a refusal, `ok` when it was done */
 export async function doOne(world: ModelWorld): Promise<{ readonly name: string; readonly outcome: string }> {
   const { random } = world;
-  const total = Object.values(operations).reduce((sum, [weight]) => sum + weight, 0);
-  let at = random() * total;
-  const [name, [, operation]] = Object.entries(operations).find(([, [weight]]) => (at -= weight) < 0)!;
+  const [name, operation] = pick(lots, random)!;
   const act = { device: pick(world.devices, random)!, room: pick(world.rooms, random)!, world };
   try {
     await operation(act);
