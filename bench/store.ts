@@ -55,6 +55,11 @@ function contender(what: string, inFlight: number, total: number, call: (n: numb
   };
 }
 
+/** The messages of this bench have no polls. */
+const pollBounds = {
+  ...{ questionMax: 1, optionMax: 1, openMax: 1, closeCheck: 1000, batchMax: 1, votesWaitingMax: 1 },
+};
+
 async function openStore(town: Town) {
   const logger = pino({ level: 'silent' });
   const { db, close } = connectDatabase({ ...connection(town), poolSize: 4, name: 'bench' });
@@ -62,7 +67,7 @@ async function openStore(town: Town) {
   const metrics = createChatMetrics(new Registry());
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
   const look = createFreshnessBatch(sql);
-  const { extras, writers } = createMessageParts({ db, profiles });
+  const { extras, writers } = createMessageParts({ db, profiles, config: { polls: pollBounds } });
   const reader = createLogReader({ sql, freshness: look, profiles, extras, settings: { concurrency: 16 } });
   const hub = createHub<RoomState>({
     log: { load: createRoomLoader(sql), read: reader.read, heads: reader.heads },

@@ -92,6 +92,8 @@ export type RoomAction =
   | 'pin_as_member'
   | 'react'
   | 'vote'
+  /** Somebody else’s poll. */
+  | 'close_poll'
   /** `@here` and `@room` in rooms of more than `room.mentionAllMax` members. */
   | 'mention_all'
   | 'invite'
@@ -122,6 +124,7 @@ const moderator: readonly RoomAction[] = [
   'remove_member',
   'mute',
   'moderate',
+  'close_poll',
   'change_room',
 ];
 const owner: readonly RoomAction[] = [...moderator, 'change_role', 'delete_room'];
@@ -131,6 +134,7 @@ const staff: readonly RoomAction[] = [
   'remove_member',
   'mute',
   'moderate',
+  'close_poll',
   'change_room',
   'delete_room',
   'change_role',

@@ -82,6 +82,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'drafts',
     'bookmarks',
     'invites',
+    'reconcile',
+    'polls',
     'threads',
     'reactions',
     'pins',

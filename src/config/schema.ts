@@ -263,6 +263,10 @@ export const schema = {
     invitesMax: integer(1000, 'Valid invites of a room', { min: 1 }),
     pinsMax: integer(100, 'Pinned messages of a room', { min: 1, max: 10_000 }),
     mentionAllMax: integer(50, 'In rooms of up to this many members, everybody may use @here and @room', { min: 0 }),
+    receiptsMax: integer(100, 'Rooms with more members get no receipt.updated', { min: 0 }),
+    receiptsInterval: duration('500ms', 'Interval at which receipt.updated of one member is sent at most', {
+      minMs: 50,
+    }),
     unreadMax: integer(10_000, 'Unread messages of a room are counted up to this number; more show as this number', {
       min: 1,
     }),
@@ -276,6 +280,14 @@ export const schema = {
     max: integer(500, 'Custom emoji of the deployment', { min: 0, max: 100_000 }),
     imageBytes: size('256kB', 'Largest picture of a custom emoji'),
     sideMax: integer(512, 'Longest side of the picture of a custom emoji, in pixels', { min: 1, max: 16_384 }),
+  },
+  polls: {
+    questionMax: integer(300, 'Longest question of a poll, in code points', { min: 1, max: 10_000 }),
+    optionMax: integer(100, 'Longest option of a poll, in code points', { min: 1, max: 10_000 }),
+    openMax: duration('365d', 'Longest time from a poll’s start to its closesAt', { minMs: 1000 }),
+    closeCheck: duration('1s', 'Interval at which polls whose time is over are closed', { minMs: 50 }),
+    batchMax: integer(500, 'Votes of one room that are stored together', { min: 1, max: 5000 }),
+    votesWaitingMax: integer(20_000, 'Votes that wait to be stored; more are refused', { min: 1 }),
   },
   limits: {
     messagesPerSecond: integer(10, 'Sends per second and socket', { min: 1 }),
@@ -592,6 +604,7 @@ export const schema = {
       max: 100,
     }),
     pollInterval: duration('1s', 'Interval at which the queue is polled'),
+    unreadCheck: duration('1m', 'Interval at which unread counts of a few users are compared with a recount; 0: never'),
     heartbeat: duration('10s', 'Interval of a worker’s heartbeat'),
     deadAfter: duration('40s', 'Time after which the jobs of a silent worker are released'),
     stopTimeout: duration('20s', 'Time for running jobs to finish when Parley stops'),

@@ -67,7 +67,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const contact = createContact({ blocks: createBlockLookup(sql), profiles });
   const judge = createJudge({ ...options, metrics, findSenderFacts: createSenderFacts(sql) });
 
-  const parts = createMessageParts({ db, profiles });
+  const parts = createMessageParts({ config, db, profiles });
   const shared = { config, logger, outages, publicUrl, connections, cluster, metrics, profiles, contact, parts };
   const rooms = createRoomWiring({ ...shared, judgeText: judge.text });
   const messages = startMessageWiring({ ...shared, sql, rooms, judge: judge.message, profilesTtlMs });

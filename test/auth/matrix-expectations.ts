@@ -335,6 +335,21 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     inPublic: notJoined,
     body: () => ({ seq: 1 }),
   },
+  'PUT /v1/rooms/{roomId}/messages/{messageId}/vote': {
+    answers: room(200, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 403 },
+    body: () => ({ options: [1] }),
+  },
+  'POST /v1/rooms/{roomId}/messages/{messageId}/poll/close': {
+    answers: room(403, 200, 200, 404, 403),
+    inPublic: { ...notJoined, admin: 200 },
+  },
+  'PUT /v1/rooms/{roomId}/unread': {
+    answers: room(200, 200, 200, 403, 403),
+    inPublic: notJoined,
+    body: () => ({ seq: 1 }),
+  },
+  'GET /v1/rooms/{roomId}/receipts': { answers: room(200, 200, 200, 404, 403), inPublic: seenByStaff },
   // ── What one keeps for later ──
   'GET /v1/drafts': { answers: own(200) },
   'PUT /v1/rooms/{roomId}/draft': {
@@ -462,6 +477,21 @@ export const frames: Readonly<Record<string, FrameExpectation>> = {
     frame: ({ roomId }) => ({ roomId, seq: 1 }),
     answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
     inPublic: joinFirst,
+  },
+  unread: {
+    frame: ({ roomId }) => ({ roomId, seq: 1 }),
+    answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
+    inPublic: joinFirst,
+  },
+  'poll.vote': {
+    frame: ({ roomId, messageId }) => ({ roomId, messageId, options: [1] }),
+    answers: inRoom('ack', 'ack', 'ack', 'not_found'),
+    inPublic: { ...joinFirst, shutOut: 'banned', admin: 'forbidden' },
+  },
+  'poll.close': {
+    frame: ({ roomId, messageId }) => ({ roomId, messageId }),
+    answers: inRoom('forbidden', 'ack', 'ack', 'not_found'),
+    inPublic: { ...joinFirst, shutOut: 'banned', admin: 'ack' },
   },
   'room.open': {
     frame: ({ roomId }) => ({ roomId }),

@@ -186,13 +186,19 @@ async function makeWorld(
   if (!name.includes('{roomId}')) return { world: { ...people, ...empty, unique }, token };
   const memberIds = [other.id, ...(inMembers.has(caller) ? [person.id] : [])];
   const ownerId = caller === 'owner' ? person.id : admin.id;
-  const { id } = await asServer('POST', '/v1/rooms', { name: 'Garden', visibility, ownerId, memberIds });
+  const { id } = await asServer('POST', '/v1/rooms', {
+    name: 'Garden',
+    visibility,
+    receipts: true,
+    ownerId,
+    memberIds,
+  });
   const roomId = id as string;
   if (caller === 'moderator')
     await asServer('PATCH', `/v1/rooms/${roomId}/members/${person.id}`, { role: 'moderator' });
   if (caller === 'removed') await asServer('DELETE', `/v1/rooms/${roomId}/members/${person.id}`);
   if (caller === 'shutOut') await asAdmin('PUT', `/v1/moderation/bans/${person.id}`, { roomId });
-  const draft = { clientId: 'first', text: 'hello' };
+  const draft = { clientId: 'first', text: 'hello', poll: { question: 'Tea?', options: ['Yes', 'No'] } };
   const sent = await callApi(parley.url, 'POST', `/v1/rooms/${roomId}/messages`, draft, bearer(other));
   const messageId = sent.body.id as string;
   const { entryId, ruleId } = await makeDesk(name, roomId, messageId);

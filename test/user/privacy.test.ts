@@ -40,6 +40,10 @@ test('the archive contains all data of the user, page by page, and nothing of ot
   }
   await others.say(room, 'the secret of ben');
   await mustCall(ana, 'PUT', '/v1/users/me/notifications', { email: { enabled: false } });
+  const poll = { question: 'Shall we plant?', options: ['Yes', 'No'], anonymous: true };
+  const asked = await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'poll', poll });
+  const votePath = `/v1/rooms/${room}/messages/${asked.id as string}/vote`;
+  await Promise.all([ana, ben].map((person) => mustCall(person, 'PUT', votePath, { options: [1] })));
   const answer = await archiveOf(ana);
   expect(answer.status).toBe(200);
   expect(answer.headers.get('content-type')).toBe('application/zip');
@@ -54,12 +58,14 @@ test('the archive contains all data of the user, page by page, and nothing of ot
     ]),
   );
   expect(files.get('account/000001.json')).toMatchObject([{ id: ana.id, email: ana.email }]);
+  expect(files.get('votes/000001.json')).toEqual([{ messageId: asked.id, roomId: room, options: [1] }]);
+  expect(files.get('polls/000001.json')).toMatchObject([{ messageId: asked.id, question: poll.question }]);
   const texts = ['messages/000001.json', 'messages/000002.json'].flatMap((name) =>
     files.get(name)!.map((each) => (each as { text: string }).text),
   );
-  expect(texts).toEqual(Array.from({ length: 1200 }, (_, at) => `mine ${at}`));
+  expect(texts).toEqual([...Array.from({ length: 1200 }, (_, at) => `mine ${at}`), '']);
   const whole = JSON.stringify([...files]);
-  for (const absent of ['the secret of ben', ben.email, ben.username, 'passwordHash', 'argon2', 'hash"'])
+  for (const absent of ['the secret of ben', ben.id, ben.email, ben.username, 'passwordHash', 'argon2', 'hash"'])
     expect(whole).not.toContain(absent);
 });
 

@@ -4,7 +4,7 @@
  */
 import type { Transaction } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
-import type { ModeratedDraft, SendOutcome } from '../state/message-draft.ts';
+import type { CheckedDraft, ModeratedDraft, SendOutcome } from '../state/message-draft.ts';
 import type { Flag } from '../state/verdict-records.ts';
 import type { AppendAuthority, RevocationView } from './append-authority.ts';
 import { addMailCheck, findStoredKey, followThread, hasUnknownRevocation } from './event-repository.ts';
@@ -12,6 +12,11 @@ import type { PlanAppend } from './planned-append.ts';
 
 /** What one feature stores of a message, in the transaction that stores the message. */
 export interface PartsWriter {
+  /**
+   * The text of the part, which moderation judges before the message is stored.
+   * @throws Failure; the send is then refused
+   */
+  readonly text?: (draft: CheckedDraft) => string | undefined;
   /**
    * @returns the bits of `messageMarks` that it sets, what it adds to `events.data` of the row, and the text of the row if it
    *   is not that of the draft

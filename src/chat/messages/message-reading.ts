@@ -6,6 +6,7 @@ import type { Message } from '../state/message-shape.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import { type HistoryPages, pageJson } from './history-pages.ts';
 import type { HistoryScope, JsonPage, MessageEdit, MessageRepository, Page } from './message-repository.ts';
+import type { OwnVotes } from './own-votes.ts';
 
 /** At most one of `before`, `after` and `around`; none means the newest. */
 export interface HistoryRange {
@@ -22,8 +23,8 @@ const ownHistory: HistoryScope = { threads: 'none' };
 
 export interface MessageReading {
   /** A message that its author just sent. They see it even if they may not read the room any more. */
-  readonly findStored: (roomId: string, messageId: string) => Promise<Message>;
-  /** @param feed the room, followed for this reader. @throws Failure `not_found` */
+  readonly findStored: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
+  /** Without what only this reader sees of it. @param feed the room, followed for this reader. @throws Failure `not_found` */
   readonly findIn: (feed: Feed<RoomState>, actor: Actor, messageId: string) => Promise<Message>;
   /** @throws Failure `not_found` */
   readonly find: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
@@ -60,6 +61,7 @@ export interface MessageReading {
 export interface MessageReadingOptions {
   readonly repository: MessageRepository;
   readonly pages: HistoryPages;
+  readonly ownVotes: OwnVotes;
   /** A room at its head as of now. @throws Failure `not_found` */
   readonly follow: (roomId: string) => Promise<Feed<RoomState>>;
   /** The same for somebody who may read there. @throws Failure `not_found`, `banned` */
@@ -69,7 +71,7 @@ export interface MessageReadingOptions {
 }
 
 export function createMessageReading(options: MessageReadingOptions): MessageReading {
-  const { repository, pages, follow, followToRead, loadedFeed } = options;
+  const { repository, pages, ownVotes, follow, followToRead, loadedFeed } = options;
 
   async function findIn(feed: Feed<RoomState>, actor: Actor, messageId: string): Promise<Message> {
     const message = await repository.find(feed.roomId, messageId);
@@ -77,8 +79,12 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
     return message;
   }
 
+  async function forActor(actor: Actor, message: Message): Promise<Message> {
+    return message.poll ? (await ownVotes.inMessages(actor, [message]))[0]! : message;
+  }
+
   async function find(actor: Actor, roomId: string, messageId: string): Promise<Message> {
-    return findIn(await followToRead(actor, roomId), actor, messageId);
+    return forActor(actor, await findIn(await followToRead(actor, roomId), actor, messageId));
   }
 
   async function findToActOn(actor: Actor, roomId: string, messageId: string): Promise<Message> {
@@ -89,13 +95,18 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
     return message;
   }
 
-  async function findStored(roomId: string, messageId: string): Promise<Message> {
+  async function findStored(actor: Actor, roomId: string, messageId: string): Promise<Message> {
     const message = await readAfterCommit(repository.find(roomId, messageId));
     if (!message) throw new Failure('outcome_unknown', 'the message is not there any more', { retryAfterMs: 1000 });
-    return message;
+    return forActor(actor, message);
   }
 
   async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
+    return ownVotes.inPage(actor, await readPage(actor, roomId, range));
+  }
+
+  /** The page as all its readers get it. */
+  async function readPage(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
     const { before, after, around, limit, scope = ownHistory } = range;
     const isNewest = before === undefined && after === undefined && around === undefined && scope === ownHistory;
     if (isNewest && !loadedFeed(roomId) && !pages.isInUse(roomId)) {
@@ -137,7 +148,8 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
       const feed = await followToRead(actor, roomId);
       await findIn(feed, actor, messageId);
       const from = Math.max(after, feed.state.firstReadable(actor) - 1);
-      return { ...(await repository.replies(roomId, messageId, from, feed.position, limit)), seq: feed.position };
+      const page = await repository.replies(roomId, messageId, from, feed.position, limit);
+      return { ...page, messages: await ownVotes.inMessages(actor, page.messages), seq: feed.position };
     },
     edits: async (actor, roomId, messageId, from, limit) => {
       const message = await find(actor, roomId, messageId);

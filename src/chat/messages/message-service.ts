@@ -5,6 +5,7 @@
 import { Failure } from '../../errors.ts';
 import type { FallbackMode } from '../../processing/client/processing-client.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
+import type { PartsWriter } from '../events/append-with-parts.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { isPair } from '../membership/contact.ts';
 import { type CheckedDraft, checkDraft, type Draft, type SendOutcome } from '../state/message-draft.ts';
@@ -16,6 +17,7 @@ import { createDraftModeration } from './draft-moderation.ts';
 import { createMessageChanges, type MessageChanges, type MessageChangesOptions } from './message-changes.ts';
 import { createMessageReading, type MessageReading, type MessageReadingOptions } from './message-reading.ts';
 import type { ModerationRetryRepository } from './moderation-retry-repository.ts';
+import { createPartsModeration, withParts } from './parts-moderation.ts';
 import { createSendAdmission, type Origin, type SendAdmissionOptions, type Sender } from './send-admission.ts';
 import { createSenderRecords } from './sender-records.ts';
 
@@ -38,6 +40,8 @@ export interface MessageServiceOptions
   readonly eventLog: Pick<EventLog, 'append' | 'currentFeed' | 'transact' | 'nowMs' | 'epoch'>;
   readonly profiles: Profiles;
   readonly recordRefusal: RecordRefusal;
+  /** What features store of messages that have more than a text: their texts are judged too. */
+  readonly writers: readonly PartsWriter[];
   /** Keeps messages that got no verdict in time, in the fallback modes that keep them. */
   readonly unmoderated: Pick<ModerationRetryRepository, 'hold' | 'isWaiting'>;
   readonly settings: { readonly maxLength: number; readonly admissionMs: number; readonly fallback: FallbackMode };
@@ -60,6 +64,7 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
     findFirstAnswer,
     mode: settings.fallback,
   });
+  const judgeParts = createPartsModeration({ judge: options.judge, records, writers: options.writers });
   const reading = createMessageReading(options);
   const judgeCopy = createCopyModeration({ judge: options.judge, records, find: reading.find });
   const changes = createMessageChanges({
@@ -75,13 +80,16 @@ export function createMessageService(options: MessageServiceOptions): MessageSer
     const place = origin.order.enter(checked.roomId);
     try {
       const admitted = await admission.admit(sender, checked, origin);
+      // First: a draft that is kept for a later verdict is not asked about its parts again.
+      const judgedParts = checked.parts ? await judgeParts(checked) : undefined;
       const copy = checked.parts?.forward ? await judgeCopy(sender, checked) : undefined;
       const draft = copy?.draft ?? checked;
-      const [verdict, author] = await Promise.all([moderation.judge(draft), findAuthor(sender.userId)]);
-      if (verdict.outcome === 'answered') {
+      const [judged, author] = await Promise.all([moderation.judge(draft), findAuthor(sender.userId)]);
+      if (judged.outcome === 'answered') {
         await place.untilFirst();
-        return verdict.answer;
+        return judged.answer;
       }
+      const verdict = withParts(judged, judgedParts);
       // A block between two people is not an event, so no append proves it. If the client is gone, its retry may have
       // been refused for a block that has begun since the admission.
       if (isPair(admitted.feed.state) && !origin.isOpen())

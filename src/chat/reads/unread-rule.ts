@@ -21,7 +21,7 @@ export function mentions(message: string, user: string): string {
 }
 
 /** A condition: the message counts in the room's `unread`, in its `mentions`, or in both. */
-export function countsAtAll(message: string, user: string): string {
+function countsAtAll(message: string, user: string): string {
   return `(${countsInRoom(message)} or ${mentions(message, user)})`;
 }
 
@@ -39,6 +39,15 @@ export function isUnreadInThread(message: string, user: string, after: string): 
 /** Two columns, `unread` and `mentions`, over rows that are unread in a thread. They need `countedColumns`. */
 export function threadCountColumns(message: string, user: string): string {
   return `count(*)::int as unread, (count(*) filter (where ${mentions(message, user)}))::int as mentions`;
+}
+
+/**
+ * A condition: the user has not read the message. It does not name the room, which the query does in its own way.
+ * @param after an expression for the seq up to which the user has read, or joined
+ */
+export function isUnread(message: string, user: string, after: string): string {
+  return `(${message}.seq > ${after} and ${message}.type = 'message.created' and ${message}.actor_id <> ${user}
+    and ${message}.deleted_at is null and ${countsAtAll(message, user)})`;
 }
 
 /** The columns that the two counts need. */

@@ -2,7 +2,7 @@
 import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 import type { MemberRole } from '../../permissions.ts';
-import { countColumns, countedColumns, countsAtAll, countsInRoom } from '../reads/unread-rule.ts';
+import { countColumns, countedColumns, countsInRoom, isUnread } from '../reads/unread-rule.ts';
 import { type Room, type RoomRow, toRoom } from './room-rows.ts';
 
 /** A room as the welcome of a socket names it. */
@@ -176,9 +176,7 @@ function unreadOfOwn(sql: Sql, { unreadMax, unreadTotal }: UnreadBounds) {
       select ${sql.unsafe(countColumns('u', 'own.user_id'))} from (
         select ${sql.unsafe(countedColumns)} from events e
         where own.place <= own.of_rooms and e.room_id = own.id
-          and e.seq > greatest(own.last_read_seq, own.joined_seq)
-          and e.type = 'message.created' and e.actor_id <> own.user_id and e.deleted_at is null
-          and ${sql.unsafe(countsAtAll('e', 'own.user_id'))}
+          and ${sql.unsafe(isUnread('e', 'own.user_id', 'greatest(own.last_read_seq, own.joined_seq)'))}
         order by e.seq desc limit case when own.pending <= ${unreadTotal}::bigint then ${unreadMax}::bigint
           else least(${unreadMax}::bigint, greatest(${unreadTotal}::bigint / own.of_rooms, 1)) end
       ) u`;

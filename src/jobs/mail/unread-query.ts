@@ -7,7 +7,7 @@
  * unread mail switched off, banned, erased, or whose server refuses them.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import { countsAtAll, mentions } from '../../chat/reads/unread-rule.ts';
+import { isUnread, mentions } from '../../chat/reads/unread-rule.ts';
 import type { Transaction } from '../../database/connect.ts';
 import { type NotificationSettings, readNotifications } from '../../user/notifications/notification-settings.ts';
 import type { UnreadSince } from './mail-schedule.ts';
@@ -60,9 +60,8 @@ const excerptMax = 1000;
 const milliseconds = (time: SQL) => sql`(extract(epoch from ${time}) * 1000)::float8`;
 
 /** Is event `e` a message that counts for membership `m`? */
-const counts = sql`e.room_id = m.room_id and e.seq > m.after_seq and e.type = 'message.created' and e.deleted_at is null
-  and e.actor_id <> m.user_id and e.actor_id <> all(m.blocked)
-  and ${sql.raw(countsAtAll('e', 'm.user_id'))} and (m.level is distinct from 'mentions' or ${sql.raw(mentions('e', 'm.user_id'))})`;
+const counts = sql`e.room_id = m.room_id and ${sql.raw(isUnread('e', 'm.user_id', 'm.after_seq'))}
+  and e.actor_id <> all(m.blocked) and (m.level is distinct from 'mentions' or ${sql.raw(mentions('e', 'm.user_id'))})`;
 
 const since = sql`m.user_id as "userId", m.settings, ${milliseconds(sql`oldest.at`)} as "oldestMs",
   ${milliseconds(sql`(select max(finished_at) from mails done where done.user_id = m.user_id and done.kind = 'unread'

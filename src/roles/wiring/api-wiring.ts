@@ -122,7 +122,7 @@ async function registerChat(v1: App, options: ApiWiringOptions, idempotency: Ide
   await v1.register(inviteRoutes, { invites, authenticator, idempotency });
   await v1.register(messageRoutes, { messages: messages.messages, authenticator });
   await v1.register(eventRoutes, { followToRead, reader, authenticator });
-  await v1.register(readRoutes, { reads: messages.reads, authenticator });
+  await v1.register(readRoutes, { reads: messages.reads, receipts: messages.receipts, authenticator });
   const roomNotifications = createRoomNotificationService({ db, follow });
   await v1.register(roomNotificationRoutes, { roomNotifications, authenticator });
 }

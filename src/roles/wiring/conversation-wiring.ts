@@ -2,13 +2,16 @@
 import type { RoomTasks } from '../../jobs/runner/tasks.ts';
 import type { ConversationOptions, Feature } from './conversation-options.ts';
 import { startLater } from './later-wiring.ts';
+import { startPolls } from './poll-wiring.ts';
 import { createReactions } from './reaction-wiring.ts';
 import { createThreads } from './threads-wiring.ts';
 
 export type ConversationWiring = Required<Omit<Feature, 'tasks'>> & { readonly tasks: RoomTasks };
 
 export function startConversation(options: ConversationOptions): ConversationWiring {
-  const features: readonly Feature[] = [createThreads(options), createReactions(options), startLater(options)];
+  const features: readonly Feature[] = [
+    ...[createThreads(options), createReactions(options), startLater(options), startPolls(options)],
+  ];
   return {
     routes: async (v1) => {
       for (const { routes } of features) await routes?.(v1);

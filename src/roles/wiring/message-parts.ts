@@ -11,13 +11,17 @@ import type { EventLog } from '../../chat/events/event-log.ts';
 import { createForwardSource } from '../../chat/forwards/forward-source.ts';
 import { createForwardWriter } from '../../chat/forwards/forward-writer.ts';
 import { createExtrasLoader, type ExtrasLoader, type ExtrasSource } from '../../chat/messages/extras-loader.ts';
+import { createOwnVotes, type OwnVotes } from '../../chat/messages/own-votes.ts';
 import { pinSource } from '../../chat/pins/pin-extras.ts';
 import { createPinPersonalData } from '../../chat/pins/pin-personal-data.ts';
+import { createFindOwnVotes, createPollWriter, pollSource } from '../../chat/polls/poll-parts.ts';
+import { createPollPersonalData } from '../../chat/polls/poll-personal-data.ts';
 import { reactionSource } from '../../chat/reactions/reaction-extras.ts';
 import { createReactionPersonalData } from '../../chat/reactions/reaction-personal-data.ts';
 import { createScheduledData } from '../../chat/scheduled/scheduled-service.ts';
 import { createThreadPersonalData } from '../../chat/threads/thread-personal-data.ts';
 import { threadSource } from '../../chat/threads/thread-source.ts';
+import type { Config } from '../../config/load.ts';
 import type { Database } from '../../database/connect.ts';
 import type { PersonalData } from '../../database/personal-data.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
@@ -27,16 +31,21 @@ export interface MessageParts {
   readonly writers: readonly PartsWriter[];
   /** Erasures append events, and the log comes after these parts. */
   readonly personalData: (eventLog: Pick<EventLog, 'transact'>) => readonly PersonalData[];
+  readonly ownVotes: OwnVotes;
 }
 
 export interface MessagePartsOptions {
   readonly db: Database;
   readonly profiles: Profiles;
+  readonly config: Pick<Config, 'polls'>;
 }
 
-export function createMessageParts({ db, profiles }: MessagePartsOptions): MessageParts {
-  const sources: readonly ExtrasSource[] = [threadSource, reactionSource, pinSource, createForwardSource(profiles)];
-  const writers: readonly PartsWriter[] = [createForwardWriter()];
+export function createMessageParts({ config, db, profiles }: MessagePartsOptions): MessageParts {
+  const sources: readonly ExtrasSource[] = [
+    ...[threadSource, reactionSource, pinSource, pollSource],
+    createForwardSource(profiles),
+  ];
+  const writers: readonly PartsWriter[] = [createForwardWriter(), createPollWriter(config.polls)];
   const personalData: MessageParts['personalData'] = (eventLog) => [
     createThreadPersonalData(db),
     createReactionPersonalData({ db, eventLog }),
@@ -45,6 +54,8 @@ export function createMessageParts({ db, profiles }: MessagePartsOptions): Messa
     createSavedDraftData(db),
     createBookmarkData(db),
     createScheduledData(db),
+    createPollPersonalData(db, eventLog),
   ];
-  return { extras: createExtrasLoader(db, sources), writers, personalData };
+  const ownVotes = createOwnVotes(createFindOwnVotes(db));
+  return { extras: createExtrasLoader(db, sources), writers, personalData, ownVotes };
 }

@@ -6,8 +6,8 @@ import { createMentionLookup } from '../../chat/messages/mentioned-members.ts';
 import { createMessageRepository, type MessageRepository } from '../../chat/messages/message-repository.ts';
 import { createMessageService, type MessageService } from '../../chat/messages/message-service.ts';
 import { createUncachedNewestPages } from '../../chat/messages/uncached-newest-page.ts';
-import { createReadRepository } from '../../chat/reads/read-repository.ts';
-import { createReadService, type ReadService } from '../../chat/reads/read-service.ts';
+import type { ReadService } from '../../chat/reads/read-service.ts';
+import type { ReceiptService } from '../../chat/reads/receipt-service.ts';
 import { recordAct } from '../../moderation/records/audit-log.ts';
 import { createRefusalLog, type RefusalLog } from '../../moderation/records/refusal-log.ts';
 import type { Judge } from '../../processing/client/processing-client.ts';
@@ -16,6 +16,7 @@ import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { ChatConnections } from './chat-connections.ts';
 import type { MessageParts } from './message-parts.ts';
 import { startModerationRetries } from './moderation-wiring.ts';
+import { startReadWiring } from './read-wiring.ts';
 import type { RoomWiring } from './room-wiring.ts';
 
 export interface MessageWiring {
@@ -23,8 +24,9 @@ export interface MessageWiring {
   readonly repository: MessageRepository;
   readonly pages: HistoryPages;
   readonly reads: ReadService;
+  readonly receipts: ReceiptService;
   readonly refusals: RefusalLog;
-  /** Stops the retries of moderation. */
+  /** Stops the retries of moderation and the receipts. */
   readonly stop: () => Promise<void>;
 }
 
@@ -40,7 +42,7 @@ export interface MessageWiringOptions extends Pick<RoleContext, 'config' | 'logg
 
 export function startMessageWiring(options: MessageWiringOptions): MessageWiring {
   const { config, logger, sql, rooms, profiles, contact, judge } = options;
-  const { extras } = options.parts;
+  const { extras, writers, ownVotes } = options.parts;
   const { eventLog, hub, roomAccess } = rooms;
   const repository = createMessageRepository({ sql, profiles, extras });
   const refusals = createRefusalLog({ sql, profiles });
@@ -60,8 +62,7 @@ export function startMessageWiring(options: MessageWiringOptions): MessageWiring
   });
   const messages = createMessageService({
     ...shared,
-    repository,
-    pages,
+    ...{ repository, pages, writers, ownVotes },
     follow: roomAccess.follow,
     followToRead: roomAccess.followToRead,
     findFeed: hub.feed,
@@ -70,7 +71,12 @@ export function startMessageWiring(options: MessageWiringOptions): MessageWiring
     unmoderated: retries.repository,
     settings: { ...config.message, admissionMs: config.message.admission, fallback: config.moderation.fallback },
   });
-  const storeMarks = createReadRepository(sql, config.room.unreadMax);
-  const reads = createReadService({ storeMarks, hub, follow: roomAccess.follow });
-  return { messages, repository, pages, reads, refusals, stop: retries.stop };
+  const reading = startReadWiring({ config, logger, sql, rooms });
+  return {
+    ...{ messages, repository, pages, refusals, reads: reading.reads, receipts: reading.receipts },
+    stop: async () => {
+      reading.stop();
+      await retries.stop();
+    },
+  };
 }
