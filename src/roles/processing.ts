@@ -2,6 +2,7 @@
 
 import { Counter } from 'prom-client';
 import { createOneTimeTokens } from '../auth/credentials/one-time-tokens.ts';
+import { startUnreadCheck } from '../chat/reconcile/unread-check.ts';
 import { connectDatabase, connectionLimits, connectSql } from '../database/connect.ts';
 import { createDatabaseProbe, databaseOutage } from '../database/database-probe.ts';
 import { startJobRunner } from '../jobs/job-runner.ts';
@@ -96,6 +97,8 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
     },
   });
 
+  const unreadCheck = startUnreadCheck({ sql, registry: metrics.registry, logger, everyMs: config.jobs.unreadCheck });
+
   return {
     port: server.port,
     engine: running.engine,
@@ -104,6 +107,7 @@ export async function startProcessingRole(options: ProcessingRoleOptions): Promi
       draining.abort();
       await stopInOrder(logger, [
         ['processing server', () => server.stop(Math.max(0, deadlineMs - 1000 - performance.now()))],
+        ['unread check', unreadCheck.stop],
         ['jobs', () => atMostUntil(deadlineMs - 500, jobs.stop())],
         ['engine', running.stop],
         ['database', () => Promise.all([closeDatabase(), sql.end({ timeout: 2 })])],

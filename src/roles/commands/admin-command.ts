@@ -1,4 +1,4 @@
-/** `node src/main.ts admin …`: creates the first admin without SQL, and verifies that an erased user left no traces. */
+/** `node src/main.ts admin …`: creates the first admin without SQL, verifies that an erased user left no traces, and recounts what is unread. */
 import { createFirstAdmin, setupLink } from '../../auth/account/first-admin.ts';
 import { createOneTimeTokens } from '../../auth/credentials/one-time-tokens.ts';
 import { createPasswords, requirePassword } from '../../auth/credentials/passwords.ts';
@@ -13,15 +13,21 @@ import { createUserRepository } from '../../user/account/user-repository.ts';
 import { createUsernameRule, requireEmail } from '../../user/account/user-text.ts';
 import { readCommandFlags } from './command-flags.ts';
 import { findTraces, type Wanted } from './erasure-verifier.ts';
+import { reconcile } from './reconcile-command.ts';
 
 const usage =
   'usage: node src/main.ts admin create --username <name> --email <address>, the password on standard input; ' +
   'or admin setup-link; ' +
+  'or admin reconcile; ' +
   'or admin verify-erased <user id or receipt> [--contains <text> …]';
+
+/** A user with many rooms has more to count than a request may. */
+const recountMs = 600_000;
 
 /** @throws ConfigError with the usage, Failure for an invalid name, address or password */
 export async function runAdminCommand(words: readonly string[], config: Config): Promise<void> {
   if (words[0] === 'verify-erased') return verifyErased(words.slice(1), config);
+  if (words[0] === 'reconcile' && words.length === 1) return runReconcile(config);
   if (words[0] === 'setup-link' && words.length === 1) return printSetupLink(config);
   if (words[0] !== 'create') throw new ConfigError(usage);
   const { flags, words: others } = readCommandFlags(words.slice(1), ['username', 'email'], usage);
@@ -84,6 +90,18 @@ async function verifyErased(words: readonly string[], config: Config): Promise<v
     const total = findings.reduce((sum, { count }) => sum + count, 0);
     process.stdout.write(`${total} found of ${wanted.userId} in ${searched}\n`);
     if (total > 0) process.exitCode = 1;
+  } finally {
+    await sql.end({ timeout: 2 });
+    await stop();
+  }
+}
+
+/** Prints where unread counts differ from a recount; the exit code is 1 if any does. */
+async function runReconcile(config: Config): Promise<void> {
+  const { url, stop } = await openDatabase(config);
+  const sql = connectSql({ ...connectionLimits(config), url, poolSize: 1, name: 'admin', statementTimeout: recountMs });
+  try {
+    if ((await reconcile(sql, (line) => process.stdout.write(line))) > 0) process.exitCode = 1;
   } finally {
     await sql.end({ timeout: 2 });
     await stop();
