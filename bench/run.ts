@@ -15,6 +15,7 @@ import { history } from './history.ts';
 import { idleConnections } from './idle-connections.ts';
 import { isolation } from './isolation.ts';
 import { killAll, printRows, type Row, withRatios } from './measure.ts';
+import { reactions } from './reactions.ts';
 import { renderBesidePeers } from './render.ts';
 import { storeAlone } from './store.ts';
 import { threadHistory } from './thread-history.ts';
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, Bench>> = {
   'small-rooms': { title: 'Deliveries to 100 rooms of 10 members', run: () => smallRooms(100, 10, 800) },
   store: { title: 'The store alone', run: storeAlone },
   'durable-sends': { title: 'Acked durable sends, judged on the way', run: durableSends },
+  reactions: { title: 'A storm of reactions beside messages, one room', run: reactions },
   'end-to-end-1': { title: 'From send to 200 readers, one instance', run: () => endToEnd(1) },
   'end-to-end-2': { title: 'From send to 200 readers, two instances through Redis', run: () => endToEnd(2) },
   isolation: { title: 'Small rooms beside a flood: p99 from send to ack', run: isolation, unit: ' ms' },
