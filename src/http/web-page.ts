@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyError } from 'fastify';
 import { Failure } from '../errors.ts';
+import { isUuid } from './input/schemas.ts';
 import type { App } from './server/app-type.ts';
 
 const folder = fileURLToPath(new URL('../../dist/web', import.meta.url));
@@ -31,6 +32,25 @@ export async function addWebPage(app: App): Promise<boolean> {
       dotfiles: 'ignore',
       schemaHide: true,
     });
+    addLinks(page as unknown as App);
   });
   return true;
+}
+
+/**
+ * Links to a room, a thread or a message in the form that people share and mails contain. The page keeps its place behind the `#`,
+ * and its files are found relative to its own address, so the browser is sent there; relatively, because a proxy may serve the page
+ * under a path.
+ */
+function addLinks(page: App): void {
+  const places = ['/rooms/:roomId', '/rooms/:roomId/messages/:messageId', '/rooms/:roomId/threads/:threadId'];
+  for (const place of places) {
+    const up = '../'.repeat(place.split('/').length - 2);
+    page.get(place, { schema: { hide: true } }, async (request, reply) => {
+      const ids = request.params as Readonly<Record<string, string>>;
+      if (!Object.values(ids).every(isUuid)) throw new Failure('not_found', 'no such page');
+      const target = place.replace(/:(\w+)/g, (_name, key: string) => ids[key]!);
+      return reply.header('cache-control', 'no-cache').redirect(`${up}#${target}`, 302);
+    });
+  }
 }

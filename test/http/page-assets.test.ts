@@ -94,3 +94,16 @@ test('the compressed files have no addresses of their own, and what is not there
   for (const path of [`${script}.br`, `${script}.gz`, '/index.html.br', '/assets/none.js', '/assets/'])
     expect([path, (await get(path, { 'accept-encoding': 'br' })).status]).toEqual([path, 404]);
 });
+
+test('a link to a room or a message leads to its place in the page, also under a path of a proxy', async () => {
+  const [room, message] = ['01890000-0000-7000-8000-000000000001', '01890000-0000-7000-8000-000000000002'];
+  for (const path of [`/rooms/${room}`, `/rooms/${room}/messages/${message}`, `/rooms/${room}/threads/${message}`]) {
+    const { status, headers } = await get(path);
+    expect(status).toBe(302);
+    expect(new URL(headers.location as string, `https://host.example/chat${path}`).href).toBe(
+      `https://host.example/chat/#${path}`,
+    );
+  }
+  for (const path of ['/rooms/garden', `/rooms/${room}/messages/x`, `/rooms/${room}/other/${message}`, '/rooms'])
+    expect({ path, status: (await get(path)).status }).toEqual({ path, status: 404 });
+});
