@@ -1,6 +1,9 @@
 /** `GET /v1/rooms/:roomId/members?query=`: the names that a mention is completed with. */
+import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { completeNames } from '../../src/chat/membership/name-completion-repository.ts';
+import type { Database } from '../../src/database/connect.ts';
 import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
@@ -79,21 +82,28 @@ test('who may not read the room completes nothing', async () => {
   expect((await ana.call('GET', `/v1/rooms/${roomId}/members?query=%00`)).status).toBe(400);
 });
 
-test('in a room of thousands a member who never wrote is found by the index of names', async () => {
+test('in a large room members are found by the index of names, as in a small one', async () => {
   const ana = await person('big', 'Ana');
   const roomId = await createRoom([ana]);
   const tag = `q${Date.now().toString(36)}`;
-  // More members than names are compared of one by one; the room's state reads them when it is loaded again.
   await sql`
     with p as (
       insert into users (id, username, display_name)
       select gen_random_uuid(), ${tag} || 'u' || n, 'Member ' || ${tag} || 'w' || n from generate_series(1, 3000) n returning id
     ) insert into members (room_id, user_id, role, joined_seq) select ${roomId}, id, 'member', 1 from p`;
-  const names = async (query: string) => {
-    const { items } = await mustCall(ana, 'GET', `/v1/rooms/${roomId}/members?query=${query}&limit=3`);
-    return (items as { user: { username: string } }[]).map(({ user }) => user.username);
+  const client = postgres(parley.database.url, { max: 1, onnotice: () => {} });
+  onTestFinished(() => client.end());
+  const db = drizzle(client) as unknown as Database;
+  const find = async (query: string, memberCount: number) => {
+    const found = await completeNames(db, { roomId, query, limit: 3, memberCount });
+    const ids = found.map(({ userId }) => userId);
+    const rows = await sql`select username from users where id = any(${ids}::uuid[]) order by username`;
+    return rows.map(({ username }) => String(username));
   };
-  expect(await names(`${tag}w2999`)).toEqual([`${tag}u2999`]);
-  expect(await names(`${tag}u300`)).toEqual([`${tag}u300`, `${tag}u3000`]);
-  expect(await names(`${tag}w`)).toHaveLength(3);
+  for (const memberCount of [100_000, 10]) {
+    expect(await find(`${tag}w2999`, memberCount)).toEqual([`${tag}u2999`]);
+    expect(await find(`${tag}u300`, memberCount)).toEqual([`${tag}u300`, `${tag}u3000`]);
+    expect(await find(`${tag}w`, memberCount)).toHaveLength(3);
+    expect(await find(`${tag}x`, memberCount)).toEqual([]);
+  }
 });

@@ -20,10 +20,10 @@ export interface NameSearch {
 
 /** Events of the room, newest first, among which the people who wrote last are found. */
 const recentEventsMax = 500;
-/** In rooms of up to this many members the names of all are compared. Measured with 2,000: 30 ms. */
-const comparedMembersMax = 2000;
+/** In rooms of up to this many members the names of all are compared, which takes 65 µs for each. */
+const comparedMembersMax = 500;
 /** In larger rooms this many people whose name fits are looked up among the members. */
-const candidatesMax = 10_000;
+const candidatesMax = 5000;
 
 type Row = {
   readonly user_id: string;
@@ -53,14 +53,17 @@ const fits = (query: string): SQL => (query === '' ? sql`true` : sql`${nameWords
 const notAmong = (ids: readonly string[]): SQL => sql`m.user_id <> all(${`{${ids.join(',')}}`}::uuid[])`;
 
 function recentWriters({ roomId, query, limit }: NameSearch): SQL {
+  // Materialized: otherwise the index of names would be asked for everybody whose name fits, in the whole deployment.
   return sql`
-    select ${columns} from (
+    with w as materialized (
       select e.actor_id, max(e.seq) as seq from (
         select actor_id, seq, type from events where room_id = ${roomId} order by seq desc limit ${recentEventsMax}
       ) e where e.type = 'message.created' group by e.actor_id
-    ) w join members m on m.room_id = ${roomId} and m.user_id = w.actor_id
-    join users u on u.id = m.user_id and u.erased_at is null
-    where ${fits(query)} order by w.seq desc limit ${limit}`;
+    ), u as materialized (
+      select u.id, u.display_name, u.username, w.seq from w join users u on u.id = w.actor_id and u.erased_at is null
+    )
+    select ${columns} from u join members m on m.room_id = ${roomId} and m.user_id = u.id
+    where ${fits(query)} order by u.seq desc limit ${limit}`;
 }
 
 /** Compares the name of every member. */
@@ -72,11 +75,24 @@ function membersByName({ roomId, query }: NameSearch, known: readonly string[], 
     where m.room_id = ${roomId} and ${notAmong(known)} and ${fits(query)} order by ${order} limit ${limit}`;
 }
 
+/**
+ * One or two Latin letters begin so many words that the index of words would be read at length: then only usernames are looked up, in the
+ * order of their index.
+ */
+const fewLetters = /^[a-z0-9_.-]{1,2}$/;
+
+function candidates(query: string): SQL {
+  const prefix = query.toLowerCase();
+  if (!fewLetters.test(prefix)) return sql`${fits(query)} limit ${candidatesMax}`;
+  const name = sql`lower(u.username)`;
+  return sql`${name} >= ${prefix} and ${name} < ${`${prefix}\x7f`} order by ${name} limit ${candidatesMax}`;
+}
+
 /** Finds people by the index of names, then those of them who are members. */
 function peopleByName({ roomId, query }: NameSearch, known: readonly string[], limit: number): SQL {
   return sql`
     with u as materialized (
-      select u.id, u.username from users u where u.erased_at is null and ${fits(query)} limit ${candidatesMax}
+      select u.id, u.username from users u where u.erased_at is null and ${candidates(query)}
     )
     select ${columns} from u join members m on m.room_id = ${roomId} and m.user_id = u.id
     where ${notAmong(known)} order by lower(u.username), m.user_id limit ${limit}`;
