@@ -81,6 +81,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'scheduled',
     'drafts',
     'bookmarks',
+    'presence',
     'invites',
     'reconcile',
     'polls',

@@ -172,6 +172,7 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
   // ── Users ──
   'GET /v1/users': { answers: own(200, { server: 200 }), path: () => '/v1/users?query=x' },
   'GET /v1/users/{userId}': { answers: own(200, { server: 200 }), path: ({ otherId }) => `/v1/users/${otherId}` },
+  'GET /v1/presence': { answers: own(200), path: ({ otherId }) => `/v1/presence?userIds=${otherId}` },
   'POST /v1/users': { answers: onlyServer(201), body: ({ unique }) => ({ username: `s${unique}` }) },
   'DELETE /v1/users/{userId}': { answers: onlyServer(200), path: ({ strangerId }) => `/v1/users/${strangerId}` },
   'POST /v1/users/{userId}/sessions': {
@@ -535,5 +536,8 @@ export const frames: Readonly<Record<string, FrameExpectation>> = {
     answers: inRoom('ack', 'ack', 'ack', 'not_found'),
     inPublic: { ...joinFirst, shutOut: 'banned', admin: 'forbidden' },
   },
+  presence: { frame: () => ({ status: 'away' }), answers: everywhere('ack') },
+  // Strangers are offline: see test/realtime/presence.test.ts.
+  'presence.watch': { frame: ({ otherId }) => ({ userIds: [otherId] }), answers: everywhere('ack') },
   refresh: { frame: () => ({ token: 'invented' }), answers: everywhere('unauthenticated') },
 };

@@ -71,6 +71,8 @@ async function seed(marker: string) {
   await mustCall(person, 'PATCH', '/v1/users/me', {
     displayName: `Name ${marker}`,
     avatarUrl: `https://x.example/${marker}.png`,
+    status: { text: `Status ${marker}` },
+    invisible: true,
   });
   const room = await createRoom([other, person], { name: 'Garden' });
   const own = await createRoom([person], { name: `Alone ${marker}`, topic: `topic ${marker}` });

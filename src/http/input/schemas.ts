@@ -4,6 +4,8 @@ import { type TSchema, Type } from 'typebox';
 /** One spelling for each id: everything that compares them compares texts. */
 const uuidPattern = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
 export const Uuid = Type.String({ format: 'uuid', pattern: uuidPattern });
+const uuid = new RegExp(uuidPattern);
+export const isUuid = (text: string): boolean => uuid.test(text);
 /** An object whose keys are ids. */
 export const ByUuid = <Schema extends TSchema>(schema: Schema) =>
   Type.Record(Type.String({ pattern: uuidPattern }), schema, { additionalProperties: false });

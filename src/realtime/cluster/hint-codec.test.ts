@@ -18,7 +18,8 @@ function receive(text: string, logId = 'log'): unknown[] {
     onLinkRestored: note('restored'),
     onSubscribed: note('subscribed'),
   };
-  receiveHint(text, { origin: 'me', logId: () => logId, listener, onInstanceHealth: note('healthy') });
+  const others = { onInstanceHealth: note('healthy'), onPresence: note('presence') };
+  receiveHint(text, { origin: 'me', logId: () => logId, listener, ...others });
   return calls;
 }
 
@@ -37,6 +38,7 @@ test('every kind of hint arrives as it was sent', () => {
   expect(receive(hintTexts.userSignal('other', 'u', '{}'))).toEqual([['user', 'u', '{}']]);
   expect(receive(hintTexts.revoked('other'))).toEqual([['revoked']]);
   expect(receive(hintTexts.healthy('other'))).toEqual([['healthy']]);
+  expect(receive(hintTexts.presence('other', 'i', 'a o1\nb f'))).toEqual([['presence', 'i', 'a o1\nb f']]);
 });
 
 test('hints of the instance itself, events of another log and unknown kinds are ignored', () => {

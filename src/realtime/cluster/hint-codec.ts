@@ -19,6 +19,7 @@ export const hintTexts = {
   userSignal: (origin: string, userId: string, json: string): string => `${origin} user ${userId}\n${json}`,
   revoked: (origin: string): string => `${origin} revoked`,
   healthy: (origin: string): string => `${origin} healthy`,
+  presence: (origin: string, instance: string, text: string): string => `${origin} presence ${instance}\n${text}`,
 };
 
 export interface HintReceiver {
@@ -29,10 +30,12 @@ export interface HintReceiver {
   readonly listener: HintListener;
   /** Another instance reaches Postgres. */
   readonly onInstanceHealth: () => void;
+  readonly onPresence: (instance: string, text: string) => void;
 }
 
 /** Calls the listener for a hint of another instance. @returns whether it was of another instance */
-export function receiveHint(text: string, { origin, logId, listener, onInstanceHealth }: HintReceiver): boolean {
+export function receiveHint(text: string, receiver: HintReceiver): boolean {
+  const { origin, logId, listener } = receiver;
   const [head = '', ...lines] = text.split('\n');
   const [from = '', kind = '', first = '', second = '', third = ''] = head.split(' ');
   if (from === origin) return false;
@@ -44,7 +47,8 @@ export function receiveHint(text: string, { origin, logId, listener, onInstanceH
     listener.onRoomSignal(first, lines.join('\n'), [second, ...third.split(',').filter(Boolean)]);
   else if (kind === 'user') listener.onUserSignal(first, lines.join('\n'));
   else if (kind === 'revoked') listener.onRevocation();
-  else if (kind === 'healthy') onInstanceHealth();
+  else if (kind === 'healthy') receiver.onInstanceHealth();
+  else if (kind === 'presence') receiver.onPresence(first, lines.join('\n'));
   return true;
 }
 

@@ -17,6 +17,13 @@ export interface JoinHint {
   readonly seq: number;
 }
 
+/** Receives what other instances say of presence, while it is followed: see realtime/presence. */
+export interface PresenceListener {
+  readonly onHint: (instance: string, text: string) => void;
+  /** Hints may have been missed until now. */
+  readonly onGap: () => void;
+}
+
 /** Receives the hints of other instances, never those of this one. */
 export interface HintListener {
   readonly onEvents: (hint: EventHint) => void;
@@ -43,6 +50,11 @@ export interface Hints {
   readonly announceRevocation: () => void;
   /** Says that this instance reaches Postgres. */
   readonly announceHealth: () => void;
+  /** @param instance the name of this instance in presence. @returns the bytes of the hint */
+  readonly announcePresence: (instance: string, text: string) => number;
+  readonly onPresence: (listener: PresenceListener) => void;
+  readonly followPresence: () => void;
+  readonly unfollowPresence: () => void;
   /** Another instance reaches Postgres. */
   readonly onInstanceHealth: (listener: () => void) => void;
   /** Counted: hints about a room or user arrive while it has at least one follower. */
@@ -66,6 +78,10 @@ export function createLocalHints(): Hints {
     signalUser: nothing,
     announceRevocation: nothing,
     announceHealth: nothing,
+    announcePresence: () => 0,
+    onPresence: nothing,
+    followPresence: nothing,
+    unfollowPresence: nothing,
     onInstanceHealth: nothing,
     followRoom: nothing,
     unfollowRoom: nothing,

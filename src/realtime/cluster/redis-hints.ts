@@ -9,7 +9,7 @@ import type { Counter, Gauge } from 'prom-client';
 import type { Outages } from '../../logger/outages.ts';
 import { openRedisLink, redisOutage, SilentLink } from '../../redis-link.ts';
 import { hintTexts, receiveHint } from './hint-codec.ts';
-import type { EventHint, HintListener, Hints } from './hints.ts';
+import type { EventHint, HintListener, Hints, PresenceListener } from './hints.ts';
 import { createRedisLinkProbe, type RedisLinkProbe } from './redis-link-probe.ts';
 import { createRedisPublisher } from './redis-publisher.ts';
 import { createRedisSubscriber } from './redis-subscriber.ts';
@@ -52,11 +52,13 @@ export function createRedisHints({ settings, logger, outages, metrics, logId }: 
   const probeChannel = `${prefix}:probe:${origin}`;
   /** Hints that concern every instance. */
   const commonChannel = `${prefix}:revoked`;
+  const presenceChannel = `${prefix}:presence`;
   const roomChannel = (roomId: string) => `${prefix}:room:${shardOf(roomId, shards)}`;
   const userChannel = (userId: string) => `${prefix}:user:${shardOf(userId, shards)}`;
   const outage = redisOutage(outages, 'hints');
   const openLink = (options: RedisOptions) => openRedisLink(settings, options, outage);
   let listener: HintListener | undefined;
+  let presence: PresenceListener | undefined;
   let onInstanceHealth = () => {};
 
   const publisherLink = openLink({
@@ -83,8 +85,10 @@ export function createRedisHints({ settings, logger, outages, metrics, logId }: 
     onBroken: () => probe.onBroken(),
     // A probe sent before the subscription is lost, and the next one might come too late for this link.
     onReady: sendProbe,
-    onSubscribed: () => {
-      if (probe.isUp()) listener?.onSubscribed();
+    onSubscribed: (channels) => {
+      if (!probe.isUp()) return;
+      listener?.onSubscribed();
+      if (channels.includes(presenceChannel)) presence?.onGap();
     },
     outage: redisOutage(outages, 'subscribing to hints'),
     logger,
@@ -103,6 +107,7 @@ export function createRedisHints({ settings, logger, outages, metrics, logId }: 
       metrics.up.set(1);
       logger.info('hints flow');
       listener?.onLinkRestored();
+      presence?.onGap();
     },
   });
 
@@ -110,7 +115,18 @@ export function createRedisHints({ settings, logger, outages, metrics, logId }: 
     if (channel === probeChannel) {
       outage.ended();
       probe.onReturned();
-    } else if (listener && receiveHint(text, { origin, logId, listener, onInstanceHealth })) metrics.received.inc();
+    } else if (listener && receiveHint(text, { origin, logId, listener, onInstanceHealth, onPresence }))
+      metrics.received.inc();
+  }
+
+  function onPresence(instance: string, text: string): void {
+    presence?.onHint(instance, text);
+  }
+
+  function announcePresence(instance: string, news: string): number {
+    const text = hintTexts.presence(origin, instance, news);
+    publisher.publish(presenceChannel, text);
+    return Buffer.byteLength(text);
   }
 
   function announceEvents(hints: readonly EventHint[]): void {
@@ -132,6 +148,12 @@ export function createRedisHints({ settings, logger, outages, metrics, logId }: 
     signalUser: (userId, json) => publisher.publish(userChannel(userId), hintTexts.userSignal(origin, userId, json)),
     announceRevocation: () => publisher.publish(commonChannel, hintTexts.revoked(origin)),
     announceHealth: () => publisher.publish(commonChannel, hintTexts.healthy(origin)),
+    announcePresence,
+    onPresence: (added) => {
+      presence = added;
+    },
+    followPresence: () => subscriber.follow(presenceChannel),
+    unfollowPresence: () => subscriber.unfollow(presenceChannel),
     onInstanceHealth: (added) => {
       onInstanceHealth = added;
     },

@@ -42,7 +42,7 @@ export function createRedisSubscriber({
   /** The present link has a connection, and all channels were subscribed on it. */
   onReady: () => void;
   /** Channels are subscribed from now on. What was published before that may have been missed. */
-  onSubscribed: () => void;
+  onSubscribed: (channels: readonly string[]) => void;
   /** The outage of subscribing alone: the rights to do so may be missing. */
   outage: Outage;
   logger: Logger;
@@ -80,7 +80,7 @@ export function createRedisSubscriber({
       if (!isCurrent()) return;
       for (const channel of channels) unconfirmed.delete(channel);
       if (unconfirmed.size === 0) outage.ended();
-      onSubscribed();
+      onSubscribed(channels);
     } catch (error) {
       if (isCurrent() && isRefusal(error)) outage.failed(error);
     }

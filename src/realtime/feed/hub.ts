@@ -43,12 +43,21 @@ export interface HubMetrics {
   readonly connections: Gauge;
 }
 
+export interface ConnectionListener {
+  readonly onOpened: (connection: Connection) => void;
+  readonly onClosed: (connection: Connection) => void;
+}
+
 export interface Hub<State extends FeedState> {
   readonly flushScheduler: FlushScheduler;
   readonly addConnection: (connection: Connection) => void;
   readonly removeConnection: (connection: Connection) => void;
   readonly connectionsOf: (userId: string) => readonly Connection[];
   readonly connections: () => Iterable<Connection>;
+  /** Calls the listener for each connection whose user is proved, and when it has closed. */
+  readonly onConnections: (listener: ConnectionListener) => void;
+  /** Whether the connection reads, as a member, a room that the other user is a member of too. False where that is not known here. */
+  readonly isBeside: (connection: Connection, userId: string) => boolean;
   /** The room's feed, loaded if it is not in memory; undefined if there is no such room. */
   readonly feed: (roomId: string) => Promise<Feed<State> | undefined>;
   /** The same if it is in memory. Counts as use for eviction. */
@@ -138,6 +147,7 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
     retryMs: settings.headCheck,
   });
   const signals = createLocalSignals({ feeds, readers });
+  const connectionListeners: ConnectionListener[] = [];
   const headCheck = startPoller({
     work: follower.checkHeads,
     everyMs: settings.headCheck,
@@ -160,13 +170,19 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
 
   return {
     flushScheduler,
-    addConnection: readers.add,
+    addConnection: (connection) => {
+      readers.add(connection);
+      for (const { onOpened } of connectionListeners) onOpened(connection);
+    },
     removeConnection: (connection) => {
+      for (const { onClosed } of connectionListeners) onClosed(connection);
       readers.remove(connection);
       attachments.forget(connection);
     },
     connectionsOf: (userId) => [...readers.ofUser(userId)],
     connections: readers.all,
+    onConnections: (listener) => void connectionListeners.push(listener),
+    isBeside: readers.isBeside,
     feed: follower.find,
     loadedFeed: feeds.use,
     take: follower.take,

@@ -14,6 +14,8 @@ export interface ReaderRegistry<State extends FeedState> {
   readonly has: (connection: Connection) => boolean;
   readonly ofUser: (userId: string) => ReadonlySet<Connection>;
   readonly all: () => Iterable<Connection>;
+  /** Whether the connection reads, as a member, a room that the other user is a member of too. */
+  readonly isBeside: (connection: Connection, userId: string) => boolean;
   /** How many rooms the connection reads. */
   readonly roomCount: (connection: Connection) => number;
   readonly addReader: (feed: Feed<State>, connection: Connection, kind: ReaderKind) => void;
@@ -77,6 +79,11 @@ export function createReaderRegistry<State extends FeedState>({
     has: (connection) => reading.has(connection),
     ofUser: (userId) => byUser.get(userId) ?? nobody,
     all: () => reading.keys(),
+    isBeside: (connection, userId) => {
+      for (const { readers, state } of reading.get(connection) ?? [])
+        if (readers.has(connection) && state.isMember(userId)) return true;
+      return false;
+    },
     roomCount: (connection) => reading.get(connection)?.size ?? 0,
     addReader,
     removeReader,

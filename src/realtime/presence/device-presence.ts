@@ -52,7 +52,7 @@ export function createDevicePresence({
     }
     users.set(userId, {
       devices: new Map([[device, status]]),
-      told: { status, leaving: false },
+      told: { status, leftAtMs: undefined },
       leave: undefined,
     });
     onChange(userId);
@@ -79,10 +79,10 @@ export function createDevicePresence({
   }
 
   function tell(userId: string, own: OwnUser): void {
-    const leaving = own.devices.size === 0;
+    const leftAtMs = own.devices.size === 0 ? Date.now() : undefined;
     const status = bestOf(own.devices.values()) ?? own.told.status;
-    if (status === own.told.status && leaving === own.told.leaving) return;
-    own.told = { status, leaving };
+    if (status === own.told.status && leftAtMs === own.told.leftAtMs) return;
+    own.told = { status, leftAtMs };
     onChange(userId);
   }
 

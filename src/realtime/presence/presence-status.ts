@@ -11,8 +11,11 @@ export type PresenceStatus = DeviceStatus | 'offline';
 /** What one instance knows of one user. */
 export interface Contribution {
   readonly status: DeviceStatus;
-  /** The last device has closed, and the grace has not passed: it counts only if no other instance has a device of the user. */
-  readonly leaving: boolean;
+  /**
+   * When the last device closed, milliseconds since 1970, while the grace has not passed: then it counts only if no other instance has
+   * a device of the user. Undefined: a device is connected.
+   */
+  readonly leftAtMs: number | undefined;
 }
 
 /** Best first. Somebody who asks not to be disturbed is there; somebody away is not. */
@@ -28,21 +31,36 @@ export function bestOf(statuses: Iterable<DeviceStatus>): DeviceStatus | undefin
 
 /** @returns the user's status by the contributions of all instances */
 export function combine(contributions: readonly Contribution[]): PresenceStatus {
-  const present = contributions.filter(({ leaving }) => !leaving);
-  return bestOf((present.length > 0 ? present : contributions).map(({ status }) => status)) ?? 'offline';
+  const present = contributions.filter(({ leftAtMs }) => leftAtMs === undefined);
+  if (present.length > 0) return bestOf(present.map(({ status }) => status))!;
+  // Whoever leaves last leaves the status that was shown until then.
+  let last: Contribution | undefined;
+  for (const each of contributions) if (each.leftAtMs! > (last?.leftAtMs ?? 0)) last = each;
+  return last?.status ?? 'offline';
 }
 
-/** A contribution as a text of a few bytes; empty for none. Capital letters are those that leave. */
-export function encodeContribution(contribution: Contribution | undefined): string {
-  if (!contribution) return '';
-  const code = codes[contribution.status];
-  return contribution.leaving ? code.toUpperCase() : code;
+const noneCode = '-';
+
+/**
+ * A contribution as a text of a few bytes, such as `o17`, `-18` for none, or `d19:mh2k1x0a` for one that leaves.
+ * @param version grows with each change by the same instance
+ */
+export function encodeContribution(contribution: Contribution | undefined, version: number): string {
+  if (!contribution) return `${noneCode}${version}`;
+  const { status, leftAtMs } = contribution;
+  return `${codes[status]}${version}${leftAtMs === undefined ? '' : `:${leftAtMs.toString(36)}`}`;
 }
 
-/** @returns undefined for none, and for a text of a newer version that this one cannot read */
-export function decodeContribution(code: string): Contribution | undefined {
-  const status = byCode.get(code.toLowerCase());
-  return status && { status, leaving: code !== code.toLowerCase() };
+export function isNone(value: string): boolean {
+  return value.startsWith(noneCode);
+}
+
+/** The contribution is undefined for none, and for a code of a newer build that this one does not know. */
+export function decodeContribution(value: string): { contribution: Contribution | undefined; version: number } {
+  const [head = '', left] = value.split(':');
+  const status = byCode.get(head.slice(0, 1));
+  const leftAtMs = left === undefined ? undefined : Number.parseInt(left, 36);
+  return { contribution: status && { status, leftAtMs }, version: Number(head.slice(1)) };
 }
 
 /** Names a user in Redis, so that it holds no user ids. 128 bits of the hash are enough, and shorter than an id. */

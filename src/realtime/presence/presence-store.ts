@@ -1,10 +1,12 @@
 /**
  * Presence in Redis: a hash per instance with the contributions of its users, and a sorted set of all instances by their last beat.
- * The hash of an instance that has ended expires by itself.
+ * The hash of an instance that has ended expires by itself. A field of its own says that a hash is complete: without it, Redis has lost
+ * the hash and the instance is about to write it again, so nothing follows from what it lacks.
  */
 
 import type { Outages } from '../../logger/outages.ts';
 import { isRefusal, openRedisLink, type RedisLink, type RedisLinkSettings, redisOutage } from '../../redis-link.ts';
+import { isNone } from './presence-status.ts';
 
 export interface PresenceStoreSettings extends RedisLinkSettings {
   readonly prefix: string;
@@ -15,15 +17,19 @@ export interface PresenceStoreSettings extends RedisLinkSettings {
 
 /** Every method rejects while Redis is away. */
 export interface PresenceStore {
-  /** Says that this instance lives. @returns the age of each instance's last beat, and whether this instance's hash is there */
+  /** Says that this instance lives. @returns the age of each instance's last beat, and whether this instance's hash is complete */
   readonly beat: (instance: string) => Promise<{ agesMs: ReadonlyMap<string, number>; isKept: boolean }>;
-  /** Writes contributions into this instance's hash; an empty one is removed. */
+  /** Writes contributions with their versions into this instance's hash; those that say none are removed. */
   readonly write: (instance: string, contributions: ReadonlyMap<string, string>) => Promise<void>;
-  /** @returns what the instance contributes, in the order of the keys */
-  readonly read: (instance: string, keys: readonly string[]) => Promise<readonly (string | null)[]>;
+  /** Marks this instance's hash as complete. */
+  readonly complete: (instance: string) => Promise<void>;
+  /** @returns what the instance contributes, in the order of the keys; undefined if its hash is not complete */
+  readonly read: (instance: string, keys: readonly string[]) => Promise<readonly (string | null)[] | undefined>;
   readonly stop: () => void;
 }
 
+/** No presence key is this short. */
+const completeField = '+';
 /** Users in one command. */
 export const storeBatch = 500;
 
@@ -62,14 +68,15 @@ export function createPresenceStore(settings: PresenceStoreSettings, outages: Ou
   return {
     beat: async (instance) => {
       try {
-        const [pairs, kept] = await Promise.all([
+        const [pairs, , complete] = await Promise.all([
           link.presenceBeat(`${prefix}:presence:instances`, instance, leaseMs),
           link.pexpire(hashOf(instance), keepMs),
+          link.hexists(hashOf(instance), completeField),
         ]);
         outage.ended();
         const agesMs = new Map<string, number>();
         for (let at = 0; at + 1 < pairs.length; at += 2) agesMs.set(pairs[at]!, Number(pairs[at + 1]));
-        return { agesMs, isKept: kept === 1 };
+        return { agesMs, isKept: complete === 1 };
       } catch (error) {
         if (isRefusal(error)) outage.failed(error);
         throw error;
@@ -78,15 +85,21 @@ export function createPresenceStore(settings: PresenceStoreSettings, outages: Ou
     write: async (instance, contributions) => {
       const hash = hashOf(instance);
       const entries = [...contributions];
-      const set = entries.filter(([, code]) => code !== '').flat();
-      const gone = entries.filter(([, code]) => code === '').map(([key]) => key);
+      const set = entries.filter(([, value]) => !isNone(value)).flat();
+      const gone = entries.filter(([, value]) => isNone(value)).map(([key]) => key);
       await Promise.all([
         set.length > 0 ? link.hset(hash, ...set) : undefined,
         gone.length > 0 ? link.hdel(hash, ...gone) : undefined,
         link.pexpire(hash, keepMs),
       ]);
     },
-    read: (instance, keys) => link.hmget(hashOf(instance), ...keys),
+    complete: async (instance) => {
+      await Promise.all([link.hset(hashOf(instance), completeField, '1'), link.pexpire(hashOf(instance), keepMs)]);
+    },
+    read: async (instance, keys) => {
+      const [complete, ...values] = await link.hmget(hashOf(instance), completeField, ...keys);
+      return complete === null ? undefined : values;
+    },
     stop: () => link.disconnect(),
   };
 }

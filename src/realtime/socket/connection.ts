@@ -137,15 +137,18 @@ export class Connection {
     this.#afterWelcome = [];
   }
 
-  /** Adds a frame without a seq. It is dropped if the reader is behind. */
-  pushEphemeral(bytes: Buffer): void {
+  /** Adds a frame without a seq. It is dropped if the reader is behind. @returns whether the frame was taken */
+  pushEphemeral(bytes: Buffer): boolean {
     if (this.state === 'greeting') {
       this.#afterWelcome.push(bytes);
-      if (this.#afterWelcome.length <= afterWelcomeMax) return;
+      if (this.#afterWelcome.length <= afterWelcomeMax) return true;
       this.#afterWelcome.shift();
       this.#host.onDrop();
-    } else if (this.#raw.writableLength < this.#host.bounds.queueBytes / 8) this.push(bytes, 0);
-    else this.#host.onDrop();
+      return true;
+    }
+    if (this.#raw.writableLength < this.#host.bounds.queueBytes / 8) return this.push(bytes, 0);
+    this.#host.onDrop();
+    return false;
   }
 
   send(value: unknown): void {

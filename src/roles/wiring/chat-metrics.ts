@@ -95,6 +95,13 @@ export function createChatMetrics(registry: Registry) {
       received: counter('hints_received_total', 'Hints received from other instances'),
       up: gauge('hints_up', '1 while the connection for hints works'),
     },
+    presence: {
+      changes: counter('presence_changes_total', 'Changes of presence that other instances were told of'),
+      bytes: counter('presence_hint_bytes_total', 'Bytes of the hints about presence'),
+      shared: gauge('presence_shared', '1 while presence is shared with other instances over Redis'),
+      watched: gauge('presence_watched', 'People whose presence a connection of this instance watches'),
+      sent: counter('presence_frames_total', 'presence frames sent to watchers'),
+    },
     verdicts: counter('verdicts_total', 'Verdicts by source', 'source'),
     verdictRetries: counter(
       'verdict_retries_total',

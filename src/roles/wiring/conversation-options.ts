@@ -7,6 +7,7 @@ import type { Profiles } from '../../user/profile/profiles.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { CallerWiring } from './caller-wiring.ts';
 import type { ChatConnections } from './chat-connections.ts';
+import type { ChatMetrics } from './chat-metrics.ts';
 import type { Cluster } from './cluster-wiring.ts';
 import type { JudgeWiring } from './judge-wiring.ts';
 import type { MessageParts } from './message-parts.ts';
@@ -24,6 +25,7 @@ export interface ConversationOptions extends Pick<RoleContext, 'config' | 'logge
   readonly contact: Contact;
   readonly judge: JudgeWiring;
   readonly parts: MessageParts;
+  readonly metrics: ChatMetrics;
 }
 
 /** What one feature brings. */

@@ -3,6 +3,7 @@ import type { RoomTasks } from '../../jobs/runner/tasks.ts';
 import type { ConversationOptions, Feature } from './conversation-options.ts';
 import { startLater } from './later-wiring.ts';
 import { startPolls } from './poll-wiring.ts';
+import { startPresenceFeature } from './presence-wiring.ts';
 import { createReactions } from './reaction-wiring.ts';
 import { createThreads } from './threads-wiring.ts';
 
@@ -11,6 +12,7 @@ export type ConversationWiring = Required<Omit<Feature, 'tasks'>> & { readonly t
 export function startConversation(options: ConversationOptions): ConversationWiring {
   const features: readonly Feature[] = [
     ...[createThreads(options), createReactions(options), startLater(options), startPolls(options)],
+    startPresenceFeature(options),
   ];
   return {
     routes: async (v1) => {
