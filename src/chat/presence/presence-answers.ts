@@ -1,17 +1,20 @@
 /** The answers about presence over REST and the socket. */
 import { type Static, Type } from 'typebox';
-import { ByUuid } from '../../http/input/schemas.ts';
+import { ByUuid, named } from '../../http/input/schemas.ts';
 import type { Presence } from '../../realtime/presence/presence-views.ts';
 import { CustomStatusShape } from '../../user/status/custom-status.ts';
 
-export const PresenceAnswer = Type.Object({
-  presence: ByUuid(
-    Type.Union([Type.Literal('online'), Type.Literal('away'), Type.Literal('dnd'), Type.Literal('offline')], {
-      description: 'The best of the user’s devices: online, then dnd, then away',
-    }),
-  ),
-  customStatuses: ByUuid(CustomStatusShape),
-});
+export const PresenceAnswer = named(
+  'Presence',
+  Type.Object({
+    presence: ByUuid(
+      Type.Union([Type.Literal('online'), Type.Literal('away'), Type.Literal('dnd'), Type.Literal('offline')], {
+        description: 'The best of the user’s devices: online, then dnd, then away',
+      }),
+    ),
+    customStatuses: ByUuid(CustomStatusShape),
+  }),
+);
 
 /** People without a custom status have no entry in `customStatuses`. */
 export function toPresenceAnswer(found: ReadonlyMap<string, Presence>): Static<typeof PresenceAnswer> {

@@ -39,7 +39,10 @@ export const OwnUserShape = named(
   }),
 );
 
-const UserProfileShape = Type.Object({ ...PublicUser.properties, status: Nullable(CustomStatusShape) });
+const UserProfileShape = named(
+  'UserProfile',
+  Type.Object({ ...PublicUser.properties, status: Nullable(CustomStatusShape) }),
+);
 
 export interface UserRouteOptions {
   readonly users: UserService;

@@ -2,15 +2,18 @@
 import { type Static, Type } from 'typebox';
 import { invalid } from '../../errors.ts';
 import { readLine } from '../../http/input/line-text.ts';
-import { exactly, Nullable, Time } from '../../http/input/schemas.ts';
+import { exactly, Nullable, named, Time } from '../../http/input/schemas.ts';
 
-export const CustomStatusShape = Type.Object(
-  {
-    emoji: Nullable(Type.String()),
-    text: Nullable(Type.String()),
-    expiresAt: Nullable(Type.String({ ...Time, description: 'Null: it stays until it is removed' })),
-  },
-  { description: 'An emoji, a line of text, or both. An expired status is never shown.' },
+export const CustomStatusShape = named(
+  'CustomStatus',
+  Type.Object(
+    {
+      emoji: Nullable(Type.String()),
+      text: Nullable(Type.String()),
+      expiresAt: Nullable(Type.String({ ...Time, description: 'Null: it stays until it is removed' })),
+    },
+    { description: 'An emoji, a line of text, or both. An expired status is never shown.' },
+  ),
 );
 
 export type CustomStatus = Readonly<Static<typeof CustomStatusShape>>;
