@@ -12,6 +12,7 @@ import { recordFlag } from '../src/chat/messages/flag-repository.ts';
 import { createRoomLoader } from '../src/chat/rooms/room-state-repository.ts';
 import { contentDigest } from '../src/chat/state/message-text.ts';
 import type { RoomState } from '../src/chat/state/room-state.ts';
+import { loadConfig } from '../src/config/load.ts';
 import { connectDatabase, connectSql, type Sql } from '../src/database/connect.ts';
 import { createFreshnessBatch } from '../src/database/freshness-batch.ts';
 import { newId } from '../src/database/new-id.ts';
@@ -55,11 +56,6 @@ function contender(what: string, inFlight: number, total: number, call: (n: numb
   };
 }
 
-/** The messages of this bench have no polls. */
-const pollBounds = {
-  ...{ questionMax: 1, optionMax: 1, openMax: 1, closeCheck: 1000, batchMax: 1, votesWaitingMax: 1 },
-};
-
 async function openStore(town: Town) {
   const logger = pino({ level: 'silent' });
   const { db, close } = connectDatabase({ ...connection(town), poolSize: 4, name: 'bench' });
@@ -67,7 +63,12 @@ async function openStore(town: Town) {
   const metrics = createChatMetrics(new Registry());
   const profiles = createProfiles({ sql, settings: { max: 10_000, ttlMs: 60_000 } });
   const look = createFreshnessBatch(sql);
-  const { extras, writers } = createMessageParts({ db, profiles, config: { polls: pollBounds } });
+  const { extras, writers } = createMessageParts({
+    config: loadConfig([], {}).config,
+    db,
+    profiles,
+    linkKey: Buffer.alloc(32),
+  });
   const reader = createLogReader({ sql, freshness: look, profiles, extras, settings: { concurrency: 16 } });
   const hub = createHub<RoomState>({
     log: { load: createRoomLoader(sql), read: reader.read, heads: reader.heads },

@@ -50,6 +50,7 @@ export const failures = {
   headers_too_large: { http: 431, rpc: rpc.resourceExhausted, retryable: false, title: 'Too many headers' },
   upgrade_required: { http: 426, rpc: rpc.invalidArgument, retryable: false, title: 'Only for WebSockets' },
   message_blocked: { http: 422, rpc: rpc.permissionDenied, retryable: false, title: 'Refused by moderation' },
+  file_blocked: { http: 422, rpc: rpc.permissionDenied, retryable: false, title: 'Refused by the virus scanner' },
   rate_limited: { http: 429, rpc: rpc.resourceExhausted, retryable: true, title: 'Too many requests' },
   slow_mode: { http: 429, rpc: rpc.resourceExhausted, retryable: true, title: 'The room is in slow mode' },
   internal: { http: 500, rpc: rpc.internal, retryable: true, title: 'Internal error' },

@@ -35,6 +35,7 @@ const titles: Readonly<Record<string, string>> = {
   resume: 'Resume and replay',
   message: 'Messages',
   room: 'Rooms',
+  uploads: 'Uploaded files',
   limits: 'Limits',
   erasure: 'Erasure of accounts',
   auth: 'Logins',

@@ -18,6 +18,7 @@ import {
   structure,
   text,
 } from './setting.ts';
+import { uploadSettings } from './upload-settings.ts';
 
 const port = String.raw`(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])`;
 const smtpUrl = new RegExp(
@@ -289,6 +290,7 @@ export const schema = {
     batchMax: integer(500, 'Votes of one room that are stored together', { min: 1, max: 5000 }),
     votesWaitingMax: integer(20_000, 'Votes that wait to be stored; more are refused', { min: 1 }),
   },
+  uploads: uploadSettings,
   limits: {
     messagesPerSecond: integer(10, 'Sends per second and socket', { min: 1 }),
     messagesBurst: integer(30, 'Burst of sends per socket', { min: 1 }),

@@ -96,13 +96,17 @@ export function writeSize(bytes: number): string {
 }
 
 /** `64kB`, `1MB`, or a plain number of bytes; 1 kB = 1,024 bytes. */
-export function size(fallback: string, doc: string, extras: Extras = {}): Setting<number> {
+export function size(
+  fallback: string,
+  doc: string,
+  { max = Number.MAX_SAFE_INTEGER, ...extras }: Extras & { max?: number } = {},
+): Setting<number> {
   const parse = (raw: unknown): Parsed<number> => {
     const match = /^(\d+)\s*(b|kb|mb|gb)?$/i.exec(written(raw));
     const unit = match ? sizeUnits[(match[2] ?? '').toLowerCase()] : undefined;
-    return match && unit !== undefined
-      ? { value: Number(match[1]) * unit }
-      : { expected: 'a size: bytes, or 64kB, 1MB, 2GB' };
+    const value = match && unit !== undefined ? Number(match[1]) * unit : Number.NaN;
+    const bound = max === Number.MAX_SAFE_INTEGER ? '' : `, at most ${writeSize(max)}`;
+    return value <= max ? { value } : { expected: `a size: bytes, or 64kB, 1MB, 2GB${bound}` };
   };
   const initial = parse(fallback);
   if (!('value' in initial)) throw new Error(`bad default ${fallback}`);

@@ -26,6 +26,7 @@ import { type ChatMetrics, createChatMetrics } from './wiring/chat-metrics.ts';
 import { type Cluster, startCluster } from './wiring/cluster-wiring.ts';
 import { type ConversationWiring, startConversation } from './wiring/conversation-wiring.ts';
 import { createJudge, type JudgeWiring } from './wiring/judge-wiring.ts';
+import { openSecretCipher } from './wiring/login-wiring.ts';
 import { createMessageParts } from './wiring/message-parts.ts';
 import { type MessageWiring, startMessageWiring } from './wiring/message-wiring.ts';
 import type { ModerationWiring } from './wiring/moderation-wiring.ts';
@@ -67,13 +68,14 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const contact = createContact({ blocks: createBlockLookup(sql), profiles });
   const judge = createJudge({ ...options, metrics, findSenderFacts: createSenderFacts(sql) });
 
-  const parts = createMessageParts({ config, db, profiles });
+  const secretCipher = await openSecretCipher({ config, logger, db, embedded });
+  const parts = createMessageParts({ config, db, profiles, linkKey: secretCipher.deriveKey('file links') });
   const shared = { config, logger, outages, publicUrl, connections, cluster, metrics, profiles, contact, parts };
   const rooms = createRoomWiring({ ...shared, judgeText: judge.text });
   const messages = startMessageWiring({ ...shared, sql, rooms, judge: judge.message, profilesTtlMs });
   startOverWithLog(cluster, rooms, messages);
   const callers = await startCallerWiring({
-    ...{ ...options, db, sql, publicUrl, cluster, rooms, profiles, parts },
+    ...{ ...options, db, sql, publicUrl, cluster, rooms, profiles, parts, secretCipher },
     judgeName: judge.name,
     judgeStatus: judge.status,
     chatMetrics: metrics,

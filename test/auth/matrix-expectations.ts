@@ -32,6 +32,8 @@ export interface World {
   readonly callerId: string;
   /** A user who is in no room. */
   readonly strangerId: string;
+  /** A picture in the message; empty unless the cell's route needs it. */
+  readonly attachmentId: string;
   /** An entry of the room's queue and one of its rules; empty unless the cell's name needs them. */
   readonly entryId: string;
   readonly ruleId: string;
@@ -71,7 +73,19 @@ const onlyAdmin = (status: number) => own(403, { admin: status });
 const reactionPath = ({ roomId, messageId }: World) =>
   `/v1/rooms/${roomId}/messages/${messageId}/reactions/${encodeURIComponent('👍')}`;
 
+/** A file of a message: as for the message itself. */
+const file: RouteExpectation = {
+  path: ({ attachmentId }) => `/v1/attachments/${attachmentId || uuid}`,
+  answers: room(200, 200, 200, 404, 200),
+  inPublic: seenByStaff,
+};
+
 export const routes: Readonly<Record<string, RouteExpectation>> = {
+  // ── Files ──
+  // Without a body it is no upload, and nobody learns that without a login.
+  'POST /v1/uploads': { answers: own(415) },
+  'GET /v1/attachments/{id}': file,
+  'GET /v1/attachments/{id}/thumbnail': { ...file, path: (world) => `${file.path!(world)}/thumbnail` },
   'GET /.well-known/jwks.json': { anyone: 200 },
   // ── Logging in ──
   'POST /v1/auth/register': {

@@ -171,6 +171,18 @@ async function makeUnproved(kind: Unproved): Promise<{ token: string } | undefin
   return { token: sign({ ...subject, iss: 'parley', aud: 'parley', exp }, jwtSecret, 'at+jwt') };
 }
 
+/** Files have no room in their address, but belong to one. */
+const isInRoom = (name: string) => name.includes('{roomId}') || name.includes('/attachments/');
+
+/** Uploads a picture. @returns its id */
+async function makeFile(person: Person): Promise<string> {
+  const pixel = 'R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==';
+  const body = new FormData();
+  body.append('file', new File([Buffer.from(pixel, 'base64')], 'pixel.gif'));
+  const answer = await fetch(`${parley.url}/v1/uploads`, { method: 'POST', headers: bearer(person), body });
+  return ((await answer.json()) as { id: string }).id;
+}
+
 /** Creates a room for the cell, with the caller's membership in it. */
 async function makeWorld(
   caller: Caller,
@@ -182,8 +194,8 @@ async function makeWorld(
   const token = caller === 'server' ? serverKey : person.token;
   const people = { otherId: other.id, strangerId: stranger.id, callerId: person.id };
   const unique = randomBytes(6).toString('hex');
-  const empty = { roomId: '', messageId: '', entryId: '', ruleId: '' };
-  if (!name.includes('{roomId}')) return { world: { ...people, ...empty, unique }, token };
+  const empty = { attachmentId: '', roomId: '', messageId: '', entryId: '', ruleId: '' };
+  if (!isInRoom(name)) return { world: { ...people, ...empty, unique }, token };
   const memberIds = [other.id, ...(inMembers.has(caller) ? [person.id] : [])];
   const ownerId = caller === 'owner' ? person.id : admin.id;
   const { id } = await asServer('POST', '/v1/rooms', {
@@ -198,11 +210,16 @@ async function makeWorld(
     await asServer('PATCH', `/v1/rooms/${roomId}/members/${person.id}`, { role: 'moderator' });
   if (caller === 'removed') await asServer('DELETE', `/v1/rooms/${roomId}/members/${person.id}`);
   if (caller === 'shutOut') await asAdmin('PUT', `/v1/moderation/bans/${person.id}`, { roomId });
-  const draft = { clientId: 'first', text: 'hello', poll: { question: 'Tea?', options: ['Yes', 'No'] } };
+  const attachmentIds = name.includes('/attachments/') ? [await makeFile(other)] : [];
+  const poll = { question: 'Tea?', options: ['Yes', 'No'] };
+  const draft = { clientId: 'first', text: 'hello', poll, attachmentIds };
   const sent = await callApi(parley.url, 'POST', `/v1/rooms/${roomId}/messages`, draft, bearer(other));
   const messageId = sent.body.id as string;
   const { entryId, ruleId } = await makeDesk(name, roomId, messageId);
-  return { world: { ...people, unique, roomId, messageId, entryId, ruleId }, token };
+  return {
+    world: { ...people, unique, attachmentId: attachmentIds[0] ?? '', roomId, messageId, entryId, ruleId },
+    token,
+  };
 }
 
 /** Creates what the cell's moderation route needs in the room. */
@@ -248,7 +265,7 @@ async function judge(cells: readonly Cell[]): Promise<string[]> {
 
 function cellsOf(name: string, expectation: RouteExpectation): Cell[] {
   const { anyone, answers, inPublic = {} } = expectation;
-  const places = name.includes('{roomId}') ? (['private', 'public'] as const) : (['private'] as const);
+  const places = isInRoom(name) ? (['private', 'public'] as const) : (['private'] as const);
   const proved = places.flatMap((visibility) =>
     callers.map((caller) => ({
       name: `${name} as ${caller}${places.length > 1 ? ` of a ${visibility} room` : ''}`,

@@ -1,5 +1,7 @@
 /** A Parley of its own process, as an operator runs it: started, waited for, killed, frozen and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { endWithUs } from './ends-with-us.ts';
@@ -67,6 +69,7 @@ export async function startParley({
       PORT: String(http),
       PARLEY_PROCESSING_PORT: String(processing),
       LOG_LEVEL: 'info',
+      PARLEY_UPLOADS_DIR: join(tmpdir(), 'parley-test-uploads'),
       ...settings,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -17,6 +17,8 @@ export interface SecretCipher {
   readonly seal: (secret: Buffer, purpose: string) => string;
   /** @throws Error if the key is unknown, the purpose differs or the text was changed */
   readonly open: (sealed: string, purpose: string) => Buffer;
+  /** A key of 256 bits for one purpose, the same on all instances until the key of this cipher is replaced. */
+  readonly deriveKey: (purpose: string) => Buffer;
 }
 
 export interface SecretCipherSettings {
@@ -71,6 +73,7 @@ export async function createSecretCipher({
         .setAuthTag(tag);
       return Buffer.concat([decipher.update(sealed), decipher.final()]);
     },
+    deriveKey: (purpose) => Buffer.from(hkdfSync('sha256', current.bytes, '', `parley ${purpose}`, 32)),
   };
 }
 

@@ -31,6 +31,17 @@ export interface DraftModeration {
   readonly judge: (draft: CheckedDraft) => Promise<Verdict | Answered>;
 }
 
+/** Of a message without text, whose files or copied text were judged by themselves. */
+const nothingToJudge: Verdict = {
+  outcome: 'allow',
+  spamScore: 0,
+  labels: [],
+  html: '',
+  links: [],
+  mentions: [],
+  engineVersion: 'none',
+};
+
 export function createDraftModeration({
   judge,
   records,
@@ -48,6 +59,7 @@ export function createDraftModeration({
   async function judgeDraft(draft: CheckedDraft): Promise<Verdict | Answered> {
     // A message that waits for its verdict must not be overtaken by a later one of its author.
     if (mode === 'pending' && (await unmoderated.isWaiting(draft.roomId, draft.authorId))) return holdBack(draft);
+    if (draft.text === '') return nothingToJudge;
     try {
       return await judge(draftText(draft, 'message', records.find(draft.authorId)));
     } catch (error) {

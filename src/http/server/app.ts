@@ -1,4 +1,5 @@
 /** The Fastify application: everything that all routes share and no feature owns. */
+import type { Socket } from 'node:net';
 import cookie from '@fastify/cookie';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
@@ -9,6 +10,7 @@ import { type AddressLimitSettings, limitAddresses } from './address-limit.ts';
 import { answerInTime, noteArrival } from './answer-deadline.ts';
 import { addApiDescription } from './api-description.ts';
 import type { App } from './app-type.ts';
+import { limitBodyTime } from './body-deadline.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { takeEmptyBodies } from './empty-body.ts';
 import { tidyForwardedFor } from './forwarded-for.ts';
@@ -28,6 +30,8 @@ export interface AppSettings extends AddressLimitSettings, SecurityHeaderSetting
   readonly headersMax: number;
   readonly headersTimeout: number;
   readonly requestTimeout: number;
+  /** Of the routes that allow more time for a body than `requestTimeout`. */
+  readonly longestBodyTimeout: number;
   readonly handlerTimeout: number;
   readonly keepAliveTimeout: number;
   readonly connectionsMax: number;
@@ -59,10 +63,9 @@ const pathParameterMax = 1400;
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, counters, isCaller, metrics, logger, version } = options;
   const onRefused: OnRefused = (code) => metrics.errors.inc({ code });
-  const connections = createConnections({
-    requestTimeoutMs: settings.requestTimeout,
-    onRequestTimeout: (socket) => answerUnreadable({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket, onRefused),
-  });
+  const onRequestTimeout = (socket: Socket) =>
+    answerUnreadable({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, socket, onRefused);
+  const connections = createConnections({ requestTimeoutMs: settings.requestTimeout, onRequestTimeout });
   const app = createFastify(options, connections, onRefused);
   watchConnections(app, options, connections);
   app.setValidatorCompiler(validatorCompiler);
@@ -78,6 +81,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.decorateRequest('cameAtMs', 0);
   app.decorateRequest('isHandled', false);
   app.addHook('onRequest', noteArrival);
+  app.addHook('onRequest', limitBodyTime(settings.requestTimeout, onRequestTimeout));
   app.addHook('onRequest', tidyForwardedFor(settings.trustProxy, logger));
   // Cookies come before every check that may refuse a request, because a refusal looks at the login first.
   await app.register(cookie);
@@ -97,7 +101,7 @@ function createFastify({ settings, logger }: AppOptions, connections: Connection
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: settings.bodyBytes,
-    requestTimeout: settings.requestTimeout,
+    requestTimeout: Math.max(settings.requestTimeout, settings.longestBodyTimeout),
     handlerTimeout: settings.handlerTimeout,
     keepAliveTimeout: settings.keepAliveTimeout,
     trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
+import type { FastifyReply } from 'fastify';
 import type { App } from './app-type.ts';
 
 declare module 'fastify' {
@@ -41,11 +42,16 @@ export function addApiHeaders(app: App, { publicUrl }: SecurityHeaderSettings): 
   app.addHook('onSend', (request, reply, payload, done) => {
     if (isApi(request.url)) {
       if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
-      if (!request.routeOptions.config.document) void reply.headers(apiHeaders);
+      if (!request.routeOptions.config.document) addMissing(reply, apiHeaders);
       if (strictTransport !== undefined) void reply.header('strict-transport-security', strictTransport);
     }
     done(null, payload);
   });
+}
+
+/** A route that serves files has a policy of its own. */
+function addMissing(reply: FastifyReply, headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) if (!reply.hasHeader(name)) void reply.header(name, value);
 }
 
 /** CORS for the configured origins. */
@@ -55,7 +61,7 @@ export async function addCors(app: App, { publicUrl, allowedOrigins }: SecurityH
     origin: (origin, decide) => decide(null, origin !== undefined && origins.has(origin)),
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['Retry-After'],
+    exposedHeaders: ['Retry-After', 'Content-Disposition', 'Content-Range'],
     maxAge: 600,
   });
 }

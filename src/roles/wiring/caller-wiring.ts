@@ -1,4 +1,5 @@
 /** The HTTP application and everything that tells who calls it: rate counters, tokens, logins, other systems' identities. */
+import type { SecretCipher } from '../../auth/credentials/secret-encryption.ts';
 import { createPageOrigins, type PageOrigins } from '../../http/caller/page-origins.ts';
 import { createLocalCounters, createRedisCounters, type RateCounters } from '../../http/limits/rate-counters.ts';
 import { createApp } from '../../http/server/app.ts';
@@ -47,6 +48,7 @@ export interface CallerWiringOptions extends RoleContext, Pick<ChatConnections, 
   readonly judgeStatus: JudgeStatus;
   readonly chatMetrics: ChatMetrics;
   readonly parts: MessageParts;
+  readonly secretCipher: SecretCipher;
 }
 
 export async function startCallerWiring(options: CallerWiringOptions): Promise<CallerWiring> {
@@ -55,7 +57,7 @@ export async function startCallerWiring(options: CallerWiringOptions): Promise<C
   const counters = createCounters(options);
   // Requests arrive only after `listen`, so both functions find `identities` set.
   const app = await createApp({
-    settings: { ...config.http, ...config.limits, publicUrl, socketPath },
+    settings: { ...config.http, ...config.limits, publicUrl, socketPath, longestBodyTimeout: config.uploads.timeout },
     counters,
     isCaller: (request) => identities.isCaller(request),
     requireCaller: (request) => identities.authenticator.fromRequest(request),
@@ -76,7 +78,8 @@ export async function startCallerWiring(options: CallerWiringOptions): Promise<C
     members: rooms.memberService,
   });
   const { authenticator } = identities;
-  const logins = await createLogins({ ...shared, tokens, authenticator, embedded: options.embedded, onRevoked });
+  const { embedded, secretCipher } = options;
+  const logins = await createLogins({ ...shared, tokens, authenticator, embedded, secretCipher, onRevoked });
   const { hub, eventLog } = rooms;
   const [personChanges, findFacts] = [createPersonChanges(), createPersonFacts(options.sql)];
   const privacy = startPrivacy({

@@ -5,6 +5,8 @@ export type ChatMetrics = ReturnType<typeof createChatMetrics>;
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
+const uploadBuckets = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
+
 export function createChatMetrics(registry: Registry) {
   const registers = [registry];
   const counter = <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) =>
@@ -87,6 +89,13 @@ export function createChatMetrics(registry: Registry) {
       resumes: counter('resumes_total', 'Resumed rooms, by result', 'result'),
       waiting: gauge('hellos_waiting', 'Hellos that wait to be handled'),
       refused: counter('hellos_refused_total', 'Hellos and upgrades refused because too many wait'),
+    },
+    uploads: {
+      uploads: counter('uploads_total', 'Uploads by outcome: stored, or the code of the failure', 'outcome'),
+      bytes: counter('file_bytes_total', 'Bytes of files that were stored (in) and served (out)', 'direction'),
+      seconds: histogram('upload_seconds', 'Time of an upload, from its first byte to its answer', uploadBuckets),
+      storeFailures: counter('file_store_failures_total', 'Operations that the file store failed', 'operation'),
+      deleted: counter('files_deleted_total', 'Files whose bytes the store has confirmed to be gone'),
     },
     databaseIsolation: gauge('cut_off', '1 while only this instance has lost the database'),
     hints: {

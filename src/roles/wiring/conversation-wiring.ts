@@ -6,6 +6,7 @@ import { startPolls } from './poll-wiring.ts';
 import { startPresenceFeature } from './presence-wiring.ts';
 import { createReactions } from './reaction-wiring.ts';
 import { createThreads } from './threads-wiring.ts';
+import { startUploads } from './upload-wiring.ts';
 
 export type ConversationWiring = Required<Omit<Feature, 'tasks'>> & { readonly tasks: RoomTasks };
 
@@ -13,6 +14,7 @@ export function startConversation(options: ConversationOptions): ConversationWir
   const features: readonly Feature[] = [
     ...[createThreads(options), createReactions(options), startLater(options), startPolls(options)],
     startPresenceFeature(options),
+    startUploads(options),
   ];
   return {
     routes: async (v1) => {

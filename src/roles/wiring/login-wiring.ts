@@ -66,6 +66,7 @@ export interface LoginOptions extends Pick<RoleContext, 'config' | 'logger'> {
   readonly revocations: Revocations;
   readonly counters: RateCounters;
   readonly judgeName: JudgeName;
+  readonly secretCipher: SecretCipher;
   /** Tells other instances to read the revocations. */
   readonly onRevoked: () => void;
 }
@@ -136,20 +137,29 @@ export async function startLoginTokens({
   return { keys, accessTokens, cookies };
 }
 
-export async function createLogins(options: LoginOptions): Promise<Logins> {
-  const { config, logger, db, users, revocations, counters, authenticator } = options;
-  const { keys, accessTokens, cookies } = options.tokens;
-  const { limits } = config;
-
-  const secretCipher = await createSecretCipher({
+/** Encrypts what must be readable, and derives the keys of signed links. */
+export function openSecretCipher({
+  config,
+  logger,
+  db,
+  embedded,
+}: Pick<LoginOptions, 'config' | 'logger' | 'db' | 'embedded'>): Promise<SecretCipher> {
+  return createSecretCipher({
     db,
     logger,
     settings: {
       configured: config.auth.sealingKey,
       jwtSecret: config.auth.jwtSecret,
-      embeddedDir: options.embedded ? config.database.embedded.dir : undefined,
+      embeddedDir: embedded ? config.database.embedded.dir : undefined,
     },
   });
+}
+
+export async function createLogins(options: LoginOptions): Promise<Logins> {
+  const { config, logger, db, users, revocations, counters, authenticator, secretCipher } = options;
+  const { keys, accessTokens, cookies } = options.tokens;
+  const { limits } = config;
+
   const passwords = createPasswords(config.auth);
   const oneTimeTokens = createOneTimeTokens(db);
   const trustedDevices = createTrustedDevices(db);

@@ -21,10 +21,11 @@ import { createReactionPersonalData } from '../../chat/reactions/reaction-person
 import { createScheduledData } from '../../chat/scheduled/scheduled-service.ts';
 import { createThreadPersonalData } from '../../chat/threads/thread-personal-data.ts';
 import { threadSource } from '../../chat/threads/thread-source.ts';
+import type { FileLinks } from '../../chat/uploads/links/file-links.ts';
 import type { Config } from '../../config/load.ts';
-import type { Database } from '../../database/connect.ts';
 import type { PersonalData } from '../../database/personal-data.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
+import { createUploadParts, type UploadPartsOptions } from './upload-parts.ts';
 
 export interface MessageParts {
   readonly extras: ExtrasLoader;
@@ -32,20 +33,26 @@ export interface MessageParts {
   /** Erasures append events, and the log comes after these parts. */
   readonly personalData: (eventLog: Pick<EventLog, 'transact'>) => readonly PersonalData[];
   readonly ownVotes: OwnVotes;
+  /** Signs the URLs of files. */
+  readonly links: FileLinks;
 }
 
-export interface MessagePartsOptions {
-  readonly db: Database;
+export interface MessagePartsOptions extends UploadPartsOptions {
   readonly profiles: Profiles;
-  readonly config: Pick<Config, 'polls'>;
+  readonly config: Pick<Config, 'polls' | 'uploads' | 'publicUrl'>;
 }
 
-export function createMessageParts({ config, db, profiles }: MessagePartsOptions): MessageParts {
+export function createMessageParts(options: MessagePartsOptions): MessageParts {
+  const { config, db, profiles } = options;
+  const uploads = createUploadParts(options);
   const sources: readonly ExtrasSource[] = [
     ...[threadSource, reactionSource, pinSource, pollSource],
-    createForwardSource(profiles),
+    ...[createForwardSource(profiles), uploads.source],
   ];
-  const writers: readonly PartsWriter[] = [createForwardWriter(), createPollWriter(config.polls)];
+  const writers: readonly PartsWriter[] = [
+    ...[uploads.writer, createForwardWriter(uploads.copyAttachments)],
+    createPollWriter(config.polls),
+  ];
   const personalData: MessageParts['personalData'] = (eventLog) => [
     createThreadPersonalData(db),
     createReactionPersonalData({ db, eventLog }),
@@ -55,7 +62,8 @@ export function createMessageParts({ config, db, profiles }: MessagePartsOptions
     createBookmarkData(db),
     createScheduledData(db),
     createPollPersonalData(db, eventLog),
+    uploads.personalData,
   ];
   const ownVotes = createOwnVotes(createFindOwnVotes(db));
-  return { extras: createExtrasLoader(db, sources), writers, personalData, ownVotes };
+  return { extras: createExtrasLoader(db, sources), writers, personalData, ownVotes, links: uploads.links };
 }
