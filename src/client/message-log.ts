@@ -3,7 +3,7 @@
  * there may be others that were never read: views keep the ranges that are complete.
  */
 import { addReaction, type ReactionsAfter, removeReaction } from './reaction-changes.ts';
-import type { Message, RoomEvent, ThreadSummary } from './types.ts';
+import type { Message, MessageDelta, RoomEvent, ThreadSummary } from './types.ts';
 
 export interface MessageLog {
   readonly messages: readonly Message[];
@@ -47,6 +47,14 @@ export function applyToLog(log: MessageLog, event: RoomEvent, again = false): Me
     default:
       return log;
   }
+}
+
+/** Adds a piece of a message that is being written. After a piece that was lost the message is to be read again. */
+export function applyDelta(log: MessageLog, { messageId, offset, text }: MessageDelta): MessageLog {
+  const message = findMessage(log, messageId);
+  if (!message?.streaming) return log;
+  if (offset > message.text.length) return markIncomplete(log, messageId);
+  return changeMessage(log, messageId, () => ({ ...message, text: message.text.slice(0, offset) + text }));
 }
 
 /**

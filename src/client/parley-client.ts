@@ -23,7 +23,7 @@ import { type Call, callOnce, createCall } from './rest.ts';
 import { createRoomCalls, type RoomCalls } from './room-calls.ts';
 import { createSession, type LoginStorage, type Session } from './session.ts';
 import { createThreadCalls, type ThreadCalls } from './thread-calls.ts';
-import type { Attachment, Login, MessageParts, OwnUser, ReadState } from './types.ts';
+import type { Attachment, CustomStatus, Login, MessageParts, OwnUser, ReadState } from './types.ts';
 import { type UploadOptions, uploadFile } from './upload.ts';
 
 export { ClientError } from './client-error.ts';
@@ -32,6 +32,7 @@ export { withLineBreaks } from './line-breaks.ts';
 export type { SocketListener, SocketState, Welcome } from './live-socket.ts';
 export type { LoginCalls, NewAccount, PasskeyAnswer, SecondFactorProof } from './login-calls.ts';
 export type { MessageCalls } from './message-calls.ts';
+export { isInRoom } from './message-log.ts';
 export type * from './moderation-client.ts';
 export type { Sent } from './outbox.ts';
 export type { PeopleCalls } from './people-calls.ts';
@@ -55,7 +56,11 @@ export interface ParleyClient extends LoginCalls, RoomCalls, MessageCalls, Threa
   /** The user who is logged in on this device. */
   readonly user: () => OwnUser | undefined;
   /** Changes the profile, or reads it again. */
-  readonly profile: (changes?: { displayName?: string; avatarUrl?: string | null }) => Promise<OwnUser>;
+  readonly profile: (changes?: {
+    displayName?: string;
+    avatarUrl?: string | null;
+    status?: CustomStatus | null;
+  }) => Promise<OwnUser>;
   readonly logout: () => Promise<void>;
   /** Any REST call, with the login's token. */
   readonly call: Call;
@@ -84,6 +89,8 @@ export interface ParleyClient extends LoginCalls, RoomCalls, MessageCalls, Threa
   /** @returns the seq of the deletion */
   readonly remove: (roomId: string, messageId: string) => Promise<number>;
   readonly markRead: (roomId: string, seq: number) => Promise<ReadState>;
+  /** The address of a file or picture that a message names. */
+  readonly fileUrl: (url: string) => string;
   /** Sends a file, to be named by a message within a day. */
   readonly upload: (file: File, options?: UploadOptions) => Promise<Attachment>;
   /** Tells the room that this user is writing, or has stopped. Never fails: a lost signal does no harm. */
@@ -147,6 +154,7 @@ export function createParleyClient({
     ...createThreadCalls(call),
     ...createLaterCalls(call),
     ...createPeopleCalls(call, socket),
+    fileUrl: (url) => (url.startsWith('/') ? base + url : url),
     upload: (file, options) => uploadFile({ base, session }, file, options),
     on,
     connect: () => socket.start(),

@@ -2,7 +2,7 @@
 import { ClientError } from './client-error.ts';
 import type { LiveSocket } from './live-socket.ts';
 import type { Call } from './rest.ts';
-import type { CustomStatus, OwnUser, Presence } from './types.ts';
+import type { Presence } from './types.ts';
 
 export type PresenceById = Readonly<Record<string, Presence>>;
 
@@ -12,7 +12,6 @@ export interface PeopleCalls {
   readonly watchPresence: (userIds: readonly string[]) => Promise<PresenceById>;
   /** Tells others that this device is in use, or not. Never fails: the next connection tells it again. */
   readonly showPresence: (status: Exclude<Presence, 'offline'>) => void;
-  readonly setStatus: (status: CustomStatus | null) => Promise<OwnUser>;
 }
 
 export function createPeopleCalls(call: Call, socket: LiveSocket): PeopleCalls {
@@ -28,6 +27,5 @@ export function createPeopleCalls(call: Call, socket: LiveSocket): PeopleCalls {
         if (!(error instanceof ClientError)) throw error;
       });
     },
-    setStatus: (status) => call('PATCH', '/v1/users/me', { status }),
   };
 }

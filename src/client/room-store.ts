@@ -3,9 +3,9 @@
  * equals what REST answers. It asks nothing of a page, a socket or a clock.
  */
 
-import { addRead, applyToLog, emptyLog, findMessage, isInRoom, type MessageLog } from './message-log.ts';
+import { addRead, applyDelta, applyToLog, emptyLog, findMessage, isInRoom, type MessageLog } from './message-log.ts';
 import { countInRoom } from './room-counts.ts';
-import type { Member, Message, OwnRoom, ReadState, Receipt, RoomEvent } from './types.ts';
+import type { Member, Message, MessageDelta, OwnRoom, ReadState, Receipt, RoomEvent } from './types.ts';
 
 export interface RoomStore {
   /** The user who reads. */
@@ -45,6 +45,7 @@ export type RoomChange =
   | { readonly type: 'receipts'; readonly receipts: readonly Receipt[] }
   | { readonly type: 'receipt'; readonly receipt: Receipt }
   | { readonly type: 'read'; readonly read: ReadState }
+  | { readonly type: 'delta'; readonly delta: MessageDelta }
   /** The user's own vote, which events do not tell. */
   | { readonly type: 'voted'; readonly messageId: string; readonly own: readonly number[] };
 
@@ -66,6 +67,8 @@ export function reduceRoom(store: RoomStore, change: RoomChange): RoomStore {
       return { ...store, receipts: advance(store.receipts, change.receipt) };
     case 'read':
       return store.room ? { ...store, room: { ...store.room, ...change.read } } : store;
+    case 'delta':
+      return { ...store, log: applyDelta(store.log, change.delta) };
     case 'voted':
       return { ...store, log: takeVote(store.log, change.messageId, change.own) };
   }

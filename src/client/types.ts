@@ -299,3 +299,11 @@ export interface MessageParts {
   readonly poll?: NewPoll;
   readonly forward?: { readonly roomId: string; readonly messageId: string };
 }
+
+/** A piece of a message that is being written word by word. */
+export interface MessageDelta {
+  readonly messageId: string;
+  /** Where the piece belongs in the text, in UTF-16 units. */
+  readonly offset: number;
+  readonly text: string;
+}

@@ -1,11 +1,26 @@
 /** A person's picture, or the first letter of their name on a colour of their own. Decoration: the name is shown beside it. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Profile } from '../../client/parley-client.ts';
+import type { Presence, Profile } from '../../client/parley-client.ts';
 
 /** The stylesheet has twelve colours. */
 const colours = 12;
 
-export function Avatar({ person }: { person: Profile }) {
+const presenceWords = { online: 'online', away: 'away', dnd: 'do not disturb', offline: 'offline' } as const;
+
+/** @param presence shown as a dot, where it is known */
+export function Avatar({ person, presence }: { person: Profile; presence?: Presence | undefined }) {
+  if (presence === undefined) return <Face person={person} />;
+  return (
+    <span class="with-presence">
+      <Face person={person} />
+      <span class={`presence ${presence}`} title={presenceWords[presence]}>
+        <span class="unseen">{presenceWords[presence]}</span>
+      </span>
+    </span>
+  );
+}
+
+function Face({ person }: { person: Profile }) {
   const [broken, setBroken] = useState(false);
   const { id, displayName, avatarUrl } = person;
   useEffect(() => setBroken(false), [avatarUrl]);

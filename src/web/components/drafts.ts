@@ -1,15 +1,15 @@
-/** The draft of each room. It survives a change of rooms and a reload, and is the same in all tabs. */
+/** The draft of each room and thread, by the id of the room or of the message that starts the thread. It survives a change of rooms and a reload, and is the same in all tabs. */
 import type { DeviceStorage, StorageListener } from './device-storage.ts';
 
 export interface Drafts {
   /** @returns an empty text where there is no draft */
-  readonly get: (roomId: string) => string;
-  readonly set: (roomId: string, text: string) => void;
+  readonly get: (id: string) => string;
+  readonly set: (id: string, text: string) => void;
   /** Puts a text before the draft, e.g. a refused message that is to be changed. */
-  readonly prepend: (roomId: string, text: string) => void;
+  readonly prepend: (id: string, text: string) => void;
   /** Listens for changes by other tabs and by `prepend`. @returns stops listening */
   readonly onChange: (listener: StorageListener) => () => void;
-  readonly roomIds: () => readonly string[];
+  readonly keys: () => readonly string[];
   /** Removes all drafts from this device, and keeps no further ones. */
   readonly forget: () => void;
 }
@@ -19,14 +19,14 @@ export function createDrafts(storage: DeviceStorage): Drafts {
   let forgotten = false;
   return {
     get: storage.get,
-    set: (roomId, text) => {
-      if (!forgotten) storage.set(roomId, text);
+    set: (id, text) => {
+      if (!forgotten) storage.set(id, text);
     },
-    prepend: (roomId, text) => {
-      const before = storage.get(roomId);
+    prepend: (id, text) => {
+      const before = storage.get(id);
       const now = before === '' ? text : `${text}\n\n${before}`;
-      storage.set(roomId, now);
-      for (const listener of listeners) listener(roomId, { before, now });
+      storage.set(id, now);
+      for (const listener of listeners) listener(id, { before, now });
     },
     onChange: (listener) => {
       listeners.add(listener);
@@ -36,10 +36,10 @@ export function createDrafts(storage: DeviceStorage): Drafts {
         stop();
       };
     },
-    roomIds: storage.keys,
+    keys: storage.keys,
     forget: () => {
       forgotten = true;
-      for (const roomId of storage.keys()) storage.set(roomId, '');
+      for (const id of storage.keys()) storage.set(id, '');
     },
   };
 }

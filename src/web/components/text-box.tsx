@@ -31,6 +31,9 @@ export function TextBox({
   onEnter,
   onBlur,
   onKeyDown,
+  onKey,
+  onSelect,
+  list,
 }: {
   label: string;
   value: string;
@@ -42,6 +45,12 @@ export function TextBox({
   onBlur?: () => void;
   /** Called for keys other than Enter. */
   onKeyDown?: (event: KeyboardEvent) => void;
+  /** Called for each key before anything else. @returns whether it has handled the key */
+  onKey?: (event: KeyboardEvent) => boolean;
+  /** The caret was moved. */
+  onSelect?: () => void;
+  /** The list that completes the text, while it is shown, and its active option. */
+  list?: { readonly id: string; readonly activeId: string } | undefined;
 }) {
   return (
     <div class="text-box">
@@ -56,8 +65,12 @@ export function TextBox({
           enterkeyhint={onTouchScreen ? 'enter' : 'send'}
           onInput={(event) => onInput(event.currentTarget.value)}
           onBlur={onBlur}
+          onSelect={onSelect}
+          aria-autocomplete={onKey ? 'list' : undefined}
+          aria-controls={list?.id}
+          aria-activedescendant={list?.activeId}
           onKeyDown={(event) => {
-            if (isForInputMethod(event)) return;
+            if (isForInputMethod(event) || onKey?.(event)) return;
             if (event.key !== 'Enter') onKeyDown?.(event);
             else if (submits(event)) {
               event.preventDefault();

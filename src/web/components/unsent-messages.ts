@@ -5,7 +5,7 @@
  *
  * States: sending → stored (removed), heldBack (the verdict comes later) or refused; refused → sending again or discarded (removed).
  */
-import type { ParleyClient } from '../../client/parley-client.ts';
+import type { MessageParts, ParleyClient } from '../../client/parley-client.ts';
 import { ClientError } from '../../client/parley-client.ts';
 import type { DeviceStorage } from './device-storage.ts';
 
@@ -13,6 +13,8 @@ export interface UnsentMessage {
   readonly clientId: string;
   readonly roomId: string;
   readonly text: string;
+  /** What it holds beside its text. */
+  readonly parts?: MessageParts;
   /** When it was written, in milliseconds by this device's clock: gives the order after a reload. */
   readonly writtenAtMs: number;
   /** Why the server refused it, in words. */
@@ -26,7 +28,7 @@ export type UnsentByRoom = ReadonlyMap<string, readonly UnsentMessage[]>;
 
 export interface UnsentMessages {
   readonly byRoom: () => UnsentByRoom;
-  readonly send: (message: Pick<UnsentMessage, 'roomId' | 'clientId' | 'text'>) => void;
+  readonly send: (message: Pick<UnsentMessage, 'roomId' | 'clientId' | 'text' | 'parts'>) => void;
   /** Sends a refused message again, unchanged. */
   readonly sendAgain: (clientId: string) => void;
   /** The server refused a message that it had held back. */
@@ -83,9 +85,9 @@ export function createUnsentMessages({
   }
 
   /** Never rejects: the outcome is a state of the message. */
-  async function deliver({ roomId, clientId, text }: UnsentMessage): Promise<void> {
+  async function deliver({ roomId, clientId, text, parts }: UnsentMessage): Promise<void> {
     try {
-      const sent = await client.send(roomId, text, { clientId });
+      const sent = await client.send(roomId, text, { ...parts, clientId });
       if (stopped) return;
       if (sent.pending) change(clientId, { heldBack: true });
       else remove(clientId);

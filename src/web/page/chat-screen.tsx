@@ -1,6 +1,8 @@
 /** Rooms on the left and the open room on the right; on a small screen only one of them. */
 import { useEffect, useState } from 'preact/hooks';
+import { ClientError, isInRoom } from '../../client/parley-client.ts';
 import type { ChatState, ChatStore } from '../components/chat-store.ts';
+import { type Place, placeOf } from './page-places.ts';
 import { RoomList } from './room-list.tsx';
 import { RoomPane } from './room-pane.tsx';
 
@@ -15,21 +17,26 @@ export function useChat(store: ChatStore): ChatState {
 
 export function ChatScreen({
   store,
-  roomId,
+  place,
   onLogOut,
 }: {
   store: ChatStore;
-  roomId: string | undefined;
+  place: Place | undefined;
   onLogOut: () => void;
 }) {
   const state = useChat(store);
-  const room = roomId === undefined ? undefined : state.rooms.get(roomId);
+  const room = place === undefined ? undefined : state.rooms.get(place.roomId);
+  const [lost, setLost] = useState(false);
 
   useEffect(() => {
     // Only rooms of the user's own list are opened: joining comes first.
-    if (room) void store.open(room.id);
-    else void store.open(undefined);
-  }, [store, room?.id]);
+    if (room && place?.messageId === undefined) void store.open(room.id);
+  }, [store, room?.id, place?.messageId]);
+  useEffect(() => {
+    setLost(false);
+    store.set({ pointed: undefined });
+    if (room && place?.messageId !== undefined) void showLinked(store, place, () => setLost(true));
+  }, [store, room?.id, place?.messageId, place?.threadId]);
 
   const unread = [...state.rooms.values()].reduce((sum, each) => sum + each.unread, 0);
   useEffect(() => {
@@ -41,7 +48,7 @@ export function ChatScreen({
       <ConnectionBanner state={state} store={store} />
       <RoomList store={store} state={state} openId={room?.id} onLogOut={onLogOut} />
       {room ? (
-        <RoomPane key={room.id} store={store} state={state} room={room} />
+        <RoomPane key={room.id} store={store} state={state} room={room} place={place!} lost={lost} />
       ) : (
         <main class="empty">
           <p>{state.ready ? 'Choose a room, or make a new one.' : 'Loading …'}</p>
@@ -49,6 +56,21 @@ export function ChatScreen({
       )}
     </div>
   );
+}
+
+/** Shows the message that the address names, in its room or in its thread. */
+async function showLinked(store: ChatStore, place: Place, onLost: () => void): Promise<void> {
+  const { roomId, messageId = '', threadId } = place;
+  try {
+    const message = await store.showMessage(roomId, messageId);
+    if (!isInRoom(message) && !threadId)
+      location.replace(placeOf.inThread(roomId, message.threadId ?? messageId, messageId));
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    onLost();
+  } finally {
+    void store.open(roomId);
+  }
 }
 
 function ConnectionBanner({ state, store }: { state: ChatState; store: ChatStore }) {

@@ -26,9 +26,10 @@ interface Press {
 
 /**
  * @param open called once for each long press; never by a mouse
+ * @param options.onButtons the element is a button itself
  * @returns handlers for the element that is pressed
  */
-export function useLongPress(open: () => void): LongPressHandlers {
+export function useLongPress(open: () => void, { onButtons = false } = {}): LongPressHandlers {
   const state = useMemo(() => ({ open, press: undefined as Press | undefined }), []);
   state.open = open;
   useEffect(() => () => clearTimeout(state.press?.timer), [state]);
@@ -50,7 +51,7 @@ export function useLongPress(open: () => void): LongPressHandlers {
         release();
         state.press = undefined;
         // A second finger zooms. Links keep the browser's own menu.
-        if (pointerType === 'mouse' || !isPrimary || !mayOpenOn(target)) return;
+        if (pointerType === 'mouse' || !isPrimary || !(onButtons || mayOpenOn(target))) return;
         const press: Press = { x: clientX, y: clientY, timer: undefined, opened: false };
         press.timer = setTimeout(() => openOnce(press), pressMs);
         state.press = press;

@@ -3,7 +3,7 @@ import { Fragment } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Message, OwnRoom } from '../../client/parley-client.ts';
 import type { ChatState, ChatStore } from '../components/chat-store.ts';
-import { MessageItem, UnsentItem } from './message-item.tsx';
+import { MessageItem, UnsentItem } from './message/message-item.tsx';
 import { createScrollKeeper, type ScrollKeeper } from './scroll-keeper.ts';
 
 /** Messages of one author within this time share one head. */
@@ -20,14 +20,15 @@ interface MessageListProps {
 }
 
 /** Whether somebody can be looking at the page. In a window behind others nothing counts as read. */
-function isLookedAt(): boolean {
+export function isLookedAt(): boolean {
   return document.visibilityState === 'visible' && document.hasFocus();
 }
 
 export function MessageList({ store, state, room, onEditEnd }: MessageListProps & { onEditEnd: () => void }) {
   const view = state.views.get(room.id);
   const messages = view?.messages ?? [];
-  const unsent = state.unsent.get(room.id) ?? [];
+  const isNewest = view?.to === Number.POSITIVE_INFINITY;
+  const unsent = (state.unsent.get(room.id) ?? []).filter(({ parts }) => !parts?.threadId || parts.alsoInRoom);
   const me = store.client.user()?.id;
   // A message's event may come before the answer to its sender.
   const unstored = unsent.filter(({ clientId }) => !messages.some((message) => message.clientId === clientId));
@@ -42,25 +43,32 @@ export function MessageList({ store, state, room, onEditEnd }: MessageListProps 
   const opened = useRef(false);
 
   function isReading(): boolean {
-    return opened.current && (keeper.current?.atEnd() ?? false) && isLookedAt();
+    return opened.current && isNewest && (keeper.current?.atEnd() ?? false) && isLookedAt();
   }
   function readAlong(): void {
     if (isReading()) store.markRead(room.id);
   }
   function loadAhead(): void {
-    if (opened.current && scroller.current!.scrollTop <= loadAheadPx) void store.loadOlder(room.id);
+    if (!opened.current) return;
+    const { scrollTop, scrollHeight, clientHeight } = scroller.current!;
+    if (scrollTop <= loadAheadPx) void store.views.loadOlder(room.id);
+    if (scrollHeight - scrollTop - clientHeight <= loadAheadPx) void store.views.loadNewer(room.id);
   }
 
   useLayoutEffect(() => {
     if (opened.current || !view || view.loading || view.problem) return;
     opened.current = true;
+    store.readAlong(room.id);
+    if (state.pointed) return;
     if (divider.current) keeper.current?.showAt(divider.current, dividerShare);
     else keeper.current?.toEnd();
   });
+  const toNewest = () => void store.views.toNewest(room.id).then(() => keeper.current?.toEnd());
   useSentCount(unsent.length, () => {
     clearDivider();
-    keeper.current?.toEnd();
+    toNewest();
   });
+  usePointed(state.pointed, messages, (element) => keeper.current?.showAt(element, dividerShare));
   useLayoutEffect(() => keeper.current?.settle());
   useEffect(readAlong);
   useEffect(() => {
@@ -103,8 +111,8 @@ export function MessageList({ store, state, room, onEditEnd }: MessageListProps 
           ))}
         </div>
       </div>
-      {!atEnd && opened.current && (
-        <JumpButton unread={room.unread} refused={refused} onJump={() => keeper.current?.toEnd()} />
+      {(!atEnd || !isNewest) && opened.current && (
+        <JumpButton unread={room.unread} refused={refused} onJump={toNewest} />
       )}
     </div>
   );
@@ -118,7 +126,7 @@ function ListHead({ store, state, room }: MessageListProps) {
     return (
       <p class="problem" role="alert">
         The messages could not be loaded. {view.problem}{' '}
-        <button type="button" class="link" onClick={() => void store.loadAgain(room.id)}>
+        <button type="button" class="link" onClick={() => void store.views.loadAgain(room.id)}>
           Try again
         </button>
       </p>
@@ -156,7 +164,7 @@ function JumpButton({ unread, refused, onJump }: { unread: number; refused: numb
 }
 
 /** @param onMove called after each change of the scroll position */
-function useScrollKeeper(onMove: () => void) {
+export function useScrollKeeper(onMove: () => void) {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const keeper = useRef<ScrollKeeper>(null);
@@ -192,6 +200,20 @@ function useNewSince(room: OwnRoom, isReading: () => boolean): [number | undefin
   return [since, () => setSince(undefined)];
 }
 
+/** Brings the message that a link led to into view, once, and gives it the focus. */
+function usePointed(pointed: string | undefined, messages: readonly Message[], show: (element: Element) => void): void {
+  const shown = useRef<string | undefined>(undefined);
+  useLayoutEffect(() => {
+    if (pointed === shown.current) return;
+    const element = pointed === undefined ? null : document.getElementById(`message-${pointed}`);
+    if (pointed !== undefined && !element) return;
+    shown.current = pointed;
+    if (!element) return;
+    show(element);
+    element.focus({ preventScroll: true });
+  }, [pointed, messages]);
+}
+
 /** Calls back after the user has sent something: there is one more unsent message than before. */
 function useSentCount(count: number, onSent: () => void): void {
   const before = useRef(count);
@@ -205,7 +227,7 @@ function firstAfter(messages: readonly Message[], seq: number, me: string | unde
   return messages.find((message) => message.seq > seq && message.sender.id !== me);
 }
 
-function startsGroup(message: Message, previous: Message | undefined): boolean {
+export function startsGroup(message: Message, previous: Message | undefined): boolean {
   if (!previous || previous.sender.id !== message.sender.id || previous.deletedAt) return true;
   return Date.parse(message.createdAt) - Date.parse(previous.createdAt) > groupMs;
 }

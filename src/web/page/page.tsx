@@ -15,6 +15,7 @@ import { LoginScreen } from './login/login-screen.tsx';
 import { SetupScreen } from './login/setup-screen.tsx';
 import { MailboxDialog } from './mailbox-dialog.tsx';
 import { type Linking, usePageLogin } from './page-login.ts';
+import { readPlace } from './page-places.ts';
 import { onWakeUp } from './wake-up.ts';
 
 /** The page may be below a path behind a proxy: the API is beside it. */
@@ -92,7 +93,7 @@ function ChatPage({ store, hash, linking, onLinkingClose, onLogOut }: ChatPagePr
   const invite = /^#\/invite\/([\w-]+)/.exec(hash)?.[1];
   return (
     <>
-      <ChatScreen store={store} roomId={/^#\/rooms\/([0-9a-f-]{36})/.exec(hash)?.[1]} onLogOut={() => void logOut()} />
+      <ChatScreen store={store} place={readPlace(hash)} onLogOut={() => void logOut()} />
       {hash === '#/mailbox' && <MailboxDialog client={client} onClose={() => location.replace('#')} />}
       {invite && <InviteAcceptance store={store} code={invite} />}
       {linking?.problem === '' && <AccountDialog client={client} first="linked" onClose={onLinkingClose} />}

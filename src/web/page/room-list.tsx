@@ -5,10 +5,13 @@ import { useState } from 'preact/hooks';
 import type { OwnRoom } from '../../client/parley-client.ts';
 import { Avatar } from '../components/avatar.tsx';
 import { type ChatState, type ChatStore, moderates } from '../components/chat-store.ts';
+import { Icon } from '../components/icon.tsx';
 import { ModerationDialog } from '../desk/moderation-dialog.tsx';
 import { AccountDialog } from './account/account-dialog.tsx';
 import { BrowseDialog } from './browse-dialog.tsx';
+import { LaterDialog } from './later/later-dialog.tsx';
 import { NewRoomDialog } from './new-room-dialog.tsx';
+import { StatusDialog } from './status-dialog.tsx';
 
 interface RoomListProps {
   readonly store: ChatStore;
@@ -18,7 +21,7 @@ interface RoomListProps {
 }
 
 export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
-  const [dialog, setDialog] = useState<'new' | 'browse' | 'account' | 'moderation' | undefined>();
+  const [dialog, setDialog] = useState<'new' | 'browse' | 'account' | 'moderation' | 'status' | 'later' | undefined>();
   const user = store.client.user();
   const rooms = [...state.rooms.values()].sort((left, right) => activeAt(right).localeCompare(activeAt(left)));
   const close = () => setDialog(undefined);
@@ -37,6 +40,15 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
           {user && <Avatar person={user} />}
           <span aria-hidden="true">⚙</span>
         </button>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={`Set a status${user?.status?.text ? `: ${user.status.text}` : ''}`}
+          title={user?.status?.text ?? 'Set a status'}
+          onClick={() => setDialog('status')}
+        >
+          {user?.status?.emoji ?? <Icon name="smile" />}
+        </button>
         <button type="button" class="link" onClick={onLogOut}>
           Log out
         </button>
@@ -47,6 +59,9 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
         </button>
         <button type="button" onClick={() => setDialog('browse')}>
           Browse
+        </button>
+        <button type="button" onClick={() => setDialog('later')}>
+          Later
         </button>
         {moderates(store.client, undefined) && (
           <button type="button" onClick={() => setDialog('moderation')}>
@@ -85,6 +100,8 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
       {dialog === 'moderation' && (
         <ModerationDialog store={store} roomId={undefined} name="all rooms" onClose={close} />
       )}
+      {dialog === 'status' && <StatusDialog store={store} onClose={close} />}
+      {dialog === 'later' && <LaterDialog store={store} first="threads" onClose={close} />}
       {dialog === 'new' && <NewRoomDialog store={store} onClose={close} />}
       {dialog === 'account' && (
         <AccountDialog client={store.client} onChange={() => store.profileChanged()} onClose={close} />

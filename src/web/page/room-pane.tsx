@@ -3,52 +3,82 @@ import { Fragment } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { OwnRoom } from '../../client/parley-client.ts';
 import { type ChatState, type ChatStore, moderates } from '../components/chat-store.ts';
+import { Icon } from '../components/icon.tsx';
 import { ModerationDialog } from '../desk/moderation-dialog.tsx';
-import { Composer } from './composer.tsx';
+import { Composer } from './composer/composer.tsx';
 import { MessageList } from './message-list.tsx';
+import { type Place, placeOf } from './page-places.ts';
 import { PeopleDialog } from './people-dialog.tsx';
+import { PinsPane } from './pins-pane.tsx';
+import { ReadBy } from './read-by.tsx';
+import { ThreadPane } from './thread-pane.tsx';
 
-export function RoomPane({ store, state, room }: { store: ChatStore; state: ChatState; room: OwnRoom }) {
+interface RoomPaneProps {
+  readonly store: ChatStore;
+  readonly state: ChatState;
+  readonly room: OwnRoom;
+  readonly place: Place;
+  /** The message that the address names is not there. */
+  readonly lost: boolean;
+}
+
+export function RoomPane({ store, state, room, place, lost }: RoomPaneProps) {
   const typing = [...(state.typing.get(room.id)?.values() ?? [])];
   const composer = useRef<HTMLTextAreaElement>(null);
   const [people, setPeople] = useState(false);
   const [isModerating, setModerating] = useState(false);
 
+  const beside = place.threadId !== undefined || place.pane !== undefined;
   return (
-    <main class="room-pane" aria-label={room.name}>
-      <header class="room-head">
-        <a class="back" href="#/" aria-label="Back to rooms">
-          ‹
-        </a>
-        <div class="room-title">
-          <h1>
-            <bdi>{room.name}</bdi>
-          </h1>
-          {room.topic && (
-            <p class="topic" dir="auto">
-              {room.topic}
-            </p>
+    <div class={`room-area ${beside ? 'with-side' : ''}`}>
+      <main class="room-pane" aria-label={room.name}>
+        <header class="room-head">
+          <a class="back" href="#/" aria-label="Back to rooms">
+            ‹
+          </a>
+          <div class="room-title">
+            <h1>
+              <bdi>{room.name}</bdi>
+            </h1>
+            {room.topic && (
+              <p class="topic" dir="auto">
+                {room.topic}
+              </p>
+            )}
+          </div>
+          <a class="icon-button" href={placeOf.pins(room.id)} aria-label="Pinned messages" title="Pinned messages">
+            <Icon name="pin" />
+          </a>
+          {moderates(store.client, room) && (
+            <button type="button" class="link" onClick={() => setModerating(true)}>
+              Moderation
+            </button>
           )}
-        </div>
-        {moderates(store.client, room) && (
-          <button type="button" class="link" onClick={() => setModerating(true)}>
-            Moderation
+          <button type="button" class="link" onClick={() => setPeople(true)}>
+            {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
           </button>
+        </header>
+        {lost && (
+          <p class="problem" role="alert">
+            The message of this link is not there, or you may not read it.
+          </p>
         )}
-        <button type="button" class="link" onClick={() => setPeople(true)}>
-          {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
-        </button>
-      </header>
-      <MessageList store={store} state={state} room={room} onEditEnd={() => composer.current?.focus()} />
-      <p class="typing" aria-live="polite">
-        <TypingNames names={typing} />
-      </p>
-      <Composer store={store} roomId={room.id} roomName={room.name} input={composer} />
-      {isModerating && (
-        <ModerationDialog store={store} roomId={room.id} name={room.name} onClose={() => setModerating(false)} />
+        <MessageList store={store} state={state} room={room} onEditEnd={() => composer.current?.focus()} />
+        <ReadBy state={state} room={room} me={store.userId} />
+        <p class="typing" aria-live="polite">
+          <TypingNames names={typing} />
+        </p>
+        <Composer store={store} room={room} input={composer} />
+        {isModerating && (
+          <ModerationDialog store={store} roomId={room.id} name={room.name} onClose={() => setModerating(false)} />
+        )}
+        {people && <PeopleDialog store={store} room={room} onClose={() => setPeople(false)} />}
+      </main>
+      {place.threadId && (
+        <ThreadPane key={place.threadId} store={store} state={state} room={room} threadId={place.threadId} />
       )}
-      {people && <PeopleDialog store={store} room={room} onClose={() => setPeople(false)} />}
-    </main>
+      {place.pane === 'pins' && <PinsPane store={store} state={state} room={room} />}
+    </div>
   );
 }
 

@@ -1,11 +1,11 @@
 /** Edits the text of a message in its place, always in view. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Message } from '../../client/parley-client.ts';
-import { type ChatStore, explainRefusal } from '../components/chat-store.ts';
-import { useConfirm } from '../components/confirm.tsx';
-import { isTooLong } from '../components/length-limit.tsx';
-import { Refusal } from '../components/refusal.tsx';
-import { TextBox } from '../components/text-box.tsx';
+import type { Message } from '../../../client/parley-client.ts';
+import { type ChatStore, explainRefusal } from '../../components/chat-store.ts';
+import { useConfirm } from '../../components/confirm.tsx';
+import { isTooLong } from '../../components/length-limit.tsx';
+import { Refusal } from '../../components/refusal.tsx';
+import { TextBox } from '../../components/text-box.tsx';
 
 /** @param onEnd called when the edit was saved or cancelled */
 export function MessageEditor({ store, message, onEnd }: { store: ChatStore; message: Message; onEnd: () => void }) {

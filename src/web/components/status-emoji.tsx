@@ -1,0 +1,14 @@
+/** The emoji of a person's custom status, beside their name. */
+import type { Profile } from '../../client/parley-client.ts';
+
+export function StatusEmoji({ person }: { person: Profile }) {
+  const { status } = person;
+  if (!status || (status.expiresAt !== null && Date.parse(status.expiresAt) <= Date.now())) return null;
+  const { emoji, text } = status;
+  return (
+    <span class="status" title={text ?? ''}>
+      <span aria-hidden={text !== null}>{emoji ?? '💬'}</span>
+      {text && <span class="unseen">{text}</span>}
+    </span>
+  );
+}
