@@ -1,15 +1,15 @@
 /** Threads over REST. A thread is known by the message that starts it. */
 import type { Call } from './rest.ts';
 import { type HistoryPage, type HistoryRange, historyQuery, readAll } from './room-calls.ts';
-import type { FollowedThread, ReadState } from './types.ts';
+import type { FollowedThread, ThreadState } from './types.ts';
 
 export interface ThreadCalls {
   /** Messages of a thread, without the one that starts it, oldest first. */
   readonly thread: (roomId: string, threadId: string, range?: HistoryRange) => Promise<HistoryPage>;
   /** The threads that the user follows, newest activity first. */
   readonly threads: (only?: { readonly unread?: boolean }) => Promise<readonly FollowedThread[]>;
-  readonly markThreadRead: (roomId: string, threadId: string, seq: number) => Promise<ReadState>;
-  readonly followThread: (roomId: string, threadId: string, follow: boolean) => Promise<void>;
+  readonly markThreadRead: (roomId: string, threadId: string, seq: number) => Promise<ThreadState>;
+  readonly followThread: (roomId: string, threadId: string, follow: boolean) => Promise<ThreadState>;
 }
 
 export function createThreadCalls(call: Call): ThreadCalls {

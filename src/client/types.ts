@@ -240,11 +240,20 @@ export interface Receipt {
   readonly at?: string;
 }
 
+/** What a thread is to the user. */
+export interface ThreadState extends ReadState {
+  /** The message that starts it. */
+  readonly threadId: string;
+  readonly following: boolean;
+}
+
 /** A thread that the user follows. */
-export interface FollowedThread extends ReadState {
-  readonly roomId: string;
+export interface FollowedThread extends ThreadState {
+  readonly room: { readonly id: string; readonly kind: Room['kind']; readonly name: string };
   /** The message that starts it. */
   readonly message: Message;
+  /** Of the newest message of the thread. */
+  readonly lastSeq: number;
 }
 
 /** A text that was begun on one of the user's devices. */
@@ -257,7 +266,10 @@ export interface Draft {
 }
 
 export interface Bookmark {
-  readonly message: Message;
+  readonly roomId: string;
+  readonly messageId: string;
+  /** Null where the message is deleted, or the user may not read it any more. */
+  readonly message: Message | null;
   readonly note: string;
   readonly remindAt: string | null;
   readonly createdAt: string;
@@ -270,7 +282,7 @@ export interface ScheduledMessage {
   readonly text: string;
   readonly threadId?: string | null;
   readonly sendAt: string;
-  readonly state: 'waiting' | 'sent' | 'refused';
+  readonly state: 'waiting' | 'sending' | 'sent' | 'refused';
   /** Why it was refused. */
   readonly failure?: { readonly code: string; readonly message: string } | null;
 }

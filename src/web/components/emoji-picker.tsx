@@ -132,7 +132,9 @@ function EmojiGroup({
 }) {
   return (
     <section class="emoji-group" aria-label={title}>
-      <h3>{title}</h3>
+      <p class="emoji-title" aria-hidden="true">
+        {title}
+      </p>
       <div class="emoji-grid">
         {emojis.map(([name, , ...forms]) => {
           const emoji = forms[tone] ?? forms[0]!;

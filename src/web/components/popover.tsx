@@ -74,7 +74,7 @@ export function Popover({
     >
       {children}
     </div>,
-    anchor.current?.closest('dialog') ?? document.body,
+    anchor.current?.closest('dialog, aside, main') ?? document.body,
   );
 }
 

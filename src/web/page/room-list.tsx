@@ -28,26 +28,17 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
   return (
     <aside class="rooms" aria-label="Rooms">
       <header class="rooms-head">
-        <span class="brand">Parley</span>
+        {openId ? <span class="brand">Parley</span> : <h1 class="brand">Parley</h1>}
         <button
           type="button"
           class="me"
           title={`Account settings of ${user?.username ?? ''}`}
-          aria-label={`Account settings: ${user?.displayName ?? ''}`}
           onClick={() => setDialog('account')}
         >
+          <span class="unseen">Account settings: </span>
           <bdi class="me-name">{user?.displayName}</bdi>
           {user && <Avatar person={user} />}
           <span aria-hidden="true">⚙</span>
-        </button>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={`Set a status${user?.status?.text ? `: ${user.status.text}` : ''}`}
-          title={user?.status?.text ?? 'Set a status'}
-          onClick={() => setDialog('status')}
-        >
-          {user?.status?.emoji ?? <Icon name="smile" />}
         </button>
         <button type="button" class="link" onClick={onLogOut}>
           Log out
@@ -68,6 +59,15 @@ export function RoomList({ store, state, openId, onLogOut }: RoomListProps) {
             Moderation
           </button>
         )}
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={`Set a status${user?.status?.text ? `: ${user.status.text}` : ''}`}
+          title={user?.status?.text ?? 'Set a status'}
+          onClick={() => setDialog('status')}
+        >
+          {user?.status?.emoji ?? <Icon name="smile" />}
+        </button>
       </div>
       <nav aria-label="My rooms">
         <ul>

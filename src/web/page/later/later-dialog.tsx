@@ -68,11 +68,11 @@ function ThreadsTab({ store, onClose }: TabProps) {
   const { items, problem } = useList<FollowedThread>(() => store.client.threads());
   return (
     <Entries problem={problem} items={items} empty="You follow no threads yet. Replies to your messages appear here.">
-      {items?.map(({ roomId, message, unread }) => (
+      {items?.map(({ room, message, unread }) => (
         <Entry
           key={message.id}
-          place={placeOf.thread(roomId, message.id)}
-          room={store.state.rooms.get(roomId)?.name}
+          place={placeOf.thread(room.id, message.id)}
+          room={room.name}
           text={message.text}
           from={message.sender.displayName}
           onOpen={onClose}
@@ -93,20 +93,20 @@ function BookmarksTab({ store, onClose }: TabProps) {
   const { items, problem, busy, afterwards } = useList<Bookmark>(() => store.client.bookmarks());
   return (
     <Entries problem={problem} items={items} empty="No bookmarks yet. A message's menu keeps it for later.">
-      {items?.map(({ message, note, remindAt }) => (
+      {items?.map(({ roomId, messageId, message, note, remindAt }) => (
         <Entry
-          key={message.id}
-          place={placeOf.message(message.roomId, message.id)}
-          room={store.state.rooms.get(message.roomId)?.name}
-          text={message.text}
-          from={message.sender.displayName}
+          key={messageId}
+          place={placeOf.message(roomId, messageId)}
+          room={store.state.rooms.get(roomId)?.name}
+          text={message ? message.text : 'The message is gone.'}
+          from={message?.sender.displayName}
           hint={[note, remindAt && `Reminder on ${formatTime(remindAt)}`].filter(Boolean).join(' · ')}
           onOpen={onClose}
         >
           <button
             type="button"
             disabled={busy}
-            onClick={() => afterwards(() => store.client.removeBookmark(message.roomId, message.id))}
+            onClick={() => afterwards(() => store.client.removeBookmark(roomId, messageId))}
           >
             Remove
           </button>
@@ -202,7 +202,7 @@ function Entry({
   place: string;
   room: string | undefined;
   text: string;
-  from?: string;
+  from?: string | undefined;
   hint?: string;
   onOpen: () => void;
   children: ComponentChildren;
