@@ -1,6 +1,7 @@
 /** What the views draw. Parts of the store change it; nobody else does. */
 import type {
   CustomEmoji,
+  CustomStatus,
   Message,
   OwnRoom,
   ParleyClient,
@@ -39,6 +40,8 @@ export interface ChatState {
   readonly stores: ReadonlyMap<string, RoomStore>;
   readonly views: ReadonlyMap<string, RoomView>;
   readonly thread: ThreadView | undefined;
+  /** Of a bookmark; undefined: none is shown. */
+  readonly reminder: { readonly roomId: string; readonly messageId: string; readonly note: string } | undefined;
   /** The message that a link led to. */
   readonly pointed: string | undefined;
   readonly unsent: UnsentByRoom;
@@ -48,6 +51,8 @@ export interface ChatState {
   readonly typing: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** By user id: the people of the open room, as far as they are known. */
   readonly presence: ReadonlyMap<string, Presence>;
+  /** Their custom statuses, by user id. */
+  readonly statuses: ReadonlyMap<string, CustomStatus | null>;
   readonly customEmojis: readonly CustomEmoji[];
   readonly socket: SocketState;
   readonly ready: boolean;
@@ -60,11 +65,13 @@ export const emptyChat: ChatState = {
   stores: new Map(),
   views: new Map(),
   thread: undefined,
+  reminder: undefined,
   pointed: undefined,
   unsent: new Map(),
   edited: new Set(),
   typing: new Map(),
   presence: new Map(),
+  statuses: new Map(),
   customEmojis: [],
   socket: { name: 'off' },
   ready: false,

@@ -4,7 +4,6 @@ import type {
   MessageDelta,
   OwnRoom,
   ParleyClient,
-  Presence,
   ReadState,
   Receipt,
   RoomEvent,
@@ -13,10 +12,11 @@ import type {
 import { ClientError } from '../../client/parley-client.ts';
 import { type ChatState, emptyChat } from './chat-state.ts';
 import { createDeviceStorage } from './device-storage.ts';
+import { createDraftSync, type DraftSync } from './draft-sync.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
 import { createEdits, type Edits } from './edits.ts';
 import { createEmojiMemory, type EmojiMemory } from './emoji-memory.ts';
-import { PresenceWatch } from './presence-watch.ts';
+import { type PresenceChange, PresenceWatch } from './presence-watch.ts';
 import { explainRefusal } from './refusal-words.ts';
 import { RoomStores } from './room-stores.ts';
 import { RoomViews } from './room-views.ts';
@@ -27,6 +27,16 @@ import { createUnsentMessages, type UnsentMessages } from './unsent-messages.ts'
 export type { ChatState, RoomView, ThreadView } from './chat-state.ts';
 export { explainRefusal } from './refusal-words.ts';
 
+interface DraftChange {
+  readonly threadId: string | null;
+  readonly text: string;
+}
+
+interface ReminderData {
+  readonly messageId: string;
+  readonly note: string;
+}
+
 export class ChatStore {
   state: ChatState = emptyChat;
   readonly client: ParleyClient;
@@ -34,6 +44,7 @@ export class ChatStore {
   readonly userId: string | undefined;
   readonly drafts: Drafts;
   readonly unsent: UnsentMessages;
+  readonly draftSync: DraftSync;
   readonly edits: Edits;
   readonly emojiMemory: EmojiMemory;
   readonly stores: RoomStores;
@@ -63,6 +74,7 @@ export class ChatStore {
       explain: explainRefusal,
       onChange: (unsent) => this.set({ unsent }),
     });
+    this.draftSync = createDraftSync(client);
     this.edits = createEdits(kept('edit'), (edited) => this.set({ edited }));
     this.emojiMemory = createEmojiMemory(kept('emoji'));
     this.state = { ...this.state, unsent: this.unsent.byRoom(), edited: this.edits.messageIds() };
@@ -197,13 +209,17 @@ export class ChatStore {
       this.stores.change(roomId, { type: 'read', read: { lastReadSeq, unread, mentions } });
     } else if (type === 'receipt.updated') this.stores.change(roomId, { type: 'receipt', receipt: data as Receipt });
     else if (type === 'message.delta') this.stores.change(roomId, { type: 'delta', delta: data as MessageDelta });
-    else if (type === 'presence') this.#takePresence(data as { userId: string; status: Presence });
+    else if (type === 'presence') this.presence.take(data as PresenceChange);
+    else if (type === 'draft.updated') this.#takeDraft(roomId, data as DraftChange);
+    else if (type === 'bookmark.reminder') this.set({ reminder: { roomId, ...(data as ReminderData) } });
     else if (type === 'room.joined') void this.stores.loadRooms();
     else if (type === 'room.left') this.stores.forget(roomId);
   }
 
-  #takePresence({ userId, status }: { userId: string; status: Presence }): void {
-    this.presence.take(userId, status);
+  /** Another device has written. What this device shows is not replaced while somebody writes here. */
+  #takeDraft(roomId: string, { threadId, text }: DraftChange): void {
+    const key = threadId ?? roomId;
+    if (text !== this.drafts.get(key) && !document.hasFocus()) this.drafts.replace(key, text);
   }
 
   /** Marks the messages from `seq` on as unread. They stay so until the user comes back to the room. */

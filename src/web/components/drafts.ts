@@ -7,6 +7,8 @@ export interface Drafts {
   readonly set: (id: string, text: string) => void;
   /** Puts a text before the draft, e.g. a refused message that is to be changed. */
   readonly prepend: (id: string, text: string) => void;
+  /** Takes over what another device wrote. */
+  readonly replace: (id: string, text: string) => void;
   /** Listens for changes by other tabs and by `prepend`. @returns stops listening */
   readonly onChange: (listener: StorageListener) => () => void;
   readonly keys: () => readonly string[];
@@ -25,6 +27,12 @@ export function createDrafts(storage: DeviceStorage): Drafts {
     prepend: (id, text) => {
       const before = storage.get(id);
       const now = before === '' ? text : `${text}\n\n${before}`;
+      storage.set(id, now);
+      for (const listener of listeners) listener(id, { before, now });
+    },
+    replace: (id, now) => {
+      const before = storage.get(id);
+      if (forgotten || before === now) return;
       storage.set(id, now);
       for (const listener of listeners) listener(id, { before, now });
     },

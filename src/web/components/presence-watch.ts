@@ -1,9 +1,15 @@
 /** Who of the open room's people is there. Watched only while somebody may look at it. */
-import { ClientError, type Presence } from '../../client/parley-client.ts';
+import { ClientError, type CustomStatus, type Presence } from '../../client/parley-client.ts';
 import type { ChatHolder } from './chat-state.ts';
 
 /** The server's bound. */
 const watchedMax = 500;
+
+export interface PresenceChange {
+  readonly userId: string;
+  readonly status: Presence;
+  readonly customStatus?: CustomStatus | null;
+}
 
 export class PresenceWatch {
   readonly #holder: ChatHolder;
@@ -24,15 +30,21 @@ export class PresenceWatch {
     const asked = this.#watched;
     if (asked.length === 0) return;
     try {
-      const presence = await this.#holder.client.watchPresence(asked);
-      if (asked === this.#watched) this.#holder.set({ presence: new Map(Object.entries(presence)) });
+      const { presence, customStatuses } = await this.#holder.client.watchPresence(asked);
+      if (asked !== this.#watched) return;
+      const statuses = new Map(Object.entries(customStatuses));
+      this.#holder.set({ presence: new Map(Object.entries(presence)), statuses });
     } catch (error) {
       // Shown without it.
       if (!(error instanceof ClientError)) throw error;
     }
   }
 
-  take(userId: string, status: Presence): void {
-    this.#holder.set({ presence: new Map(this.#holder.state.presence).set(userId, status) });
+  take({ userId, status, customStatus = null }: PresenceChange): void {
+    const { presence, statuses } = this.#holder.state;
+    this.#holder.set({
+      presence: new Map(presence).set(userId, status),
+      statuses: new Map(statuses).set(userId, customStatus),
+    });
   }
 }

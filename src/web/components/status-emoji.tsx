@@ -1,8 +1,7 @@
 /** The emoji of a person's custom status, beside their name. */
-import type { Profile } from '../../client/parley-client.ts';
+import type { CustomStatus } from '../../client/parley-client.ts';
 
-export function StatusEmoji({ person }: { person: Profile }) {
-  const { status } = person;
+export function StatusEmoji({ status }: { status: CustomStatus | null | undefined }) {
   if (!status || (status.expiresAt !== null && Date.parse(status.expiresAt) <= Date.now())) return null;
   const { emoji, text } = status;
   return (

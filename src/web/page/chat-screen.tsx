@@ -46,6 +46,7 @@ export function ChatScreen({
   return (
     <div class={`chat ${room ? 'in-room' : ''}`}>
       <ConnectionBanner state={state} store={store} />
+      <ReminderBanner state={state} store={store} />
       <RoomList store={store} state={state} openId={room?.id} onLogOut={onLogOut} />
       {room ? (
         <RoomPane key={room.id} store={store} state={state} room={room} place={place!} lost={lost} />
@@ -71,6 +72,27 @@ async function showLinked(store: ChatStore, place: Place, onLost: () => void): P
   } finally {
     void store.open(roomId);
   }
+}
+
+/** A bookmark whose time has come. */
+function ReminderBanner({ state: { reminder }, store }: { state: ChatState; store: ChatStore }) {
+  const close = () => store.set({ reminder: undefined });
+  return (
+    <div class="banner-place" aria-live="polite">
+      {reminder && (
+        <div class="banner" role="status">
+          Reminder{reminder.note && ': '}
+          <bdi>{reminder.note}</bdi>{' '}
+          <a href={placeOf.message(reminder.roomId, reminder.messageId)} onClick={close}>
+            Show message
+          </a>
+          <button type="button" class="link" onClick={close}>
+            Dismiss
+          </button>
+        </div>
+      )}
+    </div>
+  );
 }
 
 function ConnectionBanner({ state, store }: { state: ChatState; store: ChatStore }) {

@@ -1,6 +1,6 @@
 /** The people in a room, what can be done about each, and the ways to bring in others or to leave. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Member, OwnRoom, Page } from '../../client/parley-client.ts';
+import type { CustomStatus, Member, OwnRoom, Page, Presence } from '../../client/parley-client.ts';
 import { useAttempt } from '../components/attempt.ts';
 import { Avatar } from '../components/avatar.tsx';
 import { type ChatStore, moderates } from '../components/chat-store.ts';
@@ -39,6 +39,8 @@ export function PeopleDialog({ store, room, onClose }: PeopleDialogProps) {
           <MemberItem
             key={member.user.id}
             member={member}
+            presence={store.state.presence.get(member.user.id)}
+            status={store.state.statuses.get(member.user.id)}
             isMe={member.user.id === store.client.user()?.id}
             onModerate={moderates(store.client, room) ? () => setModerated(member.user) : undefined}
             onMessage={() => writeTo(member.user.id)}
@@ -70,11 +72,15 @@ function titleOf({ kind, name }: OwnRoom) {
 
 function MemberItem({
   member: { user, role },
+  presence,
+  status,
   isMe,
   onModerate,
   onMessage,
 }: {
   member: Member;
+  presence: Presence | undefined;
+  status: CustomStatus | null | undefined;
   isMe: boolean;
   /** Undefined: this user may not moderate the room. */
   onModerate: (() => void) | undefined;
@@ -82,7 +88,7 @@ function MemberItem({
 }) {
   return (
     <li>
-      <Avatar person={user} />
+      <Avatar person={user} presence={presence} />
       <span class="person">
         <strong>
           <bdi>{user.displayName}</bdi>
@@ -92,6 +98,11 @@ function MemberItem({
           @{user.username}
           {role === 'member' ? '' : ` · ${role}`}
         </span>
+        {status && (
+          <span class="hint status-text">
+            {status.emoji} <bdi>{status.text}</bdi>
+          </span>
+        )}
       </span>
       {!isMe && (
         <span class="row">

@@ -79,6 +79,7 @@ export function Composer({ store, room, threadId, input }: ComposerProps) {
 
   function change(value: string): void {
     setText(value);
+    store.draftSync.wrote({ roomId: room.id, threadId }, value);
     typing.wrote(value !== '');
   }
 
@@ -93,6 +94,7 @@ export function Composer({ store, room, threadId, input }: ComposerProps) {
   function clear(): void {
     typing.forget();
     setText('');
+    store.draftSync.wrote({ roomId: room.id, threadId }, '');
     uploads.clear();
     mentions.close();
   }

@@ -65,7 +65,7 @@ export function MessageItem({ store, message, head, editing, onEditEnd, inThread
           <strong>
             <bdi>{author.displayName}</bdi>
           </strong>
-          <StatusEmoji person={store.state.stores.get(message.roomId)?.members?.get(author.id)?.user ?? author} />
+          <StatusEmoji status={store.state.statuses.get(author.id)} />
           <time dateTime={message.createdAt} title={calendar.format(new Date(message.createdAt))}>
             {clock.format(new Date(message.createdAt))}
           </time>
