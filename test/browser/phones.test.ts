@@ -194,7 +194,7 @@ test('notch and home bar cover no control', async () => {
     );
   };
   await expect.poll(() => isInside('.composer textarea')).toBe(true);
-  for (const part of ['.composer button', '.room-head .back', '.room-head h1'])
+  for (const part of ['.composer button.primary', '.room-head .back', '.room-head h1'])
     await expect.poll(() => isInside(part), { message: part }).toBe(true);
   await page.goto(`${stage.url}/#/`);
   for (const part of ['.rooms .brand', '.rooms .me', 'nav .room >> nth=0'])

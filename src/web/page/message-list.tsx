@@ -43,7 +43,9 @@ export function MessageList({ store, state, room, onEditEnd }: MessageListProps 
   const opened = useRef(false);
 
   function isReading(): boolean {
-    return opened.current && isNewest && (keeper.current?.atEnd() ?? false) && isLookedAt();
+    // As of now: the listeners below outlive this drawing.
+    const reachesEnd = store.state.views.get(room.id)?.to === Number.POSITIVE_INFINITY;
+    return opened.current && reachesEnd && (keeper.current?.atEnd() ?? false) && isLookedAt();
   }
   function readAlong(): void {
     if (isReading()) store.markRead(room.id);
