@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ClientError, isInRoom } from '../../client/parley-client.ts';
 import type { ChatState, ChatStore } from '../components/chat-store.ts';
-import { type Place, placeOf } from './page-places.ts';
+import { type Place, placeOf } from '../components/page-places.ts';
 import { RoomList } from './room-list.tsx';
 import { RoomPane } from './room-pane.tsx';
 

@@ -5,6 +5,7 @@ import { ClientError, createParleyClient } from '../../client/parley-client.ts';
 import type { ChatStore } from '../components/chat-store.ts';
 import { ConfirmProvider, useConfirm } from '../components/confirm.tsx';
 import { Dialog } from '../components/dialog.tsx';
+import { readPlace } from '../components/page-places.ts';
 import { Refusal } from '../components/refusal.tsx';
 import { AccountDialog } from './account/account-dialog.tsx';
 import { ChatScreen } from './chat-screen.tsx';
@@ -15,7 +16,6 @@ import { LoginScreen } from './login/login-screen.tsx';
 import { SetupScreen } from './login/setup-screen.tsx';
 import { MailboxDialog } from './mailbox-dialog.tsx';
 import { type Linking, usePageLogin } from './page-login.ts';
-import { readPlace } from './page-places.ts';
 import { onWakeUp } from './wake-up.ts';
 
 /** The page may be below a path behind a proxy: the API is beside it. */

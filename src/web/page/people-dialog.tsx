@@ -8,7 +8,7 @@ import { useConfirm } from '../components/confirm.tsx';
 import { Dialog } from '../components/dialog.tsx';
 import { Refusal } from '../components/refusal.tsx';
 import { InviteLinks } from './invite-link.tsx';
-import { MemberActions } from './member-actions.tsx';
+import { MemberActions } from './message/member-actions.tsx';
 
 interface PeopleDialogProps {
   readonly store: ChatStore;

@@ -3,9 +3,9 @@ import { useEffect } from 'preact/hooks';
 import { knownMessage, type OwnRoom } from '../../client/parley-client.ts';
 import { useAttempt } from '../components/attempt.ts';
 import type { ChatState, ChatStore } from '../components/chat-store.ts';
+import { placeOf } from '../components/page-places.ts';
 import { Refusal } from '../components/refusal.tsx';
 import { MessageItem } from './message/message-item.tsx';
-import { placeOf } from './page-places.ts';
 
 interface PinsPaneProps {
   readonly store: ChatStore;

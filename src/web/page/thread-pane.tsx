@@ -3,12 +3,12 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { knownMessage, type Message, type OwnRoom } from '../../client/parley-client.ts';
 import { useAttempt } from '../components/attempt.ts';
 import type { ChatState, ChatStore } from '../components/chat-store.ts';
+import { placeOf } from '../components/page-places.ts';
 import { Refusal } from '../components/refusal.tsx';
 import { shownThread } from '../components/thread-views.ts';
 import { Composer } from './composer/composer.tsx';
 import { MessageItem, UnsentItem } from './message/message-item.tsx';
 import { isLookedAt, startsGroup, useScrollKeeper } from './message-list.tsx';
-import { placeOf } from './page-places.ts';
 
 interface ThreadPaneProps {
   readonly store: ChatStore;

@@ -5,8 +5,8 @@ import type { Bookmark, Draft, FollowedThread, ScheduledMessage } from '../../..
 import { useAttempt } from '../../components/attempt.ts';
 import type { ChatStore } from '../../components/chat-store.ts';
 import { Dialog } from '../../components/dialog.tsx';
+import { placeOf } from '../../components/page-places.ts';
 import { Refusal } from '../../components/refusal.tsx';
-import { placeOf } from '../page-places.ts';
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const formatTime = (time: string) => calendar.format(new Date(time));

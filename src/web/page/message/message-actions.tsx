@@ -6,13 +6,13 @@ import { copyText } from '../../components/clipboard.ts';
 import { type Confirm, useConfirm } from '../../components/confirm.tsx';
 import { Dialog } from '../../components/dialog.tsx';
 import { Icon } from '../../components/icon.tsx';
+import { placeOf } from '../../components/page-places.ts';
 import { Menu, usePopover } from '../../components/popover.tsx';
-import { BookmarkDialog } from '../later/bookmark-dialog.tsx';
-import { MemberActions } from '../member-actions.tsx';
-import { placeOf } from '../page-places.ts';
-import { ReportDialog } from '../report-dialog.tsx';
+import { BookmarkDialog } from './bookmark-dialog.tsx';
 import { ForwardDialog } from './forward-dialog.tsx';
+import { MemberActions } from './member-actions.tsx';
 import { QuickReactions, ReactButton } from './reaction-list.tsx';
+import { ReportDialog } from './report-dialog.tsx';
 
 interface Action {
   readonly name: string;

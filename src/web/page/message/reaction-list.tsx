@@ -8,9 +8,9 @@ import { Dialog } from '../../components/dialog.tsx';
 import { Emoji } from '../../components/emoji.tsx';
 import { EmojiPicker } from '../../components/emoji-picker.tsx';
 import { Icon } from '../../components/icon.tsx';
+import { useLongPress } from '../../components/long-press.ts';
 import { Popover, usePopover } from '../../components/popover.tsx';
 import { Refusal } from '../../components/refusal.tsx';
-import { useLongPress } from '../long-press.ts';
 
 type Attempt = (work: () => Promise<unknown>) => void;
 

@@ -2,7 +2,7 @@
 import type { Message, Profile } from '../../../client/parley-client.ts';
 import { Avatar } from '../../components/avatar.tsx';
 import type { ChatStore } from '../../components/chat-store.ts';
-import { placeOf } from '../page-places.ts';
+import { placeOf } from '../../components/page-places.ts';
 
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 

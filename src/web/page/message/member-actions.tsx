@@ -1,13 +1,13 @@
 /** A moderator's actions on a person, opened from a message or from the list of people. */
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Profile } from '../../client/parley-client.ts';
-import { useAttempt } from '../components/attempt.ts';
-import type { ChatStore } from '../components/chat-store.ts';
-import { useConfirm } from '../components/confirm.tsx';
-import { Dialog } from '../components/dialog.tsx';
-import { LengthHint, noteLengthMax } from '../components/length-limit.tsx';
-import { Refusal } from '../components/refusal.tsx';
+import type { Profile } from '../../../client/parley-client.ts';
+import { useAttempt } from '../../components/attempt.ts';
+import type { ChatStore } from '../../components/chat-store.ts';
+import { useConfirm } from '../../components/confirm.tsx';
+import { Dialog } from '../../components/dialog.tsx';
+import { LengthHint, noteLengthMax } from '../../components/length-limit.tsx';
+import { Refusal } from '../../components/refusal.tsx';
 
 /** Seconds, and what they are called. */
 const times = [

@@ -1,11 +1,11 @@
 /** Reports a message to the moderators. */
 import { useState } from 'preact/hooks';
-import type { Message } from '../../client/parley-client.ts';
-import { useAttempt } from '../components/attempt.ts';
-import type { ChatStore } from '../components/chat-store.ts';
-import { Dialog } from '../components/dialog.tsx';
-import { isTooLong, LengthHint } from '../components/length-limit.tsx';
-import { Refusal } from '../components/refusal.tsx';
+import type { Message } from '../../../client/parley-client.ts';
+import { useAttempt } from '../../components/attempt.ts';
+import type { ChatStore } from '../../components/chat-store.ts';
+import { Dialog } from '../../components/dialog.tsx';
+import { isTooLong, LengthHint } from '../../components/length-limit.tsx';
+import { Refusal } from '../../components/refusal.tsx';
 
 const reasons = ['Spam or fraud', 'Harassment or hate', 'Sexual content', 'Something else'] as const;
 /** Together with the reason before it, within the server's bound. */

@@ -9,7 +9,7 @@ const readBackMax = 500;
 /** The server's bound for one page. */
 const pageMax = 100;
 
-export class RoomViews {
+export class HistoryViews {
   readonly #holder: ChatHolder;
   readonly #stores: RoomStores;
 
