@@ -79,6 +79,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   auth: ['authenticator.ts', 'host-app', 'oauth', 'login', 'account', 'mfa', 'sessions', 'credentials'],
   chat: [
     'scheduled',
+    'streams',
     'drafts',
     'bookmarks',
     'presence',

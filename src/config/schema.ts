@@ -232,6 +232,20 @@ export const schema = {
     sendTimeout: duration('8s', 'Time to answer a send'),
     reactionsMax: integer(50, 'Different reactions to one message', { min: 1, max: 1000 }),
     historyCacheBytes: size('64MB', 'Memory for the newest history pages'),
+    streamIdle: duration('30s', 'A streamed message whose writer is silent for this long is finished for it', {
+      minMs: 100,
+    }),
+    streamLifetime: duration('10m', 'A streamed message is finished after this time, whatever its writer does', {
+      minMs: 1000,
+    }),
+    streamJudgeEvery: duration(
+      '300ms',
+      'Interval at which the growing text of a streamed message is judged and shown',
+      {
+        minMs: 10,
+      },
+    ),
+    streamsPerUser: integer(5, 'Messages that one user streams at once', { min: 1, max: 1000 }),
   },
   drafts: {
     perUser: integer(200, 'Drafts of one user, over all rooms and threads', { min: 1, max: 10_000 }),

@@ -287,6 +287,11 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     inPublic: notJoined,
     body: ({ unique }) => ({ clientId: unique, text: 'hello' }),
   },
+  // The test’s body is JSON. Nobody is refused for the type of a body before it is known who asks.
+  'POST /v1/rooms/{roomId}/messages/stream': {
+    answers: own(415),
+    path: ({ roomId, unique }) => `/v1/rooms/${roomId}/messages/stream?clientId=${unique}`,
+  },
   'GET /v1/rooms/{roomId}/messages/{messageId}': { answers: room(200, 200, 200, 404, 200), inPublic: seenByStaff },
   'PATCH /v1/rooms/{roomId}/messages/{messageId}': {
     answers: room(403, 403, 403, 403, 403),
@@ -520,6 +525,17 @@ export const frames: Readonly<Record<string, FrameExpectation>> = {
     answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
     inPublic: joinFirst,
   },
+  'message.stream.start': {
+    frame: ({ roomId, unique }) => ({ roomId, clientId: unique }),
+    answers: inRoom('ack', 'ack', 'ack', 'forbidden'),
+    inPublic: joinFirst,
+  },
+  // Nobody but its writer can tell that a message is, or was, streamed.
+  'message.stream.append': {
+    frame: ({ messageId }) => ({ messageId, offset: 0, text: 'x' }),
+    answers: everywhere('not_found'),
+  },
+  'message.stream.finish': { frame: ({ messageId }) => ({ messageId }), answers: everywhere('not_found') },
   'message.edit': {
     frame: ({ roomId, messageId }) => ({ roomId, messageId, text: 'in somebody else’s name' }),
     answers: inRoom('forbidden', 'forbidden', 'forbidden', 'forbidden'),

@@ -119,6 +119,8 @@ async function seed(marker: string) {
     values (gen_random_uuid(), ${room}, ${other.id}, 'ban', ${person.id}, ${sql.json({ reason: marker })})`;
   await sql`insert into moderation_removals (message_id, room_id, author_id, text, html)
     values (${sent[2]!}, ${room}, ${person.id}, ${marker}, ${marker})`;
+  await sql`insert into message_streams (message_id, room_id, author_id, text, length)
+    values (${sent[3]!}, ${room}, ${person.id}, ${marker}, ${marker.length})`;
   await sql`insert into learned_examples (moderator_id, label, text)
     values (${other.id}, 'spam', ${`I wrote ${marker} 3`})`;
   return { person, other, room, own, owned, dm };

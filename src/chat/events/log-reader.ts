@@ -10,6 +10,7 @@ import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import type { FeedEvent } from '../../realtime/feed/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
 import type { MessageExtras, ThreadSummary } from '../state/message-extras.ts';
+import { hasMark, messageMarks } from '../state/message-marks.ts';
 import { eventJson, toMessage, unknownProfile } from '../state/message-shape.ts';
 import { messageColumns, type StoredMessage, toMessageFields } from './message-columns.ts';
 
@@ -31,15 +32,18 @@ interface EventRow extends ShownMessage {
   data: Record<string, unknown> | null;
 }
 
+/** A message that is written word by word begins without a text, however much it has by now. */
+const startsStream = `(e.type = 'message.created' and m.marks & ${messageMarks.stream} <> 0)`;
+
 /** The message `m` as of the event `e`: earlier versions come from `v`. */
 const shownColumns = messageColumns('m', {
   message_id: 'e.message_id',
   seq: 'm.seq as message_seq',
   actor_id: 'm.actor_id as sender_id',
-  text: 'coalesce(v.text, m.text) as text',
-  html: 'coalesce(v.html, m.html) as html',
-  mentions: 'case when v.message_id is null then m.mentions else v.mentions end as mentions',
-  mentions_all: 'case when v.message_id is null then m.mentions_all else v.mentions_all end as mentions_all',
+  text: `case when ${startsStream} then '' else coalesce(v.text, m.text) end as text`,
+  html: `case when ${startsStream} then '' else coalesce(v.html, m.html) end as html`,
+  mentions: `case when ${startsStream} then null when v.message_id is null then m.mentions else v.mentions end as mentions`,
+  mentions_all: `case when ${startsStream} then null when v.message_id is null then m.mentions_all else v.mentions_all end as mentions_all`,
   marks: 'm.marks',
   at: 'm.at as created_at',
   // An event that names a version brings no new one: it shows the version that it names, and when that was written.
@@ -159,7 +163,9 @@ function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>, found
     const stored = { ...row, message_id: row.message_id!, seq: message_seq!, at: created_at!, marks: row.marks ?? 0 };
     const shown = row.data?.shown as Partial<MessageExtras> | undefined;
     const known = found.get(stored.message_id);
-    const extras = known || shown ? { ...known, ...shown } : undefined;
+    const isOpening = row.type === 'message.created' && hasMark(stored.marks, 'stream');
+    const streaming = isOpening ? { streaming: true as const } : undefined;
+    const extras = known || shown || streaming ? { ...known, ...shown, ...streaming } : undefined;
     const message = toMessage(toMessageFields(stored, row.room_id, 0, extras), profileOf(sender_id!));
     // Of the thread that the message is in: a restored message counts there again.
     const thread = row.data?.thread as ThreadSummary | undefined;

@@ -23,6 +23,7 @@ import {
   lockMessage,
   type MessageVersion,
   redact,
+  requireFinished,
   storeVersion,
 } from './message-version-repository.ts';
 import type { SenderRecords } from './sender-records.ts';
@@ -77,6 +78,7 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
         if (current.deleted) throw new Failure('not_found', 'no such message');
         if (current.authorId !== actor.userId) throw new Failure('forbidden', 'only its author edits a message');
         if (hasMark(current.marks, 'forwarded')) throw forwardedStays();
+        if (hasMark(current.marks, 'stream')) await requireFinished(context.tx, messageId);
         if (current.text === text) return { events: [], answer: current.seq };
         await storeVersion(context.tx, { roomId, messageId }, current, { text, html, mentions, mentionsAll });
         if (flag) await recordFlag(context.tx, { ...author, messageId }, flag);

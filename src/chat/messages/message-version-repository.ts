@@ -1,7 +1,7 @@
 /** SQL of what changes a stored message: its versions, its deletion, and what moderators may give back. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
-import { threads } from '../../database/tables/conversation-tables.ts';
+import { messageStreams, threads } from '../../database/tables/conversation-tables.ts';
 import { events, messageEdits } from '../../database/tables/event-tables.ts';
 import { moderationRemovals } from '../../database/tables/moderation-tables.ts';
 import { Failure } from '../../errors.ts';
@@ -77,6 +77,15 @@ async function startsThread(tx: Transaction, messageId: string): Promise<boolean
   return row !== undefined;
 }
 
+/** @throws Failure `conflict` for a message that is still being written word by word */
+export async function requireFinished(tx: Transaction, messageId: string): Promise<void> {
+  const [row] = await tx
+    .select({ id: messageStreams.messageId })
+    .from(messageStreams)
+    .where(eq(messageStreams.messageId, messageId));
+  if (row) throw new Failure('conflict', 'the message is still being written');
+}
+
 export async function hasMessage(tx: Transaction, messageId: string): Promise<boolean> {
   const [row] = await tx.select({ seq: events.seq }).from(events).where(eq(events.messageId, messageId)).limit(1);
   return row !== undefined;
@@ -132,7 +141,8 @@ async function findVersionSeq(
         eq(events.roomId, roomId),
         eq(events.messageId, messageId),
         sql`${events.type} in ('message.created', 'message.updated')`,
-        sql`${events.data} ->> 'versionSeq' is null`,
+        // An event that names itself brings a version as well: the end of a streamed message.
+        sql`coalesce((${events.data} ->> 'versionSeq')::bigint, ${events.seq}) = ${events.seq}`,
         sql`${events.seq} >= ${createdSeq}`,
       ),
     );

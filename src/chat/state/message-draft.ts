@@ -79,6 +79,8 @@ export interface ForwardDraft {
 /** What a draft holds beside its text; at least one of them. */
 export type DraftParts = Readonly<Omit<Static<ReturnType<typeof exactly<typeof partFields>>>, 'forward'>> & {
   readonly forward?: ForwardDraft;
+  /** The message is written word by word, and is still empty. Only streams/stream-start.ts sets it. */
+  readonly stream?: true;
 };
 
 /** The fields of a message's row that its author or the engine determines. */

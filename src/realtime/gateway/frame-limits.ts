@@ -15,6 +15,9 @@ export interface FrameLimitSettings {
 /** The ids a connection used lately. Repeating one is a bad frame. */
 const recentIdsMax = 256;
 
+/** Frames that make a message. */
+const sends: ReadonlySet<string> = new Set(['message.send', 'message.stream.start']);
+
 /** Buckets are made with the first frame that needs them, because most connections only listen. */
 export class FrameLimits {
   readonly #settings: FrameLimitSettings;
@@ -44,7 +47,7 @@ export class FrameLimits {
     const { framesPerSecond, framesBurst, messagesPerSecond, messagesBurst } = this.#settings;
     this.#frames ??= new TokenBucket(framesPerSecond, framesBurst, nowMs);
     const waitMs = this.#frames.take(nowMs);
-    if (waitMs > 0 || type !== 'message.send') return waitMs;
+    if (waitMs > 0 || !sends.has(type)) return waitMs;
     this.#messages ??= new TokenBucket(messagesPerSecond, messagesBurst, nowMs);
     return this.#messages.take(nowMs);
   }

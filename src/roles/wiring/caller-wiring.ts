@@ -57,7 +57,13 @@ export async function startCallerWiring(options: CallerWiringOptions): Promise<C
   const counters = createCounters(options);
   // Requests arrive only after `listen`, so both functions find `identities` set.
   const app = await createApp({
-    settings: { ...config.http, ...config.limits, publicUrl, socketPath, longestBodyTimeout: config.uploads.timeout },
+    settings: {
+      ...config.http,
+      ...config.limits,
+      publicUrl,
+      socketPath,
+      longestBodyTimeout: Math.max(config.uploads.timeout, config.message.streamLifetime),
+    },
     counters,
     isCaller: (request) => identities.isCaller(request),
     requireCaller: (request) => identities.authenticator.fromRequest(request),

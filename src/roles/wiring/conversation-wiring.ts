@@ -5,6 +5,7 @@ import { startLater } from './later-wiring.ts';
 import { startPolls } from './poll-wiring.ts';
 import { startPresenceFeature } from './presence-wiring.ts';
 import { createReactions } from './reaction-wiring.ts';
+import { startStreams } from './streams-wiring.ts';
 import { createThreads } from './threads-wiring.ts';
 import { startUploads } from './upload-wiring.ts';
 
@@ -15,6 +16,7 @@ export function startConversation(options: ConversationOptions): ConversationWir
     ...[createThreads(options), createReactions(options), startLater(options), startPolls(options)],
     startPresenceFeature(options),
     startUploads(options),
+    startStreams(options),
   ];
   return {
     routes: async (v1) => {

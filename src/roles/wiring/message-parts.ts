@@ -19,6 +19,9 @@ import { createPollPersonalData } from '../../chat/polls/poll-personal-data.ts';
 import { reactionSource } from '../../chat/reactions/reaction-extras.ts';
 import { createReactionPersonalData } from '../../chat/reactions/reaction-personal-data.ts';
 import { createScheduledData } from '../../chat/scheduled/scheduled-service.ts';
+import { createStreamData } from '../../chat/streams/stream-personal-data.ts';
+import { streamSource } from '../../chat/streams/stream-repository.ts';
+import { createStreamWriter } from '../../chat/streams/stream-writer.ts';
 import { createThreadPersonalData } from '../../chat/threads/thread-personal-data.ts';
 import { threadSource } from '../../chat/threads/thread-source.ts';
 import type { FileLinks } from '../../chat/uploads/links/file-links.ts';
@@ -39,7 +42,7 @@ export interface MessageParts {
 
 export interface MessagePartsOptions extends UploadPartsOptions {
   readonly profiles: Profiles;
-  readonly config: Pick<Config, 'polls' | 'uploads' | 'publicUrl'>;
+  readonly config: Config;
 }
 
 export function createMessageParts(options: MessagePartsOptions): MessageParts {
@@ -47,11 +50,12 @@ export function createMessageParts(options: MessagePartsOptions): MessageParts {
   const uploads = createUploadParts(options);
   const sources: readonly ExtrasSource[] = [
     ...[threadSource, reactionSource, pinSource, pollSource],
-    ...[createForwardSource(profiles), uploads.source],
+    ...[createForwardSource(profiles), uploads.source, streamSource],
   ];
   const writers: readonly PartsWriter[] = [
     ...[uploads.writer, createForwardWriter(uploads.copyAttachments)],
     createPollWriter(config.polls),
+    createStreamWriter({ perUser: config.message.streamsPerUser }),
   ];
   const personalData: MessageParts['personalData'] = (eventLog) => [
     createThreadPersonalData(db),
@@ -63,6 +67,7 @@ export function createMessageParts(options: MessagePartsOptions): MessageParts {
     createScheduledData(db),
     createPollPersonalData(db, eventLog),
     uploads.personalData,
+    createStreamData(db),
   ];
   const ownVotes = createOwnVotes(createFindOwnVotes(db));
   return { extras: createExtrasLoader(db, sources), writers, personalData, ownVotes, links: uploads.links };

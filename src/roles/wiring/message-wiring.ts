@@ -1,8 +1,8 @@
 /** Messages, their history pages, read markers, and the retries of moderation. */
 import type { Contact } from '../../chat/membership/contact.ts';
-import { createFlagPolicy } from '../../chat/messages/flag-policy.ts';
+import { createFlagPolicy, type FlagPolicy } from '../../chat/messages/flag-policy.ts';
 import { createHistoryPages, type HistoryPages } from '../../chat/messages/history-pages.ts';
-import { createMentionLookup } from '../../chat/messages/mentioned-members.ts';
+import { createMentionLookup, type MentionLookup } from '../../chat/messages/mentioned-members.ts';
 import { createMessageRepository, type MessageRepository } from '../../chat/messages/message-repository.ts';
 import { createMessageService, type MessageService } from '../../chat/messages/message-service.ts';
 import { createUncachedNewestPages } from '../../chat/messages/uncached-newest-page.ts';
@@ -26,6 +26,8 @@ export interface MessageWiring {
   readonly reads: ReadService;
   readonly receipts: ReceiptService;
   readonly refusals: RefusalLog;
+  readonly flags: FlagPolicy;
+  readonly findMentioned: MentionLookup;
   /** Stops the retries of moderation and the receipts. */
   readonly stop: () => Promise<void>;
 }
@@ -71,9 +73,19 @@ export function startMessageWiring(options: MessageWiringOptions): MessageWiring
     unmoderated: retries.repository,
     settings: { ...config.message, admissionMs: config.message.admission, fallback: config.moderation.fallback },
   });
+  const { flags, findMentioned } = shared;
   const reading = startReadWiring({ config, logger, sql, rooms });
   return {
-    ...{ messages, repository, pages, refusals, reads: reading.reads, receipts: reading.receipts },
+    ...{
+      messages,
+      repository,
+      pages,
+      refusals,
+      flags,
+      findMentioned,
+      reads: reading.reads,
+      receipts: reading.receipts,
+    },
     stop: async () => {
       reading.stop();
       await retries.stop();
