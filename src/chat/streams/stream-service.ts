@@ -94,7 +94,11 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   /** Pieces of a message in the order in which they came. */
   const serial = createSerial();
   const blocked = new LRUCache<string, BlockedText>({ max: blockedMax });
-  const steps = createStreamSteps({ step: stepQuietly, everyMs: settings.judgeEveryMs });
+  const steps = createStreamSteps({
+    step,
+    everyMs: settings.judgeEveryMs,
+    onError: (error) => logger.debug({ error }, 'a step of a stream failed'),
+  });
   const showMore = createShowing(options);
 
   async function start(sender: Sender, draft: StreamDraft, origin: Origin) {
@@ -200,18 +204,13 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     signalUser(authorId, JSON.stringify({ type: 'notice', code, message, roomId, messageId, ...details }));
   }
 
-  async function stepQuietly(messageId: string): Promise<void> {
-    try {
-      const place = await findStream(sql, messageId);
-      const verdict = place && (await showMore(place));
-      if (verdict?.outcome !== 'block') return;
-      const refusal = await ends.removeBlocked(place!, verdict);
-      blocked.set(messageId, refusal);
-      tellWriter(place!, refusal);
-    } catch (error) {
-      // What was not judged is not shown. The next step, or the end, judges it.
-      logger.debug({ error }, 'a step of a stream failed');
-    }
+  async function step(messageId: string): Promise<void> {
+    const place = await findStream(sql, messageId);
+    const verdict = place && (await showMore(place));
+    if (verdict?.outcome !== 'block') return;
+    const refusal = await ends.removeBlocked(place!, verdict);
+    blocked.set(messageId, refusal);
+    tellWriter(place!, refusal);
   }
 
   return { start, append, finish, endSilent, stop: steps.stop };

@@ -15,13 +15,15 @@ interface Pace {
   running: Promise<void> | undefined;
 }
 
-/** @param step judges what is there, and never throws */
+/** @param onError called for a step that fails: what it did not judge is judged by the next one, or at the end */
 export function createStreamSteps({
   step,
   everyMs,
+  onError,
 }: {
   readonly step: (messageId: string) => Promise<void>;
   readonly everyMs: number;
+  readonly onError: (error: unknown) => void;
 }): StreamSteps {
   const paces = new Map<string, Pace>();
   let stopped = false;
@@ -39,10 +41,12 @@ export function createStreamSteps({
 
   function run(messageId: string, pace: Pace): void {
     pace.isWanted = false;
-    pace.running = step(messageId).finally(() => {
-      pace.running = undefined;
-      if (!stopped) pace.timer = setTimeout(() => rest(messageId, pace), everyMs);
-    });
+    pace.running = step(messageId)
+      .catch(onError)
+      .finally(() => {
+        pace.running = undefined;
+        if (!stopped) pace.timer = setTimeout(() => rest(messageId, pace), everyMs);
+      });
   }
 
   /** The pause is over. */
