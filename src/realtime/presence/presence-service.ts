@@ -114,7 +114,12 @@ export function startPresence(options: Options): PresenceService {
   }
 
   async function loadView(person: WatchedPerson): Promise<void> {
-    person.view = await sources.findView(person.userId);
+    const { reads } = person;
+    const read = ++reads.begun;
+    const view = await sources.findView(person.userId);
+    if (read < reads.taken) return;
+    reads.taken = read;
+    person.view = view;
     delivery.touch(person);
   }
 

@@ -7,6 +7,8 @@ export interface WatchedPerson {
   readonly userId: string;
   readonly watches: Set<Watch>;
   view: PersonView | undefined;
+  /** Reads of the view that were begun, and the one that it is of: an older read may come back later. */
+  readonly reads: { begun: number; taken: number };
   /** Settles when the person has been read for the first time. */
   ready: Promise<void> | undefined;
 }
@@ -47,7 +49,7 @@ export function createWatchLists({
   function begin(connection: Connection, userId: string): Watch {
     let person = people.get(userId);
     if (!person) {
-      person = { userId, watches: new Set(), view: undefined, ready: undefined };
+      person = { userId, watches: new Set(), view: undefined, reads: { begun: 0, taken: 0 }, ready: undefined };
       people.set(userId, person);
       onFirst(userId);
       onCount(people.size);

@@ -79,6 +79,8 @@ export function startPrivacy({
   revocations.onAccountEnd((userId) => {
     profiles.invalidate(userId);
     hub.forgetRecent();
+    // Watchers no longer see the status of somebody who was erased.
+    personChanges.announce(userId);
   });
   const erasures = startErasures({
     db,
