@@ -71,6 +71,8 @@ async function watch(client: Client, people: readonly Person[]): Promise<void> {
   for (const [id, status] of Object.entries(answer.presence as Record<string, string>)) client.seen.set(id, status);
 }
 
+// Its servers end with it.
+process.on('SIGTERM', () => process.exit(1));
 const town = await startTown(serverCore);
 const redis = await startRedis();
 const settings = { REDIS_URL: redis.url, PARLEY_LIMITS_PRESENCE_BURST: '100000', PARLEY_PROCESSING_SPARE_THREADS: '0' };
