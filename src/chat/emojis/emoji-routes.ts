@@ -116,8 +116,11 @@ function addImageRoute(app: App, { emojis }: Options): void {
         params: EmojiParams,
         querystring: exactly({ v: Type.Optional(Type.String({ ...Uuid, description: 'The id of the emoji' })) }),
         response: {
-          ...answers(200, Type.String({ format: 'binary', description: 'The picture, as it was added' })),
-          304: Type.Null(),
+          ...answers(304, Type.Null()),
+          200: {
+            description: 'The picture, as it was added',
+            content: { 'image/*': { schema: Type.String({ format: 'binary' }) } },
+          },
         },
       },
       // Pages of other sites that embed Parley show it too.

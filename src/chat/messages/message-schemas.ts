@@ -29,6 +29,12 @@ export const MessagePage = named(
   }),
 );
 
+/** The answer to a change that is an event of its own. */
+export const ChangeSeq = named(
+  'ChangeSeq',
+  Type.Object({ seq: Type.Integer({ description: 'The seq of the room’s log that holds the change' }) }),
+);
+
 export const EditBody = exactly({ text: MessageText });
 export const RoomParams = exactly({ roomId: Uuid });
 export const MessageParams = exactly({ roomId: Uuid, messageId: Uuid });

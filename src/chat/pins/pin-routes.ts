@@ -1,17 +1,11 @@
 /** Pins over REST. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
 import { answers, listOf, PageQuery } from '../../http/input/schemas.ts';
-import { MessageParams, RoomParams } from '../messages/message-schemas.ts';
+import { ChangeSeq, MessageParams, RoomParams } from '../messages/message-schemas.ts';
 import { MessageShape } from '../state/message-shape.ts';
 import type { PinService } from './pin-service.ts';
-
-const PinSeq = Type.Object(
-  { seq: Type.Integer({ description: 'The seq of the room’s log that holds the change' }) },
-  { description: 'Where the change is in the room’s log' },
-);
 
 interface Options {
   pins: PinService;
@@ -39,7 +33,7 @@ function addChangeRoutes(app: App, { pins, authenticator }: Options): void {
         description:
           'Members, or moderators alone if the room’s setting `pins` says so. A message that is pinned stays pinned. 409: the room has as many pins as it may have (`room.pinsMax`).',
         params: MessageParams,
-        response: answers(200, PinSeq),
+        response: answers(200, ChangeSeq),
       },
     },
     async (request) => pins.pin(await authenticator.fromRequest(request), request.params),
@@ -54,7 +48,7 @@ function addChangeRoutes(app: App, { pins, authenticator }: Options): void {
         summary: 'Unpin a message',
         description: 'A message that is not pinned is no error: the answer is the newest seq of the room.',
         params: MessageParams,
-        response: answers(200, PinSeq),
+        response: answers(200, ChangeSeq),
       },
     },
     async (request) => pins.unpin(await authenticator.fromRequest(request), request.params),
@@ -69,6 +63,7 @@ function addListRoute(app: App, { pins, authenticator }: Options): void {
         tags,
         operationId: 'listPins',
         summary: 'List the pinned messages of a room, the newest pin first',
+        description: 'Without deleted messages, and without those before the history that the caller may read.',
         params: RoomParams,
         querystring: PageQuery,
         response: answers(200, listOf(MessageShape)),

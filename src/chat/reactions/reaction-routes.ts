@@ -3,7 +3,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
-import { answers, exactly, listOf, PageQuery, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, listOf, named, PageQuery, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
+import { ChangeSeq } from '../messages/message-schemas.ts';
 import { emojiLengthMax } from './reaction-emoji.ts';
 import type { ReactionService } from './reaction-service.ts';
 
@@ -17,12 +18,7 @@ const ReactionParams = exactly({
   }),
 });
 
-const ReactionSeq = Type.Object(
-  { seq: Type.Integer({ description: 'The seq of the room’s log that holds the change' }) },
-  { description: 'Where the change is in the room’s log' },
-);
-
-const PersonShape = Type.Object({ user: PublicUser, at: Time });
+const PersonShape = named('ReactedUser', Type.Object({ user: PublicUser, at: Time }));
 
 const path = '/rooms/:roomId/messages/:messageId/reactions/:emoji';
 const tags = ['messages'];
@@ -50,7 +46,7 @@ function addChangeRoutes(app: App, { reactions, authenticator }: Options): void 
         description:
           'The same reaction again changes nothing and gets the seq of the first. 409: the message has as many different reactions as it may have (`message.reactionsMax`).',
         params: ReactionParams,
-        response: answers(200, ReactionSeq),
+        response: answers(200, ChangeSeq),
       },
     },
     async (request) => reactions.add(await authenticator.fromRequest(request), request.params),
@@ -67,7 +63,7 @@ function addChangeRoutes(app: App, { reactions, authenticator }: Options): void 
           'A reaction that is not there is no error: the answer is the newest seq of the room. Moderators may remove the reaction of another user.',
         params: ReactionParams,
         querystring: exactly({ userId: Type.Optional(Uuid) }),
-        response: answers(200, ReactionSeq),
+        response: answers(200, ChangeSeq),
       },
     },
     async (request) => reactions.remove(await authenticator.fromRequest(request), request.params, request.query.userId),
@@ -82,6 +78,7 @@ function addPeopleRoute(app: App, { reactions, authenticator }: Options): void {
         tags,
         operationId: 'listReactionPeople',
         summary: 'List the people who reacted with an emoji, the first one first',
+        description: 'All of them, page by page; a message itself shows the first 20.',
         params: ReactionParams,
         querystring: PageQuery,
         response: answers(200, listOf(PersonShape)),
