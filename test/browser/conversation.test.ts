@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
+import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { article, devices, enterRoom, longPress, messages, openPageStage, say, visit } from '../harness/page-visits.ts';
 import { mustCall } from '../harness/test-client.ts';
@@ -185,3 +186,48 @@ test('a text is sent later, and stays in the list until it is cancelled', async 
   await say(page, 'sent at once');
   await article(page, 'sent at once').waitFor();
 });
+
+test('files are sent with a text, a picture is opened and moved through by keys, and a poll is voted in', async () => {
+  const { ana, ben } = await stage.roomOfTwo('Files');
+  const page = await visit(stage.browser, { url: stage.url, person: ana });
+  const other = await visit(stage.browser, { url: stage.url, person: ben });
+  for (const each of [page, other]) await enterRoom(each, 'Files');
+  const pictures = await Promise.all(['#c0392b', '#27ae60'].map(pngOf));
+  await page.locator('.composer .file-input').setInputFiles([
+    { name: 'red.png', mimeType: 'image/png', buffer: pictures[0]! },
+    { name: 'green.png', mimeType: 'image/png', buffer: pictures[1]! },
+    { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('Water on Monday') },
+  ]);
+  const tray = page.getByRole('list', { name: 'Files of this message' });
+  await tray.getByRole('button', { name: 'Remove notes.txt' }).click();
+  expect(await tray.getByRole('listitem').count()).toBe(2);
+  await composer(page).fill('The harvest');
+  const sendButton = page.getByRole('button', { name: 'Send', exact: true });
+  await expect.poll(() => sendButton.isEnabled()).toBe(true);
+  await sendButton.click();
+  const shown = article(other, 'The harvest');
+  await shown.getByRole('button', { name: 'Open picture red.png' }).click();
+  await other.getByText('1 of 2').waitFor();
+  await other.keyboard.press('ArrowRight');
+  await other.getByText('2 of 2').waitFor();
+  expect(await violations(other)).toEqual([]);
+  await other.keyboard.press('Escape');
+
+  await page.getByRole('button', { name: 'Add to message' }).click();
+  await page.getByRole('menuitem', { name: 'Poll …' }).click();
+  await page.getByLabel('Question').fill('What next?');
+  await page.getByLabel('Option 1').fill('Pumpkins');
+  await page.getByLabel('Option 2').fill('Beans');
+  await page.getByRole('button', { name: 'Send poll' }).click();
+  const beans = other.getByRole('group', { name: 'What next?' }).getByRole('button', { name: /Beans/ });
+  await beans.click();
+  await expect.poll(() => beans.getAttribute('aria-pressed')).toBe('true');
+  await page.getByRole('group', { name: 'What next?' }).getByText('1 vote', { exact: true }).first().waitFor();
+  expect(await violations(other)).toEqual([]);
+});
+
+function pngOf(background: string): Promise<Buffer> {
+  return sharp({ create: { width: 320, height: 240, channels: 3, background } })
+    .png()
+    .toBuffer();
+}

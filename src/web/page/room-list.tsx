@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import type { OwnRoom } from '../../client/parley-client.ts';
+import type { Message, OwnRoom } from '../../client/parley-client.ts';
 import { Avatar } from '../components/avatar.tsx';
 import { type ChatState, type ChatStore, moderates } from '../components/chat-store.ts';
 import { Icon } from '../components/icon.tsx';
@@ -120,7 +120,14 @@ function lastLine({ lastMessage }: OwnRoom): ComponentChildren {
   if (lastMessage.deletedAt) return 'Message deleted';
   return (
     <>
-      <bdi>{lastMessage.sender.displayName}</bdi>: <bdi>{lastMessage.text.slice(0, 80)}</bdi>
+      <bdi>{lastMessage.sender.displayName}</bdi>: <bdi>{lastMessage.text.slice(0, 80) || wordsFor(lastMessage)}</bdi>
     </>
   );
+}
+
+/** For a message that has no text. */
+function wordsFor({ poll, attachments, streaming }: Message): string {
+  if (poll) return `Poll: ${poll.question}`;
+  if (streaming) return 'Writing …';
+  return attachments.length === 1 ? attachments[0]!.name : `${attachments.length} files`;
 }
