@@ -57,8 +57,10 @@ function applied(thread: Thread, events: readonly Frame[], threadId: string): Th
   for (const { type, data } of events) {
     const told = data as { message?: Message; threadId?: string; thread?: Thread };
     const isOfThread = (told.threadId ?? told.message?.threadId) === threadId;
-    if (isOfThread && told.thread) known = told.thread;
-    else if (isOfThread && type === 'message.created' && told.message!.seq > known.lastSeq) {
+    if (isOfThread && told.thread) {
+      const { threadId: _id, ...summary } = told.thread as Thread & { threadId: string };
+      known = summary;
+    } else if (isOfThread && type === 'message.created' && told.message!.seq > known.lastSeq) {
       const { sender, createdAt, seq } = told.message!;
       known = {
         replyCount: known.replyCount + 1,

@@ -241,7 +241,12 @@ test('deletions, removals and restorations carry the thread as it is after them'
   await mustCall(eve!, 'DELETE', `/v1/rooms/${room}/messages/${byEve.id}`);
   const deleted = await socket.until((frame) => frame.type === 'message.deleted');
   const left = { replyCount: 1, lastReplyAt: byBen.createdAt, userIds: [ben!.id], lastSeq: byBen.seq };
-  expect(deleted.data).toEqual({ messageId: byEve.id, by: eve!.id, threadId: root.id, thread: left });
+  expect(deleted.data).toEqual({
+    messageId: byEve.id,
+    by: eve!.id,
+    threadId: root.id,
+    thread: { threadId: root.id, ...left },
+  });
   expect((await find(ana!, room, root.id)).thread).toEqual(left);
   // A tombstone keeps its place in the thread.
   expect((await page(ana!, room, `?threadId=${root.id}`)).messages).toMatchObject([
@@ -255,11 +260,21 @@ test('deletions, removals and restorations carry the thread as it is after them'
   await mustCall(ana!, 'POST', `/v1/moderation/queue/${entry.id as string}`, { decision: 'remove' });
   const removed = await socket.until((frame) => frame.type === 'message.deleted' && frame.seq !== deleted.seq);
   const none = { replyCount: 0, lastReplyAt: null, userIds: [], lastSeq: 0 };
-  expect(removed.data).toEqual({ messageId: byBen.id, by: ana!.id, threadId: root.id, thread: none });
-  expect((await find(ana!, room, root.id)).thread).toEqual(none);
+  expect(removed.data).toEqual({
+    messageId: byBen.id,
+    by: ana!.id,
+    threadId: root.id,
+    thread: { threadId: root.id, ...none },
+  });
+  // Without any message left there is no thread to show, and nothing to list.
+  expect((await find(ana!, room, root.id)).thread).toBeNull();
+  expect(await listed(ana!, room)).toEqual([]);
   await mustCall(ana!, 'POST', `/v1/moderation/queue/${entry.id as string}`, { decision: 'approve' });
   const restored = await socket.until((frame) => frame.type === 'message.updated');
-  expect(restored.data).toMatchObject({ message: { id: byBen.id, text: 'by ben', threadId: root.id }, thread: left });
+  expect(restored.data).toMatchObject({
+    message: { id: byBen.id, text: 'by ben', threadId: root.id },
+    thread: { threadId: root.id, ...left },
+  });
   expect((await find(ana!, room, root.id)).thread).toEqual(left);
   // The same from the log.
   const { events } = (await mustCall(ana!, 'GET', `/v1/rooms/${room}/events?after=${byEve.seq}`)) as unknown as {
@@ -300,7 +315,7 @@ test('the list has the newest activity first, its cursor is stable, and threads 
   expect(textsOf(first.items!)).toEqual(['root 2', 'root 0']);
   expect(first.items![0]).toEqual({
     ...{ threadId: roots[2]!.id, following: true, lastReadSeq: 0, unread: 1, mentions: 0 },
-    ...{ room: { id: room, kind: 'room', name: 'Test room' }, lastSeq: expect.any(Number) },
+    ...{ roomId: room, room: { id: room, kind: 'room', name: 'Test room' }, lastSeq: expect.any(Number) },
     message: expect.objectContaining({ id: roots[2]!.id, thread: expect.objectContaining({ replyCount: 1 }) }),
   });
   // A thread that moves to the front while the list is read is not met twice.

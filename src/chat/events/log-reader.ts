@@ -9,10 +9,11 @@ import type { Sql } from '../../database/connect.ts';
 import type { FreshnessBatch } from '../../database/freshness-batch.ts';
 import type { FeedEvent } from '../../realtime/feed/feed.ts';
 import type { Profiles, PublicProfile } from '../../user/profile/profiles.ts';
-import type { MessageExtras, ThreadSummary } from '../state/message-extras.ts';
+import type { MessageExtras } from '../state/message-extras.ts';
 import { hasMark, messageMarks } from '../state/message-marks.ts';
 import { eventJson, toMessage, unknownProfile } from '../state/message-shape.ts';
 import { messageColumns, type StoredMessage, toMessageFields } from './message-columns.ts';
+import type { InThread } from './thread-summary-repository.ts';
 
 /** The message that a created or updated event shows; all null for other events. */
 type ShownMessage = Omit<StoredMessage, 'seq' | 'actor_id' | 'at' | 'message_id' | 'marks'> & {
@@ -168,7 +169,7 @@ function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>, found
     const extras = known || shown || streaming ? { ...known, ...shown, ...streaming } : undefined;
     const message = toMessage(toMessageFields(stored, row.room_id, 0, extras), profileOf(sender_id!));
     // Of the thread that the message is in: a restored message counts there again.
-    const thread = row.data?.thread as ThreadSummary | undefined;
+    const thread = row.data?.thread as InThread['thread'] | undefined;
     return thread ? { message, thread } : { message };
   }
   if (row.type === 'member.joined' || row.type === 'member.updated') {

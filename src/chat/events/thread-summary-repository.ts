@@ -53,7 +53,7 @@ export async function readThreadSummaries(
 export interface InThread {
   readonly threadId: string;
   /** As of the event: readers replace what they know of the thread. */
-  readonly thread: ThreadSummary;
+  readonly thread: ThreadSummary & { readonly threadId: string };
 }
 
 /**
@@ -68,5 +68,7 @@ export async function threadsAfter(
 ): Promise<ReadonlyMap<string | null, InThread>> {
   const threads = [...new Set(threadIds.filter((id) => id !== null))];
   const summaries = await readThreadSummaries(tx, threads);
-  return new Map(threads.map((threadId) => [threadId, { threadId, thread: summaries.get(threadId)! }]));
+  return new Map(
+    threads.map((threadId) => [threadId, { threadId, thread: { threadId, ...summaries.get(threadId)! } }]),
+  );
 }

@@ -4,7 +4,7 @@
  */
 import type { Database, Transaction } from '../../database/connect.ts';
 import { type MessageExtras, toExtras } from '../state/message-extras.ts';
-import { hasMark, type MessageMark } from '../state/message-marks.ts';
+import { hasMark, type MessageMark, messageMarks } from '../state/message-marks.ts';
 
 /** By the message's id. */
 export type FoundExtras = ReadonlyMap<string, Partial<MessageExtras>>;
@@ -81,7 +81,9 @@ export function createExtrasLoader(db: Database, sources: readonly ExtrasSource[
     find: (messages) => load(db, messages, (_source, found) => found, sources),
     findAtCreation: (messages) => load(db, messages, (source, found) => source.atCreation!(found), created),
     snapshot: async (tx, message) => {
-      const found = await load(tx, [message], (_source, each) => each, sources);
+      // The row does not say whether the message starts a thread.
+      const marked = { ...message, marks: message.marks | messageMarks.thread };
+      const found = await load(tx, [marked], (_source, each) => each, sources);
       const shown = found.get(message.id);
       return shown && withoutLinks(shown);
     },

@@ -35,7 +35,7 @@ export interface FollowedThread extends ThreadState {
   readonly others: readonly string[];
   /** Of the message that starts the thread. */
   readonly rootSeq: number;
-  /** Of the newest message, deleted or not. */
+  /** Of the newest message that is not deleted. */
   readonly lastSeq: number;
   /** Milliseconds since the epoch, of the newest message; lists are ordered by it. */
   readonly activeAtMs: number;
@@ -52,7 +52,7 @@ export interface ThreadRepository {
   readonly markRead: (mark: ThreadMark) => Promise<ThreadState>;
   /** @param reader.seq where a user who has no marker yet begins: what came before is not unread */
   readonly setFollowing: (reader: ThreadReader & { readonly seq: number }, following: boolean) => Promise<ThreadState>;
-  /** Newest activity first. Only in rooms that the user is a member of, and only threads whose beginning they may read. */
+  /** Newest activity first. Only threads with a message, in rooms that the user is a member of, and whose beginning they may read. */
   readonly list: (
     userId: string,
     page: { readonly unreadOnly: boolean; readonly after: ThreadPosition | undefined; readonly limit: number },
@@ -133,7 +133,8 @@ export function createThreadRepository(sql: Sql, unreadMax: number): ThreadRepos
         join events root on root.message_id = f.thread_id and root.type = 'message.created'
           and root.seq >= case when r.history = 'joined' then m.joined_seq else 1 end
         cross join lateral (
-          select seq, at from events e where e.thread_id = f.thread_id order by e.seq desc limit 1
+          select seq, at from events e where e.thread_id = f.thread_id and e.type = 'message.created' and e.deleted_at is null
+          order by e.seq desc limit 1
         ) newest
         where f.user_id = ${userId} and f.following
       ), s as materialized (

@@ -20,6 +20,7 @@ const ThreadStateShape = Type.Object(ThreadStateFields, { description: 'What a t
 
 const ListedThreadShape = Type.Object({
   ...ThreadStateFields,
+  roomId: Uuid,
   room: Type.Object({
     id: Uuid,
     kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),

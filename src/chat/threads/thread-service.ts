@@ -22,6 +22,7 @@ export interface ThreadPlace {
 
 /** A thread in the list of threads that a user follows. */
 export interface ListedThread extends ThreadState {
+  readonly roomId: string;
   readonly room: { readonly id: string; readonly kind: 'room' | 'dm'; readonly name: string };
   /** The message that starts the thread, with `thread`. */
   readonly message: Message;
@@ -121,12 +122,12 @@ export function createThreadService(options: ThreadServiceOptions): ThreadServic
 }
 
 async function toListed(
-  { roomId, kind, roomName, others, rootSeq: _root, ...thread }: FollowedThread,
+  { kind, roomName, others, rootSeq: _root, ...thread }: FollowedThread,
   message: Message,
   nameRoom: ThreadServiceOptions['nameRoom'],
 ): Promise<ListedThread> {
   const name = await nameRoom({ kind, name: roomName }, others);
-  return { ...thread, room: { id: roomId, kind, name }, message };
+  return { ...thread, room: { id: thread.roomId, kind, name }, message };
 }
 
 /**
