@@ -36,7 +36,7 @@ export interface Town {
     roomId: string,
     userId: string,
     text: string,
-    message?: { agoMs?: number; mentions?: string[] },
+    message?: { agoMs?: number; mentions?: string[]; threadId?: string; alsoInRoom?: boolean },
   ) => Promise<number>;
   readonly read: (roomId: string, userId: string, seq: number) => Promise<void>;
   readonly mails: (userId?: string) => Promise<MailRow[]>;
@@ -56,12 +56,13 @@ export async function createTown(): Promise<Town> {
     roomId: string,
     type: string,
     userId: string,
-    columns: { text?: string; agoMs?: number; mentions?: string[] },
+    columns: { text?: string; agoMs?: number; mentions?: string[]; threadId?: string; alsoInRoom?: boolean },
   ): Promise<number> {
     const [row] = await sql<{ seq: number }[]>`
-      insert into events (room_id, seq, type, at, actor_id, message_id, text, html, mentions)
+      insert into events (room_id, seq, type, at, actor_id, message_id, text, html, mentions, thread_id, also_in_room)
       select ${roomId}, coalesce(max(seq), 0) + 1, ${type}, clock_timestamp() - ${columns.agoMs ?? 0} * interval '1 millisecond', ${userId},
-        ${type === 'message.created' ? uuidv7() : null}, ${columns.text ?? null}, '', ${columns.mentions ?? []}::uuid[]
+        ${type === 'message.created' ? uuidv7() : null}, ${columns.text ?? null}, '', ${columns.mentions ?? []}::uuid[],
+        ${columns.threadId ?? null}::uuid, ${columns.alsoInRoom ?? null}::boolean
       from events where room_id = ${roomId} returning seq::int`;
     return row!.seq;
   }
@@ -88,8 +89,8 @@ export async function createTown(): Promise<Town> {
       }
       return id;
     },
-    say: (roomId, userId, text, { agoMs = 3_600_000, mentions } = {}) =>
-      append(roomId, 'message.created', userId, { text, agoMs, mentions }),
+    say: (roomId, userId, text, { agoMs = 3_600_000, ...rest } = {}) =>
+      append(roomId, 'message.created', userId, { text, agoMs, ...rest }),
     read: async (roomId, userId, seq) => {
       await sql`insert into read_states (user_id, room_id, last_read_seq) values (${userId}, ${roomId}, ${seq})
         on conflict (user_id, room_id) do update set last_read_seq = excluded.last_read_seq`;

@@ -71,6 +71,28 @@ test('all unread rooms are in one mail, direct messages and mentions first', asy
   expect(text.indexOf('in the garden')).toBeGreaterThan(text.indexOf('hey ben'));
 });
 
+test('of a thread only mentions are mailed, and what is in the room too, unless it was read in the thread', async () => {
+  const { ana, ben, room } = await pair();
+  const [quiet, seen] = [crypto.randomUUID(), crypto.randomUUID()];
+  await town.say(room, ana, 'among ourselves', { threadId: quiet });
+  await office.work(room);
+  expect(receiver.mails).toEqual([]);
+  const seq = await town.say(room, ana, 'ben, I saw you read this', { threadId: seen, mentions: [ben] });
+  await town.sql`insert into thread_follows (thread_id, user_id, room_id, last_read_seq) values (${seen}, ${ben}, ${room}, ${seq})`;
+  await office.work(room);
+  expect(receiver.mails).toEqual([]);
+  await town.say(room, ana, 'ben, please', { threadId: seen, mentions: [ben] });
+  await town.say(room, ana, 'and everybody', { threadId: quiet, alsoInRoom: true });
+  await office.work(room);
+  expect(receiver.mails).toHaveLength(1);
+  const text = textOf(receiver.mails[0]!);
+  expect(headerOf(receiver.mails[0]!, 'Subject')).toBe('2 unread messages in garden');
+  expect(text).toContain('ben, please');
+  expect(text).toContain('and everybody');
+  expect(text).not.toContain('among ourselves');
+  expect(text).not.toContain('I saw you');
+});
+
 test('a message younger than the delay is looked at again when it is old enough', async () => {
   const { ana, ben, room } = await pair();
   await town.say(room, ana, 'just now', { agoMs: 0 });

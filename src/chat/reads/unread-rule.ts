@@ -36,6 +36,12 @@ export function isUnreadInThread(message: string, user: string, after: string): 
   return `${message}.seq > ${after} and ${message}.type = 'message.created' and ${message}.actor_id <> ${user} and ${message}.deleted_at is null`;
 }
 
+/** A condition: the message is in no thread, or the user has not read it there. Somebody who has seen it gets no mail about it. */
+export function isUnreadWhereItIs(message: string, user: string): string {
+  return `(${message}.thread_id is null or (select f.last_read_seq from thread_follows f
+    where f.thread_id = ${message}.thread_id and f.user_id = ${user}) >= ${message}.seq is not true)`;
+}
+
 /** Two columns, `unread` and `mentions`, over rows that are unread in a thread. They need `countedColumns`. */
 export function threadCountColumns(message: string, user: string): string {
   return `count(*)::int as unread, (count(*) filter (where ${mentions(message, user)}))::int as mentions`;

@@ -2,12 +2,12 @@
  * Who has messages unread that no mail has covered yet, and may be told of them by mail. One place decides, so that
  * what is owed and what is sent at last agree.
  *
- * Never counted: one's own, deleted and already mailed messages, senders one has blocked, what was said before one
+ * Never counted: one's own, deleted and already mailed messages, those read in their thread, senders one has blocked, what was said before one
  * joined; rooms that are muted, silenced, deleted or closed to one by a ban; people without a verified address, with
  * unread mail switched off, banned, erased, or whose server refuses them.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import { isUnread, mentions } from '../../chat/reads/unread-rule.ts';
+import { isUnread, isUnreadWhereItIs, mentions } from '../../chat/reads/unread-rule.ts';
 import type { Transaction } from '../../database/connect.ts';
 import { type NotificationSettings, readNotifications } from '../../user/notifications/notification-settings.ts';
 import type { UnreadSince } from './mail-schedule.ts';
@@ -61,7 +61,8 @@ const milliseconds = (time: SQL) => sql`(extract(epoch from ${time}) * 1000)::fl
 
 /** Is event `e` a message that counts for membership `m`? */
 const counts = sql`e.room_id = m.room_id and ${sql.raw(isUnread('e', 'm.user_id', 'm.after_seq'))}
-  and e.actor_id <> all(m.blocked) and (m.level is distinct from 'mentions' or ${sql.raw(mentions('e', 'm.user_id'))})`;
+  and ${sql.raw(isUnreadWhereItIs('e', 'm.user_id'))} and e.actor_id <> all(m.blocked)
+  and (m.level is distinct from 'mentions' or ${sql.raw(mentions('e', 'm.user_id'))})`;
 
 const since = sql`m.user_id as "userId", m.settings, ${milliseconds(sql`oldest.at`)} as "oldestMs",
   ${milliseconds(sql`(select max(finished_at) from mails done where done.user_id = m.user_id and done.kind = 'unread'
