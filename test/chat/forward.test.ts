@@ -236,6 +236,9 @@ test('files, polls and forwards do not mix, and a message needs something to for
     expect(await forward(ana!, { room, message: source }, room, rest)).toMatchObject({
       ...{ status: 400, body: { errors: [{ path: '/forward' }] } },
     });
+  const asked = await mustCall(ana!, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'p', poll, text: 'tea?' });
+  const ofPoll = await forward(ana!, { room, message: asked as unknown as Message }, room);
+  expect(ofPoll).toMatchObject({ status: 400, body: { errors: [{ path: '/forward' }] } });
   const odd = await ana!.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'o', forward: { roomId: room } });
   expect(odd).toMatchObject({ status: 400, body: { code: 'invalid' } });
 });

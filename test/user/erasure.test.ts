@@ -82,14 +82,14 @@ async function seed(marker: string) {
   const sent: string[] = [];
   for (const each of [room, owned, dm]) {
     for (let at = 0; at < 5; at++) {
-      const draft = { clientId: `${marker}-${at}`, text: `I wrote ${marker} ${at}` };
+      // The last one is in a thread, which its author follows.
+      const thread = at === 4 ? { threadId: sent.at(-1) } : {};
+      const draft = { clientId: `${marker}-${at}`, text: `I wrote ${marker} ${at}`, ...thread };
       sent.push((await mustCall(person, 'POST', `/v1/rooms/${each}/messages`, draft)).id as string);
     }
   }
   await mustCall(person, 'PATCH', `/v1/rooms/${room}/messages/${sent[0]}`, { text: `I changed ${marker}` });
   await mustCall(other, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'others', text: 'somebody else’s words' });
-  const thread = { clientId: `${marker}-thread`, text: `In a thread ${marker}`, threadId: sent[3] };
-  await mustCall(person, 'POST', `/v1/rooms/${room}/messages`, thread);
   await mustCall(person, 'PUT', `/v1/users/me/blocks/${(await signUp(here())).id}`);
   await mustCall(person, 'PUT', `/v1/rooms/${room}/read`, { seq: 3 });
   await mustCall(person, 'PUT', `/v1/rooms/${room}/notifications`, { level: 'mentions' });

@@ -38,7 +38,8 @@ test('the archive contains all data of the user, page by page, and nothing of ot
     const acks = await Promise.all(Array.from({ length: 200 }, (_, at) => socket.say(room, `mine ${from + at}`)));
     expect(new Set(acks.map(({ type }) => type))).toEqual(new Set(['ack']));
   }
-  await others.say(room, 'the secret of ben');
+  const { messageId: threadId } = await others.say(room, 'the secret of ben');
+  await mustCall(ana, 'PUT', `/v1/rooms/${room}/messages/${threadId as string}/thread/follow`);
   await mustCall(ana, 'PUT', '/v1/users/me/notifications', { email: { enabled: false } });
   const poll = { question: 'Shall we plant?', options: ['Yes', 'No'], anonymous: true };
   const asked = await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'poll', poll });
@@ -64,6 +65,7 @@ test('the archive contains all data of the user, page by page, and nothing of ot
     files.get(name)!.map((each) => (each as { text: string }).text),
   );
   expect(texts).toEqual([...Array.from({ length: 1200 }, (_, at) => `mine ${at}`), '']);
+  expect(files.get('threads/000001.json')).toMatchObject([{ threadId, roomId: room, following: true }]);
   const whole = JSON.stringify([...files]);
   for (const absent of ['the secret of ben', ben.id, ben.email, ben.username, 'passwordHash', 'argon2', 'hash"'])
     expect(whole).not.toContain(absent);

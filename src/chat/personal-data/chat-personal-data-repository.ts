@@ -104,6 +104,7 @@ export async function readMessages(
       seq: events.seq,
       text: events.text,
       replyTo: events.replyTo,
+      threadId: events.threadId,
       createdAt: events.at,
       editedAt: events.editedAt,
       deletedAt: events.deletedAt,
