@@ -38,6 +38,7 @@ interface Message {
   readonly html: string;
   readonly createdAt: string;
   readonly mentions: string[];
+  readonly attachments: readonly { readonly url: string }[];
   readonly sender: { readonly id: string };
   readonly forwarded?: {
     readonly sender: { readonly id: string };
@@ -226,6 +227,31 @@ test('what is forwarded cannot be edited, and deleting it takes all of it away',
   const tombstone = await find(ana!, room, copy.id);
   expect(tombstone).toMatchObject({ text: '', html: '' });
   expect(tombstone).not.toHaveProperty('forwarded');
+});
+
+test('a forward brings the files, which stay when the source is deleted', async () => {
+  const [room, target] = await Promise.all([createRoom([ana!, ben!]), createRoom([ben!, eve!])]);
+  const body = new FormData();
+  body.append('file', new Blob(['what the forest needs'], { type: 'text/plain' }), 'forest.txt');
+  const headers = { authorization: `Bearer ${ana!.accessToken}` };
+  const uploaded = await fetch(`${here!}/v1/uploads`, { method: 'POST', headers, body });
+  const { id } = (await uploaded.json()) as { id: string };
+  const sent = { clientId: 'file', attachmentIds: [id] };
+  const source = (await mustCall(ana!, 'POST', `/v1/rooms/${room}/messages`, sent)) as unknown as Message;
+  const plain = await forwarded(ben!, { room, message: source }, target);
+  const noted = await forwarded(ben!, { room, message: source }, target, { text: 'read this' });
+  await mustCall(ana!, 'DELETE', `/v1/rooms/${room}/messages/${source.id}`);
+  expect(plain).toMatchObject({
+    text: '',
+    attachments: [{ name: 'forest.txt' }],
+    forwarded: { sender: { id: ana!.id } },
+  });
+  expect(noted).toMatchObject({ text: 'read this', forwarded: { comment: { text: 'read this' } } });
+  for (const copy of [plain, noted]) {
+    const [file] = (await find(eve!, target, copy.id)).attachments;
+    const answer = await fetch(new URL(file!.url, here));
+    expect(await answer.text()).toBe('what the forest needs');
+  }
 });
 
 test('files, polls and forwards do not mix, and a message needs something to forward', async () => {
