@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
-import { answers, exactly, listOf, Nullable, PageQuery, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, listOf, Nullable, named, PageQuery, Time, Uuid } from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import { MessageShape } from '../state/message-shape.ts';
 import type { BookmarkService } from './bookmark-service.ts';
@@ -19,12 +19,18 @@ const bookmarkFields = {
   reminded: Type.Boolean({ description: 'The time has come, and my connections got `bookmark.reminder`' }),
   createdAt: Time,
 };
-export const BookmarkShape = Type.Object(bookmarkFields, { description: 'A message that a user marked for later' });
-const ListedBookmarkShape = Type.Object({
-  ...bookmarkFields,
-  gone: Type.Boolean({ description: 'The message is deleted, or I may not read it any more' }),
-  message: Nullable(MessageShape),
-});
+export const BookmarkShape = named(
+  'Bookmark',
+  Type.Object(bookmarkFields, { description: 'A message that a user marked for later' }),
+);
+const ListedBookmarkShape = named(
+  'ListedBookmark',
+  Type.Object({
+    ...bookmarkFields,
+    gone: Type.Boolean({ description: 'The message is deleted, or I may not read it any more' }),
+    message: Nullable(MessageShape),
+  }),
+);
 
 export const bookmarkRoutes: FastifyPluginAsyncTypebox<{
   bookmarks: BookmarkService;

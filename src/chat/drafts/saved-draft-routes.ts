@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
-import { answers, exactly, listOf, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
+import { answers, exactly, listOf, Nullable, named, Time, Uuid } from '../../http/input/schemas.ts';
 import { requireDeployment } from '../../permissions.ts';
 import type { SavedDraftService } from './saved-draft-service.ts';
 
@@ -12,15 +12,18 @@ const ThreadId = Type.Optional(
   Type.String({ ...Uuid, description: 'A message of the thread; without it, the draft of the room itself' }),
 );
 
-export const SavedDraftShape = Type.Object(
-  {
-    roomId: Uuid,
-    threadId: Nullable(Uuid),
-    text: Type.String(),
-    attachmentIds: Type.Array(Uuid),
-    updatedAt: Time,
-  },
-  { description: 'A message that its author has not sent yet. Of two versions, the one with the later time counts' },
+export const SavedDraftShape = named(
+  'SavedDraft',
+  Type.Object(
+    {
+      roomId: Uuid,
+      threadId: Nullable(Uuid),
+      text: Type.String(),
+      attachmentIds: Type.Array(Uuid),
+      updatedAt: Time,
+    },
+    { description: 'A message that its author has not sent yet. Of two versions, the one with the later time counts' },
+  ),
 );
 
 export const savedDraftRoutes: FastifyPluginAsyncTypebox<{

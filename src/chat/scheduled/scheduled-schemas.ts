@@ -1,6 +1,6 @@
 /** Scheduled messages as the API shows them, over REST and in `scheduled.updated` frames. */
 import { type Static, Type } from 'typebox';
-import { exactly, Nullable, Time, Uuid } from '../../http/input/schemas.ts';
+import { exactly, Nullable, named, Time, Uuid } from '../../http/input/schemas.ts';
 import { DraftFields } from '../state/message-draft.ts';
 import type { Scheduled } from './scheduled-repository.ts';
 
@@ -11,21 +11,24 @@ export const ScheduledStateShape = Type.Union(
 
 const { clientId: _clientId, ...contentFields } = DraftFields;
 
-export const ScheduledShape = Type.Object(
-  {
-    id: Uuid,
-    roomId: Uuid,
-    clientId: Type.String(),
-    sendAt: Time,
-    state: ScheduledStateShape,
-    failure: Nullable(
-      Type.Object({ code: Type.String(), message: Type.String() }, { description: 'Why it was refused' }),
-    ),
-    messageId: Nullable(Uuid),
-    createdAt: Time,
-    ...contentFields,
-  },
-  { description: 'A message that is sent later, with the fields of its send' },
+export const ScheduledShape = named(
+  'ScheduledMessage',
+  Type.Object(
+    {
+      id: Uuid,
+      roomId: Uuid,
+      clientId: Type.String(),
+      sendAt: Time,
+      state: ScheduledStateShape,
+      failure: Nullable(
+        Type.Object({ code: Type.String(), message: Type.String() }, { description: 'Why it was refused' }),
+      ),
+      messageId: Nullable(Uuid),
+      createdAt: Time,
+      ...contentFields,
+    },
+    { description: 'A message that is sent later, with the fields of its send' },
+  ),
 );
 
 export const ScheduleBody = exactly({

@@ -69,7 +69,7 @@ export async function deleteOrphans(db: Database, { timeout, orphanLifetime }: S
       select a.id from attachments a where a.message_id is null
         and ((a.state = 'pending' and ${older(timeout)}) or (${older(orphanLifetime)}
           and not exists (select from drafts d where d.user_id = a.owner_id and a.id = any(d.attachment_ids))
-          and not exists (select from scheduled_messages s where s.author_id = a.owner_id and s.state = 'waiting'
+          and not exists (select from scheduled_messages s where s.author_id = a.owner_id and s.state in ('waiting', 'sending')
             and s.draft -> 'attachmentIds' ? a.id::text)))
       order by a.id limit ${batchMax} for update skip locked)`,
     timeout,
