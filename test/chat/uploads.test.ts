@@ -41,6 +41,7 @@ describe.each<StoreKind>(['local', 's3'])('with files in the %s store', (kind) =
       ...store.settings,
       PARLEY_UPLOADS_SWEEP_INTERVAL: '100ms',
       PARLEY_UPLOADS_PER_MINUTE: '10000',
+      PARLEY_UPLOADS_PER_USER_MAX: '100',
       PARLEY_UPLOADS_QUOTA_BYTES: '4MB',
     });
     [ana, ben, eve] = (await Promise.all([1, 2, 3].map(() => signUp(parley.url)))) as [TestUser, TestUser, TestUser];

@@ -67,7 +67,7 @@ export async function writeFile(path: string, source: Source, limits: SpoolLimit
     const file = await onDisk(open(path, 'wx', 0o600));
     try {
       let bytes = 0;
-      for await (const chunk of source) {
+      for await (const chunk of received(source)) {
         idle.refresh();
         bytes += chunk.length;
         if (bytes > bytesMax) throw tooLarge(bytesMax);
@@ -81,6 +81,15 @@ export async function writeFile(path: string, source: Source, limits: SpoolLimit
   } finally {
     clearTimeout(idle);
     clearTimeout(late);
+  }
+}
+
+/** A body that ends too early, or is no multipart body after all. */
+async function* received(source: Source): AsyncGenerator<Buffer> {
+  try {
+    yield* source;
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure('invalid', 'the body is not complete', { cause: error });
   }
 }
 
