@@ -19,6 +19,7 @@ import { reactions } from './reactions.ts';
 import { renderBesidePeers } from './render.ts';
 import { storeAlone } from './store.ts';
 import { threadHistory } from './thread-history.ts';
+import { uploadMemory, uploads } from './upload.ts';
 import { workerPools } from './worker-pools.ts';
 
 interface Bench {
@@ -49,6 +50,8 @@ const benches: Readonly<Record<string, Bench>> = {
   },
   render: { title: 'Markdown to safe HTML, one thread', run: renderBesidePeers },
   'worker-pools': { title: 'Texts through one worker thread', run: workerPools },
+  upload: { title: 'Files uploaded, MB', run: uploads, unit: ' MB/s' },
+  'upload-memory': { title: 'Resident memory while files arrive', run: uploadMemory, unit: ' MB' },
   'account-timing': { title: 'What time tells about accounts', run: accountTiming, unit: ' µs' },
   connects: { title: 'CPU of a connect with its welcome', run: () => connects(4000) },
   'growth-rooms': { title: 'Deliveries as rooms become many', run: growthOfRooms },

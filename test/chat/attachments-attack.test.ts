@@ -186,7 +186,7 @@ test('a picture that says it is a page is still a picture', async () => {
 test.each([
   ['../../../etc/passwd', 'passwd'],
   ['..\\..\\boot.ini', 'boot.ini'],
-  ['a"; filename="b.html', 'a"; filename="b.html'],
+  ['a"; filename="b.html', 'a%22; filename=%22b.html'],
   ['invoice\u202efdp.exe', 'invoicefdp.exe'],
 ])('the name %j is harmless', async (given, expected) => {
   const file = await upload(parley.url, ana, 'x', given);
