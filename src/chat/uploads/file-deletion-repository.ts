@@ -67,7 +67,7 @@ export async function deleteOrphans(db: Database, { timeout, orphanLifetime }: S
     db,
     sql`id in (
       select a.id from attachments a where a.message_id is null
-        and ((a.state = 'pending' and ${older(timeout)}) or (${older(orphanLifetime)}
+        and ((a.state = 'pending' and ${older(timeout)}) or (a.state = 'ready' and ${older(orphanLifetime)}
           and not exists (select from drafts d where d.user_id = a.owner_id and a.id = any(d.attachment_ids))
           and not exists (select from scheduled_messages s where s.author_id = a.owner_id and s.state in ('waiting', 'sending')
             and s.draft -> 'attachmentIds' ? a.id::text)))

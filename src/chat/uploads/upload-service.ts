@@ -3,8 +3,7 @@
  * where it fails, its row and its bytes go. A crash leaves a row that the sweep finds (`file-sweep.ts`).
  */
 import { join } from 'node:path';
-import type { Gate } from '../../concurrency/gate.ts';
-import { createGate } from '../../concurrency/gate.ts';
+import { createGate, type Gate } from '../../concurrency/gate.ts';
 import type { Database } from '../../database/connect.ts';
 import { newId } from '../../database/new-id.ts';
 import { Failure } from '../../errors.ts';
@@ -61,15 +60,20 @@ export interface UploadService {
   readonly receive: (ownerId: string, file: IncomingFile, announcedBytes: number) => Promise<string>;
 }
 
+/** Uploads of one user wait for each other in Postgres. They must not take all connections for that. */
+const transactionsMax = 3;
+
 export function createUploadService(options: UploadServiceOptions): UploadService {
   const { db, store, spool, inspection, scanner, judgeName, metrics, settings } = options;
   const gate = createProcessGate(settings.perProcessMax);
+  const transactions = createGate({ max: transactionsMax });
 
   async function receive(ownerId: string, file: IncomingFile, announcedBytes: number): Promise<string> {
     const name = toFileName(file.name, settings.nameMax);
     await judgeName(name, ownerId);
     const id = newId();
-    await reserveUpload(db, { id, ownerId, name, bytes: Math.min(announcedBytes, settings.maxBytes) }, settings);
+    const bytes = Math.min(announcedBytes, settings.maxBytes);
+    await transactions.run(() => reserveUpload(db, { id, ownerId, name, bytes }, settings));
     try {
       await spool.use(id, (folder) => takeInto(folder, id, ownerId, file.body));
     } catch (error) {
@@ -89,7 +93,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     const stored = toStored(inspected, size);
     if (stored.size > settings.maxBytes * 2) throw tooLarge(bytesMax);
     await putAll(id, path, inspected, stored);
-    await finishUpload(db, { id, ownerId }, stored, settings);
+    await transactions.run(() => finishUpload(db, { id, ownerId }, stored, settings));
   }
 
   async function putAll(id: string, path: string, { picture }: FileInspection, stored: StoredFile): Promise<void> {
