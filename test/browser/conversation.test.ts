@@ -23,7 +23,7 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 const thread = (page: Page) => page.getByRole('complementary', { name: 'Thread' });
-const threadLog = (page: Page) => page.getByRole('log', { name: 'Thread messages' });
+const threadLog = (page: Page) => page.getByRole('log', { name: 'Replies' });
 const composer = (page: Page) => page.getByLabel('Message', { exact: true });
 
 test('a thread is begun beside the room, counted at its first message, and read live by others', async () => {

@@ -24,7 +24,7 @@ import { ThreadViews } from './thread-views.ts';
 import { TypingNames } from './typing-names.ts';
 import { createUnsentMessages, type UnsentMessages } from './unsent-messages.ts';
 
-export type { ChatState, RoomView, ThreadView } from './chat-state.ts';
+export type { ChatState } from './chat-state.ts';
 export { explainRefusal } from './refusal-words.ts';
 
 interface DraftChange {

@@ -74,7 +74,7 @@ function ThreadMessages({ store, state, room, threadId, onEditEnd }: ThreadPaneP
   return (
     <div class="messages-place">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1) */}
-      <div class="messages" ref={scroller} role="log" aria-label="Thread messages" tabIndex={0}>
+      <div class="messages" ref={scroller} role="log" aria-label="Replies" tabIndex={0}>
         <div class="messages-content" ref={content}>
           {root && item(root, true)}
           <ThreadHead store={store} state={state} root={root} />
