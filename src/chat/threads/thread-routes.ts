@@ -3,12 +3,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { readCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
-import { answers, Cursor, exactly, Limit, listOf, Seq, Uuid } from '../../http/input/schemas.ts';
+import { answers, Cursor, exactly, Limit, listOf, named, Seq, Uuid } from '../../http/input/schemas.ts';
 import { MessageParams } from '../messages/message-schemas.ts';
 import { MessageShape } from '../state/message-shape.ts';
 import type { ListedThread, ThreadService } from './thread-service.ts';
 
-export const ThreadStateFields = {
+const ThreadStateFields = {
   threadId: Type.String({ ...Uuid, description: 'The message that starts the thread' }),
   following: Type.Boolean(),
   lastReadSeq: Seq,
@@ -16,19 +16,25 @@ export const ThreadStateFields = {
   mentions: Type.Integer({ description: 'Those of them that mention the caller' }),
 };
 
-const ThreadStateShape = Type.Object(ThreadStateFields, { description: 'What a thread is to the caller' });
+const ThreadStateShape = named(
+  'ThreadState',
+  Type.Object(ThreadStateFields, { description: 'What a thread is to the caller' }),
+);
 
-const ListedThreadShape = Type.Object({
-  ...ThreadStateFields,
-  roomId: Uuid,
-  room: Type.Object({
-    id: Uuid,
-    kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),
-    name: Type.String({ description: 'Of a direct message: the names of the others' }),
+const ListedThreadShape = named(
+  'FollowedThread',
+  Type.Object({
+    ...ThreadStateFields,
+    roomId: Uuid,
+    room: Type.Object({
+      id: Uuid,
+      kind: Type.Union([Type.Literal('room'), Type.Literal('dm')]),
+      name: Type.String({ description: 'Of a direct message: the names of the others' }),
+    }),
+    message: MessageShape,
+    lastSeq: Type.Integer({ description: 'Of the newest message of the thread' }),
   }),
-  message: MessageShape,
-  lastSeq: Type.Integer({ description: 'Of the newest message of the thread' }),
-});
+);
 
 const ListQuery = exactly({
   unread: Type.Optional(Type.Boolean({ description: 'Only threads with something unread' })),
