@@ -182,7 +182,7 @@ test('the API is described, odd requests are refused in its own words, and what 
 test.each([
   ['PARLEY_HTTP_TRUST_PROXY', '10.0.0.0/8,nearby', 'a list of CIDRs'],
   ['PARLEY_HTTP_TRUST_PROXY', '10.0.0.0/64', 'a list of CIDRs'],
-  ['PARLEY_OUTBOUND_ALLOW', 'fd00::/129', 'a list of CIDRs'],
+  ['PARLEY_OUTBOUND_ALLOW', 'fd00::/129', 'a list of host names, addresses or CIDRs'],
   ['PARLEY_HTTP_ALLOWED_ORIGINS', 'https://app.example.com/path', 'a list of origins'],
   ['PARLEY_HTTP_ALLOWED_ORIGINS', 'app.example.com', 'a list of origins'],
   ['PARLEY_ADMINS', 'ana', 'a list of e-mail addresses'],
