@@ -116,6 +116,7 @@ async function openStore(town: Town) {
       sendTimeout: 20_000,
       commitTimeout: 10_000,
       lockTimeoutMs: undefined,
+      previews: false,
       mailDelay: 600_000,
     },
   });

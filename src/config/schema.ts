@@ -619,6 +619,7 @@ export const schema = {
   previews: {
     enabled: flag(false, 'Fetch the pages that messages link to, and show their titles and pictures'),
     perMessage: integer(3, 'Links of a message that get a preview', { min: 1, max: 10 }),
+    concurrency: integer(4, 'Messages whose links a processing instance fetches at once', { min: 1, max: 100 }),
     cache: duration('24h', 'Time after which a page is fetched again for another message', { minMs: 60_000 }),
   },
 } as const;

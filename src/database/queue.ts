@@ -12,6 +12,10 @@ export interface JobPayloads {
   scheduled_messages: Readonly<Record<string, never>>;
   /** Sends the reminders of bookmarks that are due. */
   bookmark_reminders: Readonly<Record<string, never>>;
+  /** Fetches the pages that a message links to. Added with the message, and with an edit. */
+  link_previews: { roomId: string; messageId: string };
+  /** Shows what was found of them. */
+  show_previews: { roomId: string; messageId: string };
 }
 
 export interface JobTiming {

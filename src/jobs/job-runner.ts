@@ -2,16 +2,20 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
+import type { Config } from '../config/load.ts';
 import type { Database } from '../database/connect.ts';
 import type { Outages } from '../logger/outages.ts';
+import { createOutboundClient } from '../outbound/outbound-client.ts';
 import type { IssueToken } from './mail/account-mail.ts';
 import { ringOverdue, tidyMails } from './mail/mail-sweep.ts';
 import { createMailWiring, type MailSettings } from './mail-wiring.ts';
-import { createJobMetrics } from './runner/job-metrics.ts';
+import { createLinkPreviews } from './previews/link-previews.ts';
+import { createPageFetcher } from './previews/page-fetcher.ts';
+import { createJobMetrics, type JobMetrics } from './runner/job-metrics.ts';
 import { type JobPool, type JobPoolSettings, startJobPool } from './runner/job-pool.ts';
-import { mailTasks, otherTasks } from './runner/tasks.ts';
+import { fetchTasks, mailTasks, otherTasks, type ProcessingTasks } from './runner/tasks.ts';
 
-export type JobRunnerSettings = MailSettings & JobPoolSettings;
+export type JobRunnerSettings = MailSettings & JobPoolSettings & Pick<Config, 'previews' | 'outbound'>;
 
 export interface JobRunnerOptions {
   readonly db: Database;
@@ -35,7 +39,9 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
   const { jobs, smtp } = settings;
   const workerId = uuidv7();
   const metrics = createJobMetrics(registry);
-  const { tasks, ledger, mailer } = createMailWiring({ db, workerId, issueToken, logger, outages, metrics, settings });
+  const mails = createMailWiring({ db, workerId, issueToken, logger, outages, metrics, settings });
+  const { ledger, mailer } = mails;
+  const tasks: ProcessingTasks = { ...mails.tasks, link_previews: createPreviewTask(options, metrics) };
   // Longer than any SMTP conversation with the statements before and after it.
   const claimMs = 2 * smtp.deadline + 60_000;
 
@@ -53,7 +59,28 @@ export function startJobRunner(options: JobRunnerOptions): JobRunner {
     beforeRelease: mailer.stop,
     groups: [
       { names: mailTasks, concurrency: settings.notifications.email.concurrency },
-      { names: otherTasks, concurrency: jobs.concurrency },
+      ...(settings.previews.enabled
+        ? [
+            { names: otherTasks, concurrency: jobs.concurrency },
+            { names: fetchTasks, concurrency: settings.previews.concurrency },
+          ]
+        : [{ names: [...otherTasks, ...fetchTasks], concurrency: jobs.concurrency }]),
     ],
+  });
+}
+
+/** If previews are turned off, jobs that were queued before are dropped. */
+function createPreviewTask(
+  { db, logger, settings }: JobRunnerOptions,
+  { linkFetches }: JobMetrics,
+): ProcessingTasks['link_previews'] {
+  const { previews, outbound, publicUrl } = settings;
+  if (!previews.enabled) return async () => {};
+  const client = createOutboundClient({ ...outbound, timeoutMs: outbound.timeout });
+  return createLinkPreviews({
+    ...{ db, logger },
+    fetchPage: createPageFetcher(client),
+    onFetched: (outcome) => linkFetches.inc({ outcome }),
+    settings: { ...previews, ownOrigin: new URL(publicUrl).origin },
   });
 }

@@ -9,7 +9,7 @@ import { createMailLedger, type MailLedger } from './mail/mail-ledger.ts';
 import { createRoomUnread } from './mail/room-unread.ts';
 import { prepareUnreadMail } from './mail/unread-mail.ts';
 import type { JobMetrics } from './runner/job-metrics.ts';
-import { createTasks, type ProcessingTasks } from './runner/tasks.ts';
+import { createTasks, type MailTasks } from './runner/tasks.ts';
 import { mailHostOf } from './smtp/mail-host.ts';
 import { createDevelopmentMailer, createSmtpMailer, type Mailer } from './smtp/mailer.ts';
 
@@ -21,7 +21,7 @@ export type MailSettings = Pick<Config, 'environment' | 'notifications' | 'smtp'
 };
 
 export interface MailWiring {
-  readonly tasks: ProcessingTasks;
+  readonly tasks: MailTasks;
   readonly ledger: MailLedger;
   readonly mailer: Mailer;
 }

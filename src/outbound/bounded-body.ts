@@ -28,29 +28,44 @@ function createDecoder(encoding: string): Transform {
 /**
  * The decoded body, chunk by chunk. A zip bomb ends at the first chunk beyond the bound: decoders hand out 16 kB at a time.
  * @param bytesMax of what arrives, and of what it decodes to
+ * @param mayCut the body ends at the bound instead of failing there
  * @throws OutboundFailure `too_large`, `bad_answer`, `unreachable`
  */
-export async function* readBody(response: IncomingMessage, bytesMax: number): AsyncGenerator<Buffer, void, undefined> {
+export async function* readBody(
+  response: IncomingMessage,
+  bytesMax: number,
+  mayCut = false,
+): AsyncGenerator<Buffer, void, undefined> {
   const decoder = createDecoder(response.headers['content-encoding'] ?? '');
   let arrived = 0;
   let decoded = 0;
+  let isCut = false;
   response.on('data', (chunk: Buffer) => {
     arrived += chunk.length;
-    if (arrived > bytesMax) response.destroy(new OutboundFailure('too_large'));
+    if (arrived <= bytesMax || isCut) return;
+    if (!mayCut) response.destroy(new OutboundFailure('too_large'));
+    else {
+      isCut = true;
+      response.unpipe(decoder);
+      decoder.end();
+    }
   });
   response.on('error', (error) => decoder.destroy(error));
   // A connection that ends early is not the end of the body.
   response.on('close', () => {
-    if (!response.complete) decoder.destroy(new OutboundFailure('unreachable'));
+    if (!response.complete && !isCut) decoder.destroy(new OutboundFailure('unreachable'));
   });
   response.pipe(decoder);
   try {
     for await (const chunk of decoder as AsyncIterable<Buffer>) {
       decoded += chunk.length;
-      if (decoded > bytesMax) throw new OutboundFailure('too_large');
-      yield chunk;
+      if (decoded <= bytesMax) yield chunk;
+      else if (mayCut) return yield chunk.subarray(0, chunk.length - (decoded - bytesMax));
+      else throw new OutboundFailure('too_large');
     }
   } catch (error) {
+    // What was encoded is incomplete when it is cut.
+    if (isCut) return;
     throw error instanceof OutboundFailure ? error : toBodyFailure(error);
   } finally {
     response.destroy();

@@ -26,6 +26,8 @@ export interface OutboundRequest {
   /** Sent to every origin. */
   readonly accept?: string;
   readonly body?: string | Buffer;
+  /** `cut`: of a larger answer, the beginning is read. Default: it fails. */
+  readonly tooLarge?: 'fail' | 'cut';
   /** Default: that of the client. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -86,7 +88,12 @@ export function createOutboundClient(settings: OutboundSettings): OutboundClient
       const response = await sendOnce({ ...request, headers, url, signal, lookup });
       const { statusCode: status = 0, headers: answered } = response;
       if (!mayRedirect || !redirects.has(status) || answered.location === undefined)
-        return { url: url.href, status, headers: answered, body: readBody(response, settings.bytesMax) };
+        return {
+          url: url.href,
+          status,
+          headers: answered,
+          body: readBody(response, settings.bytesMax, request.tooLarge === 'cut'),
+        };
       response.destroy();
       if (hops === settings.redirectsMax) throw new OutboundFailure('too_many_redirects');
       const next = readTargetUrl(answered.location, url);

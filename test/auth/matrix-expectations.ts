@@ -299,6 +299,10 @@ export const routes: Readonly<Record<string, RouteExpectation>> = {
     body: () => ({ text: 'in somebody else’s name' }),
   },
   'DELETE /v1/rooms/{roomId}/messages/{messageId}': { answers: room(403, 204, 204, 204, 403), inPublic: notJoined },
+  'DELETE /v1/rooms/{roomId}/messages/{messageId}/previews': {
+    answers: room(403, 204, 204, 204, 403),
+    inPublic: notJoined,
+  },
   'GET /v1/rooms/{roomId}/messages/{messageId}/replies': {
     answers: room(200, 200, 200, 404, 403),
     inPublic: seenByStaff,

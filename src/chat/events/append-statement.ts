@@ -19,6 +19,7 @@ import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Sql } from '../../database/connect.ts';
 import { newId } from '../../database/new-id.ts';
 import { epochOfLog } from '../../realtime/cluster/log-row.ts';
+import { hasWebLinks } from '../state/message-links.ts';
 import type { Flag } from '../state/verdict-records.ts';
 import { inputRows, insertedFromInput, insertedValues, insertMessages, type MessageRow } from './message-columns.ts';
 
@@ -78,6 +79,8 @@ export interface AppendBatch {
   readonly mailRooms: readonly string[];
   /** The jobs are due this long from now. */
   readonly mailDelayMs: number;
+  /** Messages with links get a job that fetches their previews. */
+  readonly previews?: boolean;
   /** The longest wait for a lock. Undefined where the session has it, which it cannot behind a pooler. */
   readonly lockTimeoutMs?: number | undefined;
 }
@@ -105,6 +108,19 @@ function addQueueEntries(sql: Sql, rows: readonly FlaggedRow[]) {
 /** Stored messages of threads: who follows them from here on. The final select must read it, or Postgres skips it. */
 function followThreads(sql: Sql) {
   return sql`select count(parley_follow_thread(thread_id, room_id, seq, actor_id, mentions)) from stored where thread_id is not null`;
+}
+
+/** Jobs for the previews of messages with links. The final select must read the count, or Postgres skips it. */
+function addPreviewJobs(sql: Sql, rows: readonly AppendRow[]) {
+  return sql`select count(*) from graphile_worker.add_jobs(
+        (select array_agg(row('link_previews', json_build_object('roomId', room_id, 'messageId', message_id), null, now(), null,
+            'link-previews:' || message_id, null, null)::graphile_worker.job_spec order by message_id)
+          from stored where message_id = any(${plainArray(rows.map((row) => row.messageId))}::uuid[])),
+        job_key_preserve_run_at => true)`;
+}
+
+function linkedAmong({ rows, previews = false }: AppendBatch): readonly AppendRow[] {
+  return previews ? rows.filter(({ html }) => hasWebLinks(html)) : [];
 }
 
 function hasThread({ threadId }: AppendRow): boolean {
@@ -186,8 +202,10 @@ async function appendAlone(
 export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendOutcome> {
   const { rows, mailRooms, mailDelayMs } = batch;
   const flagged = flaggedAmong(rows);
+  const linked = linkedAmong(batch);
   const isThreaded = rows.some(hasThread);
-  if (rows.length === 1 && mailRooms.length === 0 && flagged.length === 0 && !isThreaded) {
+  const isPlain = mailRooms.length === 0 && flagged.length === 0 && linked.length === 0 && !isThreaded;
+  if (rows.length === 1 && isPlain) {
     const atMs = await appendAlone(sql, rows[0]!, batch);
     if (atMs !== undefined)
       return { atMs, stale: false, replaced: false, orphaned: undefined, repeated: [], stored: undefined };
@@ -202,15 +220,16 @@ export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendO
     ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)})`;
   const entered = flagged.length === 0 ? sql`` : sql`, entered as (${addQueueEntries(sql, flagged)})`;
   const followed = isThreaded ? sql`, followed as materialized (${followThreads(sql)})` : sql``;
-  const isPlain = mailRooms.length === 0 && flagged.length === 0 && !isThreaded;
+  const previewed = linked.length === 0 ? sql`` : sql`, previewed as materialized (${addPreviewJobs(sql, linked)})`;
   const [result] = await sql<Pick<AppendResult, 'at_ms' | 'stale' | 'replaced' | 'orphaned'>[]>`
     with ${conditions(sql, batch)}, stored as (
       ${insertMessages(sql)} select ${insertedFromInput(sql)}
       from ${inputRows(sql, rows)} where ${conditionsHold(sql)}
       ${isPlain ? sql`` : sql`returning message_id, thread_id, room_id, seq, actor_id, mentions`}
-    )${entered}${followed}${owed}
+    )${entered}${followed}${owed}${previewed}
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms, ${conditionColumns(sql)}
       ${isThreaded ? sql`, (select count from followed) as followed` : sql``}
+      ${linked.length === 0 ? sql`` : sql`, (select count from previewed) as previewed`}
       ${mailRooms.length === 0 ? sql`` : sql`, (select count(*) from owed) as owed`}`;
   const { at_ms, stale, replaced, orphaned } = result!;
   return { atMs: Number(at_ms), stale, replaced, orphaned: orphaned ?? undefined, repeated: [], stored: undefined };
@@ -220,6 +239,7 @@ export async function appendFresh(sql: Sql, batch: AppendBatch): Promise<AppendO
 export async function appendCarefully(sql: Sql, batch: AppendBatch): Promise<AppendOutcome> {
   const { rows, mailRooms, mailDelayMs } = batch;
   const flagged = flaggedAmong(rows);
+  const linked = linkedAmong(batch);
   const isThreaded = rows.some(hasThread);
   const [result] = await sql<AppendResult[]>`
     with input as materialized (
@@ -243,7 +263,7 @@ export async function appendCarefully(sql: Sql, batch: AppendBatch): Promise<App
       where counts.stored <> w.wanted limit 1
     ), owing as materialized (
       select r from unnest(${mailRooms as string[]}::uuid[]) r where r in (select room_id from counts)
-    ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)} where ${mailRooms.length > 0})
+    ), owed as materialized (select count(*) from ${addMailJobs(sql, mailDelayMs)} where ${mailRooms.length > 0})${linked.length === 0 ? sql`` : sql`, previewed as materialized (${addPreviewJobs(sql, linked)})`}
     select (extract(epoch from date_trunc('milliseconds', now())) * 1000)::bigint::text as at_ms,
       ${conditionColumns(sql)},
       (select json_agg(json_build_object('tried', tried, 'id', message_id, 'seq', seq, 'digest', digest::text,
@@ -252,6 +272,7 @@ export async function appendCarefully(sql: Sql, batch: AppendBatch): Promise<App
         then coalesce((select json_object_agg(room_id, stored) from counts), '{}') end as stored,
       1 / (1 - (select count(*) from torn))::int as whole,
       ${isThreaded ? sql`(select count from followed) as followed,` : sql``}
+      ${linked.length === 0 ? sql`` : sql`(select count from previewed) as previewed,`}
       (select count(*) from owed) as owed`;
   const { at_ms, stale, replaced, orphaned, repeated, stored } = result!;
   return {

@@ -5,9 +5,16 @@
 import type { Transaction } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
 import type { CheckedDraft, ModeratedDraft, SendOutcome } from '../state/message-draft.ts';
+import { hasWebLinks } from '../state/message-links.ts';
 import type { Flag } from '../state/verdict-records.ts';
 import type { AppendAuthority, RevocationView } from './append-authority.ts';
-import { addMailCheck, findStoredKey, followThread, hasUnknownRevocation } from './event-repository.ts';
+import {
+  addMailCheck,
+  addPreviewFetch,
+  findStoredKey,
+  followThread,
+  hasUnknownRevocation,
+} from './event-repository.ts';
 import type { PlanAppend } from './planned-append.ts';
 
 /** What one feature stores of a message, in the transaction that stores the message. */
@@ -45,13 +52,14 @@ export interface AppendWithPartsOptions {
   ) => Promise<void>;
   /** Milliseconds; undefined: no mail. */
   readonly mailDelayMs: number | undefined;
+  readonly previews: boolean;
 }
 
 /** The plan of one message. Its answer is where the message is, or where the first one with its key is. */
 export function createAppendWithParts(
   options: AppendWithPartsOptions,
 ): (draft: ModeratedDraft) => PlanAppend<SendOutcome> {
-  const { authority, revocations, writers, recordFlag, mailDelayMs } = options;
+  const { authority, revocations, writers, recordFlag, mailDelayMs, previews } = options;
 
   async function requireKnownRevocations(tx: Transaction): Promise<void> {
     if (await hasUnknownRevocation(tx, revocations.horizon())) await revocations.sync();
@@ -85,12 +93,14 @@ export function createAppendWithParts(
       if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
       if (draft.threadId !== null) await followThread(tx, draft, nextSeq);
       if (mailDelayMs !== undefined) await addMailCheck(tx, roomId, mailDelayMs);
+      const complete = { ...draft, ...content };
+      if (previews && hasWebLinks(complete.html)) await addPreviewFetch(tx, complete);
       const event = {
         type: 'message.created',
         actorId: authorId,
         messageId,
         data,
-        message: { draft: { ...draft, ...content }, marks },
+        message: { draft: complete, marks },
       };
       return { events: [event], answer: { messageId, seq: nextSeq, atMs: 0, duplicate: false } };
     };

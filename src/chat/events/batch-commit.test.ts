@@ -41,7 +41,7 @@ function startCommit(
     epoch: { epoch: () => '', check: vi.fn(), suspect: vi.fn() },
     metrics: { batches: histogram, commitSeconds: histogram },
     logger: pino({ level: 'silent' }),
-    settings: { mailDelayMs: undefined, lockTimeoutMs: undefined },
+    settings: { mailDelayMs: undefined, lockTimeoutMs: undefined, previews: false },
   });
   const connection = { run } as unknown as CommitConnection;
   return {

@@ -30,7 +30,11 @@ export interface BatchCommitOptions {
   readonly epoch: Pick<LogEpoch, 'epoch' | 'check' | 'suspect'>;
   readonly metrics: { readonly batches: Histogram; readonly commitSeconds: Histogram };
   readonly logger: Logger;
-  readonly settings: { readonly mailDelayMs: number | undefined; readonly lockTimeoutMs: number | undefined };
+  readonly settings: {
+    readonly mailDelayMs: number | undefined;
+    readonly lockTimeoutMs: number | undefined;
+    readonly previews: boolean;
+  };
 }
 
 /** Settles every send of the batch, and releases its queues. */
@@ -71,13 +75,15 @@ export function createBatchCommit(options: BatchCommitOptions): CommitBatch {
     if (portions.length === 0) return;
     const rows = portions.flatMap(({ sends }) => sends);
     const mailRooms = mailJobs.missing(portions.map(({ queue }) => queue.feed.roomId));
-    const { mailDelayMs = 0, lockTimeoutMs } = settings;
+    const { mailDelayMs = 0, lockTimeoutMs, previews } = settings;
     const view = { horizon: revocations.horizon(), epoch: epoch.epoch() };
     metrics.batches.observe(rows.length);
     const startedMs = performance.now();
     let outcome: AppendOutcome;
     try {
-      outcome = await connection.run((sql) => append(sql, { rows, view, mailRooms, mailDelayMs, lockTimeoutMs }));
+      outcome = await connection.run((sql) =>
+        append(sql, { rows, view, mailRooms, mailDelayMs, lockTimeoutMs, previews }),
+      );
     } catch (error) {
       if (append === appendFresh && isUniqueViolation(error, 'events'))
         return store(connection, portions, appendCarefully);

@@ -45,6 +45,8 @@ export interface EventLogSettings extends RoomQueuesSettings {
   readonly lockTimeoutMs: number | undefined;
   /** Unread mail is due this long after a message; undefined: no mail. */
   readonly mailDelay: number | undefined;
+  /** Links of messages get previews. */
+  readonly previews: boolean;
 }
 
 export interface EventLogMetrics {
@@ -108,7 +110,7 @@ const sweepMs = 10_000;
 
 export function createEventLog(options: EventLogOptions): EventLog {
   const { hub, revocations, epoch, metrics, logger, settings } = options;
-  const { lockTimeoutMs, mailDelay: mailDelayMs } = settings;
+  const { lockTimeoutMs, mailDelay: mailDelayMs, previews } = settings;
   const clock = createPostgresClock();
   const contended = createContendedRooms();
   const mailJobs = createMailJobsDue(mailDelayMs, clock.nowMs);
@@ -117,14 +119,14 @@ export function createEventLog(options: EventLogOptions): EventLog {
     () => new CommitConnection({ open: options.openConnection, timeoutMs: settings.commitTimeout, logger }),
   );
   const authority = createAppendAuthority({ ...revocations, epoch: epoch.epoch, nowMs: clock.nowMs });
-  const planWithParts = createAppendWithParts({ ...options, authority, mailDelayMs });
+  const planWithParts = createAppendWithParts({ ...options, authority, mailDelayMs, previews });
   const queues = createRoomQueues(settings, () => scheduler.plan());
   const commit = createBatchCommit({
     ...{ queues, contended, mailJobs, clock, revocations, epoch, metrics, logger },
     authority,
     settlement: createBatchSettlement({ hub, queues, epoch, contended, conflicts: metrics.conflicts, logger }),
     recovery: createBatchRecovery({ hub, queues, contended, outage: options.outage, logger }),
-    settings: { mailDelayMs, lockTimeoutMs },
+    settings: { mailDelayMs, lockTimeoutMs, previews },
   });
   const scheduler: CommitScheduler = createCommitScheduler({ queues, connections, commit });
   const planned = createPlannedAppends({ ...options, conflicts: metrics.conflicts });

@@ -1,6 +1,7 @@
 /** SQL of events that are appended in a transaction of their own. Messages: append-statement.ts. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../database/connect.ts';
+import { newId } from '../../database/new-id.ts';
 import { addJob } from '../../database/queue.ts';
 import { events } from '../../database/tables/event-tables.ts';
 import { epochExpression } from '../../realtime/cluster/log-row.ts';
@@ -85,6 +86,15 @@ export async function followThread(
 ): Promise<void> {
   const mentioned = sql`${`{${mentions.join(',')}}`}::uuid[]`;
   await tx.execute(sql`select parley_follow_thread(${threadId}, ${roomId}, ${seq}, ${authorId}, ${mentioned})`);
+}
+
+/** Lets the job worker fetch the pages that a message links to. */
+export async function addPreviewFetch(
+  tx: Transaction,
+  { roomId, messageId }: { readonly roomId: string; readonly messageId: string },
+): Promise<void> {
+  // The queue may lose a job whose key is that of one that starts just now, so each has a key of its own.
+  await addJob(tx, 'link_previews', { roomId, messageId }, { key: `link-previews:${messageId}:${newId()}` });
 }
 
 /** Lets the job worker look for unread messages in the room. */

@@ -60,6 +60,7 @@ export interface FindAtCreation {
   readonly findAtCreation: (
     messages: readonly { readonly id: string; readonly marks: number }[],
   ) => FoundExtras | Promise<FoundExtras>;
+  readonly fromLog: (shown: Partial<MessageExtras>) => Partial<MessageExtras>;
 }
 
 export interface LogReader {
@@ -113,7 +114,11 @@ export function createLogReader({
     const people = await profiles.byIds(peopleIn(rows));
     const found = await extras.findAtCreation(rows.flatMap(shownMessage));
     const answers: FeedEvent[][] = requests.map(() => []);
-    for (const row of rows) answers[row.request]!.push({ seq: Number(row.seq), json: toJson(row, people, found) });
+    for (const row of rows)
+      answers[row.request]!.push({
+        seq: Number(row.seq),
+        json: toJson(row, people, { found, fromLog: extras.fromLog }),
+      });
     return answers;
   }
 
@@ -152,17 +157,23 @@ function shownMessage({ message_id: id, marks }: EventRow) {
   return id !== null && marks !== null ? [{ id, marks }] : [];
 }
 
-function toJson(row: EventRow, people: ReadonlyMap<string, PublicProfile>, found: FoundExtras): string {
-  return eventJson(row.type, row.room_id, Number(row.seq), row.at.toISOString(), toData(row, people, found));
+/** What the events of one read show beyond their rows. */
+interface ReadExtras extends Pick<FindAtCreation, 'fromLog'> {
+  readonly found: FoundExtras;
+}
+
+function toJson(row: EventRow, people: ReadonlyMap<string, PublicProfile>, extras: ReadExtras): string {
+  return eventJson(row.type, row.room_id, Number(row.seq), row.at.toISOString(), toData(row, people, extras));
 }
 
 /** The `data` of an event as clients see it, from what the log stores. */
-function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>, found: FoundExtras): unknown {
+function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>, { found, fromLog }: ReadExtras): unknown {
   const profileOf = (id: string) => people.get(id) ?? unknownProfile(id);
   if (row.type === 'message.created' || row.type === 'message.updated') {
     const { message_seq, sender_id, created_at } = row;
     const stored = { ...row, message_id: row.message_id!, seq: message_seq!, at: created_at!, marks: row.marks ?? 0 };
-    const shown = row.data?.shown as Partial<MessageExtras> | undefined;
+    const logged = row.data?.shown as Partial<MessageExtras> | undefined;
+    const shown = logged && fromLog(logged);
     const known = found.get(stored.message_id);
     const isOpening = row.type === 'message.created' && hasMark(stored.marks, 'stream');
     const streaming = isOpening ? { streaming: true as const } : undefined;

@@ -15,6 +15,10 @@ export interface ExtrasSource {
   readonly mark: MessageMark;
   /** Reads it as of now. @param messageIds of messages with the mark; at most a page of them */
   readonly load: (db: Database | Transaction, messageIds: readonly string[]) => Promise<FoundExtras>;
+  /** The same as the log keeps it, which is read at any later time. Default: `load`. */
+  readonly loadForLog?: ExtrasSource['load'];
+  /** Makes of what `loadForLog` found what clients get. */
+  readonly fromLog?: (shown: Partial<MessageExtras>) => Partial<MessageExtras>;
   /**
    * What of it was there when the message was created, as the `message.created` event shows it. Default: nothing, because
    * it came later, with an event of its own.
@@ -40,6 +44,8 @@ export interface ExtrasLoader {
    * @returns undefined where there is nothing
    */
   readonly snapshot: (tx: Transaction, message: MarkedMessage) => Promise<Partial<MessageExtras> | undefined>;
+  /** Makes of a snapshot in the log what clients get. */
+  readonly fromLog: (shown: Partial<MessageExtras>) => Partial<MessageExtras>;
   /** Deletes everything that belongs to messages that are deleted for good: not those that a moderator may restore. */
   readonly purge: (tx: Transaction, messageIds: readonly string[]) => Promise<void>;
 }
@@ -52,9 +58,10 @@ export function createExtrasLoader(db: Database, sources: readonly ExtrasSource[
     messages: readonly MarkedMessage[],
     toShown: (source: ExtrasSource, found: Partial<MessageExtras>) => Partial<MessageExtras>,
     chosen: readonly ExtrasSource[],
+    isForLog = false,
   ): FoundExtras | Promise<FoundExtras> {
     const marked = messages.filter(({ marks }) => marks !== 0);
-    return marked.length === 0 ? nothing : loadMarked(on, marked, toShown, chosen);
+    return marked.length === 0 ? nothing : loadMarked(on, marked, toShown, chosen, isForLog);
   }
 
   async function loadMarked(
@@ -62,20 +69,22 @@ export function createExtrasLoader(db: Database, sources: readonly ExtrasSource[
     messages: readonly MarkedMessage[],
     toShown: (source: ExtrasSource, found: Partial<MessageExtras>) => Partial<MessageExtras>,
     chosen: readonly ExtrasSource[],
+    isForLog: boolean,
   ): Promise<FoundExtras> {
     const all = new Map<string, Partial<MessageExtras>>();
     await Promise.all(
       chosen.map(async (source) => {
         const ids = messages.filter(({ marks }) => hasMark(marks, source.mark)).map(({ id }) => id);
         if (ids.length === 0) return;
-        for (const [id, found] of await source.load(on, ids))
-          all.set(id, { ...all.get(id), ...toShown(source, found) });
+        const read = isForLog ? (source.loadForLog ?? source.load) : source.load;
+        for (const [id, found] of await read(on, ids)) all.set(id, { ...all.get(id), ...toShown(source, found) });
       }),
     );
     return all;
   }
 
   const created = sources.filter((source) => source.atCreation !== undefined);
+  const revivers = sources.flatMap(({ fromLog }) => fromLog ?? []);
 
   return {
     find: (messages) => load(db, messages, (_source, found) => found, sources),
@@ -83,10 +92,11 @@ export function createExtrasLoader(db: Database, sources: readonly ExtrasSource[
     snapshot: async (tx, message) => {
       // The row does not say whether the message starts a thread.
       const marked = { ...message, marks: message.marks | messageMarks.thread };
-      const found = await load(tx, [marked], (_source, each) => each, sources);
+      const found = await load(tx, [marked], (_source, each) => each, sources, true);
       const shown = found.get(message.id);
       return shown && withoutLinks(shown);
     },
+    fromLog: (shown) => revivers.reduce((each, revive) => revive(each), shown),
     purge: async (tx, messageIds) => {
       if (messageIds.length > 0) for (const source of sources) await source.purge?.(tx, messageIds);
     },

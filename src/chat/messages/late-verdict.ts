@@ -19,6 +19,7 @@ import type { MentionLookup } from './mentioned-members.ts';
 import { withdraw } from './message-removal.ts';
 import { hasMessage, lockRow, storeRendering } from './message-version-repository.ts';
 import type { Unmoderated } from './moderation-retry-repository.ts';
+import type { QueuePreviews } from './preview-queue.ts';
 
 export interface LateVerdictOptions {
   readonly judge: Judge;
@@ -32,6 +33,7 @@ export interface LateVerdictOptions {
   readonly signalUser: (userId: string, json: string) => void;
   readonly flags: FlagPolicy;
   readonly snapshot: ExtrasLoader['snapshot'];
+  readonly queuePreviews: QueuePreviews;
   readonly recordRefusal: RecordRefusal;
 }
 
@@ -97,7 +99,9 @@ export function createLateVerdicts(options: LateVerdictOptions): LateVerdicts {
       if (!row && !message.old) throw notThereYet();
       if (!row || row.deletedAt !== null || row.editedAt !== null || row.text !== message.text)
         return { events: [], answer: undefined };
-      await storeRendering(tx, { roomId, seq: row.seq }, await findMentioned(state, verdict, authorId));
+      const rendered = await findMentioned(state, verdict, authorId);
+      await storeRendering(tx, { roomId, seq: row.seq }, rendered);
+      await options.queuePreviews(tx, { roomId, messageId, html: rendered.html, marks: row.marks });
       if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
       // The event brings no new version: it shows the first one in its new form.
       const shown = await options.snapshot(tx, { id: messageId, marks: row.marks });

@@ -26,6 +26,7 @@ import {
   requireFinished,
   storeVersion,
 } from './message-version-repository.ts';
+import type { QueuePreviews } from './preview-queue.ts';
 import type { SenderRecords } from './sender-records.ts';
 
 export interface MessageChanges {
@@ -50,6 +51,7 @@ export interface MessageChangesOptions {
   readonly flags: FlagPolicy;
   readonly snapshot: ExtrasLoader['snapshot'];
   readonly purge: ExtrasLoader['purge'];
+  readonly queuePreviews: QueuePreviews;
   readonly recordAct: RecordAct;
   /** Code points. */
   readonly maxLength: number;
@@ -82,6 +84,7 @@ export function createMessageChanges(options: MessageChangesOptions): MessageCha
         if (current.text === text) return { events: [], answer: current.seq };
         await storeVersion(context.tx, { roomId, messageId }, current, { text, html, mentions, mentionsAll });
         if (flag) await recordFlag(context.tx, { ...author, messageId }, flag);
+        await options.queuePreviews(context.tx, { roomId, messageId, html, marks: current.marks });
         const shown = await options.snapshot(context.tx, { id: messageId, marks: current.marks });
         const data = shown ? { shown } : {};
         return { events: [{ type: 'message.updated', actorId: actor.userId, messageId, data }], answer: undefined };

@@ -131,13 +131,28 @@ export const linkPreviews = pgTable(
   {
     messageId: uuid('message_id').primaryKey(),
     roomId: uuid('room_id').notNull(),
-    /** `{url, title, description, siteName, imageId}` of each. */
+    /** `{url, title, description, siteName, pictureId}` of each. */
     previews: jsonb('previews').$type<readonly Record<string, unknown>[]>().notNull().default([]),
     /** The author removed them: they are not fetched again. */
     removedAt: time('removed_at'),
     createdAt: createdAt(),
   },
   (table) => [index('link_previews_room').on(table.roomId)],
+);
+
+/** Pages that messages link to, as they were when they were fetched. They belong to nobody, and go when they are old. */
+export const linkPages = pgTable(
+  'link_pages',
+  {
+    /** Without its fragment. */
+    url: bytesText('url').primaryKey(),
+    /** `{title, description, siteName}`; null: there is nothing to show. */
+    page: jsonb('page').$type<Record<string, unknown>>(),
+    /** As it was fetched: nothing is known of it but its size. */
+    picture: bytea('picture'),
+    fetchedAt: time('fetched_at').notNull().defaultNow(),
+  },
+  (table) => [index('link_pages_fetched').on(table.fetchedAt)],
 );
 
 /** In a room itself, `threadId` is the id of the room. */

@@ -24,6 +24,12 @@ export function createJobMetrics(registry: Registry) {
       help: '1 while the SMTP server gets only probes because it fails',
       registers,
     }),
+    linkFetches: new Counter({
+      name: 'parley_link_fetches_total',
+      help: 'Pages fetched for previews of links, by outcome: found, empty, or why there is nothing',
+      labelNames: ['outcome'],
+      registers,
+    }),
     recovered: new Counter({
       name: 'parley_mails_recovered_total',
       help: 'Mails taken over from dead workers',

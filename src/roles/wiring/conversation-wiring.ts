@@ -4,6 +4,7 @@ import type { ConversationOptions, Feature } from './conversation-options.ts';
 import { startLater } from './later-wiring.ts';
 import { startPolls } from './poll-wiring.ts';
 import { startPresenceFeature } from './presence-wiring.ts';
+import { createPreviews } from './preview-wiring.ts';
 import { createReactions } from './reaction-wiring.ts';
 import { startStreams } from './streams-wiring.ts';
 import { createThreads } from './threads-wiring.ts';
@@ -17,13 +18,14 @@ export function startConversation(options: ConversationOptions): ConversationWir
     startPresenceFeature(options),
     startUploads(options),
     startStreams(options),
+    createPreviews(options),
   ];
   return {
     routes: async (v1) => {
       for (const { routes } of features) await routes?.(v1);
     },
     frames: Object.assign({}, ...features.map(({ frames }) => frames)) as ConversationWiring['frames'],
-    tasks: Object.assign({}, ...features.map(({ tasks }) => tasks)) as ConversationWiring['tasks'],
+    tasks: Object.assign({}, ...features.map(({ tasks }) => tasks)) as RoomTasks,
     stop: async () => {
       for (const { stop } of features) await stop?.();
     },

@@ -16,6 +16,7 @@ import { pinSource } from '../../chat/pins/pin-extras.ts';
 import { createPinPersonalData } from '../../chat/pins/pin-personal-data.ts';
 import { createFindOwnVotes, createPollWriter, pollSource } from '../../chat/polls/poll-parts.ts';
 import { createPollPersonalData } from '../../chat/polls/poll-personal-data.ts';
+import { createPreviewSource } from '../../chat/previews/preview-source.ts';
 import { reactionSource } from '../../chat/reactions/reaction-extras.ts';
 import { createReactionPersonalData } from '../../chat/reactions/reaction-personal-data.ts';
 import { createScheduledData } from '../../chat/scheduled/scheduled-service.ts';
@@ -50,7 +51,7 @@ export function createMessageParts(options: MessagePartsOptions): MessageParts {
   const uploads = createUploadParts(options);
   const sources: readonly ExtrasSource[] = [
     ...[threadSource, reactionSource, pinSource, pollSource],
-    ...[createForwardSource(profiles), uploads.source, streamSource],
+    ...[createForwardSource(profiles), uploads.source, streamSource, createPreviewSource(() => null)],
   ];
   const writers: readonly PartsWriter[] = [
     ...[uploads.writer, createForwardWriter(uploads.copyAttachments)],

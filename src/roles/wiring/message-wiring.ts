@@ -5,6 +5,7 @@ import { createHistoryPages, type HistoryPages } from '../../chat/messages/histo
 import { createMentionLookup, type MentionLookup } from '../../chat/messages/mentioned-members.ts';
 import { createMessageRepository, type MessageRepository } from '../../chat/messages/message-repository.ts';
 import { createMessageService, type MessageService } from '../../chat/messages/message-service.ts';
+import { createPreviewQueue } from '../../chat/messages/preview-queue.ts';
 import { createUncachedNewestPages } from '../../chat/messages/uncached-newest-page.ts';
 import type { ReadService } from '../../chat/reads/read-service.ts';
 import type { ReceiptService } from '../../chat/reads/receipt-service.ts';
@@ -54,6 +55,7 @@ export function startMessageWiring(options: MessageWiringOptions): MessageWiring
     findMentioned: createMentionLookup({ profiles, contact, settings: config.room }),
     snapshot: extras.snapshot,
     purge: extras.purge,
+    queuePreviews: createPreviewQueue(config.previews),
     recordRefusal: refusals.record,
   };
   const retries = startModerationRetries({ ...shared, sql, config, logger, hub });

@@ -107,7 +107,7 @@ export function createRoomWiring(options: RoomWiringOptions): RoomWiring {
   };
 }
 
-function eventLogSettings({ database, message, notifications }: Config, { ownSessions }: ChatConnections) {
+function eventLogSettings({ database, message, notifications, previews }: Config, { ownSessions }: ChatConnections) {
   const { email } = notifications;
   return {
     connections: database.lanes,
@@ -118,6 +118,7 @@ function eventLogSettings({ database, message, notifications }: Config, { ownSes
     commitTimeout: database.statementTimeout + 500,
     lockTimeoutMs: ownSessions ? undefined : database.lockTimeout,
     mailDelay: email.enabled ? email.delay : undefined,
+    previews: previews.enabled,
   };
 }
 
