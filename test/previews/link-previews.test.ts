@@ -1,4 +1,5 @@
 /** Previews of links, with a real site in place of the web: `outbound.allow` holds its address. */
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Single, startSingle } from '../harness/stack.ts';
 import {
@@ -218,4 +219,26 @@ test('addresses that the operator has not allowed are never asked, not even by a
   expect(secret.requests).toEqual([]);
   expect((await find(sent)).previews).toBeUndefined();
   await secret.stop();
+});
+
+test('the picture of a page is shown by a link that needs no login, and ends with the preview', async () => {
+  const picture = await sharp({ create: { width: 64, height: 32, channels: 3, background: '#08f' } })
+    .png()
+    .toBuffer();
+  site.answer('/picture.png', sends(picture, { 'content-type': 'image/png' }));
+  site.answer('/not-a-picture.png', sends('<svg onload="alert(1)"/>', { 'content-type': 'image/png' }));
+  site.answer('/with-picture', page('Pictured', '<meta property="og:image" content="/picture.png">'));
+  site.answer('/with-lie', page('A plain page', '<meta property="og:image" content="/not-a-picture.png">'));
+  const sent = await send(`${site.url}/with-picture ${site.url}/with-lie ${site.url}/picture.png`);
+  const { previews = [] } = await updated(sent, (shown) => titles(shown).includes('Pictured'));
+  expect(previews.map(({ imageUrl }) => typeof imageUrl)).toEqual(['string', 'object', 'string']);
+  const url = new URL(previews[0]!.imageUrl!, parley.url).href;
+  const answer = await fetch(url);
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, expect.stringMatching(/^image\//)]);
+  const logged = await mustCall(ben, 'GET', `/v1/rooms/${roomId}/events?after=${sent.seq}&limit=10`);
+  expect(JSON.stringify(logged.events)).toContain(new URL(url).pathname);
+  expect((await find(sent)).previews?.[0]?.imageUrl).toContain('signature=');
+  expect((await mustCall(ben, 'GET', path(sent))).attachments).toEqual([]);
+  expect((await ana.call('DELETE', path(sent, '/previews'))).status).toBe(204);
+  await expect.poll(async () => (await fetch(url)).status).toBe(404);
 });

@@ -16,10 +16,3 @@ export interface PreviewPictures {
   ) => Promise<void>;
   readonly remove: (tx: Transaction, pictureIds: readonly string[]) => Promise<void>;
 }
-
-/** Previews without pictures. */
-export const noPictures: PreviewPictures = {
-  store: async () => null,
-  show: async () => {},
-  remove: async () => {},
-};

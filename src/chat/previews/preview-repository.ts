@@ -86,3 +86,14 @@ export async function findPreviews(
 export async function deletePreviews(tx: Transaction, messageIds: readonly string[]): Promise<void> {
   await tx.execute(sql`delete from link_previews where message_id = any(${idList(messageIds)})`);
 }
+
+/** Makes an upload of the message's author part of the message, beside its files: it has no place among them. */
+export async function showPicture(
+  tx: Transaction,
+  pictureId: string,
+  { roomId, messageId, authorId }: MessagePlace & { readonly authorId: string },
+): Promise<void> {
+  await tx.execute(sql`
+    update attachments set room_id = ${roomId}, message_id = ${messageId}
+    where id = ${pictureId} and owner_id = ${authorId} and message_id is null and state = 'ready'`);
+}

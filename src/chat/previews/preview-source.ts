@@ -4,8 +4,8 @@ import type { ExtrasSource, FoundExtras } from '../messages/extras-loader.ts';
 import type { Preview } from '../state/message-extras.ts';
 import { deletePreviews, findPreviews, type StoredPreview } from './preview-repository.ts';
 
-/** @param pictureUrl a link that is good for some time; null where there are no pictures */
-export function createPreviewSource(pictureUrl: (pictureId: string) => string | null): ExtrasSource {
+/** @param pictureUrl a link that is good for some time */
+export function createPreviewSource(pictureUrl: (pictureId: string) => string): ExtrasSource {
   async function load(
     db: Database | Transaction,
     messageIds: readonly string[],

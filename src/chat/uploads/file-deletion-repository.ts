@@ -33,7 +33,7 @@ export async function deleteOfMessages(tx: Transaction, messageIds: readonly str
 }
 
 /** A failed upload: nothing of it stays. Its request has ended, so the bytes may go at once. */
-export async function deleteUpload(db: Database, id: string): Promise<void> {
+export async function deleteUpload(db: Database | Transaction, id: string): Promise<void> {
   await deleteWhere(db, sql`id = ${id}`, 0);
 }
 

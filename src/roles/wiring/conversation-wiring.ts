@@ -13,12 +13,13 @@ import { startUploads } from './upload-wiring.ts';
 export type ConversationWiring = Required<Omit<Feature, 'tasks'>> & { readonly tasks: RoomTasks };
 
 export function startConversation(options: ConversationOptions): ConversationWiring {
+  const uploads = startUploads(options);
   const features: readonly Feature[] = [
     ...[createThreads(options), createReactions(options), startLater(options), startPolls(options)],
     startPresenceFeature(options),
-    startUploads(options),
+    uploads,
     startStreams(options),
-    createPreviews(options),
+    createPreviews(options, uploads.service),
   ];
   return {
     routes: async (v1) => {

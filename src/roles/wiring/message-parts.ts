@@ -49,9 +49,10 @@ export interface MessagePartsOptions extends UploadPartsOptions {
 export function createMessageParts(options: MessagePartsOptions): MessageParts {
   const { config, db, profiles } = options;
   const uploads = createUploadParts(options);
+  const pictureUrl = (id: string) => uploads.links.urls({ id, hasThumbnail: false }).url;
   const sources: readonly ExtrasSource[] = [
     ...[threadSource, reactionSource, pinSource, pollSource],
-    ...[createForwardSource(profiles), uploads.source, streamSource, createPreviewSource(() => null)],
+    ...[createForwardSource(profiles), uploads.source, streamSource, createPreviewSource(pictureUrl)],
   ];
   const writers: readonly PartsWriter[] = [
     ...[uploads.writer, createForwardWriter(uploads.copyAttachments)],

@@ -12,7 +12,11 @@ import { openFileStore } from '../../chat/uploads/store/open-file-store.ts';
 import { createSpool } from '../../chat/uploads/store/spool.ts';
 import { watchStore } from '../../chat/uploads/store/watched-file-store.ts';
 import { uploadRoutes } from '../../chat/uploads/upload-routes.ts';
-import { createUploadService } from '../../chat/uploads/upload-service.ts';
+import {
+  createUploadService,
+  type UploadService,
+  type UploadServiceOptions,
+} from '../../chat/uploads/upload-service.ts';
 import { Failure } from '../../errors.ts';
 import { requireRate } from '../../http/limits/rate-counters.ts';
 import type { App } from '../../http/server/app-type.ts';
@@ -20,7 +24,11 @@ import type { ConversationOptions, Feature } from './conversation-options.ts';
 
 const minuteMs = 60_000;
 
-export function startUploads(options: ConversationOptions): Feature {
+export interface Uploads extends Feature {
+  readonly service: UploadService;
+}
+
+export function startUploads(options: ConversationOptions): Uploads {
   const { config, logger, connections, metrics, rooms } = options;
   const { uploads: settings } = config;
   const { db } = connections;
@@ -30,8 +38,10 @@ export function startUploads(options: ConversationOptions): Feature {
   const inspection = createInspectionPool(settings);
   const sweep = startFileSweep({ db, store, spool, logger, onDeleted: () => metrics.uploads.deleted.inc(), settings });
   const access = createAttachmentAccess({ db, followToRead: rooms.roomAccess.followToRead });
-  const parts = { store, spool, inspection, access };
+  const service = createService(options, { store, spool, inspection });
+  const parts = { store, access, uploads: service };
   return {
+    service,
     routes: (v1) => registerRoutes(v1, options, parts),
     stop: async () => {
       await sweep.stop();
@@ -43,22 +53,17 @@ export function startUploads(options: ConversationOptions): Feature {
 
 interface StartedParts {
   readonly store: FileStore;
-  readonly spool: ReturnType<typeof createSpool>;
-  readonly inspection: ReturnType<typeof createInspectionPool>;
   readonly access: ReturnType<typeof createAttachmentAccess>;
+  readonly uploads: UploadService;
 }
 
-async function registerRoutes(
-  v1: App,
-  { config, connections, callers, judge, metrics, parts: { links } }: ConversationOptions,
-  { store, spool, inspection, access }: StartedParts,
-): Promise<void> {
-  const { uploads: settings } = config;
-  const { db } = connections;
-  const { authenticator } = callers.identities;
+function createService(
+  { config: { uploads: settings }, connections: { db }, judge, metrics }: ConversationOptions,
+  parts: Pick<UploadServiceOptions, 'store' | 'spool' | 'inspection'>,
+): UploadService {
   const { clamd, timeout } = settings.scan;
-  const uploads = createUploadService({
-    ...{ db, store, spool, inspection, settings },
+  return createUploadService({
+    ...{ ...parts, db, settings },
     scanner: clamd === undefined ? undefined : createScanner({ address: clamd, timeout }),
     judgeName: (name, userId) => judge.text(name, 'topic', { userId, role: 'user' }),
     metrics: {
@@ -69,6 +74,16 @@ async function registerRoutes(
       },
     },
   });
+}
+
+async function registerRoutes(
+  v1: App,
+  { config, connections, callers, metrics, parts: { links } }: ConversationOptions,
+  { store, access, uploads }: StartedParts,
+): Promise<void> {
+  const { uploads: settings } = config;
+  const { db } = connections;
+  const { authenticator } = callers.identities;
   await v1.register(uploadRoutes, {
     ...{ uploads, authenticator, settings },
     find: async (id) => {
