@@ -198,7 +198,7 @@ test('a text that is blocked is never shown: the message goes, and its writer le
   expect(await sql`select 1 from message_streams where room_id = ${room}`).toHaveLength(0);
 });
 
-test('a silent writer’s message is finished for it, also if its instance was killed', async () => {
+test('a silent writer’s message is finished for it, and one that says that it is there keeps it open', async () => {
   const room = await createRoom([ana, ben]);
   const [silent, reader] = [await connect(here(), ana), await connect(here(), ben)];
   const { messageId: first } = await start(silent, room);
