@@ -92,6 +92,13 @@ async function seed(marker: string) {
   await mustCall(other, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'others', text: 'somebody else’s words' });
   await mustCall(person, 'PUT', `/v1/users/me/blocks/${(await signUp(here())).id}`);
   await mustCall(person, 'PUT', `/v1/rooms/${room}/read`, { seq: 3 });
+  const ownPoll = { clientId: `${marker}-poll`, poll: { question: `Who likes ${marker}?`, options: ['I', marker] } };
+  await mustCall(person, 'POST', `/v1/rooms/${own}/messages`, ownPoll);
+  for (const anonymous of [true, false]) {
+    const poll = { question: 'Tea?', options: ['Yes', 'No'], anonymous };
+    const asked = await mustCall(other, 'POST', `/v1/rooms/${room}/messages`, { clientId: `poll-${anonymous}`, poll });
+    await mustCall(person, 'PUT', `/v1/rooms/${room}/messages/${asked.id as string}/vote`, { options: [0] });
+  }
   await mustCall(person, 'PUT', `/v1/rooms/${room}/notifications`, { level: 'mentions' });
   const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
   await mustCall(person, 'PUT', `/v1/rooms/${room}/draft`, { text: `unsent ${marker}` });
