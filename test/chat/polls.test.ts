@@ -115,6 +115,14 @@ test('a page shows each reader their own vote, and nobody else’s', async () =>
       expect((await messages(ana.at(url), query)).at(-1)!.poll!.own).toEqual([]);
     }
   }
+  await mustCall(ana, 'PUT', `${pathOf(roomId, messageId)}/pin`);
+  await mustCall(ana, 'POST', `/v1/rooms/${roomId}/messages`, { clientId: 'reply', text: 'hm', threadId: messageId });
+  const lists = async (person: TestUser) => [
+    (await mustCall(person, 'GET', `/v1/rooms/${roomId}/pins`)).items![0]!.poll,
+    ((await mustCall(person, 'GET', '/v1/rooms')).items![0]!.lastMessage as { poll: PollBody }).poll,
+  ];
+  expect(await lists(ben)).toMatchObject([{ own: [0, 2] }, { own: [0, 2] }]);
+  expect(await lists(ana)).toMatchObject([{ own: [] }, { own: [] }]);
   const event = (await updatesOf(ben, roomId))[0]!;
   expect(pollOf(event)).not.toHaveProperty('own');
 });

@@ -50,7 +50,7 @@ export interface BookmarkOptions {
   /** A room at its head as of now, for somebody who may read there. @throws Failure `not_found`, `banned` */
   readonly followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   readonly findIn: (feed: Feed<RoomState>, actor: Actor, messageId: string) => Promise<Message>;
-  readonly findMessages: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
+  readonly findMessages: (userId: string, places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
   readonly signalUser: (userId: string, json: string) => void;
   /** Postgres' clock, milliseconds. */
   readonly nowMs: () => number;
@@ -71,7 +71,9 @@ export function createBookmarkService(options: BookmarkOptions): BookmarkService
   async function list(actor: Actor, range: Parameters<BookmarkService['list']>[1]): Promise<ListedBookmark[]> {
     const rows = await listBookmarks(db, actor.userId, range);
     const readable = await findReadable(actor, rows);
-    const messages = new Map((await options.findMessages(readable)).map((message) => [message.id, message]));
+    const messages = new Map(
+      (await options.findMessages(actor.userId, readable)).map((message) => [message.id, message]),
+    );
     return rows.map(({ seq: _seq, ...bookmark }) => {
       const message = messages.get(bookmark.messageId);
       const shown = message && message.deletedAt === null ? message : null;

@@ -24,6 +24,14 @@ const ownHistory: HistoryScope = { threads: 'none' };
 export interface MessageReading {
   /** A message that its author just sent. They see it even if they may not read the room any more. */
   readonly findStored: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
+  /**
+   * Messages that this user may read, which the caller has checked.
+   * @returns those that are there, in any order
+   */
+  readonly findAt: (
+    userId: string,
+    places: readonly { readonly roomId: string; readonly seq: number }[],
+  ) => Promise<Message[]>;
   /** Without what only this reader sees of it. @param feed the room, followed for this reader. @throws Failure `not_found` */
   readonly findIn: (feed: Feed<RoomState>, actor: Actor, messageId: string) => Promise<Message>;
   /** @throws Failure `not_found` */
@@ -139,6 +147,7 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
 
   return {
     findStored,
+    findAt: async (userId, places) => ownVotes.inMessages({ userId, role: 'user' }, await repository.bySeqs(places)),
     findIn,
     find,
     findToActOn,

@@ -13,7 +13,7 @@ export type FindOwnVotes = (
 
 export interface OwnVotes {
   readonly inMessages: <Shown extends Pick<Message, 'id' | 'poll'>>(
-    actor: Actor,
+    actor: Pick<Actor, 'userId' | 'role'>,
     messages: readonly Shown[],
   ) => Promise<Shown[]>;
   /** The same for the JSON of a `MessagePage`. No promise for a page without polls. */
@@ -25,7 +25,7 @@ const beginOfPoll = Buffer.from(',"poll":{"question":');
 
 export function createOwnVotes(find: FindOwnVotes): OwnVotes {
   async function inMessages<Shown extends Pick<Message, 'id' | 'poll'>>(
-    { userId, role }: Actor,
+    { userId, role }: Pick<Actor, 'userId' | 'role'>,
     messages: readonly Shown[],
   ): Promise<Shown[]> {
     const withPolls = messages.filter(({ poll }) => poll);

@@ -4,7 +4,7 @@ import { Failure } from '../../errors.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Contact } from '../membership/contact.ts';
-import type { MessageRepository } from '../messages/message-repository.ts';
+import type { MessageReading } from '../messages/message-reading.ts';
 import type { Message } from '../state/message-shape.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import { countPins, deletePins, lockPinned, type PinPlace, readPins, storePin } from './pin-repository.ts';
@@ -36,7 +36,7 @@ export interface PinServiceOptions {
   readonly eventLog: Pick<EventLog, 'transact' | 'nowMs'>;
   /** A room at its head as of now, for somebody who may read it. @throws Failure `not_found`, `banned` */
   readonly followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
-  readonly findMessages: MessageRepository['bySeqs'];
+  readonly findMessages: MessageReading['findAt'];
   readonly contact: Pick<Contact, 'requireConversation'>;
   readonly settings: {
     /** Pins of a room. */
@@ -97,7 +97,10 @@ export function createPinService(options: PinServiceOptions): PinService {
     const from = feed.state.firstReadable(actor);
     // The right to read was checked up to this position.
     const pins = await readPins(db, roomId, { from, to: feed.position, before, limit });
-    const messages = await findMessages(pins.map(({ seq }) => ({ roomId, seq })));
+    const messages = await findMessages(
+      actor.userId,
+      pins.map(({ seq }) => ({ roomId, seq })),
+    );
     const bySeq = new Map(messages.map((message) => [message.seq, message]));
     return pins.flatMap(({ seq, pinnedSeq }) => {
       const message = bySeq.get(seq);

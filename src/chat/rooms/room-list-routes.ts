@@ -13,8 +13,8 @@ import type { RoomViews } from './room-views.ts';
 interface Options {
   readonly lists: RoomLists;
   readonly views: RoomViews;
-  /** The messages at these seqs, in any order; absent ones are left out. */
-  readonly findMessages: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
+  /** The messages at these seqs as this user sees them, in any order; absent ones are left out. */
+  readonly findMessages: (userId: string, places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
   readonly authenticator: Authenticator;
 }
 
@@ -74,6 +74,7 @@ async function listOwnRooms(
   const found = await lists.ownRooms(userId, from && { activeAtMs: from[0], id: from[1] }, limit + 1);
   const page = toPage(found, limit, (room) => writeCursor([room.activeAtMs, room.id]));
   const newest = await findMessages(
+    userId,
     page.items.flatMap(({ id, lastMessageSeq }) =>
       lastMessageSeq === null ? [] : [{ roomId: id, seq: lastMessageSeq }],
     ),

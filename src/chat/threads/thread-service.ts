@@ -56,7 +56,7 @@ export interface ThreadServiceOptions {
     messageId: string,
   ) => Promise<{ threadId: string; seq: number; authorId: string } | undefined>;
   /** Messages at these places, in any order; absent ones are left out. */
-  readonly findMessages: (places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
+  readonly findMessages: (userId: string, places: readonly { roomId: string; seq: number }[]) => Promise<Message[]>;
   readonly nameRoom: (
     room: { readonly kind: 'room' | 'dm'; readonly name: string },
     others: readonly string[],
@@ -110,7 +110,10 @@ export function createThreadService(options: ThreadServiceOptions): ThreadServic
     },
     list: async (userId, page) => {
       const found = await repository.list(userId, page);
-      const roots = await findMessages(found.map(({ roomId, rootSeq }) => ({ roomId, seq: rootSeq })));
+      const roots = await findMessages(
+        userId,
+        found.map(({ roomId, rootSeq }) => ({ roomId, seq: rootSeq })),
+      );
       const byId = new Map(roots.map((message) => [message.id, message]));
       const listed = found.map(async (thread) => {
         const message = byId.get(thread.threadId);

@@ -109,7 +109,7 @@ async function registerChat(v1: App, options: ApiWiringOptions, idempotency: Ide
   await v1.register(roomListRoutes, {
     lists: rooms.roomLists,
     views: rooms.roomViews,
-    findMessages: messages.repository.bySeqs,
+    findMessages: messages.messages.findAt,
     authenticator,
   });
   await v1.register(memberRoutes, { members: rooms.memberService, authenticator });

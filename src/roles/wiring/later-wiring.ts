@@ -29,7 +29,7 @@ export function startLater(options: ConversationOptions): Feature {
   const bookmarks = createBookmarkService({
     ...shared,
     findIn: messages.messages.findIn,
-    findMessages: messages.repository.bySeqs,
+    findMessages: messages.messages.findAt,
     settings: config.bookmarks,
   });
   const reminders = startReminders({

@@ -23,7 +23,7 @@ export function createReactions(options: ConversationOptions): Feature {
     counters: callers.counters,
     settings: { batchMax, perRoomMax, waitingMax, waitMs, reactionsMax, perMinute: config.limits.reactionsPerMinute },
   });
-  const pins = createPinService({ ...shared, findMessages: messages.repository.bySeqs, settings: config.room });
+  const pins = createPinService({ ...shared, findMessages: messages.messages.findAt, settings: config.room });
   return {
     routes: async (v1) => {
       await v1.register(reactionRoutes, { reactions, authenticator });

@@ -12,7 +12,7 @@ export function createThreads(options: ConversationOptions): Feature {
     hub: rooms.hub,
     followToRead: rooms.roomAccess.followToRead,
     findThread: messages.repository.findThread,
-    findMessages: messages.repository.bySeqs,
+    findMessages: messages.messages.findAt,
     nameRoom: rooms.roomViews.nameFor,
   });
   return {
