@@ -43,8 +43,8 @@ async function reconcile(): Promise<{ code: number; output: string }> {
 async function live(): Promise<TestUser[]> {
   const people = await Promise.all(Array.from({ length: 4 }, () => signUp(parley.url)));
   const [ana, ben, eve, joe] = people as [TestUser, TestUser, TestUser, TestUser];
-  await mustCall(eve, 'PUT', `/v1/users/me/blocks/${ana.id}`);
   const roomId = await createRoom([ana, ben, eve], { visibility: 'public' });
+  await mustCall(eve, 'PUT', `/v1/users/me/blocks/${ana.id}`);
   const messages = `/v1/rooms/${roomId}/messages`;
   const say = async (person: TestUser, text: string, more: object = {}) =>
     (await mustCall(person, 'POST', messages, { clientId: randomUUID(), text, ...more })) as {
