@@ -19,6 +19,7 @@ import { createBlockLookup } from '../user/blocks/block-lookup.ts';
 import { createProfiles } from '../user/profile/profiles.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './lifecycle/role-lifecycle.ts';
 import { registerApi } from './wiring/api-wiring.ts';
+import { addSocketDescription } from './wiring/async-api.ts';
 import { type CallerWiring, startCallerWiring } from './wiring/caller-wiring.ts';
 import { type ChatConnections, connectChat } from './wiring/chat-connections.ts';
 import { type ChatDrain, createChatDrain } from './wiring/chat-drain.ts';
@@ -90,6 +91,7 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const { app, logins } = callers;
 
   const probe = createDatabaseProbe(reserved, config.database.acquireTimeout, databaseOutage(outages));
+  addSocketDescription(app, gateway.handlers, options.version);
   addOperationRoutes(app, { options, cluster, judge, gateway, drain, probe });
   const isolation = watchIsolation(options, { cluster, drain, probe, metric: metrics.databaseIsolation });
   await addSocketRoute(app, {

@@ -24,6 +24,13 @@ export function completeDocument(document: unknown): JsonObject {
   return { ...plain, paths: addExamples(paths, schemas), components };
 }
 
+/** The same for schemas outside of an OpenAPI document. */
+export function completeSchemas(schemas: unknown): { readonly value: Json; readonly schemas: JsonObject } {
+  const named = new Map<string, Json>();
+  const value = nameSchemas(JSON.parse(JSON.stringify(schemas)) as Json, named);
+  return { value, schemas: Object.fromEntries([...named].sort(([left], [right]) => (left < right ? -1 : 1))) };
+}
+
 /** Replaces each named schema by a reference, innermost first. */
 function nameSchemas(value: Json, named: Map<string, Json>): Json {
   if (Array.isArray(value)) return value.map((each) => nameSchemas(each, named));

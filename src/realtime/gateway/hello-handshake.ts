@@ -78,6 +78,8 @@ const Hello = Type.Object(
   },
   { additionalProperties: false },
 );
+/** Of the first frame, for the AsyncAPI document. */
+export const helloSchema = Hello;
 const compiledHello = Compile(Hello);
 type HelloFrame = Static<typeof Hello>;
 

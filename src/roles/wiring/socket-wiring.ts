@@ -4,6 +4,7 @@ import { messageFrames } from '../../chat/messages/message-frames.ts';
 import { readFrames } from '../../chat/reads/read-routes.ts';
 import { roomFrames } from '../../chat/rooms/room-frames.ts';
 import { startConnectionMaintenance } from '../../realtime/gateway/connection-maintenance.ts';
+import type { FrameHandlers } from '../../realtime/gateway/frame-handlers.ts';
 import { checkHello, createHelloHandshake, type HelloHandshake } from '../../realtime/gateway/hello-handshake.ts';
 import {
   createWakeGrace,
@@ -29,6 +30,8 @@ import { createWelcomeSource } from './welcome-source.ts';
 
 export interface SocketWiring {
   readonly sockets: SocketServer;
+  /** Of the frames of all features. */
+  readonly handlers: FrameHandlers;
   readonly helloHandshake: HelloHandshake;
   readonly pauses: ProcessPauseDetector;
   readonly wakeGrace: WakeGrace;
@@ -63,6 +66,7 @@ export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
   const userSockets = cluster.redis
     ? createRedisUserSockets({ ...cluster.redis, max: socketsPerUser }, outages)
     : createLocalUserSockets(socketsPerUser);
+  const handlers = featureFrames(options);
   const sockets = createSocketServer({
     hub,
     userSockets,
@@ -72,7 +76,7 @@ export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
       checkHello,
       confirm: authenticator.confirm,
     },
-    handlers: featureFrames(options),
+    handlers,
     wakeGrace,
     metrics: metrics.sockets,
     logger,
@@ -84,7 +88,7 @@ export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
     replaysWaiting: reader.waiting,
   });
   const maintenance = startMaintenance(options, { sockets, pauses });
-  return { sockets, helloHandshake, pauses, wakeGrace, userSockets, maintenance };
+  return { sockets, handlers, helloHandshake, pauses, wakeGrace, userSockets, maintenance };
 }
 
 function featureFrames(options: SocketWiringOptions) {
