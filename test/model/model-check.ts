@@ -1,4 +1,5 @@
 /** Compares what a device has built from events with a fresh snapshot over REST. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Member, Message, OwnRoom, RoomStore } from '../../src/client/parley-client.ts';
 import { type ModelDevice, readMessages } from './model-device.ts';
 
@@ -18,8 +19,7 @@ export async function compareDevice(device: ModelDevice): Promise<Difference[]> 
   const known = device.rooms();
   const found: Difference[] = [];
   const report = (roomId: string, what: string, own: unknown, server: unknown) => {
-    if (JSON.stringify(own) !== JSON.stringify(server))
-      found.push({ device: device.name, roomId, what, device_: own, server });
+    if (!isDeepStrictEqual(own, server)) found.push({ device: device.name, roomId, what, device_: own, server });
   };
   report('', 'rooms', [...known.keys()].sort(), rooms.map(({ id }) => id).sort());
   for (const room of rooms) {
@@ -60,7 +60,13 @@ function roomView({ name, topic, visibility, memberCount, unread, mentions, last
 }
 
 function membersView(members: readonly Member[]) {
-  const views = members.map(({ user, role, mutedUntil }) => [user.id, role, mutedUntil ?? null]);
+  // A mute ends by itself, without an event.
+  const now = new Date().toISOString();
+  const views = members.map(({ user, role, mutedUntil }) => [
+    user.id,
+    role,
+    mutedUntil && mutedUntil > now ? mutedUntil : null,
+  ]);
   return views.sort(([left], [right]) => (String(left) < String(right) ? -1 : 1));
 }
 
