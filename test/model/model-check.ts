@@ -55,8 +55,9 @@ async function compareRoom(device: ModelDevice, store: RoomStore, room: OwnRoom,
   }
 }
 
-function roomView({ name, topic, visibility, memberCount, unread, mentions, lastReadSeq, seq, role, pins }: OwnRoom) {
-  return { name, topic, visibility, memberCount, unread, mentions, lastReadSeq, seq, role, pins };
+/** Without `unread` and `mentions`: a `read.updated` frame does not say up to which event it counts. */
+function roomView({ name, topic, visibility, memberCount, lastReadSeq, seq, role, pins }: OwnRoom) {
+  return { name, topic, visibility, memberCount, lastReadSeq, seq, role, pins };
 }
 
 function membersView(members: readonly Member[]) {

@@ -30,8 +30,6 @@ export interface ModelDevice {
   readonly completeRooms: () => Promise<void>;
   /** Reads that failed although the room was open to the user. */
   readonly failures: readonly string[];
-  /** Loses the connection; the client opens another one by itself. */
-  readonly reconnect: () => void;
   readonly close: () => void;
 }
 
@@ -136,10 +134,6 @@ export async function startModelDevice(
     isSettled: () => reading === 0 && client.state().name === 'live',
     completeRooms,
     failures,
-    reconnect: () => {
-      client.disconnect();
-      client.connect();
-    },
     close: () => client.disconnect(),
   };
 }

@@ -1,5 +1,6 @@
 /** The operations of a model run. Each user does what people do; refusals are part of it. */
 import { ClientError } from '../../src/client/parley-client.ts';
+import { loseConnection } from './lost-connections.ts';
 import type { ModelDevice } from './model-device.ts';
 
 export interface ModelRoom {
@@ -164,7 +165,7 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
   ],
   rename: [1, ({ device, room }) => device.client.call('PATCH', `/v1/rooms/${room.id}`, { name: `Room ${texts++}` })],
   'get message': [1, onMessage((id, { device, room }) => device.client.call('GET', pathOf(room.id, id)))],
-  reconnect: [1, async ({ device }) => device.reconnect()],
+  'lose connection': [1, async ({ world }) => loseConnection(world.random)],
 };
 
 /** Each operation as often as its weight says. */
