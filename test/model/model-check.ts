@@ -35,15 +35,16 @@ async function compareRoom(device: ModelDevice, store: RoomStore, room: OwnRoom,
   report('room', store.room && roomView(store.room), roomView(room));
   const members = await device.client.members(room.id);
   report('members', membersView([...(store.members?.values() ?? [])]), membersView(members));
-  const pins = await device.client.pins(room.id);
-  report(
-    'pins',
-    store.pinnedIds,
-    pins.map(({ id }) => id),
-  );
   const messages: Message[] = [];
   await readMessages(device.client, room.id, (page) => messages.unshift(...page));
   const own = new Map(store.log.messages.map((message) => [message.id, message]));
+  const pins = await device.client.pins(room.id);
+  // Members who joined later get events about messages that they may not read.
+  report(
+    'pins',
+    store.pinnedIds?.filter((id) => own.has(id)),
+    pins.map(({ id }) => id),
+  );
   report(
     'messages',
     [...own.keys()],
