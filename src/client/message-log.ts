@@ -27,12 +27,12 @@ export function applyToLog(log: MessageLog, event: RoomEvent, again = false): Me
     case 'message.updated': {
       const updated = changeMessage(log, event.data.message.id, (before) => takeUpdate(before, event.data.message));
       const counted = recountReplies(updated, log, event.data.message.id);
-      return takeSummary(counted, event.data.message.threadId, event.data.thread);
+      return takeSummary(counted, event.data.thread);
     }
     case 'message.deleted': {
-      const { messageId, threadId, thread } = event.data;
+      const { messageId, thread } = event.data;
       const deleted = changeMessage(log, messageId, (before) => toTombstone(before, event.at));
-      return takeSummary(recountReplies(deleted, log, messageId), threadId, thread);
+      return takeSummary(recountReplies(deleted, log, messageId), thread);
     }
     case 'reaction.added':
       return changeReactions(log, event.data.messageId, (before) => addReaction(before, event.data, again));
@@ -131,13 +131,10 @@ function growThread(root: Message, { sender, createdAt, seq }: Message): Message
   return { ...root, thread: { replyCount: before.replyCount + 1, lastReplyAt: createdAt, userIds, lastSeq: seq } };
 }
 
-function takeSummary(
-  log: MessageLog,
-  threadId: string | null | undefined,
-  thread: ThreadSummary | undefined,
-): MessageLog {
-  if (!threadId || !thread) return log;
-  return changeMessage(log, threadId, (root) => ({ ...root, thread }));
+function takeSummary(log: MessageLog, change: (ThreadSummary & { readonly threadId: string }) | undefined): MessageLog {
+  if (!change) return log;
+  const { threadId, ...thread } = change;
+  return changeMessage(log, threadId, (root) => ({ ...root, thread: thread.replyCount > 0 ? thread : null }));
 }
 
 /** Events do not count replies, and do not know the user's own vote. */

@@ -159,8 +159,8 @@ export interface Login {
 export interface RoomEventData {
   readonly 'message.created': { readonly message: Message };
   /** `thread`: of the message's thread, where the change made another summary of it. */
-  readonly 'message.updated': { readonly message: Message; readonly thread?: ThreadSummary };
-  readonly 'message.deleted': MessageDeletion;
+  readonly 'message.updated': { readonly message: Message; readonly thread?: ThreadChange };
+  readonly 'message.deleted': { readonly messageId: string; readonly by: string; readonly thread?: ThreadChange };
   readonly 'reaction.added': ReactionChange;
   readonly 'reaction.removed': ReactionChange;
   readonly 'message.pinned': { readonly messageId: string; readonly by: string };
@@ -179,12 +179,9 @@ export interface ReactionChange {
   readonly userId: string;
 }
 
-/** In a thread, with the summary of the thread after the deletion. */
-export interface MessageDeletion {
-  readonly messageId: string;
-  readonly by: string;
-  readonly threadId?: string;
-  readonly thread?: ThreadSummary;
+/** The summary of a thread after a message of it was deleted or restored. `threadId` is of the message that starts it. */
+export interface ThreadChange extends ThreadSummary {
+  readonly threadId: string;
 }
 
 export interface MemberChange {
