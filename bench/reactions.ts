@@ -9,9 +9,9 @@ import { type Contender, interleave, toRow } from './rounds.ts';
 import { type ServerUnderTest, startParleyServer } from './systems.ts';
 import { startTown, type Town } from './town.ts';
 
-const people = 200;
+const people = 100;
 /** How often everybody does it in a round. An even number: added and taken back. */
-const wavesPerRound = 8;
+const wavesPerRound = 4;
 const text = 'Shall we meet at the usual place around noon tomorrow? Bring the drawings, please.';
 
 /** @param frameOf the frame of everybody in a wave. `{n}` in it becomes a number */
