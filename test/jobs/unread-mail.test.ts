@@ -86,7 +86,7 @@ test('of a thread only mentions are mailed, and what is in the room too, unless 
   await office.work(room);
   expect(receiver.mails).toHaveLength(1);
   const text = textOf(receiver.mails[0]!);
-  expect(headerOf(receiver.mails[0]!, 'Subject')).toBe('2 unread messages in garden');
+  expect(headerOf(receiver.mails[0]!, 'Subject')).toBe('2 unread messages, 1 mentions you');
   expect(text).toContain('ben, please');
   expect(text).toContain('and everybody');
   expect(text).not.toContain('among ourselves');
