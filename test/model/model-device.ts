@@ -8,7 +8,6 @@ import {
   createRoomStore,
   type LoginStorage,
   type Message,
-  type OwnRoom,
   type ParleyClient,
   type ReadState,
   type RoomChange,
@@ -140,12 +139,6 @@ export async function startModelDevice(
 
 function readStateOf({ lastReadSeq, unread, mentions }: ReadState): ReadState {
   return { lastReadSeq, unread, mentions };
-}
-
-/** Everything that a user may read of a room, over REST. */
-export interface RoomSnapshot {
-  readonly room: OwnRoom | undefined;
-  readonly messages: readonly Message[];
 }
 
 async function readAllOf(client: ParleyClient, roomId: string, take: (made: RoomChange) => void): Promise<void> {
