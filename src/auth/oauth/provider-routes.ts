@@ -86,6 +86,7 @@ const startRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = async (
         tags,
         operationId: 'startProviderLogin',
         summary: 'Redirect the browser to a provider to log in there',
+        description: 'Open it in the browser, not with fetch. `returnTo` must be on the list that the operator allows.',
         security: [],
         params: ProviderParams,
         querystring: exactly({
@@ -239,6 +240,7 @@ const exchangeRoutes: FastifyPluginAsyncTypebox<ProviderRouteOptions> = async (a
         tags,
         operationId: 'exchangeProviderCode',
         summary: 'Exchange the code for a session',
+        description: 'The code of the address bar after a login through a provider. It is good once.',
         security: [],
         headers: LoginHeaders,
         body: exactly({
