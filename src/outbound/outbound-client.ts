@@ -161,6 +161,13 @@ async function sendOnce({
     };
     const request = isTls ? httpsRequest(options) : httpRequest(options);
     request.on('error', (error) => reject(toFailure(error)));
+    // Nobody asked for one. Without a listener Node closes the socket and reports neither a response nor an error.
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy();
+      reject(new OutboundFailure('bad_answer'));
+    });
+    // Whatever else ends the request ends the wait. It changes nothing once the response is there.
+    request.on('close', () => reject(new OutboundFailure('unreachable')));
     request.on('response', (response) => {
       // An error of a body that nobody reads is nobody's. `readBody` listens for itself.
       response.on('error', () => {});

@@ -302,7 +302,7 @@ test('2,000 votes at once cost few events, and every voter is acked with the eve
   await Promise.all(sockets.map((socket) => socket.close()));
 });
 
-test('a deleted poll takes its votes along', async () => {
+test('a deleted poll takes its votes along, also from the events that showed it', async () => {
   const [ana, ben] = (await people(2)) as [TestUser, TestUser];
   const roomId = await createRoom([ana, ben]);
   const messageId = await ask(ana, roomId);
@@ -312,6 +312,10 @@ test('a deleted poll takes its votes along', async () => {
   expect(await sql`select from polls where message_id = ${messageId}`).toHaveLength(0);
   expect((await vote(ben.at(there()), roomId, messageId, [1])).status).toBe(404);
   expect(await readPoll(ben, roomId, messageId)).toBeUndefined();
+  const [shown] = await updatesOf(ben, roomId);
+  expect(pollOf(shown!)).toMatchObject({ question: '', options: [], results: [] });
+  const stored = await sql`select from events where room_id = ${roomId} and data::text like '%Canteen%'`;
+  expect(stored).toHaveLength(0);
 });
 
 test('an erased voter leaves the results, in closed polls too', async () => {

@@ -261,6 +261,7 @@ test.each([
     'HTTP/1.1 200 OK\r\ncontent-encoding: gzip, gzip\r\ncontent-length: 4\r\n\r\nabcd',
     'bad_answer',
   ],
+  ['switches protocols', 'HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n', 'bad_answer'],
   ['is nothing', '', 'unreachable'],
 ])('an answer that %s is a value, not an exception', async (_what, answer, code) => {
   const server: Server = createServer((socket) => {

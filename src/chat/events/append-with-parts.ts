@@ -91,10 +91,12 @@ export function createAppendWithParts(
       authority.require(state, draft);
       const { marks, data, content } = await writeParts(tx, draft, nextSeq);
       if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
-      if (draft.threadId !== null) await followThread(tx, draft, nextSeq);
-      if (mailDelayMs !== undefined) await addMailCheck(tx, roomId, mailDelayMs);
       const complete = { ...draft, ...content };
-      if (previews && hasWebLinks(complete.html)) await addPreviewFetch(tx, complete);
+      const after = async () => {
+        if (draft.threadId !== null) await followThread(tx, draft, nextSeq);
+        if (mailDelayMs !== undefined) await addMailCheck(tx, roomId, mailDelayMs);
+        if (previews && hasWebLinks(complete.html)) await addPreviewFetch(tx, complete);
+      };
       const event = {
         type: 'message.created',
         actorId: authorId,
@@ -102,6 +104,6 @@ export function createAppendWithParts(
         data,
         message: { draft: complete, marks },
       };
-      return { events: [event], answer: { messageId, seq: nextSeq, atMs: 0, duplicate: false } };
+      return { events: [event], answer: { messageId, seq: nextSeq, atMs: 0, duplicate: false }, after };
     };
 }

@@ -168,12 +168,16 @@ export function createEventLog(options: EventLogOptions): EventLog {
   }
 
   async function appendWithParts(feed: Feed<RoomState>, draft: ModeratedDraft): Promise<SendOutcome> {
-    const { answer, atMs } = await transact(feed.roomId, planWithParts({ ...draft, feed }));
+    const { answer, atMs } = await queueTransaction(feed, planWithParts({ ...draft, feed }));
     return atMs === undefined ? answer : { ...answer, atMs };
   }
 
   async function transact<Answer>(roomId: string, work: PlanAppend<Answer>): Promise<Appended<Answer>> {
-    const feed = await requireFeed(roomId);
+    return queueTransaction(await requireFeed(roomId), work);
+  }
+
+  /** Queues in the same tick, so that a later send of the connection cannot be queued before. */
+  function queueTransaction<Answer>(feed: Feed<RoomState>, work: PlanAppend<Answer>): Promise<Appended<Answer>> {
     const deadlineMs = performance.now() + settings.sendTimeout;
     return new Promise((resolve, reject) => {
       const run = () => planned.append(feed, work, deadlineMs).then(resolve, reject);

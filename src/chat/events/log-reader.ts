@@ -107,7 +107,7 @@ export function createLogReader({
       cross join lateral (
         select * from events e where e.room_id = r.room_id and e.seq > r.after order by e.seq limit r.max
       ) e
-      left join events m on e.type in ('message.created', 'message.updated') and m.message_id = e.message_id and m.type = 'message.created'
+      left join events m on e.type in ('message.created', 'message.updated', 'poll.updated') and m.message_id = e.message_id and m.type = 'message.created'
       left join message_edits v on e.type in ('message.created', 'message.updated') and v.message_id = e.message_id and v.seq = coalesce((e.data ->> 'versionSeq')::bigint, e.seq)
         and m.deleted_at is null
       order by r.request, e.seq`;
@@ -153,8 +153,8 @@ function peopleIn(rows: readonly EventRow[]): string[] {
   return [...ids];
 }
 
-function shownMessage({ message_id: id, marks }: EventRow) {
-  return id !== null && marks !== null ? [{ id, marks }] : [];
+function shownMessage({ message_id: id, marks, type }: EventRow) {
+  return id !== null && marks !== null && type !== 'poll.updated' ? [{ id, marks }] : [];
 }
 
 /** What the events of one read show beyond their rows. */
@@ -187,5 +187,13 @@ function toData(row: EventRow, people: ReadonlyMap<string, PublicProfile>, { fou
     const { userId, ...rest } = row.data as { userId: string };
     return { user: profileOf(userId), ...rest };
   }
+  if (row.type === 'poll.updated' && (row.deleted_at !== null || !row.data?.poll))
+    return { messageId: row.message_id, poll: deletedPoll };
   return row.data ?? {};
 }
+
+/** What events show of the poll of a deleted message. */
+const deletedPoll = {
+  ...{ question: '', options: [], multiple: false, anonymous: true },
+  ...{ closesAt: null, closedAt: null, results: [] },
+};

@@ -20,6 +20,11 @@ export interface AppendPlan<Answer> {
   /** In order; they get the seqs from `nextSeq` on. None: there was nothing to change. */
   readonly events: readonly DraftEvent[];
   readonly answer: Answer;
+  /**
+   * What is written after the events: rows that a group commit locks after its events too. Taken before, the two would wait
+   * for each other. Not called without events.
+   */
+  readonly after?: () => Promise<void>;
 }
 
 /** The room as of the seq before `nextSeq`: a transaction may rely on it. */
@@ -98,6 +103,7 @@ export function createPlannedAppends(options: PlannedAppendsOptions): PlannedApp
       const planned = await work({ tx, state: feed.state, nextSeq });
       const place = { roomId, firstSeq: nextSeq, epoch: epoch.epoch() };
       const storedAtMs = planned.events.length === 0 ? undefined : await insertEvents(tx, place, planned.events);
+      if (storedAtMs !== undefined) await planned.after?.();
       return { plan: planned, atMs: storedAtMs };
     });
     const lastSeq = nextSeq + plan.events.length - 1;

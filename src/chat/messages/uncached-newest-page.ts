@@ -70,8 +70,8 @@ export function createUncachedNewestPages({
       cross join lateral (
         select count(*)::int as count, ${sql.unsafe(packedMessages)} as packed
         from (
-          select *, l.marks | case when r.has_threads and exists (select from threads t where t.thread_id = l.message_id)
-            then ${messageMarks.thread}::int else 0 end as all_marks
+          select *, l.marks | case when r.has_threads then coalesce((select ${messageMarks.thread}::int from threads t
+            where t.thread_id = l.message_id), 0) else 0 end as all_marks
           from events l where l.room_id = asked.room_id and l.seq >= r.first and l.type = 'message.created' and ${sql.unsafe(isInRoom('l'))}
           order by l.seq desc limit asked.size + 1
         ) e

@@ -152,7 +152,18 @@ export async function findUpdateSeq(
   return row!.seq;
 }
 
+/** Deletes polls for good, also from the events that showed them. */
 export async function deletePolls(tx: Transaction, messageIds: readonly string[]): Promise<void> {
+  const deleted = await tx
+    .select({ id: polls.messageId })
+    .from(polls)
+    .where(inArray(polls.messageId, [...messageIds]));
+  if (deleted.length > 0)
+    await tx.execute(sql`
+      update events e set data = case when e.type = 'poll.updated' then e.data - 'poll' else e.data #- '{shown,poll}' end
+      from events m where m.message_id = any(${idList(deleted.map(({ id }) => id))}) and m.type = 'message.created'
+        and e.room_id = m.room_id and e.seq > m.seq and e.message_id = m.message_id
+        and e.type in ('poll.updated', 'message.updated') and e.data is not null`);
   await tx.delete(pollVotes).where(inArray(pollVotes.messageId, [...messageIds]));
   await tx.delete(polls).where(inArray(polls.messageId, [...messageIds]));
 }

@@ -36,7 +36,7 @@ export interface PollService {
 
 export interface PollServiceOptions {
   readonly db: Database;
-  readonly eventLog: Pick<EventLog, 'transact'>;
+  readonly eventLog: Pick<EventLog, 'transact' | 'nowMs'>;
   /** A room at its head as of now, for somebody who may read there. @throws Failure `not_found`, `banned` */
   readonly followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   readonly contact: Pick<Contact, 'requireConversation'>;
@@ -64,6 +64,8 @@ export function startPollService(options: PollServiceOptions): PollService {
       try {
         const { state } = await followToRead(actor, roomId);
         state.require(actor, 'vote');
+        // Taking a vote back says nothing.
+        if (chosen.length > 0) state.requireUnmuted(actor.userId, eventLog.nowMs());
         if (isPair(state)) await contact.requireConversation(state, actor.userId);
         await place.untilFirst();
         const options = chosen.toSorted((left, right) => left - right);

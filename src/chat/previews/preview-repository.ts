@@ -72,6 +72,11 @@ export async function closePreviews(tx: Transaction, { roomId, messageId }: Mess
   await tx.execute(sql`
     insert into link_previews (message_id, room_id, removed_at) values (${messageId}, ${roomId}, now())
     on conflict (message_id) do update set previews = '[]', removed_at = coalesce(link_previews.removed_at, now())`);
+  // Events that showed them are read again by resumes.
+  await tx.execute(sql`
+    update events e set data = e.data #- '{shown,previews}' from events m
+    where m.message_id = ${messageId} and m.type = 'message.created' and e.room_id = ${roomId} and e.seq > m.seq
+      and e.message_id = m.message_id and e.type = 'message.updated' and e.data -> 'shown' ? 'previews'`);
 }
 
 export async function findPreviews(

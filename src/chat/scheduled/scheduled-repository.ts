@@ -32,6 +32,8 @@ export interface ClaimedMessage
   readonly authorRole: DeploymentRole;
   /** It is due for so long that it is not tried again. */
   readonly isLast: boolean;
+  /** An earlier try may have stored it: only a definite answer ends that. */
+  readonly maybeSent: boolean;
 }
 
 /** How the claim of a message ends. */
@@ -163,10 +165,11 @@ export async function claimScheduled(
       claimed_until: Date;
       role: DeploymentRole | null;
       is_last: boolean;
+      maybe_sent: boolean;
     }[]
   >`
     with due as (
-      select s.id from scheduled_messages s
+      select s.id, s.state = 'sending' as maybe_sent from scheduled_messages s
       where s.state in ('waiting', 'sending') and s.send_at <= now() and (s.claimed_until is null or s.claimed_until <= now())
         and not exists (select from scheduled_messages p where p.author_id = s.author_id and p.room_id = s.room_id
           and p.state in ('waiting', 'sending') and (p.send_at, p.id) < (s.send_at, s.id))
@@ -174,7 +177,7 @@ export async function claimScheduled(
     )
     update scheduled_messages s set state = 'sending', claimed_until = clock_timestamp() + ${claimMs} * interval '1 millisecond'
     from due where s.id = due.id
-    returning s.id, s.author_id, s.room_id, s.client_id, s.draft, s.send_at, s.claimed_until,
+    returning s.id, s.author_id, s.room_id, s.client_id, s.draft, s.send_at, s.claimed_until, due.maybe_sent,
       (select role from users where id = s.author_id and erased_at is null) as role,
       s.send_at < now() - ${giveUpMs} * interval '1 millisecond' as is_last`;
   return rows.map((row) => ({
@@ -187,6 +190,7 @@ export async function claimScheduled(
     claimedUntil: row.claimed_until,
     authorRole: row.role ?? 'user',
     isLast: row.is_last,
+    maybeSent: row.maybe_sent,
   }));
 }
 

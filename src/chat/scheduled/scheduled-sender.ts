@@ -70,11 +70,12 @@ export function startScheduledSender(options: ScheduledSenderOptions): Scheduled
     } catch (error) {
       const failure = toFailure(error);
       if (failure.code === 'internal') logger.error({ error, scheduledId: message.id }, 'a scheduled send failed');
-      if (!failure.kind.retryable || message.isLast)
+      const isUncertain = uncertain.has(failure.code) || (message.maybeSent && failure.kind.retryable);
+      if (!failure.kind.retryable || (message.isLast && !isUncertain))
         return { state: 'refused', failure: { code: failure.code, message: failure.message } };
       const { retryAfterMs = pauseMs.default } = failure;
       return {
-        state: uncertain.has(failure.code) ? 'sending' : 'waiting',
+        state: isUncertain ? 'sending' : 'waiting',
         pauseMs: Math.min(Math.max(retryAfterMs, pauseMs.min), pauseMs.max),
       };
     }

@@ -20,6 +20,9 @@ export interface WebLink {
   readonly target: string;
 }
 
+/** As in outbound/target-url.ts. */
+const targetLengthMax = 2048;
+
 /**
  * In the order of the message, each target once.
  * @param ownOrigin links to it are left out: a message of Parley is not a page
@@ -34,6 +37,8 @@ export function webLinks(
     const parsed = URL.parse(url);
     if (!parsed || parsed.origin === ownOrigin) continue;
     parsed.hash = '';
+    // Longer ones are never requested, and do not fit into the index of the pages.
+    if (parsed.href.length > targetLengthMax) continue;
     if (!found.has(parsed.href)) found.set(parsed.href, { url, target: parsed.href });
     if (found.size === max) break;
   }

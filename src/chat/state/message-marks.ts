@@ -24,5 +24,6 @@ export function hasMark(marks: number, mark: MessageMark): boolean {
 
 /** The marks of a message's row, to be used with `sql.unsafe`. @param alias of the table `events` */
 export function markColumn(alias: string): string {
-  return `(${alias}.marks | case when exists (select from threads t where t.thread_id = ${alias}.message_id) then ${messageMarks.thread} else 0 end) as marks`;
+  // A scalar query and not `exists`: for that one Postgres may read all threads to hash them.
+  return `(${alias}.marks | coalesce((select ${messageMarks.thread} from threads t where t.thread_id = ${alias}.message_id), 0)) as marks`;
 }

@@ -169,11 +169,13 @@ async function planEnd(
   await closeStream(tx, messageId, { ...mentioned, text: candidate.text, interrupted: ending.by !== 'writer' });
   if (flag) await recordFlag(tx, { roomId, messageId, authorId }, flag);
   const { threadId, marks } = message;
-  if (threadId) await followThread(tx, { threadId, roomId, authorId, ...mentioned }, nextSeq);
+  const after = async () => {
+    if (threadId) await followThread(tx, { threadId, roomId, authorId, ...mentioned }, nextSeq);
+  };
   const shown = await snapshot(tx, { id: messageId, marks });
   // The event brings the message's first version, so it names itself; and it is no edit.
   const data = { versionSeq: nextSeq, editedAt: null, ...(shown ? { shown } : {}) };
-  return { events: [{ type: 'message.updated', actorId: authorId, messageId, data }], answer: 'finished' };
+  return { events: [{ type: 'message.updated', actorId: authorId, messageId, data }], answer: 'finished', after };
 }
 
 async function planRemoval(

@@ -165,9 +165,8 @@ async function send(
   // As a stream, so that Fastify leaves the length of HEAD as it is.
   if (request.method === 'HEAD' || length === 0) return reply.send(Readable.from([])) as never;
   const bytes = await store.open(key, range);
-  // A reader that stops reading must not hold the file for ever.
+  // A reader that stops reading must not hold the file for ever. Node sets the time for an idle connection at the end.
   request.raw.socket.setTimeout(settings.idleTimeout);
-  reply.raw.once('close', () => request.raw.socket.setTimeout(0));
   onDownload(length);
   return reply.send(bytes) as never;
 }

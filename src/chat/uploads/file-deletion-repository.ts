@@ -70,7 +70,9 @@ export async function deleteOrphans(db: Database, { timeout, orphanLifetime }: S
         and ((a.state = 'pending' and ${older(timeout)}) or (a.state = 'ready' and ${older(orphanLifetime)}
           and not exists (select from drafts d where d.user_id = a.owner_id and a.id = any(d.attachment_ids))
           and not exists (select from scheduled_messages s where s.author_id = a.owner_id and s.state in ('waiting', 'sending')
-            and s.draft -> 'attachmentIds' ? a.id::text)))
+            and s.draft -> 'attachmentIds' ? a.id::text)
+          and not exists (select from unjudged_messages u where u.author_id = a.owner_id
+            and u.parts #> '{parts,attachmentIds}' ? a.id::text)))
       order by a.id limit ${batchMax} for update skip locked)`,
     timeout,
   );
