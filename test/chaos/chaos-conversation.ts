@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { compareDevice } from '../model/model-check.ts';
 import { doOne } from '../model/model-operations.ts';
 import { settle, startModelWorld } from '../model/model-run.ts';
+import { untilDone } from './patience.ts';
 
 export interface ChaosConversation {
   /** Starts no new operation. Resolves when all pending ones are answered. */
@@ -39,7 +40,9 @@ export async function startChaosConversation(url: string, seed: number): Promise
     },
     check: async () => {
       await settle(world.devices);
-      const found = (await Promise.all(world.devices.map(compareDevice))).flat();
+      const found = [];
+      // One after another, and again where the server was busy: the reads of all devices at once are many.
+      for (const device of world.devices) found.push(...(await untilDone(() => compareDevice(device))));
       const failures = world.devices.flatMap(({ failures: each }) => each);
       return [...found.map((each) => JSON.stringify(each)), ...failures].map((what) => ({ kind: 'state', what }));
     },

@@ -118,6 +118,6 @@ export async function settle(devices: readonly ModelDevice[]): Promise<void> {
 async function isBehind(device: ModelDevice): Promise<boolean> {
   if (!device.isSettled()) return true;
   const known = device.rooms();
-  const rooms = await device.client.rooms();
+  const rooms = await untilDone(() => device.client.rooms());
   return known.size !== rooms.length || rooms.some(({ id, seq }) => (known.get(id)?.room?.seq ?? -1) < seq);
 }
