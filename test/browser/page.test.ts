@@ -272,7 +272,8 @@ test('line breaks are shown in paragraphs, list items, nested lists and quotes',
     'first\nsecond\n\n- milk,\n  not cold\n- bread\n  - rye,\n    sliced\n  - white\n\n> said\n> and done',
   );
   const text = messages(page).locator('.text').last();
-  await text.getByText('sliced').waitFor();
+  // Until the message is stored its text is shown as it was written.
+  await text.locator('li', { hasText: 'sliced' }).first().waitFor();
   // biome-ignore lint/performance/useDomNodeTextContent: the lines as they are laid out are what is tested
   const lines = (await text.innerText()).split('\n').map((line) => line.trim());
   expect(lines.filter((line) => line !== '')).toEqual(
