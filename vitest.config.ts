@@ -42,8 +42,6 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'browser',
-          // On a busy machine a page may be drawn again between two looks at it. The report names what was tried twice.
-          retry: 1,
           include: ['test/browser/**/*.test.ts'],
           globalSetup: ['test/harness/global-setup.ts'],
         },
