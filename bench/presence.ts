@@ -22,7 +22,7 @@ interface Client {
   readonly person: Person;
   readonly socket: WebSocket;
   readonly ask: (frame: Record<string, unknown>) => Promise<Record<string, unknown>>;
-  /** What it was told last of each person. */
+  /** The last status of each person that it received. */
   readonly seen: Map<string, string>;
 }
 
@@ -102,7 +102,7 @@ const sees = (status: string) =>
   watching.every(({ seen }, at) => watchedBy(at).every(({ id }) => seen.get(id) === status));
 await until(() => sees('online'));
 
-// One person whom everybody watches, connected to the other instance.
+// One person, watched by everybody, connected to the other instance.
 for (let at = 0; at < crowd.length; at += atOnce)
   await Promise.all(crowd.slice(at, at + atOnce).map((client) => watch(client, [star])));
 const starred = await open(near.port, star);

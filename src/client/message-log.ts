@@ -13,7 +13,7 @@ export interface MessageLog {
 
 export const emptyLog: MessageLog = { messages: [], incomplete: new Set() };
 
-/** The people whom a thread's summary names. */
+/** The people that a thread's summary names. */
 const threadPeopleMax = 5;
 
 /**

@@ -293,6 +293,8 @@ export const schema = {
     typingPerSecond: integer(1, 'typing frames per second, socket and room', { min: 1 }),
     presencePerSecond: integer(2, 'presence and presence.watch frames per second and socket', { min: 1 }),
     presenceBurst: integer(20, 'Burst of presence and presence.watch frames per socket', { min: 1 }),
+    votesPerMinute: integer(240, 'Votes in polls that one user gives, changes or takes back per minute', { min: 1 }),
+    pinsPerMinute: integer(60, 'Messages that one user pins or unpins per minute', { min: 1 }),
     reactionsPerMinute: integer(120, 'Reactions that one user adds or removes per minute', { min: 1 }),
     exportsPerHour: integer(10, 'Data exports per hour and user', { min: 1 }),
     blocksPerUser: integer(1000, 'Users that one user can block', { min: 1 }),

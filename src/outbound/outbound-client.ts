@@ -1,5 +1,5 @@
 /**
- * Requests to URLs that users give: previews of links now, webhooks and commands later. Whoever chooses the URL must not
+ * Requests to URLs that users give: previews of links now, webhooks and commands later. The user who chooses the URL must not
  * reach what only this server reaches. So:
  *
  * - only http and https, no user name, ports 80 and 443

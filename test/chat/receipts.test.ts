@@ -85,7 +85,7 @@ test('receipts of a room are off until its moderators switch them on, and nobody
   await watching.close();
 });
 
-test('people whom a block separates do not see each other’s receipts', async () => {
+test('people separated by a block do not see each other’s receipts', async () => {
   const [ana, ben, eve] = (await people(3)) as [TestUser, TestUser, TestUser];
   const roomId = await createRoom([ana, ben, eve], { receipts: true });
   await mustCall(ana, 'PUT', `/v1/users/me/blocks/${ben.id}`);

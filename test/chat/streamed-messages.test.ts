@@ -220,7 +220,7 @@ test('a silent writer’s message is finished for it, and one that says that it 
   expect(await finish(silent, slow)).toMatchObject({ type: 'ack' });
 });
 
-test('whoever loses the right to write ends with what readers have seen', async () => {
+test('a writer who loses the right to write ends with what readers have seen', async () => {
   const room = await createRoom([ben, ana]);
   const [writer, reader] = [await connect(here(), ana), await connect(there(), ben)];
   const { messageId } = await start(writer, room);

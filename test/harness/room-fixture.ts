@@ -58,6 +58,8 @@ export function moderatedDraft(feed: Feed<RoomState>, overrides: Partial<Moderat
     sessionId: undefined,
     allowedAt: feed.position,
     epoch: 'log',
+    admittedMs: performance.now(),
+    isOpen: () => true,
     sender: { id: draft.authorId, username: 'ben', displayName: 'Ben', avatarUrl: null },
     html: '<p>hello</p>',
     mentions: [],

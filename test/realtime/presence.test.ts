@@ -1,4 +1,4 @@
-/** Who is shown as online: over devices and instances, after a kill, to whom, and within which bounds. */
+/** Who is shown as online: over devices and instances, after a kill, for which viewers, and within which bounds. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { metricOf } from '../harness/metric.ts';
 import { type RedisProcess, startRedisProcess } from '../harness/redis-process.ts';
@@ -176,7 +176,7 @@ test('somebody who joins a common room begins to show, and no longer shows when 
   await Promise.all([device.close(), watcher.close()]);
 });
 
-test('to a user whom somebody blocks they are offline, from the block on and until it ends', async () => {
+test('a blocked user sees the person who blocks them as offline, from the block until it ends', async () => {
   const [ana, ben] = (await people(2)) as [TestUser, TestUser];
   await createRoom([ana, ben]);
   const [watcher, device] = [await connect(urlOf(0), ana), await connect(urlOf(1), ben)];
@@ -272,7 +272,7 @@ test('the people of an instance that was killed are offline within the grace, un
   await Promise.all([back.close(), watcher.close()]);
 });
 
-test('a change costs one hint of a few bytes, whoever watches', async () => {
+test('a change costs one hint of a few bytes, however many people watch', async () => {
   const [ana, ben] = (await people(2)) as [TestUser, TestUser];
   await createRoom([ana, ben]);
   const watchers = await Promise.all(Array.from({ length: 20 }, () => connect(urlOf(0), ana)));

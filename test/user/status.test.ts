@@ -83,7 +83,7 @@ test('nobody sees a status after it has expired', async () => {
   expect(body.user).toMatchObject({ status: null });
 });
 
-test('a user whom the person blocks does not see the status', async () => {
+test('a blocked user does not see the status', async () => {
   const [ana, ben] = await pair();
   await mustCall(ana, 'PATCH', '/v1/users/me', { status: { emoji: '🏖️' } });
   await mustCall(ana, 'PUT', `/v1/users/me/blocks/${ben.id}`);

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { queuedSend, roomFeed, takeMute } from '../../../test/harness/room-fixture.ts';
 import { createAppendAuthority } from './append-authority.ts';
 
-const authority = createAppendAuthority({ isRevoked: () => false, epoch: () => 'log', nowMs: () => 1_000_000 });
+const authority = createAppendAuthority({
+  isRevoked: () => false,
+  epoch: () => 'log',
+  nowMs: () => 1_000_000,
+  admissionMs: 500,
+});
 
 test('a member may append', () => {
   const feed = roomFeed();
@@ -22,18 +27,28 @@ test('a mute that came and went since the admission refuses the send: its retry 
   expect(authority.allow(feed, later.send)).toBe(true);
 });
 
-test('a send that was admitted to a log that is replaced now is refused: its retry may have been refused for certain', () => {
+test.each([
+  ['whose client is gone', { isOpen: () => false }],
+  ['that was admitted long ago', { admittedMs: performance.now() - 10_000 }],
+])('a send %s is refused in a log that has replaced the one of its admission', (_what, changes) => {
   const feed = roomFeed();
-  const { send, answers } = queuedSend(feed, { epoch: 'the log before' });
+  const { send, answers } = queuedSend(feed, { epoch: 'the log before', ...changes });
   expect(authority.allow(feed, send)).toBe(false);
   expect(answers).toEqual(['unavailable']);
+});
+
+test('a send that was admitted just now goes on in a log that has replaced the one of its admission', () => {
+  const feed = roomFeed();
+  const { send, answers } = queuedSend(feed, { epoch: 'the log before', allowedAt: 0 });
+  expect(authority.allow(feed, send)).toBe(true);
+  expect(answers).toEqual([]);
 });
 
 test('a login that ended refuses the send', () => {
   const feed = roomFeed();
   const { send, answers } = queuedSend(feed, { sessionId: 'ended' });
   const isRevoked = ({ sessionId }: { sessionId: string | undefined }) => sessionId === 'ended';
-  const revoking = createAppendAuthority({ isRevoked, epoch: () => 'log', nowMs: () => 0 });
+  const revoking = createAppendAuthority({ isRevoked, epoch: () => 'log', nowMs: () => 0, admissionMs: 500 });
   expect(revoking.allow(feed, send)).toBe(false);
   expect(answers).toEqual(['unauthenticated']);
 });

@@ -31,25 +31,34 @@ export function createAppendAuthority({
   isRevoked,
   epoch,
   nowMs,
+  admissionMs,
 }: {
   readonly isRevoked: IsRevoked;
   /** The log as of now. */
   readonly epoch: () => string;
   /** Postgres' clock. */
   readonly nowMs: () => number;
+  /** A send that is older gains no rights: see `message.admission`. */
+  readonly admissionMs: number;
 }): AppendAuthority {
   function requireAllowed(state: RoomState, send: ModeratedDraft): void {
     const { actor, sessionId, messageId, authorId } = send;
     if (isRevoked({ ...actor, sessionId })) throw new Failure('unauthenticated', 'this login has ended');
-    // In the log that was replaced, a retry may have been refused for certain, for a removal that the new log does not hold.
-    if (send.epoch !== epoch()) throw new Failure('unavailable', 'the log was replaced', { retryAfterMs: 500 });
-    // While its author was muted or gone, a retry may have been refused for certain: then it is never stored.
-    if (state.barredUntilSeq(authorId) > send.allowedAt)
+    if (mayHaveBeenRefused(state, send))
       throw new Failure('unavailable', 'the right to post has changed', { retryAfterMs: 500 });
     // Checked before every try: what another instance appended since the last one may have taken the right away.
     const now = nowMs();
     state.requirePost(actor, now, messageId);
     state.reservePost(authorId, { messageId, atMs: now });
+  }
+
+  /** Whether another instance may have refused a retry of the client for certain. Then the send is never stored. */
+  function mayHaveBeenRefused(state: RoomState, send: ModeratedDraft): boolean {
+    // Its author was muted or gone since the admission.
+    if (send.epoch === epoch()) return state.barredUntilSeq(send.authorId) > send.allowedAt;
+    // The log was replaced since, and does not tell what happened in the one before. As in an admission, a client that is
+    // still there has not retried yet, if not much time has passed.
+    return !send.isOpen() || performance.now() - send.admittedMs > admissionMs;
   }
 
   return {

@@ -43,6 +43,8 @@ export interface EventLogSettings extends RoomQueuesSettings {
   readonly commitTimeout: number;
   /** Sent with each statement; undefined where the connection's session has it. */
   readonly lockTimeoutMs: number | undefined;
+  /** A send that was admitted longer ago is not stored in a log that has replaced the one of its admission. */
+  readonly admissionMs: number;
   /** Unread mail is due this long after a message; undefined: no mail. */
   readonly mailDelay: number | undefined;
   /** Links of messages get previews. */
@@ -118,7 +120,10 @@ export function createEventLog(options: EventLogOptions): EventLog {
     { length: settings.connections },
     () => new CommitConnection({ open: options.openConnection, timeoutMs: settings.commitTimeout, logger }),
   );
-  const authority = createAppendAuthority({ ...revocations, epoch: epoch.epoch, nowMs: clock.nowMs });
+  const authority = createAppendAuthority({
+    ...{ ...revocations, epoch: epoch.epoch, nowMs: clock.nowMs },
+    admissionMs: settings.admissionMs,
+  });
   const planWithParts = createAppendWithParts({ ...options, authority, mailDelayMs, previews });
   const queues = createRoomQueues(settings, () => scheduler.plan());
   const commit = createBatchCommit({
@@ -129,7 +134,11 @@ export function createEventLog(options: EventLogOptions): EventLog {
     settings: { mailDelayMs, lockTimeoutMs, previews },
   });
   const scheduler: CommitScheduler = createCommitScheduler({ queues, connections, commit });
-  const planned = createPlannedAppends({ ...options, conflicts: metrics.conflicts });
+  const planned = createPlannedAppends({
+    ...options,
+    conflicts: metrics.conflicts,
+    admissionMs: settings.admissionMs,
+  });
   let stopped = false;
 
   async function requireFeed(roomId: string): Promise<Feed<RoomState>> {

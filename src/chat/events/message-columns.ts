@@ -14,7 +14,7 @@ import type { MessageFields } from '../state/message-shape.ts';
 /** A message as it is appended: its draft without what is known of its author and room. */
 export type MessageRow = Omit<
   ModeratedDraft,
-  'feed' | 'actor' | 'sessionId' | 'allowedAt' | 'epoch' | 'sender' | 'flag' | 'parts'
+  'feed' | 'actor' | 'sessionId' | 'allowedAt' | 'epoch' | 'admittedMs' | 'isOpen' | 'sender' | 'flag' | 'parts'
 > & {
   readonly seq: number;
 };

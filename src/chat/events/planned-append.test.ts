@@ -5,14 +5,14 @@ import { roomFeed } from '../../../test/harness/room-fixture.ts';
 import type { Database } from '../../database/connect.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { RoomState } from '../state/room-state.ts';
-import { LogReplaced } from './event-repository.ts';
+import { EventMissing, LogReplaced } from './event-repository.ts';
 import { type AppendContext, createPlannedAppends } from './planned-append.ts';
 
 const seqTaken = { code: '23505', constraint_name: 'events_room_id_seq_pk' };
 const memberTaken = { code: '23505', constraint_name: 'members_pk' };
 
 /** Appends whose transactions fail with these errors, one after another, and then succeed. */
-function startAppends(errors: unknown[], onCatchUp: (feed: Feed<RoomState>) => void = () => {}) {
+function startAppends(errors: unknown[], onCatchUp: (feed: Feed<RoomState>) => void = () => {}, admissionMs = 60_000) {
   const tx = {
     execute: async () => [{ same: true, continued: true, at_ms: '1' }],
     insert: () => ({ values: async () => {} }),
@@ -29,7 +29,10 @@ function startAppends(errors: unknown[], onCatchUp: (feed: Feed<RoomState>) => v
   const epoch = { epoch: () => '', check: vi.fn(async () => {}), remember: vi.fn(), suspect: vi.fn(async () => {}) };
   const reader = { read: vi.fn(async () => []) };
   const conflicts = { inc: vi.fn() } as unknown as Counter;
-  const appends = createPlannedAppends({ db, hub, reader, epoch, conflicts, logger: pino({ level: 'silent' }) });
+  const appends = createPlannedAppends({
+    ...{ db, hub, reader, epoch, conflicts, admissionMs },
+    logger: pino({ level: 'silent' }),
+  });
   const seqs: number[] = [];
   const work = async ({ nextSeq }: AppendContext) => {
     seqs.push(nextSeq);
@@ -59,9 +62,14 @@ test('a key that no append has taken is taken for good: the violation is thrown'
   expect(seqs).toEqual([6]);
 });
 
-test('a plan is not made again in a log that has replaced the one that it was made for', async () => {
-  const { append } = startAppends([new LogReplaced()]);
-  await expect(append()).rejects.toMatchObject({ code: 'unavailable' });
+test.each([
+  ['another log', () => new LogReplaced()],
+  ['a log that lost an event', () => new EventMissing()],
+])('a plan is made again in %s if it is new, and refused if it is older', async (_what, createError) => {
+  const young = startAppends([createError()]);
+  expect(await young.append()).toMatchObject({ answer: 'done' });
+  const old = startAppends([createError()], () => {}, -1);
+  await expect(old.append()).rejects.toMatchObject({ code: 'unavailable' });
 });
 
 test('an error that no try can mend is thrown as it is', async () => {

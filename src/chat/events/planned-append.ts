@@ -58,6 +58,8 @@ export interface PlannedAppendsOptions {
   readonly reader: Pick<LogReader, 'read'>;
   readonly epoch: Pick<LogEpoch, 'epoch' | 'check' | 'remember' | 'suspect'>;
   readonly conflicts: Counter;
+  /** A plan that is older is not made again in a log that has replaced the one that it was made for. */
+  readonly admissionMs: number;
   readonly logger: Logger;
 }
 
@@ -73,6 +75,7 @@ export function createPlannedAppends(options: PlannedAppendsOptions): PlannedApp
   ): Promise<Appended<Answer>> {
     /** An earlier try was lost on its way. It may have been committed, so no later failure is a definite one. */
     let maybeStored = false;
+    const startedMs = performance.now();
     for (let attempt = 1; ; attempt++) {
       const nextSeq = feed.position + 1;
       try {
@@ -81,8 +84,9 @@ export function createPlannedAppends(options: PlannedAppendsOptions): PlannedApp
         const loss = error instanceof Failure ? undefined : linkLoss(error);
         if (loss === 'in-flight') maybeStored = true;
         const isOutdated = await updateView(error, feed, nextSeq);
-        // In the replaced log, a retry of the client may have been refused for certain: the new log does not know of it.
-        if (error instanceof LogReplaced) throw unansweredFailure(maybeStored, error);
+        // In the log before, a retry of the client may have been refused for certain: see append-authority.ts.
+        if (isOutdated && performance.now() - startedMs > options.admissionMs)
+          throw unansweredFailure(maybeStored, error);
         const mayRetry = isOutdated || loss !== undefined || isUniqueViolation(error);
         const isLast = performance.now() > deadlineMs || attempt === attemptsMax;
         if (!mayRetry || isLast) throw mayRetry || maybeStored ? unansweredFailure(maybeStored, error) : error;

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../database/connect.ts';
 import type { ThreadSummary } from '../state/message-extras.ts';
 
-/** People whom a summary names. */
+/** The people that a summary names. */
 const peopleMax = 5;
 
 /** Deleted messages do not count. */

@@ -52,7 +52,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{
         tags,
         operationId: 'createInvite',
         summary: 'Create an invite link',
-        description: 'Whoever has the link can join until it expires or has been used up.',
+        description: 'Everybody with the link can join until it expires or has been used up.',
         params: RoomParams,
         headers: IdempotencyHeaders,
         body: Type.Optional(Type.Union([TermsBody, Type.Null()])),

@@ -5,8 +5,9 @@ import { invalid } from '../../errors.ts';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { readIdCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
 import { answers, exactly, listOf, PageQuery, Uuid } from '../../http/input/schemas.ts';
+import { MemberRoleShape } from '../state/event-schemas.ts';
 import type { Actor } from '../state/room-state.ts';
-import { MemberParams, MemberRoleShape, MemberShape } from './member-schemas.ts';
+import { MemberParams, MemberShape } from './member-schemas.ts';
 import type { MemberService } from './member-service.ts';
 
 interface Options {

@@ -1,8 +1,8 @@
 /** The shapes of memberships over REST. */
 import { Type } from 'typebox';
 import { exactly, Nullable, named, PublicUser, Time, Uuid } from '../../http/input/schemas.ts';
+import { MemberRoleShape } from '../state/event-schemas.ts';
 
-export const MemberRoleShape = Type.Union([Type.Literal('owner'), Type.Literal('moderator'), Type.Literal('member')]);
 export const MemberShape = named(
   'Member',
   Type.Object({

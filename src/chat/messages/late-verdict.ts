@@ -83,6 +83,9 @@ export function createLateVerdicts(options: LateVerdictOptions): LateVerdicts {
       sessionId: undefined,
       allowedAt,
       epoch,
+      admittedMs: performance.now(),
+      // Nobody retries a message that was accepted already.
+      isOpen: () => true,
       sender: people.get(authorId) ?? unknownProfile(authorId),
       html,
       mentions,

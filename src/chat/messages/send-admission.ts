@@ -49,7 +49,7 @@ export function createSendAdmission(options: SendAdmissionOptions): SendAdmissio
   const { loadedFeed, findFeed, follow, contact, repository, nowMs } = options;
 
   async function admit(sender: Sender, draft: CheckedDraft, { order, isOpen }: Origin): Promise<AdmittedDraft> {
-    const startedMs = performance.now();
+    const admittedMs = performance.now();
     const epoch = options.epoch();
     const knownPosition = loadedFeed(draft.roomId)?.position ?? 0;
     const found = requirePost(sender, draft.roomId);
@@ -63,12 +63,22 @@ export function createSendAdmission(options: SendAdmissionOptions): SendAdmissio
       throw refusal;
     }
     // So late that another instance may have refused the retry: rights gained since then do not count for this send.
-    const isLate = performance.now() - startedMs > options.admissionMs;
+    const isLate = performance.now() - admittedMs > options.admissionMs;
     const allowedAt = isLate ? knownPosition : feed.position;
     if (isPair(feed.state)) await contact.requireConversation(feed.state, sender.userId);
     if (draft.replyTo !== null) await requireReplyTarget(feed, sender, draft.replyTo);
     const threadId = draft.threadId === null ? null : await requireThread(feed, sender, draft.threadId);
-    return { ...draft, threadId, feed, actor: sender, sessionId: sender.sessionId, allowedAt, epoch };
+    return {
+      ...draft,
+      threadId,
+      feed,
+      actor: sender,
+      sessionId: sender.sessionId,
+      allowedAt,
+      epoch,
+      admittedMs,
+      isOpen,
+    };
   }
 
   /** No promise if memory allows it, which is the common case. A refusal by memory is checked against the log first. */

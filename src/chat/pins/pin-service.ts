@@ -1,6 +1,7 @@
 /** Pins: the messages that a room keeps at hand. */
 import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
+import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Contact } from '../membership/contact.ts';
@@ -38,14 +39,19 @@ export interface PinServiceOptions {
   readonly followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   readonly findMessages: MessageReading['findAt'];
   readonly contact: Pick<Contact, 'requireConversation'>;
+  readonly counters: RateCounters;
   readonly settings: {
     /** Pins of a room. */
     readonly pinsMax: number;
+    /** Pins that one user sets or takes away. */
+    readonly perMinute: number;
   };
 }
 
+const minuteMs = 60_000;
+
 export function createPinService(options: PinServiceOptions): PinService {
-  const { db, eventLog, followToRead, findMessages, contact, settings } = options;
+  const { db, eventLog, followToRead, findMessages, contact, counters, settings } = options;
 
   async function pin(actor: Actor, place: PinPlace): Promise<{ seq: number }> {
     await requireAllowed(actor, place.roomId);
@@ -81,6 +87,8 @@ export function createPinService(options: PinServiceOptions): PinService {
     requirePinning(state, actor);
     // The other person of a conversation of two sees the pin, as they would see a message.
     await contact.requireConversation(state, actor.userId);
+    const window = { max: settings.perMinute, windowMs: minuteMs };
+    await requireRate(counters, `pins ${actor.userId}`, window, 'too many pins');
   }
 
   function requirePinning(state: RoomState, actor: Actor): void {

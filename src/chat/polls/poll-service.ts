@@ -4,6 +4,7 @@ import { type Poller, startPoller } from '../../concurrency/poller.ts';
 import type { Database } from '../../database/connect.ts';
 import { readAfterCommit } from '../../database/database-errors.ts';
 import { Failure } from '../../errors.ts';
+import { type RateCounters, requireRate } from '../../http/limits/rate-counters.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
 import type { AppendContext, AppendPlan, EventLog } from '../events/event-log.ts';
 import { createRoomBatches, type RoomBatchesSettings } from '../events/room-batches.ts';
@@ -40,18 +41,22 @@ export interface PollServiceOptions {
   /** A room at its head as of now, for somebody who may read there. @throws Failure `not_found`, `banned` */
   readonly followToRead: (actor: Actor, roomId: string) => Promise<Feed<RoomState>>;
   readonly contact: Pick<Contact, 'requireConversation'>;
+  readonly counters: RateCounters;
   readonly logger: Logger;
   readonly settings: RoomBatchesSettings & {
+    /** Votes of one user. */
+    readonly perMinute: number;
     /** Milliseconds between two looks for polls whose time is over. */
     readonly closeCheck: number;
   };
 }
 
+const minuteMs = 60_000;
 /** Polls that are closed at one look. */
 const dueMax = 100;
 
 export function startPollService(options: PollServiceOptions): PollService {
-  const { db, eventLog, followToRead, contact, settings } = options;
+  const { db, eventLog, followToRead, contact, counters, settings } = options;
   const votes = createRoomBatches<Vote>({ eventLog, plan: planVotes, settings });
   /** A user's votes in a room keep their order, although they are checked side by side. */
   const order = new SendOrder();
@@ -67,6 +72,8 @@ export function startPollService(options: PollServiceOptions): PollService {
         // Taking a vote back says nothing.
         if (chosen.length > 0) state.requireUnmuted(actor.userId, eventLog.nowMs());
         if (isPair(state)) await contact.requireConversation(state, actor.userId);
+        const window = { max: settings.perMinute, windowMs: minuteMs };
+        await requireRate(counters, `votes ${actor.userId}`, window, 'too many votes');
         await place.untilFirst();
         const options = chosen.toSorted((left, right) => left - right);
         stored = votes.add(roomId, { actor, messageId, options });

@@ -1,4 +1,4 @@
-/** Frames about presence: the status of the device, and whom it watches. */
+/** Frames about presence: the status of the device, and the people that it watches. */
 import { Type } from 'typebox';
 import { Failure } from '../../errors.ts';
 import { Uuid } from '../../http/input/schemas.ts';

@@ -87,7 +87,7 @@ export const readRoutes: FastifyPluginAsyncTypebox<Options> = async (app, { read
         operationId: 'listReceipts',
         summary: 'List how far the members of a room have read',
         description:
-          '`forbidden` where the setting `receipts` of the room is off. People who block the caller, or whom the caller blocks, are left out.',
+          '`forbidden` where the setting `receipts` of the room is off. People who block the caller or are blocked by the caller are left out.',
         params: RoomParams,
         querystring: PageQuery,
         response: answers(200, listOf(ReceiptShape)),

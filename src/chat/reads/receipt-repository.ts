@@ -1,4 +1,4 @@
-/** SQL of read receipts: how far the members of a room have read, without people whom a block separates. */
+/** SQL of read receipts: how far the members of a room have read, without people separated by a block. */
 import type { Sql } from '../../database/connect.ts';
 
 export interface Receipt {
@@ -9,7 +9,7 @@ export interface Receipt {
 }
 
 export interface ReceiptRepository {
-  /** By user id. Without members who block the viewer, or whom the viewer blocks. */
+  /** By user id. Without members who block the viewer or are blocked by the viewer. */
   readonly list: (
     roomId: string,
     viewerId: string,

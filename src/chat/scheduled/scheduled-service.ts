@@ -102,14 +102,19 @@ export function createScheduledService(options: ScheduledOptions): ScheduledServ
       const first = await findByKey(tx, key);
       if (first) return { scheduled: requireSame(first, digest, sendAt), duplicate: true };
       const time = requireSendAt(sendAt);
-      if ((await countOwed(tx, authorId)) >= settings.perUser)
-        throw new Failure('conflict', `at most ${settings.perUser} scheduled messages; cancel one first`);
+      await requireRoom(tx, authorId);
       const scheduled = await insertScheduled(tx, { id: newId(), ...key, draft, sendAt: time });
       return { scheduled, duplicate: false };
     };
     const answer = await serial(authorId, () => db.transaction(store));
     if (!answer.duplicate) announce(answer.scheduled);
     return answer;
+  }
+
+  /** @throws Failure `conflict` at the bound */
+  async function requireRoom(tx: Transaction, authorId: string): Promise<void> {
+    if ((await countOwed(tx, authorId)) >= settings.perUser)
+      throw new Failure('conflict', `at most ${settings.perUser} scheduled messages; cancel one first`);
   }
 
   /** @throws Failure `conflict` when the clientId was used for another message or time */
@@ -122,17 +127,22 @@ export function createScheduledService(options: ScheduledOptions): ScheduledServ
   }
 
   async function change(author: Actor, id: string, { sendAt, ...content }: ScheduledChange): Promise<Scheduled> {
-    const changed = await db.transaction(async (tx) => {
+    const change = async (tx: Transaction) => {
+      // Before the message, as when one is created.
+      await lockAccount(tx, author.userId, 'no key update');
       const current = requireChangeable(await lockScheduled(tx, author.userId, id));
       if (current.state === 'refused' && sendAt === undefined)
         throw invalid('/sendAt', 'a message that was refused needs a new time');
+      // It is owed again.
+      if (current.state === 'refused') await requireRoom(tx, author.userId);
       const draft = { ...current.draft, ...content };
       const { authorId, roomId, clientId } = current;
       checkDraft(authorId, { roomId, clientId, ...draft }, settings.maxLength);
       const isSameTime = sendAt !== undefined && new Date(sendAt).getTime() === current.sendAt.getTime();
       const isKept = sendAt === undefined || (isSameTime && current.state === 'waiting');
       return changeScheduled(tx, id, { draft, sendAt: isKept ? current.sendAt : requireSendAt(sendAt) });
-    });
+    };
+    const changed = await serial(author.userId, () => db.transaction(change));
     announce(changed);
     return changed;
   }

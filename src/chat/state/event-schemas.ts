@@ -4,7 +4,7 @@ import { Nullable, named, PublicUser, Seq, Time, Uuid } from '../../http/input/s
 import { PollShape, ThreadShape } from './message-extras.ts';
 import { MessageShape } from './message-shape.ts';
 
-const MemberRole = Type.Union([Type.Literal('owner'), Type.Literal('moderator'), Type.Literal('member')]);
+export const MemberRoleShape = Type.Union([Type.Literal('owner'), Type.Literal('moderator'), Type.Literal('member')]);
 const ByWhom = { by: Uuid };
 const OfMessage = { messageId: Uuid };
 const ThreadAfter = Type.Optional(
@@ -15,7 +15,7 @@ const ThreadAfter = Type.Optional(
 );
 const ReactionData = Type.Object({ ...OfMessage, emoji: Type.String(), userId: Uuid });
 const MemberData = Type.Object(
-  { user: PublicUser, role: MemberRole, by: Type.Optional(Uuid), mutedUntil: Type.Optional(Nullable(Time)) },
+  { user: PublicUser, role: MemberRoleShape, by: Type.Optional(Uuid), mutedUntil: Type.Optional(Nullable(Time)) },
   { additionalProperties: true },
 );
 const RoomSettings = Type.Object({ id: Uuid, name: Type.String() }, { additionalProperties: true });
@@ -25,7 +25,7 @@ export const durableEvents = {
   'message.created': { data: Type.Object({ message: MessageShape }), text: 'A message was sent' },
   'message.updated': {
     data: Type.Object({ message: MessageShape, thread: ThreadAfter }),
-    text: 'A message was edited, restored, rendered anew or got previews. It replaces the one before',
+    text: 'A message was edited, restored or rendered again, or got previews. It replaces the one before',
   },
   'message.deleted': {
     data: Type.Object({ ...OfMessage, ...ByWhom, threadId: Type.Optional(Uuid), thread: ThreadAfter }),

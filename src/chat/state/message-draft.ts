@@ -140,6 +140,10 @@ export interface AdmittedDraft extends CheckedDraft {
   readonly allowedAt: number;
   /** The log that this position is of: see realtime/cluster/log-epoch.ts. */
   readonly epoch: string;
+  /** When the admission began, monotonic milliseconds. */
+  readonly admittedMs: number;
+  /** Whether the client is still there to get the answer, as far as is known. */
+  readonly isOpen: () => boolean;
 }
 
 /** A draft that moderation allows, ready to be appended: everything that its row holds but the seq and the time. */

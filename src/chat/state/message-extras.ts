@@ -133,7 +133,7 @@ export const noExtras: MessageExtras = Object.freeze({
   pinned: false,
 });
 
-/** Brings the parts into the order of their JSON, whoever has put them together. */
+/** Brings the parts into the order of their JSON. */
 export function toExtras(parts: Partial<MessageExtras>): MessageExtras {
   const {
     threadId = null,

@@ -25,6 +25,9 @@ export interface StreamRouteOptions {
 
 const formats = Object.keys(pieceFormats) as PieceFormat[];
 
+/** A login that has ended writes for no longer than this. */
+const proofEveryMs = 1000;
+
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
   const { streams, authenticator, settings } = options;
   // The handler reads the body itself, piece by piece.
@@ -56,12 +59,24 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       if (finished) return { ...(await options.findStored(caller, roomId, messageId)), duplicate: true };
       // A JSON string takes at most six characters for one.
       const reader = createPieceReader(format, settings.maxLength * 12 + 100);
-      const final = await appendAll(request, { caller, messageId, streams, reader });
+      const prove = createProof(() => authenticator.fromRequest(request));
+      const final = await appendAll(request, { caller, messageId, streams, reader, prove });
+      await authenticator.fromRequest(request);
       await streams.finish(caller, messageId, final);
       return options.findStored(caller, roomId, messageId);
     },
   );
 };
+
+/** Checks the login now and then: it may end while the body goes on. */
+function createProof(check: () => Promise<unknown>): () => Promise<void> {
+  let checkedMs = performance.now();
+  return async () => {
+    if (performance.now() - checkedMs < proofEveryMs) return;
+    await check();
+    checkedMs = performance.now();
+  };
+}
 
 function requireFormat({ headers }: FastifyRequest): PieceFormat {
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
@@ -78,16 +93,20 @@ async function appendAll(
     messageId,
     streams,
     reader,
+    prove,
   }: {
     readonly caller: Caller;
     readonly messageId: string;
     readonly streams: StreamService;
     readonly reader: ReturnType<typeof createPieceReader>;
+    /** Fails once the login has ended. */
+    readonly prove: () => Promise<void>;
   },
 ): Promise<string | undefined> {
   let offset = 0;
   async function append(text: string): Promise<void> {
     if (text === '') return;
+    await prove();
     // A repeated request begins at the start: what was received before changes nothing.
     await streams.append(caller, { messageId, offset, text });
     offset += text.length;

@@ -3,7 +3,7 @@
  *
  * - `device-presence.ts`: the devices of this instance
  * - `presence-sharing.ts`: what other instances know
- * - `watch-lists.ts`: who watches whom here
+ * - `watch-lists.ts`: the watchers and the watched on this instance
  * - `presence-views.ts`: what a watcher may see
  * - `presence-delivery.ts`: the frames
  */
@@ -19,7 +19,7 @@ import { createWatchLists, type Watch, type WatchedPerson } from './watch-lists.
 export interface PresenceService {
   readonly setStatus: (connection: Connection, status: DeviceStatus) => void;
   /**
-   * Makes these the people whom the connection watches, and no others. From then on it gets a frame for each change.
+   * Makes the connection watch these people and no others. From then on it gets a frame for each change.
    * @returns what it sees of each of them now
    */
   readonly watch: (connection: Connection, userIds: readonly string[]) => Promise<ReadonlyMap<string, Presence>>;

@@ -1,6 +1,6 @@
 /**
  * Shares presence between instances over Redis. Each instance writes what it contributes to a hash of its own and hints at the change,
- * so a change costs every instance one hint, however many connections watch the user. Only people whom somebody here watches are kept
+ * so a change costs every instance one hint, however many connections watch the user. Only people watched on this instance are kept
  * in memory.
  *
  * Redis has the truth. Lost hints are made good by reading it again: each `presence.recheck`, and whenever the link was restored. While

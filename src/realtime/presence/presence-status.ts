@@ -33,7 +33,7 @@ export function bestOf(statuses: Iterable<DeviceStatus>): DeviceStatus | undefin
 export function combine(contributions: readonly Contribution[]): PresenceStatus {
   const present = contributions.filter(({ leftAtMs }) => leftAtMs === undefined);
   if (present.length > 0) return bestOf(present.map(({ status }) => status))!;
-  // Whoever leaves last leaves the status that was shown until then.
+  // The last device to leave leaves the status that was shown until then.
   let last: Contribution | undefined;
   for (const each of contributions) if (each.leftAtMs! > (last?.leftAtMs ?? 0)) last = each;
   return last?.status ?? 'offline';

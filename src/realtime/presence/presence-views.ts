@@ -11,7 +11,7 @@ export interface ShownStatus {
 /** What decides about it besides the person's devices. */
 export interface PersonView {
   readonly invisible: boolean;
-  /** Users to whom the person does not exist. */
+  /** Users who must not see the person. */
   readonly blocked: ReadonlySet<string>;
   /** As it is shown at that time: an expired one is null. */
   readonly customStatus: (nowMs: number) => ShownStatus | null;

@@ -1,4 +1,4 @@
-/** What other instances contribute to the presence of the people whom somebody here watches. No I/O. */
+/** What other instances contribute to the presence of the people watched on this instance. No I/O. */
 import { type Contribution, decodeContribution } from './presence-status.ts';
 
 interface Known {
@@ -20,7 +20,7 @@ export interface RemoteContributions {
   readonly taken: () => number;
   /** Takes what was read of an instance; null: it contributes nothing. @returns whether it changes something */
   readonly takeRead: (instance: string, key: string, value: string | null, begunAt: number) => boolean;
-  /** The instance has ended. @returns the people whom it contributed to */
+  /** The instance has ended. @returns the people that it contributed to */
   readonly forget: (instance: string) => string[];
 }
 

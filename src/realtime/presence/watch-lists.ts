@@ -1,8 +1,8 @@
-/** Who watches whom on this instance: an index in both directions. No I/O. */
+/** The watchers and the watched on this instance: an index in both directions. No I/O. */
 import type { Connection } from '../socket/connection.ts';
 import type { PersonView } from './presence-views.ts';
 
-/** A person whom at least one connection watches. */
+/** A person watched by at least one connection. */
 export interface WatchedPerson {
   readonly userId: string;
   readonly watches: Set<Watch>;

@@ -10,9 +10,11 @@ export function startPolls({ config, logger, connections, rooms, callers, contac
     eventLog: rooms.eventLog,
     followToRead: rooms.roomAccess.followToRead,
     contact,
+    counters: callers.counters,
     logger,
     settings: {
       ...config.polls,
+      perMinute: config.limits.votesPerMinute,
       perRoomMax: config.polls.votesWaitingMax,
       waitingMax: config.polls.votesWaitingMax,
       waitMs: config.message.sendTimeout,

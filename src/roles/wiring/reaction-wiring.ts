@@ -23,7 +23,12 @@ export function createReactions(options: ConversationOptions): Feature {
     counters: callers.counters,
     settings: { batchMax, perRoomMax, waitingMax, waitMs, reactionsMax, perMinute: config.limits.reactionsPerMinute },
   });
-  const pins = createPinService({ ...shared, findMessages: messages.messages.findAt, settings: config.room });
+  const pins = createPinService({
+    ...shared,
+    findMessages: messages.messages.findAt,
+    counters: callers.counters,
+    settings: { pinsMax: config.room.pinsMax, perMinute: config.limits.pinsPerMinute },
+  });
   return {
     routes: async (v1) => {
       await v1.register(reactionRoutes, { reactions, authenticator });

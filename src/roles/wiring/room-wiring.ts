@@ -115,6 +115,7 @@ function eventLogSettings({ database, message, notifications, previews }: Config
     perRoomMax: message.perRoomMax,
     sendQueueMax: message.sendQueueMax,
     sendTimeout: message.sendTimeout,
+    admissionMs: message.admission,
     commitTimeout: database.statementTimeout + 500,
     lockTimeoutMs: ownSessions ? undefined : database.lockTimeout,
     mailDelay: email.enabled ? email.delay : undefined,

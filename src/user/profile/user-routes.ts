@@ -94,7 +94,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRouteOptions> = async (ap
         operationId: 'getUser',
         summary: 'Get a public profile',
         params: exactly({ userId: Uuid }),
-        description: 'With the custom status. To people whom the user blocks, it does not show.',
+        description: 'With the custom status. Users blocked by this user do not see it.',
         response: answers(200, UserProfileShape),
       },
     },

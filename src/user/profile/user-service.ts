@@ -44,7 +44,7 @@ export interface ProfileChanges {
 export interface UserService {
   readonly me: (userId: string) => Promise<OwnUser>;
   readonly update: (userId: string, changes: ProfileChanges) => Promise<OwnUser>;
-  /** @param askerId to a user whom the person blocks, the status does not show; undefined: a server asks */
+  /** @param askerId users blocked by the person do not see the status; undefined: a server asks */
   readonly get: (userId: string, askerId: string | undefined) => Promise<UserProfile>;
   readonly search: (
     query: string,

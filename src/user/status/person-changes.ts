@@ -1,6 +1,6 @@
 /**
- * Tells the parts of this process that what others see of a person has changed: the custom status, whether they are invisible, or whom
- * they block. The change is committed by then. Parts on other instances hear of it over Redis (realtime/presence).
+ * Tells the parts of this process that what others see of a person has changed: the custom status, whether they are invisible, or which
+ * users they block. It is called after the commit. Parts on other instances get it over Redis (realtime/presence).
  */
 export interface PersonChanges {
   readonly announce: (userId: string) => void;
