@@ -84,6 +84,14 @@ test('the same pin again makes no event and gets the seq of the first', async ()
   expect(types.filter((type) => type === 'message.unpinned')).toHaveLength(1);
 });
 
+test('the pins of one user are limited per minute', async () => {
+  const dan = await signUp(here);
+  const roomId = await createRoom([dan]);
+  const message = await say(dan, roomId);
+  const answers = await Promise.all(Array.from({ length: 65 }, () => unpin(dan, roomId, message)));
+  expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(5);
+});
+
 test('a room has so many pins and no more, whichever instance is asked, and lists them page by page', async () => {
   const roomId = await createRoom([ana, ben]);
   const messages: string[] = [];

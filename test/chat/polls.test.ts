@@ -98,6 +98,26 @@ test('a poll comes with its message, and every vote of either instance is in the
   await Promise.all([near.close(), far.close()]);
 });
 
+test('a muted member cannot vote, but can take a vote back', async () => {
+  const [ana, ben] = (await people(2)) as [TestUser, TestUser];
+  const roomId = await createRoom([ana, ben]);
+  const messageId = await ask(ana, roomId);
+  await vote(ben, roomId, messageId, [0]);
+  await mustCall(ana, 'PUT', `/v1/rooms/${roomId}/members/${ben.id}/mute`, { seconds: 600 });
+  expect(await vote(ben, roomId, messageId, [1])).toMatchObject({ status: 403, body: { code: 'muted' } });
+  expect(countsOf(pollIn(await vote(ben, roomId, messageId, [])))).toEqual([0, 0, 0]);
+});
+
+test('the votes of one user are limited per minute', async () => {
+  const [ana] = (await people(1)) as [TestUser];
+  const roomId = await createRoom([ana]);
+  const messageId = await ask(ana, roomId);
+  const answers = await Promise.all(Array.from({ length: 250 }, (_, at) => vote(ana, roomId, messageId, [at % 3])));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThanOrEqual(10);
+  expect(refused[0]!.body).toMatchObject({ code: 'rate_limited' });
+});
+
 test('a page shows each reader their own vote, and nobody else’s', async () => {
   const [ana, ben] = (await people(2)) as [TestUser, TestUser];
   const roomId = await createRoom([ana, ben]);

@@ -228,7 +228,12 @@ test('bad times, drafts and numbers are refused when the message is scheduled', 
   // A time with an offset is the same moment, whatever the clocks of its place do meanwhile.
   const offset = await post({ sendAt: '2027-03-28T02:30:00.000+01:00' });
   expect(offset.body).toMatchObject({ sendAt: '2027-03-28T01:30:00.000Z' });
+  const refused = await schedule(cyd, room, gtube, soon(300));
+  expect(await settled(cyd, refused.id)).toMatchObject({ state: 'refused' });
   const answers = await Promise.all(Array.from({ length: 65 }, () => post({})));
   expect(answers.filter(({ status }) => status === 201)).toHaveLength(59);
   expect(answers.filter(({ status }) => status === 409)).toHaveLength(6);
+  // A refused message that is to be sent again is owed again.
+  const again = { text: 'another text', sendAt: soon(60_000) };
+  expect(await cyd.call('PATCH', `/v1/scheduled/${refused.id}`, again)).toMatchObject({ status: 409 });
 });

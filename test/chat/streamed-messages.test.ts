@@ -314,3 +314,26 @@ test('over REST the pieces are the body of one request, and a broken request can
   });
   expect(wrong.status).toBe(400);
 });
+
+test('a login that ends while the body goes on writes no further', async () => {
+  const cyd = await signUp(here());
+  const room = await createRoom([cyd, ben]);
+  const headers = { authorization: `Bearer ${cyd.accessToken}`, 'content-type': 'application/x-ndjson' };
+  const path = `${here()}/v1/rooms/${room}/messages/stream?clientId=ends`;
+  const request = httpRequest(path, { method: 'POST', headers });
+  const answered = new Promise<number>((resolve, reject) => {
+    request.on('response', ({ statusCode }) => resolve(statusCode!));
+    request.on('error', reject);
+  });
+  const reader = await connect(there(), ben);
+  request.write('{"text":"words before "}\n');
+  const { id } = messageOf(await reader.until(({ type }) => type === 'message.created'));
+  await expect.poll(() => assembled(reader, id)).toBe('words before ');
+  await mustCall(cyd, 'POST', '/v1/auth/logout');
+  // Pieces until the login is checked again.
+  const writing = setInterval(() => request.write('{"text":""}\n{"text":"after "}\n'), 100);
+  expect(await answered).toBe(401);
+  clearInterval(writing);
+  request.destroy();
+  await reader.close();
+});

@@ -1,19 +1,10 @@
 /** Uploads and downloads of tests. */
+import type { Attachment } from '../../src/client/types.ts';
 import type { Answer, TestUser } from './test-client.ts';
 import { mustCall } from './test-client.ts';
 
-export interface UploadedFile {
-  readonly id: string;
-  readonly name: string;
-  readonly type: string;
-  readonly size: number;
-  readonly width: number | null;
-  readonly height: number | null;
-  readonly blurhash: string | null;
-  readonly thumbnailUrl: string | null;
-  readonly url: string;
-  readonly [field: string]: unknown;
-}
+/** With whatever else an answer may hold. */
+export type UploadedFile = Attachment & Readonly<Record<string, unknown>>;
 
 export function formOf(bytes: Uint8Array | string, name: string, type = 'application/octet-stream'): FormData {
   const form = new FormData();

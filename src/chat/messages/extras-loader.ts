@@ -2,8 +2,9 @@
  * Finds what other tables hold of messages: reactions, pins, threads, files, polls, previews. Each feature brings a source;
  * roles/wiring has the list. Messages without marks cost nothing.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { type MessageExtras, toExtras } from '../state/message-extras.ts';
+import { type MessageExtras, noExtras, toExtras } from '../state/message-extras.ts';
 import { hasMark, type MessageMark, messageMarks } from '../state/message-marks.ts';
 
 /** By the message's id. */
@@ -103,10 +104,14 @@ export function createExtrasLoader(db: Database, sources: readonly ExtrasSource[
   };
 }
 
-/** Files come from their table whenever an event is read, because their links expire. So does the message forwarded. */
+/** @returns undefined for a plain message */
 function withoutLinks(shown: Partial<MessageExtras>): Partial<MessageExtras> | undefined {
-  const { attachments: _files, forwarded: _forwarded, ...rest } = toExtras(shown);
-  const { threadId: _thread, mentionsAll: _all, ...kept } = rest;
-  const isEmpty = kept.thread === null && kept.reactions.length === 0 && !kept.pinned && Object.keys(kept).length === 3;
-  return isEmpty ? undefined : kept;
+  const kept = beyondCreation(toExtras(shown));
+  return isDeepStrictEqual(kept, beyondCreation(noExtras)) ? undefined : kept;
+}
+
+/** Without what the row holds. Files come from their table whenever an event is read, because their links expire; so does the message forwarded. */
+function beyondCreation(extras: MessageExtras): Partial<MessageExtras> {
+  const { attachments: _files, forwarded: _forwarded, threadId: _thread, mentionsAll: _all, ...kept } = extras;
+  return kept;
 }

@@ -60,7 +60,8 @@ export interface WelcomeSettings {
   readonly answerTimeout: number;
 }
 
-const Hello = Type.Object(
+/** The first frame of a connection. */
+export const helloSchema = Type.Object(
   {
     type: Type.Literal('hello'),
     id: Type.Union([Type.String(), Type.Number()]),
@@ -78,10 +79,8 @@ const Hello = Type.Object(
   },
   { additionalProperties: false },
 );
-/** Of the first frame, for the AsyncAPI document. */
-export const helloSchema = Hello;
-const compiledHello = Compile(Hello);
-type HelloFrame = Static<typeof Hello>;
+const compiledHello = Compile(helloSchema);
+type HelloFrame = Static<typeof helloSchema>;
 
 /** @throws Failure `invalid`, naming the field */
 export function checkHello(frame: ClientFrame): void {
