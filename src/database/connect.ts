@@ -5,6 +5,7 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { parseDatabaseUrl } from './connection/database-url.ts';
+import { driverIsFixed } from './connection/driver-fix.ts';
 import { driverOptions, poolingOf } from './connection/driver-options.ts';
 import { limitQueries, type PoolObserver } from './connection/query-limits.ts';
 import {
@@ -55,8 +56,13 @@ export function connectionLimits({
   return { statementTimeout, connectTimeout, acquireTimeout, queueMax, pooling };
 }
 
-/** A postgres.js client with bounded waits and statements, which reconnects quickly after a restart of the server. */
+/**
+ * A postgres.js client with bounded waits and statements, which reconnects quickly after a restart of the server.
+ *
+ * @throws Error if the driver was loaded before its fixes: its connections would silently lack their settings
+ */
 export function connectSql(settings: ConnectSettings): Sql {
+  if (!(driverIsFixed in globalThis)) throw new Error('load src/database/connection/driver-fix.ts before postgres');
   const target = parseDatabaseUrl(settings.url);
   const pooling = poolingOf(target, settings.pooling);
   const { planOnce = false, lockTimeout } = settings;

@@ -54,6 +54,12 @@ const rowsOf = (roomId: string, seqs: readonly number[]): AppendRow[] =>
   }));
 const append = (rows: readonly AppendRow[], view: LogView) =>
   appendFresh(sql, { rows, view, mailRooms: [], mailDelayMs: 0 });
+/** How often Postgres has read all of `events` so far, this session included. */
+async function wholeReadsOfLog(): Promise<number> {
+  await sql`select pg_stat_force_next_flush()`;
+  const [row] = await sql<{ seq_scan: string }[]>`select seq_scan from pg_stat_user_tables where relname = 'events'`;
+  return Number(row!.seq_scan);
+}
 const storedIn = (roomId: string) => sql`
   select room_id, seq::int, type, (extract(epoch from at) * 1000)::bigint::text as at_ms, actor_id, message_id, client_id, digest::text, text, html,
     mentions, reply_to
@@ -116,6 +122,20 @@ describe.each([
       expect(await statement(sql, batch)).toMatchObject({ stale: false, replaced: false, orphaned: roomId });
     }
     expect(await storedIn(roomId)).toHaveLength(1);
+  });
+
+  test('is stored without reading the whole log, also before Postgres has counted its rows', async () => {
+    const roomId = randomUUID();
+    const view = await look();
+    const at = (first: number) =>
+      rowsOf(
+        roomId,
+        seqs.map((seq) => seq - 1 + first),
+      ).map((row) => ({ ...row, roomId }));
+    await append(at(1), view);
+    const before = await wholeReadsOfLog();
+    for (let round = 1; round <= 20; round++) await append(at(1 + round * seqs.length), view);
+    expect(await wholeReadsOfLog()).toBe(before);
   });
 
   test('is not stored at a seq that is taken', async () => {

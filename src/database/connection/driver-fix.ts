@@ -15,6 +15,9 @@
  */
 import { registerHooks } from 'node:module';
 
+/** A key of `globalThis` that is set once the fixed driver is loaded: connect.ts refuses to work without. */
+export const driverIsFixed = Symbol.for('parley.driver-fixed');
+
 const target = /\/node_modules\/postgres\/src\/(connection|index)\.js$/;
 
 /** The text in the driver, and its replacement. */
@@ -112,6 +115,7 @@ registerHooks({
     const loaded = nextLoad(url, context);
     const [, file] = target.exec(url) ?? [];
     if (!file || loaded.source === undefined || loaded.source === null) return loaded;
+    if (file === 'connection') Object.assign(globalThis, { [driverIsFixed]: true });
     const source = typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source);
     return { ...loaded, source: fixed(source, file === 'index' ? transactionFixes : connectionFixes) };
   },
