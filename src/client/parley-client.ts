@@ -1,6 +1,6 @@
 /**
- * The Parley client for browsers: logs in, keeps the connection, delivers every event of every room once and in order,
- * and gets every message stored once.
+ * Parley's own page and tests use this client: calls, a connection that delivers every event of every room once and in order, and an
+ * outbox that gets every message stored once. It keeps no state of rooms. Apps take `index.ts`, which does, and is built on this one.
  *
  * ```ts
  * const parley = createParleyClient({ baseUrl: 'https://chat.example.com' });
@@ -10,38 +10,39 @@
  * await parley.send(roomId, 'Hello *everyone*');
  * ```
  */
-import { ClientError } from './client-error.ts';
-import { createLaterCalls, type LaterCalls } from './later-calls.ts';
-import { LiveSocket, type SocketListener, type SocketState } from './live-socket.ts';
-import { createLoginCalls, type LoginCalls } from './login-calls.ts';
-import { createMessageCalls, type MessageCalls } from './message-calls.ts';
-import { createModerationClient, type ModerationClient } from './moderation-client.ts';
-import { createOutbox, type OutboxMessage, type Sent } from './outbox.ts';
-import { createPeopleCalls, type PeopleCalls } from './people-calls.ts';
+import { createBase } from './base.ts';
+import { createLaterCalls, type LaterCalls } from './calls/later-calls.ts';
+import { createLoginCalls, type LoginCalls } from './calls/login-calls.ts';
+import { createMessageCalls, type MessageCalls } from './calls/message-calls.ts';
+import { createModerationClient, type ModerationClient } from './calls/moderation-client.ts';
+import { createPeopleCalls, type PeopleCalls } from './calls/people-calls.ts';
+import { type Call, callOnce } from './calls/rest.ts';
+import { createRoomCalls, type RoomCalls } from './calls/room-calls.ts';
+import type { LoginStorage } from './calls/session.ts';
+import { createThreadCalls, type ThreadCalls } from './calls/thread-calls.ts';
+import { type UploadOptions, type UploadSource, uploadFile } from './calls/upload.ts';
+import type { Link, SocketListener, SocketState } from './link/live-socket.ts';
+import type { Sent } from './outbox/outbox.ts';
+import { ParleyError } from './parley-error.ts';
 import { randomKey } from './random-key.ts';
-import { type Call, callOnce, createCall } from './rest.ts';
-import { createRoomCalls, type RoomCalls } from './room-calls.ts';
-import { createSession, type LoginStorage, type Session } from './session.ts';
-import { createThreadCalls, type ThreadCalls } from './thread-calls.ts';
-import type { Attachment, CustomStatus, Login, MessageParts, OwnUser, ReadState } from './types.ts';
-import { type UploadOptions, uploadFile } from './upload.ts';
+import type { Attachment, CustomStatus, MessageParts, OwnUser, ReadState } from './types.ts';
 
-export { ClientError } from './client-error.ts';
-export type { LaterCalls } from './later-calls.ts';
+export type { LaterCalls } from './calls/later-calls.ts';
+export type { LoginCalls, NewAccount, PasskeyAnswer, SecondFactorProof } from './calls/login-calls.ts';
+export type { MessageCalls } from './calls/message-calls.ts';
+export type * from './calls/moderation-client.ts';
+export type { PeopleCalls } from './calls/people-calls.ts';
+export type { HistoryPage, HistoryRange, NewRoom, Page, RoomCalls } from './calls/room-calls.ts';
+export type { LoginStorage } from './calls/session.ts';
+export type { ThreadCalls } from './calls/thread-calls.ts';
+export type { UploadOptions } from './calls/upload.ts';
 export { withLineBreaks } from './line-breaks.ts';
-export type { SocketListener, SocketState, Welcome } from './live-socket.ts';
-export type { LoginCalls, NewAccount, PasskeyAnswer, SecondFactorProof } from './login-calls.ts';
-export type { MessageCalls } from './message-calls.ts';
+export type { SocketListener, SocketState, Welcome } from './link/live-socket.ts';
 export { isInRoom } from './message-log.ts';
-export type * from './moderation-client.ts';
-export type { Sent } from './outbox.ts';
-export type { PeopleCalls } from './people-calls.ts';
-export type { HistoryPage, HistoryRange, NewRoom, Page, RoomCalls } from './room-calls.ts';
+export type { Sent } from './outbox/outbox.ts';
+export { ParleyError, ParleyError as ClientError } from './parley-error.ts';
 export * from './room-store.ts';
-export type { LoginStorage } from './session.ts';
-export type { ThreadCalls } from './thread-calls.ts';
 export type * from './types.ts';
-export type { UploadOptions } from './upload.ts';
 
 export interface ClientOptions {
   /** Where Parley is, with its path behind a proxy, e.g. `https://example.com/chat`; default: the origin of the page. */
@@ -81,7 +82,7 @@ export interface ParleyClient extends LoginCalls, RoomCalls, MessageCalls, Threa
   readonly state: () => SocketState;
   /**
    * Resolves when the message is stored, however often the connection breaks until then.
-   * @throws ClientError when it is refused; `unauthenticated` when its login ended before it could be sent
+   * @throws ParleyError when it is refused; `unauthenticated` when its login ended before it could be sent
    */
   readonly send: (roomId: string, text: string, options?: MessageParts & { clientId?: string }) => Promise<Sent>;
   /** @returns the seq of the edit */
@@ -92,47 +93,21 @@ export interface ParleyClient extends LoginCalls, RoomCalls, MessageCalls, Threa
   /** The address of a file or picture that a message names. */
   readonly fileUrl: (url: string) => string;
   /** Sends a file, to be named by a message within a day. */
-  readonly upload: (file: File, options?: UploadOptions) => Promise<Attachment>;
+  readonly upload: (file: UploadSource, options?: UploadOptions) => Promise<Attachment>;
   /** Tells the room that this user is writing, or has stopped. Never fails: a lost signal does no harm. */
   readonly typing: (roomId: string, active: boolean) => void;
 }
 
-export function createParleyClient({
-  baseUrl = location.origin,
-  storage = localStorage,
-  tabStorage,
-}: ClientOptions = {}): ParleyClient {
-  const { listener, on } = createListeners();
-  const base = baseUrl.replace(/\/$/, '');
-  const session = createSession({
-    storage,
-    refresh: (refreshToken) =>
-      callOnce<Login>(base, { method: 'POST', path: '/v1/auth/refresh', body: { refreshToken } }),
-    onEnd: listener.onEnd,
-  });
-  const call = createCall(base, session);
-  const socket = new LiveSocket({
-    url: `${base.replace(/^http/, 'ws')}/v1/ws`,
-    token: session.token,
-    renew: session.renew,
-    explain: () => explainRefusedSocket(base),
-    listener: {
-      ...listener,
-      onState: (state) => {
-        listener.onState(state);
-        if (state.name === 'live') outbox.flush();
-      },
-      onEnd: () => {
-        session.forget();
-        listener.onEnd();
-      },
-    },
-  });
-  const outbox = createOutbox((message) => deliver(message, { session, socket }));
+export function createParleyClient({ baseUrl, storage, tabStorage }: ClientOptions = {}): ParleyClient {
+  return createCalls(createBase({ url: baseUrl, storage, tabStorage }));
+}
 
+/** The calls of a client whose connection and logins are made already. */
+export function createCalls(base: ReturnType<typeof createBase>): ParleyClient {
+  const { server, session, tokens, link, outbox, call } = base;
   return {
-    user: session.user,
-    ...createLoginCalls({ base, session, call, tabStorage: () => tabStorage ?? sessionStorage }),
+    user: base.user,
+    ...createLoginCalls({ server, session, call, tabStorage: base.tabStorage }),
     profile: async (changes) => {
       const user = await call<OwnUser>(changes ? 'PATCH' : 'GET', '/v1/users/me', changes);
       session.update(user);
@@ -142,100 +117,45 @@ export function createParleyClient({
       try {
         await call('POST', '/v1/auth/logout');
       } finally {
-        socket.stop();
+        link.stop();
         session.forget();
       }
     },
     call,
-    callOpen: (method, path, body) => callOnce(base, { method, path, body }),
+    callOpen: (method, path, body) => callOnce(server, { method, path, body }),
     moderation: createModerationClient(call),
     ...createRoomCalls(call),
     ...createMessageCalls(call),
     ...createThreadCalls(call),
     ...createLaterCalls(call),
-    ...createPeopleCalls(call, socket),
-    fileUrl: (url) => (url.startsWith('/') ? base + url : url),
-    upload: (file, options) => uploadFile({ base, session }, file, options),
-    on,
-    connect: () => socket.start(),
-    disconnect: () => socket.stop(),
-    wake: () => socket.wake(),
-    state: () => socket.state,
+    ...createPeopleCalls(call, link),
+    fileUrl: (url) => (url.startsWith('/') ? server.url + url : url),
+    upload: (file, options) => uploadFile({ server, tokens }, file, options),
+    on: base.on,
+    connect: () => link.start(),
+    disconnect: () => link.stop(),
+    wake: () => link.wake(),
+    state: () => link.state,
     send: (roomId, text, { clientId = randomKey(), ...parts } = {}) =>
-      outbox.send({ roomId, text, clientId, parts, senderId: session.user()?.id }),
-    ...createRoomFrames(socket),
+      outbox.send({ roomId, text, clientId, parts, senderId: base.user()?.id }),
+    ...createRoomFrames(link),
   };
 }
 
 /** Actions in a room by frames that need no outbox. */
-function createRoomFrames(socket: LiveSocket): Pick<ParleyClient, 'edit' | 'remove' | 'markRead' | 'typing'> {
+function createRoomFrames(link: Link): Pick<ParleyClient, 'edit' | 'remove' | 'markRead' | 'typing'> {
   return {
     edit: async (roomId, messageId, text) =>
-      Number((await socket.ask({ type: 'message.edit', roomId, messageId, text })).seq),
-    remove: async (roomId, messageId) => Number((await socket.ask({ type: 'message.delete', roomId, messageId })).seq),
+      Number((await link.ask({ type: 'message.edit', roomId, messageId, text })).seq),
+    remove: async (roomId, messageId) => Number((await link.ask({ type: 'message.delete', roomId, messageId })).seq),
     markRead: async (roomId, seq) => {
-      const { lastReadSeq, unread, mentions } = await socket.ask({ type: 'read', roomId, seq });
+      const { lastReadSeq, unread, mentions } = await link.ask({ type: 'read', roomId, seq });
       return { lastReadSeq: Number(lastReadSeq), unread: Number(unread), mentions: Number(mentions) };
     },
     typing: (roomId, active) => {
-      socket.ask({ type: 'typing', roomId, active }).catch((error: unknown) => {
-        if (!(error instanceof ClientError)) throw error;
+      link.ask({ type: 'typing', roomId, active }).catch((error: unknown) => {
+        if (!(error instanceof ParleyError)) throw error;
       });
     },
   };
-}
-
-/** All listeners as one. */
-function createListeners(): { listener: SocketListener; on: ParleyClient['on'] } {
-  const listeners = new Set<Partial<SocketListener>>();
-  return {
-    listener: {
-      onState: (state) => {
-        for (const each of listeners) each.onState?.(state);
-      },
-      onWelcome: (welcome) => {
-        for (const each of listeners) each.onWelcome?.(welcome);
-      },
-      onEvent: (event) => {
-        for (const each of listeners) each.onEvent?.(event);
-      },
-      onReset: (roomId, seq) => {
-        for (const each of listeners) each.onReset?.(roomId, seq);
-      },
-      onSignal: (frame) => {
-        for (const each of listeners) each.onSignal?.(frame);
-      },
-      onEnd: () => {
-        for (const each of listeners) each.onEnd?.();
-      },
-    },
-    on: (added) => {
-      listeners.add(added);
-      return () => listeners.delete(added);
-    },
-  };
-}
-
-/** One attempt to send a message over the socket. @throws ClientError */
-async function deliver(
-  { roomId, clientId, text, parts, senderId }: OutboxMessage,
-  { session, socket }: { session: Session; socket: LiveSocket },
-): Promise<Sent> {
-  // Another user has logged in, here or in another tab: nothing goes out in their name.
-  if (session.user()?.id !== senderId)
-    throw new ClientError('unauthenticated', 'the login it was written in has ended');
-  const ack = await socket.ask({ type: 'message.send', roomId, clientId, text, ...parts });
-  const { messageId, seq = 0, createdAt, pending } = ack;
-  const sent = { messageId: String(messageId), seq: Number(seq), createdAt: String(createdAt) };
-  return pending === true ? { ...sent, pending } : sent;
-}
-
-/** Why the server refuses sockets of this page; undefined where it does not, or cannot be reached. */
-async function explainRefusedSocket(base: string): Promise<string | undefined> {
-  try {
-    await callOnce(base, { method: 'POST', path: '/v1/ws' });
-    return undefined;
-  } catch (error) {
-    return error instanceof ClientError && error.code === 'forbidden' ? error.message : undefined;
-  }
 }

@@ -1,9 +1,9 @@
 /** Many guests with plain sockets, for runs that count events and their times of arrival. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { backoffMs } from '../../src/client/backoff.ts';
-import { ClientError } from '../../src/client/client-error.ts';
-import { callOnce } from '../../src/client/rest.ts';
+import { callOnce } from '../../src/client/calls/rest.ts';
+import { backoffMs } from '../../src/client/link/backoff.ts';
+import { ParleyError } from '../../src/client/parley-error.ts';
 import type { Login } from '../../src/client/types.ts';
 
 export interface Guest {
@@ -63,7 +63,7 @@ async function insist<Answer>(call: () => Promise<Answer>): Promise<Answer> {
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof ClientError) || !error.retryable || attempt === 20) throw error;
+      if (!(error instanceof ParleyError) || !error.retryable || attempt === 20) throw error;
       await pause(backoffMs(Math.min(attempt, 3), error.retryAfterMs ?? 0));
     }
   }

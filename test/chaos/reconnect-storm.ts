@@ -6,7 +6,7 @@
 import '../../src/database/connection/driver-fix.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import postgres from 'postgres';
-import { backoffMs } from '../../src/client/backoff.ts';
+import { backoffMs } from '../../src/client/link/backoff.ts';
 import { startChaosWorld } from './chaos-world.ts';
 import { connectGuest, type Guest, makeRoom, percentile, say, signUpGuests, until } from './guest-crowd.ts';
 

@@ -1,7 +1,7 @@
 /** A sender over REST that distinguishes the three outcomes. A definite refusal is not always repeated. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { callOnce } from '../../src/client/calls/rest.ts';
 import { ClientError } from '../../src/client/parley-client.ts';
-import { callOnce } from '../../src/client/rest.ts';
 import type { Login } from '../../src/client/types.ts';
 import { isDefinite } from './chaos-client.ts';
 import type { SendRecord } from './history-checker.ts';

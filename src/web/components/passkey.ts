@@ -31,7 +31,7 @@ export async function makePasskey(client: ParleyClient, name: string): Promise<r
 
 /** An error of a passkey in words; undefined for other errors. Closing the browser's dialog counts as using none. */
 export function explainPasskey(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error.name === 'ClientError') return undefined;
+  if (!(error instanceof Error) || error.name === 'ParleyError') return undefined;
   const words: Readonly<Record<string, string>> = {
     NotAllowedError: 'No passkey was used.',
     InvalidStateError: 'This device already has a passkey for this account.',

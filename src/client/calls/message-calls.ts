@@ -1,7 +1,8 @@
 /** What people do with messages, over REST: reactions, pins, polls, previews, forwarding. */
+
+import type { CustomEmoji, Message, Profile } from '../types.ts';
 import type { Call } from './rest.ts';
 import { readAll } from './room-calls.ts';
-import type { CustomEmoji, Message, Profile } from './types.ts';
 
 export interface MessageCalls {
   readonly message: (roomId: string, messageId: string) => Promise<Message>;

@@ -1,7 +1,8 @@
 /** Threads over REST. A thread is known by the message that starts it. */
+
+import type { FollowedThread, ThreadState } from '../types.ts';
 import type { Call } from './rest.ts';
 import { type HistoryPage, type HistoryRange, historyQuery, readAll } from './room-calls.ts';
-import type { FollowedThread, ThreadState } from './types.ts';
 
 export interface ThreadCalls {
   /** Messages of a thread, without the one that starts it, oldest first. */

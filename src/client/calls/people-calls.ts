@@ -1,8 +1,9 @@
 /** Who is there, and what people say about themselves. */
-import { ClientError } from './client-error.ts';
-import type { LiveSocket } from './live-socket.ts';
+
+import type { Link } from '../link/live-socket.ts';
+import { ParleyError } from '../parley-error.ts';
+import type { CustomStatus, Presence } from '../types.ts';
 import type { Call } from './rest.ts';
-import type { CustomStatus, Presence } from './types.ts';
 
 export interface WatchedPeople {
   /** By user id. */
@@ -19,7 +20,7 @@ export interface PeopleCalls {
   readonly showPresence: (status: Exclude<Presence, 'offline'>) => void;
 }
 
-export function createPeopleCalls(call: Call, socket: LiveSocket): PeopleCalls {
+export function createPeopleCalls(call: Call, socket: Link): PeopleCalls {
   return {
     presence: (userIds) => call('GET', `/v1/presence?userIds=${userIds.map(encodeURIComponent).join(',')}`),
     watchPresence: async (userIds) => {
@@ -28,7 +29,7 @@ export function createPeopleCalls(call: Call, socket: LiveSocket): PeopleCalls {
     },
     showPresence: (status) => {
       socket.ask({ type: 'presence', status }).catch((error: unknown) => {
-        if (!(error instanceof ClientError)) throw error;
+        if (!(error instanceof ParleyError)) throw error;
       });
     },
   };

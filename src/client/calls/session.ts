@@ -2,8 +2,9 @@
  * The login of this device, kept in a storage and refreshed when it is due, by one tab at a time. A refresh token is valid once. The
  * storage is read again before it is used, because another tab may have exchanged it.
  */
-import { ClientError } from './client-error.ts';
-import type { Login, OwnUser } from './types.ts';
+import { ParleyError } from '../parley-error.ts';
+import type { Login, OwnUser } from '../types.ts';
+import type { TokenSource } from './token-source.ts';
 
 /** Keeps a login; `localStorage` fits. */
 export interface LoginStorage {
@@ -12,29 +13,48 @@ export interface LoginStorage {
   readonly removeItem: (key: string) => void;
 }
 
+/** A storage for environments without `localStorage`. */
+export function createMemoryStorage(): LoginStorage {
+  const values = new Map<string, string>();
+  return {
+    getItem: (key) => values.get(key) ?? null,
+    setItem: (key, value) => void values.set(key, value),
+    removeItem: (key) => void values.delete(key),
+  };
+}
+
+/** `localStorage` in a page that may use it; memory elsewhere. */
+export function findStorage(): LoginStorage {
+  try {
+    if (typeof document !== 'undefined' && typeof localStorage !== 'undefined') return localStorage;
+  } catch {
+    // Frames of other sites may be forbidden to keep anything.
+  }
+  return createMemoryStorage();
+}
+
 interface Kept {
   readonly user: OwnUser;
   readonly accessToken: string;
   readonly refreshToken: string;
   /** Milliseconds since the epoch by this device's clock. */
   readonly expiresAtMs: number;
+  /** When it is to be exchanged; older versions of the client did not keep it. */
+  readonly renewAtMs?: number;
 }
 
-export interface Session {
+export interface Session extends TokenSource {
   readonly user: () => OwnUser | undefined;
   readonly keep: (login: Login) => void;
   /** Keeps the changed account. */
   readonly update: (user: OwnUser) => void;
-  /** A token that is valid for at least `marginMs`. @throws ClientError `unauthenticated` when the login has ended */
-  readonly token: () => Promise<string>;
-  /** Exchanges a token that the server refused. */
-  readonly renew: (refused: string) => Promise<string>;
   readonly forget: () => void;
 }
 
 const key = 'parley.session';
-/** A token is exchanged this long before it expires. */
+/** A token is exchanged this long before it expires, or after this share of its life where it is short. */
 const marginMs = 30_000;
+const marginShare = 0.25;
 const repeatPauseMs = 400;
 
 export function createSession({
@@ -43,7 +63,7 @@ export function createSession({
   onEnd,
 }: {
   storage: LoginStorage;
-  /** `POST /v1/auth/refresh`. @throws ClientError */
+  /** `POST /v1/auth/refresh`. @throws ParleyError */
   refresh: (refreshToken: string) => Promise<Login>;
   onEnd: () => void;
 }): Session {
@@ -58,7 +78,9 @@ export function createSession({
   }
 
   function keep({ user, accessToken, refreshToken, expiresIn }: Login): void {
-    const kept: Kept = { user, accessToken, refreshToken, expiresAtMs: Date.now() + expiresIn * 1000 };
+    const [nowMs, lifeMs] = [Date.now(), expiresIn * 1000];
+    const renewAtMs = nowMs + lifeMs - Math.min(marginMs, lifeMs * marginShare);
+    const kept: Kept = { user, accessToken, refreshToken, expiresAtMs: nowMs + lifeMs, renewAtMs };
     storage.setItem(key, JSON.stringify(kept));
   }
 
@@ -69,14 +91,14 @@ export function createSession({
   async function exchange(refused: string): Promise<string> {
     for (let attempt = 0; ; attempt++) {
       const kept = read();
-      if (!kept) throw new ClientError('unauthenticated', 'not logged in');
+      if (!kept) throw new ParleyError('unauthenticated', 'not logged in');
       if (kept.accessToken !== refused) return kept.accessToken;
       try {
         const login = await refresh(kept.refreshToken);
         keep(login);
         return login.accessToken;
       } catch (error) {
-        if (!(error instanceof ClientError)) throw error;
+        if (!(error instanceof ParleyError)) throw error;
         if (error.code === 'conflict' && attempt < 5) {
           // Another tab was first; it is about to store its answer.
           await new Promise((wake) => setTimeout(wake, repeatPauseMs));
@@ -107,10 +129,18 @@ export function createSession({
     },
     token: async () => {
       const kept = read();
-      if (!kept) throw new ClientError('unauthenticated', 'not logged in');
-      return kept.expiresAtMs - marginMs > Date.now() ? kept.accessToken : renew(kept.accessToken);
+      if (!kept) throw new ParleyError('unauthenticated', 'not logged in');
+      return renewAtOf(kept) > Date.now() ? kept.accessToken : renew(kept.accessToken);
+    },
+    dueInMs: () => {
+      const kept = read();
+      return kept ? renewAtOf(kept) - Date.now() : Number.POSITIVE_INFINITY;
     },
     renew,
     forget,
   };
+}
+
+function renewAtOf({ renewAtMs, expiresAtMs }: Kept): number {
+  return renewAtMs ?? expiresAtMs - marginMs;
 }

@@ -1,7 +1,8 @@
 /** What the user keeps for later, over REST: drafts, bookmarks, scheduled messages. */
+
+import type { Bookmark, Draft, MessageParts, ScheduledMessage } from '../types.ts';
 import type { Call } from './rest.ts';
 import { readAll } from './room-calls.ts';
-import type { Bookmark, Draft, MessageParts, ScheduledMessage } from './types.ts';
 
 export interface LaterCalls {
   readonly drafts: () => Promise<readonly Draft[]>;

@@ -1,11 +1,11 @@
 /** Requests over a socket that wait for their answers, each under an id of its own. */
-import { ClientError } from './client-error.ts';
-import type { ServerFrame } from './types.ts';
+import { ParleyError } from '../parley-error.ts';
+import type { ServerFrame } from '../types.ts';
 
 export interface PendingRequests {
   /**
    * @param send sends the request under this id
-   * @returns the answer. @throws ClientError the refusal; `offline` when no answer came in time or the connection was lost
+   * @returns the answer. @throws ParleyError the refusal; `offline` when no answer came in time or the connection was lost
    */
   readonly add: (send: (id: string) => void, timeoutMs: number) => Promise<ServerFrame>;
   /** Settles the request that the frame answers. @returns whether it answers one */
@@ -18,7 +18,7 @@ const answers = new Set(['ack', 'welcome', 'error']);
 
 interface Request {
   readonly resolve: (frame: ServerFrame) => void;
-  readonly reject: (error: ClientError) => void;
+  readonly reject: (error: ParleyError) => void;
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
@@ -38,7 +38,7 @@ export function createPendingRequests(): PendingRequests {
       new Promise((resolve, reject) => {
         const id = `${nextId++}`;
         const timer = setTimeout(
-          () => take(id)?.reject(new ClientError('offline', 'the server did not answer')),
+          () => take(id)?.reject(new ParleyError('offline', 'the server did not answer')),
           timeoutMs,
         );
         requests.set(id, { resolve, reject, timer });
@@ -48,12 +48,12 @@ export function createPendingRequests(): PendingRequests {
       const request = answers.has(frame.type) && frame.id !== undefined ? take(String(frame.id)) : undefined;
       if (!request) return false;
       if (frame.type === 'error')
-        request.reject(new ClientError(frame.code ?? 'internal', frame.message ?? 'refused', frame));
+        request.reject(new ParleyError(frame.code ?? 'internal', frame.message ?? 'refused', frame));
       else request.resolve(frame);
       return true;
     },
     failAll: () => {
-      for (const id of [...requests.keys()]) take(id)?.reject(new ClientError('offline', 'the connection was lost'));
+      for (const id of [...requests.keys()]) take(id)?.reject(new ParleyError('offline', 'the connection was lost'));
     },
   };
 }

@@ -1,6 +1,7 @@
 /** Reading and making rooms over REST. */
+
+import type { Member, Message, OwnRoom, ReadState, Receipt, Room } from '../types.ts';
 import type { Call } from './rest.ts';
-import type { Member, Message, OwnRoom, ReadState, Receipt, Room } from './types.ts';
 
 export interface Page<Item> {
   readonly items: readonly Item[];

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { LiveSocket, type SocketListener } from './live-socket.ts';
+import { webSockets } from './transport.ts';
 
 const event = (seq: number) => ({ type: 'message.created', roomId: 'r', seq, at: '', data: {} });
 
@@ -45,7 +46,13 @@ function startClient(url: string, token: () => Promise<string> = async () => 'to
     onSignal: () => {},
     onEnd: () => told.push('end'),
   };
-  const client = new LiveSocket({ url, token, renew: token, explain: async () => undefined, listener });
+  const client = new LiveSocket({
+    open: webSockets(url, undefined),
+    token,
+    renew: token,
+    explain: async () => undefined,
+    listener,
+  });
   onTestFinished(() => client.stop());
   client.start();
   return { client, told };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ClientError } from './client-error.ts';
+import { ParleyError } from '../parley-error.ts';
 import { createOutbox, type OutboxMessage } from './outbox.ts';
 
 const message = (clientId: string, roomId = 'r'): OutboxMessage => ({ clientId, roomId, text: clientId });
@@ -8,10 +8,12 @@ const sent = (seq: number) => ({ messageId: `m${seq}`, seq, createdAt: '' });
 test('a message that could not be sent is sent again with the same key after a reconnect', async () => {
   const tries: string[] = [];
   let online = false;
-  const outbox = createOutbox(async ({ clientId }) => {
-    tries.push(clientId);
-    if (!online) throw new ClientError('offline', 'no connection');
-    return sent(tries.length);
+  const outbox = createOutbox({
+    deliver: async ({ clientId }) => {
+      tries.push(clientId);
+      if (!online) throw new ParleyError('offline', 'no connection');
+      return sent(tries.length);
+    },
   });
   const first = outbox.send(message('a'));
   const second = outbox.send(message('b'));
@@ -24,9 +26,11 @@ test('a message that could not be sent is sent again with the same key after a r
 });
 
 test('a refused message does not hold up the next one', async () => {
-  const outbox = createOutbox(async ({ clientId }) => {
-    if (clientId === 'bad') throw new ClientError('message_blocked', 'refused');
-    return sent(1);
+  const outbox = createOutbox({
+    deliver: async ({ clientId }) => {
+      if (clientId === 'bad') throw new ParleyError('message_blocked', 'refused');
+      return sent(1);
+    },
   });
   await expect(outbox.send(message('bad'))).rejects.toMatchObject({ code: 'message_blocked' });
   expect((await outbox.send(message('good'))).seq).toBe(1);
@@ -34,19 +38,23 @@ test('a refused message does not hold up the next one', async () => {
 
 test('a send with an unknown outcome is repeated with the same key until it is known', async () => {
   let tries = 0;
-  const outbox = createOutbox(async () => {
-    tries += 1;
-    if (tries < 3) throw new ClientError('outcome_unknown', 'who knows', { retryAfterMs: 1 });
-    return sent(7);
+  const outbox = createOutbox({
+    deliver: async () => {
+      tries += 1;
+      if (tries < 3) throw new ParleyError('outcome_unknown', 'who knows', { retryAfterMs: 1 });
+      return sent(7);
+    },
   });
   expect((await outbox.send(message('x'))).seq).toBe(7);
   expect(tries).toBe(3);
 });
 
 test('a room whose sends fail does not hold up other rooms', async () => {
-  const outbox = createOutbox(async ({ roomId }) => {
-    if (roomId === 'stuck') throw new ClientError('offline', 'no');
-    return sent(1);
+  const outbox = createOutbox({
+    deliver: async ({ roomId }) => {
+      if (roomId === 'stuck') throw new ParleyError('offline', 'no');
+      return sent(1);
+    },
   });
   void outbox.send(message('a', 'stuck'));
   expect((await outbox.send(message('b', 'free'))).seq).toBe(1);

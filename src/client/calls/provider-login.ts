@@ -2,14 +2,14 @@
  * Logins through a provider, bound to the tab that began them. The tab keeps a secret, sends its hash along, and shows the secret when it
  * exchanges the code. So nobody can log this tab in by planting the code of another login in its address.
  */
-import { ClientError } from './client-error.ts';
-import { randomKey } from './random-key.ts';
+import { ParleyError } from '../parley-error.ts';
+import { randomKey } from '../random-key.ts';
 import type { LoginStorage } from './session.ts';
 
 export interface ProviderLogins {
   /** @returns where the browser is to go */
   readonly begin: (provider: string, returnTo: string) => Promise<string>;
-  /** @returns the body that exchanges the code. @throws ClientError `unauthenticated` for a login that did not begin here */
+  /** @returns the body that exchanges the code. @throws ParleyError `unauthenticated` for a login that did not begin here */
   readonly finish: (code: string) => { readonly code: string; readonly verifier?: string };
 }
 
@@ -31,7 +31,7 @@ export function createProviderLogins(baseUrl: string, storage: () => LoginStorag
       const verifier = storage().getItem(key);
       storage().removeItem(key);
       if (verifier === null)
-        throw new ClientError('unauthenticated', 'This login was not begun in this tab. Please log in again.');
+        throw new ParleyError('unauthenticated', 'This login was not begun in this tab. Please log in again.');
       return { code, verifier };
     },
   };

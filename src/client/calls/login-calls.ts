@@ -1,8 +1,9 @@
 /** Signing up and logging in, by every login method. Each call that logs in keeps the login on this device. */
+
+import type { Login, OwnUser } from '../types.ts';
 import { createProviderLogins } from './provider-login.ts';
-import { type Call, callOnce } from './rest.ts';
+import { type Call, callOnce, type Server } from './rest.ts';
 import type { LoginStorage, Session } from './session.ts';
-import type { Login, OwnUser } from './types.ts';
 
 /** The answer of an authenticator, as JSON, with the ceremony that it belongs to. */
 export interface PasskeyAnswer {
@@ -25,7 +26,7 @@ export interface LoginCalls {
   /** Makes the account of this device the first admin, by the token of a setup link. */
   readonly claimSetup: (setupToken: string) => Promise<OwnUser>;
   /**
-   * @throws ClientError `second_factor_required` with `details.challenge` and `details.methods` where the account has an MFA challenge:
+   * @throws ParleyError `second_factor_required` with `details.challenge` and `details.methods` where the account has an MFA challenge:
    *   go on with `secondFactor`
    */
   readonly login: (name: string, password: string) => Promise<OwnUser>;
@@ -44,27 +45,27 @@ export interface LoginCalls {
   readonly beginProviderLogin: (provider: string, returnTo?: string) => Promise<string>;
   /**
    * Takes the code that a login through a provider came back with.
-   * @throws ClientError `unauthenticated` for a code that has expired, or of a login that this tab did not begin
+   * @throws ParleyError `unauthenticated` for a code that has expired, or of a login that this tab did not begin
    */
   readonly exchangeCode: (code: string) => Promise<OwnUser>;
 }
 
 export function createLoginCalls({
-  base,
+  server,
   session,
   call,
   tabStorage,
 }: {
-  base: string;
+  server: Server;
   session: Session;
   call: Call;
   /** Where a login through a provider is remembered until it comes back. */
   tabStorage: () => LoginStorage;
 }): LoginCalls {
-  const providerLogins = createProviderLogins(base, tabStorage);
+  const providerLogins = createProviderLogins(server.url, tabStorage);
 
   async function logIn(path: string, body: unknown): Promise<OwnUser> {
-    const login = await callOnce<Login>(base, { method: 'POST', path, body });
+    const login = await callOnce<Login>(server, { method: 'POST', path, body });
     session.keep(login);
     return login.user;
   }

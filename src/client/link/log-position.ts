@@ -1,5 +1,5 @@
 /** How far this client has read each room's log, and from where the next connection resumes. */
-import type { RoomEvent, WelcomeRoom } from './types.ts';
+import type { RoomEvent, WelcomeRoom } from '../types.ts';
 
 export interface Resume {
   readonly logId: string;
@@ -20,6 +20,10 @@ export interface LogPosition {
   readonly welcome: (logId: string, rooms: readonly WelcomeRoom[]) => readonly RoomReset[];
   /** Moves on to the event when it is the next one. @returns how it follows what came before; after a `gap` the client has to resume */
   readonly take: (event: Pick<RoomEvent, 'roomId' | 'seq'>) => 'next' | 'known' | 'gap';
+  /** Where each room is now. */
+  readonly all: () => Resume | undefined;
+  /** Takes over where the rooms are from another tab. @returns the rooms of which this tab has missed events */
+  readonly adopt: (from: Resume) => readonly RoomReset[];
   readonly reset: (reset: RoomReset) => void;
   readonly leave: (roomId: string) => void;
   readonly clear: () => void;
@@ -64,6 +68,18 @@ export function createLogPosition(): LogPosition {
       positions.delete(roomId);
       positions.set(roomId, seq);
       return 'next';
+    },
+    all: () => (logId === undefined ? undefined : { logId, rooms: Object.fromEntries(positions) }),
+    adopt: (from) => {
+      const isOtherLog = logId !== undefined && logId !== from.logId;
+      logId = from.logId;
+      const missed = Object.entries(from.rooms).filter(([roomId, seq]) => {
+        const position = positions.get(roomId);
+        return position !== undefined && (isOtherLog || position < seq);
+      });
+      for (const [roomId, seq] of Object.entries(from.rooms))
+        if (isOtherLog || (positions.get(roomId) ?? -1) < seq) positions.set(roomId, seq);
+      return missed.map(([roomId, seq]) => ({ roomId, seq }));
     },
     reset: ({ roomId, seq }) => void positions.set(roomId, seq),
     leave: (roomId) => void positions.delete(roomId),

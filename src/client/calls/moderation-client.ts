@@ -1,6 +1,7 @@
 /** Reports, and moderation for those who may do it. Without `roomId`: all rooms, for staff. */
+
+import type { Member, Message, Profile } from '../types.ts';
 import type { Call } from './rest.ts';
-import type { Member, Message, Profile } from './types.ts';
 
 /** One reason for a verdict; offsets are UTF-16 units of the text. */
 export interface ModerationLabel {

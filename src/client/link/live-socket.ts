@@ -1,19 +1,22 @@
 /**
- * A WebSocket connection that reconnects and resumes by itself.
+ * A connection that reconnects and resumes by itself.
  *
  * States: off → connecting → live. A lost connection or a failed attempt leads to waiting, and from there to connecting again. Each
  * room's events are passed on in seq order, each once. Where that is impossible the room is reset.
  */
+
+import { ParleyError } from '../parley-error.ts';
+import type { RoomEvent, ServerFrame, WelcomeRoom } from '../types.ts';
 import { backoffMs } from './backoff.ts';
-import { ClientError } from './client-error.ts';
-import { createLogPosition } from './log-position.ts';
+import { createLogPosition, type LogPosition } from './log-position.ts';
 import { createPendingRequests } from './pending-requests.ts';
-import type { RoomEvent, ServerFrame, WelcomeRoom } from './types.ts';
+import type { OpenTransport, Transport, TransportName } from './transport.ts';
 
 export type SocketState =
   | { readonly name: 'off' }
   | { readonly name: 'connecting' }
-  | { readonly name: 'live' }
+  /** `transport`: `websocket` where it is left out. */
+  | { readonly name: 'live'; readonly transport?: TransportName }
   /** `reason`: why the server refuses connections of this page. Attempts go on all the same. */
   | { readonly name: 'waiting'; readonly untilMs: number; readonly reason?: string };
 
@@ -38,14 +41,17 @@ export interface SocketListener {
 }
 
 export interface LiveSocketOptions {
-  /** `ws://…/v1/ws` */
-  readonly url: string;
+  readonly open: OpenTransport;
   readonly token: () => Promise<string>;
   /** Exchanges a refused token for another one. */
   readonly renew: (refused: string) => Promise<string>;
+  /** In how many milliseconds `token` will give another one; infinite where that is not known. */
+  readonly dueInMs?: () => number;
   /** Why the server refuses connections of this page; undefined where it does not, or cannot be reached. */
   readonly explain: () => Promise<string | undefined>;
   readonly listener: SocketListener;
+  /** Where each room is, if a connection before this one knows; default: nowhere. */
+  readonly position?: LogPosition;
 }
 
 interface WelcomeFrame extends ServerFrame, Welcome {
@@ -53,18 +59,32 @@ interface WelcomeFrame extends ServerFrame, Welcome {
   readonly heartbeatMs: number;
 }
 
+/** Makes a connection that tells the listener; by `position` it goes on where another one was. */
+export type MakeLink = (listener: SocketListener, position?: LogPosition) => Link;
+
 /** Close codes after which only a new login helps. */
 const finalCloses = new Set([1008, 4001, 4003]);
 const answerTimeoutMs = 10_000;
+/** The shortest pause before a token is asked for again. */
+const dueMinMs = 500;
 /** A connection or an attempt that the device's sleep may have ended has to answer within this time. */
 const probeTimeoutMs = 3000;
 
-export class LiveSocket {
+/** A connection of this tab, or of the tab that connects for all. */
+export interface Link {
+  readonly state: SocketState;
+  start(): void;
+  stop(): void;
+  wake(): void;
+  ask(frame: Readonly<Record<string, unknown>>): Promise<ServerFrame>;
+}
+
+export class LiveSocket implements Link {
   readonly #options: LiveSocketOptions;
   readonly #requests = createPendingRequests();
-  readonly #position = createLogPosition();
+  readonly #position: LogPosition;
   #state: SocketState = { name: 'off' };
-  #socket: WebSocket | undefined;
+  #socket: Transport | undefined;
   /** Counts attempts and stops. After an await, another number means that a later one has taken over. */
   #round = 0;
   #attemptedAtMs = 0;
@@ -75,10 +95,11 @@ export class LiveSocket {
   #isTokenRenewed = false;
   #isProbing = false;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  #heartbeat: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: LiveSocketOptions) {
     this.#options = options;
+    this.#position = options.position ?? createLogPosition();
   }
 
   get state(): SocketState {
@@ -93,10 +114,11 @@ export class LiveSocket {
   stop(): void {
     this.#round += 1;
     clearTimeout(this.#retryTimer);
-    clearInterval(this.#heartbeat);
+    clearTimeout(this.#heartbeat);
     const open = this.#socket;
     this.#socket = undefined;
-    this.#position.clear();
+    // Where it was given, another connection may go on from there.
+    if (!this.#options.position) this.#position.clear();
     this.#become({ name: 'off' });
     open?.close(1000);
   }
@@ -113,9 +135,9 @@ export class LiveSocket {
     else if (this.#state.name === 'live' && this.#socket && !this.#isProbing) void this.#probe(this.#socket);
   }
 
-  /** Sends a frame. @returns its answer. @throws ClientError; `offline` when no answer came */
+  /** Sends a frame. @returns its answer. @throws ParleyError; `offline` when no answer came */
   async ask(frame: Readonly<Record<string, unknown>>): Promise<ServerFrame> {
-    if (this.#state.name !== 'live' || !this.#socket) throw new ClientError('offline', 'not connected');
+    if (this.#state.name !== 'live' || !this.#socket) throw new ParleyError('offline', 'not connected');
     return this.#send(this.#socket, frame);
   }
 
@@ -140,7 +162,7 @@ export class LiveSocket {
 
   #open(): void {
     this.#attemptedAtMs = Date.now();
-    const opened = new WebSocket(this.#options.url, 'parley.v1');
+    const opened = this.#options.open(this.#usedToken);
     this.#socket = opened;
     // Where nothing answers, the browser may report neither an opening nor an error for minutes.
     const timer = setTimeout(() => this.#drop(opened), answerTimeoutMs);
@@ -168,18 +190,18 @@ export class LiveSocket {
   }
 
   /** Gives a connection up at once: its own close may wait long for an answer. */
-  #drop(dropped: WebSocket): void {
+  #drop(dropped: Transport): void {
     if (this.#socket !== dropped) return;
     dropped.close();
     this.#closed(1006);
   }
 
-  async #hello(opened: WebSocket): Promise<void> {
+  async #hello(opened: Transport): Promise<void> {
     const resume = this.#position.resume();
     try {
       await this.#send(opened, { type: 'hello', token: this.#usedToken, ...(resume ? { resume } : {}) });
     } catch (error) {
-      if (!(error instanceof ClientError)) return;
+      if (!(error instanceof ParleyError)) return;
       this.#askedMs = Math.max(this.#askedMs, error.retryAfterMs ?? 0);
       // After a refusal the server closes and says why; after silence it does not.
       if (error.code === 'offline') this.#drop(opened);
@@ -194,10 +216,25 @@ export class LiveSocket {
     const resets = this.#position.welcome(logId, rooms);
     listener.onWelcome({ user, rooms, ...(messageLengthMax === undefined ? {} : { messageLengthMax }) });
     for (const { roomId, seq } of resets) listener.onReset(roomId, seq);
-    this.#become({ name: 'live' });
-    clearInterval(this.#heartbeat);
     const live = this.#socket!;
-    this.#heartbeat = setInterval(() => void this.#keepAlive().catch(() => this.#drop(live)), heartbeatMs);
+    const { transport } = live;
+    this.#become(transport === undefined ? { name: 'live' } : { name: 'live', transport });
+    this.#beatLater(live, heartbeatMs);
+  }
+
+  /** The next sign of life, or sooner when another token is due. */
+  #beatLater(live: Transport, heartbeatMs: number): void {
+    clearTimeout(this.#heartbeat);
+    const dueMs = Math.max(dueMinMs, this.#options.dueInMs?.() ?? heartbeatMs);
+    const beat = async () => {
+      try {
+        await this.#keepAlive();
+        if (this.#socket === live) this.#beatLater(live, heartbeatMs);
+      } catch {
+        this.#drop(live);
+      }
+    };
+    this.#heartbeat = setTimeout(() => void beat(), Math.min(heartbeatMs, dueMs));
   }
 
   /** Sends a sign of life, and a newer token once there is one, so that the connection outlives the token it began with. */
@@ -208,12 +245,12 @@ export class LiveSocket {
     this.#usedToken = newest;
   }
 
-  async #probe(live: WebSocket): Promise<void> {
+  async #probe(live: Transport): Promise<void> {
     this.#isProbing = true;
     try {
       await this.#send(live, { type: 'ping' }, probeTimeoutMs);
     } catch (error) {
-      if (error instanceof ClientError && error.code === 'offline') this.#drop(live);
+      if (error instanceof ParleyError && error.code === 'offline') this.#drop(live);
     } finally {
       this.#isProbing = false;
     }
@@ -244,7 +281,7 @@ export class LiveSocket {
   }
 
   #send(
-    socket: WebSocket,
+    socket: Transport,
     frame: Readonly<Record<string, unknown>>,
     timeoutMs = answerTimeoutMs,
   ): Promise<ServerFrame> {
@@ -253,7 +290,7 @@ export class LiveSocket {
 
   #closed(code: number): void {
     this.#socket = undefined;
-    clearInterval(this.#heartbeat);
+    clearTimeout(this.#heartbeat);
     this.#requests.failAll();
     if (this.#state.name === 'off') return;
     // A token may end while it is in use: one attempt with another.
@@ -275,7 +312,7 @@ export class LiveSocket {
   }
 
   #retryOrEnd(error: unknown): void {
-    if (error instanceof ClientError && error.retryable) this.#retryLater();
+    if (error instanceof ParleyError && error.retryable) this.#retryLater();
     else this.#end();
   }
 
