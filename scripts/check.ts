@@ -8,6 +8,7 @@ const steps: readonly (readonly [string, readonly string[]])[] = [
   ['protocol format', ['buf', 'format', '--diff', '--exit-code']],
   ['generated code is in step', ['node', 'scripts/check-generated.ts']],
   ['unused code', ['knip']],
+  ['packages', ['node', 'scripts/build-packages.ts', '--check']],
   ['moderation quality', ['node', 'scripts/evaluate/run-evaluate.ts', '--quick']],
 ];
 

@@ -20,7 +20,7 @@ import { type Call, callOnce } from './calls/rest.ts';
 import { createRoomCalls, type RoomCalls } from './calls/room-calls.ts';
 import type { LoginStorage } from './calls/session.ts';
 import { createThreadCalls, type ThreadCalls } from './calls/thread-calls.ts';
-import { type UploadOptions, type UploadSource, uploadFile } from './calls/upload.ts';
+import type { UploadOptions, UploadSource } from './calls/upload.ts';
 import type { Link, SocketListener, SocketState } from './link/live-socket.ts';
 import type { Sent } from './outbox/outbox.ts';
 import { ParleyError } from './parley-error.ts';
@@ -130,7 +130,10 @@ export function createCalls(base: ReturnType<typeof createBase>): ParleyClient {
     ...createLaterCalls(call),
     ...createPeopleCalls(call, link),
     fileUrl: (url) => (url.startsWith('/') ? server.url + url : url),
-    upload: (file, options) => uploadFile({ server, tokens }, file, options),
+    upload: async (file, options) => {
+      const { uploadFile } = await import('./calls/upload.ts');
+      return uploadFile({ server, tokens }, file, options);
+    },
     on: base.on,
     connect: () => link.start(),
     disconnect: () => link.stop(),

@@ -4,7 +4,6 @@ import type { Base } from '../base.ts';
 import { leave } from '../leave.ts';
 import type { SocketState, Welcome } from '../link/live-socket.ts';
 import type { OutboxEntry } from '../outbox/outbox.ts';
-import { openShelf } from '../outbox/outbox-shelf.ts';
 import type { ParleyClient as Calls } from '../parley-client.ts';
 import { ParleyError } from '../parley-error.ts';
 import type {
@@ -45,7 +44,8 @@ export class ChatStores {
   readonly #uploads = new Map<string, Attachment>();
   /** Rooms were read while no connection followed them. */
   #isUnfollowed = false;
-  #isConnectable = Promise.withResolvers<void>();
+  /** Those who wait until there is a connection, or none can be had. */
+  #waiting: (() => void)[] = [];
   #owner: string | undefined;
 
   constructor(base: Base, calls: Calls) {
@@ -65,7 +65,10 @@ export class ChatStores {
       onEvent: (event) => this.#takeEvent(event),
       onReset: (roomId) => this.#handles.get(roomId)?.reload(),
       onSignal: (frame) => this.#takeSignal(frame),
-      onEnd: () => this.connection.set({ status: 'unauthorized' }),
+      onEnd: () => {
+        this.connection.set({ status: 'unauthorized' });
+        this.#stopWaiting();
+      },
     });
     this.userChanged();
   }
@@ -102,7 +105,7 @@ export class ChatStores {
   async ready(): Promise<void> {
     this.use();
     const { status } = this.connection.get();
-    if (status === 'connecting' || status === 'off') await this.#isConnectable.promise;
+    if (status === 'connecting' || status === 'off') await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#isUnfollowed ||= this.connection.get().status !== 'online';
   }
 
@@ -131,6 +134,8 @@ export class ChatStores {
 
   async #openOutbox(userId: string): Promise<void> {
     this.#owner = userId;
+    // On its own, since not every environment has a database.
+    const { openShelf } = await import('../outbox/outbox-shelf.ts');
     const shelf = await openShelf(`${this.#base.server.url} ${userId}`);
     if (this.#owner === userId) await this.#base.outbox.open(shelf, userId);
   }
@@ -138,14 +143,17 @@ export class ChatStores {
   #takeState(state: SocketState): void {
     this.connection.set(toConnection(state));
     if (state.name === 'connecting' || state.name === 'off') return;
-    this.#isConnectable.resolve();
+    this.#stopWaiting();
     if (state.name === 'live') {
-      this.#isConnectable = Promise.withResolvers();
       leave(this.presence.again());
     } else if (this.rooms.list.isUsed() && this.rooms.list.get().status === 'idle') {
       this.#isUnfollowed = true;
       leave(this.rooms.loadRooms());
     }
+  }
+
+  #stopWaiting(): void {
+    for (const go of this.#waiting.splice(0)) go();
   }
 
   #takeWelcome({ user }: Welcome): void {

@@ -90,10 +90,12 @@ export function createDerived<const Inputs extends readonly Store<unknown>[], Va
     return made.value;
   }
 
-  const told = createSource<unknown>(undefined, {
+  let last: Value | undefined;
+  /** Counts changes. */
+  const told = createSource(0, {
     onUse: () => {
-      told.set(get());
-      stops = inputs.map((input) => input.subscribe(() => told.set(get())));
+      last = get();
+      stops = inputs.map((input) => input.subscribe(check));
       use.onUse?.();
     },
     onIdle: () => {
@@ -102,6 +104,13 @@ export function createDerived<const Inputs extends readonly Store<unknown>[], Va
       use.onIdle?.();
     },
   });
+  function check(): void {
+    const value = get();
+    if (Object.is(value, last)) return;
+    last = value;
+    told.set(told.get() + 1);
+  }
+
   return { get, subscribe: (listener) => told.subscribe(() => listener(get())) };
 }
 
