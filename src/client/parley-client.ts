@@ -152,8 +152,9 @@ function createRoomFrames(link: Link): Pick<ParleyClient, 'edit' | 'remove' | 'm
       Number((await link.ask({ type: 'message.edit', roomId, messageId, text })).seq),
     remove: async (roomId, messageId) => Number((await link.ask({ type: 'message.delete', roomId, messageId })).seq),
     markRead: async (roomId, seq) => {
-      const { lastReadSeq, unread, mentions } = await link.ask({ type: 'read', roomId, seq });
-      return { lastReadSeq: Number(lastReadSeq), unread: Number(unread), mentions: Number(mentions) };
+      const { lastReadSeq, unread, mentions, seq: head, readVersion } = await link.ask({ type: 'read', roomId, seq });
+      const counts = { lastReadSeq: Number(lastReadSeq), unread: Number(unread), mentions: Number(mentions) };
+      return { ...counts, seq: Number(head), readVersion: Number(readVersion) };
     },
     typing: (roomId, active) => {
       link.ask({ type: 'typing', roomId, active }).catch((error: unknown) => {

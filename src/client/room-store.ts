@@ -4,8 +4,17 @@
  */
 
 import { addRead, applyDelta, applyToLog, emptyLog, findMessage, isInRoom, type MessageLog } from './message-log.ts';
-import { countInRoom } from './room-counts.ts';
-import type { Member, Message, MessageDelta, OwnRoom, ReadState, Receipt, RoomEvent } from './types.ts';
+import { changeRoom } from './room-changes.ts';
+import type { Member, Message, MessageDelta, OwnRoom, ReadCounts, ReadState, Receipt, RoomEvent } from './types.ts';
+import {
+  countEvent,
+  createCounts,
+  forgetAnswer,
+  guessCounts,
+  takeAnswer,
+  takeBlocked,
+  type UnreadCounts,
+} from './unread-counts.ts';
 
 export interface RoomStore {
   /** The user who reads. */
@@ -19,13 +28,17 @@ export interface RoomStore {
   readonly pinnedIds: readonly string[] | undefined;
   /** By user id. */
   readonly receipts: ReadonlyMap<string, Receipt>;
-  /** An event did not tell the counts of `room`: it is to be read again. */
-  readonly countsUncertain: boolean;
+  /** Where the counts of `room` come from. Where they are `uncertain`, the room is to be read again. */
+  readonly counts: UnreadCounts;
 }
 
-export function createRoomStore(me: string | undefined, room?: OwnRoom): RoomStore {
-  const nothingRead = { members: undefined, pinnedIds: undefined, receipts: new Map(), countsUncertain: false };
-  return { me, room, log: emptyLog, ...nothingRead };
+const nobody: ReadonlySet<string> = new Set();
+
+/** @param blocked the users that the user blocks, as the welcome names them */
+export function createRoomStore(me: string | undefined, room?: OwnRoom, blocked = nobody): RoomStore {
+  const nothingRead = { members: undefined, pinnedIds: undefined, receipts: new Map() };
+  const counts = createCounts(me, blocked);
+  return { me, room, log: emptyLog, ...nothingRead, counts: room ? takeAnswer(counts, room) : counts };
 }
 
 /** What was read over REST, or the server signalled. */
@@ -44,7 +57,12 @@ export type RoomChange =
   | { readonly type: 'pins'; readonly messages: readonly Message[]; readonly during?: readonly RoomEvent[] }
   | { readonly type: 'receipts'; readonly receipts: readonly Receipt[] }
   | { readonly type: 'receipt'; readonly receipt: Receipt }
-  | { readonly type: 'read'; readonly read: ReadState }
+  /** An answer of the server; without a `seq`: what the user did, before the server has answered. */
+  | { readonly type: 'read'; readonly read: ReadState | ReadCounts }
+  /** The users that the user blocks, as of now. */
+  | { readonly type: 'blocked'; readonly blocked: ReadonlySet<string> }
+  /** Events were left out, or the log is another one: earlier answers say nothing of it. */
+  | { readonly type: 'reset' }
   | { readonly type: 'delta'; readonly delta: MessageDelta }
   /** The user's own vote, which events do not tell. */
   | { readonly type: 'voted'; readonly messageId: string; readonly own: readonly number[] };
@@ -66,7 +84,14 @@ export function reduceRoom(store: RoomStore, change: RoomChange): RoomStore {
     case 'receipt':
       return { ...store, receipts: advance(store.receipts, change.receipt) };
     case 'read':
-      return store.room ? { ...store, room: { ...store.room, ...change.read } } : store;
+      return withCounts(
+        store,
+        'seq' in change.read ? takeAnswer(store.counts, change.read) : guessCounts(store.counts, change.read),
+      );
+    case 'blocked':
+      return withCounts(store, takeBlocked(store.counts, change.blocked));
+    case 'reset':
+      return { ...store, counts: forgetAnswer(store.counts) };
     case 'delta':
       return { ...store, log: applyDelta(store.log, change.delta) };
     case 'voted':
@@ -93,32 +118,34 @@ export function knownMessage({ log }: RoomStore, messageId: string): Message | u
 }
 
 function applyEvent(store: RoomStore, event: RoomEvent): RoomStore {
-  const counted = store.room && countInRoom(store.room, event, { me: store.me, before: messageBefore(store, event) });
-  return {
+  const changed = {
     ...store,
-    room: counted?.room ?? store.room,
-    countsUncertain: store.countsUncertain || (counted?.uncertain ?? false),
+    room: store.room && changeRoom(store.room, event, store.me),
     log: applyToLog(store.log, event),
     members: store.members && applyToMembers(store.members, event),
     pinnedIds: store.pinnedIds && applyToPins(store.pinnedIds, event),
   };
+  return withCounts(changed, countEvent(store.counts, event, changedMessage(store, event)));
 }
 
-function messageBefore({ log, room }: RoomStore, { type, data }: RoomEvent): Message | undefined {
-  const messageId = type === 'message.updated' ? data.message.id : type === 'message.deleted' ? data.messageId : '';
-  const isLast = room?.lastMessage?.id === messageId;
-  return findMessage(log, messageId) ?? (isLast ? (room?.lastMessage ?? undefined) : undefined);
+function changedMessage({ log, room }: RoomStore, { type, data }: RoomEvent): Message | undefined {
+  if (type !== 'message.deleted') return undefined;
+  const isLast = room?.lastMessage?.id === data.messageId;
+  return findMessage(log, data.messageId) ?? (isLast ? (room?.lastMessage ?? undefined) : undefined);
+}
+
+/** The room shows the counts. */
+function withCounts(store: RoomStore, counts: UnreadCounts): RoomStore {
+  if (counts === store.counts) return store;
+  const { room } = store;
+  return { ...store, counts, room: room && counts.now !== store.counts.now ? { ...room, ...counts.now } : room };
 }
 
 /** Whether the answer contains an event already is known by the room's seq. */
-function takeRoom(store: RoomStore, room: OwnRoom, during: readonly RoomEvent[]): RoomStore {
-  let counted = { room, uncertain: false };
-  for (const event of during) {
-    const before = messageBefore({ ...store, room: counted.room }, event);
-    const next = countInRoom(counted.room, event, { me: store.me, before });
-    counted = { room: next.room, uncertain: counted.uncertain || next.uncertain };
-  }
-  return { ...store, room: counted.room, countsUncertain: counted.uncertain };
+function takeRoom(store: RoomStore, read: OwnRoom, during: readonly RoomEvent[]): RoomStore {
+  const counts = takeAnswer(store.counts, read);
+  const room = during.reduce((each, event) => changeRoom(each, event, store.me), read);
+  return { ...store, counts, room: { ...room, ...counts.now } };
 }
 
 function takeMembers(store: RoomStore, members: readonly Member[], during: readonly RoomEvent[]): RoomStore {

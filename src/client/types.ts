@@ -138,6 +138,8 @@ export interface OwnRoom extends Room {
   readonly unread: number;
   readonly mentions: number;
   readonly lastReadSeq: number;
+  /** Orders answers about the counts, together with `seq`. */
+  readonly readVersion: number;
   readonly lastMessage: Message | null;
 }
 
@@ -224,13 +226,23 @@ export interface WelcomeRoom {
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
+  /** Orders answers about the counts, together with `seq`. */
+  readonly readVersion: number;
 }
 
-/** How far a user has read a room, and how much is left. */
-export interface ReadState {
+/** How far a user has read, and how much is left. */
+export interface ReadCounts {
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
+}
+
+/** What the server says of a room's counts, as of one moment. */
+export interface ReadState extends ReadCounts {
+  /** The head of the room: the counts contain the events up to it. */
+  readonly seq: number;
+  /** Of two answers, the one with the lower version is older; of two with the same one, the one with the lower `seq`. */
+  readonly readVersion: number;
 }
 
 /** How far another member has read, in a room with receipts. */
@@ -241,7 +253,7 @@ export interface Receipt {
 }
 
 /** What a thread is to the user. */
-export interface ThreadState extends ReadState {
+export interface ThreadState extends ReadCounts {
   /** The message that starts it. */
   readonly threadId: string;
   readonly following: boolean;

@@ -66,12 +66,25 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   const { db, sql, reserved } = connections;
   const cluster = await startCluster({ config, logger, outages, reserved, metrics });
   const profiles = createProfiles({ sql, settings: { max: 100_000, ttlMs: profilesTtlMs } });
-  const contact = createContact({ blocks: createBlockLookup(sql), profiles });
+  const blocks = createBlockLookup(sql);
+  const contact = createContact({ blocks, profiles });
   const judge = createJudge({ ...options, metrics, findSenderFacts: createSenderFacts(sql) });
 
   const secretCipher = await openSecretCipher({ config, logger, db, embedded });
   const parts = createMessageParts({ config, db, profiles, linkKey: secretCipher.deriveKey('file links') });
-  const shared = { config, logger, outages, publicUrl, connections, cluster, metrics, profiles, contact, parts };
+  const shared = {
+    config,
+    logger,
+    outages,
+    publicUrl,
+    connections,
+    cluster,
+    metrics,
+    profiles,
+    blocks,
+    contact,
+    parts,
+  };
   const rooms = createRoomWiring({ ...shared, judgeText: judge.text });
   const messages = startMessageWiring({ ...shared, sql, rooms, judge: judge.message, profilesTtlMs });
   startOverWithLog(cluster, rooms, messages);

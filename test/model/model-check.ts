@@ -56,9 +56,9 @@ async function compareRoom(device: ModelDevice, store: RoomStore, room: OwnRoom,
   }
 }
 
-/** Without `unread` and `mentions`: a `read.updated` frame does not say up to which event it counts. */
-function roomView({ name, topic, visibility, memberCount, lastReadSeq, seq, role, pins }: OwnRoom) {
-  return { name, topic, visibility, memberCount, lastReadSeq, seq, role, pins };
+function roomView({ name, topic, visibility, memberCount, seq, role, pins, ...counts }: OwnRoom) {
+  const { lastReadSeq, unread, mentions } = counts;
+  return { name, topic, visibility, memberCount, seq, role, pins, lastReadSeq, unread, mentions };
 }
 
 function membersView(members: readonly Member[]) {

@@ -27,6 +27,10 @@ export interface ModelDevice {
   readonly isSettled: () => boolean;
   /** Reads again what events did not tell. */
   readonly completeRooms: () => Promise<void>;
+  /** Takes the answer of a mark of this device, which may come before or after `read.updated` of others. */
+  readonly takeRead: (roomId: string, read: ReadState) => void;
+  /** How often counts were read again. */
+  readonly recounts: () => number;
   /** Reads that failed although the room was open to the user. */
   readonly failures: readonly string[];
   readonly close: () => void;
@@ -58,7 +62,9 @@ export async function startModelDevice(
   const userId = client.user()!.id;
   const open = new Map<string, OpenRoom>();
   const failures: string[] = [];
+  let blocked: ReadonlySet<string> = new Set();
   let reading = 0;
+  let recounts = 0;
 
   function change(roomId: string, made: RoomChange): void {
     const room = open.get(roomId);
@@ -67,7 +73,7 @@ export async function startModelDevice(
 
   /** Reads a room that has appeared, or whose events were left out. Tries again while the server cannot be reached. */
   async function read(roomId: string): Promise<void> {
-    const room: OpenRoom = { store: createRoomStore(userId), during: [] };
+    const room: OpenRoom = { store: createRoomStore(userId, undefined, blocked), during: [] };
     open.set(roomId, room);
     reading += 1;
     const isCurrent = () => open.get(roomId) === room;
@@ -88,13 +94,19 @@ export async function startModelDevice(
     }
   }
 
+  function setBlocked(ids: Iterable<string>): void {
+    blocked = new Set(ids);
+    for (const roomId of open.keys()) change(roomId, { type: 'blocked', blocked });
+  }
+
   client.on({
-    onWelcome: ({ rooms }) => {
+    onWelcome: ({ rooms, blockedIds }) => {
+      setBlocked(blockedIds);
       const now = new Set(rooms.map(({ id }) => id));
       for (const roomId of [...open.keys()]) if (!now.has(roomId)) open.delete(roomId);
-      for (const { id, ...counts } of rooms) {
-        if (!open.has(id)) void read(id);
-        else change(id, { type: 'read', read: readStateOf(counts) });
+      for (const room of rooms) {
+        if (!open.has(room.id)) void read(room.id);
+        else change(room.id, { type: 'read', read: room });
       }
     },
     onEvent: (event) => {
@@ -107,7 +119,11 @@ export async function startModelDevice(
     onSignal: ({ type, roomId, data }) => {
       if (type === 'room.joined' && !open.has(roomId!)) void read(roomId!);
       if (type === 'room.left') open.delete(roomId!);
-      if (type === 'read.updated') change(roomId!, { type: 'read', read: readStateOf(data as never) });
+      if (type === 'read.updated') change(roomId!, { type: 'read', read: data as ReadState });
+      if (type === 'block.updated') {
+        const { userId: other, blocked: isBlocked } = data as { userId: string; blocked: boolean };
+        setBlocked(isBlocked ? [...blocked, other] : [...blocked].filter((id) => id !== other));
+      }
     },
   });
   client.connect();
@@ -119,7 +135,8 @@ export async function startModelDevice(
         const message = await client.message(roomId, messageId);
         change(roomId, { type: 'messages', messages: [message], during });
       }
-      if (!store.countsUncertain) continue;
+      if (!store.counts.uncertain) continue;
+      recounts += 1;
       const room = (await client.rooms()).find(({ id }) => id === roomId);
       if (room) change(roomId, { type: 'room', room });
     }
@@ -132,13 +149,11 @@ export async function startModelDevice(
     rooms: () => new Map([...open].map(([roomId, { store }]) => [roomId, store])),
     isSettled: () => reading === 0 && client.state().name === 'live',
     completeRooms,
+    takeRead: (roomId, read) => change(roomId, { type: 'read', read }),
+    recounts: () => recounts,
     failures,
     close: () => client.disconnect(),
   };
-}
-
-function readStateOf({ lastReadSeq, unread, mentions }: ReadState): ReadState {
-  return { lastReadSeq, unread, mentions };
 }
 
 async function readAllOf(client: ParleyClient, roomId: string, take: (made: RoomChange) => void): Promise<void> {

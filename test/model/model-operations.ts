@@ -1,5 +1,5 @@
 /** The operations of a model run. Each user does what people do; refusals are part of it. */
-import { ClientError } from '../../src/client/parley-client.ts';
+import { ClientError, type ReadState } from '../../src/client/parley-client.ts';
 import { loseConnection } from './lost-connections.ts';
 import type { ModelDevice } from './model-device.ts';
 
@@ -79,6 +79,11 @@ function someSeq({ device, room, world }: Act): number {
   return Math.ceil((device.rooms().get(room.id)?.room?.seq ?? 1) * world.random());
 }
 
+/** The device takes the answer, while `read.updated` goes to all devices of the user. */
+async function mark({ device, room }: Act, asked: Promise<ReadState>): Promise<void> {
+  device.takeRead(room.id, await asked);
+}
+
 /** Owners bring people back, so that the rooms stay full. */
 const addMember: Operation = async ({ room, world }) => {
   const owner = world.devices.find(({ userId }) => userId === room.ownerId)!;
@@ -124,9 +129,9 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
     ),
   ],
   'close poll': [1, onMessage((id, { device, room }) => device.client.closePoll(room.id, id), 'pollIds')],
-  read: [6, (act) => act.device.client.markRead(act.room.id, someSeq(act))],
-  'read all': [2, ({ device, room }) => device.client.markRead(room.id, Number.MAX_SAFE_INTEGER)],
-  unread: [2, (act) => act.device.client.markUnread(act.room.id, Math.max(1, someSeq(act)))],
+  read: [6, (act) => mark(act, act.device.client.markRead(act.room.id, someSeq(act)))],
+  'read all': [2, (act) => mark(act, act.device.client.markRead(act.room.id, Number.MAX_SAFE_INTEGER))],
+  unread: [2, (act) => mark(act, act.device.client.markUnread(act.room.id, Math.max(1, someSeq(act))))],
   'thread read': [2, onMessage((id, act) => act.device.client.markThreadRead(act.room.id, id, someSeq(act)))],
   follow: [1, onMessage((id, act) => act.device.client.followThread(act.room.id, id, act.world.random() < 0.5))],
   join: [3, ({ device, room }) => device.client.call('PUT', memberPath(room.id, 'me'), {})],

@@ -3,7 +3,7 @@
  * state that each device has built from events is compared with a fresh snapshot over REST.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { createParleyClient } from '../../src/client/parley-client.ts';
+import { createParleyClient, type OwnRoom, type RoomStore } from '../../src/client/parley-client.ts';
 import { untilDone } from '../chaos/patience.ts';
 import { createRandom } from '../chaos/seeded-random.ts';
 import { compareDevice, type Difference } from './model-check.ts';
@@ -25,6 +25,8 @@ export interface ModelOutcome {
   /** By `operation outcome`. */
   readonly counts: ReadonlyMap<string, number>;
   readonly comparisons: number;
+  /** How often a device had to read counts again, because events did not tell them. */
+  readonly recounts: number;
 }
 
 const devicesPerUser = 2;
@@ -57,7 +59,8 @@ export async function runModel(options: ModelOptions): Promise<ModelOutcome> {
   for (const what of failures)
     differences.push({ device: '', roomId: '', what, device_: undefined, server: undefined });
   for (const device of world.devices) device.close();
-  return { differences, counts, comparisons };
+  const recounts = world.devices.reduce((sum, device) => sum + device.recounts(), 0);
+  return { differences, counts, comparisons, recounts };
 }
 
 export async function startModelWorld({
@@ -103,6 +106,13 @@ async function makeRoom(
   return { id, ownerId: owner!.userId };
 }
 
+/** Whether the store has all events, and all signals about the counts. */
+function isAt({ seq, readVersion }: OwnRoom, store: RoomStore | undefined): boolean {
+  const { room, counts } = store ?? {};
+  const hasCounts = counts?.uncertain || (counts?.answer?.readVersion ?? -1) >= readVersion;
+  return hasCounts === true && (room?.seq ?? -1) >= seq;
+}
+
 /** Waits until every device is connected, has read its rooms, and is at the head of each of them. */
 export async function settle(devices: readonly ModelDevice[]): Promise<void> {
   const untilMs = performance.now() + settleMaxMs;
@@ -119,5 +129,5 @@ async function isBehind(device: ModelDevice): Promise<boolean> {
   if (!device.isSettled()) return true;
   const known = device.rooms();
   const rooms = await untilDone(() => device.client.rooms());
-  return known.size !== rooms.length || rooms.some(({ id, seq }) => (known.get(id)?.room?.seq ?? -1) < seq);
+  return known.size !== rooms.length || rooms.some((room) => !isAt(room, known.get(room.id)));
 }

@@ -103,10 +103,14 @@ export async function insertMember(
   await tx.insert(membershipChanges).values({ roomId, userId, kind: 'joined', seq: joinedSeq });
   await tx
     .insert(readStates)
-    .values({ userId, roomId, lastReadSeq: joinedSeq - 1 })
+    .values({ userId, roomId, lastReadSeq: joinedSeq - 1, version: 1 })
     .onConflictDoUpdate({
       target: [readStates.userId, readStates.roomId],
-      set: { lastReadSeq: sql`greatest(${readStates.lastReadSeq}, excluded.last_read_seq)`, updatedAt: sql`now()` },
+      set: {
+        lastReadSeq: sql`greatest(${readStates.lastReadSeq}, excluded.last_read_seq)`,
+        version: sql`${readStates.version} + 1`,
+        updatedAt: sql`now()`,
+      },
     });
 }
 

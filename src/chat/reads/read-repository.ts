@@ -1,11 +1,23 @@
-/** SQL of read markers. */
-import type { Sql } from '../../database/connect.ts';
+/**
+ * SQL of read markers.
+ *
+ * What a mark answers is read by a statement of its own, after the mark is stored: all of it is of one snapshot of the database. Snapshots
+ * have one order for all instances, so `seq` and `readVersion` order any two answers about a room. One statement that stores and counts
+ * could not do that: it counts as of its beginning, and may have waited for the marker's row since.
+ */
+
+import { sql as drizzleSql } from 'drizzle-orm';
+import type { Sql, Transaction } from '../../database/connect.ts';
 import { countColumns, countedColumns, isUnread } from './unread-rule.ts';
 
 export interface ReadState {
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
+  /** The head of the room's log: the counts contain the events up to it. */
+  readonly seq: number;
+  /** Grows whenever the marker moves, and whenever the user blocks or unblocks somebody. */
+  readonly readVersion: number;
 }
 
 /** The state after a mark, and whether the mark has moved the marker. */
@@ -27,7 +39,7 @@ export interface ReadMark extends MarkedMember {
 }
 
 export interface ReadRepository {
-  /** Moves markers forward, never back. @returns the state after each mark, in the order of the marks */
+  /** Moves markers forward, never back. @returns the state after all marks, in the order of the marks */
   readonly storeMarks: (marks: readonly ReadMark[]) => Promise<MarkedState[]>;
   /** Moves a marker back to `seq`, never forward. @param mark `seq` is not before the one at which the user joined */
   readonly moveBack: (mark: MarkedMember & { readonly seq: number }) => Promise<MarkedState>;
@@ -35,13 +47,18 @@ export interface ReadRepository {
   readonly readStates: (members: readonly MarkedMember[]) => Promise<ReadState[]>;
 }
 
-interface StateRow {
+interface MovedRow {
   user_id: string;
   room_id: string;
+  moved: boolean;
+}
+
+interface StateRow {
   last_read_seq: string;
   unread: number;
   mentions: number;
-  moved: boolean;
+  seq: string;
+  version: string;
 }
 
 const keyOf = ({ userId, roomId }: Pick<ReadMark, 'userId' | 'roomId'>) => `${userId} ${roomId}`;
@@ -54,77 +71,89 @@ const isAheadAndKnown = `(${isAhead} and s.last_read_seq >=
 
 /** @param unreadMax messages are counted up to this */
 export function createReadRepository(sql: Sql, unreadMax: number): ReadRepository {
-  /** @param state alias of rows with the member, the marker and `joined_seq` */
-  const counted = (state: string) => sql`
-      cross join lateral (
-        select ${sql.unsafe(countColumns('x', `${state}.user_id`))} from (
-          select ${sql.unsafe(countedColumns)} from events e where e.room_id = ${sql.unsafe(`${state}.room_id`)}
-            and ${sql.unsafe(isUnread('e', `${state}.user_id`, `greatest(${state}.last_read_seq, ${state}.joined_seq)`))}
-          order by e.seq desc limit ${unreadMax}
-        ) x
-      ) u`;
-
-  async function storeForward(marks: readonly ReadMark[], applies: string): Promise<Map<string, MarkedState>> {
+  /** @returns the keys of the markers that were moved */
+  async function storeForward(marks: readonly ReadMark[], applies: string): Promise<ReadonlySet<string>> {
     const asked = furthestMarks(marks);
-    const rows = await sql<StateRow[]>`
+    const moves = sql.unsafe(applies);
+    const rows = await sql<MovedRow[]>`
       with asked as materialized (
         select * from unnest(${asked.map((mark) => mark.userId)}::uuid[], ${asked.map((mark) => mark.roomId)}::uuid[],
-          ${asked.map((mark) => String(mark.seq))}::bigint[], ${asked.map((mark) => String(mark.joinedSeq))}::bigint[],
+          ${asked.map((mark) => String(mark.seq))}::bigint[],
           ${asked.map(({ known }) => (known === undefined ? null : String(known)))}::bigint[])
-          as a(user_id, room_id, seq, joined_seq, known)
-      ), stored as (
-        insert into read_states as s (user_id, room_id, last_read_seq)
-        select user_id, room_id, seq from asked order by user_id, room_id
-        on conflict (user_id, room_id) do update set
-          last_read_seq = case when ${sql.unsafe(applies)} then excluded.last_read_seq else s.last_read_seq end,
-          updated_at = case when ${sql.unsafe(applies)} then now() else s.updated_at end
-        returning user_id, room_id, last_read_seq, updated_at = now()::timestamptz(3) as moved
-      ), marked as (
-        select s.*, a.joined_seq from stored s join asked a using (user_id, room_id)
+          as a(user_id, room_id, seq, known)
       )
-      select m.user_id, m.room_id, m.last_read_seq, m.moved, u.unread, u.mentions from marked m ${counted('m')}`;
-    return new Map(rows.map((row) => [keyOf({ userId: row.user_id, roomId: row.room_id }), toState(row)]));
+      insert into read_states as s (user_id, room_id, last_read_seq, version)
+      select user_id, room_id, seq, 1 from asked order by user_id, room_id
+      on conflict (user_id, room_id) do update set
+        last_read_seq = case when ${moves} then excluded.last_read_seq else s.last_read_seq end,
+        version = case when ${moves} then s.version + 1 else s.version end,
+        updated_at = case when ${moves} then now() else s.updated_at end
+      returning user_id, room_id, updated_at = now()::timestamptz(3) as moved`;
+    return new Set(rows.filter(({ moved }) => moved).map((row) => keyOf({ userId: row.user_id, roomId: row.room_id })));
   }
 
   async function storeMarks(marks: readonly ReadMark[]): Promise<MarkedState[]> {
     const plain = marks.filter(({ known }) => known === undefined);
     const knowing = marks.filter(({ known }) => known !== undefined);
-    const states = plain.length > 0 ? await storeForward(plain, isAhead) : new Map<string, MarkedState>();
+    const moved = new Set(plain.length > 0 ? await storeForward(plain, isAhead) : []);
     // After the plain ones: two rows of one member do not fit into one statement.
-    if (knowing.length > 0)
-      for (const [key, state] of await storeForward(knowing, isAheadAndKnown)) states.set(key, state);
-    return marks.map((mark) => states.get(keyOf(mark))!);
+    if (knowing.length > 0) for (const key of await storeForward(knowing, isAheadAndKnown)) moved.add(key);
+    const members = furthestMarks(marks);
+    const states = await readStates(members);
+    const byKey = new Map(members.map((member, index) => [keyOf(member), states[index]!]));
+    return marks.map((mark) => ({ ...byKey.get(keyOf(mark))!, moved: moved.has(keyOf(mark)) }));
   }
 
-  async function moveBack({ userId, roomId, seq, joinedSeq }: MarkedMember & { seq: number }): Promise<MarkedState> {
-    const [row] = await sql<[StateRow]>`
-      with stored as (
-        insert into read_states as s (user_id, room_id, last_read_seq) values (${userId}, ${roomId}, ${String(joinedSeq - 1)})
-        on conflict (user_id, room_id) do update set last_read_seq = least(s.last_read_seq, ${String(seq)}::bigint),
-          updated_at = case when ${String(seq)}::bigint < s.last_read_seq then now() else s.updated_at end
-        returning user_id, room_id, last_read_seq, updated_at = now()::timestamptz(3) as moved, ${String(joinedSeq)}::bigint as joined_seq
-      )
-      select m.user_id, m.room_id, m.last_read_seq, m.moved, u.unread, u.mentions from stored m ${counted('m')}`;
-    return toState(row);
+  async function moveBack(mark: MarkedMember & { seq: number }): Promise<MarkedState> {
+    const seq = String(mark.seq);
+    const [row] = await sql<[MovedRow]>`
+      insert into read_states as s (user_id, room_id, last_read_seq, version)
+      values (${mark.userId}, ${mark.roomId}, ${String(mark.joinedSeq - 1)}, 1)
+      on conflict (user_id, room_id) do update set last_read_seq = least(s.last_read_seq, ${seq}::bigint),
+        version = case when ${seq}::bigint < s.last_read_seq then s.version + 1 else s.version end,
+        updated_at = case when ${seq}::bigint < s.last_read_seq then now() else s.updated_at end
+      returning user_id, room_id, updated_at = now()::timestamptz(3) as moved`;
+    const [state] = await readStates([mark]);
+    return { ...state!, moved: row.moved };
   }
 
   async function readStates(members: readonly MarkedMember[]): Promise<ReadState[]> {
     const rows = await sql<StateRow[]>`
       with m as materialized (
-        select a.*, coalesce(s.last_read_seq, 0) as last_read_seq
+        select a.*, coalesce(s.last_read_seq, 0) as last_read_seq, coalesce(s.version, 0) as version,
+          coalesce((select e.seq from events e where e.room_id = a.room_id order by e.seq desc limit 1), 0) as seq
         from unnest(${members.map(({ userId }) => userId)}::uuid[], ${members.map(({ roomId }) => roomId)}::uuid[],
           ${members.map(({ joinedSeq }) => String(joinedSeq))}::bigint[]) with ordinality as a(user_id, room_id, joined_seq, place)
         left join read_states s using (user_id, room_id)
       )
-      select m.user_id, m.room_id, m.last_read_seq, false as moved, u.unread, u.mentions from m ${counted('m')} order by m.place`;
+      select m.last_read_seq, m.version, m.seq, u.unread, u.mentions from m
+      cross join lateral (
+        select ${sql.unsafe(countColumns('x', 'm.user_id'))} from (
+          select ${sql.unsafe(countedColumns)} from events e where e.room_id = m.room_id
+            and ${sql.unsafe(isUnread('e', 'm.user_id', 'greatest(m.last_read_seq, m.joined_seq)'))}
+          order by e.seq desc limit ${unreadMax}
+        ) x
+      ) u
+      order by m.place`;
     return rows.map(toState);
   }
 
   return { storeMarks, moveBack, readStates };
 }
 
-function toState({ last_read_seq: lastReadSeq, unread, mentions, moved }: StateRow): MarkedState {
-  return { lastReadSeq: Number(lastReadSeq), unread, mentions, moved };
+function toState({ last_read_seq: lastReadSeq, unread, mentions, seq, version }: StateRow): ReadState {
+  return { lastReadSeq: Number(lastReadSeq), unread, mentions, seq: Number(seq), readVersion: Number(version) };
+}
+
+/**
+ * What counts as a mention has changed for this user: answers about their rooms from before are older ones. Rows in ascending
+ * order, as in `storeForward`.
+ */
+export async function countChangeForUser(tx: Transaction, userId: string): Promise<void> {
+  await tx.execute(drizzleSql`
+    insert into read_states as s (user_id, room_id, last_read_seq, updated_at, version)
+    select user_id, room_id, 0, joined_at, 1 from members where user_id = ${userId} order by room_id
+    on conflict (user_id, room_id) do update set version = s.version + 1`);
 }
 
 /** One mark per user and room. In ascending order, so that statements of two instances cannot deadlock. */

@@ -5,13 +5,11 @@ import type { Authenticator } from '../../http/caller/caller.ts';
 import { readIdCursor, toPage, writeCursor } from '../../http/input/cursors.ts';
 import { answers, exactly, listOf, named, PageQuery, Seq, Time, Uuid } from '../../http/input/schemas.ts';
 import { type FrameHandlers, frameHandler } from '../../realtime/gateway/frame-handlers.ts';
+import { ReadStateFields } from '../state/event-schemas.ts';
 import type { ReadService } from './read-service.ts';
 import type { ReceiptService } from './receipt-service.ts';
 
-const ReadShape = named(
-  'ReadState',
-  Type.Object({ lastReadSeq: Seq, unread: Type.Integer(), mentions: Type.Integer() }),
-);
+const ReadShape = named('ReadState', Type.Object(ReadStateFields));
 const ReceiptShape = named(
   'Receipt',
   Type.Object({

@@ -13,6 +13,8 @@ export interface FollowedRoom extends Omit<Room, 'memberCount'> {
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
+  /** See `ReadState` of chat/reads; `seq` is of the same snapshot. */
+  readonly readVersion: number;
   /** The other members of a direct message. */
   readonly others: readonly string[];
 }
@@ -154,7 +156,8 @@ async function readPublicRooms(
 function memberships(sql: Sql, userIds: readonly string[]) {
   return sql`
       select m.user_id, m.role, m.joined_seq, r.id, r.kind, r.name, r.topic, r.visibility, r.history, r.slow_mode_seconds, r.pins, r.receipts, r.created_at,
-        false as deleted, coalesce(head.seq, 0) as seq, head.at as active_at, least(coalesce(rs.last_read_seq, 0), coalesce(head.seq, 0)) as last_read_seq
+        false as deleted, coalesce(head.seq, 0) as seq, head.at as active_at, least(coalesce(rs.last_read_seq, 0), coalesce(head.seq, 0)) as last_read_seq,
+        coalesce(rs.version, 0) as read_version
       from members m
       join rooms r on r.id = m.room_id and r.deleted_at is null
       left join read_states rs on rs.user_id = m.user_id and rs.room_id = m.room_id
@@ -194,6 +197,7 @@ interface FollowedColumns {
   user_id: string;
   joined_seq: string;
   last_read_seq: string;
+  read_version: string;
   unread: number;
   mentions: number;
   others: string[] | null;
@@ -213,6 +217,7 @@ function toFollowedRoom(row: RoomRow & FollowedColumns): FollowedRoom {
     lastReadSeq: Number(row.last_read_seq),
     unread: row.unread,
     mentions: row.mentions,
+    readVersion: Number(row.read_version),
     others: row.others ?? [],
   };
 }

@@ -1,7 +1,7 @@
 /** The shapes of rooms over REST. */
 import { Type } from 'typebox';
 import { exactly, Nullable, named, Seq, Time, Uuid } from '../../http/input/schemas.ts';
-import { MemberRoleShape } from '../state/event-schemas.ts';
+import { MemberRoleShape, ReadVersion } from '../state/event-schemas.ts';
 import { MessageShape } from '../state/message-shape.ts';
 
 const Visibility = Type.Union([Type.Literal('public'), Type.Literal('private')]);
@@ -41,6 +41,7 @@ export const ListedRoomShape = named(
     unread: Type.Optional(Type.Integer()),
     mentions: Type.Optional(Type.Integer()),
     lastReadSeq: Type.Optional(Seq),
+    readVersion: Type.Optional(ReadVersion),
     lastMessage: Type.Optional(Nullable(MessageShape)),
   }),
 );

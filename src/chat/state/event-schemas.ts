@@ -53,7 +53,19 @@ export const durableEvents = {
   'room.deleted': { data: Type.Object(ByWhom), text: 'The room was deleted' },
 } as const;
 
-const ReadState = { lastReadSeq: Seq, unread: Type.Integer(), mentions: Type.Integer() };
+export const ReadVersion = Type.Integer({
+  minimum: 0,
+  description:
+    'Of two answers about the counts of a room, the one with the lower `readVersion` is older; of two with the same one, the one with the lower `seq`',
+});
+/** What a user has read of a room. */
+export const ReadStateFields = {
+  lastReadSeq: Seq,
+  unread: Type.Integer(),
+  mentions: Type.Integer(),
+  seq: Type.Integer({ ...Seq, description: 'The head of the room: the counts contain the events up to it' }),
+  readVersion: ReadVersion,
+};
 const Anything = Type.Record(Type.String(), Type.Unknown());
 
 /** Frames without a seq: they are not repeated by a resume. */
@@ -70,8 +82,12 @@ export const ephemeralFrames = {
     text: 'The presence of a watched user changed',
   },
   'read.updated': {
-    fields: { roomId: Uuid, data: Type.Object({ userId: Uuid, ...ReadState }) },
+    fields: { roomId: Uuid, data: Type.Object({ userId: Uuid, ...ReadStateFields }) },
     text: 'The user has read, or marked unread, on another device',
+  },
+  'block.updated': {
+    fields: { data: Type.Object({ userId: Uuid, blocked: Type.Boolean() }) },
+    text: 'The user has blocked or unblocked somebody. Mentions of everybody by blocked users do not count: read the rooms again',
   },
   'receipt.updated': {
     fields: { roomId: Uuid, data: Type.Object({ userId: Uuid, lastReadSeq: Seq }, { additionalProperties: true }) },

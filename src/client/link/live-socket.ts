@@ -23,6 +23,8 @@ export type SocketState =
 export interface Welcome {
   readonly user: Readonly<Record<string, unknown>>;
   readonly rooms: readonly WelcomeRoom[];
+  /** The users that the user blocks. */
+  readonly blockedIds: readonly string[];
   /** The most code points of a message; older servers leave it out. */
   readonly messageLengthMax?: number;
 }
@@ -208,13 +210,13 @@ export class LiveSocket implements Link {
     }
   }
 
-  #welcomed({ rooms, user, messageLengthMax, heartbeatMs, logId }: WelcomeFrame): void {
+  #welcomed({ rooms, user, blockedIds, messageLengthMax, heartbeatMs, logId }: WelcomeFrame): void {
     const { listener } = this.#options;
     this.#failedAttempts = 0;
     this.#askedMs = 0;
     this.#isTokenRenewed = false;
     const resets = this.#position.welcome(logId, rooms);
-    listener.onWelcome({ user, rooms, ...(messageLengthMax === undefined ? {} : { messageLengthMax }) });
+    listener.onWelcome({ user, rooms, blockedIds, ...(messageLengthMax === undefined ? {} : { messageLengthMax }) });
     for (const { roomId, seq } of resets) listener.onReset(roomId, seq);
     const live = this.#socket!;
     const { transport } = live;

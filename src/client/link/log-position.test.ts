@@ -11,6 +11,7 @@ const room = (id: string, seq: number, readableFrom = 1) => ({
   lastReadSeq: 0,
   unread: 0,
   mentions: 0,
+  readVersion: 0,
 });
 
 test('an event is taken once, and one that leaves others out is a gap', () => {

@@ -26,6 +26,8 @@ export interface WelcomeRoom {
   readonly lastReadSeq: number;
   readonly unread: number;
   readonly mentions: number;
+  /** Orders answers about the counts, together with `seq`. */
+  readonly readVersion: number;
 }
 
 /** A user's profile and rooms, the rooms as of one moment, the most active ones first. */
@@ -34,6 +36,8 @@ export interface WelcomeSnapshot {
   readonly rooms: readonly WelcomeRoom[];
   /** Rooms beyond the number that a socket follows. They are read over REST. */
   readonly beyond: readonly Pick<WelcomeRoom, 'id' | 'seq'>[];
+  /** The users that the user blocks: when they mention everybody, it does not count. */
+  readonly blockedIds: readonly string[];
 }
 
 export interface WelcomeSource {
@@ -206,6 +210,7 @@ function createWelcome<State extends FeedState>({
       heartbeatMs: settings.heartbeatMs,
       messageLengthMax: settings.messageLengthMax,
       rooms: snapshot.rooms,
+      blockedIds: snapshot.blockedIds,
     });
   }
 

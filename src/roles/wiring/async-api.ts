@@ -30,6 +30,7 @@ const answers: readonly Message[] = [
       sessionId: {},
       logId: { type: 'string' },
       rooms: { type: 'array', items: {} },
+      blockedIds: { type: 'array', items: { type: 'string' } },
     }),
   },
   {

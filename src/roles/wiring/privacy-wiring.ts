@@ -5,6 +5,7 @@ import type { StepUp } from '../../auth/mfa/step-up.ts';
 import type { Revocations } from '../../auth/sessions/revocations.ts';
 import type { EventLog } from '../../chat/events/event-log.ts';
 import { createChatPersonalData } from '../../chat/personal-data/chat-personal-data.ts';
+import { countChangeForUser } from '../../chat/reads/read-repository.ts';
 import type { RoomState } from '../../chat/state/room-state.ts';
 import type { Database } from '../../database/connect.ts';
 import type { PersonalData } from '../../database/personal-data.ts';
@@ -117,6 +118,11 @@ export function startPrivacy({
       await v1.register(blockRoutes, {
         blocks: createBlockService({
           ...{ db, profiles, changes: personChanges },
+          listener: {
+            onChange: countChangeForUser,
+            onChanged: (userId, blockedId, blocked) =>
+              hub.signalUser(userId, JSON.stringify({ type: 'block.updated', data: { userId: blockedId, blocked } })),
+          },
           settings: { blocksMax: config.limits.blocksPerUser },
         }),
         authenticator,

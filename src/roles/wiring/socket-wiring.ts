@@ -18,6 +18,7 @@ import {
   createRedisUserSockets,
   type UserSockets,
 } from '../../realtime/gateway/user-sockets.ts';
+import type { BlockLookup } from '../../user/blocks/block-lookup.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { RoleContext } from '../lifecycle/role-lifecycle.ts';
 import type { CallerWiring } from './caller-wiring.ts';
@@ -45,6 +46,7 @@ export interface SocketWiringOptions extends Pick<RoleContext, 'config' | 'logge
   readonly messages: MessageWiring;
   readonly callers: CallerWiring;
   readonly profiles: Profiles;
+  readonly blocks: BlockLookup;
   readonly contact: Contact;
   readonly metrics: ChatMetrics;
   readonly conversation: ConversationWiring;
@@ -57,7 +59,7 @@ export function startSocketWiring(options: SocketWiringOptions): SocketWiring {
   const { socketsPerUser, heartbeat } = config.realtime;
   const helloHandshake = createHelloHandshake({
     hub,
-    source: createWelcomeSource({ ...cluster, ...rooms, profiles }),
+    source: createWelcomeSource({ ...cluster, ...rooms, profiles, blocks: options.blocks }),
     metrics: metrics.welcome,
     settings: { ...config.realtime, heartbeatMs: heartbeat, messageLengthMax: config.message.maxLength },
   });

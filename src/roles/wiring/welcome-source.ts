@@ -4,6 +4,7 @@ import type { FollowedRoom, RoomLists } from '../../chat/rooms/room-list-reposit
 import type { RoomViews } from '../../chat/rooms/room-views.ts';
 import { Failure } from '../../errors.ts';
 import type { WelcomeRoom, WelcomeSource } from '../../realtime/gateway/hello-handshake.ts';
+import type { BlockLookup } from '../../user/blocks/block-lookup.ts';
 import type { Profiles } from '../../user/profile/profiles.ts';
 import type { Cluster } from './cluster-wiring.ts';
 import { leftFrame } from './room-wiring.ts';
@@ -13,6 +14,7 @@ export function createWelcomeSource({
   roomLists,
   roomViews,
   membershipChanges,
+  blocks,
   revocations,
   epoch,
 }: Pick<Cluster, 'revocations' | 'epoch'> & {
@@ -20,9 +22,10 @@ export function createWelcomeSource({
   roomLists: RoomLists;
   roomViews: RoomViews;
   membershipChanges: MembershipChanges;
+  blocks: Pick<BlockLookup, 'blockedBy'>;
 }): WelcomeSource {
   async function describe(room: FollowedRoom): Promise<WelcomeRoom> {
-    const { id, kind, name, seq, history, joinedSeq, lastReadSeq, unread, mentions, others } = room;
+    const { id, kind, name, seq, history, joinedSeq, lastReadSeq, unread, mentions, readVersion, others } = room;
     return {
       id,
       kind,
@@ -32,18 +35,21 @@ export function createWelcomeSource({
       lastReadSeq,
       unread,
       mentions,
+      readVersion,
     };
   }
 
   return {
     snapshot: async (user) => {
-      const [found, { followed, beyond }] = await Promise.all([
+      const [found, { followed, beyond }, blockedIds] = await Promise.all([
         profiles.byIds([user.userId]),
         roomLists.followedRooms(user.userId),
+        blocks.blockedBy(user.userId),
       ]);
       const profile = found.get(user.userId);
       if (!profile) throw new Failure('unauthenticated', 'the account is gone');
-      return { user: { ...profile, role: user.role }, rooms: await Promise.all(followed.map(describe)), beyond };
+      const rooms = await Promise.all(followed.map(describe));
+      return { user: { ...profile, role: user.role }, rooms, beyond, blockedIds };
     },
     isRevoked: revocations.isRevoked,
     logId: epoch.logId,

@@ -1,11 +1,13 @@
 /** Looks up current blocks between users. Lookups of one tick share a query. The effect of a block is decided in chat/membership/contact.ts. */
-import { coalesce } from '../../concurrency/coalesce.ts';
+import { coalesce, gatherMs } from '../../concurrency/coalesce.ts';
 import type { Sql } from '../../database/connect.ts';
 
 export interface BlockLookup {
   readonly isBlocked: (pair: { by: string; blockedId: string }) => Promise<boolean>;
   /** The users who block a user; undefined if they are more than `blockersMax`. */
   readonly blockersOf: (userId: string) => Promise<readonly string[] | undefined>;
+  /** The users whom a user blocks. */
+  readonly blockedBy: (userId: string) => Promise<readonly string[]>;
 }
 
 /** The list is sent with frames: with 36 bytes per id it is a few kilobytes. */
@@ -32,5 +34,14 @@ export function createBlockLookup(sql: Sql): BlockLookup {
     },
     { batchMax: 500 },
   );
-  return { isBlocked, blockersOf };
+  const blockedBy = coalesce(
+    async (userIds: readonly string[]) => {
+      const rows = await sql<{ blocked: string[] }[]>`
+      select array(select b.blocked_id from blocks b where b.user_id = p.id) as blocked
+      from unnest(${userIds as string[]}::uuid[]) with ordinality as p(id, place) order by p.place`;
+      return rows.map(({ blocked }) => blocked);
+    },
+    { batchMax: 500, gatherMs },
+  );
+  return { isBlocked, blockersOf, blockedBy };
 }

@@ -32,6 +32,11 @@ interface DraftChange {
   readonly text: string;
 }
 
+interface BlockChange {
+  readonly userId: string;
+  readonly blocked: boolean;
+}
+
 interface ReminderData {
   readonly messageId: string;
   readonly note: string;
@@ -83,7 +88,8 @@ export class ChatStore {
         this.set({ socket });
         if (socket.name === 'live') void this.presence.again();
       },
-      onWelcome: ({ messageLengthMax }) => {
+      onWelcome: ({ messageLengthMax, blockedIds = [] }) => {
+        this.stores.setBlocked(blockedIds);
         if (messageLengthMax !== undefined) this.set({ messageLengthMax });
         void this.stores.loadRooms();
         void this.#loadEmojis();
@@ -162,6 +168,7 @@ export class ChatStore {
   }
 
   #reload(roomId: string): void {
+    this.stores.change(roomId, { type: 'reset' });
     if (this.state.views.has(roomId)) void this.views.reload(roomId);
     if (this.state.thread?.roomId === roomId) void this.threads.reload();
   }
@@ -205,9 +212,9 @@ export class ChatStore {
       if (active) this.#typing.start(roomId, userId);
       else this.#typing.stop(roomId, userId);
     } else if (type === 'read.updated') {
-      const { lastReadSeq, unread, mentions } = data as ReadState;
-      this.stores.change(roomId, { type: 'read', read: { lastReadSeq, unread, mentions } });
-    } else if (type === 'receipt.updated') this.stores.change(roomId, { type: 'receipt', receipt: data as Receipt });
+      this.stores.change(roomId, { type: 'read', read: data as ReadState });
+    } else if (type === 'block.updated') this.stores.changeBlocked(data as BlockChange);
+    else if (type === 'receipt.updated') this.stores.change(roomId, { type: 'receipt', receipt: data as Receipt });
     else if (type === 'message.delta') this.stores.change(roomId, { type: 'delta', delta: data as MessageDelta });
     else if (type === 'presence') this.presence.take(data as PresenceChange);
     else if (type === 'draft.updated') this.#takeDraft(roomId, data as DraftChange);
@@ -225,8 +232,7 @@ export class ChatStore {
   /** Marks the messages from `seq` on as unread. They stay so until the user comes back to the room. */
   async markUnread(roomId: string, seq: number): Promise<void> {
     this.#keptUnread.add(roomId);
-    const { lastReadSeq, unread, mentions } = await this.client.markUnread(roomId, seq);
-    this.stores.change(roomId, { type: 'read', read: { lastReadSeq, unread, mentions } });
+    this.stores.change(roomId, { type: 'read', read: await this.client.markUnread(roomId, seq) });
   }
 
   /** To be called when the user enters a room. */

@@ -20,6 +20,8 @@ export class RoomStores {
   readonly #holder: ChatHolder;
   /** For each read that is under way: the events since it began. */
   readonly #reads = new Set<RoomEvent[]>();
+  /** The users that the user blocks. */
+  #blocked: ReadonlySet<string> = new Set();
   #again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(holder: ChatHolder) {
@@ -27,7 +29,9 @@ export class RoomStores {
   }
 
   of(roomId: string): RoomStore {
-    return this.#holder.state.stores.get(roomId) ?? createRoomStore(this.#holder.client.user()?.id);
+    return (
+      this.#holder.state.stores.get(roomId) ?? createRoomStore(this.#holder.client.user()?.id, undefined, this.#blocked)
+    );
   }
 
   /** Reads over REST, and gives the answer to `take` with the events that came meanwhile. @throws ClientError */
@@ -63,7 +67,20 @@ export class RoomStores {
         ? { views: new Map(state.views).set(roomId, { ...view, messages: roomMessages(after, view) }) }
         : {}),
     });
-    if (after.countsUncertain || after.log.incomplete.size > 0) this.#readAgainSoon();
+    if (after.counts.uncertain || after.log.incomplete.size > 0) this.#readAgainSoon();
+  }
+
+  /** The users that the user blocks, as of now. */
+  setBlocked(blockedIds: readonly string[]): void {
+    this.#blocked = new Set(blockedIds);
+    for (const roomId of this.#holder.state.stores.keys())
+      this.change(roomId, { type: 'blocked', blocked: this.#blocked });
+  }
+
+  /** The user has blocked or unblocked somebody. */
+  changeBlocked({ userId, blocked }: { readonly userId: string; readonly blocked: boolean }): void {
+    const others = [...this.#blocked].filter((id) => id !== userId);
+    this.setBlocked(blocked ? [...others, userId] : others);
   }
 
   forget(roomId: string): void {
@@ -108,7 +125,7 @@ export class RoomStores {
 
   async #readAgain(): Promise<void> {
     const { state } = this.#holder;
-    if ([...state.stores.values()].some(({ countsUncertain }) => countsUncertain)) await this.loadRooms();
+    if ([...state.stores.values()].some(({ counts }) => counts.uncertain)) await this.loadRooms();
     for (const [roomId, { log }] of state.stores)
       for (const messageId of log.incomplete) await this.readMessage(roomId, messageId).catch(ignoreRefusal);
   }

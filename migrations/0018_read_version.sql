@@ -1,0 +1,1 @@
+ALTER TABLE "read_states" ADD COLUMN "version" bigint DEFAULT 0 NOT NULL;
