@@ -27,6 +27,7 @@ import { ParleyError } from './parley-error.ts';
 import { randomKey } from './random-key.ts';
 import type { Attachment, CustomStatus, MessageParts, OwnUser, ReadState } from './types.ts';
 
+export { afterBlock } from './blocked-users.ts';
 export type { LaterCalls } from './calls/later-calls.ts';
 export type { LoginCalls, NewAccount, PasskeyAnswer, SecondFactorProof } from './calls/login-calls.ts';
 export type { MessageCalls } from './calls/message-calls.ts';

@@ -41,6 +41,11 @@ export function createRoomStore(me: string | undefined, room?: OwnRoom, blocked 
   return { me, room, log: emptyLog, ...nothingRead, counts: room ? takeAnswer(counts, room) : counts };
 }
 
+/** The user is known now: what counts depends on it. */
+export function withUser(store: RoomStore, me: string | undefined): RoomStore {
+  return { ...store, me, counts: { ...forgetAnswer(store.counts), me } };
+}
+
 /** What was read over REST, or the server signalled. */
 export type RoomChange =
   | { readonly type: 'event'; readonly event: RoomEvent }

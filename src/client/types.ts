@@ -245,6 +245,12 @@ export interface ReadState extends ReadCounts {
   readonly readVersion: number;
 }
 
+/** The user has blocked or unblocked somebody. */
+export interface BlockChange {
+  readonly userId: string;
+  readonly blocked: boolean;
+}
+
 /** How far another member has read, in a room with receipts. */
 export interface Receipt {
   readonly userId: string;

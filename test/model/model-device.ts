@@ -3,6 +3,8 @@
  * REST when the room appeared, and from events since then.
  */
 import {
+  afterBlock,
+  type BlockChange,
   ClientError,
   createParleyClient,
   createRoomStore,
@@ -100,7 +102,7 @@ export async function startModelDevice(
   }
 
   client.on({
-    onWelcome: ({ rooms, blockedIds }) => {
+    onWelcome: ({ rooms, blockedIds = [] }) => {
       setBlocked(blockedIds);
       const now = new Set(rooms.map(({ id }) => id));
       for (const roomId of [...open.keys()]) if (!now.has(roomId)) open.delete(roomId);
@@ -121,8 +123,7 @@ export async function startModelDevice(
       if (type === 'room.left') open.delete(roomId!);
       if (type === 'read.updated') change(roomId!, { type: 'read', read: data as ReadState });
       if (type === 'block.updated') {
-        const { userId: other, blocked: isBlocked } = data as { userId: string; blocked: boolean };
-        setBlocked(isBlocked ? [...blocked, other] : [...blocked].filter((id) => id !== other));
+        setBlocked(afterBlock(blocked, data as BlockChange));
       }
     },
   });

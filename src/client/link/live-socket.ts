@@ -23,8 +23,8 @@ export type SocketState =
 export interface Welcome {
   readonly user: Readonly<Record<string, unknown>>;
   readonly rooms: readonly WelcomeRoom[];
-  /** The users that the user blocks. */
-  readonly blockedIds: readonly string[];
+  /** The users that the user blocks; older servers leave it out. */
+  readonly blockedIds?: readonly string[];
   /** The most code points of a message; older servers leave it out. */
   readonly messageLengthMax?: number;
 }
@@ -210,7 +210,7 @@ export class LiveSocket implements Link {
     }
   }
 
-  #welcomed({ rooms, user, blockedIds, messageLengthMax, heartbeatMs, logId }: WelcomeFrame): void {
+  #welcomed({ rooms, user, blockedIds = [], messageLengthMax, heartbeatMs, logId }: WelcomeFrame): void {
     const { listener } = this.#options;
     this.#failedAttempts = 0;
     this.#askedMs = 0;

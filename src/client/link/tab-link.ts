@@ -4,10 +4,11 @@
  *
  * States: off → naming (what the tabs share is being found out) → following ⇄ leading; or alone, where nothing can be shared.
  */
+import { afterBlock } from '../blocked-users.ts';
 import { leave } from '../leave.ts';
 import { type ErrorData, fromErrorData, ParleyError, toErrorData } from '../parley-error.ts';
 import { randomKey } from '../random-key.ts';
-import type { RoomEvent, ServerFrame } from '../types.ts';
+import type { BlockChange, RoomEvent, ServerFrame } from '../types.ts';
 import { createLeadership, type Leadership, type Locks } from './leadership.ts';
 import type { Link, MakeLink, SocketListener, SocketState, Welcome } from './live-socket.ts';
 import { createLogPosition, type Resume } from './log-position.ts';
@@ -213,6 +214,7 @@ export class TabLink implements Link {
         listener.onReset(roomId, seq);
       },
       onSignal: (frame) => {
+        if (frame.type === 'block.updated') this.#keepBlock(frame.data as BlockChange);
         this.#post({ kind: 'signal', frame });
         listener.onSignal(frame);
       },
@@ -222,6 +224,12 @@ export class TabLink implements Link {
         listener.onEnd();
       },
     };
+  }
+
+  /** Tabs that come later get the welcome as it would be now. */
+  #keepBlock(change: BlockChange): void {
+    const welcome = this.#lastWelcome;
+    if (welcome) this.#lastWelcome = { ...welcome, blockedIds: afterBlock(welcome.blockedIds ?? [], change) };
   }
 
   async #askOwn(tab: string, frame: Readonly<Record<string, unknown>>): Promise<ServerFrame> {

@@ -8,6 +8,7 @@ import type { ParleyClient as Calls } from '../parley-client.ts';
 import { ParleyError } from '../parley-error.ts';
 import type {
   Attachment,
+  BlockChange,
   Message,
   MessageDelta,
   OwnRoom,
@@ -63,7 +64,10 @@ export class ChatStores {
       onState: (state) => this.#takeState(state),
       onWelcome: (welcome) => this.#takeWelcome(welcome),
       onEvent: (event) => this.#takeEvent(event),
-      onReset: (roomId) => this.#handles.get(roomId)?.reload(),
+      onReset: (roomId) => {
+        this.rooms.change(roomId, { type: 'reset' });
+        this.#handles.get(roomId)?.reload();
+      },
       onSignal: (frame) => this.#takeSignal(frame),
       onEnd: () => {
         this.connection.set({ status: 'unauthorized' });
@@ -156,8 +160,9 @@ export class ChatStores {
     for (const go of this.#waiting.splice(0)) go();
   }
 
-  #takeWelcome({ user }: Welcome): void {
+  #takeWelcome({ user, blockedIds }: Welcome): void {
     this.userChanged(user as unknown as Profile);
+    this.rooms.setBlocked(blockedIds ?? []);
     leave(this.rooms.loadRooms());
     for (const room of this.#handles.values()) {
       if (this.#isUnfollowed) room.reload();
@@ -187,10 +192,9 @@ export class ChatStores {
       const { code = 'internal', message = '' } = frame;
       this.#base.outbox.refuse(frame.clientId, new ParleyError(code, message, frame));
     } else if (type === 'typing') this.#handles.get(roomId)?.takeTyping(data as { userId: string; active: boolean });
-    else if (type === 'read.updated') {
-      const { lastReadSeq, unread, mentions } = data as ReadState;
-      rooms.change(roomId, { type: 'read', read: { lastReadSeq, unread, mentions } });
-    } else if (type === 'receipt.updated') rooms.change(roomId, { type: 'receipt', receipt: data as Receipt });
+    else if (type === 'read.updated') rooms.change(roomId, { type: 'read', read: data as ReadState });
+    else if (type === 'block.updated') rooms.changeBlocked(data as BlockChange);
+    else if (type === 'receipt.updated') rooms.change(roomId, { type: 'receipt', receipt: data as Receipt });
     else if (type === 'message.delta') rooms.change(roomId, { type: 'delta', delta: data as MessageDelta });
     else if (type === 'presence') this.presence.take(data as PresenceChange);
     else if (type === 'room.joined') leave(rooms.loadRooms());

@@ -1,9 +1,10 @@
 /** What is known of each room, and the list of rooms: both follow the events, also while REST answers are on their way. */
+import { afterBlock } from '../blocked-users.ts';
 import { leave } from '../leave.ts';
 import type { ParleyClient as Calls } from '../parley-client.ts';
 import { ParleyError } from '../parley-error.ts';
-import { createRoomStore, type RoomChange, type RoomStore, reduceRoom } from '../room-store.ts';
-import type { OwnRoom, Profile, RoomEvent } from '../types.ts';
+import { createRoomStore, type RoomChange, type RoomStore, reduceRoom, withUser } from '../room-store.ts';
+import type { BlockChange, OwnRoom, Profile, RoomEvent } from '../types.ts';
 import { createSource, type Loaded, type Source } from './live-store.ts';
 
 /** Messages that are kept of rooms that nobody looks at. */
@@ -20,6 +21,8 @@ export class KnownRooms {
   readonly #people = new Map<string, Profile>();
   /** For each read that is under way: the events since it began. */
   readonly #reads = new Set<RoomEvent[]>();
+  /** The users that the user blocks. */
+  #blocked: ReadonlySet<string> = new Set();
   #again: ReturnType<typeof setTimeout> | undefined;
   #loading: Promise<void> | undefined;
 
@@ -32,7 +35,7 @@ export class KnownRooms {
   of(roomId: string): Source<RoomStore> {
     const known = this.#rooms.get(roomId);
     if (known) return known;
-    const made = createSource(createRoomStore(this.#userId()));
+    const made = createSource(this.#unread());
     this.#rooms.set(roomId, made);
     return made;
   }
@@ -76,24 +79,40 @@ export class KnownRooms {
     if (change.type === 'messages') for (const { sender } of change.messages) this.learn(sender);
     if (change.type === 'members') for (const { user } of change.members) this.learn(user);
     if (after.room && after.room !== before.room && this.list.get().status !== 'idle') this.#list();
-    if (after.countsUncertain || after.log.incomplete.size > 0) this.#readAgainSoon();
+    if (after.counts.uncertain || after.log.incomplete.size > 0) this.#readAgainSoon();
   }
 
   forget(roomId: string): void {
     const source = this.#rooms.get(roomId);
-    source?.set(createRoomStore(this.#userId()));
+    source?.set(this.#unread());
     this.#list();
+  }
+
+  /** A room of which nothing is known yet. */
+  #unread(): RoomStore {
+    return createRoomStore(this.#userId(), undefined, this.#blocked);
+  }
+
+  /** The users that the user blocks, as of now: their mentions of everybody do not count. */
+  setBlocked(blockedIds: Iterable<string>): void {
+    this.#blocked = new Set(blockedIds);
+    for (const roomId of this.#rooms.keys()) this.change(roomId, { type: 'blocked', blocked: this.#blocked });
+  }
+
+  changeBlocked(change: BlockChange): void {
+    this.setBlocked(afterBlock(this.#blocked, change));
   }
 
   /** The user is known now: what counts as unread depends on it. */
   userKnown(): void {
     const me = this.#userId();
-    for (const source of this.#rooms.values()) source.set({ ...source.get(), me });
+    for (const source of this.#rooms.values()) source.set(withUser(source.get(), me));
   }
 
   /** Another user: nothing that is known may be shown to them. */
   clear(): void {
-    for (const source of this.#rooms.values()) source.set(createRoomStore(this.#userId()));
+    this.#blocked = new Set();
+    for (const source of this.#rooms.values()) source.set(this.#unread());
     this.#people.clear();
     this.list.set({ status: 'idle', items: [] });
   }
@@ -120,7 +139,7 @@ export class KnownRooms {
   #takeRooms(rooms: readonly OwnRoom[], during: readonly RoomEvent[]): void {
     const listed = new Set(rooms.map(({ id }) => id));
     for (const [roomId, source] of this.#rooms)
-      if (source.get().room && !listed.has(roomId)) source.set(createRoomStore(this.#userId()));
+      if (source.get().room && !listed.has(roomId)) source.set(this.#unread());
     for (const room of rooms)
       this.change(room.id, { type: 'room', room, during: during.filter(({ roomId }) => roomId === room.id) });
     this.#list();
@@ -153,7 +172,7 @@ export class KnownRooms {
 
   async #readAgain(): Promise<void> {
     const stores = [...this.#rooms].map(([roomId, source]) => ({ roomId, store: source.get() }));
-    if (stores.some(({ store }) => store.countsUncertain)) await this.loadRooms();
+    if (stores.some(({ store }) => store.counts.uncertain)) await this.loadRooms();
     for (const { roomId, store } of stores)
       for (const messageId of store.log.incomplete) await this.readMessage(roomId, messageId).catch(ignoreRefusal);
   }

@@ -207,8 +207,7 @@ export class Room {
       unpin: (messageId) => calls.unpin(id, messageId),
       markRead: (seq) => this.#markRead(seq),
       markUnread: async (seq) => {
-        const { lastReadSeq, unread, mentions } = await calls.markUnread(id, seq);
-        this.#context.rooms.change(id, { type: 'read', read: { lastReadSeq, unread, mentions } });
+        this.#context.rooms.change(id, { type: 'read', read: await calls.markUnread(id, seq) });
       },
       setTyping: this.#setTyping,
     };

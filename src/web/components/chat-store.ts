@@ -1,5 +1,6 @@
 /** The state of the page: rooms, messages, people who are writing. Only the client's events change it; views subscribe. */
 import type {
+  BlockChange,
   Message,
   MessageDelta,
   OwnRoom,
@@ -30,11 +31,6 @@ export { explainRefusal } from './refusal-words.ts';
 interface DraftChange {
   readonly threadId: string | null;
   readonly text: string;
-}
-
-interface BlockChange {
-  readonly userId: string;
-  readonly blocked: boolean;
 }
 
 interface ReminderData {

@@ -1,5 +1,7 @@
 /** What is known of each room, and the list of rooms: both follow the events, also while REST answers are on their way. */
 import {
+  afterBlock,
+  type BlockChange,
   ClientError,
   createRoomStore,
   type OwnRoom,
@@ -71,16 +73,15 @@ export class RoomStores {
   }
 
   /** The users that the user blocks, as of now. */
-  setBlocked(blockedIds: readonly string[]): void {
+  setBlocked(blockedIds: Iterable<string>): void {
     this.#blocked = new Set(blockedIds);
     for (const roomId of this.#holder.state.stores.keys())
       this.change(roomId, { type: 'blocked', blocked: this.#blocked });
   }
 
   /** The user has blocked or unblocked somebody. */
-  changeBlocked({ userId, blocked }: { readonly userId: string; readonly blocked: boolean }): void {
-    const others = [...this.#blocked].filter((id) => id !== userId);
-    this.setBlocked(blocked ? [...others, userId] : others);
+  changeBlocked(change: BlockChange): void {
+    this.setBlocked(afterBlock(this.#blocked, change));
   }
 
   forget(roomId: string): void {
