@@ -25,7 +25,17 @@ class FakeLink implements Link {
   start(): void {
     this.resumedFrom = this.position.resume();
     const rooms = [
-      { id: 'r', seq: 5, readableFrom: 1, name: '', kind: 'room', lastReadSeq: 0, unread: 0, mentions: 0 },
+      {
+        id: 'r',
+        seq: 5,
+        readableFrom: 1,
+        name: '',
+        kind: 'room',
+        lastReadSeq: 0,
+        unread: 0,
+        mentions: 0,
+        readVersion: 0,
+      },
     ] as const;
     this.position.welcome('log', rooms);
     this.listener.onWelcome({ user: {}, rooms });
