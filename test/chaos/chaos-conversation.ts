@@ -3,9 +3,9 @@
  * devices each. At the end, the state that each device has built from events must be what REST answers.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { compareDevice } from '../model/model-check.ts';
+import { compareDevices } from '../model/model-check.ts';
 import { doOne } from '../model/model-operations.ts';
-import { settle, startModelWorld } from '../model/model-run.ts';
+import { makeRooms, settle, startModelPeople } from '../model/model-run.ts';
 import { untilDone } from './patience.ts';
 
 export interface ChaosConversation {
@@ -18,9 +18,11 @@ export interface ChaosConversation {
 }
 
 const workers = 4;
+/** A kill of Redis or of an instance may lose them. */
+const signals = { signalsMayBeLost: true };
 
 export async function startChaosConversation(url: string, seed: number): Promise<ChaosConversation> {
-  const world = await startModelWorld({ urls: [url], seed, userCount: 3 });
+  const world = await makeRooms(await startModelPeople({ urls: [url], seed, userCount: 3 }));
   let busy = true;
   let operations = 0;
 
@@ -39,10 +41,10 @@ export async function startChaosConversation(url: string, seed: number): Promise
       await Promise.all(working);
     },
     check: async () => {
-      await settle(world.devices);
+      await settle(world.devices, signals);
       const found = [];
       // One after another, and again where the server was busy: the reads of all devices at once are many.
-      for (const device of world.devices) found.push(...(await untilDone(() => compareDevice(device))));
+      for (const device of world.devices) found.push(...(await untilDone(() => compareDevices([device], signals))));
       const failures = world.devices.flatMap(({ failures: each }) => each);
       return [...found.map((each) => JSON.stringify(each)), ...failures].map((what) => ({ kind: 'state', what }));
     },

@@ -1,6 +1,6 @@
 /** Compares what a device has built from events with a fresh snapshot over REST. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Member, Message, OwnRoom, RoomStore } from '../../src/client/parley-client.ts';
+import type { Member, Message, OwnRoom, ParleyClient, RoomStore } from '../../src/client/parley-client.ts';
 import { type ModelDevice, readMessages } from './model-device.ts';
 
 /** A place where a device and the server differ. */
@@ -12,10 +12,46 @@ export interface Difference {
   readonly server: unknown;
 }
 
-/** @returns the differences of one device; none when its state is right */
-export async function compareDevice(device: ModelDevice): Promise<Difference[]> {
-  await device.completeRooms();
-  const rooms = await device.client.rooms();
+/** What REST says of a room to one user. */
+interface RoomSnapshot {
+  readonly members: readonly Member[];
+  readonly messages: readonly Message[];
+  readonly pins: readonly Message[];
+}
+
+/**
+ * Compares the devices of one user.
+ * @param fully ids of rooms whose members, messages and pins are compared too, not only what the list says of the room; default: all
+ * @param signalsMayBeLost what only signals tell is not compared where one is missing: they are sent at most once
+ * @returns the differences; none when their state is right
+ */
+export async function compareDevices(
+  devices: readonly ModelDevice[],
+  { fully, signalsMayBeLost = false }: { fully?: ReadonlySet<string>; signalsMayBeLost?: boolean } = {},
+): Promise<Difference[]> {
+  const [{ client }] = devices as readonly [ModelDevice];
+  await Promise.all(devices.map((device) => device.completeRooms()));
+  const rooms = await client.rooms();
+  const snapshots = new Map<string, RoomSnapshot>();
+  for (const { id } of rooms) if (fully?.has(id) ?? true) snapshots.set(id, await readSnapshot(client, id));
+  return devices.flatMap((device) => compareDevice(device, { rooms, snapshots, signalsMayBeLost }));
+}
+
+async function readSnapshot(client: ParleyClient, roomId: string): Promise<RoomSnapshot> {
+  const pages: (readonly Message[])[] = [];
+  const read = readMessages(client, roomId, (page) => pages.unshift(page));
+  const [members, pins] = await Promise.all([client.members(roomId), client.pins(roomId), read]);
+  return { members, pins, messages: pages.flat() };
+}
+
+function compareDevice(
+  device: ModelDevice,
+  {
+    rooms,
+    snapshots,
+    signalsMayBeLost,
+  }: { rooms: readonly OwnRoom[]; snapshots: ReadonlyMap<string, RoomSnapshot>; signalsMayBeLost: boolean },
+): Difference[] {
   const known = device.rooms();
   const found: Difference[] = [];
   const report = (roomId: string, what: string, own: unknown, server: unknown) => {
@@ -24,21 +60,20 @@ export async function compareDevice(device: ModelDevice): Promise<Difference[]> 
   report('', 'rooms', [...known.keys()].sort(), rooms.map(({ id }) => id).sort());
   for (const room of rooms) {
     const store = known.get(room.id);
-    if (store) await compareRoom(device, store, room, (what, own, server) => report(room.id, what, own, server));
+    if (!store) continue;
+    report(room.id, 'room', store.room && roomView(store.room), roomView(room));
+    if (!signalsMayBeLost) report(room.id, 'counts', store.room && countsView(store.room), countsView(room));
+    const snapshot = snapshots.get(room.id);
+    if (snapshot) compareRoom(store, snapshot, (what, own, server) => report(room.id, what, own, server));
   }
   return found;
 }
 
 type Report = (what: string, own: unknown, server: unknown) => void;
 
-async function compareRoom(device: ModelDevice, store: RoomStore, room: OwnRoom, report: Report): Promise<void> {
-  report('room', store.room && roomView(store.room), roomView(room));
-  const members = await device.client.members(room.id);
+function compareRoom(store: RoomStore, { members, messages, pins }: RoomSnapshot, report: Report): void {
   report('members', membersView([...(store.members?.values() ?? [])]), membersView(members));
-  const messages: Message[] = [];
-  await readMessages(device.client, room.id, (page) => messages.unshift(...page));
   const own = new Map(store.log.messages.map((message) => [message.id, message]));
-  const pins = await device.client.pins(room.id);
   // Members who joined later get events about messages that they may not read.
   report(
     'pins',
@@ -56,9 +91,12 @@ async function compareRoom(device: ModelDevice, store: RoomStore, room: OwnRoom,
   }
 }
 
-function roomView({ name, topic, visibility, memberCount, seq, role, pins, ...counts }: OwnRoom) {
-  const { lastReadSeq, unread, mentions } = counts;
-  return { name, topic, visibility, memberCount, seq, role, pins, lastReadSeq, unread, mentions };
+function roomView({ name, topic, visibility, memberCount, seq, role, pins }: OwnRoom) {
+  return { name, topic, visibility, memberCount, seq, role, pins };
+}
+
+function countsView({ lastReadSeq, unread, mentions }: OwnRoom) {
+  return { lastReadSeq, unread, mentions };
 }
 
 function membersView(members: readonly Member[]) {

@@ -130,16 +130,16 @@ export async function startModelDevice(
   client.connect();
 
   async function completeRooms(): Promise<void> {
+    const uncertain = [...open].filter(([, { store }]) => store.counts.uncertain);
+    recounts += uncertain.length;
+    const rooms = uncertain.length > 0 ? await client.rooms() : [];
+    for (const room of rooms) if (open.get(room.id)?.store.counts.uncertain) change(room.id, { type: 'room', room });
     for (const [roomId, { store }] of open) {
       const during: RoomEvent[] = [];
       for (const messageId of store.log.incomplete) {
         const message = await client.message(roomId, messageId);
         change(roomId, { type: 'messages', messages: [message], during });
       }
-      if (!store.counts.uncertain) continue;
-      recounts += 1;
-      const room = (await client.rooms()).find(({ id }) => id === roomId);
-      if (room) change(roomId, { type: 'room', room });
     }
   }
 

@@ -8,14 +8,19 @@ export interface ModelRoom {
   readonly ownerId: string;
 }
 
+interface SentMessage {
+  readonly id: string;
+  readonly by: string;
+}
+
 /** What the users know of the world: places to act on. */
 export interface ModelWorld {
   readonly rooms: readonly ModelRoom[];
   readonly devices: readonly ModelDevice[];
   readonly userIds: readonly string[];
   /** By room, the newest messages that were sent. */
-  readonly messageIds: Map<string, string[]>;
-  readonly pollIds: Map<string, string[]>;
+  readonly messages: Map<string, SentMessage[]>;
+  readonly polls: Map<string, SentMessage[]>;
   readonly random: () => number;
 }
 
@@ -35,26 +40,46 @@ function pick<Value>(values: readonly Value[], random: () => number): Value | un
   return values[Math.floor(random() * values.length)];
 }
 
-function remember(ids: Map<string, string[]>, roomId: string, id: string): void {
-  ids.set(roomId, [...(ids.get(roomId) ?? []), id].slice(-remembered));
+function remember(sent: Map<string, SentMessage[]>, { device, room }: Act, id: string): void {
+  sent.set(room.id, [...(sent.get(room.id) ?? []), { id, by: device.userId }].slice(-remembered));
 }
 
 let texts = 0;
 
-async function send({ device, room, world }: Act, parts: Record<string, unknown> = {}): Promise<void> {
+async function send(act: Act, parts: Record<string, unknown> = {}): Promise<void> {
+  const { device, room, world } = act;
   const text = `message ${texts++} of ${device.name}`;
   const { messageId } = await device.client.send(room.id, text, parts);
-  remember(parts.poll ? world.pollIds : world.messageIds, room.id, messageId);
+  remember(parts.poll ? world.polls : world.messages, act, messageId);
 }
 
 /** Acts on a message that somebody sent; nothing where there is none yet. */
 function onMessage(
   act: (messageId: string, by: Act) => Promise<unknown>,
-  of: 'messageIds' | 'pollIds' = 'messageIds',
+  of: 'messages' | 'polls' = 'messages',
 ): Operation {
   return async (by) => {
-    const id = pick(by.world[of].get(by.room.id) ?? [], by.world.random);
-    if (id !== undefined) await act(id, by);
+    const sent = pick(by.world[of].get(by.room.id) ?? [], by.world.random);
+    if (sent) await act(sent.id, by);
+  };
+}
+
+/** Mostly on a message of one's own: what others may not do is tried as well. */
+function onOwnMessage(act: (messageId: string, by: Act) => Promise<unknown>): Operation {
+  return async (by) => {
+    const sent = by.world.messages.get(by.room.id) ?? [];
+    const own = by.world.random() < 0.8 ? sent.filter((each) => each.by === by.device.userId) : sent;
+    const chosen = pick(own, by.world.random);
+    if (chosen) await act(chosen.id, by);
+  };
+}
+
+/** Mostly by the owner of the room: what others may not do is tried as well. */
+function byOwner(act: Operation): Operation {
+  return async (by) => {
+    const owners = by.world.devices.filter(({ userId }) => userId === by.room.ownerId);
+    const device = by.world.random() < 0.6 ? pick(owners, by.world.random)! : by.device;
+    await act({ ...by, device });
   };
 }
 
@@ -99,15 +124,33 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
     onUser(async (userId, act) => {
       const name = act.world.devices.find((device) => device.userId === userId)!.client.user()!.username;
       const { messageId } = await act.device.client.send(act.room.id, `@${name} look at ${texts++}`);
-      remember(act.world.messageIds, act.room.id, messageId);
+      remember(act.world.messages, act, messageId);
     }),
   ],
-  'mention all': [1, async ({ device, room }) => device.client.send(room.id, `@room attention, number ${texts++}`)],
+  'mention all': [
+    1,
+    async (act) => {
+      const { messageId } = await act.device.client.send(act.room.id, `@room attention, number ${texts++}`);
+      remember(act.world.messages, act, messageId);
+    },
+  ],
+  'mention in thread': [
+    1,
+    onMessage((threadId, act) => act.device.client.send(act.room.id, `@here look, ${texts++}`, { threadId })),
+  ],
   reply: [4, onMessage((replyTo, act) => send(act, { replyTo }))],
   thread: [12, onMessage((threadId, act) => send(act, { threadId }))],
   'thread and room': [2, onMessage((threadId, act) => send(act, { threadId, alsoInRoom: true }))],
-  edit: [7, onMessage((id, { device, room }) => device.client.edit(room.id, id, `edited ${texts++}`))],
-  delete: [3, onMessage((id, { device, room }) => device.client.remove(room.id, id))],
+  edit: [5, onOwnMessage((id, { device, room }) => device.client.edit(room.id, id, `edited ${texts++}`))],
+  'edit to mention': [
+    2,
+    onUser((userId, act) => {
+      const name = act.world.devices.find((device) => device.userId === userId)!.client.user()!.username;
+      const text = act.world.random() < 0.3 ? `@room edited ${texts++}` : `@${name} edited ${texts++}`;
+      return onOwnMessage((id, { device, room }) => device.client.edit(room.id, id, text))(act);
+    }),
+  ],
+  delete: [3, onOwnMessage((id, { device, room }) => device.client.remove(room.id, id))],
   react: [14, onMessage((id, act) => act.device.client.react(act.room.id, id, emojiOf(act)))],
   unreact: [6, onMessage((id, act) => act.device.client.unreact(act.room.id, id, emojiOf(act)))],
   pin: [3, onMessage((id, { device, room }) => device.client.pin(room.id, id))],
@@ -125,10 +168,10 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
           id,
           [0, 1, 2].filter(() => world.random() < 0.4),
         ),
-      'pollIds',
+      'polls',
     ),
   ],
-  'close poll': [1, onMessage((id, { device, room }) => device.client.closePoll(room.id, id), 'pollIds')],
+  'close poll': [1, onMessage((id, { device, room }) => device.client.closePoll(room.id, id), 'polls')],
   read: [6, (act) => mark(act, act.device.client.markRead(act.room.id, someSeq(act)))],
   'read all': [2, (act) => mark(act, act.device.client.markRead(act.room.id, Number.MAX_SAFE_INTEGER))],
   unread: [2, (act) => mark(act, act.device.client.markUnread(act.room.id, Math.max(1, someSeq(act))))],
@@ -142,19 +185,23 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
     },
   ],
   'add member': [5, addMember],
-  remove: [1, onUser((userId, { device, room }) => device.client.call('DELETE', memberPath(room.id, userId)))],
+  remove: [1, byOwner(onUser((userId, { device, room }) => device.client.call('DELETE', memberPath(room.id, userId))))],
   ban: [
     1,
-    onUser(async (userId, { device, room }) => {
-      await device.client.call('PUT', `/v1/moderation/bans/${userId}`, { roomId: room.id, seconds: 1 });
-    }),
+    byOwner(
+      onUser(async (userId, { device, room }) => {
+        await device.client.call('PUT', `/v1/moderation/bans/${userId}`, { roomId: room.id, seconds: 1 });
+      }),
+    ),
   ],
   promote: [
     1,
-    onUser((userId, { device, room, world }) => {
-      const role = world.random() < 0.5 ? 'moderator' : 'member';
-      return device.client.call('PATCH', memberPath(room.id, userId), { role });
-    }),
+    byOwner(
+      onUser((userId, { device, room, world }) => {
+        const role = world.random() < 0.5 ? 'moderator' : 'member';
+        return device.client.call('PATCH', memberPath(room.id, userId), { role });
+      }),
+    ),
   ],
   mute: [
     1,
@@ -168,7 +215,10 @@ export const operations: Readonly<Record<string, readonly [weight: number, Opera
       await device.client.call(world.random() < 0.3 ? 'PUT' : 'DELETE', `/v1/users/me/blocks/${userId}`);
     }),
   ],
-  rename: [1, ({ device, room }) => device.client.call('PATCH', `/v1/rooms/${room.id}`, { name: `Room ${texts++}` })],
+  rename: [
+    1,
+    byOwner(({ device, room }) => device.client.call('PATCH', `/v1/rooms/${room.id}`, { name: `Room ${texts++}` })),
+  ],
   'get message': [1, onMessage((id, { device, room }) => device.client.call('GET', pathOf(room.id, id)))],
   'lose connection': [1, async ({ world }) => loseConnection(world.random)],
 };

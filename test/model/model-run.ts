@@ -3,10 +3,10 @@
  * state that each device has built from events is compared with a fresh snapshot over REST.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { createParleyClient, type OwnRoom, type RoomStore } from '../../src/client/parley-client.ts';
+import { createParleyClient, type OwnRoom, type ParleyClient, type RoomStore } from '../../src/client/parley-client.ts';
 import { untilDone } from '../chaos/patience.ts';
 import { createRandom } from '../chaos/seeded-random.ts';
-import { compareDevice, type Difference } from './model-check.ts';
+import { compareDevices, type Difference } from './model-check.ts';
 import { type ModelDevice, memoryStorage, startModelDevice } from './model-device.ts';
 import { doOne, type ModelRoom, type ModelWorld } from './model-operations.ts';
 
@@ -32,15 +32,23 @@ export interface ModelOutcome {
 const devicesPerUser = 2;
 /** Operations at once. */
 const atOnce = 16;
+/** Then new rooms are made, so that reading one completely stays cheap. The counts of the earlier ones are compared as well. */
+const operationsPerRooms = 5000;
 const settleMaxMs = 60_000;
 
 export async function runModel(options: ModelOptions): Promise<ModelOutcome> {
   const { seed, operations, checkEvery, log = () => {} } = options;
-  const world = await startModelWorld({ ...options, userCount: 6 });
+  const people = await startModelPeople({ ...options, userCount: 6 });
+  let world = await makeRooms(people);
   const counts = new Map<string, number>();
   const differences: Difference[] = [];
   let comparisons = 0;
+  let roomsUntil = operationsPerRooms;
   for (let done = 0; done < operations && differences.length === 0; ) {
+    if (done >= roomsUntil) {
+      world = await makeRooms(people);
+      roomsUntil = done + operationsPerRooms;
+    }
     const upTo = Math.min(operations, done + checkEvery);
     const work = async () => {
       while (done < upTo) {
@@ -49,25 +57,34 @@ export async function runModel(options: ModelOptions): Promise<ModelOutcome> {
         counts.set(`${name} ${outcome}`, (counts.get(`${name} ${outcome}`) ?? 0) + 1);
       }
     };
+    const beganMs = performance.now();
     await Promise.all(Array.from({ length: atOnce }, work));
-    await settle(world.devices);
-    for (const device of world.devices) differences.push(...(await compareDevice(device)));
-    comparisons += world.devices.length;
-    log(`seed ${seed}: ${done} operations, ${comparisons} comparisons, ${differences.length} differences`);
+    const doneMs = performance.now();
+    await settle(people.devices);
+    const users = [...Map.groupBy(people.devices, ({ userId }) => userId).values()];
+    const fully = new Set(world.rooms.map(({ id }) => id));
+    differences.push(...(await Promise.all(users.map((devices) => compareDevices(devices, { fully })))).flat());
+    comparisons += people.devices.length;
+    const [workMs, compareMs] = [doneMs - beganMs, performance.now() - doneMs].map(Math.round);
+    log(
+      `seed ${seed}: ${done} operations (${workMs} ms), ${comparisons} comparisons (${compareMs} ms), ${differences.length} differences`,
+    );
   }
-  const failures = world.devices.flatMap((device) => device.failures);
+  const failures = people.devices.flatMap((device) => device.failures);
   for (const what of failures)
     differences.push({ device: '', roomId: '', what, device_: undefined, server: undefined });
-  for (const device of world.devices) device.close();
-  const recounts = world.devices.reduce((sum, device) => sum + device.recounts(), 0);
+  for (const device of people.devices) device.close();
+  const recounts = people.devices.reduce((sum, device) => sum + device.recounts(), 0);
   return { differences, counts, comparisons, recounts };
 }
 
-export async function startModelWorld({
+export type ModelPeople = Pick<ModelWorld, 'devices' | 'userIds' | 'random'>;
+
+export async function startModelPeople({
   urls,
   seed,
   userCount,
-}: Pick<ModelOptions, 'urls' | 'seed'> & { readonly userCount: number }): Promise<ModelWorld> {
+}: Pick<ModelOptions, 'urls' | 'seed'> & { readonly userCount: number }): Promise<ModelPeople> {
   const accounts = await Promise.all(
     Array.from({ length: userCount }, (_, at) => register(urls[0]!, `m${seed}x${at}x${Date.now().toString(36)}`)),
   );
@@ -79,13 +96,19 @@ export async function startModelWorld({
     ),
   );
   const userIds = [...new Set(devices.map(({ userId }) => userId))];
+  return { devices, userIds, random: createRandom(seed) };
+}
+
+/** Everybody is in every room, so nobody blocks anybody at first. */
+export async function makeRooms(people: ModelPeople): Promise<ModelWorld> {
+  const { devices, userIds } = people;
+  await Promise.all(devices.map(({ client }) => untilDone(() => unblockAll(client))));
   const rooms = await Promise.all([
     makeRoom(devices, userIds, { visibility: 'public', history: 'all' }),
     makeRoom(devices.slice(devicesPerUser), userIds, { visibility: 'public', history: 'all' }),
     makeRoom(devices.slice(2 * devicesPerUser), userIds, { visibility: 'private', history: 'joined' }),
   ]);
-  const known = { messageIds: new Map<string, string[]>(), pollIds: new Map<string, string[]>() };
-  return { rooms, devices, userIds, ...known, random: createRandom(seed) };
+  return { ...people, rooms, messages: new Map(), polls: new Map() };
 }
 
 async function register(url: string, username: string) {
@@ -93,6 +116,11 @@ async function register(url: string, username: string) {
   const client = createParleyClient({ baseUrl: url, storage: memoryStorage() });
   await untilDone(() => client.register({ ...account, email: `${username}@example.org` }));
   return account;
+}
+
+async function unblockAll({ call }: ParleyClient): Promise<void> {
+  const { items } = await call<{ items: readonly { id: string }[] }>('GET', '/v1/users/me/blocks');
+  for (const { id } of items) await call('DELETE', `/v1/users/me/blocks/${id}`);
 }
 
 async function makeRoom(
@@ -106,28 +134,38 @@ async function makeRoom(
   return { id, ownerId: owner!.userId };
 }
 
-/** Whether the store has all events, and all signals about the counts. */
-function isAt({ seq, readVersion }: OwnRoom, store: RoomStore | undefined): boolean {
-  const { room, counts } = store ?? {};
-  const hasCounts = counts?.uncertain || (counts?.answer?.readVersion ?? -1) >= readVersion;
-  return hasCounts === true && (room?.seq ?? -1) >= seq;
-}
-
-/** Waits until every device is connected, has read its rooms, and is at the head of each of them. */
-export async function settle(devices: readonly ModelDevice[]): Promise<void> {
+/**
+ * Waits until every device is connected, has read its rooms, and is at the head of each of them.
+ * @param signalsMayBeLost only events are waited for
+ */
+export async function settle(
+  devices: readonly ModelDevice[],
+  { signalsMayBeLost = false }: { signalsMayBeLost?: boolean } = {},
+): Promise<void> {
   const untilMs = performance.now() + settleMaxMs;
-  for (;;) {
-    const behind = await Promise.all(devices.map(isBehind));
-    if (behind.every((each) => !each)) return;
-    if (performance.now() > untilMs)
-      throw new Error(`not at the head: ${devices.filter((_, at) => behind[at]).map(({ name }) => name)}`);
-    await pause(50);
+  for (let left = devices; ; ) {
+    const behind = await Promise.all(left.map((device) => isBehind(device, signalsMayBeLost)));
+    left = left.filter((_, at) => behind[at]);
+    if (left.length === 0) return;
+    if (performance.now() > untilMs) throw new Error(`not at the head: ${left.map(({ name }) => name)}`);
+    await pause(100);
   }
 }
 
-async function isBehind(device: ModelDevice): Promise<boolean> {
+async function isBehind(device: ModelDevice, signalsMayBeLost: boolean): Promise<boolean> {
   if (!device.isSettled()) return true;
   const known = device.rooms();
   const rooms = await untilDone(() => device.client.rooms());
-  return known.size !== rooms.length || rooms.some((room) => !isAt(room, known.get(room.id)));
+  return (
+    known.size !== rooms.length ||
+    rooms.some((room) => {
+      const store = known.get(room.id);
+      return !store || !hasEvents(room, store) || !(signalsMayBeLost || hasSignals(room, store));
+    })
+  );
 }
+
+const hasEvents = ({ seq }: OwnRoom, { room }: RoomStore) => (room?.seq ?? -1) >= seq;
+/** Whether it has heard of every mark and block, or knows that it has to read the counts again. */
+const hasSignals = ({ readVersion }: OwnRoom, { counts }: RoomStore) =>
+  counts.uncertain || (counts.answer?.readVersion ?? -1) >= readVersion;

@@ -56,6 +56,10 @@ async function live(): Promise<TestUser[]> {
   await say(ben, 'in the thread', { threadId: root.id });
   await say(eve, `in the thread and the room, @${ana.username}`, { threadId: root.id, alsoInRoom: true });
   const gone = await say(ben, `soon gone, @${ana.username}`);
+  // A thread without any message left is in no list.
+  const lonely = await say(ana, 'nobody answers');
+  const answer = await say(ben, 'yes', { threadId: lonely.id });
+  await mustCall(ben, 'DELETE', `${messages}/${answer.id}`);
   await mustCall(joe, 'PUT', `/v1/rooms/${roomId}/members/me`, {});
   const last = await say(ben, `welcome, @${joe.username}`);
   await mustCall(ben, 'DELETE', `${messages}/${gone.id}`);

@@ -59,19 +59,19 @@ export async function recountRooms(sql: Sql, userIds: readonly string[]): Promis
   return rows.map(toCounted);
 }
 
-/** Every thread that these users follow, with a message in it, where they may read its beginning. */
+/** Every thread that these users follow, with a message in it that is not deleted, where they may read its beginning. */
 export async function recountThreads(sql: Sql, userIds: readonly string[]): Promise<Counted[]> {
   const rows = await sql<Row[]>`
     select m.user_id, m.room_id, f.thread_id, m.joined_seq,
-      count(e.seq) filter (where e.deleted_at is null and e.actor_id is distinct from m.user_id
+      count(e.seq) filter (where e.actor_id is distinct from m.user_id
         and e.seq > m.joined_seq and e.seq > f.last_read_seq)::int as unread,
-      count(e.seq) filter (where e.deleted_at is null and e.actor_id is distinct from m.user_id
+      count(e.seq) filter (where e.actor_id is distinct from m.user_id
         and e.seq > m.joined_seq and e.seq > f.last_read_seq and ${isMention(sql)})::int as mentions
     from thread_follows f
     join members m on m.user_id = f.user_id and m.room_id = f.room_id
     join rooms r on r.id = f.room_id and r.deleted_at is null
     join events root on root.message_id = f.thread_id and root.type = 'message.created'
-    join events e on e.thread_id = f.thread_id and e.type = 'message.created'
+    join events e on e.thread_id = f.thread_id and e.type = 'message.created' and e.deleted_at is null
     where f.user_id = any(${userIds as string[]}::uuid[]) and f.following and (r.history = 'all' or root.seq >= m.joined_seq)
     group by m.user_id, m.room_id, f.thread_id, m.joined_seq`;
   return rows.map(toCounted);
