@@ -78,7 +78,7 @@ function createTabs() {
       const told: string[] = [];
       const listener: SocketListener = {
         onState: (state) => told.push(state.name),
-        onWelcome: () => told.push('welcome'),
+        onWelcome: ({ blockedIds = [] }) => told.push(['welcome', ...blockedIds].join(' ')),
         onEvent: ({ seq }) => told.push(`event ${seq}`),
         onReset: (_roomId, seq) => told.push(`reset ${seq}`),
         onSignal: ({ type }) => told.push(type),
@@ -153,6 +153,19 @@ test('a tab that missed an event is told so', async () => {
   await expect.poll(() => follower.told.at(-1)).toBe('reset 7');
   links[0]!.tell(event(8));
   await expect.poll(() => follower.told.at(-1)).toBe('event 8');
+});
+
+test('a tab that comes later knows whom the user has blocked since the connection began', async () => {
+  const { open, links } = createTabs();
+  const first = open();
+  await expect.poll(() => first.link.state.name).toBe('live');
+  const change = (userId: string, blocked: boolean) =>
+    links[0]!.listener.onSignal({ type: 'block.updated', data: { userId, blocked } });
+  change('ben', true);
+  change('eve', true);
+  change('ben', false);
+  const later = open();
+  await expect.poll(() => later.told).toContain('welcome eve');
 });
 
 test('one connection watches the people of all tabs, and shows the user as present while one tab is used', async () => {
