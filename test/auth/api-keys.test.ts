@@ -1,26 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { callApi, connect, mustCall, openSocket, signUp, type TestUser } from '../harness/test-client.ts';
-import { audience, type HostIssuer, startHostIssuer } from './host-issuer.ts';
 
-let fleet: Fleet;
-let host: HostIssuer;
+let fleet: BorrowedFleet;
 let admin: TestUser;
 let url: string;
 let otherUrl: string;
 
 beforeAll(async () => {
-  host = await startHostIssuer();
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    settings: {
-      PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer: host.issuer, audience, jwksUrl: host.jwksUrl }]),
-      PARLEY_AUTH_API_KEYS_MAX: '30',
-    },
-  });
+  fleet = await borrowFleet();
   [url, otherUrl] = fleet.chats.map((chat) => chat.url) as [string, string];
   admin = await signUp(url);
   const sql = postgres(fleet.database.url, { max: 1 });
@@ -30,8 +20,10 @@ beforeAll(async () => {
   admin.accessToken = login.body.accessToken as string;
 });
 afterAll(async () => {
+  // The next borrower has keys to make.
+  const { items } = await mustCall(admin, 'GET', '/v1/api-keys');
+  for (const { id } of items!) await mustCall(admin, 'DELETE', `/v1/api-keys/${id as string}`);
   await fleet.end();
-  await host.stop();
 });
 
 async function makeKey(...scopes: string[]) {
@@ -128,7 +120,7 @@ test('users cannot create rooms for others', async () => {
 
 test('a server opens sessions for users, and ends their sessions and tokens on every instance', async () => {
   const { call } = await makeKey('users:write', 'sessions:write');
-  const identity = { issuer: host.issuer, subject: name() };
+  const identity = { issuer: fleet.host.issuer, subject: name() };
   const made = await call('POST', '/v1/users', { identity, displayName: 'Known by the app' });
   expect(made.status).toBe(201);
   expect(await call('POST', '/v1/users', { identity })).toMatchObject({ status: 200, body: { id: made.body.id } });
@@ -138,7 +130,7 @@ test('a server opens sessions for users, and ends their sessions and tokens on e
 
   const minted = await call('POST', `/v1/users/${made.body.id}/sessions`);
   expect(minted.status).toBe(201);
-  const hostToken = await host.sign({ sub: identity.subject });
+  const hostToken = await fleet.host.sign({ sub: identity.subject });
   const me = (token: string, at: string) =>
     callApi(at, 'GET', '/v1/users/me', undefined, { authorization: `Bearer ${token}` });
   const user = { ...admin, accessToken: hostToken };
@@ -155,7 +147,7 @@ test('a server opens sessions for users, and ends their sessions and tokens on e
   expect((await byHost.closed).code).toBe(4003);
   expect((await bySession.closed).code).toBe(4003);
   // Tokens contain seconds, so a later token needs a later second.
-  const later = await host.sign({ sub: identity.subject, iat: Math.floor(Date.now() / 1000) + 1 });
+  const later = await fleet.host.sign({ sub: identity.subject, iat: Math.floor(Date.now() / 1000) + 1 });
   expect((await me(later, otherUrl)).body.id).toBe(made.body.id);
   expect((await call('DELETE', `/v1/users/${crypto.randomUUID()}/sessions`)).status).toBe(404);
 });

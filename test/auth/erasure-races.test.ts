@@ -4,39 +4,18 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { holdUser } from '../harness/held-row.ts';
 import { mailTo } from '../harness/mailbox.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
-import { audience, type HostIssuer, startHostIssuer } from './host-issuer.ts';
-import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
+import { Browser } from './oidc-issuer.ts';
 
-let parley: Single;
-let oidc: OidcIssuer;
-let host: HostIssuer;
+let parley: SharedParley;
 let sql: postgres.Sql;
 
 beforeAll(async () => {
-  const port = await freePort();
-  oidc = await startOidcIssuer([`http://127.0.0.1:${port}/v1/auth/oauth/acme/callback`]);
-  host = await startHostIssuer();
-  parley = await startSingle(
-    {
-      PUBLIC_URL: `http://127.0.0.1:${port}`,
-      PARLEY_AUTH_PROVIDERS: JSON.stringify({
-        acme: { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret },
-      }),
-      PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer: host.issuer, audience, jwksUrl: host.jwksUrl }]),
-    },
-    port,
-  );
+  parley = await useSharedParley();
   sql = postgres(parley.database.url, { max: 2, onnotice: () => {} });
 });
-afterAll(async () => {
-  await sql.end();
-  await parley.end();
-  await oidc.stop();
-  await host.stop();
-});
+afterAll(() => sql.end());
 
 const fragment = (url: URL, name: string) => new URLSearchParams(url.hash.slice(1)).get(name)!;
 const proved = (name: string, path = '/v1/auth/oauth/acme') => new Browser().logIn(`${parley.url}${path}`, name);
@@ -157,9 +136,9 @@ test('a host application’s token cannot change an account that is being erased
   const now = Math.floor(Date.now() / 1000);
   const call = (token: string, method: string) =>
     callApi(parley.url, method, '/v1/users/me', undefined, { authorization: `Bearer ${token}` });
-  const first = await host.sign({ sub: 'renewed', name: 'Before', iat: now - 5 });
+  const first = await parley.host.sign({ sub: 'renewed', name: 'Before', iat: now - 5 });
   const { id } = (await call(first, 'GET')).body as { id: string };
-  const newer = await host.sign({ sub: 'renewed', name, email: 'renewed@example.org', iat: now - 4 });
+  const newer = await parley.host.sign({ sub: 'renewed', name, email: 'renewed@example.org', iat: now - 4 });
   const row = await holdUser(parley.database, id);
   const erasure = call(first, 'DELETE');
   await row.waiting(1);
@@ -177,16 +156,17 @@ test('rows that an older instance wrote during the erasure are deleted, and olde
   const user = await settle();
   const room = (await mustCall(user, 'POST', '/v1/rooms', { name: 'Held', visibility: 'private' })).id as string;
   await mustCall(user, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'one', text: 'one' });
-  const token = await host.sign({ sub: 'beside', name: 'Beside', iat: Math.floor(Date.now() / 1000) - 5 });
+  const token = await parley.host.sign({ sub: 'beside', name: 'Beside', iat: Math.floor(Date.now() / 1000) - 5 });
   // Runs in the erasure's transaction after the cut, as if it had been committed a moment later.
   await sql`create function write_beside() returns trigger language plpgsql as $$ begin
-    insert into identities (issuer, subject, user_id, profile) values (${sql.unsafe(`'${host.issuer}'`)}, 'beside', new.user_id, '{}');
+    insert into identities (issuer, subject, user_id, profile) values (${sql.unsafe(`'${parley.host.issuer}'`)}, 'beside', new.user_id, '{}');
     insert into known_devices (hash, user_id) values ('\\x01', new.user_id);
     insert into sessions (id, user_id, expires_at) values (new.id, new.user_id, now());
     insert into refresh_tokens (hash, session_id) values ('\\x01', new.id);
     return new;
   end $$`.simple();
-  await sql`create trigger write_beside after insert on erasures for each row execute function write_beside()`;
+  await sql`create trigger write_beside after insert on erasures
+    for each row when (new.user_id = ${sql.unsafe(`'${user.id}'`)}) execute function write_beside()`.simple();
   try {
     expect((await user.call('DELETE', '/v1/users/me', { password: user.password })).status).toBe(200);
     await expect.poll(() => leftOf(user.id)).toEqual(nothing);

@@ -1,6 +1,7 @@
 /** A host application's side: signs tokens for its users, and serves its public keys, which a test may rotate. */
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
+import { audience } from '../harness/host-applications.ts';
 import { freePort } from '../harness/ports.ts';
 
 export interface HostIssuer {
@@ -16,8 +17,6 @@ export interface HostIssuer {
   readonly behave: (how: 'well' | 'failing' | 'silent') => void;
   readonly stop: () => Promise<void>;
 }
-
-export const audience = 'parley-tests';
 
 export async function startHostIssuer(alg = 'ES256'): Promise<HostIssuer> {
   const port = await freePort();

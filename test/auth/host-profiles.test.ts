@@ -1,33 +1,18 @@
 /** Which parts of an account a host application manages: those it created, without the owner's own changes. */
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { audience, macHost } from '../harness/host-applications.ts';
 import { mailTo, tokenIn } from '../harness/mailbox.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, mustCall, signUp } from '../harness/test-client.ts';
-import { audience } from './host-issuer.ts';
-import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
+import { Browser } from './oidc-issuer.ts';
 
-const secret = 'a secret of the application, of 32 bytes or more';
-let parley: Single;
-let oidc: OidcIssuer;
+let parley: SharedParley;
 let key: string;
 
 beforeAll(async () => {
-  const port = await freePort();
-  oidc = await startOidcIssuer([`http://127.0.0.1:${port}/v1/auth/oauth/acme/callback`]);
-  parley = await startSingle(
-    {
-      PUBLIC_URL: `http://127.0.0.1:${port}`,
-      PARLEY_AUTH_PROVIDERS: JSON.stringify({
-        acme: { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret },
-      }),
-      // The provider is a host application too, under the same name.
-      PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer: oidc.issuer, audience, secret, claims: { roles: 'roles' } }]),
-    },
-    port,
-  );
+  parley = await useSharedParley();
   const admin = await signUp(parley.url);
   const sql = postgres(parley.database.url, { max: 1 });
   await sql`update users set role = 'admin' where id = ${admin.id}`;
@@ -39,10 +24,6 @@ beforeAll(async () => {
   const made = { name: 'the application', scopes: ['sessions:write', 'users:write'] };
   const answer = await call('POST', '/v1/api-keys', login.body.accessToken, made);
   key = answer.body.key as string;
-});
-afterAll(async () => {
-  await parley.end();
-  await oidc.stop();
 });
 
 const call = (method: string, path: string, token: unknown, body?: unknown) =>
@@ -57,11 +38,11 @@ function sign(claims: Record<string, unknown>): Promise<string> {
   const now = Math.floor(Date.now() / 1000) - 3600 + 60 * minute++;
   return new SignJWT({ email_verified: true, ...claims })
     .setProtectedHeader({ alg: 'HS256' })
-    .setIssuer(oidc.issuer)
+    .setIssuer(parley.oidc.issuer)
     .setAudience(audience)
     .setIssuedAt(now)
     .setExpirationTime('1h')
-    .sign(new TextEncoder().encode(secret));
+    .sign(new TextEncoder().encode(macHost.secret));
 }
 
 test('a host token cannot change an account that came from a login provider with the same issuer', async () => {
@@ -108,7 +89,7 @@ test('an account that the application created follows its claims, also after an 
 });
 
 test('an account that another server created with an identity follows the application, too', async () => {
-  const identity = { issuer: oidc.issuer, subject: 'jonas' };
+  const identity = { issuer: parley.oidc.issuer, subject: 'jonas' };
   const user = { identity, displayName: 'Jonas', email: 'jonas@one.example', emailVerified: true };
   expect((await call('POST', '/v1/users', key, user)).status).toBe(201);
   const token = await sign({ sub: 'jonas', name: 'Jonas', email: 'jonas@two.example' });
@@ -138,13 +119,13 @@ test('with a password of its own, an account keeps its address and role', async 
   expect((await call('PUT', '/v1/users/me/password', await open(), change)).status).toBe(204);
   const later = new SignJWT({ name: 'Lutz again', email: 'lutz@two.example', email_verified: true, roles: ['admin'] })
     .setProtectedHeader({ alg: 'HS256' })
-    .setIssuer(oidc.issuer)
+    .setIssuer(parley.oidc.issuer)
     .setAudience(audience)
     .setSubject('lutz')
     // A password change ends earlier tokens, which contain only seconds.
     .setIssuedAt(Math.floor(Date.now() / 1000) + 1)
     .setExpirationTime('1h');
-  const token = await later.sign(new TextEncoder().encode(secret));
+  const token = await later.sign(new TextEncoder().encode(macHost.secret));
   expect(await me(token)).toMatchObject({ displayName: 'Lutz again', email: 'lutz@one.example', role: 'user' });
   expect(await audit(token)).toBe(403);
 });

@@ -1,9 +1,10 @@
 import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { audience } from '../harness/host-applications.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi, connect, createRoom, mustCall, openSocket, signUp, type TestUser } from '../harness/test-client.ts';
-import { audience, type HostIssuer, startHostIssuer } from './host-issuer.ts';
+import { type HostIssuer, startHostIssuer } from './host-issuer.ts';
 
 const secret = 'a secret of the second application, 32 bytes or more';
 const secretIssuer = 'https://second.example';

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { audience } from '../harness/host-applications.ts';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi } from '../harness/test-client.ts';
-import { audience, type HostIssuer, startHostIssuer } from './host-issuer.ts';
+import { type HostIssuer, startHostIssuer } from './host-issuer.ts';
 
 let host: HostIssuer;
 let parley: Single;

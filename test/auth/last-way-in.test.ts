@@ -2,37 +2,20 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { macHost } from '../harness/host-applications.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { type Answer, callApi } from '../harness/test-client.ts';
-import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
+import { Browser } from './oidc-issuer.ts';
 import { createSoftwareAuthenticator } from './software-authenticator.ts';
 
-const issuer = 'https://app.example';
-let parley: Single;
-let oidc: OidcIssuer;
+let parley: SharedParley;
 let sql: postgres.Sql;
 
 beforeAll(async () => {
-  const port = await freePort();
-  oidc = await startOidcIssuer([`http://127.0.0.1:${port}/v1/auth/oauth/acme/callback`]);
-  parley = await startSingle(
-    {
-      PUBLIC_URL: `http://127.0.0.1:${port}`,
-      PARLEY_AUTH_PROVIDERS: JSON.stringify({
-        acme: { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret },
-      }),
-      PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer, audience: 'parley', secret: 's'.repeat(40) }]),
-    },
-    port,
-  );
+  parley = await useSharedParley();
   sql = postgres(parley.database.url, { max: 2, onnotice: () => {} });
 });
-afterAll(async () => {
-  await sql.end();
-  await parley.end();
-  await oidc.stop();
-});
+afterAll(() => sql.end());
 
 /** A user who logged in through the provider and has no password. */
 async function startPerson() {
@@ -100,7 +83,7 @@ test('a factor that is no login method can always be removed', async () => {
 });
 
 test.each([
-  ['a host application', issuer, null, 204],
+  ['a host application', macHost.issuer, null, 204],
   ['a host application that is configured no more', 'https://gone.example', null, 409],
   ['a provider that is configured no more', 'https://gone.example', 'gone', 409],
 ])('%s beside the provider', async (_name, known, provider, status) => {

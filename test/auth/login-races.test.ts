@@ -1,36 +1,25 @@
 /** A login that is being opened while its proof is withdrawn: in either order no old session is left. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { codeAt, stepAt } from '../../src/auth/mfa/totp.ts';
 import { holdUser } from '../harness/held-row.ts';
 import { mailsTo, mailTo, tokenIn } from '../harness/mailbox.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { type Answer, callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 import { fromBase32, turnOnApp } from './authenticator-app.ts';
-import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
+import { Browser } from './oidc-issuer.ts';
 
-let parley: Single;
-let oidc: OidcIssuer;
+let parley: SharedParley;
 let admin: TestUser;
 
 beforeAll(async () => {
-  const port = await freePort();
-  const publicUrl = `http://127.0.0.1:${port}`;
-  oidc = await startOidcIssuer([`${publicUrl}/v1/auth/oauth/acme/callback`]);
-  const acme = { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret };
-  const settings = { PUBLIC_URL: publicUrl, PARLEY_AUTH_PROVIDERS: JSON.stringify({ acme }) };
-  parley = await startSingle({ ...settings, PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000' }, port);
+  parley = await useSharedParley();
   admin = await signUp(parley.url);
   const sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
   await sql`update users set role = 'admin' where id = ${admin.id}`;
   await sql.end();
   admin.accessToken = (await logIn(admin)).body.accessToken as string;
-});
-afterAll(async () => {
-  await parley.end();
-  await oidc.stop();
 });
 
 const api = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>

@@ -263,23 +263,6 @@ test('the redirect to the provider contains PKCE, a state and a nonce', async ()
   for (const name of ['code_challenge', 'state', 'nonce']) expect(query.get(name)!.length).toBeGreaterThanOrEqual(20);
 });
 
-test('over https the cookie of a login has the __Host- prefix and its attributes', async () => {
-  const away = await startSingle({
-    PUBLIC_URL: 'https://chat.example',
-    PARLEY_AUTH_PROVIDERS: JSON.stringify({
-      hub: { kind: 'github', clientId: 'x', clientSecret: 'x', authorizeUrl: 'https://hub.example/authorize' },
-    }),
-  });
-  const { status, headers } = await callApi(away.url, 'GET', '/v1/auth/oauth/hub');
-  expect(status).toBe(302);
-  const [cookie, ...others] = headers.getSetCookie();
-  expect(others).toEqual([]);
-  expect(cookie).toMatch(/^__Host-parley-flow-[0-9a-f]{16}=/);
-  for (const attribute of ['Path=/', 'Secure', 'HttpOnly', 'SameSite=Lax'])
-    expect(cookie!.split('; ')).toContain(attribute);
-  await away.end();
-});
-
 test('email_verified may be a text', async () => {
   for (const [name, emailVerified] of [
     ['said-true', true],

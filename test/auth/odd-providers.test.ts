@@ -12,11 +12,14 @@ vi.setConfig({ testTimeout: 120_000 });
 
 let parley: Single;
 let odd: OddIssuer;
+/** Providers whose discovery document is read once, as the test about each left it. */
+const own: Record<'unusual' | 'inBody' | 'announcing', OddIssuer> = {} as never;
 const tenantA = '11111111-2222-3333-4444-555555555555';
 const tenantB = '66666666-7777-8888-9999-aaaaaaaaaaaa';
 
 beforeAll(async () => {
   odd = await startOddIssuer();
+  for (const name of ['unusual', 'inBody', 'announcing'] as const) own[name] = await startOddIssuer();
   const port = await freePort();
   const { origin } = odd;
   const client = { kind: 'oidc', clientId: oddClient.id, clientSecret: oddClient.secret };
@@ -40,6 +43,9 @@ beforeAll(async () => {
         wrong: { ...client, issuer: `${origin}/other` },
         lost: { ...client, issuer: `${origin}/lost`, discoveryUrl: `${origin}/nothing/here` },
         moved: { ...client, issuer: `${origin}/moved/` },
+        unusual: { ...client, issuer: own.unusual.origin },
+        inBody: { ...client, issuer: own.inBody.origin },
+        announcing: { ...client, issuer: own.announcing.origin },
       }),
     },
     port,
@@ -47,7 +53,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await parley.end();
-  await odd.stop();
+  for (const each of [odd, ...Object.values(own)]) await each.stop();
 });
 beforeEach(() => odd.be({}));
 
@@ -98,14 +104,9 @@ test('a client secret that no provider could give is refused at the start', asyn
 });
 
 test('a discovery document with unusual URLs does not crash the process', async () => {
-  const own = await startOddIssuer();
-  own.be({ discovery: { token_endpoint: 'ftp://files.example/token' } });
-  const one = { kind: 'oidc', issuer: own.origin, clientId: oddClient.id, clientSecret: oddClient.secret };
-  await withProviders({ one }, async (url) => {
-    expect((await callApi(url, 'GET', '/v1/auth/oauth/one')).status).toBe(503);
-    expect((await callApi(url, 'GET', '/health/live')).status).toBe(200);
-  });
-  await own.stop();
+  own.unusual.be({ discovery: { token_endpoint: 'ftp://files.example/token' } });
+  expect((await callApi(parley.url, 'GET', '/v1/auth/oauth/unusual')).status).toBe(503);
+  expect((await callApi(parley.url, 'GET', '/health/live')).status).toBe(200);
 });
 
 test('users of several tenants log in, each with the issuer of their tenant', async () => {
@@ -147,43 +148,22 @@ test('the client secret is sent as the provider or the operator requires', async
 });
 
 test('the discovery document can require the secret in the body', async () => {
-  const own = await startOddIssuer();
-  own.be({ secretIn: 'body', discovery: { token_endpoint_auth_methods_supported: ['client_secret_post'] } });
-  const one = { kind: 'oidc', issuer: own.origin, clientId: oddClient.id, clientSecret: oddClient.secret };
-  await withProviders({ one }, async (url) => {
-    const end = await new Browser().logIn(`${url}/v1/auth/oauth/one`, '');
-    expect(end.hash).toMatch(/^#code=/);
-  });
-  await own.stop();
+  own.inBody.be({ secretIn: 'body', discovery: { token_endpoint_auth_methods_supported: ['client_secret_post'] } });
+  const end = await new Browser().logIn(`${parley.url}/v1/auth/oauth/inBody`, '');
+  expect(end.hash).toMatch(/^#code=/);
 });
 
 test('an answer must contain iss if the provider announces it', async () => {
-  const own = await startOddIssuer();
-  own.be({ discovery: { authorization_response_iss_parameter_supported: true } });
-  const one = { kind: 'oidc', issuer: own.origin, clientId: oddClient.id, clientSecret: oddClient.secret };
-  await withProviders({ one }, async (url) => {
-    const end = () => new Browser().logIn(`${url}/v1/auth/oauth/one`, '');
-    expect((await end()).hash).toBe('#error=failed');
-    own.be({ back: { iss: 'https://other.example' } });
-    expect((await end()).hash).toBe('#error=failed');
-    own.be({ back: { iss: own.origin } });
-    expect((await end()).hash).toMatch(/^#code=/);
-  });
-  await own.stop();
+  const { announcing } = own;
+  const discovery = { authorization_response_iss_parameter_supported: true };
+  const end = () => new Browser().logIn(`${parley.url}/v1/auth/oauth/announcing`, '');
+  announcing.be({ discovery });
+  expect((await end()).hash).toBe('#error=failed');
+  announcing.be({ back: { iss: 'https://other.example' } });
+  expect((await end()).hash).toBe('#error=failed');
+  announcing.be({ back: { iss: announcing.origin } });
+  expect((await end()).hash).toMatch(/^#code=/);
 });
-
-async function withProviders(
-  providers: Readonly<Record<string, unknown>>,
-  use: (url: string) => Promise<void>,
-): Promise<void> {
-  const port = await freePort();
-  const settings = {
-    PUBLIC_URL: `http://127.0.0.1:${port}`,
-    PARLEY_AUTH_PROVIDERS: JSON.stringify(providers),
-  };
-  const own = await startSingle(settings, port);
-  await use(own.url).finally(() => own.end());
-}
 
 test.each([
   ['refuses', 403],

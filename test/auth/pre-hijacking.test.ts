@@ -3,30 +3,19 @@ import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mailTo, tokenIn } from '../harness/mailbox.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, connect, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 import { turnOnApp } from './authenticator-app.ts';
-import { Browser, clientSecret, type OidcIssuer, startOidcIssuer } from './oidc-issuer.ts';
+import { Browser } from './oidc-issuer.ts';
 
-let parley: Single;
-let oidc: OidcIssuer;
+let parley: SharedParley;
 let sql: postgres.Sql;
 
 beforeAll(async () => {
-  const port = await freePort();
-  const publicUrl = `http://127.0.0.1:${port}`;
-  oidc = await startOidcIssuer([`${publicUrl}/v1/auth/oauth/acme/callback`]);
-  const acme = { kind: 'oidc', issuer: oidc.issuer, clientId: 'parley', clientSecret };
-  const settings = { PUBLIC_URL: publicUrl, PARLEY_AUTH_PROVIDERS: JSON.stringify({ acme }) };
-  parley = await startSingle({ ...settings, PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000' }, port);
+  parley = await useSharedParley();
   sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
 });
-afterAll(async () => {
-  await sql.end();
-  await parley.end();
-  await oidc.stop();
-});
+afterAll(() => sql.end());
 
 const api = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
   callApi(parley.url, method, path, body, headers);

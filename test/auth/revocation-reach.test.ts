@@ -1,34 +1,21 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startRedisProcess } from '../harness/redis-process.ts';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { callApi, connect, createRoom, openSocket, signUp, type TestUser } from '../harness/test-client.ts';
-import { audience, type HostIssuer, startHostIssuer } from './host-issuer.ts';
 
-let fleet: Fleet;
-let host: HostIssuer;
-let redis: Awaited<ReturnType<typeof startRedisProcess>>;
+let fleet: BorrowedFleet;
 let sql: postgres.Sql;
 let one: string;
 let two: string;
 
 beforeAll(async () => {
-  redis = await startRedisProcess();
-  host = await startHostIssuer();
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    redisUrl: redis.url,
-    settings: { PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer: host.issuer, audience, jwksUrl: host.jwksUrl }]) },
-  });
+  fleet = await borrowFleet();
   sql = postgres(fleet.database.url, { max: 1, onnotice: () => {} });
   [one, two] = fleet.chats.map(({ url }) => url) as [string, string];
 });
 afterAll(async () => {
   await sql.end();
   await fleet.end();
-  await redis.kill();
-  await host.stop();
 });
 
 /** The ways to end a session, called on the first instance. */
@@ -103,7 +90,7 @@ let people = 0;
 /** A host application's user with a recent token, and a session that an API key opened. */
 async function startHostPerson() {
   const subject = `person-${people++}`;
-  const token = await host.sign({ sub: subject, name: 'Host person', iat: seconds() - 5 });
+  const token = await fleet.host.sign({ sub: subject, name: 'Host person', iat: seconds() - 5 });
   const { id } = (await callApi(one, 'GET', '/v1/users/me', undefined, bearer(token))).body as { id: string };
   const admin = await signUp(one);
   await sql`update users set role = 'admin' where id = ${admin.id}`;
@@ -140,7 +127,7 @@ test.for(hostEndings)('%s ends the tokens of host applications on every instance
   const me = (url: string, token: string) => callApi(url, 'GET', '/v1/users/me', undefined, bearer(token));
   // One token that both instances have cached, and one that no instance has seen.
   expect((await me(two, person.token)).status).toBe(200);
-  const unseen = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() - 4 });
+  const unseen = await fleet.host.sign({ sub: person.subject, name: 'Host person', iat: seconds() - 4 });
   const socket = await openSocket(two);
   expect((await socket.ask({ type: 'hello', token: person.token })).type).toBe('welcome');
   expect((await end(person)).status).toBe(204);
@@ -148,13 +135,13 @@ test.for(hostEndings)('%s ends the tokens of host applications on every instance
     for (const url of [one, two]) expect((await me(url, token)).body).toMatchObject({ code: 'unauthenticated' });
   expect((await socket.closed).code).toBe(4003);
   // Tokens contain seconds, so a later token needs a later second.
-  const later = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() + 1 });
+  const later = await fleet.host.sign({ sub: person.subject, name: 'Host person', iat: seconds() + 1 });
   expect((await me(two, later)).body.id).toBe(person.id);
 });
 
 test('keeping a host application’s current token ends older ones and every session', async () => {
   const person = await startHostPerson();
-  const present = await host.sign({ sub: person.subject, name: 'Host person', iat: seconds() - 2 });
+  const present = await fleet.host.sign({ sub: person.subject, name: 'Host person', iat: seconds() - 2 });
   const me = (token: string) => callApi(two, 'GET', '/v1/users/me', undefined, bearer(token));
   expect((await me(present)).status).toBe(200);
   const path = '/v1/users/me/sessions?keep=current';
@@ -184,7 +171,7 @@ test('a refresh token that is reused late ends the session on every instance', a
 test('without Redis a revocation takes effect at the next read of Postgres, after 30 s at most', async ({
   annotate,
 }) => {
-  await redis.kill();
+  await fleet.redis.kill();
   const { silentMs, closedMs, code } = await measure(endings[0]![1]);
   await annotate(`last event ${silentMs.toFixed(1)} ms after the ack, closed after ${closedMs.toFixed(1)} ms`);
   expect(code).toBe(4003);

@@ -3,25 +3,18 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { codeAt, stepAt } from '../../src/auth/mfa/totp.ts';
 import { mailTo, tokenIn } from '../harness/mailbox.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 import { fromBase32, turnOnApp } from './authenticator-app.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let sql: postgres.Sql;
 
 beforeAll(async () => {
-  parley = await startSingle({
-    PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000',
-    PARLEY_LIMITS_CODES_PER_ACCOUNT: '5',
-    PARLEY_AUTH_SEALING_KEY: 'a key of tests that is long enough',
-  });
+  parley = await useSharedParley();
   sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
 });
-afterAll(async () => {
-  await sql.end();
-  await parley.end();
-});
+afterAll(() => sql.end());
 
 const api = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
   callApi(parley.url, method, path, body, headers);

@@ -1,5 +1,5 @@
-/** Times in tokens: a token with an impossible time is refused everywhere. */
-import { createHmac } from 'node:crypto';
+/** A token with an impossible time is refused everywhere; and what a shared secret in place of a key pair changes. */
+import { createHmac, generateKeyPairSync, sign as signWith } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi, openSocket, signUp, type TestUser } from '../harness/test-client.ts';
@@ -111,4 +111,27 @@ test.each(makers)('a token of %s may contain fractions of seconds and any date',
     expect(await open.ask({ type: 'refresh', token })).toMatchObject({ type: 'ack', expiresAt });
   }
   await open.close();
+});
+
+test('with a shared secret, tokens of a key pair or another algorithm are refused', async () => {
+  const [head, body] = ana.accessToken.split('.') as [string, string];
+  const header = JSON.parse(Buffer.from(head, 'base64url').toString()) as object;
+  expect(header).toMatchObject({ alg: 'HS256' });
+  const stranger = generateKeyPairSync('ed25519');
+  const made = (change: object, signatureOf: (input: string) => Buffer) => {
+    const input = `${encode(JSON.stringify({ ...header, ...change }))}.${body}`;
+    return `${input}.${signatureOf(input).toString('base64url')}`;
+  };
+  const by = (digest: string) => (input: string) => createHmac(digest, ownSecret).update(input).digest();
+  const ask = async (token: string) =>
+    (await callApi(parley.url, 'GET', '/v1/users/me', undefined, { authorization: `Bearer ${token}` })).status;
+  expect(await ask(made({}, by('sha256')))).toBe(200);
+  expect(await ask(made({ alg: 'HS512' }, by('sha512')))).toBe(401);
+  expect(await ask(made({ alg: 'HS384' }, by('sha384')))).toBe(401);
+  expect(await ask(made({ kid: 'x' }, by('sha256')))).toBe(401);
+  expect(await ask(made({ alg: 'EdDSA' }, (input) => signWith(null, Buffer.from(input), stranger.privateKey)))).toBe(
+    401,
+  );
+  expect(await ask(made({ alg: 'none' }, () => Buffer.alloc(0)))).toBe(401);
+  expect((await callApi(parley.url, 'GET', '/.well-known/jwks.json')).body).toEqual({ keys: [] });
 });

@@ -1,23 +1,18 @@
 /** Changes of one room that two instances append at the same time. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { type HeldRow, holdLog, holdMute } from '../harness/held-row.ts';
-import { type Fleet, startFleet } from '../harness/stack.ts';
 import { type Answer, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let here: string;
 let there: string;
 
 beforeAll(async () => {
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    // A held row makes a commit wait for longer than it would for another instance.
-    settings: { PARLEY_DATABASE_LOCK_TIMEOUT: '4s', PARLEY_MODERATION_TIMEOUT: '10s' },
-  });
+  fleet = await borrowFleet();
   [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
 });
 afterAll(() => fleet.end());

@@ -1,10 +1,10 @@
 /** Nothing that a blocked user does reaches the user who blocks them, through any instance. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, type Frame, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let here: string;
 let there: string;
 let ana: TestUser;
@@ -12,7 +12,7 @@ let ben: TestUser;
 let cid: TestUser;
 
 beforeAll(async () => {
-  fleet = await startFleet({ chats: 2, processings: 1, settings: { PARLEY_MODERATION_TIMEOUT: '10s' } });
+  fleet = await borrowFleet();
   [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
   [ana, ben, cid] = (await Promise.all([1, 2, 3].map(() => signUp(here)))) as [TestUser, TestUser, TestUser];
 });

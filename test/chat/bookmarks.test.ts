@@ -1,19 +1,15 @@
 import postgres from 'postgres';
 import { beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let sql: postgres.Sql;
 let ana: TestUser;
 let ben: TestUser;
 
 beforeAll(async () => {
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    settings: { PARLEY_BOOKMARKS_PER_USER: '10', PARLEY_BOOKMARKS_POLL: '200ms' },
-  });
+  fleet = await borrowFleet();
   sql = postgres(fleet.database.url, { max: 2, onnotice: () => {} });
   [ana, ben] = (await Promise.all([1, 2].map(() => signUp(here())))) as [TestUser, TestUser];
   return async () => {

@@ -1,13 +1,13 @@
 import { beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let ana: TestUser;
 let ben: TestUser;
 
 beforeAll(async () => {
-  fleet = await startFleet({ chats: 2, processings: 1, settings: { PARLEY_DRAFTS_PER_USER: '3' } });
+  fleet = await borrowFleet();
   [ana, ben] = (await Promise.all([1, 2].map(() => signUp(here())))) as [TestUser, TestUser];
   return () => fleet.end();
 });

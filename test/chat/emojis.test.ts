@@ -1,17 +1,18 @@
 /** Custom emoji: who may change them, what may be one, and how they are shown. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
+/** As the shared Parley has it. */
 const max = 6;
-let parley: Single;
+let parley: SharedParley;
 let sql: postgres.Sql;
 let admin: TestUser;
 let ana: TestUser;
 
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_EMOJIS_MAX: String(max), PARLEY_EMOJIS_IMAGE_BYTES: '64kB' });
+  parley = await useSharedParley();
   sql = postgres(parley.database.url, { max: 1, onnotice: () => {} });
   admin = await signUp(parley.url);
   await sql`update users set role = 'admin' where id = ${admin.id}`;
@@ -19,10 +20,7 @@ beforeAll(async () => {
   admin.accessToken = (await callApi(parley.url, 'POST', '/v1/auth/login', login)).body.accessToken as string;
   ana = await signUp(parley.url);
 });
-afterAll(async () => {
-  await sql.end();
-  await parley.end();
-});
+afterAll(() => sql.end());
 
 /** One pixel each. */
 const pictures = {

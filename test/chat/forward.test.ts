@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { holdRow } from '../harness/held-row.ts';
-import { type Fleet, startFleet } from '../harness/stack.ts';
 import {
   type Answer,
   connect,
@@ -15,17 +15,12 @@ import {
 
 vi.setConfig({ testTimeout: 120_000 });
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let [here, there]: string[] = [];
 let [ana, ben, eve]: TestUser[] = [];
 
 beforeAll(async () => {
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    // A held row makes a commit wait for longer than it would for another instance.
-    settings: { PARLEY_DATABASE_LOCK_TIMEOUT: '8s', PARLEY_MODERATION_TIMEOUT: '10s' },
-  });
+  fleet = await borrowFleet();
   [here, there] = fleet.chats.map(({ url }) => url);
   [ana, ben, eve] = await Promise.all([1, 2, 3].map(() => signUp(here!)));
 });

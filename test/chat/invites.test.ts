@@ -1,16 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let [ana, ben, eve]: TestUser[] = [];
 const absent = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_ROOM_INVITES_MAX: '3' });
+  parley = await useSharedParley();
   [ana, ben, eve] = await Promise.all([1, 2, 3].map(() => signUp(parley.url)));
 });
-afterAll(() => parley.end());
 
 interface Invite {
   code: string;

@@ -1,13 +1,13 @@
 /** `@here` and `@room`: who may use them, what they are elsewhere, and whose mentions they count in. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let fleet: BorrowedFleet;
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_ROOM_MENTION_ALL_MAX: '2', PARLEY_REALTIME_TYPING_MAX: '2' });
+  fleet = await borrowFleet();
 });
-afterAll(() => parley.end());
+afterAll(() => fleet.end());
 
 interface Stored {
   readonly id: string;
@@ -17,7 +17,7 @@ interface Stored {
   readonly mentionsAll: 'here' | 'room' | null;
 }
 
-const people = (count: number) => Promise.all(Array.from({ length: count }, () => signUp(parley.url)));
+const people = (count: number) => Promise.all(Array.from({ length: count }, () => signUp(fleet.chats[0]!.url)));
 const marked = ({ html }: Stored) =>
   [...html.matchAll(/class="mention" data-username="([^"]+)"/g)].map(([, name]) => name);
 let nextKey = 0;
@@ -51,8 +51,9 @@ test.each([
 });
 
 test('in a larger room only moderators mention everybody; for members it is plain text, also in edits', async () => {
-  const [ana, ben, cal] = (await people(3)) as [TestUser, TestUser, TestUser];
-  const roomId = await createRoom([ana, ben, cal]);
+  const members = await people(5);
+  const [ana, ben, cal] = members as [TestUser, TestUser, TestUser];
+  const roomId = await createRoom(members);
   const plain = await send(ben, roomId, `@room @here @${cal.username}`);
   expect(plain).toMatchObject({ mentionsAll: null, mentions: [cal.id] });
   expect(marked(plain)).toEqual([cal.username]);
@@ -71,7 +72,7 @@ test('in a larger room only moderators mention everybody; for members it is plai
 test('an edit mentions everybody, or no longer does; readers get the new version live', async () => {
   const [ana, ben] = (await people(2)) as [TestUser, TestUser];
   const roomId = await createRoom([ana, ben]);
-  const socket = await connect(parley.url, ben);
+  const socket = await connect(fleet.chats[0]!.url, ben);
   const { id } = await send(ana, roomId, 'quiet');
   const path = `/v1/rooms/${roomId}/messages/${id}`;
   for (const [text, mentionsAll, mentions] of [
@@ -106,9 +107,10 @@ test('a mention of everybody does not count for its author, nor for people who b
 });
 
 test('typing is shown with its thread in small rooms, and not at all in larger ones', async () => {
-  const [ana, ben, cal] = (await people(3)) as [TestUser, TestUser, TestUser];
-  const [small, large] = [await createRoom([ana, ben]), await createRoom([ana, ben, cal])];
-  const [typist, reader] = [await connect(parley.url, ana), await connect(parley.url, ben)];
+  const members = await people(5);
+  const [ana, ben] = members as [TestUser, TestUser];
+  const [small, large] = [await createRoom([ana, ben]), await createRoom(members)];
+  const [typist, reader] = [await connect(fleet.chats[0]!.url, ana), await connect(fleet.chats[0]!.url, ben)];
   const { id: threadId } = await send(ana, small, 'a root');
   expect((await typist.ask({ type: 'typing', roomId: large, active: true })).type).toBe('ack');
   expect((await typist.ask({ type: 'typing', roomId: small, active: true, threadId })).type).toBe('ack');

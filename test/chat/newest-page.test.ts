@@ -14,7 +14,7 @@ beforeAll(async () => {
   // Slow checks, so that they cannot hide a page that was wrong at first.
   fleet = await startFleet({
     chats: 2,
-    processings: 1,
+    processings: 0,
     settings: { PARLEY_REALTIME_HEAD_CHECK: '60s', PARLEY_REALTIME_MEMBERSHIP_CHECK: '60s' },
   });
   [first, second] = fleet.chats.map((chat) => chat.url);

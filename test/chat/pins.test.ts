@@ -1,12 +1,12 @@
 /** Pins on two instances. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, type Frame, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 const pinsMax = 4;
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let here: string;
 let there: string;
 let ana: TestUser;
@@ -14,15 +14,7 @@ let ben: TestUser;
 let eve: TestUser;
 
 beforeAll(async () => {
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    settings: {
-      PARLEY_MODERATION_TIMEOUT: '10s',
-      PARLEY_ERASURE_POLL: '300ms',
-      PARLEY_ROOM_PINS_MAX: String(pinsMax),
-    },
-  });
+  fleet = await borrowFleet();
   [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
   [ana, ben, eve] = (await Promise.all([1, 2, 3].map(() => signUp(here)))) as [TestUser, TestUser, TestUser];
 });

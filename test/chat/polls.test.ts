@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import {
   type Answer,
   connect,
@@ -13,14 +13,10 @@ import {
   type TestUser,
 } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let sql: postgres.Sql;
 beforeAll(async () => {
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    settings: { PARLEY_POLLS_CLOSE_CHECK: '200ms', PARLEY_MODERATION_TIMEOUT: '20s' },
-  });
+  fleet = await borrowFleet();
   sql = postgres(fleet.database.url, { max: 2, onnotice: () => {} });
 });
 afterAll(async () => {

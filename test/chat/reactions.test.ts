@@ -1,7 +1,7 @@
 /** Reactions on two instances. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { holdLog, holdMute } from '../harness/held-row.ts';
-import { type Fleet, startFleet } from '../harness/stack.ts';
 import {
   type Answer,
   connect,
@@ -16,7 +16,7 @@ import {
 vi.setConfig({ testTimeout: 120_000 });
 
 const perMinute = 2000;
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let here: string;
 let there: string;
 let ana: TestUser;
@@ -24,17 +24,7 @@ let ben: TestUser;
 let eve: TestUser;
 
 beforeAll(async () => {
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    settings: {
-      // A held row makes a commit wait for longer than it would for another instance.
-      PARLEY_DATABASE_LOCK_TIMEOUT: '4s',
-      PARLEY_MODERATION_TIMEOUT: '10s',
-      PARLEY_ERASURE_POLL: '300ms',
-      PARLEY_LIMITS_REACTIONS_PER_MINUTE: String(perMinute),
-    },
-  });
+  fleet = await borrowFleet();
   [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
   [ana, ben, eve] = (await Promise.all([1, 2, 3].map(() => signUp(here)))) as [TestUser, TestUser, TestUser];
 });

@@ -1,13 +1,13 @@
 /** The read marker: forward by reading, back by marking unread, the same on all devices and instances. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { holdRow } from '../harness/held-row.ts';
-import { type Fleet, startFleet } from '../harness/stack.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 beforeAll(async () => {
-  fleet = await startFleet({ chats: 2, processings: 1 });
+  fleet = await borrowFleet();
 });
 afterAll(async () => {
   await fleet.end();

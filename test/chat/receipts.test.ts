@@ -1,12 +1,12 @@
 /** Read receipts: how far others have read, live and as a list. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, type Frame, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 beforeAll(async () => {
-  fleet = await startFleet({ chats: 2, processings: 1, settings: { PARLEY_ROOM_RECEIPTS_MAX: '4' } });
+  fleet = await borrowFleet();
 });
 afterAll(async () => {
   await fleet.end();

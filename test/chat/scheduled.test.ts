@@ -1,25 +1,19 @@
 import postgres from 'postgres';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
 // A killed instance's claim has to run out.
 vi.setConfig({ testTimeout: 120_000 });
 
 const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let sql: postgres.Sql;
 let ana: TestUser;
 let ben: TestUser;
 
-const settings = {
-  PARLEY_SCHEDULED_PER_USER: '60',
-  PARLEY_SCHEDULED_POLL: '300ms',
-  PARLEY_SCHEDULED_CLAIM: '2s',
-};
-
 beforeAll(async () => {
-  fleet = await startFleet({ chats: 2, processings: 1, settings });
+  fleet = await borrowFleet();
   sql = postgres(fleet.database.url, { max: 4, onnotice: () => {} });
   [ana, ben] = (await Promise.all([1, 2].map(() => signUp(here())))) as [TestUser, TestUser];
   return async () => {
@@ -54,12 +48,19 @@ async function schedule(user: TestUser, room: string, text: string, sendAt: stri
   return (await mustCall(user, 'POST', `/v1/rooms/${room}/scheduled`, draft)) as unknown as ScheduledBody;
 }
 
-async function settled(user: TestUser, id: string): Promise<ScheduledBody> {
-  const find = async () =>
-    [...(await scheduledOf(user)), ...(await scheduledOf(user, '?state=sent'))].find((each) => each.id === id);
-  await expect.poll(async () => (await find())?.state, { timeout: 30_000 }).toMatch(/^(sent|refused)$/);
-  return (await find())!;
+/** Asks for all of them at once: each waiting by itself keeps the processors busy. */
+async function allSettled(user: TestUser, ids: readonly string[]): Promise<ScheduledBody[]> {
+  let found: ScheduledBody[] = [];
+  const states = async () => {
+    const all = [...(await scheduledOf(user)), ...(await scheduledOf(user, '?state=sent'))];
+    found = ids.map((id) => all.find((each) => each.id === id)!);
+    return found.every((each) => /^(sent|refused)$/.test(each?.state));
+  };
+  await expect.poll(states, { interval: 100 }).toBe(true);
+  return found;
 }
+
+const settled = async (user: TestUser, id: string) => (await allSettled(user, [id]))[0]!;
 
 test('a message is sent at its time like any other, and its author’s devices learn of it', async () => {
   const room = await createRoom([ana, ben]);
@@ -137,7 +138,7 @@ test('it is authorised when it is sent: who has left, was removed, muted or bann
   await mustCall(ben, 'DELETE', `/v1/rooms/${removed}/members/${ana.id}`);
   await mustCall(ben, 'PUT', `/v1/rooms/${muted}/members/${ana.id}/mute`, { seconds: 600 });
   await mustCall(ben, 'DELETE', `/v1/rooms/${gone}`);
-  const ends = await Promise.all(ids.map((id) => settled(ana, id)));
+  const ends = await allSettled(ana, ids);
   expect(ends.map(({ failure }) => failure?.code)).toEqual(['not_found', 'not_found', 'muted', 'not_found']);
   const eve = await signUp(here());
   const room = await createRoom([eve]);
@@ -165,7 +166,10 @@ test('many messages of one moment are each sent once by two instances', async ()
   const made = await Promise.all(
     rooms.flatMap((room) => ['a', 'b', 'c'].map((text) => schedule(ana, room, text, sendAt))),
   );
-  await Promise.all(made.map(({ id }) => settled(ana, id)));
+  await allSettled(
+    ana,
+    made.map(({ id }) => id),
+  );
   for (const room of rooms) expect((await textsIn(ana, room)).toSorted()).toEqual(['a', 'b', 'c']);
 });
 
@@ -204,7 +208,10 @@ test('after kill -9 of an instance at any step, another one sends what it had cl
     )
     .toBeGreaterThan(2);
   await victim.kill();
-  const ends = await Promise.all(made.map(({ id }) => settled(ana, id)));
+  const ends = await allSettled(
+    ana,
+    made.map(({ id }) => id),
+  );
   expect(new Set(ends.map(({ state }) => state))).toEqual(new Set(['sent']));
   expect(ends[0]!.messageId).toBe(first);
   for (const room of rooms) expect((await textsIn(ana, room)).toSorted()).toEqual(['a', 'b', 'c', 'd']);

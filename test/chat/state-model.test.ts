@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { runModel } from '../model/model-run.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 beforeAll(async () => {
-  fleet = await startFleet({ chats: 2, processings: 1 });
+  fleet = await borrowFleet();
 });
 afterAll(() => fleet.end());
 

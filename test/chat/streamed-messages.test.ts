@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import postgres from 'postgres';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import {
   connect,
   createRoom,
@@ -15,17 +15,13 @@ import {
 vi.setConfig({ testTimeout: 60_000 });
 
 const gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let sql: postgres.Sql;
 let ana: TestUser;
 let ben: TestUser;
 
 beforeAll(async () => {
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    settings: { PARLEY_MESSAGE_STREAM_IDLE: '3s', PARLEY_MESSAGE_STREAM_JUDGE_EVERY: '30ms' },
-  });
+  fleet = await borrowFleet();
   sql = postgres(fleet.database.url, { max: 2, onnotice: () => {} });
   [ana, ben] = (await Promise.all([1, 2].map(() => signUp(here())))) as [TestUser, TestUser];
   return async () => {

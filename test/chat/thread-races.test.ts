@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import {
   connect,
   createRoom,
@@ -15,20 +15,12 @@ import {
 
 vi.setConfig({ testTimeout: 120_000 });
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let [here, there]: string[] = [];
 let people: TestUser[] = [];
 
 beforeAll(async () => {
-  fleet = await startFleet({
-    chats: 2,
-    processings: 1,
-    settings: {
-      PARLEY_MODERATION_TIMEOUT: '20s',
-      // A deadlock would be noticed, and show as a failure, long before the end of the test.
-      PARLEY_DATABASE_LOCK_TIMEOUT: '8s',
-    },
-  });
+  fleet = await borrowFleet();
   [here, there] = fleet.chats.map(({ url }) => url);
   people = await Promise.all(Array.from({ length: 4 }, () => signUp(here!)));
 });

@@ -9,7 +9,7 @@ import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '../../src/database/embedded/embedded-postgres.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { freePort } from './ports.ts';
-import { serveSharedParley } from './shared-parley-server.ts';
+import { serveSharedServers } from './shared-servers.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -17,8 +17,8 @@ declare module 'vitest' {
     postgresUrl: string;
     templateDatabase: string;
     redisUrl: string;
-    /** Answers where the shared Parley is. */
-    sharedParleyUrl: string;
+    /** Answers where the shared Parley is, and lends fleets. */
+    sharedServersUrl: string;
   }
 }
 
@@ -27,7 +27,7 @@ const templateDatabase = 'parley_template';
 interface Shared {
   readonly postgresUrl: string;
   readonly redisUrl: string;
-  readonly sharedParleyUrl: string;
+  readonly sharedServersUrl: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -41,11 +41,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   run.parleyTestServers ??= { started: startServers(), users: 0 };
   const servers = run.parleyTestServers;
   servers.users += 1;
-  const { postgresUrl, redisUrl, sharedParleyUrl, stop } = await servers.started;
+  const { postgresUrl, redisUrl, sharedServersUrl, stop } = await servers.started;
   project.provide('postgresUrl', postgresUrl);
   project.provide('templateDatabase', templateDatabase);
   project.provide('redisUrl', redisUrl);
-  project.provide('sharedParleyUrl', sharedParleyUrl);
+  project.provide('sharedServersUrl', sharedServersUrl);
   return async () => {
     servers.users -= 1;
     if (servers.users > 0) return;
@@ -64,13 +64,13 @@ async function startServers(): Promise<Shared> {
   await admin.unsafe(`alter database ${templateDatabase} with is_template true allow_connections false`);
   await admin.end();
   const redis = await startRedis();
-  const sharedParley = await serveSharedParley(postgresUrl, templateDatabase);
+  const sharedServers = await serveSharedServers(postgresUrl, templateDatabase);
   return {
     postgresUrl,
     redisUrl: redis.url,
-    sharedParleyUrl: sharedParley.url,
+    sharedServersUrl: sharedServers.url,
     stop: async () => {
-      await sharedParley.stop();
+      await sharedServers.stop();
       redis.child.kill('SIGTERM');
       await database.stop();
       await rm(dir, { recursive: true, force: true });

@@ -1,10 +1,9 @@
 /** Forces an order upon requests that meet at one row: a test holds it, sees each of them arrive, and lets go. */
 import postgres from 'postgres';
 import { expect } from 'vitest';
-import type { TestDatabase } from './test-database.ts';
 
 export interface HeldRow {
-  /** Resolves when so many statements of others wait for a lock. Postgres serves them in the order in which they came. */
+  /** Resolves when so many statements wait for it, or behind one that does. Postgres serves them in the order in which they came. */
   readonly waiting: (count: number) => Promise<void>;
   /** Waits for a statement that holds this text and waits for a lock, and cuts its connection: the statement is undone. */
   readonly cut: (text: string) => Promise<void>;
@@ -15,18 +14,18 @@ export interface HeldRow {
 class LetGo extends Error {}
 
 /** Holds a user's row for update with a connection of the test's own. */
-export function holdUser(database: TestDatabase, userId: string): Promise<HeldRow> {
+export function holdUser(database: { readonly url: string }, userId: string): Promise<HeldRow> {
   return holdRow(database, (tx) => tx`select from users where id = ${userId} for update`);
 }
 
 /** Holds a table against every reader and writer. */
-export function holdTable(database: TestDatabase, table: string): Promise<HeldRow> {
+export function holdTable(database: { readonly url: string }, table: string): Promise<HeldRow> {
   return holdRow(database, (tx) => tx`lock table ${tx(table)} in access exclusive mode`);
 }
 
 /** Holds the next seq of a room, which an insert of it waits for; nothing of it stays. */
 export function holdLog(
-  database: TestDatabase,
+  database: { readonly url: string },
   { roomId, seq, userId }: { roomId: string; seq: number; userId: string },
 ): Promise<HeldRow> {
   return holdRow(database, async (tx) => {
@@ -37,7 +36,7 @@ export function holdLog(
 
 /** Takes the next seq of a room as another instance does that mutes a member: released, the mute is there. */
 export function holdMute(
-  database: TestDatabase,
+  database: { readonly url: string },
   { roomId, seq, userId, by }: { roomId: string; seq: number; userId: string; by: string },
 ): Promise<HeldRow> {
   const until = new Date(Date.now() + 600_000);
@@ -52,11 +51,12 @@ export function holdMute(
 
 /** Holds what a transaction of the test's own takes. */
 export async function holdRow(
-  database: TestDatabase,
+  database: { readonly url: string },
   take: (tx: postgres.TransactionSql) => PromiseLike<unknown>,
   end: 'commit' | 'roll back' = 'roll back',
 ): Promise<HeldRow> {
   const sql = postgres(database.url, { max: 2, onnotice: () => {} });
+  let holder = 0;
   let letGo: () => void = () => {};
   const ended = new Promise<void>((resolve) => {
     letGo = resolve;
@@ -65,6 +65,7 @@ export async function holdRow(
   await new Promise<void>((resolve, reject) => {
     transaction = sql
       .begin(async (tx) => {
+        holder = (await tx`select pg_backend_pid() as pid`)[0]!.pid as number;
         await take(tx);
         resolve();
         await ended;
@@ -76,17 +77,7 @@ export async function holdRow(
     transaction.catch(reject);
   });
   return {
-    waiting: (count) =>
-      expect
-        .poll(async () =>
-          Number(
-            (
-              await sql`select count(*) from pg_stat_activity
-                  where datname = current_database() and wait_event_type = 'Lock'`
-            )[0]!.count,
-          ),
-        )
-        .toBe(count),
+    waiting: (count) => expect.poll(() => waitingFor(sql, holder)).toBe(count),
     cut: (text) =>
       expect
         .poll(
@@ -103,4 +94,17 @@ export async function holdRow(
       await sql.end();
     },
   };
+}
+
+/** Others may use the database as well: only those count that the holder keeps waiting. */
+async function waitingFor(sql: postgres.Sql, holder: number): Promise<number> {
+  const [row] = await sql`
+    with recursive waiting as (
+        select pid, pg_blocking_pids(pid) as behind from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'),
+      blocked as (
+        select pid from waiting where ${holder} = any(behind)
+        union select waiting.pid from waiting join blocked on blocked.pid = any(waiting.behind))
+    select count(*)::int as count from blocked`;
+  return row!.count as number;
 }

@@ -1,9 +1,9 @@
 /** Who may not call a route is told so before anything else, whatever is wrong with the request. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { type Answer, callApi, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 let ana: TestUser;
 let ended: string;
 let routes: { method: string; path: string; hasBody: boolean }[];
@@ -14,10 +14,7 @@ interface Operation {
 }
 
 beforeAll(async () => {
-  parley = await startSingle({
-    PARLEY_LIMITS_REQUESTS_PER_MINUTE: '100000',
-    PARLEY_LIMITS_LOGINS_PER_MINUTE: '100000',
-  });
+  parley = await useSharedParley();
   ana = await signUp(parley.url);
   const other = await signUp(parley.url);
   ended = other.accessToken;
@@ -31,7 +28,6 @@ beforeAll(async () => {
       .map(([method, { requestBody }]) => ({ method: method.toUpperCase(), path, hasBody: requestBody !== undefined })),
   );
 });
-afterAll(() => parley.end());
 
 const bad = {
   'no JSON': { type: 'application/json', body: '{' },

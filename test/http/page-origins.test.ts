@@ -13,6 +13,9 @@ beforeAll(async () => {
   parley = await startSingle({
     HOST: '0.0.0.0',
     PUBLIC_URL: 'https://chat.example.org',
+    PARLEY_AUTH_PROVIDERS: JSON.stringify({
+      hub: { kind: 'github', clientId: 'x', clientSecret: 'x', authorizeUrl: 'https://hub.example/authorize' },
+    }),
     PARLEY_HTTP_ALLOWED_ORIGINS: 'https://app.example.org',
     PARLEY_HTTP_TRUST_PROXY: '127.0.0.3/32',
   });
@@ -166,3 +169,18 @@ test.each(['a b', 'x/../y', 'user@x', 'x?y', 'x#y', ':', ''])(
     expect(await upgrade({ host, origin: 'http://x' })).toBeGreaterThanOrEqual(400);
   },
 );
+
+test('over https the cookie of a login has the __Host- prefix and its attributes', async () => {
+  const { status, headers } = await callApi(parley.url, 'GET', '/v1/auth/oauth/hub');
+  expect(status).toBe(302);
+  const [cookie, ...others] = headers.getSetCookie();
+  expect(others).toEqual([]);
+  expect(cookie).toMatch(/^__Host-parley-flow-[0-9a-f]{16}=/);
+  for (const attribute of ['Path=/', 'Secure', 'HttpOnly', 'SameSite=Lax'])
+    expect(cookie!.split('; ')).toContain(attribute);
+});
+
+test('where a public address leads here nothing of the mailbox looks as if it were asked on this machine', async () => {
+  for (const path of ['/dev/mailbox', '/dev/mailbox.json'])
+    expect((await callApi(parley.url, 'GET', path)).status).toBe(401);
+});

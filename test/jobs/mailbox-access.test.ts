@@ -93,12 +93,3 @@ test.runIf(elsewhere)('a caller from the network reads it as an admin alone', as
     expect(await ask(path, [...lines, bearer], { host: elsewhere! })).toBe(200);
   }
 });
-
-test('where a public address leads here nothing looks as if it were asked on this machine', async () => {
-  const open = await startSingle({ PUBLIC_URL: 'https://chat.example.org' });
-  try {
-    for (const path of paths) expect((await callApi(open.url, 'GET', path)).status).toBe(401);
-  } finally {
-    await open.end();
-  }
-});

@@ -1,16 +1,16 @@
 /** A user who is banned from a public room reads nothing there: over REST, sockets or the log, as a member or not. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let sql: postgres.Sql;
 let one: string;
 let two: string;
 
 beforeAll(async () => {
-  fleet = await startFleet({ chats: 2, processings: 1, settings: { PARLEY_REALTIME_HEAD_CHECK: '300ms' } });
+  fleet = await borrowFleet('moderation');
   sql = postgres(fleet.database.url, { max: 1, onnotice: () => {} });
   [one, two] = fleet.chats.map(({ url }) => url) as [string, string];
 });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callApi, connect, createRoom, mustCall, signUp } from '../harness/test-client.ts';
-import { logIn, openSquare, say, startTown, type Town } from './moderation-town.ts';
+import { borrowTown, logIn, openSquare, say, type Town } from './moderation-town.ts';
 
 let town: Town;
 
 beforeAll(async () => {
-  town = await startTown();
+  town = await borrowTown();
 });
 afterAll(() => town.end());
 

@@ -1,12 +1,12 @@
 /** Lessons that the engine learns from decisions: listed and revoked. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mustCall, type TestUser } from '../harness/test-client.ts';
-import { openSquare, report, say, startTown, type Town } from './moderation-town.ts';
+import { borrowTown, openSquare, report, say, type Town } from './moderation-town.ts';
 
 let town: Town;
 
 beforeAll(async () => {
-  town = await startTown();
+  town = await borrowTown();
 });
 afterAll(() => town.end());
 
@@ -63,7 +63,10 @@ test('staff list who taught what, without the texts, and revoke one lesson or al
   ];
   const taught = await teach(wrong, square, texts);
   const [kept] = await teach(right, square, ['a bag of onions for whoever wants it']);
-  const all = await lessonsOf(admin, 'limit=100');
+  const teachers = [wrong.id, right.id];
+  const taughtHere = async () =>
+    (await lessonsOf(admin, 'limit=100')).filter(({ moderatorId }) => teachers.includes(moderatorId));
+  const all = await taughtHere();
   expect(all.map(({ messageId }) => messageId)).toEqual([kept, ...taught.toReversed()]);
   expect(all[0]).toMatchObject({ label: 'spam', moderatorId: right.id, moderator: { id: right.id } });
   expect(JSON.stringify(all)).not.toMatch(/allotment|onions/);
@@ -76,7 +79,7 @@ test('staff list who taught what, without the texts, and revoke one lesson or al
   const rest = await mustCall(admin.at(town.there), 'DELETE', `/v1/moderation/lessons?moderatorId=${wrong.id}`);
   expect(rest).toEqual({ takenBack: 5 });
   expect(await mustCall(admin, 'DELETE', `/v1/moderation/lessons?moderatorId=${wrong.id}`)).toEqual({ takenBack: 0 });
-  expect((await lessonsOf(admin, 'limit=100')).map(({ moderatorId }) => moderatorId)).toEqual([right.id]);
+  expect((await taughtHere()).map(({ moderatorId }) => moderatorId)).toEqual([right.id]);
   // The score is back to that of an untaught engine, apart from the one lesson that remains.
   await expect.poll(async () => Math.abs((await judge(line)).spamScore - before.spamScore)).toBeLessThan(0.05);
   const { items } = await mustCall(admin, 'GET', '/v1/moderation/audit?limit=2');

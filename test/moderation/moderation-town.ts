@@ -1,10 +1,11 @@
 /** Two chat instances, one processing instance, and the people of a moderated room. */
 import postgres from 'postgres';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { type Fleet, startFleet } from '../harness/stack.ts';
 import { callApi, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-export interface Town {
-  readonly fleet: Fleet;
+export interface Town<F extends Fleet | BorrowedFleet = Fleet | BorrowedFleet> {
+  readonly fleet: F;
   /** Addresses of the two chat instances. */
   readonly here: string;
   readonly there: string;
@@ -14,8 +15,17 @@ export interface Town {
   readonly end: () => Promise<void>;
 }
 
-export async function startTown(settings: Readonly<Record<string, string>> = {}): Promise<Town> {
-  const fleet = await startFleet({ chats: 2, processings: 1, settings });
+/** On a fleet that has judged and learned for other files before. */
+export async function borrowTown(): Promise<Town<BorrowedFleet>> {
+  return townOf(await borrowFleet('moderation'));
+}
+
+/** On a fleet of its own, whose engine has learned nothing. */
+export async function startTown(settings: Readonly<Record<string, string>> = {}): Promise<Town<Fleet>> {
+  return townOf(await startFleet({ chats: 2, processings: 1, settings }));
+}
+
+function townOf<F extends Fleet | BorrowedFleet>(fleet: F): Town<F> {
   const [here, there] = fleet.chats.map(({ url }) => url) as [string, string];
   const sql = postgres(fleet.database.url, { max: 2, onnotice: () => {} });
   return {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
-import { openSquare, queueOf, report, say, startTown, type Town } from './moderation-town.ts';
+import { borrowTown, openSquare, queueOf, report, say, type Town } from './moderation-town.ts';
 
 let town: Town;
 
 beforeAll(async () => {
-  town = await startTown();
+  town = await borrowTown();
 });
 afterAll(() => town.end());
 

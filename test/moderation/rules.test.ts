@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
-import { openSquare, queueOf, say, startTown, type Town } from './moderation-town.ts';
+import { borrowTown, openSquare, queueOf, say, type Town } from './moderation-town.ts';
 
 let town: Town;
 
 beforeAll(async () => {
-  town = await startTown();
+  town = await borrowTown();
 });
 afterAll(() => town.end());
 

@@ -2,14 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Answer, connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
-import { openSquare, queueOf, report, type Square, say, startTown, type Town } from './moderation-town.ts';
+import { borrowTown, openSquare, queueOf, report, type Square, say, type Town } from './moderation-town.ts';
 
 let town: Town;
 let admin: TestUser;
 let moderator: TestUser;
 
 beforeAll(async () => {
-  town = await startTown({ PARLEY_MODERATION_ACCESS_MAX: '1h', PARLEY_MODERATION_TIMEOUT: '10s' });
+  town = await borrowTown();
   [admin, moderator] = [await town.hire('admin'), await town.hire('moderator')];
 });
 afterAll(() => town.end());

@@ -1,8 +1,8 @@
 /** Who is shown as online: over devices and instances, after a kill, for which viewers, and within which bounds. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { metricOf } from '../harness/metric.ts';
-import { type RedisProcess, startRedisProcess } from '../harness/redis-process.ts';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import type { ParleyProcess } from '../harness/parley-process.ts';
 import {
   connect,
   createRoom,
@@ -13,31 +13,21 @@ import {
   type TestUser,
 } from '../harness/test-client.ts';
 
+/** As the fleet's settings have it. */
 const graceMs = 3000;
-let redis: RedisProcess;
-let fleet: Fleet;
+let fleet: BorrowedFleet;
+let third: ParleyProcess;
 
 beforeAll(async () => {
-  redis = await startRedisProcess();
-  fleet = await startFleet({
-    chats: 3,
-    processings: 1,
-    redisUrl: redis.url,
-    settings: {
-      PARLEY_PRESENCE_GRACE: `${graceMs}ms`,
-      PARLEY_PRESENCE_RECHECK: '1s',
-      PARLEY_PRESENCE_WATCH_MAX: '5',
-      PARLEY_LIMITS_PRESENCE_PER_SECOND: '1000',
-      PARLEY_LIMITS_PRESENCE_BURST: '1000',
-    },
-  });
+  fleet = await borrowFleet();
+  third = await fleet.startChat();
 });
 afterAll(async () => {
+  await third.stop();
   await fleet.end();
-  await redis.kill();
 });
 
-const urlOf = (instance: number) => fleet.chats[instance]!.url;
+const urlOf = (instance: number) => (fleet.chats[instance] ?? third).url;
 const people = (count: number) => Promise.all(Array.from({ length: count }, () => signUp(urlOf(0))));
 
 interface Seen {
@@ -68,6 +58,27 @@ async function ask(asker: TestUser, instance: number, ...userIds: string[]): Pro
 }
 
 const say = (socket: TestSocket, status: string): Promise<Frame> => socket.ask({ type: 'presence', status });
+
+// The first test, on an instance where nobody else was: the end of somebody's grace is a change, too.
+test('a change costs one hint of a few bytes, however many people watch', async () => {
+  const [ana, ben] = (await people(2)) as [TestUser, TestUser];
+  await createRoom([ana, ben]);
+  const watchers = await Promise.all(Array.from({ length: 20 }, () => connect(urlOf(0), ana)));
+  for (const watcher of watchers) await watch(watcher, ben.id);
+  const device = await connect(urlOf(2), ben);
+  await Promise.all(watchers.map((each) => each.until(({ type }) => type === 'presence')));
+  const counts = () =>
+    Promise.all(['changes_total', 'hint_bytes_total'].map((name) => metricOf(urlOf(2), `parley_presence_${name}`)));
+  const [changesBefore, bytesBefore] = (await counts()) as [number, number];
+  for (const status of ['away', 'dnd', 'online']) {
+    await say(device, status);
+    for (const each of watchers) await expect.poll(() => statusesOf(each, ben.id).at(-1)).toBe(status);
+  }
+  const [changes, bytes] = (await counts()) as [number, number];
+  expect(changes - changesBefore).toBe(3);
+  expect((bytes - bytesBefore) / 3).toBeLessThan(128);
+  await Promise.all([...watchers, device].map((each) => each.close()));
+});
 
 test('a watcher on another instance sees every change, and the best of all devices', async () => {
   const [ana, ben] = (await people(2)) as [TestUser, TestUser];
@@ -238,12 +249,12 @@ test('while Redis is away each instance goes on with what it knows, and afterwar
   const watcher = await connect(urlOf(0), ana);
   const [near, far] = [await connect(urlOf(0), ben), await connect(urlOf(1), cal)];
   await expect.poll(() => watch(watcher, ben.id, cal.id)).toEqual({ [ben.id]: 'online', [cal.id]: 'online' });
-  await redis.kill();
+  await fleet.redis.kill();
   await expect.poll(() => metricOf(urlOf(0), 'parley_presence_shared')).toBe(0);
   await say(near, 'away');
   await expect.poll(() => laterOf(watcher, ben.id)).toEqual(['away']);
   await say(far, 'dnd');
-  await redis.start();
+  await fleet.redis.start();
   await expect.poll(() => metricOf(urlOf(0), 'parley_presence_shared')).toBe(1);
   await expect.poll(() => laterOf(watcher, cal.id), { timeout: 30_000 }).toEqual(['dnd']);
   // Nobody was shown as offline in between.
@@ -255,7 +266,7 @@ test('the people of an instance that was killed are offline within the grace, un
   const [ana, ben, cal] = (await people(3)) as [TestUser, TestUser, TestUser];
   await createRoom([ana, ben, cal]);
   const watcher = await connect(urlOf(0), ana);
-  const victim = fleet.chats[2]!;
+  const victim = third;
   await Promise.all([connect(victim.url, ben), connect(victim.url, cal)]);
   await expect.poll(() => watch(watcher, ben.id, cal.id)).toEqual({ [ben.id]: 'online', [cal.id]: 'online' });
   const killedAt = performance.now();
@@ -270,24 +281,4 @@ test('the people of an instance that was killed are offline within the grace, un
   const after = { [ben.id]: 'offline', [cal.id]: 'online' };
   await expect.poll(() => ask(ana, 1, ben.id, cal.id)).toEqual(after);
   await Promise.all([back.close(), watcher.close()]);
-});
-
-test('a change costs one hint of a few bytes, however many people watch', async () => {
-  const [ana, ben] = (await people(2)) as [TestUser, TestUser];
-  await createRoom([ana, ben]);
-  const watchers = await Promise.all(Array.from({ length: 20 }, () => connect(urlOf(0), ana)));
-  for (const watcher of watchers) await watch(watcher, ben.id);
-  const device = await connect(urlOf(1), ben);
-  await Promise.all(watchers.map((each) => each.until(({ type }) => type === 'presence')));
-  const counts = () =>
-    Promise.all(['changes_total', 'hint_bytes_total'].map((name) => metricOf(urlOf(1), `parley_presence_${name}`)));
-  const [changesBefore, bytesBefore] = (await counts()) as [number, number];
-  for (const status of ['away', 'dnd', 'online']) {
-    await say(device, status);
-    for (const each of watchers) await expect.poll(() => statusesOf(each, ben.id).at(-1)).toBe(status);
-  }
-  const [changes, bytes] = (await counts()) as [number, number];
-  expect(changes - changesBefore).toBe(3);
-  expect((bytes - bytesBefore) / 3).toBeLessThan(128);
-  await Promise.all([...watchers, device].map((each) => each.close()));
 });

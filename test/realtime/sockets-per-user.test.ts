@@ -6,7 +6,7 @@ import { openSocket, signUp, type TestUser } from '../harness/test-client.ts';
 let fleet: Fleet;
 
 beforeAll(async () => {
-  fleet = await startFleet({ chats: 2, processings: 1, settings: { PARLEY_REALTIME_SOCKETS_PER_USER: '6' } });
+  fleet = await startFleet({ chats: 2, processings: 0, settings: { PARLEY_REALTIME_SOCKETS_PER_USER: '6' } });
 });
 afterAll(() => fleet.end());
 

@@ -1,14 +1,11 @@
 /** Names, topics and notes must be one visible line, on every route. */
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { audience, type HostIssuer, startHostIssuer } from '../auth/host-issuer.ts';
+import { beforeAll, expect, test } from 'vitest';
 import { createSoftwareAuthenticator } from '../auth/software-authenticator.ts';
-import { freePort } from '../harness/ports.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { type Answer, callApi, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
-let host: HostIssuer;
+let parley: SharedParley;
 let admin: TestUser;
 let ben: TestUser;
 let room: string;
@@ -16,15 +13,7 @@ let server: TestUser['call'];
 let factor: string;
 
 beforeAll(async () => {
-  host = await startHostIssuer();
-  const issuers = [{ issuer: host.issuer, audience, jwksUrl: host.jwksUrl, algorithms: ['ES256'] }];
-  const port = await freePort();
-  const settings = {
-    PUBLIC_URL: `http://127.0.0.1:${port}`,
-    PARLEY_AUTH_ISSUERS: JSON.stringify(issuers),
-    PARLEY_LIMITS_LOGINS_PER_MINUTE: '1000',
-  };
-  parley = await startSingle(settings, port);
+  parley = await useSharedParley();
   [admin, ben] = await Promise.all([signUp(parley.url), signUp(parley.url)]);
   const sql = postgres(parley.database.url, { max: 1 });
   await sql`update users set role = 'admin' where id = ${admin.id}`;
@@ -35,10 +24,6 @@ beforeAll(async () => {
   const { key } = await mustCall(admin, 'POST', '/v1/api-keys', { name: 'server', scopes: ['users:write'] });
   server = (method, path, body) => callApi(parley.url, method, path, body, { authorization: `Bearer ${key}` });
   factor = await addPasskey('Laptop');
-});
-afterAll(async () => {
-  await parley.end();
-  await host.stop();
 });
 
 async function addPasskey(name: string): Promise<string> {
@@ -59,7 +44,7 @@ const newAccount = () => ({
   email: 'n@example.org',
   password: 'a password of some length',
 });
-const identity = () => ({ issuer: host.issuer, subject: crypto.randomUUID() });
+const identity = () => ({ issuer: parley.host.issuer, subject: crypto.randomUUID() });
 const rule = { kind: 'word', pattern: 'snorblat', action: 'flag' };
 
 /** Every one-line field: its path, and a call that sets it. */
@@ -152,7 +137,7 @@ test('a topic may be empty, and the pattern of a word is one line', async () => 
 
 test('a name from a host application is cleaned to one line', async () => {
   const nameFor = async (name: unknown) => {
-    const token = await host.sign({ sub: crypto.randomUUID(), name, preferred_username: 'x' });
+    const token = await parley.host.sign({ sub: crypto.randomUUID(), name, preferred_username: 'x' });
     const { status, body } = await callApi(parley.url, 'GET', '/v1/users/me', undefined, {
       authorization: `Bearer ${token}`,
     });

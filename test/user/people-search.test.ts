@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { callApi, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let fleet: BorrowedFleet;
 let ana: TestUser;
 /** The usernames of all test users by their names. */
 const people: Record<string, string> = {};
@@ -25,18 +25,18 @@ const names = [
 ];
 
 beforeAll(async () => {
-  parley = await startSingle();
-  ana = await signUp(parley.url);
+  fleet = await borrowFleet('moderation');
+  ana = await signUp(fleet.chats[0]!.url);
   for (const [index, displayName] of names.entries()) {
     const username = index === 0 ? 'jens.meier_x' : `p${randomBytes(4).toString('hex')}`;
     const email = index === 0 ? 'zacharias@example.org' : `${username}@example.org`;
     const registration = { username, email, password: 'a long enough one', displayName };
-    const { status } = await callApi(parley.url, 'POST', '/v1/auth/register', registration);
+    const { status } = await callApi(fleet.chats[0]!.url, 'POST', '/v1/auth/register', registration);
     expect(status).toBe(201);
     people[displayName] = username;
   }
 });
-afterAll(() => parley.end());
+afterAll(() => fleet.end());
 
 async function find(query: string): Promise<string[]> {
   const { items } = await mustCall(ana, 'GET', `/v1/users?query=${encodeURIComponent(query)}`);
@@ -109,7 +109,7 @@ test.each(["' | 'a':*", "a'", 'a\\', 'a:*', 'a & !b', '<->', 'jür\\', "jür' | 
 
 test('a renamed user is found by the new name, an erased one not at all, and paging continues', async () => {
   const word = `q${randomBytes(4).toString('hex')}`;
-  const others = await Promise.all([1, 2, 3].map(() => signUp(parley.url)));
+  const others = await Promise.all([1, 2, 3].map(() => signUp(fleet.chats[0]!.url)));
   for (const other of others) await mustCall(other, 'PATCH', '/v1/users/me', { displayName: `Other ${word}é` });
   const found: string[] = [];
   let cursor = '';
@@ -125,7 +125,7 @@ test('a renamed user is found by the new name, an erased one not at all, and pag
 });
 
 test('the search uses an index, in any database locale', async () => {
-  const sql = postgres(parley.database.url, { max: 1 });
+  const sql = postgres(fleet.database.url, { max: 1 });
   const [plan] = await sql.begin(async (tx) => {
     await tx`set local enable_seqscan = off`;
     return tx`explain (format json) select id from users where erased_at is null
@@ -137,7 +137,7 @@ test('the search uses an index, in any database locale', async () => {
 
 test('names that decompose into many letters are stored', async () => {
   const displayName = '\ufdfa'.repeat(64);
-  const ben = await signUp(parley.url);
+  const ben = await signUp(fleet.chats[0]!.url);
   expect(await ben.call('PATCH', '/v1/users/me', { displayName })).toMatchObject({
     status: 200,
     body: { displayName },

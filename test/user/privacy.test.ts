@@ -1,14 +1,11 @@
 import { inflateRawSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let parley: Single;
+let parley: SharedParley;
 beforeAll(async () => {
-  parley = await startSingle({ PARLEY_LIMITS_EXPORTS_PER_HOUR: '3', PARLEY_LIMITS_BLOCKS_PER_USER: '2' });
-});
-afterAll(async () => {
-  await parley.end();
+  parley = await useSharedParley();
 });
 
 /** Reads a ZIP archive through its directory, as unzip does. */

@@ -1,22 +1,15 @@
 /** Which usernames are allowed, and which users a mention notifies. */
 import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { audience, type HostIssuer, startHostIssuer } from '../auth/host-issuer.ts';
-import { type Single, startSingle } from '../harness/stack.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
+import { startSingle } from '../harness/stack.ts';
 import { callApi, createRoom, mustCall, signUp } from '../harness/test-client.ts';
 
-let parley: Single;
-let host: HostIssuer;
+let parley: SharedParley;
 
 beforeAll(async () => {
-  host = await startHostIssuer();
-  const issuers = [{ issuer: host.issuer, audience, jwksUrl: host.jwksUrl, algorithms: ['ES256'] }];
-  parley = await startSingle({ PARLEY_AUTH_ISSUERS: JSON.stringify(issuers) });
-});
-afterAll(async () => {
-  await parley.end();
-  await host.stop();
+  parley = await useSharedParley();
 });
 
 const random = () => randomBytes(4).toString('hex');
@@ -108,7 +101,7 @@ test('the operator says which names are reserved; the product’s own always are
 });
 
 async function vouched(claims: Record<string, unknown>): Promise<{ id: string; username: string }> {
-  const token = await host.sign({ sub: crypto.randomUUID(), ...claims });
+  const token = await parley.host.sign({ sub: crypto.randomUUID(), ...claims });
   const headers = { authorization: `Bearer ${token}` };
   const { status, body } = await callApi(parley.url, 'GET', '/v1/users/me', undefined, headers);
   expect(status).toBe(200);
