@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -348,8 +348,10 @@ test('an upload that a killed instance left behind is swept by another one', asy
   request.write(`${opening}half of it`);
   await expect.poll(async () => (await leftOf(user)).rows).toBe(1);
   await instance.kill();
-  // It is older than any upload takes.
-  await sql`update attachments set created_at = now() - interval '1 day' where owner_id = ${user.id}`;
+  // They are older than any upload takes.
+  const yesterday = new Date(Date.now() - 86_400_000);
+  await sql`update attachments set created_at = ${yesterday} where owner_id = ${user.id}`;
+  for (const name of await store.spooled()) await utimes(join(store.folder, 'spool', name), yesterday, yesterday);
   await expect.poll(() => leftOf(user)).toEqual(nothing);
 });
 
