@@ -13,13 +13,13 @@ vi.setConfig({ testTimeout: 120_000 });
 let parley: Single;
 let odd: OddIssuer;
 /** Providers whose discovery document is read once, as the test about each left it. */
-const own: Record<'unusual' | 'inBody' | 'announcing', OddIssuer> = {} as never;
+const own: Record<'unusual' | 'posted' | 'announcing', OddIssuer> = {} as never;
 const tenantA = '11111111-2222-3333-4444-555555555555';
 const tenantB = '66666666-7777-8888-9999-aaaaaaaaaaaa';
 
 beforeAll(async () => {
   odd = await startOddIssuer();
-  for (const name of ['unusual', 'inBody', 'announcing'] as const) own[name] = await startOddIssuer();
+  for (const name of ['unusual', 'posted', 'announcing'] as const) own[name] = await startOddIssuer();
   const port = await freePort();
   const { origin } = odd;
   const client = { kind: 'oidc', clientId: oddClient.id, clientSecret: oddClient.secret };
@@ -44,7 +44,7 @@ beforeAll(async () => {
         lost: { ...client, issuer: `${origin}/lost`, discoveryUrl: `${origin}/nothing/here` },
         moved: { ...client, issuer: `${origin}/moved/` },
         unusual: { ...client, issuer: own.unusual.origin },
-        inBody: { ...client, issuer: own.inBody.origin },
+        posted: { ...client, issuer: own.posted.origin },
         announcing: { ...client, issuer: own.announcing.origin },
       }),
     },
@@ -148,8 +148,8 @@ test('the client secret is sent as the provider or the operator requires', async
 });
 
 test('the discovery document can require the secret in the body', async () => {
-  own.inBody.be({ secretIn: 'body', discovery: { token_endpoint_auth_methods_supported: ['client_secret_post'] } });
-  const end = await new Browser().logIn(`${parley.url}/v1/auth/oauth/inBody`, '');
+  own.posted.be({ secretIn: 'body', discovery: { token_endpoint_auth_methods_supported: ['client_secret_post'] } });
+  const end = await new Browser().logIn(`${parley.url}/v1/auth/oauth/posted`, '');
   expect(end.hash).toMatch(/^#code=/);
 });
 

@@ -130,7 +130,7 @@ test('a deployment ban with an end expires by itself', async () => {
   const login = () =>
     callApi(town.there, 'POST', '/v1/auth/login', { login: person.username, password: person.password });
   expect((await login()).body.code).toBe('banned');
-  await expect.poll(async () => (await login()).status).toBe(200);
+  await expect.poll(async () => (await login()).status, { interval: 300 }).toBe(200);
 });
 
 test('staff ban only below their own role, and room moderators do not ban from the deployment', async () => {

@@ -88,7 +88,9 @@ test('staff access expires', async () => {
   const { id } = await say(square.author, square.roomId, 'for a moment');
   expect((await open(moderator, { roomId: square.roomId, reason: 'a look', seconds: 8 })).status).toBe(201);
   expect((await moderator.call('GET', `/v1/rooms/${square.roomId}`)).status).toBe(200);
-  await expect.poll(async () => statuses(await readAll(moderator, readsOf(square, id)))).toEqual([404]);
+  await expect
+    .poll(async () => statuses(await readAll(moderator, readsOf(square, id))), { interval: 500 })
+    .toEqual([404]);
   expect(statuses(await readAll(moderator.at(town.there), readsOf(square, id)))).toEqual([404]);
 });
 
