@@ -71,8 +71,17 @@ export function addRead(log: MessageLog, read: readonly Message[], during: reado
     .filter(({ id }) => ids.has(id))
     .map((each) => keepOwnVote(each, findMessage(log, each.id)));
   const incomplete = new Set([...log.incomplete].filter((id) => !ids.has(id)));
-  for (const id of page.incomplete) incomplete.add(id);
+  for (const id of [...page.incomplete, ...uncertainCounts(log, during, ids)]) incomplete.add(id);
   return { messages: mergeBySeq(log.messages, added, ids), incomplete };
+}
+
+/** Messages of a page whose count may contain a reply or not that was deleted or restored meanwhile, and is not on the page. */
+function uncertainCounts(log: MessageLog, during: readonly RoomEvent[], page: ReadonlySet<string>): string[] {
+  return during.flatMap(({ type, data }) => {
+    const id = type === 'message.deleted' ? data.messageId : type === 'message.updated' ? data.message.id : '';
+    const replyTo = page.has(id) ? undefined : findMessage(log, id)?.replyTo;
+    return replyTo && page.has(replyTo) ? [replyTo] : [];
+  });
 }
 
 export function findMessage(log: MessageLog, messageId: string): Message | undefined {

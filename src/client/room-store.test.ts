@@ -135,6 +135,27 @@ test('a page that was read while events came contains each of them once', () => 
   }
 });
 
+test('a reply that is deleted while the message it answers is read makes that one incomplete', () => {
+  const gone = event(10, 'message.deleted', { messageId: 'm9', by: 'ben' });
+  // The older page was read before the deletion, or after it.
+  for (const replyCount of [1, 0]) {
+    const newest = reduceRoom(createRoomStore('ana', room), {
+      type: 'messages',
+      messages: [message(9, { replyTo: 'm1' })],
+    });
+    const store = reduceRoom(applyAll(newest, [gone]), {
+      type: 'messages',
+      messages: [message(1, { replyCount })],
+      during: [gone],
+    });
+    expect([...store.log.incomplete]).toEqual(['m1']);
+  }
+  // On one page they are of one moment.
+  const page = { type: 'messages', messages: [message(1, { replyCount: 1 }), message(9, { replyTo: 'm1' })] } as const;
+  const whole = reduceRoom(createRoomStore('ana', room), { ...page, during: [gone] });
+  expect(whole.log).toMatchObject({ incomplete: new Set(), messages: [{ replyCount: 0 }, { id: 'm9' }] });
+});
+
 test('what is unread follows edits, deletions and the read marker, or is known to be uncertain', () => {
   const store = after(
     created(1, { mentions: ['ana'] }),
