@@ -1,6 +1,6 @@
 /** How events change a room in the user's list: who is in it, its last message, its settings. What is unread: unread-counts.ts. */
 import { isInRoom } from './message-log.ts';
-import type { Message, OwnRoom, Room, RoomEvent } from './types.ts';
+import type { MemberChange, Message, OwnRoom, Room, RoomEvent } from './types.ts';
 
 /** Applies an event to its room. A room that was read after the event contains it already, and does not change. */
 export function changeRoom(room: OwnRoom, event: RoomEvent, me: string | undefined): OwnRoom {
@@ -17,16 +17,21 @@ function changeBy(room: OwnRoom, event: RoomEvent, me: string | undefined): Part
     case 'message.deleted':
       return deleteLast(room, event.data.messageId, event.at);
     case 'member.joined':
-      return { memberCount: room.memberCount + 1 };
+      return { memberCount: room.memberCount + 1, ...ownRole(event.data, me) };
     case 'member.left':
       return { memberCount: room.memberCount - 1 };
     case 'member.updated':
-      return event.data.user.id === me ? { role: event.data.role } : {};
+      return ownRole(event.data, me);
     case 'room.updated':
       return settingsOf(event.data.room, room);
     default:
       return {};
   }
+}
+
+/** The user may have left and joined again while nothing was connected: with another role. */
+function ownRole({ user, role }: MemberChange, me: string | undefined): Partial<OwnRoom> {
+  return user.id === me ? { role } : {};
 }
 
 function changeLast({ lastMessage }: OwnRoom, message: Message): Partial<OwnRoom> {

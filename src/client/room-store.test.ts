@@ -198,4 +198,10 @@ test('members, pins, settings and receipts follow their events', () => {
   ]);
   expect([...store.members!.keys()]).toEqual(['ana']);
   expect(store.pinnedIds).toEqual([]);
+  // A resume brings both: the user left as a moderator, and joined again.
+  store = applyAll(store, [
+    event(8, 'member.left', { userId: 'ana', by: 'ana', reason: 'left' }),
+    event(9, 'member.joined', { user: ana, role: 'member', by: 'ana' }),
+  ]);
+  expect(store.room).toMatchObject({ role: 'member', memberCount: 2 });
 });
