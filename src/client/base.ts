@@ -5,9 +5,10 @@ import { createHostTokens, readClaims, type TokenSource } from './calls/token-so
 import { createListeners, type Listeners } from './link/listeners.ts';
 import { type Link, LiveSocket, type MakeLink } from './link/live-socket.ts';
 import { TabLink, type TabSharing } from './link/tab-link.ts';
-import { type WebSocketClass, webSockets } from './link/transport.ts';
+import { chooseTransports, type WebSocketClass, webSockets } from './link/transport.ts';
 import { createOutbox, type Outbox, type OutboxMessage, type OutboxNews, type Sent } from './outbox/outbox.ts';
 import { ParleyError } from './parley-error.ts';
+import { EventStream } from './stream/event-stream.ts';
 import type { Login, OwnUser } from './types.ts';
 
 export interface BaseOptions {
@@ -101,14 +102,17 @@ function createLinkMaker({
   server: Server;
   tokens: TokenSource;
 }): MakeLink {
-  const open = webSockets(`${server.url.replace(/^http/, 'ws')}/v1/ws`, options.WebSocket, options.version);
+  const transports = chooseTransports(
+    webSockets(`${server.url.replace(/^http/, 'ws')}/v1/ws`, options.WebSocket, options.version),
+    (token) => new EventStream(server, token),
+  );
   return (listener, position) =>
     new LiveSocket({
-      open,
+      open: transports.open,
       token: tokens.token,
       renew: tokens.renew,
       dueInMs: tokens.dueInMs,
-      explain: () => explainRefusedSocket(server),
+      explain: () => explainRefusedSocket(server, transports.noteBlocked),
       listener,
       ...(position ? { position } : {}),
     });
@@ -155,10 +159,14 @@ async function deliver(
   return pending === true ? { ...sent, pending } : sent;
 }
 
-/** Why the server refuses sockets of this page; undefined where it does not, or cannot be reached. */
-async function explainRefusedSocket(server: Server): Promise<string | undefined> {
+/**
+ * Why the server refuses sockets of this page; undefined where it does not, or cannot be reached.
+ * @param onBlocked called when the server would accept a socket: something on the way does not let it pass
+ */
+async function explainRefusedSocket(server: Server, onBlocked: () => void): Promise<string | undefined> {
   try {
     await callOnce(server, { method: 'POST', path: '/v1/ws' });
+    onBlocked();
     return undefined;
   } catch (error) {
     return error instanceof ParleyError && error.code === 'forbidden' ? error.message : undefined;

@@ -184,7 +184,7 @@ test('members, pins, settings and receipts follow their events', () => {
     event(2, 'member.joined', { user: ben, role: 'member', by: 'ben' }),
     event(3, 'member.updated', { user: ana, role: 'moderator', by: 'ben', mutedUntil: null }),
     event(4, 'message.pinned', { messageId: 'm1', by: 'ben' }),
-    event(5, 'room.updated', { room: { ...room, name: 'Orchard', receipts: true } }),
+    event(5, 'room.updated', { by: 'ben', room: { ...room, name: 'Orchard', receipts: true } }),
   ]);
   expect([...store.members!.values()].map(({ role }) => role)).toEqual(['moderator', 'member']);
   expect(store.pinnedIds).toEqual(['m1']);

@@ -170,8 +170,12 @@ export interface RoomEventData {
   readonly 'poll.updated': { readonly messageId: string; readonly poll: Poll };
   readonly 'member.joined': MemberChange;
   readonly 'member.updated': MemberChange;
-  readonly 'member.left': { readonly userId: string; readonly by: string; readonly reason: string };
-  readonly 'room.updated': { readonly room: Room };
+  readonly 'member.left': {
+    readonly userId: string;
+    readonly by?: string;
+    readonly reason: 'left' | 'removed' | 'banned' | 'deleted';
+  };
+  readonly 'room.updated': { readonly room: Room; readonly by: string };
   readonly 'room.deleted': { readonly by: string };
 }
 
@@ -203,6 +207,44 @@ export type RoomEvent = {
     readonly data: RoomEventData[Type];
   };
 }[keyof RoomEventData];
+
+/** What each frame without a seq tells, by its type. They are not repeated after a break. */
+export interface SignalFields {
+  readonly typing: OfRoom<{ readonly userId: string; readonly active: boolean; readonly threadId?: string }>;
+  readonly presence: {
+    readonly data: { readonly userId: string; readonly status: Presence; readonly customStatus?: CustomStatus | null };
+  };
+  readonly 'read.updated': OfRoom<ReadState & { readonly userId: string }>;
+  readonly 'receipt.updated': OfRoom<Receipt>;
+  readonly 'thread.updated': OfRoom<ThreadState & { readonly userId: string }>;
+  readonly 'draft.updated': OfRoom<Partial<Draft> & Pick<Draft, 'text' | 'threadId'>>;
+  /** `bookmark`: null once it was removed. */
+  readonly 'bookmark.updated': OfRoom<{ readonly messageId: string; readonly bookmark: Partial<Bookmark> | null }>;
+  readonly 'bookmark.reminder': OfRoom<{ readonly messageId: string; readonly note: string }>;
+  readonly 'scheduled.updated': OfRoom<ScheduledMessage>;
+  readonly 'scheduled.removed': OfRoom<{ readonly id: string }>;
+  readonly 'message.delta': OfRoom<MessageDelta>;
+  readonly 'room.joined': OfRoom<{ readonly room: Pick<Room, 'id' | 'name'> & Partial<Room> }>;
+  readonly 'room.left': OfRoom<{ readonly reason: string; readonly lastSeq: number }>;
+  /** `clientId`: of the user's message that the notice is about. */
+  readonly notice: {
+    readonly code: string;
+    readonly message: string;
+    readonly roomId?: string;
+    readonly clientId?: string;
+    readonly messageId?: string;
+  };
+}
+
+interface OfRoom<Data> {
+  readonly roomId: string;
+  readonly data: Data;
+}
+
+/** A frame without a seq. */
+export type Signal = {
+  readonly [Type in keyof SignalFields]: { readonly type: Type } & SignalFields[Type];
+}[keyof SignalFields];
 
 /** Any frame of the server. */
 export interface ServerFrame {

@@ -15,6 +15,7 @@ import { type DatabaseIsolationWatch, startDatabaseIsolationWatch } from '../rea
 import { refuseAbandonedRequests } from '../realtime/gateway/abandoned-requests.ts';
 import { addSocketRoute } from '../realtime/gateway/socket-route.ts';
 import { closeCodes } from '../realtime/socket/connection.ts';
+import { addEventStreamRoute } from '../realtime/sse/event-stream-route.ts';
 import { createBlockLookup } from '../user/blocks/block-lookup.ts';
 import { createProfiles } from '../user/profile/profiles.ts';
 import { atMostUntil, type RoleContext, type RunningRole, stopInOrder } from './lifecycle/role-lifecycle.ts';
@@ -107,15 +108,20 @@ export async function startChatRole(options: ChatRoleOptions): Promise<ChatRole>
   addSocketDescription(app, gateway.handlers, options.version);
   addOperationRoutes(app, { options, cluster, judge, gateway, drain, probe });
   const isolation = watchIsolation(options, { cluster, drain, probe, metric: metrics.databaseIsolation });
-  await addSocketRoute(app, {
+  const socketsMax = config.http.connectionsMax;
+  const entrance = {
     sockets: gateway.sockets,
     authenticator: callers.identities.authenticator,
     isLeaving: () => drain.isDraining() || isolation.isIsolated(),
     isCrowded: gateway.helloHandshake.isFull,
     onCrowded: gateway.helloHandshake.countRefused,
     origins: callers.origins,
-    settings: { ...config.realtime, socketsMax: config.http.connectionsMax, headersMax: config.http.headersMax },
+  };
+  await addSocketRoute(app, {
+    ...entrance,
+    settings: { ...config.realtime, socketsMax, headersMax: config.http.headersMax },
   });
+  addEventStreamRoute(app, { ...entrance, socketsMax });
   const moderation = await registerApi({ ...shared, rooms, messages, callers, conversation });
   const hasPage = await addWebPage(app);
 

@@ -45,7 +45,12 @@ export const durableEvents = {
     data: Type.Object({
       userId: Uuid,
       by: Type.Optional(Uuid),
-      reason: Type.Union(['left', 'removed', 'banned', 'deleted'].map((reason) => Type.Literal(reason))),
+      reason: Type.Union([
+        Type.Literal('left'),
+        Type.Literal('removed'),
+        Type.Literal('banned'),
+        Type.Literal('deleted'),
+      ]),
     }),
     text: 'A membership ended',
   },

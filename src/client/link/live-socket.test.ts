@@ -47,7 +47,7 @@ function startClient(url: string, token: () => Promise<string> = async () => 'to
     onEnd: () => told.push('end'),
   };
   const client = new LiveSocket({
-    open: webSockets(url, undefined),
+    open: webSockets(url, undefined)!,
     token,
     renew: token,
     explain: async () => undefined,

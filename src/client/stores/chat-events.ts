@@ -1,14 +1,15 @@
 /** What the server tells, for those who listen to single events: bots, sounds, notifications. */
-import type { RoomEvent, RoomEventData, ServerFrame } from '../types.ts';
+import type { RoomEvent, RoomEventData, ServerFrame, Signal, SignalFields } from '../types.ts';
 
-/** A durable event by its type, any of them as `event`, and frames without a seq as `signal`. */
-export type EventOf<Type extends EventName> = Type extends keyof RoomEventData
-  ? Extract<RoomEvent, { readonly type: Type }>
-  : Type extends 'event'
-    ? RoomEvent
-    : ServerFrame;
+/** A durable event or a frame without a seq by its type; any of them as `event` and as `signal`. */
+export type EventOf<Type extends EventName> = Type extends 'event'
+  ? RoomEvent
+  : Type extends 'signal'
+    ? Signal
+    : Extract<RoomEvent | Signal, { readonly type: Type }>;
 
-export type EventName = keyof RoomEventData | 'event' | 'signal';
+/** Newer servers may send more. `event` and `signal` bring those as well. */
+export type EventName = keyof RoomEventData | keyof SignalFields | 'event' | 'signal';
 
 export interface ChatEvents {
   /**
@@ -39,6 +40,7 @@ export class EventBook implements ChatEvents {
   }
 
   takeSignal(frame: ServerFrame): void {
+    this.#tell(frame.type, frame);
     this.#tell('signal', frame);
   }
 
