@@ -2,13 +2,13 @@
 import { type Call, callOnce, createCall, type Server } from './calls/rest.ts';
 import { createSession, type LoginStorage, type Session } from './calls/session.ts';
 import { createHostTokens, readClaims, type TokenSource } from './calls/token-source.ts';
+import { LateTransport } from './link/late-transport.ts';
 import { createListeners, type Listeners } from './link/listeners.ts';
 import { type Link, LiveSocket, type MakeLink } from './link/live-socket.ts';
 import { TabLink, type TabSharing } from './link/tab-link.ts';
 import { chooseTransports, type WebSocketClass, webSockets } from './link/transport.ts';
 import { createOutbox, type Outbox, type OutboxMessage, type OutboxNews, type Sent } from './outbox/outbox.ts';
 import { ParleyError } from './parley-error.ts';
-import { EventStream } from './stream/event-stream.ts';
 import type { Login, OwnUser } from './types.ts';
 
 export interface BaseOptions {
@@ -104,7 +104,14 @@ function createLinkMaker({
 }): MakeLink {
   const transports = chooseTransports(
     webSockets(`${server.url.replace(/^http/, 'ws')}/v1/ws`, options.WebSocket, options.version),
-    (token) => new EventStream(server, token),
+    (token) =>
+      new LateTransport(
+        import('./stream/event-stream.ts').then(
+          ({ EventStream }) =>
+            () =>
+              new EventStream(server, token),
+        ),
+      ),
   );
   return (listener, position) =>
     new LiveSocket({

@@ -215,6 +215,7 @@ export interface SignalFields {
     readonly data: { readonly userId: string; readonly status: Presence; readonly customStatus?: CustomStatus | null };
   };
   readonly 'read.updated': OfRoom<ReadState & { readonly userId: string }>;
+  readonly 'block.updated': { readonly data: { readonly userId: string; readonly blocked: boolean } };
   readonly 'receipt.updated': OfRoom<Receipt>;
   readonly 'thread.updated': OfRoom<ThreadState & { readonly userId: string }>;
   readonly 'draft.updated': OfRoom<Partial<Draft> & Pick<Draft, 'text' | 'threadId'>>;
