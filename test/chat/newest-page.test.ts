@@ -3,20 +3,16 @@
  * feed if it does, or cached bytes. Readers must not notice which.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let [first, second]: string[] = [];
 let [ana, ben, eve]: TestUser[] = [];
 
 beforeAll(async () => {
-  // Slow checks, so that they cannot hide a page that was wrong at first.
-  fleet = await startFleet({
-    chats: 2,
-    processings: 0,
-    settings: { PARLEY_REALTIME_HEAD_CHECK: '60s', PARLEY_REALTIME_MEMBERSHIP_CHECK: '60s' },
-  });
+  // Rare checks, so that they cannot hide a page that was wrong at first.
+  fleet = await borrowFleet('rare-checks');
   [first, second] = fleet.chats.map((chat) => chat.url);
   [ana, ben, eve] = await Promise.all([signUp(first!), signUp(first!), signUp(first!)]);
 });

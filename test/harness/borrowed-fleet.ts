@@ -1,6 +1,6 @@
 /**
- * Two chat instances and a processing instance with a Redis of their own, borrowed from the run for the time of a test file: see
- * lent-fleets.ts for their settings. A file makes its own users and rooms, and does not look at all there are.
+ * Chat and processing instances with a Redis of their own, borrowed from the run for the time of a test file: see
+ * lent-fleets.ts for the kinds of them. A file makes its own users and rooms, and does not look at all there are.
  */
 import { inject } from 'vitest';
 import type { FleetKind, LentFleet, PartName } from './lent-fleets.ts';
@@ -44,8 +44,8 @@ export async function borrowFleet(kind: FleetKind = 'chat'): Promise<BorrowedFle
   });
   return {
     database: { url: lent.databaseUrl },
-    chats: lent.chats.map(({ url }, index) => ({ url, ...part(index === 0 ? 'chat0' : 'chat1') })),
-    processings: lent.processings.map(({ processingUrl }) => ({ processingUrl, ...part('processing0') })),
+    chats: lent.chats.map(({ url }, index) => ({ url, ...part(`chat${index}`) })),
+    processings: lent.processings.map(({ processingUrl }, index) => ({ processingUrl, ...part(`processing${index}`) })),
     redis: { ...lent.redis, ...part('redis') },
     host: hostOf(lent.host),
     startChat: () => startParley({ role: 'chat', settings: lent.settings }),

@@ -8,10 +8,6 @@ import { audience, type HostApplication } from './host-applications.ts';
 import { type ParleyProcess, type ProcessOptions, startParley, wideLimits } from './parley-process.ts';
 import { type RedisProcess, startRedisProcess } from './redis-process.ts';
 
-/** A fleet of moderated rooms has learned from decisions and judges differently, so it is a kind of its own. */
-export const fleetKinds = ['chat', 'moderation'] as const;
-export type FleetKind = (typeof fleetKinds)[number];
-
 /** Of each kind. More files wait: each fleet that idles costs memory. */
 const fleetsMax = 2;
 
@@ -46,6 +42,19 @@ const fleetSettings = {
   PARLEY_AUTH_API_KEYS_MAX: '30',
 };
 
+/** Two chat instances each. */
+const fleetKinds = {
+  chat: { processings: 1, settings: fleetSettings },
+  /** Has learned from decisions, and judges differently since. */
+  moderation: { processings: 1, settings: fleetSettings },
+  /** Nothing repairs by a regular look what must be right at once. */
+  'rare-checks': {
+    processings: 0,
+    settings: { ...wideLimits, PARLEY_REALTIME_HEAD_CHECK: '60s', PARLEY_REALTIME_MEMBERSHIP_CHECK: '60s' },
+  },
+} as const;
+export type FleetKind = keyof typeof fleetKinds;
+
 /** What a borrower is told, as JSON. */
 export interface LentFleet {
   readonly id: number;
@@ -64,20 +73,31 @@ interface Part {
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly isDown: () => boolean;
+  /** What it wrote, if it ended and nobody had asked for that. */
+  readonly crash: () => string | undefined;
 }
 
-export type PartName = 'chat0' | 'chat1' | 'processing0' | 'redis';
+export type PartName = `chat${number}` | `processing${number}` | 'redis';
 
 interface Fleet {
   readonly kind: FleetKind;
   readonly lent: LentFleet;
-  readonly parts: Readonly<Record<PartName, Part>>;
+  /** In the order in which they start. */
+  readonly parts: ReadonlyMap<PartName, Part>;
   readonly database: TestDatabase;
+}
+
+/** The fleets of a kind. */
+interface Shelf {
+  started: number;
+  readonly free: Fleet[];
+  readonly waiting: ((fleet: Fleet) => void)[];
 }
 
 export interface Lender {
   /** Waits until a fleet of this kind is free, and whole. */
   readonly borrow: (kind: FleetKind) => Promise<LentFleet>;
+  /** @throws Error with what a process wrote that ended by itself */
   readonly giveBack: (id: number) => void;
   readonly part: (id: number, name: PartName) => Pick<Part, 'kill' | 'start'>;
   readonly stop: () => Promise<void>;
@@ -86,17 +106,25 @@ export interface Lender {
 export function createLender(postgresUrl: string, template: string, host: HostApplication): Lender {
   const fleets: Promise<Fleet>[] = [];
   const byId = new Map<number, Fleet>();
-  const free: Record<FleetKind, Fleet[]> = { chat: [], moderation: [] };
-  const started: Record<FleetKind, number> = { chat: 0, moderation: 0 };
-  const waiting: Record<FleetKind, ((fleet: Fleet) => void)[]> = { chat: [], moderation: [] };
+  const shelves = new Map<FleetKind, Shelf>();
+
+  function shelfOf(kind: FleetKind): Shelf {
+    const shelf = shelves.get(kind) ?? { started: 0, free: [], waiting: [] };
+    shelves.set(kind, shelf);
+    return shelf;
+  }
 
   async function find(kind: FleetKind): Promise<Fleet> {
-    const next = free[kind].pop();
+    const shelf = shelfOf(kind);
+    const next = shelf.free.pop();
     if (next) return next;
-    if (started[kind] === fleetsMax) return new Promise((resolve) => waiting[kind].push(resolve));
-    started[kind] += 1;
+    if (shelf.started === fleetsMax) return new Promise((resolve) => shelf.waiting.push(resolve));
+    shelf.started += 1;
     const starting = startFleet({ id: fleets.length, kind, postgresUrl, template, host });
     fleets.push(starting);
+    starting.catch(() => {
+      shelf.started -= 1;
+    });
     const fleet = await starting;
     byId.set(fleet.lent.id, fleet);
     return fleet;
@@ -105,24 +133,26 @@ export function createLender(postgresUrl: string, template: string, host: HostAp
   return {
     borrow: async (kind) => {
       const { lent, parts } = await find(kind);
-      // Redis first: the others look for it when they start.
-      for (const part of [parts.redis, parts.processing0, parts.chat0, parts.chat1])
-        if (part.isDown()) await part.start();
+      for (const part of parts.values()) if (part.isDown()) await part.start();
       return lent;
     },
     giveBack: (id) => {
       const fleet = byId.get(id)!;
-      const next = waiting[fleet.kind].shift();
+      const crashes = [...fleet.parts].map(([name, { crash }]) => [name, crash()] as const).filter(([, text]) => text);
+      const shelf = shelfOf(fleet.kind);
+      const next = shelf.waiting.shift();
       if (next) next(fleet);
-      else free[fleet.kind].push(fleet);
+      else shelf.free.push(fleet);
+      if (crashes.length > 0)
+        throw new Error(crashes.map(([name, text]) => `${name} ended by itself:\n${text}`).join('\n'));
     },
-    part: (id, name) => byId.get(id)!.parts[name],
+    part: (id, name) => byId.get(id)!.parts.get(name)!,
     stop: async () => {
       for (const { value: fleet } of (await Promise.allSettled(fleets)) as { value?: Fleet }[]) {
         if (!fleet) continue;
-        const { redis, ...processes } = fleet.parts;
-        await Promise.all(Object.values(processes).map((each) => each.stop()));
-        await redis.stop();
+        const [redis, ...processes] = fleet.parts.values();
+        await Promise.all(processes.map((each) => each.stop()));
+        await redis!.stop();
         await fleet.database.drop();
       }
     },
@@ -137,32 +167,39 @@ interface FleetOptions {
   readonly host: HostApplication;
 }
 
-/** Two chat instances and a processing instance, over a database and a Redis of their own. */
+/** Over a database and a Redis of their own. */
 async function startFleet({ id, kind, postgresUrl, template, host }: FleetOptions): Promise<Fleet> {
   const [database, redis] = await Promise.all([cloneDatabase(postgresUrl, template), startRedisProcess()]);
   const prefix = database.url.split('/').at(-1)!;
   const { issuer, jwksUrl } = host;
   const common = {
-    ...fleetSettings,
+    ...fleetKinds[kind].settings,
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,
     PARLEY_REDIS_PREFIX: prefix,
     PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer, audience, jwksUrl }]),
   };
-  const processing = await startPart({ role: 'processing', settings: common });
-  const settings = { ...common, PROCESSING_URL: processing.first.processingUrl };
-  const [one, two] = await Promise.all([startPart({ role: 'chat', settings }), startPart({ role: 'chat', settings })]);
+  const processings = await startParts(fleetKinds[kind].processings, { role: 'processing', settings: common });
+  const settings = { ...common, PROCESSING_URL: processings.map(({ first }) => first.processingUrl).join(',') };
+  const chats = await startParts(2, { role: 'chat', settings });
   return {
     kind,
     database,
     lent: {
       ...{ id, databaseUrl: database.url, redis: { url: redis.url, prefix }, settings, host },
-      chats: [one, two].map(({ first }) => ({ url: first.url })),
-      processings: [{ processingUrl: processing.first.processingUrl }],
+      chats: chats.map(({ first }) => ({ url: first.url })),
+      processings: processings.map(({ first }) => ({ processingUrl: first.processingUrl })),
     },
-    parts: { chat0: one, chat1: two, processing0: processing, redis: redisPart(redis) },
+    parts: new Map<PartName, Part>([
+      ['redis', redisPart(redis)],
+      ...processings.map((part, index) => [`processing${index}`, part] as const),
+      ...chats.map((part, index) => [`chat${index}`, part] as const),
+    ]),
   };
 }
+
+const startParts = (count: number, options: ProcessOptions) =>
+  Promise.all(Array.from({ length: count }, () => startPart(options)));
 
 /** A process that is started again with the same settings at the same addresses. */
 async function startPart(options: ProcessOptions): Promise<Part & { readonly first: ParleyProcess }> {
@@ -170,12 +207,18 @@ async function startPart(options: ProcessOptions): Promise<Part & { readonly fir
   const httpPort = Number(new URL(first.url).port);
   const processingPort = Number(new URL(first.processingUrl).port);
   let current = first;
+  let killed = false;
   return {
     first,
-    kill: () => current.kill(),
+    kill: () => {
+      killed = true;
+      return current.kill();
+    },
     start: async () => {
       current = await startParley({ ...options, httpPort, processingPort });
+      killed = false;
     },
+    crash: () => (current.exited() && !killed ? current.output() : undefined),
     stop: async () => void (current.exited() || (await current.stop())),
     isDown: () => current.exited(),
   };
@@ -195,5 +238,6 @@ function redisPart(redis: RedisProcess): Part {
     },
     stop: kill,
     isDown: () => isDown,
+    crash: () => undefined,
   };
 }

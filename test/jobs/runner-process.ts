@@ -1,4 +1,5 @@
 /** A job runner in a process of its own, to be killed. Settings come from the environment; says "running" and waits. */
+import '../../src/database/connection/driver-fix.ts';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { connectDatabase } from '../../src/database/connect.ts';

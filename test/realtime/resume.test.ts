@@ -39,6 +39,16 @@ test('a resume sends exactly the missed events in order, before any live event, 
   expect(after.texts(room).slice(0, 30)).toEqual(Array.from({ length: 30 }, (_, n) => `missed ${n}`));
 });
 
+let busy: { room: string; head: number } | undefined;
+/** A room in which much was said, once for all tests. Each says one thing more. */
+async function busyRoom(): Promise<{ room: string; head: number }> {
+  if (busy) return { ...busy, head: ++busy.head };
+  const room = await createRoom([ana, ben]);
+  for (let n = 0; n < 55; n++) await send(room, `m${n}`);
+  busy = { room, head: 57 };
+  return { ...busy };
+}
+
 test.each([
   ['too far behind', (head: number) => head - 51],
   ['beyond the head', (head: number) => head + 1],
@@ -46,17 +56,15 @@ test.each([
   ['no number', () => 'seven'],
   ['a fraction', () => 1.5],
 ])('a position that is %s gets room.reset with the head, and live events from there', async (_, positionOf) => {
-  const room = await createRoom([ana, ben]);
-  for (let n = 0; n < 55; n++) await send(room, `m${n}`);
+  const { room, head } = await busyRoom();
   const { logId } = (await connect(parley.url, ben)).welcome;
-  const head = 57;
   const socket = await connect(parley.url, ben, {
     logId: logId as string,
     rooms: { [room]: positionOf(head) as number },
   });
   await socket.until((frame) => frame.type === 'resumed');
   expect(socket.frames.filter((frame) => frame.type === 'room.reset')).toMatchObject([{ roomId: room, seq: head }]);
-  await send(room, 'next');
+  await send(room, `next after ${head}`);
   await socket.until((frame) => frame.type === 'message.created');
   expect(socket.events(room).map((frame) => frame.seq)).toEqual([head + 1]);
 });

@@ -1,21 +1,17 @@
 /** A feed may be outdated, because it has no readers or missed a hint. No reader may notice. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Fleet, startFleet } from '../harness/stack.ts';
+import { type BorrowedFleet, borrowFleet } from '../harness/borrowed-fleet.ts';
 import { connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
-let fleet: Fleet;
+let fleet: BorrowedFleet;
 let first: string;
 let second: string;
 let [ana, ben, eve]: TestUser[] = [];
 
 beforeAll(async () => {
-  // Slow checks, so that they cannot repair what must be right at once.
-  fleet = await startFleet({
-    chats: 2,
-    processings: 0,
-    settings: { PARLEY_REALTIME_HEAD_CHECK: '60s', PARLEY_REALTIME_MEMBERSHIP_CHECK: '60s' },
-  });
+  // Rare checks, so that they cannot repair what must be right at once.
+  fleet = await borrowFleet('rare-checks');
   [first, second] = fleet.chats.map((chat) => chat.url) as [string, string];
   [ana, ben, eve] = await Promise.all([signUp(first), signUp(first), signUp(first)]);
 });
