@@ -76,7 +76,8 @@ export function createBase(options: BaseOptions): Base {
     },
     name: () => nameOf({ server, session, tokens, isHosted: options.token !== undefined }),
     onNews: (news) => outbox.hear(news as OutboxNews),
-    onLead: (isLeading) => isLeading && outbox.flush(),
+    // The tab that led may have ended before it told of a message.
+    onLead: (isLeading) => isLeading && outbox.hear({ kind: 'changed' }),
   });
   const outbox = createOutbox({
     deliver: (message) => deliver(message, { userId: user()?.id, link }),

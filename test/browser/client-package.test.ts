@@ -1,5 +1,6 @@
 /** `@parley/client` as apps get it: packed, installed from its tarball into an empty folder, and used there in Node and in Chromium. */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -85,6 +86,30 @@ parley.close();
   const { stdout } = await run(process.execPath, ['program.ts', parley.url, ana.accessToken, roomId], { cwd: app });
   expect(stdout.trim().split('\n').slice(-2)).toEqual(['sent from the package', 'invalid']);
   expect(stdout).toMatch(/^\d+ from the package$/m);
+});
+
+/** Nodes on the path that have no WebSocket of their own. */
+const [node20] = (process.env.PATH ?? '')
+  .split(delimiter)
+  .map((path) => join(path, 'node'))
+  .filter((path) => existsSync(path))
+  .filter((path) => spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout.startsWith('v20.'));
+
+test.skipIf(!node20)('the installed package runs in Node 20, which has no WebSocket, by the stream', async () => {
+  const roomId = await createRoom([ana, ben]);
+  await writeFile(
+    join(app, 'old.js'),
+    `import { createParleyClient } from '@parley/client';
+const [url, token, roomId] = process.argv.slice(2);
+const parley = createParleyClient({ url, token: async () => token });
+const heard = new Promise((resolve) => parley.on('message.created', ({ data }) => resolve(data.message.text)));
+await parley.room(roomId).send('from Node 20');
+console.log(typeof WebSocket, parley.connection.get().transport, await heard);
+parley.close();
+`,
+  );
+  const { stdout } = await run(node20!, ['old.js', parley.url, ana.accessToken, roomId], { cwd: app });
+  expect(stdout.trim()).toBe('undefined sse from Node 20');
 });
 
 declare global {

@@ -5,8 +5,10 @@ import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { SignJWT } from 'jose';
 import { chromium } from 'playwright-core';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { createParleyClient } from '../../src/client/index.ts';
 import { nodeEnvironment } from '../harness/node-environment.ts';
 import { type ParleyProcess, startParley } from '../harness/parley-process.ts';
 import { freePort } from '../harness/ports.ts';
@@ -133,4 +135,47 @@ test('the plain page shows what is said, in Chromium', async () => {
   } finally {
     await browser.close();
   }
+});
+
+test('a client whose tokens last four seconds has one connection, and gets each message once', async () => {
+  const tokenFor = (seconds: number) =>
+    new SignJWT({ name: 'Ana' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuer('https://shop.example')
+      .setAudience('parley')
+      .setSubject('42')
+      .setIssuedAt()
+      .setExpirationTime(`${seconds}s`)
+      .sign(new TextEncoder().encode(secret));
+  let [asked, opened] = [0, 0];
+  class CountedWebSocket extends WebSocket {
+    constructor(url: string, protocols: string | string[]) {
+      super(url, protocols);
+      opened += 1;
+    }
+  }
+  const client = createParleyClient({
+    url: parley.url,
+    WebSocket: CountedWebSocket as never,
+    token: () => {
+      asked += 1;
+      return tokenFor(4);
+    },
+  });
+  onTestFinished(() => client.close());
+  const heard: string[] = [];
+  client.on('message.created', ({ data }) => heard.push(data.message.text));
+  await expect.poll(() => client.connection.get().status).toBe('online');
+  const headers = { authorization: `Bearer ${await tokenFor(600)}` };
+  const path = `/v1/rooms/${settings.ROOM_ID}/messages`;
+  const sent: string[] = [];
+  // Beyond the end of the first two tokens.
+  while (asked < 4) {
+    const text = `tick ${sent.length}`;
+    expect((await callApi(parley.url, 'POST', path, { clientId: text, text }, headers)).status).toBe(201);
+    sent.push(text);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  await expect.poll(() => heard.filter((text) => text.startsWith('tick'))).toEqual(sent);
+  expect(opened).toBe(1);
 });

@@ -144,3 +144,18 @@ test('an attempt that was stopped opens no connection once its token comes', asy
   await expect.poll(() => told.at(-1)).toBe('live');
   expect(connections).toHaveLength(1);
 });
+
+test('events and frames of a newer server keep their place, and say nothing to a client that does not know them', async () => {
+  const { url, connections } = await startServer((socket) => {
+    socket.send(
+      JSON.stringify({ type: 'message.translated', roomId: 'r', seq: 6, at: '', data: { more: [1] }, extra: 1 }),
+    );
+    socket.send(JSON.stringify({ type: 'weather', data: 'fine' }));
+    socket.send(JSON.stringify(event(7)));
+  });
+  const { client, told } = startClient(url);
+  await expect.poll(() => told.at(-1)).toBe('event 7');
+  expect(told).toEqual(['connecting', 'welcome to 5', 'live', 'event 6', 'event 7']);
+  expect(connections).toHaveLength(1);
+  expect(client.state.name).toBe('live');
+});

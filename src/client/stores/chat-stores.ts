@@ -56,7 +56,11 @@ export class ChatStores {
     const onUse = () => this.use();
     this.events = new EventBook(onUse);
     this.presence = new PresenceBook(calls, onUse);
-    this.rooms = new KnownRooms({ calls, userId: () => this.user.get()?.id, onUse });
+    this.rooms = new KnownRooms({
+      ...{ calls, onUse },
+      userId: () => this.user.get()?.id,
+      opened: (roomId) => this.#handles.get(roomId),
+    });
     this.#echoes = createDerived([this.#entries, this.user], (entries, sender) =>
       sender ? entries.map((entry) => toEcho(entry, { sender, attachments: (id) => this.#uploads.get(id) })) : [],
     );

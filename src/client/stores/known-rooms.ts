@@ -7,14 +7,24 @@ import { createRoomStore, type RoomChange, type RoomStore, reduceRoom, withUser 
 import type { BlockChange, OwnRoom, Profile, RoomEvent } from '../types.ts';
 import { createSource, type Loaded, type Source } from './live-store.ts';
 
-/** Messages that are kept of rooms that nobody looks at. */
+/** Messages that are kept of rooms that nobody looks at; of rooms that somebody has looked at, this many times more. */
 const unusedMax = 100;
+const openedFactor = 10;
 /** What events did not tell is read again after this time, for several events at once. */
 const readAgainMs = 300;
+
+export interface KnownRoomsOptions {
+  readonly calls: Calls;
+  readonly userId: () => string | undefined;
+  readonly onUse: () => void;
+  /** The room's views, if there ever were any: they are told to forget what they show. */
+  readonly opened: (roomId: string) => { readonly clear: () => void } | undefined;
+}
 
 export class KnownRooms {
   readonly list: Source<Loaded<OwnRoom>>;
   readonly #calls: Calls;
+  readonly #opened: KnownRoomsOptions['opened'];
   readonly #userId: () => string | undefined;
   readonly #rooms = new Map<string, Source<RoomStore>>();
   /** People by id, as messages and members name them. */
@@ -26,7 +36,8 @@ export class KnownRooms {
   #again: ReturnType<typeof setTimeout> | undefined;
   #loading: Promise<void> | undefined;
 
-  constructor(options: { calls: Calls; userId: () => string | undefined; onUse: () => void }) {
+  constructor(options: KnownRoomsOptions) {
+    this.#opened = options.opened;
     this.#calls = options.calls;
     this.#userId = options.userId;
     this.list = createSource<Loaded<OwnRoom>>({ status: 'idle', items: [] }, { onUse: options.onUse });
@@ -74,7 +85,7 @@ export class KnownRooms {
   change(roomId: string, change: RoomChange): void {
     const source = this.of(roomId);
     const before = source.get();
-    const after = this.#trimmed(source, reduceRoom(before, change));
+    const after = this.#trimmed(roomId, source, reduceRoom(before, change));
     source.set(after);
     if (change.type === 'messages') for (const { sender } of change.messages) this.learn(sender);
     if (change.type === 'members') for (const { user } of change.members) this.learn(user);
@@ -157,10 +168,14 @@ export class KnownRooms {
     if (!isSame) this.list.set({ status: 'ready', items });
   }
 
-  #trimmed(source: Source<RoomStore>, store: RoomStore): RoomStore {
+  #trimmed(roomId: string, source: Source<RoomStore>, store: RoomStore): RoomStore {
     const { messages } = store.log;
-    if (source.isUsed() || messages.length <= 2 * unusedMax) return store;
-    return { ...store, log: { messages: messages.slice(-unusedMax), incomplete: new Set() } };
+    const opened = this.#opened(roomId);
+    const keptMax = opened ? unusedMax * openedFactor : unusedMax;
+    if (source.isUsed() || messages.length <= 2 * keptMax) return store;
+    // What a view calls complete would not be so any more.
+    opened?.clear();
+    return { ...store, log: { messages: messages.slice(-keptMax), incomplete: new Set() } };
   }
 
   #readAgainSoon(): void {
