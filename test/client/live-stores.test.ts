@@ -1,6 +1,7 @@
 /** The client that apps install, in Node, against a running Parley. */
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createParleyClient, type ParleyClient, type ParleyOptions } from '../../src/client/index.ts';
+import { BlockedWebSocket } from '../harness/blocked-web-socket.ts';
 import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
@@ -19,28 +20,37 @@ function startClient(user: TestUser, options: ParleyOptions = {}): ParleyClient 
   return client;
 }
 
+/** What the stores promise holds on each network. */
+const networks: readonly (readonly [string, ParleyOptions])[] = [
+  ['over a WebSocket', {}],
+  ['over an event stream', { WebSocket: BlockedWebSocket }],
+];
+
 const post = (user: TestUser, room: string, text: string) =>
   mustCall(user, 'POST', `/v1/rooms/${room}/messages`, { clientId: text, text });
 
-test('a message is shown at once, and becomes the stored one under the same key', async () => {
-  const roomId = await createRoom([ana, ben]);
-  const [client, other] = [startClient(ana), startClient(ben)];
-  const { messages } = other.room(roomId);
-  onTestFinished(messages.subscribe(() => {}));
-  const room = client.room(roomId);
-  const shown: string[][] = [];
-  onTestFinished(
-    room.messages.subscribe(({ items }) => shown.push(items.map(({ key, status }) => `${key} ${status}`))),
-  );
-  await expect.poll(() => room.messages.get().status).toBe('ready');
-  const sent = await room.send('Hello *everyone*', { clientId: 'c1' });
-  await expect.poll(() => room.messages.get().items.map(({ status }) => status)).toEqual(['sent']);
-  const [message] = room.messages.get().items;
-  expect(message).toMatchObject({ id: sent.messageId, seq: sent.seq, html: '<p>Hello <em>everyone</em></p>\n' });
-  expect(shown.flat()).toContain(`${ana.id}:c1 sending`);
-  expect(shown.every((keys) => keys.length <= 1)).toBe(true);
-  await expect.poll(() => messages.get().items.map(({ text }) => text)).toEqual(['Hello *everyone*']);
-});
+test.each(networks)(
+  '%s a message is shown at once, and becomes the stored one under the same key',
+  async (_network, options) => {
+    const roomId = await createRoom([ana, ben]);
+    const [client, other] = [startClient(ana, options), startClient(ben, options)];
+    const { messages } = other.room(roomId);
+    onTestFinished(messages.subscribe(() => {}));
+    const room = client.room(roomId);
+    const shown: string[][] = [];
+    onTestFinished(
+      room.messages.subscribe(({ items }) => shown.push(items.map(({ key, status }) => `${key} ${status}`))),
+    );
+    await expect.poll(() => room.messages.get().status).toBe('ready');
+    const sent = await room.send('Hello *everyone*', { clientId: 'c1' });
+    await expect.poll(() => room.messages.get().items.map(({ status }) => status)).toEqual(['sent']);
+    const [message] = room.messages.get().items;
+    expect(message).toMatchObject({ id: sent.messageId, seq: sent.seq, html: '<p>Hello <em>everyone</em></p>\n' });
+    expect(shown.flat()).toContain(`${ana.id}:c1 sending`);
+    expect(shown.every((keys) => keys.length <= 1)).toBe(true);
+    await expect.poll(() => messages.get().items.map(({ text }) => text)).toEqual(['Hello *everyone*']);
+  },
+);
 
 test('a snapshot is the same object until something changed, and so is each message that did not change', async () => {
   const roomId = await createRoom([ana, ben]);
@@ -73,17 +83,20 @@ test('the history is read in pages both ways from a message in the middle', asyn
   await expect.poll(() => texts().at(-1)).toBe('live');
 });
 
-test('a refused message stays as failed, with the reason, and can be discarded', async () => {
-  const roomId = await createRoom([ana, ben]);
-  const room = startClient(ana).room(roomId);
-  await room.messages.load();
-  const refused = room.send('XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X');
-  await expect(refused).rejects.toMatchObject({ code: 'message_blocked', retryable: false });
-  const failed = room.messages.get().items.at(-1);
-  expect(failed).toMatchObject({ status: 'failed', error: { code: 'message_blocked' } });
-  expect(await room.messages.discard(failed!.key)).toContain('GTUBE');
-  expect(room.messages.get().items).toEqual([]);
-});
+test.each(networks)(
+  '%s a refused message stays as failed, with the reason, and can be discarded',
+  async (_network, options) => {
+    const roomId = await createRoom([ana, ben]);
+    const room = startClient(ana, options).room(roomId);
+    await room.messages.load();
+    const refused = room.send('XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X');
+    await expect(refused).rejects.toMatchObject({ code: 'message_blocked', retryable: false });
+    const failed = room.messages.get().items.at(-1);
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'message_blocked' } });
+    expect(await room.messages.discard(failed!.key)).toContain('GTUBE');
+    expect(room.messages.get().items).toEqual([]);
+  },
+);
 
 test('rooms, unread counts, members, pins, typing and presence follow what others do', async () => {
   const roomId = await createRoom([ana, ben]);
@@ -130,10 +143,10 @@ test('rooms, unread counts, members, pins, typing and presence follow what other
   await expect.poll(() => presence.get().get(ben.id)?.presence).toBe('online');
 });
 
-test('a thread has its own messages, and its root counts them', async () => {
+test.each(networks)('%s a thread has its own messages, and its root counts them', async (_network, options) => {
   const roomId = await createRoom([ana, ben]);
   const root = (await post(ben, roomId, 'root')) as unknown as { id: string };
-  const room = startClient(ana).room(roomId);
+  const room = startClient(ana, options).room(roomId);
   await room.messages.load();
   const thread = room.thread(root.id);
   onTestFinished(thread.messages.subscribe(() => {}));
@@ -145,23 +158,27 @@ test('a thread has its own messages, and its root counts them', async () => {
   await expect.poll(() => thread.root.get()?.thread?.replyCount).toBe(1);
 });
 
-test('a token that is refused is asked for once more, and then the connection is unauthorized', async () => {
+test('a token that is refused is asked for once more, and then the connection is unauthorized until the app connects again', async () => {
   let asked = 0;
+  let token = 'no.such.token';
   const client = startClient(ana, {
     token: async () => {
       asked += 1;
-      return 'no.such.token';
+      return token;
     },
   });
   onTestFinished(client.rooms.subscribe(() => {}));
   await expect.poll(() => client.connection.get().status).toBe('unauthorized');
   expect(asked).toBeLessThanOrEqual(3);
+  token = ana.accessToken;
+  client.connect();
+  await expect.poll(() => client.connection.get().status).toBe('online');
 });
 
-test('a room that the user has to leave disappears with its messages', async () => {
+test.each(networks)('%s a room that the user has to leave disappears with its messages', async (_network, options) => {
   const roomId = await createRoom([ana, ben]);
   await post(ana, roomId, 'hello');
-  const client = startClient(ben);
+  const client = startClient(ben, options);
   onTestFinished(client.rooms.subscribe(() => {}));
   const { messages } = client.room(roomId);
   onTestFinished(messages.subscribe(() => {}));

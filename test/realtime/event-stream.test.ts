@@ -1,6 +1,7 @@
 /** Server-Sent Events, where WebSockets are blocked: the same frames and guarantees, also behind a proxy that gathers bytes. */
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createParleyClient, type ParleyClient } from '../../src/client/index.ts';
+import { BlockedWebSocket } from '../harness/blocked-web-socket.ts';
 import { startNginx } from '../harness/nginx.ts';
 import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
@@ -78,20 +79,6 @@ test('without a login there is no stream, and one ends with its session', async 
   await expect.poll(() => stream.ended).toBe(true);
   expect(stream.frames.at(-1)).toMatchObject({ code: 4003 });
 });
-
-/** A WebSocket on a network that blocks them. */
-class BlockedWebSocket {
-  onopen = null;
-  onmessage = null;
-  onclose: ((event: { readonly code: number }) => void) | null = null;
-
-  constructor() {
-    queueMicrotask(() => this.onclose?.({ code: 1006 }));
-  }
-
-  send(): void {}
-  close(): void {}
-}
 
 function startClient(url: string): ParleyClient {
   const client = createParleyClient({ url, token: async () => ana.accessToken, WebSocket: BlockedWebSocket });

@@ -110,6 +110,8 @@ export class LiveSocket implements Link {
 
   /** Connects; while it waits for the next attempt, at once. */
   start(): void {
+    // The user may have logged in again meanwhile.
+    if (this.#state.name === 'off') this.#isTokenRenewed = false;
     if (this.#state.name === 'off' || this.#state.name === 'waiting') void this.#connect();
   }
 
