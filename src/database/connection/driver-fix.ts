@@ -110,13 +110,19 @@ function fixed(source: string, fixes: readonly Fix[]): string {
   }, source);
 }
 
-registerHooks({
-  load: (url, context, nextLoad) => {
-    const loaded = nextLoad(url, context);
-    const [, file] = target.exec(url) ?? [];
-    if (!file || loaded.source === undefined || loaded.source === null) return loaded;
-    if (file === 'connection') Object.assign(globalThis, { [driverIsFixed]: true });
-    const source = typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source);
-    return { ...loaded, source: fixed(source, file === 'index' ? transactionFixes : connectionFixes) };
-  },
-});
+/** A key of `globalThis`: hooks of a second copy of this module would fix the driver twice. */
+const hooksAreRegistered = Symbol.for('parley.driver-hooks');
+
+if (!(hooksAreRegistered in globalThis)) {
+  Object.assign(globalThis, { [hooksAreRegistered]: true });
+  registerHooks({
+    load: (url, context, nextLoad) => {
+      const loaded = nextLoad(url, context);
+      const [, file] = target.exec(url) ?? [];
+      if (!file || loaded.source === undefined || loaded.source === null) return loaded;
+      if (file === 'connection') Object.assign(globalThis, { [driverIsFixed]: true });
+      const source = typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source);
+      return { ...loaded, source: fixed(source, file === 'index' ? transactionFixes : connectionFixes) };
+    },
+  });
+}
