@@ -1,15 +1,17 @@
 /**
  * Fleets that test files borrow one after the other, which saves each of them three starts. They live in the process that runs
- * the tests, and end with it. Nobody else uses a fleet while it is lent, so a file may kill what it borrowed: it is started again,
- * at the same address, for the next one. What earlier files stored is still there.
+ * the tests, and end when nobody has wanted them for a while. Nobody else uses a fleet while it is lent, so a file may kill what
+ * it borrowed: it is started again, at the same address, for the next one. What earlier files stored is still there.
  */
-import { cloneDatabase, type TestDatabase } from './cloned-database.ts';
+import { cloneDatabase } from './cloned-database.ts';
 import { audience, type HostApplication } from './host-applications.ts';
 import { type ParleyProcess, type ProcessOptions, startParley, wideLimits } from './parley-process.ts';
 import { type RedisProcess, startRedisProcess } from './redis-process.ts';
 
 /** Of each kind. More files wait: each fleet that idles costs memory. */
 const fleetsMax = 2;
+/** An idle fleet takes a tenth of a processor for its looks, and a start seven seconds of one. */
+const idleMaxMs = 60_000;
 
 /** Small bounds that only the file about them reaches, and short intervals between looks. */
 const fleetSettings = {
@@ -29,12 +31,12 @@ const fleetSettings = {
   PARLEY_ROOM_RECEIPTS_MAX: '4',
   PARLEY_DRAFTS_PER_USER: '3',
   PARLEY_BOOKMARKS_PER_USER: '10',
-  PARLEY_BOOKMARKS_POLL: '200ms',
+  PARLEY_BOOKMARKS_POLL: '400ms',
   PARLEY_SCHEDULED_PER_USER: '60',
-  PARLEY_SCHEDULED_POLL: '300ms',
+  PARLEY_SCHEDULED_POLL: '400ms',
   PARLEY_SCHEDULED_CLAIM: '2s',
-  PARLEY_POLLS_CLOSE_CHECK: '200ms',
-  PARLEY_ERASURE_POLL: '300ms',
+  PARLEY_POLLS_CLOSE_CHECK: '400ms',
+  PARLEY_ERASURE_POLL: '400ms',
   PARLEY_ERASURE_CLAIM: '1s',
   PARLEY_MESSAGE_STREAM_IDLE: '3s',
   PARLEY_MESSAGE_STREAM_JUDGE_EVERY: '30ms',
@@ -84,13 +86,14 @@ interface Fleet {
   readonly lent: LentFleet;
   /** In the order in which they start. */
   readonly parts: ReadonlyMap<PartName, Part>;
-  readonly database: TestDatabase;
+  readonly stop: () => Promise<void>;
 }
 
 /** The fleets of a kind. */
 interface Shelf {
   started: number;
-  readonly free: Fleet[];
+  /** With the timer that ends it. */
+  readonly free: { readonly fleet: Fleet; readonly timer: NodeJS.Timeout }[];
   readonly waiting: ((fleet: Fleet) => void)[];
 }
 
@@ -104,7 +107,8 @@ export interface Lender {
 }
 
 export function createLender(postgresUrl: string, template: string, host: HostApplication): Lender {
-  const fleets: Promise<Fleet>[] = [];
+  let nextId = 0;
+  const running = new Set<Promise<Fleet>>();
   const byId = new Map<number, Fleet>();
   const shelves = new Map<FleetKind, Shelf>();
 
@@ -117,17 +121,36 @@ export function createLender(postgresUrl: string, template: string, host: HostAp
   async function find(kind: FleetKind): Promise<Fleet> {
     const shelf = shelfOf(kind);
     const next = shelf.free.pop();
-    if (next) return next;
+    if (next) {
+      clearTimeout(next.timer);
+      return next.fleet;
+    }
     if (shelf.started === fleetsMax) return new Promise((resolve) => shelf.waiting.push(resolve));
     shelf.started += 1;
-    const starting = startFleet({ id: fleets.length, kind, postgresUrl, template, host });
-    fleets.push(starting);
+    const starting = startFleet({ id: nextId++, kind, postgresUrl, template, host });
+    running.add(starting);
     starting.catch(() => {
       shelf.started -= 1;
     });
     const fleet = await starting;
     byId.set(fleet.lent.id, fleet);
     return fleet;
+  }
+
+  function put(fleet: Fleet): void {
+    const shelf = shelfOf(fleet.kind);
+    const next = shelf.waiting.shift();
+    if (next) {
+      next(fleet);
+      return;
+    }
+    const timer = setTimeout(() => {
+      shelf.free.splice(shelf.free.indexOf(free), 1);
+      shelf.started -= 1;
+      void fleet.stop();
+    }, idleMaxMs);
+    const free = { fleet, timer };
+    shelf.free.push(free);
   }
 
   return {
@@ -139,22 +162,15 @@ export function createLender(postgresUrl: string, template: string, host: HostAp
     giveBack: (id) => {
       const fleet = byId.get(id)!;
       const crashes = [...fleet.parts].map(([name, { crash }]) => [name, crash()] as const).filter(([, text]) => text);
-      const shelf = shelfOf(fleet.kind);
-      const next = shelf.waiting.shift();
-      if (next) next(fleet);
-      else shelf.free.push(fleet);
+      put(fleet);
       if (crashes.length > 0)
         throw new Error(crashes.map(([name, text]) => `${name} ended by itself:\n${text}`).join('\n'));
     },
     part: (id, name) => byId.get(id)!.parts.get(name)!,
     stop: async () => {
-      for (const { value: fleet } of (await Promise.allSettled(fleets)) as { value?: Fleet }[]) {
-        if (!fleet) continue;
-        const [redis, ...processes] = fleet.parts.values();
-        await Promise.all(processes.map((each) => each.stop()));
-        await redis!.stop();
-        await fleet.database.drop();
-      }
+      for (const { free } of shelves.values()) for (const { timer } of free) clearTimeout(timer);
+      const fleets = (await Promise.allSettled(running)) as { value?: Fleet }[];
+      await Promise.all(fleets.map(({ value }) => value?.stop()));
     },
   };
 }
@@ -169,29 +185,36 @@ interface FleetOptions {
 
 /** Over a database and a Redis of their own. */
 async function startFleet({ id, kind, postgresUrl, template, host }: FleetOptions): Promise<Fleet> {
-  const [database, redis] = await Promise.all([cloneDatabase(postgresUrl, template), startRedisProcess()]);
+  const [database, redisProcess] = await Promise.all([cloneDatabase(postgresUrl, template), startRedisProcess()]);
   const prefix = database.url.split('/').at(-1)!;
   const { issuer, jwksUrl } = host;
   const common = {
     ...fleetKinds[kind].settings,
     DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
+    REDIS_URL: redisProcess.url,
     PARLEY_REDIS_PREFIX: prefix,
     PARLEY_AUTH_ISSUERS: JSON.stringify([{ issuer, audience, jwksUrl }]),
   };
   const processings = await startParts(fleetKinds[kind].processings, { role: 'processing', settings: common });
   const settings = { ...common, PROCESSING_URL: processings.map(({ first }) => first.processingUrl).join(',') };
   const chats = await startParts(2, { role: 'chat', settings });
+  const redis = redisPart(redisProcess);
+  let stopped: Promise<void> | undefined;
+  async function stop(): Promise<void> {
+    await Promise.all([...processings, ...chats].map((each) => each.stop()));
+    await redis.stop();
+    await database.drop();
+  }
   return {
     kind,
-    database,
+    stop: () => (stopped ??= stop()),
     lent: {
-      ...{ id, databaseUrl: database.url, redis: { url: redis.url, prefix }, settings, host },
+      ...{ id, databaseUrl: database.url, redis: { url: redisProcess.url, prefix }, settings, host },
       chats: chats.map(({ first }) => ({ url: first.url })),
       processings: processings.map(({ first }) => ({ processingUrl: first.processingUrl })),
     },
     parts: new Map<PartName, Part>([
-      ['redis', redisPart(redis)],
+      ['redis', redis],
       ...processings.map((part, index) => [`processing${index}`, part] as const),
       ...chats.map((part, index) => [`chat${index}`, part] as const),
     ]),

@@ -40,7 +40,10 @@ function startRunner(settings: Readonly<Record<string, string>> = {}): { runner:
 }
 
 async function startChild(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('runner-process.ts', import.meta.url))], {
+  const [driverFix, runner] = ['../../src/database/connection/driver-fix.ts', 'runner-process.ts'].map(
+    (path) => new URL(path, import.meta.url).href,
+  );
+  const child = spawn(process.execPath, ['--import', driverFix!, fileURLToPath(runner!)], {
     env: { DATABASE_URL: town.url, ...nodeEnvironment, ...quick() },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

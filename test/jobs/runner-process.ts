@@ -1,5 +1,7 @@
-/** A job runner in a process of its own, to be killed. Settings come from the environment; says "running" and waits. */
-import '../../src/database/connection/driver-fix.ts';
+/**
+ * A job runner in a process of its own, to be killed; started with `--import driver-fix.ts`. Settings come from the environment; says
+ * "running" and waits.
+ */
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { connectDatabase } from '../../src/database/connect.ts';
