@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startRedisProcess } from '../harness/redis-process.ts';
-import { type Fleet, type Single, startFleet, startSingle } from '../harness/stack.ts';
+import { borrowFleet } from '../harness/borrowed-fleet.ts';
+import { type Single, startSingle } from '../harness/stack.ts';
 import { callApi, signUp } from '../harness/test-client.ts';
 
 const from = (address: string) => ({ 'x-forwarded-for': address });
@@ -193,13 +193,7 @@ test('pages of known origins may send credentials, others may not, and security 
 });
 
 test('instances count together in Redis; without it each counts by itself, more strictly and without waiting', async () => {
-  const redis = await startRedisProcess();
-  const fleet: Fleet = await startFleet({
-    chats: 2,
-    processings: 0,
-    redisUrl: redis.url,
-    settings: { PARLEY_LIMITS_LOGINS_PER_ACCOUNT: '8', PARLEY_LIMITS_WITHOUT_REDIS: '4' },
-  });
+  const fleet = await borrowFleet();
   const [one, two] = fleet.chats.map(({ url }) => url) as [string, string];
   try {
     const [ana, ben] = await Promise.all([signUp(one), signUp(one)]);
@@ -209,7 +203,7 @@ test('instances count together in Redis; without it each counts by itself, more 
     }
     for (const url of [one, two]) expect((await logIn(url, ana.username, ana.password)).status).toBe(429);
 
-    await redis.kill();
+    await fleet.redis.kill();
     // Each attempt weighs four: the third is refused, on each instance for itself.
     for (const url of [one, two]) {
       const statuses = [];
@@ -221,7 +215,7 @@ test('instances count together in Redis; without it each counts by itself, more 
     const metrics = await (await fetch(`${one}/metrics`)).text();
     expect(metrics).toMatch(/parley_breaker_open\{peer="redis-counters"\} 1/);
 
-    await redis.start();
+    await fleet.redis.start();
     for (const url of [one, two])
       await expect
         .poll(async () => (await (await fetch(`${url}/metrics`)).text()).includes('peer="redis-counters"} 0'))
@@ -231,6 +225,5 @@ test('instances count together in Redis; without it each counts by itself, more 
     expect((await logIn(two, carla.username, carla.password)).status).toBe(429);
   } finally {
     await fleet.end();
-    await redis.kill();
   }
 });

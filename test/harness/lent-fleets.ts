@@ -3,6 +3,7 @@
  * the tests, and end when nobody has wanted them for a while. Nobody else uses a fleet while it is lent, so a file may kill what
  * it borrowed: it is started again, at the same address, for the next one. What earlier files stored is still there.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { cloneDatabase } from './cloned-database.ts';
 import { audience, type HostApplication } from './host-applications.ts';
 import { type ParleyProcess, type ProcessOptions, startParley, wideLimits } from './parley-process.ts';
@@ -46,7 +47,10 @@ const fleetSettings = {
 
 /** Two chat instances each. */
 const fleetKinds = {
-  chat: { processings: 1, settings: fleetSettings },
+  chat: {
+    processings: 1,
+    settings: { ...fleetSettings, PARLEY_LIMITS_LOGINS_PER_ACCOUNT: '8', PARLEY_LIMITS_WITHOUT_REDIS: '4' },
+  },
   /** Has learned from decisions, and judges differently since. */
   moderation: { processings: 1, settings: fleetSettings },
   /** Nothing repairs by a regular look what must be right at once. */
@@ -156,7 +160,9 @@ export function createLender(postgresUrl: string, template: string, host: HostAp
   return {
     borrow: async (kind) => {
       const { lent, parts } = await find(kind);
-      for (const part of parts.values()) if (part.isDown()) await part.start();
+      const down = [...parts.values()].filter((part) => part.isDown());
+      for (const part of down) await part.start();
+      if (down.length > 0) await Promise.all(lent.chats.map(({ url }) => untilLinked(url)));
       return lent;
     },
     giveBack: (id) => {
@@ -223,6 +229,16 @@ async function startFleet({ id, kind, postgresUrl, template, host }: FleetOption
 
 const startParts = (count: number, options: ProcessOptions) =>
   Promise.all(Array.from({ length: count }, () => startPart(options)));
+
+/** An instance whose Redis was away notices its return by itself. */
+async function untilLinked(url: string): Promise<void> {
+  for (;;) {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    if (/^parley_hints_up 1$/m.test(metrics) && !metrics.includes('parley_breaker_open{peer="redis-counters"} 1'))
+      return;
+    await pause(100);
+  }
+}
 
 /** A process that is started again with the same settings at the same addresses. */
 async function startPart(options: ProcessOptions): Promise<Part & { readonly first: ParleyProcess }> {
