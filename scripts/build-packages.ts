@@ -49,7 +49,11 @@ async function buildPackage({ name, entry, tsconfig }: Package): Promise<void> {
       sourcemap: true,
       minify: true,
       // Vite leaves libraries their white space, which half of all apps would send along.
-      rolldownOptions: { output: { minify: true, chunkFileNames: '[name].js' } },
+      rolldownOptions: {
+        // What is loaded later takes what it shares from the entry, instead of from ever more files.
+        preserveEntrySignatures: 'allow-extension',
+        output: { minify: true, chunkFileNames: '[name].js' },
+      },
       target: 'es2022',
     },
   });

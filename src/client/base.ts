@@ -2,10 +2,11 @@
 import { type Call, callOnce, createCall, type Server } from './calls/rest.ts';
 import { createSession, type LoginStorage, type Session } from './calls/session.ts';
 import { createHostTokens, readClaims, type TokenSource } from './calls/token-source.ts';
+import { asAlone, LateLink, type SharedLink } from './link/late-link.ts';
 import { LateTransport } from './link/late-transport.ts';
 import { createListeners, type Listeners } from './link/listeners.ts';
 import { type Link, LiveSocket, type MakeLink } from './link/live-socket.ts';
-import { TabLink, type TabSharing } from './link/tab-link.ts';
+import type { TabLinkOptions, TabSharing } from './link/tab-link.ts';
 import { chooseTransports, type WebSocketClass, webSockets } from './link/transport.ts';
 import { createOutbox, type Outbox, type OutboxMessage, type OutboxNews, type Sent } from './outbox/outbox.ts';
 import { ParleyError } from './parley-error.ts';
@@ -82,7 +83,8 @@ export function createBase(options: BaseOptions): Base {
   const outbox = createOutbox({
     deliver: (message) => deliver(message, { userId: user()?.id, link }),
     needsShelf: options.keepsMessages === true,
-    ...(link instanceof TabLink ? { isSender: () => link.isLeading(), tell: (news) => link.tell(news) } : {}),
+    isSender: () => link.isLeading(),
+    tell: (news) => link.tell(news),
     ...(options.onOutbox ? { onChange: options.onOutbox } : {}),
   });
   const tabStorage = () => options.tabStorage ?? sessionStorage;
@@ -130,11 +132,16 @@ function createLink({
   options: { sharing },
   makeLink,
   ...parts
-}: { options: BaseOptions; makeLink: MakeLink } & Omit<
-  ConstructorParameters<typeof TabLink>[0],
-  'sharing' | 'makeLink'
->): Link {
-  return sharing ? new TabLink({ sharing, makeLink, ...parts }) : makeLink(parts.listener);
+}: { options: BaseOptions } & Omit<TabLinkOptions, 'sharing'>): SharedLink {
+  const { listener } = parts;
+  if (!sharing) return asAlone(makeLink(listener));
+  return new LateLink(listener, () =>
+    import('./link/tab-link.ts').then(
+      ({ TabLink }) => new TabLink({ sharing, makeLink, ...parts }),
+      // Without a network the code may not come, and this tab tries alone.
+      () => asAlone(makeLink(listener)),
+    ),
+  );
 }
 
 /** Tabs with the same name may share what one of them hears: the same server, and the same user. */

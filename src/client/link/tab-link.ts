@@ -9,6 +9,7 @@ import { leave } from '../leave.ts';
 import { type ErrorData, fromErrorData, ParleyError, toErrorData } from '../parley-error.ts';
 import { randomKey } from '../random-key.ts';
 import type { BlockChange, RoomEvent, ServerFrame } from '../types.ts';
+import type { SharedLink } from './late-link.ts';
 import { createLeadership, type Leadership, type Locks } from './leadership.ts';
 import type { Link, MakeLink, SocketListener, SocketState, Welcome } from './live-socket.ts';
 import { createLogPosition, type Resume } from './log-position.ts';
@@ -60,7 +61,7 @@ const answerTimeoutMs = 12_000;
 /** A leader that does not answer within this time is frozen. */
 const leaderTimeoutMs = 5000;
 
-export class TabLink implements Link {
+export class TabLink implements SharedLink {
   readonly #options: TabLinkOptions;
   readonly #tab = randomKey();
   readonly #position = createLogPosition();
