@@ -54,7 +54,7 @@ test('all rooms together queue sends up to the bound', async () => {
   const logs = [one, two].map((roomId) => holdLog(parley.database, { roomId, seq: 2, userId: ana.id }));
   const [left, right] = await Promise.all(logs);
   const begun = [socket.say(one, 'a1', 'a1'), socket.say(two, 'b1', 'b1')];
-  await left!.waiting(2);
+  await Promise.all([left!.waiting(1), right!.waiting(1)]);
   const queued = [socket.say(one, 'a2', 'a2'), socket.say(two, 'b2', 'b2')];
   await expect.poll(waiting).toBe(2);
   expect(await socket.say(free, 'c1', 'c1')).toMatchObject({ code: 'unavailable', retryAfterMs: expect.any(Number) });
