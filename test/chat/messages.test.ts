@@ -1,4 +1,6 @@
+import postgres from 'postgres';
 import { beforeAll, expect, test } from 'vitest';
+import { createMessageRepository } from '../../src/chat/messages/message-repository.ts';
 import { type SharedParley, useSharedParley } from '../harness/shared-parley.ts';
 import { callApi, connect, createRoom, mustCall, signUp, type TestUser } from '../harness/test-client.ts';
 
@@ -316,4 +318,31 @@ test('a retry of a stored message gets the first answer, even if its author was 
   const socket = await connect(parley.url, ben);
   expect(await socket.say(room, 'said in time', 'before the mute')).toMatchObject({ seq: 3, duplicate: true });
   expect(await socket.say(room, 'new')).toMatchObject({ code: 'not_found' });
+});
+
+test('an older page counts replies up to the position that it names, not those that come while it is read', async () => {
+  const room = await createRoom([ana, ben]);
+  const say = async (more: object) =>
+    (await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { text: 'text', ...more })).seq as number;
+  const target = await say({ clientId: 'target' });
+  const [{ id }] = (await history(ben, room)).messages as [MessageBody];
+  const last = await say({ clientId: 'reply', replyTo: id });
+  const sql = postgres(parley.database.url, { max: 1 });
+  const repository = createMessageRepository({
+    sql: sql as never,
+    profiles: { byIds: async () => new Map() } as never,
+    extras: { find: async () => new Map() } as never,
+  });
+  const range = { from: 1, limit: 10, scope: { threads: 'all' } } as const;
+  // The position was `target` when the request came, and the reply is there when its page is read.
+  for (const [head, replyCount] of [
+    [target, 0],
+    [last, 1],
+  ] as const) {
+    const older = await repository.before(room, { ...range, before: target + 1, head });
+    expect(older.messages.map((json) => JSON.parse(json))).toMatchObject([{ id, replyCount }]);
+    const newer = await repository.after(room, { ...range, after: target - 1, to: head });
+    expect(JSON.parse(newer.messages[0]!)).toMatchObject({ id, replyCount });
+  }
+  await sql.end();
 });

@@ -25,6 +25,8 @@ export interface ModelOutcome {
   /** By `operation outcome`. */
   readonly counts: ReadonlyMap<string, number>;
   readonly comparisons: number;
+  /** Of rooms: how often unread and mentions of a device were compared. */
+  readonly countsCompared: number;
   /** How often a device had to read counts again, because events did not tell them. */
   readonly recounts: number;
 }
@@ -42,7 +44,7 @@ export async function runModel(options: ModelOptions): Promise<ModelOutcome> {
   let world = await makeRooms(people);
   const counts = new Map<string, number>();
   const differences: Difference[] = [];
-  let comparisons = 0;
+  let [comparisons, countsCompared] = [0, 0];
   let roomsUntil = operationsPerRooms;
   for (let done = 0; done < operations && differences.length === 0; ) {
     if (done >= roomsUntil) {
@@ -65,6 +67,7 @@ export async function runModel(options: ModelOptions): Promise<ModelOutcome> {
     const fully = new Set(world.rooms.map(({ id }) => id));
     differences.push(...(await Promise.all(users.map((devices) => compareDevices(devices, { fully })))).flat());
     comparisons += people.devices.length;
+    for (const device of people.devices) countsCompared += device.rooms().size;
     const [workMs, compareMs] = [doneMs - beganMs, performance.now() - doneMs].map(Math.round);
     log(
       `seed ${seed}: ${done} operations (${workMs} ms), ${comparisons} comparisons (${compareMs} ms), ${differences.length} differences`,
@@ -75,7 +78,7 @@ export async function runModel(options: ModelOptions): Promise<ModelOutcome> {
     differences.push({ device: '', roomId: '', what, device_: undefined, server: undefined });
   for (const device of people.devices) device.close();
   const recounts = people.devices.reduce((sum, device) => sum + device.recounts(), 0);
-  return { differences, counts, comparisons, recounts };
+  return { differences, counts, comparisons, countsCompared, recounts };
 }
 
 export type ModelPeople = Pick<ModelWorld, 'devices' | 'userIds' | 'random'>;

@@ -47,7 +47,7 @@ const chats = [
 ];
 const startedMs = performance.now();
 try {
-  const { differences, counts, comparisons, recounts } = await runModel({
+  const { differences, counts, comparisons, countsCompared, recounts } = await runModel({
     urls: chats.map(({ url }) => url),
     seed: Number(values.seed),
     operations: Number(values.operations),
@@ -60,7 +60,7 @@ try {
   const done = [...counts.values()].reduce((sum, count) => sum + count, 0);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
   process.stdout.write(
-    `${done} operations in ${seconds} s, ${comparisons} comparisons of devices (counts read again ${recounts} times), ${differences.length} differences\n`,
+    `${done} operations in ${seconds} s, ${comparisons} comparisons of devices, ${countsCompared} of counts (read again before: ${recounts}), ${differences.length} differences\n`,
   );
   const drift = await reconcile(settings);
   process.exitCode = differences.length === 0 && drift === 0 ? 0 : 1;

@@ -126,7 +126,7 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
     // The right to read was checked up to here. A message that is appended while the page is read may follow a removal.
     const head = feed.position;
     if (isNewest) return pages.newest(roomId, head, from, limit);
-    const older = { before: Math.min(before ?? around ?? head + 1, head + 1), from, limit, scope };
+    const older = { before: Math.min(before ?? around ?? head + 1, head + 1), head, from, limit, scope };
     const newer = { after: Math.max(after ?? (around ?? 1) - 1, from - 1), to: head, limit, scope };
     if (after !== undefined) return pageJson({ ...(await repository.after(roomId, newer)), seq: head });
     if (around === undefined) return pageJson({ ...(await repository.before(roomId, older)), seq: head });

@@ -44,12 +44,12 @@ export interface PositionedPage extends JsonPage {
 export interface MessageRepository {
   /** The newest messages with `from` ≤ seq ≤ `head`, in seq order; `head` is the room's position. */
   readonly newest: (roomId: string, head: number, from: number, limit: number) => Promise<JsonPage>;
-  /** The newest messages with `from` ≤ seq < `before`, in seq order. */
+  /** The newest messages with `from` ≤ seq < `before`, in seq order; `head` is the room's position. */
   readonly before: (
     roomId: string,
-    range: { before: number; from: number; limit: number; scope: HistoryScope },
+    range: { before: number; head: number; from: number; limit: number; scope: HistoryScope },
   ) => Promise<JsonPage>;
-  /** The oldest messages with `after` < seq ≤ `to`, in seq order. */
+  /** The oldest messages with `after` < seq ≤ `to`, in seq order; `to` is the room's position. */
   readonly after: (
     roomId: string,
     range: { after: number; to: number; limit: number; scope: HistoryScope },
@@ -123,14 +123,17 @@ export function createMessageRepository({ sql, profiles, extras }: MessageReposi
     return { messages: newestFirst ? messages.reverse() : messages, hasMore: rows.length > limit };
   }
 
-  /** Counts replies for a whole page at once: a query for each message costs more than the page itself. */
-  function history(range: ReturnType<typeof sql>, order: ReturnType<typeof sql>) {
+  /**
+   * Counts replies for a whole page at once: a query for each message costs more than the page itself. Replies beyond `head` do not
+   * count: the answer names it as its seq, and readers count what comes after it.
+   */
+  function history(range: ReturnType<typeof sql>, order: ReturnType<typeof sql>, head: number) {
     return sql<HistoryRow[]>`
       with page as materialized (
         select ${sql.unsafe(messageColumns('events'))} from events where ${range} and type = 'message.created' ${order}
       ), replies as (
         select reply_to, count(*)::int as reply_count from events
-        where reply_to = any(array(select message_id from page)) and deleted_at is null and ${sql.unsafe(isInRoom('events'))}
+        where reply_to = any(array(select message_id from page)) and seq <= ${String(head)} and deleted_at is null and ${sql.unsafe(isInRoom('events'))}
         group by reply_to
       )
       select ${sql.unsafe(messageColumns('page', { marks: 'page.marks' }))}, replies.reply_count
@@ -150,11 +153,18 @@ export function createMessageRepository({ sql, profiles, extras }: MessageReposi
 
   async function before(
     roomId: string,
-    { before: beforeSeq, from, limit, scope }: { before: number; from: number; limit: number; scope: HistoryScope },
+    {
+      before: beforeSeq,
+      head,
+      from,
+      limit,
+      scope,
+    }: { before: number; head: number; from: number; limit: number; scope: HistoryScope },
   ): Promise<JsonPage> {
     const rows = await history(
       sql`room_id = ${roomId} and seq < ${String(beforeSeq)} and seq >= ${String(from)} ${scoped(scope)}`,
       sql`order by seq desc limit ${limit + 1}`,
+      head,
     );
     return toJsonPage(roomId, rows, limit, true);
   }
@@ -166,6 +176,7 @@ export function createMessageRepository({ sql, profiles, extras }: MessageReposi
     const rows = await history(
       sql`room_id = ${roomId} and seq > ${String(afterSeq)} and seq <= ${String(to)} ${scoped(scope)}`,
       sql`order by seq limit ${limit + 1}`,
+      to,
     );
     return toJsonPage(roomId, rows, limit, false);
   }
