@@ -216,14 +216,6 @@ export function createMessageRepository({ sql, profiles, extras }: MessageReposi
     return rows.map((row) => ({ version: row.version, text: row.text, html: row.html, at: row.at.toISOString() }));
   }
 
-  async function findKey(roomId: string, userId: string, clientId: string) {
-    const [row] = await sql<{ message_id: string; seq: string; digest: bigint; at: Date }[]>`
-      select message_id, seq, digest, at from events where room_id = ${roomId} and actor_id = ${userId} and client_id = ${clientId}`;
-    return (
-      row && { messageId: row.message_id, seq: Number(row.seq), digest: BigInt(row.digest), atMs: row.at.getTime() }
-    );
-  }
-
   async function findThread(roomId: string, messageId: string): Promise<ThreadStart | undefined> {
     const [row] = await sql<{ id: string; seq: string; actor_id: string }[]>`
       select r.message_id as id, r.seq, r.actor_id from events e join events r on r.message_id = coalesce(e.thread_id, e.message_id)
@@ -233,7 +225,13 @@ export function createMessageRepository({ sql, profiles, extras }: MessageReposi
     return row && { threadId: row.id, seq: Number(row.seq), authorId: row.actor_id };
   }
 
-  return { newest, before, after, find, findThread, bySeqs, replies, edits, findKey };
+  return { newest, before, after, find, findThread, bySeqs, replies, edits, findKey: (...key) => findKey(sql, ...key) };
+}
+
+async function findKey(sql: Sql, roomId: string, userId: string, clientId: string) {
+  const [row] = await sql<{ message_id: string; seq: string; digest: bigint; at: Date }[]>`
+    select message_id, seq, digest, at from events where room_id = ${roomId} and actor_id = ${userId} and client_id = ${clientId}`;
+  return row && { messageId: row.message_id, seq: Number(row.seq), digest: BigInt(row.digest), atMs: row.at.getTime() };
 }
 
 function markedOf({ message_id: id, marks }: StoredMessage) {
