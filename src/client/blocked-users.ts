@@ -1,4 +1,4 @@
-/** Whom the user blocks: when these people mention everybody, it does not count. */
+/** The users that the user blocks. When they mention everybody, it does not count as a mention. */
 import type { BlockChange } from './types.ts';
 
 /** The users that the user blocks after one was blocked or unblocked. */

@@ -89,7 +89,7 @@ export interface ParleyClient extends ChatEvents, SearchCalls {
   readonly rooms: LoadedStore<Loaded<OwnRoom>>;
   /** One room. The same id gives the same handle. */
   readonly room: (roomId: string) => RoomHandle;
-  /** Who of these people is there. People of whom nothing is known yet are left out. At most 500 in all. */
+  /** The presence of these users; users without a known presence are left out. At most 500 in all. */
   readonly presence: (userIds: readonly string[]) => Store<ReadonlyMap<string, PersonPresence>>;
   readonly unread: Store<Unread>;
   readonly connection: Store<ConnectionState>;

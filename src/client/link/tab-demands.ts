@@ -1,4 +1,4 @@
-/** What several tabs ask of one connection that holds one answer only: whom it watches, and whether the user is there. */
+/** Merges the wishes of several tabs into the one answer that their connection can have: the watched users, and whether the user is active. */
 
 type Frame = Readonly<Record<string, unknown>>;
 

@@ -155,7 +155,7 @@ test('a tab that missed an event is told so', async () => {
   await expect.poll(() => follower.told.at(-1)).toBe('event 8');
 });
 
-test('a tab that comes later knows whom the user has blocked since the connection began', async () => {
+test('a tab that opens later knows the users blocked since the connection began', async () => {
   const { open, links } = createTabs();
   const first = open();
   await expect.poll(() => first.link.state.name).toBe('live');

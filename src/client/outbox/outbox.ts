@@ -73,7 +73,7 @@ export interface Outbox {
   readonly waiting: () => number;
   /** Sends a failed message again, unchanged. */
   readonly retry: (clientId: string) => Promise<void>;
-  /** Removes a message. @returns it, for the user to write anew */
+  /** Removes a message. @returns it, so that the user can edit and resend it */
   readonly discard: (clientId: string) => Promise<OutboxMessage | undefined>;
   /** The message was seen in its room, so that nothing is to be shown of the entry any more. */
   readonly settle: (clientId: string, sent: Sent) => void;
@@ -89,7 +89,7 @@ export interface Outbox {
 
 /** The most messages that wait; more are refused at once. */
 const waitingMax = 500;
-/** An entry without an event is forgotten after this time: its room was read anew, or the user has left it. */
+/** An entry without an event is forgotten after this time: its room was read again, or the user has left it. */
 const storedMs = 60_000;
 
 interface Answer {

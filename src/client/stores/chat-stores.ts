@@ -1,4 +1,4 @@
-/** Keeps the stores of a client right: what the connection tells goes to those whom it concerns. */
+/** Keeps the stores of a client up to date: hands each frame of the connection to the stores that it is about. */
 
 import type { Base } from '../base.ts';
 import { leave } from '../leave.ts';

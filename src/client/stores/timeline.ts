@@ -32,7 +32,7 @@ export interface MessageStore extends LoadedStore<Timeline> {
   readonly showNewest: () => Promise<void>;
   /** Sends a failed message again, unchanged. @param message its `key`, `id` or `clientId` */
   readonly retry: (message: string) => Promise<void>;
-  /** Removes a failed message. @returns its text, to be written anew; undefined where there is none */
+  /** Removes a failed message. @returns its text, so that the user can edit and resend it; undefined where there is none */
   readonly discard: (message: string) => Promise<string | undefined>;
 }
 

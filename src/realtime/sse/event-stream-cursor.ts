@@ -13,7 +13,7 @@ export function writeCursor({ logId, rooms }: StreamPosition): string {
   return Buffer.from(JSON.stringify({ logId, rooms })).toString('base64url');
 }
 
-/** @returns undefined for a text that is no cursor: the stream begins anew */
+/** @returns undefined for a text that is no cursor: the stream then starts from the beginning */
 export function readCursor(text: string): StreamPosition | undefined {
   try {
     const value = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Partial<StreamPosition> | null;

@@ -6,7 +6,7 @@ export interface BlockLookup {
   readonly isBlocked: (pair: { by: string; blockedId: string }) => Promise<boolean>;
   /** The users who block a user; undefined if they are more than `blockersMax`. */
   readonly blockersOf: (userId: string) => Promise<readonly string[] | undefined>;
-  /** The users whom a user blocks. */
+  /** The users that a user blocks. */
   readonly blockedBy: (userId: string) => Promise<readonly string[]>;
 }
 
