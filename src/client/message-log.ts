@@ -9,6 +9,8 @@ export interface MessageLog {
   readonly messages: readonly Message[];
   /** Ids of messages about which events did not tell everything: to be read again. */
   readonly incomplete: ReadonlySet<string>;
+  /** By id, for messages that were read: the replies up to this seq are in their count. */
+  readonly repliesTo?: ReadonlyMap<string, number>;
 }
 
 export const emptyLog: MessageLog = { messages: [], incomplete: new Set() };
@@ -59,12 +61,20 @@ export function applyDelta(log: MessageLog, { messageId, offset, text }: Message
 
 /**
  * Adds messages that were read over REST; they replace those known before.
- * @param during the events that came since the read began: the messages may contain them already, or not
+ * @param all the events that came since the read began: the messages may contain them already, or not
+ * @param seq of the answer, if it has one: the messages contain the events up to it
  */
-export function addRead(log: MessageLog, read: readonly Message[], during: readonly RoomEvent[] = []): MessageLog {
+export function addRead(
+  log: MessageLog,
+  read: readonly Message[],
+  all: readonly RoomEvent[] = [],
+  seq?: number,
+): MessageLog {
+  const during = all.filter((event) => event.seq > (seq ?? 0));
   const ids = new Set(read.map(({ id }) => id));
   const concerned = during.filter((event) => event.type !== 'message.created' || concerns(event.data.message, ids));
-  const start: MessageLog = { messages: [...read].sort(bySeq), incomplete: new Set() };
+  const counted = seq === undefined ? new Map<string, number>() : new Map(read.map(({ id }) => [id, seq]));
+  const start: MessageLog = { messages: [...read].sort(bySeq), incomplete: new Set(), repliesTo: counted };
   const page = concerned.reduce((each, event) => applyToLog(each, event, true), start);
   // An event may have brought a message that the page does not have: it is known already.
   const added = page.messages
@@ -72,7 +82,12 @@ export function addRead(log: MessageLog, read: readonly Message[], during: reado
     .map((each) => keepOwnVote(each, findMessage(log, each.id)));
   const incomplete = new Set([...log.incomplete].filter((id) => !ids.has(id)));
   for (const id of [...page.incomplete, ...uncertainCounts(log, during, ids)]) incomplete.add(id);
-  return { messages: mergeBySeq(log.messages, added, ids), incomplete };
+  const others = [...(log.repliesTo ?? [])].filter(([id]) => !ids.has(id));
+  return {
+    messages: mergeBySeq(log.messages, added, ids),
+    incomplete,
+    repliesTo: new Map([...others, ...counted]),
+  };
 }
 
 /** Messages of a page whose count may contain a reply or not that was deleted or restored meanwhile, and is not on the page. */
@@ -116,10 +131,14 @@ function addCreated(log: MessageLog, message: Message, again: boolean): MessageL
   return changeMessage(counted, message.threadId, (root) => growThread(root, message));
 }
 
-function countReply(log: MessageLog, { id, replyTo, threadId, alsoInRoom }: Message, again: boolean): MessageLog {
-  if (replyTo === null || !isInRoom({ threadId, alsoInRoom })) return log;
+function countReply(log: MessageLog, reply: Message, again: boolean): MessageLog {
+  const { id, replyTo, seq } = reply;
+  if (replyTo === null || !isInRoom(reply)) return log;
+  const countedTo = log.repliesTo?.get(replyTo);
+  if (countedTo !== undefined && seq <= countedTo) return log;
   // Whether the count contains the reply is known only if both were read at once.
-  if (again) return findMessage(log, id) || !findMessage(log, replyTo) ? log : markIncomplete(log, replyTo);
+  if (again && countedTo === undefined)
+    return findMessage(log, id) || !findMessage(log, replyTo) ? log : markIncomplete(log, replyTo);
   return changeMessage(log, replyTo, (target) => ({ ...target, replyCount: target.replyCount + 1 }));
 }
 
@@ -128,7 +147,9 @@ function recountReplies(log: MessageLog, before: MessageLog, messageId: string):
   const [was, is] = [findMessage(before, messageId), findMessage(log, messageId)];
   if (!was || !is || is.replyTo === null || !isInRoom(is) || !was.deletedAt === !is.deletedAt) return log;
   const by = is.deletedAt ? -1 : 1;
-  return changeMessage(log, is.replyTo, (target) => ({ ...target, replyCount: target.replyCount + by }));
+  const recounted = changeMessage(log, is.replyTo, (target) => ({ ...target, replyCount: target.replyCount + by }));
+  // A count that was read may be newer than its seq as to deletions.
+  return log.repliesTo?.has(is.replyTo) ? markIncomplete(recounted, is.replyTo) : recounted;
 }
 
 /** The summary names the newest message that it counts, so that none counts twice. */

@@ -156,6 +156,27 @@ test('a reply that is deleted while the message it answers is read makes that on
   expect(whole.log).toMatchObject({ incomplete: new Set(), messages: [{ replyCount: 0 }, { id: 'm9' }] });
 });
 
+test('a reply that an older page has counted is not counted again when its event comes', () => {
+  // The newest page was read before the reply, and the older one after it.
+  const pages = [
+    { messages: [message(9)], seq: 9 },
+    { messages: [message(1, { replyCount: 1 })], seq: 10 },
+  ];
+  const read = pages.reduce(
+    (store, page) => reduceRoom(store, { type: 'messages', ...page }),
+    createRoomStore('ana', room),
+  );
+  const replied = applyAll(read, [created(10, { replyTo: 'm1' })]);
+  expect(replied.log.messages.map(({ replyCount }) => replyCount)).toEqual([1, 0, 0]);
+  const again = applyAll(replied, [created(11, { replyTo: 'm1' })]);
+  expect(again.log.messages[0]).toMatchObject({ replyCount: 2 });
+  expect(again.log.incomplete.size).toBe(0);
+  // A deletion may be in the count already.
+  expect([...applyAll(again, [event(12, 'message.deleted', { messageId: 'm11', by: 'ben' })]).log.incomplete]).toEqual([
+    'm1',
+  ]);
+});
+
 test('what is unread follows edits, deletions and the read marker, or is known to be uncertain', () => {
   const store = after(
     created(1, { mentions: ['ana'] }),

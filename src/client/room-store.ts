@@ -77,7 +77,7 @@ export function reduceRoom(store: RoomStore, change: RoomChange): RoomStore {
     case 'event':
       return applyEvent(store, change.event);
     case 'messages':
-      return { ...store, log: addRead(store.log, change.messages, eventsAfter(change.seq, change.during)) };
+      return { ...store, log: addRead(store.log, change.messages, change.during, change.seq) };
     case 'room':
       return takeRoom(store, change.room, change.during ?? []);
     case 'members':
@@ -102,10 +102,6 @@ export function reduceRoom(store: RoomStore, change: RoomChange): RoomStore {
     case 'voted':
       return { ...store, log: takeVote(store.log, change.messageId, change.own) };
   }
-}
-
-function eventsAfter(seq = 0, events: readonly RoomEvent[] = []): readonly RoomEvent[] {
-  return events.filter((event) => event.seq > seq);
 }
 
 /** The history of the room itself between two seqs, without messages that are in a thread alone. */

@@ -160,7 +160,7 @@ export async function startModelDevice(
 async function readAllOf(client: ParleyClient, roomId: string, take: (made: RoomChange) => void): Promise<void> {
   take({ type: 'members', members: await client.members(roomId) });
   take({ type: 'pins', messages: await client.pins(roomId) });
-  await readMessages(client, roomId, (messages) => take({ type: 'messages', messages }));
+  await readMessages(client, roomId, (messages, seq) => take({ type: 'messages', messages, seq }));
   const room = (await client.rooms()).find(({ id }) => id === roomId);
   if (room) take({ type: 'room', room });
 }
@@ -169,13 +169,13 @@ async function readAllOf(client: ParleyClient, roomId: string, take: (made: Room
 export async function readMessages(
   client: ParleyClient,
   roomId: string,
-  take: (page: readonly Message[]) => void,
+  take: (page: readonly Message[], seq: number) => void,
 ): Promise<void> {
   for (let before: number | undefined; ; ) {
     const from = before === undefined ? '' : `&before=${before}`;
     const path = `/v1/rooms/${roomId}/messages?threads=all&limit=100${from}`;
-    const page = await client.call<{ messages: readonly Message[]; hasMore: boolean }>('GET', path);
-    take(page.messages);
+    const page = await client.call<{ messages: readonly Message[]; hasMore: boolean; seq: number }>('GET', path);
+    take(page.messages, page.seq);
     if (!page.hasMore) return;
     before = page.messages[0]!.seq;
   }
