@@ -18,6 +18,7 @@ const state: FeedState = {
   isMember: () => true,
   isPublic: () => false,
   readableFrom: () => 1,
+  hidesEarlier: () => false,
   joinedSeq: () => 1,
   weight: () => 0,
 };

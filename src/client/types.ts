@@ -162,6 +162,8 @@ export interface RoomEventData {
   readonly 'message.created': { readonly message: Message };
   /** `thread`: of the message's thread, where the change made another summary of it. */
   readonly 'message.updated': { readonly message: Message; readonly thread?: ThreadChange };
+  /** About a message from before the user joined, which the user may not read. */
+  readonly 'message.hidden': object;
   readonly 'message.deleted': { readonly messageId: string; readonly by: string; readonly thread?: ThreadChange };
   readonly 'reaction.added': ReactionChange;
   readonly 'reaction.removed': ReactionChange;

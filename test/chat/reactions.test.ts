@@ -191,6 +191,48 @@ test('a member whose history begins with joining does not react to what was befo
   expect((await react(ben, await say(ana, place.roomId))).status).toBe(200);
 });
 
+test('a member whose history begins with joining gets events about earlier messages without their content', async () => {
+  const old = await startPlace([], { history: 'joined', visibility: 'public' });
+  const watcher = await connect(there, eve);
+  await watcher.ask({ type: 'room.open', roomId: old.roomId });
+  const writer = await connect(here, ana);
+  const draft = { ...old, seq: undefined, text: 'a secret of before' };
+  await mustCall(ana, 'PUT', `/v1/rooms/${old.roomId}/members/${ben.id}`, {});
+  const [near, far] = await Promise.all([connect(here, ben), connect(there, ben)]);
+  const first = (await writer.ask({ type: 'message.edit', ...draft })).seq as number;
+  await mustCall(ana, 'PUT', pathOf(old, '🎉'));
+  const stream = await writer.ask({ type: 'message.stream.start', roomId: old.roomId, clientId: 'stream' });
+  const shared = await say(ana, old.roomId, 'everybody sees this');
+  await mustCall(ben, 'PUT', pathOf(shared, '👍'));
+  await mustCall(ana, 'DELETE', `/v1/rooms/${old.roomId}/messages/${old.messageId}`);
+  const last = (await say(ana, old.roomId, 'marker')).seq;
+  const types = [
+    ...['message.hidden', 'message.hidden', 'message.created', 'message.created'],
+    ...['reaction.added', 'message.hidden', 'message.created'],
+  ];
+  expect(stream.type).toBe('ack');
+  for (const socket of [near, far, watcher]) {
+    await seesSeq(socket, old, last);
+    const seen = socket.events(old.roomId).filter(({ seq }) => seq! >= first);
+    expect(seen.map(({ seq }) => seq)).toEqual(types.map((_type, at) => first + at));
+    expect(seen.map(({ type }) => type)).toEqual(types);
+    expect(seen[0]).toEqual({ ...seen[0], type: 'message.hidden', data: {} });
+    expect(JSON.stringify(socket.frames)).not.toContain('a secret');
+    expect(JSON.stringify(socket.frames)).not.toContain(old.messageId);
+  }
+  // The same by resume, from memory and from the log, and over REST.
+  const position = { logId: near.welcome.logId as string, rooms: { [old.roomId]: first - 1 } };
+  for (const url of [here, there]) {
+    const back = await connect(url, ben, position);
+    await back.until(({ type }) => type === 'resumed');
+    expect(back.events(old.roomId).map(({ type }) => type)).toEqual(types);
+    const over = (await eventsOf(ben.at(url), old)).filter(({ seq }) => seq! >= first);
+    expect(over.map(({ type }) => type)).toEqual(types);
+    expect(JSON.stringify([over, back.frames])).not.toContain(old.messageId);
+    expect((await eventsOf(ana.at(url), old)).map(({ type }) => type)).not.toContain('message.hidden');
+  }
+});
+
 test('in a conversation of two, a blocked person does not react', async () => {
   const [one, other] = await Promise.all([signUp(here), signUp(here)]);
   const { id } = await mustCall(one, 'POST', '/v1/dms', { userIds: [other.id] });

@@ -4,12 +4,14 @@ import { Type } from 'typebox';
 import type { Authenticator } from '../../http/caller/caller.ts';
 import { answers, exactly, Limit, named, Seq, Time, Uuid } from '../../http/input/schemas.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
+import { shownJson } from '../../realtime/feed/hidden-events.ts';
+import { MessageSeq } from '../state/event-schemas.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import type { LogReader } from './log-reader.ts';
 
 const EventShape = named(
   'Event',
-  Type.Object({ type: Type.String(), roomId: Uuid, seq: Seq, at: Time, data: Type.Unknown() }),
+  Type.Object({ type: Type.String(), roomId: Uuid, seq: Seq, at: Time, messageSeq: MessageSeq, data: Type.Unknown() }),
 );
 
 export const eventRoutes: FastifyPluginAsyncTypebox<{
@@ -36,14 +38,15 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{
       const caller = await authenticator.fromRequest(request);
       const { after = 0, limit = 50 } = request.query;
       const feed = await followToRead(caller, request.params.roomId);
-      const from = Math.max(after, feed.state.firstReadable(caller) - 1);
+      const first = feed.state.firstReadable(caller);
+      const from = Math.max(after, first - 1);
       // The right to read was checked up to here. An event that is appended while this is read may follow a removal.
       const head = feed.position;
       const events = (await reader.read(feed.roomId, from, limit + 1)).filter(({ seq }) => seq <= head);
       // Every event is JSON already, so the page is concatenated instead of parsed and written again.
       const body = `{"events":[${events
         .slice(0, limit)
-        .map((event) => event.json)
+        .map((event) => shownJson(event.json, first))
         .join(',')}],"hasMore":${events.length > limit}}`;
       return reply.type('application/json; charset=utf-8').send(body as never);
     },

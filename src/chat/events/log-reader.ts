@@ -24,6 +24,8 @@ type ShownMessage = Omit<StoredMessage, 'seq' | 'actor_id' | 'at' | 'message_id'
 };
 
 interface EventRow extends ShownMessage {
+  /** Of the earlier message that the event is about, in a room whose history begins with joining. */
+  about_seq: string | null;
   request: number;
   room_id: string;
   seq: string;
@@ -51,6 +53,11 @@ const shownColumns = messageColumns('m', {
   edited_at: `case when e.type = 'message.updated' then (case when e.data ? 'versionSeq' then (e.data ->> 'editedAt')::timestamptz else e.at end) end
     as edited_at`,
 });
+
+/** Only some readers of such a room may know of the event: see hidden-events.ts. */
+const aboutSeq = `case when e.message_id is not null and e.type <> 'message.created'
+    and (select r.history from rooms r where r.id = e.room_id) = 'joined'
+  then (select a.seq from events a where a.message_id = e.message_id and a.type = 'message.created') end as about_seq`;
 
 /** By the message's id. */
 type FoundExtras = ReadonlyMap<string, Partial<MessageExtras>>;
@@ -100,7 +107,7 @@ export function createLogReader({
 }): LogReader {
   async function readMany(requests: readonly ReadRequest[]): Promise<FeedEvent[][]> {
     const rows = await sql<EventRow[]>`
-      select r.request, e.room_id, e.seq, e.type, e.at, e.data, ${sql.unsafe(shownColumns)}
+      select r.request, e.room_id, e.seq, e.type, e.at, e.data, ${sql.unsafe(aboutSeq)}, ${sql.unsafe(shownColumns)}
       from unnest(${requests.map((_, index) => index)}::int[], ${requests.map((each) => each.roomId)}::uuid[],
         ${requests.map((each) => String(each.after))}::bigint[], ${requests.map((each) => each.limit)}::int[]
       ) as r(request, room_id, after, max)
@@ -163,7 +170,8 @@ interface ReadExtras extends Pick<FindAtCreation, 'fromLog'> {
 }
 
 function toJson(row: EventRow, people: ReadonlyMap<string, PublicProfile>, extras: ReadExtras): string {
-  return eventJson(row.type, row.room_id, Number(row.seq), row.at.toISOString(), toData(row, people, extras));
+  const about = row.about_seq === null ? undefined : Number(row.about_seq);
+  return eventJson(row.type, row.room_id, Number(row.seq), row.at.toISOString(), toData(row, people, extras), about);
 }
 
 /** The `data` of an event as clients see it, from what the log stores. */

@@ -20,6 +20,12 @@ const MemberData = Type.Object(
 );
 const RoomSettings = Type.Object({ id: Uuid, name: Type.String() }, { additionalProperties: true });
 
+export const MessageSeq = Type.Optional(
+  Type.Integer({
+    description: 'Of the earlier message that the event is about, in rooms whose history begins with joining',
+  }),
+);
+
 /** `data` of each durable event. Every member gets them in the order of their seq, live or by resume. */
 export const durableEvents = {
   'message.created': { data: Type.Object({ message: MessageShape }), text: 'A message was sent' },
@@ -30,6 +36,10 @@ export const durableEvents = {
   'message.deleted': {
     data: Type.Object({ ...OfMessage, ...ByWhom, threadId: Type.Optional(Uuid), thread: ThreadAfter }),
     text: 'A message was deleted, or removed by a moderator',
+  },
+  'message.hidden': {
+    data: Type.Object({}),
+    text: 'Something happened to a message from before the user joined, in a room whose history begins with joining',
   },
   'reaction.added': { data: ReactionData, text: 'A user reacted to a message' },
   'reaction.removed': { data: ReactionData, text: 'A user took a reaction back' },
@@ -138,7 +148,7 @@ export const eventSchemas = Object.fromEntries(
     type,
     named(
       `${pascalCase(type)}Event`,
-      Type.Object({ type: Type.Literal(type), roomId: Uuid, seq: Seq, at: Time, data }),
+      Type.Object({ type: Type.Literal(type), roomId: Uuid, seq: Seq, at: Time, messageSeq: MessageSeq, data }),
     ),
   ]),
 );

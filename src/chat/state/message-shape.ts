@@ -96,7 +96,18 @@ export function createdEventJson(fields: MessageFields, sender: PublicProfile): 
   return `{"type":"message.created","roomId":"${roomId}","seq":${seq},"at":"${createdAt}","data":{"message":${messageJson(fields, sender)}}}`;
 }
 
-/** The JSON of a durable event. `type` comes first: `eventType` in feed.ts reads it from there. */
-export function eventJson(type: string, roomId: string, seq: number, at: string, data: unknown): string {
-  return JSON.stringify({ type, roomId, seq, at, data });
+/**
+ * The JSON of a durable event. `type` comes first: `eventType` in feed.ts reads it from there; the fields before `data` are read by
+ * hidden-events.ts.
+ * @param messageSeq of the earlier message that the event is about, in rooms where not everybody may read it
+ */
+export function eventJson(
+  type: string,
+  roomId: string,
+  seq: number,
+  at: string,
+  data: unknown,
+  messageSeq?: number,
+): string {
+  return JSON.stringify({ type, roomId, seq, at, messageSeq, data });
 }

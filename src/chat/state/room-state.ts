@@ -89,7 +89,11 @@ export class RoomState implements FeedState {
 
   readableFrom(userId: string): number {
     if (this.settings.history === 'all') return 1;
-    return this.members.get(userId)?.joinedSeq ?? 1;
+    return this.members.get(userId)?.joinedSeq ?? Number.MAX_SAFE_INTEGER;
+  }
+
+  hidesEarlier(): boolean {
+    return this.settings.history === 'joined';
   }
 
   /**
@@ -97,8 +101,8 @@ export class RoomState implements FeedState {
    * public room may watch it live but read nothing older: it may date from when the room was private.
    */
   firstReadable(actor: Actor): number {
-    const outside = !this.members.has(actor.userId) && actor.role !== 'server' && !this.#isOpenedTo(actor.userId);
-    return outside && this.settings.history === 'joined' ? Number.MAX_SAFE_INTEGER : this.readableFrom(actor.userId);
+    const readsAll = actor.role === 'server' || this.#isOpenedTo(actor.userId);
+    return readsAll && !this.members.has(actor.userId) ? 1 : this.readableFrom(actor.userId);
   }
 
   standingOf(actor: Actor): Standing {
@@ -244,6 +248,7 @@ export class RoomState implements FeedState {
   #applySettings(event: FeedEvent): ReaderChange | undefined {
     const { data } = JSON.parse(event.json) as { data: { room: RoomSettings } };
     const wasPublic = this.isPublic();
+    const hidEarlier = this.hidesEarlier();
     const { id, kind, name, topic, visibility, history, slowModeSeconds, createdAt } = data.room;
     // Events of an older version do not have these two.
     const { pins = this.settings.pins, receipts = this.settings.receipts } = data.room as Partial<RoomSettings>;
@@ -252,6 +257,8 @@ export class RoomState implements FeedState {
       this.#lastPosts.clear();
       this.#reservedPosts.clear();
     }
-    return wasPublic && !this.isPublic() ? { watchersLeave: true } : undefined;
+    // Frames in memory do not say which earlier message they are about.
+    const forgetRecent = this.hidesEarlier() && !hidEarlier;
+    return { watchersLeave: wasPublic && !this.isPublic(), forgetRecent };
   }
 }

@@ -231,16 +231,17 @@ function createShowing({ db, sql, judge, findMentioned, follow, signalRoom, sett
     const { state } = await follow(roomId);
     if (!state.isMember(authorId)) return undefined;
     const { html } = await findMentioned(state, verdict, authorId);
-    const offset = await db.transaction(async (tx) => {
+    const shown = await db.transaction(async (tx) => {
       const row = await lockRow(tx, place);
       const now = await lockStream(tx, messageId, settings);
       if (!row || row.deletedAt !== null || !now || now.judgedLength >= end) return undefined;
       await showUpTo(tx, messageId, { end, text, html });
-      return now.judgedLength;
+      return { offset: now.judgedLength, messageSeq: row.seq };
     });
-    if (offset === undefined) return verdict;
+    if (!shown) return verdict;
+    const { offset, messageSeq } = shown;
     const data = { messageId, offset, text: text.slice(offset) };
-    signalRoom(roomId, JSON.stringify({ type: 'message.delta', roomId, data }), []);
+    signalRoom(roomId, JSON.stringify({ type: 'message.delta', roomId, messageSeq, data }), []);
     return verdict;
   };
 }

@@ -37,7 +37,7 @@ export function createModeratorAccess(follow: RoomAccess['follow']): ModeratorAc
       // Only staff moderate direct messages, and they see only messages that were reported or flagged.
       if (state.settings.kind === 'dm' && isStaff(caller)) return { roomId, from: 1 };
       state.require(caller, 'moderate');
-      return { roomId, from: state.readableFrom(caller.userId) };
+      return { roomId, from: state.isMember(caller.userId) ? state.readableFrom(caller.userId) : 1 };
     },
   };
 }

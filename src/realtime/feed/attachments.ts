@@ -8,6 +8,7 @@ import { type Connection, isGone } from '../socket/connection.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Feed, FeedState, LogSource } from './feed.ts';
 import type { FeedCache } from './feed-cache.ts';
+import { type FeedFrame, shownBytes } from './hidden-events.ts';
 import type { LogFollower } from './log-follower.ts';
 import { createPacedReplay, pushFitting } from './paced-replay.ts';
 import type { ReaderKind, ReaderRegistry } from './reader-registry.ts';
@@ -174,13 +175,13 @@ function createRoomReplay<State extends FeedState>({
       position = reset ? feed.position : Math.max(position, from - 1);
       const frames = reset ? [] : feed.framesAfter(position);
       if (frames) {
-        const pushed = pushFromMemory(feed, { connection, frames, kind: isMember ? 'member' : as });
+        const pushed = pushFromMemory(feed, { connection, frames, from, kind: isMember ? 'member' : as });
         if (pushed === frames.length) return { result: reset ? 'reset' : 'live', seq: feed.position };
         position += pushed;
         await connection.drained();
         continue;
       }
-      const { pushed, seen } = await replayPage(connection, { roomId, after: position, upTo: allowedUpTo });
+      const { pushed, seen } = await replayPage(connection, { roomId, after: position, upTo: allowedUpTo, from });
       position += pushed;
       if (pushed > 0) continue;
       if (seen > 0) await follower.catchUp(feed, seen);
@@ -195,11 +196,17 @@ function createRoomReplay<State extends FeedState>({
    */
   function pushFromMemory(
     feed: Feed<State>,
-    { connection, frames, kind }: { connection: Connection; frames: readonly Buffer[]; kind: ReaderKind },
+    {
+      connection,
+      frames,
+      from,
+      kind,
+    }: { connection: Connection; frames: readonly FeedFrame[]; from: number; kind: ReaderKind },
   ): number {
     // Pending frames go to the earlier readers; they are in `frames` already.
     fanOut.pushNow(feed);
-    const pushed = pushFitting(connection, frames);
+    const shown = frames.map((frame) => shownBytes(frame, from));
+    const pushed = pushFitting(connection, shown);
     if (pushed === frames.length) readers.addReader(feed, connection, kind);
     return pushed;
   }

@@ -9,10 +9,13 @@ import type { Counter } from 'prom-client';
 import type { Connection } from '../socket/connection.ts';
 import type { FlushScheduler, TickWork } from '../socket/flush-scheduler.ts';
 import type { Feed, FeedState } from './feed.ts';
+import { type FeedFrame, shownBytes } from './hidden-events.ts';
 
 interface Batch {
   readonly bytes: Buffer;
   readonly events: number;
+  /** The frames, if some of them are not shown to every reader in full. */
+  readonly partlyHidden: readonly FeedFrame[] | undefined;
 }
 
 export interface FanOut<State extends FeedState> {
@@ -46,17 +49,18 @@ export function createFanOut<State extends FeedState>({
     slicing.get(feed)?.();
     const batch = takePending(feed);
     if (!batch) return;
-    for (const reader of feed.readers) reader.push(batch.bytes, batch.events);
-    for (const watcher of feed.watchers) watcher.push(batch.bytes, batch.events);
+    for (const reader of feed.readers) reader.push(bytesFor(feed, batch, reader), batch.events);
+    for (const watcher of feed.watchers) watcher.push(bytesFor(feed, batch, watcher), batch.events);
   }
 
   function takePending(feed: Feed<State>): Batch | undefined {
-    const events = feed.pending.length;
+    const frames = feed.pending;
+    const events = frames.length;
     if (events === 0) return undefined;
-    const bytes = events === 1 ? feed.pending[0]! : Buffer.concat(feed.pending);
+    const bytes = joined(frames.map((frame) => frame.bytes));
     feed.pending = [];
     delivered.inc(events * feed.readerCount);
-    return { bytes, events };
+    return { bytes, events, partlyHidden: frames.some(({ hidden }) => hidden) ? frames : undefined };
   }
 
   function deliver(feed: Feed<State>): TickWork | undefined {
@@ -76,7 +80,7 @@ export function createFanOut<State extends FeedState>({
   function deliverInSlices(feed: Feed<State>, batch: Batch, readers: readonly Connection[]): TickWork | undefined {
     let next = 0;
     const pushUpTo = (end: number) => {
-      for (; next < end; next++) readers[next]!.push(batch.bytes, batch.events);
+      for (; next < end; next++) readers[next]!.push(bytesFor(feed, batch, readers[next]!), batch.events);
     };
     const slice = (): TickWork | undefined => {
       pushUpTo(Math.min(next + sliceReaders, readers.length));
@@ -92,4 +96,16 @@ export function createFanOut<State extends FeedState>({
   }
 
   return { schedule, pushNow };
+}
+
+/** The batch as this reader may see it. */
+function bytesFor(feed: Feed, { bytes, partlyHidden }: Batch, reader: Connection): Buffer {
+  if (!partlyHidden) return bytes;
+  const from = feed.shownFrom(reader);
+  const hidesSome = partlyHidden.some(({ hidden }) => hidden && hidden.messageSeq < from);
+  return hidesSome ? joined(partlyHidden.map((frame) => shownBytes(frame, from))) : bytes;
+}
+
+function joined(frames: readonly Buffer[]): Buffer {
+  return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
 }

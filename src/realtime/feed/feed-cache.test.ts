@@ -17,6 +17,7 @@ function startCache(changes: Partial<FeedCacheSettings>, members = 1) {
     isMember: () => true,
     isPublic: () => false,
     readableFrom: () => 1,
+    hidesEarlier: () => false,
     joinedSeq: () => 1,
     weight: () => members,
   };

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import type { Connection } from '../socket/connection.ts';
-import { frameText } from '../socket/frame-codec.ts';
+import { type FeedFrame, toFeedFrame } from './hidden-events.ts';
 
-/** One log entry on its way to readers. `json` is the frame's payload, the same for every reader. */
+/** One log entry on its way to readers. `json` is the frame's payload, the same for every reader who may read what it is about. */
 export interface FeedEvent {
   readonly seq: number;
   readonly json: string;
@@ -33,8 +33,10 @@ export interface FeedState {
   readonly isMember: (userId: string) => boolean;
   /** Whether users who are not members may watch the room. */
   readonly isPublic: () => boolean;
-  /** The first seq the user may read, 1 where history is open to members. */
+  /** The first seq the user may read: 1 where history is open, beyond all seqs for users who are not members elsewhere. */
   readonly readableFrom: (userId: string) => number;
+  /** Whether some readers may not read messages from before they came. */
+  readonly hidesEarlier: () => boolean;
   /** The seq of the event that began the user's present membership; undefined if the user is no member. */
   readonly joinedSeq: (userId: string) => number | undefined;
   /** How many members are held in memory. */
@@ -57,7 +59,7 @@ export interface RecentBounds {
 
 interface Recent {
   readonly seq: number;
-  readonly frame: Buffer;
+  readonly frame: FeedFrame;
 }
 
 /** The type of an event, read from its JSON without parsing it: every event begins `{"type":"…"`. */
@@ -72,12 +74,14 @@ export class Feed<State extends FeedState = FeedState> {
   readonly readers = new Set<Connection>();
   readonly watchers = new Set<Connection>();
   /** Frames taken in but not yet given to the readers' sockets. */
-  pending: Buffer[] = [];
+  pending: FeedFrame[] = [];
   /** When the first of them came, by the monotonic clock. */
   pendingSinceMs = 0;
   /** Callers that use the feed right now, for example a commit under way: it must stay in memory. */
   pins = 0;
   closed = false;
+  /** The seq after which each watcher reads. */
+  readonly #watchedAfter = new WeakMap<Connection, number>();
   #recent: Recent[] = [];
   #recentBytes = 0;
 
@@ -93,6 +97,20 @@ export class Feed<State extends FeedState = FeedState> {
 
   get recentBytes(): number {
     return this.#recentBytes;
+  }
+
+  /** Adds a connection that reads on from the feed's position without being a member's. */
+  addWatcher(connection: Connection): void {
+    if (this.watchers.has(connection)) return;
+    this.watchers.add(connection);
+    this.#watchedAfter.set(connection, this.position);
+  }
+
+  /** The first seq of messages that a reader may know of. */
+  shownFrom(connection: Connection): number {
+    if (!this.state.hidesEarlier()) return 1;
+    const isWatcher = this.watchers.has(connection);
+    return isWatcher ? (this.#watchedAfter.get(connection) ?? 0) + 1 : this.state.readableFrom(connection.user!.userId);
   }
 
   /** Sets the feed to what another log says of the room. It must have no readers. */
@@ -111,19 +129,19 @@ export class Feed<State extends FeedState = FeedState> {
     const change = this.state.apply(eventType(event.json), event);
     this.position = event.seq;
     if (change?.forgetRecent) this.forgetRecent();
-    const frame = frameText(event.json);
+    const frame = toFeedFrame(event.json, this.state.hidesEarlier());
     if (this.pending.length === 0) this.pendingSinceMs = performance.now();
     this.pending.push(frame);
     this.#recent.push({ seq: event.seq, frame });
-    this.#recentBytes += frame.length;
+    this.#recentBytes += frame.bytes.length;
     while (this.#recent.length > bounds.recentEvents || this.#recentBytes > bounds.recentBytes) {
-      this.#recentBytes -= this.#recent.shift()!.frame.length;
+      this.#recentBytes -= this.#recent.shift()!.frame.bytes.length;
     }
     return change;
   }
 
   /** The frames after `seq` up to the position, or undefined where memory does not reach back that far. */
-  framesAfter(seq: number): Buffer[] | undefined {
+  framesAfter(seq: number): FeedFrame[] | undefined {
     if (seq >= this.position) return [];
     const first = this.#recent[0];
     if (first === undefined || first.seq > seq + 1) return undefined;

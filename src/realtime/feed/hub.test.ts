@@ -12,6 +12,7 @@ const open: FeedState = {
   isMember: () => true,
   isPublic: () => false,
   readableFrom: () => 1,
+  hidesEarlier: () => false,
   joinedSeq: () => 1,
   weight: () => 1,
 };

@@ -23,6 +23,7 @@ import { type Attached, createAttachingRooms, createAttachments } from './attach
 import { createFanOut } from './fan-out.ts';
 import type { Feed, FeedEvent, FeedState, LogSource } from './feed.ts';
 import { createFeedCache, type FeedCache, type FeedCacheSettings } from './feed-cache.ts';
+import { signalledMessageSeq } from './hidden-events.ts';
 import { createJoinedRooms } from './joined-rooms.ts';
 import { createLogFollower, type LogFollower } from './log-follower.ts';
 import { createReaderChanges, type MembershipFrames } from './reader-changes.ts';
@@ -94,7 +95,7 @@ export interface Hub<State extends FeedState> {
   readonly onJoin: (hint: JoinHint) => void;
   /** The same, and tells the other instances. */
   readonly announceJoin: (hint: JoinHint) => void;
-  /** Sends a frame without a seq to the readers of a room, except to these users. */
+  /** Sends a frame without a seq to the readers of a room who may read the message that it is about, except to these users. */
   readonly signalRoom: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announce: (hints: readonly EventHint[]) => void;
@@ -240,8 +241,12 @@ function createLocalSignals<State extends FeedState>({
       const feed = feeds.get(roomId);
       if (!feed || feed.readerCount === 0) return;
       const frame = frameText(json);
+      const messageSeq = feed.state.hidesEarlier() ? signalledMessageSeq(json) : undefined;
       for (const group of [feed.readers, feed.watchers]) {
-        for (const reader of group) if (!exceptUserIds.includes(reader.user!.userId)) reader.pushEphemeral(frame);
+        for (const reader of group) {
+          const isHidden = messageSeq !== undefined && messageSeq < feed.shownFrom(reader);
+          if (!isHidden && !exceptUserIds.includes(reader.user!.userId)) reader.pushEphemeral(frame);
+        }
       }
     },
     user: (userId: string, json: string): void => {

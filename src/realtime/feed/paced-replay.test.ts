@@ -40,10 +40,10 @@ const nextTick = () => new Promise((resolve) => setImmediate(resolve));
 test('no page is read for a client that reads nothing', async () => {
   const { reads, replayPage } = startPages();
   const { connection, take } = startClient(10);
-  const { pushed } = await replayPage(connection, { roomId: 'room', after: 0, upTo: head });
+  const { pushed } = await replayPage(connection, { roomId: 'room', after: 0, upTo: head, from: 1 });
   expect(pushed).toBe(10);
-  const next = replayPage(connection, { roomId: 'room', after: 10, upTo: head });
-  const others = [1, 2, 3].map((n) => replayPage(connection, { roomId: `room ${n}`, after: 0, upTo: head }));
+  const next = replayPage(connection, { roomId: 'room', after: 10, upTo: head, from: 1 });
+  const others = [1, 2, 3].map((n) => replayPage(connection, { roomId: `room ${n}`, after: 0, upTo: head, from: 1 }));
   await nextTick();
   expect(reads).toHaveLength(1);
   take();
@@ -59,7 +59,7 @@ test('pages grow for a client that reads all of them', async () => {
   const { reads, replayPage } = startPages();
   const { connection } = startClient(head);
   let after = 0;
-  while (after < head) after += (await replayPage(connection, { roomId: 'room', after, upTo: head })).pushed;
+  while (after < head) after += (await replayPage(connection, { roomId: 'room', after, upTo: head, from: 1 })).pushed;
   expect(reads.slice(0, 3)).toEqual([64, 128, 256]);
   expect(Math.max(...reads)).toBeLessThanOrEqual(500);
 });
@@ -67,5 +67,5 @@ test('pages grow for a client that reads all of them', async () => {
 test('no event is pushed beyond the seq that the reader is known to be entitled to', async () => {
   const { replayPage } = startPages();
   const { connection } = startClient(head);
-  expect(await replayPage(connection, { roomId: 'room', after: 0, upTo: 3 })).toEqual({ pushed: 3, seen: 64 });
+  expect(await replayPage(connection, { roomId: 'room', after: 0, upTo: 3, from: 1 })).toEqual({ pushed: 3, seen: 64 });
 });

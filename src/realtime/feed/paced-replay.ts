@@ -6,6 +6,7 @@ import { createGate, type Gate } from '../../concurrency/gate.ts';
 import { type Connection, isGone } from '../socket/connection.ts';
 import { frameText } from '../socket/frame-codec.ts';
 import type { FeedEvent } from './feed.ts';
+import { shownJson } from './hidden-events.ts';
 
 /** Pages of one connection that are in memory at once. */
 const pagesAtOnce = 4;
@@ -21,7 +22,7 @@ export interface ReplayedPage {
 
 /**
  * @returns a function that reads the page after `after` and pushes its events up to `upTo`, the last seq that the reader is known to
- *   be entitled to. Later events may follow the end of the membership
+ *   be entitled to. Later events may follow the end of the membership. `from` is the first seq of messages that it may read
  */
 export function createPacedReplay({
   log,
@@ -29,10 +30,13 @@ export function createPacedReplay({
 }: {
   log: { readonly read: (roomId: string, after: number, limit: number) => Promise<readonly FeedEvent[]> };
   pageEvents: number;
-}): (connection: Connection, place: { roomId: string; after: number; upTo: number }) => Promise<ReplayedPage> {
+}): (
+  connection: Connection,
+  place: { roomId: string; after: number; upTo: number; from: number },
+) => Promise<ReplayedPage> {
   const pages = new WeakMap<Connection, ConnectionPages>();
 
-  return async (connection, { roomId, after, upTo }) => {
+  return async (connection, { roomId, after, upTo, from }) => {
     const own = pages.get(connection) ?? { gate: createGate({ max: pagesAtOnce }), pageEvents: firstPageEvents };
     pages.set(connection, own);
     const leave = await own.gate.enter();
@@ -41,7 +45,8 @@ export function createPacedReplay({
       while (!isGone(connection) && !connection.hasRoomFor(0, 1)) await connection.drained();
       const wanted = Math.min(pageEvents, own.pageEvents);
       const events = isGone(connection) ? [] : await log.read(roomId, after, wanted);
-      const page = events.filter((event) => event.seq <= upTo).map((event) => frameText(event.json));
+      const entitled = events.filter((event) => event.seq <= upTo);
+      const page = entitled.map((event) => frameText(shownJson(event.json, from)));
       let pushed = pushFitting(connection, page);
       own.pageEvents = pushed < page.length ? Math.max(1, pushed) : Math.min(pageEvents, own.pageEvents * 2);
       // The other rooms of this connection left too little room. Waiting for one event keeps all of them going.

@@ -60,8 +60,10 @@ export function createReaderRegistry<State extends FeedState>({
 
   function addReader(feed: Feed<State>, connection: Connection, kind: ReaderKind): void {
     if (feed.readerCount === 0) hints.followRoom(feed.roomId);
-    (kind === 'member' ? feed.readers : feed.watchers).add(connection);
-    if (kind === 'member') feed.watchers.delete(connection);
+    if (kind === 'member') {
+      feed.readers.add(connection);
+      feed.watchers.delete(connection);
+    } else feed.addWatcher(connection);
     reading.get(connection)?.add(feed);
   }
 
