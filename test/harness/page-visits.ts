@@ -158,6 +158,12 @@ export async function controlSockets(context: BrowserContext): Promise<SocketCon
     socket.onMessage((frame) => silent.has(socket) || server.send(frame));
     server.onMessage((frame) => silent.has(socket) || socket.send(frame));
   });
+  // The client falls back to event streams where sockets fail.
+  await context.route(/\/v1\/sse/, (route) => {
+    if (!isCut) return route.continue();
+    refused += 1;
+    return route.abort('connectionrefused');
+  });
   return {
     cut: () => {
       isCut = true;
