@@ -17,7 +17,11 @@ export const uploadSettings = {
   timeout: duration('10m', 'Longest upload, from the first byte to the answer', { minMs: 1000, maxMs: 86_400_000 }),
   idleTimeout: duration('30s', 'An upload or download ends if no byte arrives for this long', { minMs: 100 }),
   nameMax: integer(200, 'Longest file name, in code points; longer names are cut', { min: 16, max: 1000 }),
-  linkLifetime: duration('1h', 'Shortest time that the signed URLs in messages are valid', { minMs: 4000 }),
+  linkLifetime: duration(
+    '1h',
+    'Longest time that the signed URLs in messages are valid; the shortest is three quarters of it',
+    { minMs: 4000 },
+  ),
   orphanLifetime: duration('24h', 'Time after which an upload is deleted unless a message names it', { minMs: 1000 }),
   sweepInterval: duration('30s', 'Interval at which files that are owed a deletion are deleted', { minMs: 50 }),
   pixelsMax: integer(50_000_000, 'Pixels of the largest picture, over all frames of an animation', { min: 1 }),

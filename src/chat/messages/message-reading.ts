@@ -2,6 +2,7 @@
 import { readAfterCommit } from '../../database/database-errors.ts';
 import { Failure } from '../../errors.ts';
 import type { Feed } from '../../realtime/feed/feed.ts';
+import { toExtras, unvoted } from '../state/message-extras.ts';
 import type { Message } from '../state/message-shape.ts';
 import type { Actor, RoomState } from '../state/room-state.ts';
 import { type HistoryPages, pageJson } from './history-pages.ts';
@@ -24,6 +25,8 @@ const ownHistory: HistoryScope = { threads: 'none' };
 export interface MessageReading {
   /** A message that its author just sent. They see it even if they may not read the room any more. */
   readonly findStored: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
+  /** The same for a repeated send, at any later time: without what others added, if the author may not read the room any more. */
+  readonly findRepeated: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
   /**
    * Messages that this user may read, which the caller has checked.
    * @returns those that are there, in any order
@@ -109,6 +112,19 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
     return forActor(actor, message);
   }
 
+  async function findRepeated(actor: Actor, roomId: string, messageId: string): Promise<Message> {
+    // Before the message is read: what is added after the check may not follow a removal.
+    const from = await followToRead(actor, roomId).then(
+      ({ state }) => state.firstReadable(actor),
+      (error: unknown) => {
+        if (error instanceof Failure && !error.kind.retryable) return Number.POSITIVE_INFINITY;
+        throw error;
+      },
+    );
+    const message = await findStored(actor, roomId, messageId);
+    return message.seq < from ? asSent(message) : message;
+  }
+
   async function history(actor: Actor, roomId: string, range: HistoryRange): Promise<Buffer> {
     return ownVotes.inPage(actor, await readPage(actor, roomId, range));
   }
@@ -147,6 +163,7 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
 
   return {
     findStored,
+    findRepeated,
     findAt: async (userId, places) => ownVotes.inMessages({ userId, role: 'user' }, await repository.bySeqs(places)),
     findIn,
     find,
@@ -164,6 +181,16 @@ export function createMessageReading(options: MessageReadingOptions): MessageRea
       const message = await find(actor, roomId, messageId);
       return message.deletedAt ? [] : repository.edits(messageId, from, limit);
     },
+  };
+}
+
+/** The message without what others added to it, and without its files: a former member may not fetch them. */
+function asSent({ threadId, mentionsAll, alsoInRoom, poll, ...message }: Message): Message {
+  const { id, roomId, seq, sender, text, html, mentions, replyTo, clientId, createdAt, editedAt, deletedAt } = message;
+  return {
+    ...{ id, roomId, seq, sender, text, html, mentions, replyTo, replyCount: 0 },
+    ...toExtras({ threadId, mentionsAll, ...(alsoInRoom && { alsoInRoom }), ...(poll && { poll: unvoted(poll) }) }),
+    ...{ clientId, createdAt, editedAt, deletedAt },
   };
 }
 

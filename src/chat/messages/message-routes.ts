@@ -48,8 +48,9 @@ function addSendRoute(app: App, { messages, authenticator }: Options): void {
       const origin = { order: new SendOrder(), isOpen: () => isCallerThere(request) };
       const outcome = await messages.send(caller, { ...request.body, roomId }, origin);
       if (outcome.pending) return reply.code(202).send(toPending(outcome, roomId, request.body.clientId));
-      const message = await messages.findStored(caller, roomId, outcome.messageId);
-      return outcome.duplicate ? reply.code(200).send({ ...message, duplicate: true }) : reply.code(201).send(message);
+      if (!outcome.duplicate) return reply.code(201).send(await messages.findStored(caller, roomId, outcome.messageId));
+      const first = await messages.findRepeated(caller, roomId, outcome.messageId);
+      return reply.code(200).send({ ...first, duplicate: true });
     },
   );
 }

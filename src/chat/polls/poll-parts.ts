@@ -4,6 +4,7 @@ import { invalid } from '../../errors.ts';
 import type { PartsWriter } from '../events/append-with-parts.ts';
 import type { ExtrasSource } from '../messages/extras-loader.ts';
 import type { FindOwnVotes } from '../messages/own-votes.ts';
+import { unvoted } from '../state/message-extras.ts';
 import { messageMarks } from '../state/message-marks.ts';
 import { checkPoll, type PollBounds } from './poll-draft.ts';
 import { compareWithNow, deletePolls, insertPoll, readBallots, readPolls } from './poll-repository.ts';
@@ -16,11 +17,7 @@ export interface PollSettings extends PollBounds {
 export const pollSource: ExtrasSource = {
   mark: 'poll',
   load: async (db, messageIds) => new Map([...(await readPolls(db, messageIds))].map(([id, poll]) => [id, { poll }])),
-  atCreation: ({ poll }) => {
-    if (!poll) return {};
-    const results = poll.options.map(() => (poll.anonymous ? { count: 0 } : { count: 0, userIds: [] }));
-    return { poll: { ...poll, closedAt: null, results } };
-  },
+  atCreation: ({ poll }) => (poll ? { poll: unvoted(poll) } : {}),
   purge: deletePolls,
 };
 

@@ -16,7 +16,7 @@ export interface ReceiptSignals {
 }
 
 interface Moved {
-  readonly feed: Feed<RoomState>;
+  readonly roomId: string;
   readonly userId: string;
   readonly lastReadSeq: number;
 }
@@ -30,11 +30,14 @@ export interface ReceiptSettings {
 
 export function createReceiptSignals({
   hub,
+  follow,
   hiddenFrom,
   logger,
   settings: { receiptsMax, receiptsInterval },
 }: {
   hub: Pick<Hub<RoomState>, 'signalRoom'>;
+  /** A room at its head as of now. @throws Failure `not_found` */
+  follow: (roomId: string) => Promise<Feed<RoomState>>;
   hiddenFrom: ReceiptRepository['hiddenFrom'];
   logger: Logger;
   settings: ReceiptSettings;
@@ -44,17 +47,27 @@ export function createReceiptSignals({
   const isSent = ({ settings, members }: RoomState, userId: string) =>
     settings.receipts && members.size <= receiptsMax && members.has(userId);
 
+  /** Rooms that cannot be followed now are left out: a receipt is worth no repeat. */
+  async function followAll(roomIds: readonly string[]): Promise<ReadonlyMap<string, Feed<RoomState>>> {
+    const followed = await Promise.allSettled(roomIds.map(follow));
+    return new Map(
+      followed.flatMap((each) => (each.status === 'fulfilled' ? [[each.value.roomId, each.value] as const] : [])),
+    );
+  }
+
   async function send(): Promise<void> {
     const sent = [...moved.values()];
     if (sent.length === 0) return;
     moved = new Map();
     const hidden = await hiddenFrom(sent.map(({ userId }) => userId));
-    for (const [index, { feed, userId, lastReadSeq }] of sent.entries()) {
-      const except = hidden[index];
+    // A marker moved a moment ago. Members may have been removed since, also through other instances.
+    const feeds = await followAll([...new Set(sent.map(({ roomId }) => roomId))]);
+    for (const [index, { roomId, userId, lastReadSeq }] of sent.entries()) {
+      const [feed, except] = [feeds.get(roomId), hidden[index]];
       // The setting may have been switched off since, and the member may have left.
-      if (!except || !isSent(feed.state, userId)) continue;
-      const json = JSON.stringify({ type: 'receipt.updated', roomId: feed.roomId, data: { userId, lastReadSeq } });
-      hub.signalRoom(feed.roomId, json, [userId, ...except]);
+      if (!feed || !except || !isSent(feed.state, userId)) continue;
+      const json = JSON.stringify({ type: 'receipt.updated', roomId, data: { userId, lastReadSeq } });
+      hub.signalRoom(roomId, json, [userId, ...except]);
     }
   }
 
@@ -65,8 +78,8 @@ export function createReceiptSignals({
   });
 
   return {
-    markerMoved: (feed, userId, lastReadSeq) => {
-      if (isSent(feed.state, userId)) moved.set(`${feed.roomId} ${userId}`, { feed, userId, lastReadSeq });
+    markerMoved: ({ roomId, state }, userId, lastReadSeq) => {
+      if (isSent(state, userId)) moved.set(`${roomId} ${userId}`, { roomId, userId, lastReadSeq });
     },
     stop: sending.stop,
   };

@@ -133,6 +133,12 @@ export const noExtras: MessageExtras = Object.freeze({
   pinned: false,
 });
 
+/** A poll as nobody has voted in it yet, nor closed it. */
+export function unvoted({ own: _own, ...poll }: Poll): Poll {
+  const results = poll.options.map(() => (poll.anonymous ? { count: 0 } : { count: 0, userIds: [] }));
+  return { ...poll, closedAt: null, results };
+}
+
 /** Brings the parts into the order of their JSON. */
 export function toExtras(parts: Partial<MessageExtras>): MessageExtras {
   const {

@@ -14,6 +14,7 @@ import type { StreamService } from './stream-service.ts';
 export interface StreamRouteOptions {
   readonly streams: StreamService;
   readonly findStored: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
+  readonly findRepeated: (actor: Actor, roomId: string, messageId: string) => Promise<Message>;
   readonly authenticator: Authenticator;
   readonly settings: {
     /** Longest request. */
@@ -56,7 +57,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       const { roomId } = request.params;
       const origin = { order: new SendOrder(), isOpen: () => isCallerThere(request) };
       const { messageId, finished } = await streams.start(caller, { ...request.query, roomId }, origin);
-      if (finished) return { ...(await options.findStored(caller, roomId, messageId)), duplicate: true };
+      if (finished) return { ...(await options.findRepeated(caller, roomId, messageId)), duplicate: true };
       // A JSON string takes at most six characters for one.
       const reader = createPieceReader(format, settings.maxLength * 12 + 100);
       const prove = createProof(() => authenticator.fromRequest(request));

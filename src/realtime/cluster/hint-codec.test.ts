@@ -32,9 +32,10 @@ test('every kind of hint arrives as it was sent', () => {
   expect(receive(hintTexts.events('other', 'log', events))).toEqual(events.map((hint) => ['events', hint]));
   const join = { userId: 'u', roomId: 'r', seq: 3 };
   expect(receive(hintTexts.joined('other', join))).toEqual([['join', join]]);
-  expect(receive(hintTexts.roomSignal('other', 'r', '{}', ['u', 'v', 'w']))).toEqual([
-    ['room', 'r', '{}', ['u', 'v', 'w']],
-  ]);
+  for (const exceptUserIds of [[], ['u'], ['u', 'v', 'w']]) {
+    const signal = { roomId: 'r', json: '{}', exceptUserIds, afterSeq: 12 };
+    expect(receive(hintTexts.roomSignal('other', signal))).toEqual([['room', signal]]);
+  }
   expect(receive(hintTexts.userSignal('other', 'u', '{}'))).toEqual([['user', 'u', '{}']]);
   expect(receive(hintTexts.revoked('other'))).toEqual([['revoked']]);
   expect(receive(hintTexts.healthy('other'))).toEqual([['healthy']]);

@@ -1,8 +1,8 @@
 /**
- * Hints as texts on Redis. The first line is `origin kind` and up to three words; the rest is what the kind says. JSON holds no line
+ * Hints as texts on Redis. The first line is `origin kind` and up to four words; the rest is what the kind says. JSON holds no line
  * breaks, so an event is one line. Kinds and words that a build does not know are ignored, so builds of two versions work together.
  */
-import type { EventHint, HintListener, JoinHint } from './hints.ts';
+import type { EventHint, HintListener, JoinHint, RoomSignal } from './hints.ts';
 
 /** `origin` is the instance that publishes the hint. */
 export const hintTexts = {
@@ -14,8 +14,10 @@ export const hintTexts = {
   },
   joined: (origin: string, { userId, roomId, seq }: JoinHint): string => `${origin} joined ${userId} ${roomId} ${seq}`,
   /** The first user is a word of its own, because instances of an older build read no others. */
-  roomSignal: (origin: string, roomId: string, json: string, [first = '', ...others]: readonly string[]): string =>
-    `${origin} room ${roomId} ${first} ${others.join(',')}\n${json}`,
+  roomSignal: (origin: string, { roomId, json, exceptUserIds, afterSeq }: RoomSignal): string => {
+    const [first = '', ...others] = exceptUserIds;
+    return `${origin} room ${roomId} ${first} ${others.join(',')} ${afterSeq}\n${json}`;
+  },
   userSignal: (origin: string, userId: string, json: string): string => `${origin} user ${userId}\n${json}`,
   revoked: (origin: string): string => `${origin} revoked`,
   healthy: (origin: string): string => `${origin} healthy`,
@@ -37,14 +39,20 @@ export interface HintReceiver {
 export function receiveHint(text: string, receiver: HintReceiver): boolean {
   const { origin, logId, listener } = receiver;
   const [head = '', ...lines] = text.split('\n');
-  const [from = '', kind = '', first = '', second = '', third = ''] = head.split(' ');
+  const [from = '', kind = '', first = '', second = '', third = '', fourth = ''] = head.split(' ');
   if (from === origin) return false;
   if (kind === 'events') {
     // Older builds do not name their log.
     if (first === '' || first === logId()) receiveEvents(lines, listener);
   } else if (kind === 'joined') listener.onJoin({ userId: first, roomId: second, seq: Number(third) });
   else if (kind === 'room')
-    listener.onRoomSignal(first, lines.join('\n'), [second, ...third.split(',').filter(Boolean)]);
+    listener.onRoomSignal({
+      roomId: first,
+      json: lines.join('\n'),
+      exceptUserIds: [second, ...third.split(',')].filter(Boolean),
+      // Older builds do not say it.
+      afterSeq: Number(fourth) || 0,
+    });
   else if (kind === 'user') listener.onUserSignal(first, lines.join('\n'));
   else if (kind === 'revoked') listener.onRevocation();
   else if (kind === 'healthy') receiver.onInstanceHealth();

@@ -17,6 +17,15 @@ export interface JoinHint {
   readonly seq: number;
 }
 
+/** A frame without a seq for the readers of a room, e.g. `typing`. */
+export interface RoomSignal {
+  readonly roomId: string;
+  readonly json: string;
+  readonly exceptUserIds: readonly string[];
+  /** The newest event known to the sender that ended somebody's reading. Who has not taken it must not deliver the signal. */
+  readonly afterSeq: number;
+}
+
 /** Receives what other instances say of presence, while it is followed: see realtime/presence. */
 export interface PresenceListener {
   readonly onHint: (instance: string, text: string) => void;
@@ -28,8 +37,7 @@ export interface PresenceListener {
 export interface HintListener {
   readonly onEvents: (hint: EventHint) => void;
   readonly onJoin: (hint: JoinHint) => void;
-  /** A frame without a seq for the readers of a room, e.g. `typing`. */
-  readonly onRoomSignal: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
+  readonly onRoomSignal: (signal: RoomSignal) => void;
   /** A frame without a seq for all connections of a user, e.g. `read.updated`. */
   readonly onUserSignal: (userId: string, json: string) => void;
   /** Sessions ended: read revocations now instead of at the next poll. */
@@ -45,7 +53,7 @@ export interface Hints {
   /** Never throws and is never awaited. */
   readonly announceEvents: (hints: readonly EventHint[]) => void;
   readonly announceJoin: (hint: JoinHint) => void;
-  readonly signalRoom: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
+  readonly signalRoom: (signal: RoomSignal) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announceRevocation: () => void;
   /** Says that this instance reaches Postgres. */

@@ -143,8 +143,7 @@ export function createRedisHints({ settings, logger, outages, metrics, logId }: 
     },
     announceEvents,
     announceJoin: (hint) => publisher.publish(userChannel(hint.userId), hintTexts.joined(origin, hint)),
-    signalRoom: (roomId, json, exceptUserIds) =>
-      publisher.publish(roomChannel(roomId), hintTexts.roomSignal(origin, roomId, json, exceptUserIds)),
+    signalRoom: (signal) => publisher.publish(roomChannel(signal.roomId), hintTexts.roomSignal(origin, signal)),
     signalUser: (userId, json) => publisher.publish(userChannel(userId), hintTexts.userSignal(origin, userId, json)),
     announceRevocation: () => publisher.publish(commonChannel, hintTexts.revoked(origin)),
     announceHealth: () => publisher.publish(commonChannel, hintTexts.healthy(origin)),

@@ -82,6 +82,11 @@ export class Feed<State extends FeedState = FeedState> {
   closed = false;
   /** The seq after which each watcher reads. */
   readonly #watchedAfter = new WeakMap<Connection, number>();
+  /**
+   * The newest event that ended somebody's reading, or a later one. A signal of another instance that knows of a newer one waits for
+   * it: see `hub.ts`.
+   */
+  readingEndedSeq: number;
   #recent: Recent[] = [];
   #recentBytes = 0;
 
@@ -89,6 +94,7 @@ export class Feed<State extends FeedState = FeedState> {
     this.roomId = roomId;
     this.position = position;
     this.state = state;
+    this.readingEndedSeq = position;
   }
 
   get readerCount(): number {
@@ -117,6 +123,7 @@ export class Feed<State extends FeedState = FeedState> {
   replace(position: number, state: State): void {
     assert(this.readerCount === 0, 'a feed with readers is replaced');
     this.position = position;
+    this.readingEndedSeq = position;
     this.state = state;
     this.closed = false;
     this.pending = [];
@@ -129,6 +136,7 @@ export class Feed<State extends FeedState = FeedState> {
     const change = this.state.apply(eventType(event.json), event);
     this.position = event.seq;
     if (change?.forgetRecent) this.forgetRecent();
+    if (change?.left || change?.watchersLeave || change?.closed) this.readingEndedSeq = event.seq;
     const frame = toFeedFrame(event.json, this.state.hidesEarlier());
     if (this.pending.length === 0) this.pendingSinceMs = performance.now();
     this.pending.push(frame);

@@ -15,7 +15,8 @@
 import type { Logger } from 'pino';
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import { startPoller } from '../../concurrency/poller.ts';
-import type { EventHint, Hints, JoinHint } from '../cluster/hints.ts';
+import { logLevelOf } from '../../database/database-errors.ts';
+import type { EventHint, Hints, JoinHint, RoomSignal } from '../cluster/hints.ts';
 import { type Connection, closeCodes } from '../socket/connection.ts';
 import { createFlushScheduler, type FlushScheduler } from '../socket/flush-scheduler.ts';
 import { frameText } from '../socket/frame-codec.ts';
@@ -95,7 +96,11 @@ export interface Hub<State extends FeedState> {
   readonly onJoin: (hint: JoinHint) => void;
   /** The same, and tells the other instances. */
   readonly announceJoin: (hint: JoinHint) => void;
-  /** Sends a frame without a seq to the readers of a room who may read the message that it is about, except to these users. */
+  /**
+   * Sends a frame without a seq to the readers of a room who may read the message that it is about, except to these users. On every
+   * instance it reaches nobody whose reading has ended as far as this one knows: call it after the room was followed, and no former
+   * reader gets it.
+   */
   readonly signalRoom: (roomId: string, json: string, exceptUserIds: readonly string[]) => void;
   readonly signalUser: (userId: string, json: string) => void;
   readonly announce: (hints: readonly EventHint[]) => void;
@@ -147,7 +152,7 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
     leftFrame: membership.left,
     retryMs: settings.headCheck,
   });
-  const signals = createLocalSignals({ feeds, readers });
+  const signals = createSignals({ feeds, readers, follower, logger });
   const connectionListeners: ConnectionListener[] = [];
   const headCheck = startPoller({
     work: follower.checkHeads,
@@ -162,7 +167,7 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
         events.map((json, index) => ({ seq: firstSeq + index, json })),
       ),
     onJoin: joinedRooms.onJoin,
-    onRoomSignal: signals.room,
+    onRoomSignal: signals.roomElsewhere,
     onUserSignal: signals.user,
     onRevocation: options.onRevocationHint,
     onLinkRestored: headCheck.ifIdle,
@@ -211,8 +216,11 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
       hints.announceJoin(hint);
     },
     signalRoom: (roomId, json, exceptUserIds) => {
-      signals.room(roomId, json, exceptUserIds);
-      hints.signalRoom(roomId, json, exceptUserIds);
+      // Whoever signals has followed the room. If its feed was dropped since, so is the signal.
+      const feed = feeds.get(roomId);
+      if (!feed) return;
+      signals.room(feed, json, exceptUserIds);
+      hints.signalRoom({ roomId, json, exceptUserIds, afterSeq: feed.readingEndedSeq });
     },
     signalUser: (userId, json) => {
       signals.user(userId, json);
@@ -229,26 +237,49 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
 }
 
 /** Gives frames without a seq to local connections. They are dropped first when a reader is behind. */
-function createLocalSignals<State extends FeedState>({
+function createSignals<State extends FeedState>({
   feeds,
   readers,
+  follower,
+  logger,
 }: {
   feeds: FeedCache<State>;
   readers: ReaderRegistry<State>;
+  follower: LogFollower<State>;
+  logger: Logger;
 }) {
-  return {
-    room: (roomId: string, json: string, exceptUserIds: readonly string[]): void => {
-      const feed = feeds.get(roomId);
-      if (!feed || feed.readerCount === 0) return;
-      const frame = frameText(json);
-      const messageSeq = feed.state.hidesEarlier() ? signalledMessageSeq(json) : undefined;
-      for (const group of [feed.readers, feed.watchers]) {
-        for (const reader of group) {
-          const isHidden = messageSeq !== undefined && messageSeq < feed.shownFrom(reader);
-          if (!isHidden && !exceptUserIds.includes(reader.user!.userId)) reader.pushEphemeral(frame);
-        }
+  function room(feed: Feed<State>, json: string, exceptUserIds: readonly string[]): void {
+    if (feed.readerCount === 0) return;
+    const frame = frameText(json);
+    const messageSeq = feed.state.hidesEarlier() ? signalledMessageSeq(json) : undefined;
+    for (const group of [feed.readers, feed.watchers]) {
+      for (const reader of group) {
+        const isHidden = messageSeq !== undefined && messageSeq < feed.shownFrom(reader);
+        if (!isHidden && !exceptUserIds.includes(reader.user!.userId)) reader.pushEphemeral(frame);
       }
-    },
+    }
+  }
+
+  /** The hint of a removal may be late or lost, and the signal must not overtake it: then the log is read first. */
+  function roomElsewhere({ roomId, json, exceptUserIds, afterSeq }: RoomSignal): void {
+    const feed = feeds.get(roomId);
+    if (!feed || feed.readerCount === 0) return;
+    if (feed.position >= afterSeq) {
+      room(feed, json, exceptUserIds);
+      return;
+    }
+    follower.catchUp(feed, afterSeq).then(
+      () => {
+        if (feed.position >= afterSeq) room(feed, json, exceptUserIds);
+      },
+      (error: unknown) =>
+        logger[logLevelOf(error)]({ error, roomId }, 'a signal was dropped: the log could not be read'),
+    );
+  }
+
+  return {
+    room,
+    roomElsewhere,
     user: (userId: string, json: string): void => {
       const own = readers.ofUser(userId);
       if (own.size === 0) return;

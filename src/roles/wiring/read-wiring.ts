@@ -23,6 +23,7 @@ export function startReadWiring({
   const receiptRepository = createReceiptRepository(sql);
   const signals = createReceiptSignals({
     hub,
+    follow: roomAccess.follow,
     hiddenFrom: receiptRepository.hiddenFrom,
     logger,
     settings: config.room,

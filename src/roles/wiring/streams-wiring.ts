@@ -45,6 +45,7 @@ export function startStreams(options: ConversationOptions): Feature {
       await v1.register(streamRoutes, {
         streams,
         findStored: messages.messages.findStored,
+        findRepeated: messages.messages.findRepeated,
         authenticator: callers.identities.authenticator,
         settings: { lifetimeMs, maxLength },
       });

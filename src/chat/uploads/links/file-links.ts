@@ -24,7 +24,7 @@ export interface FileLinkOptions {
   readonly key: Buffer;
   /** Before `/v1/`; empty for URLs relative to the server. */
   readonly baseUrl: string;
-  /** Shortest time that a link is valid. */
+  /** Longest time that a link is valid: a former reader may still hold one. The shortest is three quarters of it. */
   readonly lifetimeMs: number;
   readonly nowMs?: () => number;
 }
@@ -47,7 +47,7 @@ export function createFileLinks({ key, baseUrl, lifetimeMs, nowMs = Date.now }: 
 
   return {
     urls: ({ id, hasThumbnail }) => {
-      const expires = Math.ceil(((Math.floor(nowMs() / stepMs) + 1) * stepMs + lifetimeMs) / 1000);
+      const expires = Math.floor((Math.floor(nowMs() / stepMs) * stepMs + lifetimeMs) / 1000);
       return {
         url: link(id, 'file', expires),
         thumbnailUrl: hasThumbnail ? link(id, 'thumbnail', expires) : null,
