@@ -320,6 +320,22 @@ test('a retry of a stored message gets the first answer, even if its author was 
   expect(await socket.say(room, 'new')).toMatchObject({ code: 'not_found' });
 });
 
+test('a retry by a removed author shows nothing that others added to the message since', async () => {
+  const room = await createRoom([ana, ben]);
+  const poll = { question: 'Tea?', options: ['Yes', 'No'] };
+  const send = () => ben.call('POST', `/v1/rooms/${room}/messages`, { clientId: 'kept', text: 'tea', poll });
+  const { id } = (await send()).body;
+  await mustCall(ana, 'DELETE', `/v1/rooms/${room}/members/${ben.id}`);
+  const message = `/v1/rooms/${room}/messages/${id as string}`;
+  await mustCall(ana, 'PUT', `${message}/reactions/${encodeURIComponent('👍')}`);
+  await mustCall(ana, 'PUT', `${message}/vote`, { options: [1] });
+  await mustCall(ana, 'POST', `/v1/rooms/${room}/messages`, { clientId: 'answer', text: 'secret', threadId: id });
+  const { status, body } = await send();
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ id, text: 'tea', duplicate: true, reactions: [], thread: null });
+  expect((body.poll as { results: { count: number }[] }).results.map(({ count }) => count)).toEqual([0, 0]);
+});
+
 test('an older page counts replies up to the position that it names, not those that come while it is read', async () => {
   const room = await createRoom([ana, ben]);
   const say = async (more: object) =>

@@ -2,7 +2,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { expect, onTestFinished, test } from 'vitest';
 import { createChatMetrics } from '../../roles/wiring/chat-metrics.ts';
-import { createLocalHints } from '../cluster/hints.ts';
+import { createLocalHints, type HintListener } from '../cluster/hints.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { FeedEvent, FeedState } from './feed.ts';
 import { createHub } from './hub.ts';
@@ -24,6 +24,13 @@ function startHub(
   loaded: { position: number; state: FeedState } = { position: 0, state: open },
 ) {
   let loads = 0;
+  let elsewhere: HintListener | undefined;
+  const hints = {
+    ...createLocalHints(),
+    listen: (listener: HintListener) => {
+      elsewhere = listener;
+    },
+  };
   const hub = createHub<FeedState>({
     log: {
       load: async () => {
@@ -33,7 +40,7 @@ function startHub(
       read: (_roomId, after) => read(after),
       heads: async () => new Map(),
     },
-    hints: createLocalHints(),
+    hints,
     onRevocationHint: () => {},
     onMissing: () => {},
     membership: { joined: async () => undefined, left: () => '' },
@@ -57,6 +64,7 @@ function startHub(
   const enter = () => {
     let events = 0;
     const seqs: number[] = [];
+    const signals: string[] = [];
     const reader = {
       user: { userId: `user-${users++}` },
       state: 'live',
@@ -64,13 +72,14 @@ function startHub(
         events += count;
         seqs.push(...[...bytes.toString('latin1').matchAll(/"seq":(\d+)/g)].map(([, seq]) => Number(seq)));
       },
+      pushEphemeral: (bytes: Buffer) => signals.push(bytes.toString('latin1')),
       hasRoomFor: () => true,
       drained: async () => {},
     } as unknown as Connection;
     hub.addConnection(reader);
-    return { reader, received: () => events, seqs };
+    return { reader, received: () => events, seqs, signals };
   };
-  return { hub, enter, loads: () => loads };
+  return { hub, enter, loads: () => loads, elsewhere: () => elsewhere! };
 }
 
 const event = (seq: number): FeedEvent => ({ seq, json: `{"type":"message.created","seq":${seq}}` });
@@ -172,6 +181,26 @@ test('a late hint of an earlier membership replays nothing of it, even if the us
   endFirstRead();
   await expect.poll(() => hub.isReading(reader, 'room')).toBe(true);
   expect(seqs).toEqual([6, 7]);
+});
+
+test('a signal of another instance does not overtake the removal that its sender knew of', async () => {
+  const log = [event(1), event(2)];
+  const looks: (() => void)[] = [];
+  const read = (after: number) => new Promise<FeedEvent[]>((resolve) => looks.push(() => resolve(log.slice(after))));
+  const state: FeedState = { ...open, apply: (_type, { seq }) => (seq === 2 ? { left: 'user-0' } : undefined) };
+  const { hub, enter, elsewhere } = startHub(10, read, { position: 1, state });
+  const [removed, staying] = [enter(), enter()];
+  for (const { reader } of [removed, staying]) await hub.attach(reader, 'room', 1, 'member');
+  const signal = (name: string, afterSeq: number) =>
+    elsewhere().onRoomSignal({ roomId: 'room', json: `{"type":"typing","name":"${name}"}`, exceptUserIds: [], afterSeq });
+  signal('before', 1);
+  // The hint of the removal is late: the log says who may still read.
+  signal('after', 2);
+  expect(removed.signals).toHaveLength(1);
+  await expect.poll(() => looks.length).toBe(1);
+  looks.shift()!();
+  await expect.poll(() => staying.signals.length).toBe(2);
+  expect(removed.signals.join()).not.toContain('after');
 });
 
 test('a connection that is gone before it reads a room is forgotten, and no room is loaded for it', async () => {

@@ -50,12 +50,21 @@ export function RoomPane({ store, state, room, place, lost }: RoomPaneProps) {
             <Icon name="pin" />
           </a>
           {moderates(store.client, room) && (
-            <button type="button" class="link" onClick={() => setModerating(true)}>
-              Moderation
+            <button type="button" class="link folds" aria-label="Moderation" onClick={() => setModerating(true)}>
+              <Icon name="shield" />
+              <span>Moderation</span>
             </button>
           )}
-          <button type="button" class="link" onClick={() => setPeople(true)}>
-            {room.memberCount} {room.memberCount === 1 ? 'person' : 'people'}
+          <button
+            type="button"
+            class="link folds"
+            aria-label={`${room.memberCount} ${room.memberCount === 1 ? 'person' : 'people'}`}
+            onClick={() => setPeople(true)}
+          >
+            <Icon name="people" />
+            <span>
+              {room.memberCount} <span class="unit">{room.memberCount === 1 ? 'person' : 'people'}</span>
+            </span>
           </button>
         </header>
         {lost && (
