@@ -1,27 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import { violations } from '../harness/axe-check.ts';
 import { article, devices, enterRoom, longPress, messages, openPageStage, say, visit } from '../harness/page-visits.ts';
 import { mustCall } from '../harness/test-client.ts';
 
 const stage = openPageStage();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-interface Violation {
-  readonly id: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
-
-/** What assistive technologies would stumble over in the page as it is. */
-async function violations(page: Page): Promise<string[]> {
-  // An expression, not a script element: the page's policy allows none of ours.
-  await page.evaluate(axe);
-  const found = (await page.evaluate('axe.run(document)')) as { readonly violations: readonly Violation[] };
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' ')}`);
-}
-
 const thread = (page: Page) => page.getByRole('complementary', { name: 'Thread' });
 const threadLog = (page: Page) => page.getByRole('log', { name: 'Replies' });
 const composer = (page: Page) => page.getByLabel('Message', { exact: true });
