@@ -187,12 +187,20 @@ test('a signal of another instance does not overtake the removal that its sender
   const log = [event(1), event(2)];
   const looks: (() => void)[] = [];
   const read = (after: number) => new Promise<FeedEvent[]>((resolve) => looks.push(() => resolve(log.slice(after))));
-  const state: FeedState = { ...open, apply: (_type, { seq }) => (seq === 2 ? { left: 'user-0' } : undefined) };
+  const state: FeedState = {
+    ...open,
+    apply: (_type, { seq }) => (seq === 2 ? { left: { userId: 'user-0', reason: 'removed' } } : undefined),
+  };
   const { hub, enter, elsewhere } = startHub(10, read, { position: 1, state });
   const [removed, staying] = [enter(), enter()];
   for (const { reader } of [removed, staying]) await hub.attach(reader, 'room', 1, 'member');
   const signal = (name: string, afterSeq: number) =>
-    elsewhere().onRoomSignal({ roomId: 'room', json: `{"type":"typing","name":"${name}"}`, exceptUserIds: [], afterSeq });
+    elsewhere().onRoomSignal({
+      roomId: 'room',
+      json: `{"type":"typing","name":"${name}"}`,
+      exceptUserIds: [],
+      afterSeq,
+    });
   signal('before', 1);
   // The hint of the removal is late: the log says who may still read.
   signal('after', 2);
