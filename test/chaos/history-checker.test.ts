@@ -82,6 +82,26 @@ test.each([
   expect(kinds(histories)).toContain(kind);
 });
 
+test('an event about a message from before a membership must come without its content', () => {
+  const edited = { seq: 6, type: 'message.updated', id: 'edit', messageId: 'm' };
+  const logs = new Map([['r', [{ ...log[0]!, type: 'message.created', messageId: 'm' }, ...log.slice(1), edited]]]);
+  const seen = (event: { seq: number; type: string; id: string }): Histories => ({
+    sends: [],
+    logs,
+    readers: [
+      {
+        reader: 'ben',
+        roomId: 'r',
+        hides: true,
+        entitled: [{ from: 6, to: 9 }],
+        runs: [{ after: 5, events: [event] }],
+      },
+    ],
+  });
+  expect(checkHistories(seen({ seq: 6, type: 'message.hidden', id: '' }))).toEqual([]);
+  expect(kinds(seen(edited))).toContain('leak');
+});
+
 test('a reader that continues from the head after a reset has no gap', () => {
   const readers = [
     {

@@ -49,11 +49,15 @@ export interface ReaderRecord {
   readonly runs: readonly Run[];
   /** Seqs that this reader may see; undefined: all. */
   readonly entitled?: readonly Interval[];
+  /** The history of the room begins with joining: events about earlier messages come without content, as `message.hidden`. */
+  readonly hides?: boolean;
   /** It disconnected on purpose and need not have reached the head. */
   readonly gone?: boolean;
 }
 
 export interface LoggedEvent extends SeenEvent {
+  /** The message that the event creates or is about. */
+  readonly messageId?: string;
   readonly clientId?: string;
   readonly userId?: string;
   readonly text?: string;
@@ -125,12 +129,24 @@ function checkSends(sends: readonly SendRecord[], logs: Histories['logs'], repor
   }
 }
 
+/** @returns whether an event is about a message from before the membership in which it came */
+function findHidden(log: readonly LoggedEvent[], entitled: readonly Interval[]): (event: LoggedEvent) => boolean {
+  const created = log.filter(({ type }) => type === 'message.created');
+  const createdAt = new Map(created.map(({ messageId, seq }) => [messageId, seq]));
+  return ({ seq, type, messageId }) => {
+    const about = type === 'message.created' || messageId === undefined ? undefined : createdAt.get(messageId);
+    const membership = entitled.find(({ from, to }) => seq >= from && seq <= to);
+    return about !== undefined && membership !== undefined && about < membership.from;
+  };
+}
+
 function checkReader(
-  { reader, roomId, runs, entitled, gone }: ReaderRecord,
+  { reader, roomId, runs, entitled, gone, hides = false }: ReaderRecord,
   log: readonly LoggedEvent[],
   report: Report,
 ): void {
   const may = (seq: number) => !entitled || entitled.some(({ from, to }) => seq >= from && seq <= to);
+  const isHidden = hides && entitled ? findHidden(log, entitled) : () => false;
   const seen = new Set<number>();
   for (const { after, events, joined } of runs) {
     let position = after;
@@ -144,7 +160,9 @@ function checkReader(
       else if (hasBetween(position, seq, may)) report('gap', `${reader} got ${seq} after ${position} of ${roomId}`);
       position = Math.max(position, seq);
       const logged = log[seq - 1];
-      if (!logged || logged.id !== id || logged.type !== type)
+      if (logged && isHidden(logged)) {
+        if (type !== 'message.hidden') report('leak', `${reader} got ${seq} of ${roomId}, about an earlier message`);
+      } else if (!logged || logged.id !== id || logged.type !== type)
         report('diverged', `${reader} got another ${seq} of ${roomId} than the log has`);
     }
   }

@@ -221,6 +221,7 @@ function checkEpoch(
     [...epoch.facts].map(([roomId, room]) => ({
       ...person.reader(roomId),
       entitled: entitlementOf(room, person.userId),
+      hides: room.history === 'joined',
     })),
   );
   const watchers = town.watchers.map((watcher) => {

@@ -72,6 +72,7 @@ function toEvent(row: Row, firstTexts: ReadonlyMap<string, string>): RoomEventRo
   return {
     seq: row.seq as number,
     type,
+    ...(row.message_id === null ? {} : { messageId: row.message_id as string }),
     id:
       type === 'message.created'
         ? (row.message_id as string)
