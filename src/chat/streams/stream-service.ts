@@ -240,7 +240,7 @@ function createShowing({ db, sql, judge, findMentioned, follow, signalRoom, sett
     });
     if (!shown) return verdict;
     const { offset, messageSeq } = shown;
-    // Whoever was removed before the text was shown must not get it, whichever instance removed them.
+    // Users who were removed before the text was shown must not get it, whichever instance removed them.
     await follow(roomId);
     const data = { messageId, offset, text: text.slice(offset) };
     signalRoom(roomId, JSON.stringify({ type: 'message.delta', roomId, messageSeq, data }), []);

@@ -216,7 +216,7 @@ export function createHub<State extends FeedState>(options: HubOptions<State>): 
       hints.announceJoin(hint);
     },
     signalRoom: (roomId, json, exceptUserIds) => {
-      // Whoever signals has followed the room. If its feed was dropped since, so is the signal.
+      // The caller has followed the room. If its feed was dropped since, so is the signal.
       const feed = feeds.get(roomId);
       if (!feed) return;
       signals.room(feed, json, exceptUserIds);
